@@ -1,0 +1,189 @@
+// Package device fixes what a machine that runs networks must offer: memory,
+// queues, and a closed set of kernels. Everything above it (layers, graph,
+// solver) is written against these interfaces and runs on any device.
+//
+// Conventions, everywhere: destinations come first, gradients carry a d
+// (dy is the gradient of the loss with respect to y), images are [N,C,H,W],
+// row-major, float32. Shapes are checked once, when a layer is planned;
+// kernels assume them.
+package device
+
+import (
+	"fmt"
+	"time"
+
+	"gorgonia.org/tensor"
+)
+
+// Device owns memory and hands out queues. Its methods may be called from
+// several goroutines.
+type Device interface {
+	// Name is what Open was given: "cpu", "cuda:0", "ptxsim".
+	Name() string
+
+	// Traits says what a memory plan must know of the device.
+	Traits() Traits
+
+	// Alloc returns bytes of device memory, aligned to Traits().Alignment.
+	// Its contents are undefined.
+	Alloc(bytes int64) (Buffer, error)
+
+	// HostAlloc returns host memory that uploads and downloads fastest:
+	// page-locked where that means something.
+	HostAlloc(bytes int64) (Buffer, error)
+
+	// MemInfo returns the device's free and total memory in bytes.
+	MemInfo() (free, total int64, err error)
+
+	NewQueue() (Queue, error)
+	NewEvent() (Event, error)
+
+	// Close frees what the device holds. Buffers and queues of a closed
+	// device may not be used.
+	Close() error
+}
+
+// Buffer is a span of device memory. Only the device that made it can look
+// inside.
+type Buffer interface {
+	// Size is the length in bytes.
+	Size() int64
+
+	// Slice returns the bytes [offset, offset+size) as a buffer that shares
+	// the memory. Out of range is a programmer's bug and panics.
+	Slice(offset, size int64) Buffer
+
+	// Free gives the memory back. Freeing a slice does nothing.
+	Free() error
+}
+
+// Queue runs kernels in order, perhaps asynchronously: a call may return
+// before its kernel has run. The first error sticks, makes later calls do
+// nothing, and is returned by Sync, wrapped with the scope and the kernel
+// it happened in.
+//
+// A queue belongs to one goroutine at a time. Calls on a warm queue allocate
+// nothing.
+type Queue interface {
+	Kernels
+
+	// Scope names the layer that the following calls belong to, for errors
+	// and profiles.
+	Scope(name string)
+
+	// Upload copies src to dst, and Download copies src to dst, both of the
+	// same element type and number of elements. The host side must be
+	// contiguous and row-major; anything else is an error. The host memory
+	// may be used again once an event recorded after the call has passed.
+	Upload(dst Tensor, src *tensor.Dense)
+	Download(dst *tensor.Dense, src Tensor)
+
+	// Copy copies src to dst, on the device, between buffers that are the
+	// same or do not overlap. On the same buffer it does nothing.
+	Copy(dst, src Tensor)
+
+	// Record marks this point of the queue in e. Wait holds the queue until
+	// e, recorded on any queue of the same device, has passed.
+	Record(e Event)
+	Wait(e Event)
+
+	// Sync waits for everything enqueued, and returns and clears the error.
+	Sync() error
+
+	Close() error
+}
+
+// Event is a point in a queue's work, made by NewEvent and set by Record.
+type Event interface {
+	// Sync blocks until the recorded point has passed. An event that was
+	// never recorded has passed.
+	Sync() error
+
+	// Since is the time that passed on the device between start and this
+	// event. Both must have been recorded.
+	Since(start Event) (time.Duration, error)
+
+	Free() error
+}
+
+// Kernels is the closed set of operations. A device that lacks one does not
+// compile.
+type Kernels interface {
+	GEMMKernels
+	DenseKernels
+	ConvKernels
+	PoolKernels
+	LRNKernels
+	UnaryKernels
+	DropoutKernels
+	SoftmaxKernels
+	LossKernels
+	AccuracyKernels
+	ArithmeticKernels
+	ConcatKernels
+	UpdateKernels
+}
+
+// Traits says what a plan must know of a device that may not be there. All
+// sizes are bytes; all answers depend on nothing but the arguments.
+type Traits interface {
+	// Alignment is what every offset into an arena must be a multiple of.
+	Alignment() int64
+
+	// Epilogue reports whether forward convolutions and dense layers can
+	// apply the activation themselves.
+	Epilogue(a Unary) bool
+
+	// ConvPacked is the size of the weights as the device likes them for a
+	// pass, written by ConvPack; 0 where it reads them as they are.
+	ConvPacked(c Conv, p Pass) int64
+
+	// Scratch memory of one call, for the kernel of that name.
+	GEMMScratch(g GEMM) int64
+	ConvScratch(c Conv, p Pass) int64
+	DenseScratch(d Dense, p Pass) int64
+}
+
+// Pass is one of the three products of a layer with weights.
+type Pass uint8
+
+// The passes.
+const (
+	Forward Pass = iota
+	BackwardData
+	BackwardFilter
+)
+
+// String returns the pass's name.
+func (p Pass) String() string {
+	switch p {
+	case Forward:
+		return "forward"
+	case BackwardData:
+		return "backward-data"
+	case BackwardFilter:
+		return "backward-filter"
+	}
+	return fmt.Sprintf("Pass(%d)", uint8(p))
+}
+
+// Mode says what a kernel does with what its destination holds. The plan
+// makes the first writer of a gradient overwrite and later ones accumulate,
+// so nothing is ever cleared.
+type Mode uint8
+
+// The modes.
+const (
+	// Overwrite never reads the destination.
+	Overwrite Mode = iota
+	// Accumulate adds to it.
+	Accumulate
+)
+
+// String returns "overwrite" or "accumulate".
+func (m Mode) String() string {
+	if m == Accumulate {
+		return "accumulate"
+	}
+	return "overwrite"
+}

@@ -1,0 +1,128 @@
+// Package layers holds one file per layer: its options, its shapes, what it
+// saves, its forward and its backward pass, and the registry that makes
+// layers from JSON.
+//
+// A layer is plain data. It keeps nothing between calls, so that any number
+// of plans, on any devices, can use one layer.
+package layers
+
+import (
+	"gorgonia.org/tensor"
+
+	"github.com/hubel-go/hubel/device"
+)
+
+// Layer is a node of a network.
+type Layer interface {
+	// Type is the layer's name in the registry and in JSON.
+	Type() string
+
+	// Plan checks the layer against the shapes of its inputs, dimension 0
+	// being the batch, and says what it makes, keeps and needs. Every check
+	// happens here, once. Its errors do not name the layer; the graph does.
+	Plan(t device.Traits, in []Input, o Options) (Spec, error)
+
+	// Forward and Backward enqueue the layer's kernels for the tensors in c,
+	// whose dimension 0 may be smaller than what was planned. They neither
+	// check nor allocate.
+	Forward(q device.Queue, c *Call)
+	Backward(q device.Queue, c *Call)
+}
+
+// Packer is a layer with Spec.Packed slots: Pack refreshes them from
+// c.Params after the weights have changed.
+type Packer interface {
+	Layer
+	Pack(q device.Queue, c *Call)
+}
+
+// Input is what a layer is told of one of its inputs.
+type Input struct {
+	Shape tensor.Shape // dimension 0 is the batch
+	DType device.DType
+}
+
+// Options are what a plan is made for.
+type Options struct {
+	// Train is set where a backward pass will follow: dropout drops, and
+	// Saved slots exist. Otherwise the plan is for inference.
+	Train bool
+}
+
+// Need is the set of activations a backward pass reads.
+type Need uint8
+
+// The bits of a Need.
+const (
+	NeedInputs Need = 1 << iota
+	NeedOutputs
+)
+
+// Spec is what a layer makes, keeps and needs, for one set of input shapes.
+type Spec struct {
+	Out    []Input // shapes and types of the outputs, dimension 0 the batch
+	Saved  []Slot  // what forward keeps for backward: LRN scale, pool argmax; none in inference
+	Params []Param // trained
+	State  []Slot  // not trained, kept in the weights file; no batch dimension
+	Packed []int64 // bytes of weights as the device likes them, refreshed after an update
+
+	Scratch  int64 // bytes alive during one call, forward or backward
+	Backward Need  // what backward reads
+	InPlace  bool  // Out[0] may share In[0], and DIn[0] may share DOut[0]
+	Epilogue bool  // forward applies Call.Activation to Out[0] as it is stored
+	Streams  int   // independent random streams
+
+	// NoGradient lists inputs that have none: labels, targets.
+	NoGradient []int
+
+	// LossWeight is not 0 for a loss: Out[0] holds one loss a sample, and
+	// training minimises LossWeight times their mean.
+	LossWeight float32
+
+	FLOPs int64 // of the forward pass over the whole batch, a multiply-add being two
+}
+
+// Slot is a tensor a layer keeps.
+type Slot struct {
+	Name  string
+	Shape tensor.Shape
+	DType device.DType
+	Init  float32 // what a State slot starts as
+}
+
+// Param is a trained tensor, in PyTorch's shape and with PyTorch's name
+// ("weight", "bias"); the graph puts the layer's name in front.
+type Param struct {
+	Name   string
+	Shape  tensor.Shape
+	Fan    Fan
+	Filler Filler
+	Rate   float32 // multiplies the learning rate
+	Decay  float32 // multiplies the weight decay
+}
+
+// Call is what a layer's Forward and Backward work on. Which fields are set
+// follows from the Spec.
+type Call struct {
+	In, Out   []device.Tensor
+	DIn, DOut []device.Tensor // DIn[i] is absent where no gradient is wanted
+	Modes     []device.Mode   // of DIn: overwrite or accumulate
+
+	Params    []device.Tensor
+	DParams   []device.Tensor // absent where frozen
+	ParamMode device.Mode     // of DParams: accumulate in a later micro-batch
+
+	Saved, State []device.Tensor
+	Packed       []device.Buffer
+	Scratch      device.Buffer
+
+	Activation device.Activation // for the epilogue; off unless Spec.Epilogue
+	Random     device.Random     // Stream is the layer's first
+	LossScale  float32           // LossWeight over the samples of the whole batch
+}
+
+// Samples is the number of samples of the call.
+func (c *Call) Samples() int { return c.In[0].Shape[0] }
+
+// WantsGradient reports whether the gradient of input i is wanted.
+func (c *Call) WantsGradient(i int) bool { return !c.DIn[i].IsNil() }
