@@ -81,3 +81,23 @@ func Elements(s tensor.Shape) int {
 	}
 	return n
 }
+
+// maxElements bounds a tensor, so that no size in bytes can overflow: 4 TiB of
+// float32.
+const maxElements = 1 << 40
+
+// CheckShape says whether a shape is one a tensor can have: dimensions of at
+// least 1 whose product is at most 2^40.
+func CheckShape(s tensor.Shape) error {
+	n := 1
+	for _, d := range s {
+		if d < 1 {
+			return fmt.Errorf("shape %v has a dimension below 1", []int(s))
+		}
+		if d > maxElements/n {
+			return fmt.Errorf("shape %v has more than 2^40 elements", []int(s))
+		}
+		n *= d
+	}
+	return nil
+}

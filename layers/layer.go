@@ -36,6 +36,13 @@ type Packer interface {
 	Pack(q device.Queue, c *Call)
 }
 
+// Activator is a layer that applies one element-wise function, which the
+// graph may move into the epilogue of the layer before it.
+type Activator interface {
+	Layer
+	Function() device.Unary
+}
+
 // Input is what a layer is told of one of its inputs.
 type Input struct {
 	Shape tensor.Shape // dimension 0 is the batch
@@ -64,7 +71,7 @@ type Spec struct {
 	Saved  []Slot  // what forward keeps for backward: LRN scale, pool argmax; none in inference
 	Params []Param // trained
 	State  []Slot  // not trained, kept in the weights file; no batch dimension
-	Packed []int64 // bytes of weights as the device likes them, refreshed after an update
+	Packed []int64 // bytes of weights as the device likes them, refreshed after an update; entry i is the same in every plan that has it
 
 	Scratch  int64 // bytes alive during one call, forward or backward
 	Backward Need  // what backward reads
@@ -79,10 +86,12 @@ type Spec struct {
 	// training minimises LossWeight times their mean.
 	LossWeight float32
 
-	FLOPs int64 // of the forward pass over the whole batch, a multiply-add being two
+	// FLOPs counts the forward pass of convolutions and dense layers over the
+	// whole batch, a multiply-add being two. Memory bounds the others.
+	FLOPs int64
 }
 
-// Slot is a tensor a layer keeps.
+// Slot is a tensor a layer keeps. Dimension 0 of a Saved slot is the batch.
 type Slot struct {
 	Name  string
 	Shape tensor.Shape

@@ -1,0 +1,370 @@
+package graph
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+
+	"gorgonia.org/tensor"
+
+	"github.com/hubel-go/hubel/device"
+	"github.com/hubel-go/hubel/layers"
+)
+
+// Executor runs a plan on a device, over weights that other executors may
+// share. It belongs to one goroutine at a time. Passes allocate nothing.
+type Executor struct {
+	plan    *Plan
+	device  device.Device
+	weights *Weights
+	queue   device.Queue
+
+	arena     device.Buffer
+	gradients device.Buffer
+	tensors   []device.Tensor // of Plan.Values
+	gradient  []device.Tensor // of Plan.Params; absent where frozen
+	steps     []boundStep
+	byName    map[string]int // values a caller may name
+
+	batch int
+	host  map[hostKey]*tensor.Dense
+
+	onGradient func(p *Param, gradient device.Tensor)
+	before     func(step int) // tests look at memory here
+}
+
+type boundStep struct {
+	*Step
+	name   string
+	layer  layers.Layer
+	call   layers.Call
+	zero   []device.Tensor
+	packed []*packedSlot
+	stream uint32
+	weight float32 // of a loss
+	params []*Param
+}
+
+type hostKey struct{ value, samples int }
+
+// Pass says where in training a pass stands, which decides its random
+// numbers and the scale of its gradients.
+type Pass struct {
+	Seed        uint64
+	Iteration   uint32
+	FirstSample int // index, in the whole batch, of the first sample of this micro-batch
+	WholeBatch  int // samples of the whole batch; 0 means those of this pass
+}
+
+// NewExecutor allocates what a plan needs and binds it to the weights. The
+// weights must be of the plan's network, or of one with the same parameters.
+func NewExecutor(p *Plan, w *Weights) (*Executor, error) {
+	e := &Executor{plan: p, device: w.device, weights: w, byName: map[string]int{}, host: map[hostKey]*tensor.Dense{}, batch: p.Options.Batch}
+	if err := e.bind(); err != nil {
+		return nil, errors.Join(fmt.Errorf("plan of %s: %w", p.Network.Name, err), e.Close())
+	}
+	return e, nil
+}
+
+func (e *Executor) bind() (err error) {
+	if e.arena, err = e.device.Alloc(e.plan.Arena); err != nil {
+		return fmt.Errorf("activations: %w", err)
+	}
+	if e.gradients, err = e.device.Alloc(e.plan.GradientBytes); err != nil {
+		return fmt.Errorf("gradients: %w", err)
+	}
+	if e.queue, err = e.device.NewQueue(); err != nil {
+		return err
+	}
+	for i, v := range e.plan.Values {
+		e.tensors = append(e.tensors, carve(e.arena, v.Offset, v.DType, v.Shape))
+		if v.Kind != Scratch {
+			e.byName[v.Name] = i
+		}
+	}
+	e.gradient = make([]device.Tensor, len(e.plan.Params))
+	for i, p := range e.plan.Params {
+		if p.Grad >= 0 {
+			e.gradient[i] = carve(e.gradients, p.Grad, device.Float32, p.Shape)
+		}
+	}
+	g, err := e.plan.Network.infer(e.device.Traits(), e.plan.Options.Batch, e.plan.Options.Mode == Train)
+	if err != nil {
+		return err
+	}
+	streams := make([]uint32, len(g.nodes)) // of random numbers, numbered through the network
+	next := uint32(1)
+	for i, node := range g.nodes {
+		streams[i] = next
+		next += uint32(node.spec.Streams)
+	}
+	for i := range e.plan.Steps {
+		s := &e.plan.Steps[i]
+		b := boundStep{Step: s, name: e.plan.Network.Nodes[s.Node].Name, layer: e.plan.Network.Nodes[s.Node].Layer, stream: streams[s.Node]}
+		spec := g.nodes[s.Node].spec
+		if err := e.bindStep(&b, spec); err != nil {
+			return fmt.Errorf("%s: %w", b.name, err)
+		}
+		b.weight = spec.LossWeight
+		e.steps = append(e.steps, b)
+	}
+	return nil
+}
+
+// bindStep sets everything in a step's call that stays the same.
+func (e *Executor) bindStep(b *boundStep, spec layers.Spec) error {
+	pick := func(list []int) []device.Tensor {
+		tensors := make([]device.Tensor, len(list))
+		for i, v := range list {
+			if v >= 0 {
+				tensors[i] = e.tensors[v]
+			}
+		}
+		return tensors
+	}
+	c := &b.call
+	c.In, c.Out, c.Saved = pick(b.In), pick(b.Out), pick(b.Saved)
+	c.DIn, c.DOut, c.Modes = pick(b.DIn), pick(b.DOut), b.Modes
+	c.Activation = b.Activation
+	b.zero = pick(b.Zero)
+	if b.Scratch >= 0 {
+		c.Scratch = e.tensors[b.Scratch].Buffer
+	}
+	c.Params = make([]device.Tensor, len(spec.Params))
+	c.DParams = make([]device.Tensor, len(spec.Params))
+	for i := range e.plan.Params {
+		p := &e.plan.Params[i]
+		if p.Node != b.Node {
+			continue
+		}
+		w, ok := e.weights.tensors[p.Name]
+		if !ok || !slices.Equal([]int(w.Shape), []int(p.Shape)) {
+			return fmt.Errorf("%s has the shape %v in the plan and %v in the weights", p.Name, []int(p.Shape), []int(w.Shape))
+		}
+		c.Params[p.Index] = w
+		c.DParams[p.Index] = e.gradient[i]
+		if p.Grad >= 0 {
+			b.params = append(b.params, p)
+		}
+	}
+	for _, s := range spec.State {
+		c.State = append(c.State, e.weights.tensors[b.name+"."+s.Name])
+	}
+	var err error
+	if b.packed, err = e.weights.packedSlots(b.Node, spec.Packed); err != nil {
+		return err
+	}
+	for _, s := range b.packed {
+		c.Packed = append(c.Packed, s.buffer)
+	}
+	return nil
+}
+
+// Plan is what the executor runs.
+func (e *Executor) Plan() *Plan { return e.plan }
+
+// Weights are what the executor runs on.
+func (e *Executor) Weights() *Weights { return e.weights }
+
+// Queue is the queue the passes are enqueued on.
+func (e *Executor) Queue() device.Queue { return e.queue }
+
+// Batch is the number of samples of the next pass.
+func (e *Executor) Batch() int { return e.batch }
+
+// SetBatch sets the number of samples of the following passes, at most what
+// was planned: the last batch of an epoch may be smaller.
+func (e *Executor) SetBatch(samples int) error {
+	if samples < 1 || samples > e.plan.Options.Batch {
+		return fmt.Errorf("a batch of %d samples does not fit a plan for 1 to %d", samples, e.plan.Options.Batch)
+	}
+	if samples == e.batch {
+		return nil
+	}
+	e.batch = samples
+	for i, v := range e.plan.Values {
+		if v.Kind != Scratch {
+			e.tensors[i].Shape[0] = samples // calls share the shape
+		}
+	}
+	return nil
+}
+
+// Tensor is a value of the plan by name, "conv1", its gradient, "conv1/d", or
+// a saved slot, "norm1/scale". Its contents are defined after a pass only for
+// values that the plan keeps.
+func (e *Executor) Tensor(name string) (device.Tensor, error) {
+	v, ok := e.byName[name]
+	if !ok {
+		return device.Tensor{}, fmt.Errorf("the plan of %s has no value %q", e.plan.Network.Name, name)
+	}
+	return e.tensors[v], nil
+}
+
+// Gradient is the gradient of a parameter by name, absent if it is frozen or
+// unknown.
+func (e *Executor) Gradient(param string) device.Tensor {
+	for i := range e.plan.Params {
+		if e.plan.Params[i].Name == param {
+			return e.gradient[i]
+		}
+	}
+	return device.Tensor{}
+}
+
+// Gradients is the slab of all parameter gradients.
+func (e *Executor) Gradients() device.Tensor {
+	return carve(e.gradients, 0, device.Float32, tensor.Shape{int(e.gradients.Size() / device.Float32.Size())})
+}
+
+// OnGradient calls f during Backward, each time the gradient of a parameter
+// has been enqueued, in the order of Plan.Params: where data-parallel training
+// starts its exchange.
+func (e *Executor) OnGradient(f func(p *Param, gradient device.Tensor)) { e.onGradient = f }
+
+// Upload enqueues the copy of a batch to an input. An input the plan does not
+// read, such as the label in inference, is left out. The host memory may be
+// used again once an event recorded after it has passed, or after Sync.
+func (e *Executor) Upload(name string, x *tensor.Dense) error {
+	v, ok := e.byName[name]
+	if !ok || e.plan.Values[v].Kind != Uploaded {
+		if slices.ContainsFunc(e.plan.Network.Inputs, func(in Input) bool { return in.Name == name }) {
+			return nil
+		}
+		return fmt.Errorf("network %s has no input %q", e.plan.Network.Name, name)
+	}
+	if t := e.tensors[v]; x.Size() != t.Len() {
+		return fmt.Errorf("input %s wants the shape %v, not %v", name, []int(t.Shape), []int(x.Shape()))
+	}
+	e.queue.Scope(name)
+	e.queue.Upload(e.tensors[v], x)
+	return nil
+}
+
+// Forward enqueues the forward steps.
+func (e *Executor) Forward(p Pass) {
+	for i := range e.steps {
+		s := &e.steps[i]
+		if s.Backward {
+			break
+		}
+		e.prepare(s, p, i)
+		if !s.Fused {
+			s.layer.Forward(e.queue, &s.call)
+		}
+	}
+}
+
+// Backward enqueues the backward steps: gradients of the losses with respect
+// to the parameters overwrite what the slab holds, or add to it.
+func (e *Executor) Backward(p Pass, m device.Mode) {
+	for i := range e.steps {
+		s := &e.steps[i]
+		if !s.Backward {
+			continue
+		}
+		e.prepare(s, p, i)
+		for _, t := range s.zero {
+			e.queue.Fill(t, 0)
+		}
+		s.call.ParamMode = m
+		s.layer.Backward(e.queue, &s.call)
+		if e.onGradient != nil {
+			for _, param := range s.params {
+				e.onGradient(param, s.call.DParams[param.Index])
+			}
+		}
+	}
+}
+
+// prepare sets what changes from pass to pass.
+func (e *Executor) prepare(s *boundStep, p Pass, step int) {
+	if e.before != nil {
+		e.before(step)
+	}
+	e.queue.Scope(s.name)
+	whole := p.WholeBatch
+	if whole == 0 {
+		whole = e.batch
+	}
+	s.call.LossScale = s.weight / float32(whole)
+	s.call.Random = device.Random{Seed: p.Seed, Stream: s.stream, Iteration: p.Iteration, Sample: uint32(p.FirstSample)}
+	stale := false
+	for _, slot := range s.packed {
+		stale = stale || slot.version != e.weights.version
+	}
+	if stale {
+		s.layer.(layers.Packer).Pack(e.queue, &s.call)
+		for _, slot := range s.packed {
+			slot.version = e.weights.version
+		}
+	}
+}
+
+// Sync waits for everything enqueued and returns the first error, which names
+// the layer.
+func (e *Executor) Sync() error { return e.queue.Sync() }
+
+// Read downloads a kept value. The result belongs to the executor and is
+// overwritten by the next Read of the same value.
+func (e *Executor) Read(name string) (*tensor.Dense, error) {
+	v, ok := e.byName[name]
+	if !ok || e.plan.Values[v].Last != len(e.plan.Steps) {
+		return nil, fmt.Errorf("the plan of %s does not keep %q", e.plan.Network.Name, name)
+	}
+	key := hostKey{v, e.batch}
+	x, ok := e.host[key]
+	if !ok {
+		x = hostTensor(e.plan.Values[v].DType, e.tensors[v].Shape)
+		e.host[key] = x
+	}
+	e.queue.Download(x, e.tensors[v])
+	return x, e.queue.Sync()
+}
+
+// Mean downloads a kept float32 value, such as a loss or an accuracy, and
+// returns the mean of its elements.
+func (e *Executor) Mean(name string) (float64, error) {
+	x, err := e.Read(name)
+	if err != nil {
+		return 0, err
+	}
+	return mean(x.Float32s()), nil
+}
+
+// Loss downloads the losses of the last pass and returns the sum of their
+// weighted means: what training minimises, without weight decay. In inference
+// the plan must keep them.
+func (e *Executor) Loss() (float64, error) {
+	sum := 0.0
+	for _, l := range e.plan.Losses {
+		m, err := e.Mean(e.plan.Values[l.Value].Name)
+		if err != nil {
+			return 0, err
+		}
+		sum += float64(l.Weight) * m
+	}
+	return sum, nil
+}
+
+func mean(x []float32) float64 {
+	sum := 0.0
+	for _, v := range x {
+		sum += float64(v)
+	}
+	return sum / float64(len(x))
+}
+
+// Close frees the executor's memory; the weights stay.
+func (e *Executor) Close() error {
+	var errs []error
+	if e.queue != nil {
+		errs = append(errs, e.queue.Close())
+	}
+	for _, b := range []device.Buffer{e.arena, e.gradients} {
+		if b != nil {
+			errs = append(errs, b.Free())
+		}
+	}
+	return errors.Join(errs...)
+}

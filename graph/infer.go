@@ -1,0 +1,107 @@
+package graph
+
+import (
+	"fmt"
+	"strings"
+
+	"gorgonia.org/tensor"
+
+	"github.com/hubel-go/hubel/device"
+	"github.com/hubel-go/hubel/layers"
+)
+
+// typed is a network whose shapes are known: every check has passed.
+type typed struct {
+	net    *Network
+	values []typedValue
+	byName map[string]int
+	nodes  []typedNode
+}
+
+type typedValue struct {
+	name     string
+	producer int // node, or -1 for an input
+	layers.Input
+}
+
+type typedNode struct {
+	in, out []int // values
+	spec    layers.Spec
+}
+
+// infer runs every layer's Plan, in order.
+func (n *Network) infer(t device.Traits, batch int, train bool) (*typed, error) {
+	if err := n.Check(); err != nil {
+		return nil, err
+	}
+	if batch < 1 {
+		return nil, fmt.Errorf("batch %d must be at least 1", batch)
+	}
+	g := &typed{net: n, byName: map[string]int{}}
+	define := func(name string, producer int, in layers.Input) int {
+		g.byName[name] = len(g.values)
+		g.values = append(g.values, typedValue{name: name, producer: producer, Input: in})
+		return len(g.values) - 1
+	}
+	for _, in := range n.Inputs {
+		shape := append(tensor.Shape{batch}, in.Shape...)
+		if err := device.CheckShape(shape); err != nil {
+			return nil, fmt.Errorf("input %s: %w", in.Name, err)
+		}
+		define(in.Name, -1, layers.Input{Shape: shape, DType: in.DType})
+	}
+	for i, node := range n.Nodes {
+		var tn typedNode
+		var in []layers.Input
+		for _, name := range node.In {
+			v, ok := g.byName[name]
+			if !ok {
+				return nil, fmt.Errorf("%s: its input %q is not defined before it", node.Name, name)
+			}
+			tn.in = append(tn.in, v)
+			in = append(in, g.values[v].Input)
+		}
+		spec, err := node.Layer.Plan(t, in, layers.Options{Train: train})
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", node.Name, err)
+		}
+		tn.spec = spec
+		for k, out := range spec.Out {
+			tn.out = append(tn.out, define(valueName(node.Name, k), i, out))
+		}
+		g.nodes = append(g.nodes, tn)
+	}
+	return g, nil
+}
+
+// value finds a value by name.
+func (g *typed) value(name string) (int, error) {
+	if v, ok := g.byName[name]; ok {
+		return v, nil
+	}
+	names := make([]string, len(g.values))
+	for i, v := range g.values {
+		names[i] = v.name
+	}
+	return 0, fmt.Errorf("network %s has no value %q; it has %s", g.net.Name, name, strings.Join(names, ", "))
+}
+
+// needed marks the nodes that the given values depend on.
+func (g *typed) needed(targets []int) []bool {
+	used := make([]bool, len(g.nodes))
+	var visit func(v int)
+	visit = func(v int) {
+		p := g.values[v].producer
+		if p < 0 || used[p] {
+			return
+		}
+		used[p] = true
+		for _, in := range g.nodes[p].in {
+			visit(in)
+		}
+	}
+	for _, v := range targets {
+		visit(v)
+	}
+	return used
+}

@@ -1,0 +1,97 @@
+package graph
+
+import (
+	"fmt"
+
+	"github.com/hubel-go/hubel/device"
+	"github.com/hubel-go/hubel/layers"
+)
+
+// planParams lays out the slabs. Weights and gradients lie in the order in
+// which backward finishes them, so that a prefix of the gradients is ready
+// while the rest is still being computed.
+func (p *planner) planParams() error {
+	g := p.typed
+	p.trained = make([]bool, len(g.nodes))
+	frozen, err := p.frozen()
+	if err != nil {
+		return err
+	}
+	p.Params, p.WeightBytes = g.params(p.traits)
+	for i := range p.Params {
+		param := &p.Params[i]
+		param.Grad = -1
+		if p.Options.Mode == Train && p.used[param.Node] && !frozen[param.Name] {
+			param.Grad = p.GradientBytes
+			p.GradientBytes += paramBytes(param.Param, p.traits)
+			p.trained[param.Node] = true
+		}
+	}
+	for i, node := range g.nodes {
+		for _, s := range node.spec.State {
+			p.StateBytes += stateBytes(s, p.traits)
+		}
+		if p.used[i] {
+			for _, bytes := range node.spec.Packed {
+				p.PackedBytes += bytes
+			}
+		}
+	}
+	return nil
+}
+
+// params lists all parameters in slab order, and the slab's size.
+func (g *typed) params(t device.Traits) ([]Param, int64) {
+	var list []Param
+	var bytes int64
+	for i := len(g.nodes) - 1; i >= 0; i-- {
+		for k, param := range g.nodes[i].spec.Params {
+			list = append(list, Param{
+				Param:  param,
+				Name:   g.net.Nodes[i].Name + "." + param.Name,
+				Node:   i,
+				Index:  k,
+				Weight: bytes,
+				Grad:   -1,
+			})
+			bytes += paramBytes(param, t)
+		}
+	}
+	return list, bytes
+}
+
+func paramBytes(p layers.Param, t device.Traits) int64 {
+	return align(int64(device.Elements(p.Shape))*device.Float32.Size(), t)
+}
+
+func stateBytes(s layers.Slot, t device.Traits) int64 {
+	return align(int64(device.Elements(s.Shape))*s.DType.Size(), t)
+}
+
+// align rounds a size up to the device's alignment.
+func align(bytes int64, t device.Traits) int64 {
+	a := t.Alignment()
+	return (bytes + a - 1) / a * a
+}
+
+// frozen resolves Options.Frozen to names of parameters.
+func (p *planner) frozen() (map[string]bool, error) {
+	names := map[string]bool{}
+	for _, want := range p.Options.Frozen {
+		found := false
+		for i, node := range p.typed.nodes {
+			name := p.Network.Nodes[i].Name
+			for _, param := range node.spec.Params {
+				full := name + "." + param.Name
+				if want == name || want == full {
+					names[full] = true
+					found = true
+				}
+			}
+		}
+		if !found {
+			return nil, fmt.Errorf("frozen: network %s has no layer or parameter %q with weights", p.Network.Name, want)
+		}
+	}
+	return names, nil
+}

@@ -1,0 +1,448 @@
+package graph
+
+import (
+	"fmt"
+	"slices"
+
+	"gorgonia.org/tensor"
+
+	"github.com/hubel-go/hubel/device"
+	"github.com/hubel-go/hubel/layers"
+)
+
+// Mode is what a plan is for.
+type Mode uint8
+
+// The modes.
+const (
+	Infer Mode = iota
+	Train
+)
+
+// String returns "infer" or "train".
+func (m Mode) String() string {
+	if m == Train {
+		return "train"
+	}
+	return "infer"
+}
+
+// PlanOptions are what a plan is made for.
+type PlanOptions struct {
+	Mode  Mode
+	Batch int // samples of one pass; a pass may have fewer
+
+	// Keep names values that can be read after the pass. In inference they
+	// decide what is computed, and the network's Outputs do where there are
+	// none.
+	Keep []string
+
+	// InputGrad names inputs whose gradient is wanted.
+	InputGrad []string
+
+	// Frozen names layers, or parameters such as "conv1.weight", that are not
+	// trained.
+	Frozen []string
+
+	// Unshared gives every value its own memory, to compare with.
+	Unshared bool
+}
+
+// Plan is the order of a network's steps and the place of every value in one
+// arena: pure data, made from a device's traits without opening it.
+type Plan struct {
+	Network *Network
+	Options PlanOptions
+	Steps   []Step
+	Values  []Value
+	Params  []Param // trained and frozen, in the order of the weight slab
+	Losses  []Loss
+
+	Arena    int64 // bytes of all values together
+	Unshared int64 // bytes they would take with memory of their own
+
+	WeightBytes   int64
+	GradientBytes int64
+	StateBytes    int64
+	PackedBytes   int64
+}
+
+// Step is one call of a layer, with the values it works on as indices into
+// Plan.Values; -1 stands for none.
+type Step struct {
+	Node      int
+	Backward  bool
+	In, Out   []int
+	DIn, DOut []int
+	Modes     []device.Mode // of DIn
+	Saved     []int
+	Scratch   int
+
+	// Zero lists gradients that nothing wrote because the value does not
+	// reach a loss; they are filled with zeros before the step.
+	Zero []int
+
+	// Activation is applied in the epilogue of this step for a later layer,
+	// whose own forward step is Fused: it runs no kernel.
+	Activation device.Activation
+	Fused      bool
+
+	FLOPs int64
+}
+
+// Kind is what a value is.
+type Kind uint8
+
+// The kinds of values.
+const (
+	Uploaded   Kind = iota // an input of the network
+	Activation             // an output of a layer
+	Saved                  // kept by forward for backward
+	Gradient               // of an activation or an input
+	Scratch                // of one step
+)
+
+// Value is a span of the arena and of time.
+type Value struct {
+	Name  string // "conv1"; "conv1/d" is its gradient, "norm1/scale" a saved slot
+	Kind  Kind
+	DType device.DType
+	Shape tensor.Shape // dimension 0 is the batch, except for scratch: bytes
+
+	// First and Last are the steps the value is alive in, inclusive. An input
+	// is alive from -1; a kept value lives to the number of steps.
+	First, Last int
+
+	Offset int64 // in the arena
+	Bytes  int64
+
+	// Shares is the value whose memory this one took over, in place; -1 for
+	// one with memory of its own.
+	Shares int
+}
+
+// Param is a parameter and its place in the slabs, in bytes.
+type Param struct {
+	layers.Param
+	Name   string // "conv1.weight"
+	Node   int
+	Index  int // among the node's parameters
+	Weight int64
+	Grad   int64 // -1 where frozen
+}
+
+// Loss is a value with one loss a sample. Training minimises the sum of the
+// losses' means, each times its weight.
+type Loss struct {
+	Value  int
+	Weight float32
+}
+
+// planner holds what is known while a plan is made.
+type planner struct {
+	*Plan
+	typed  *typed
+	traits device.Traits
+
+	used     []bool // nodes that run
+	value    []int  // of typed values: index into Plan.Values, -1 if unused
+	grad     []int  // of typed values: the gradient's index, -1 if there is none
+	saved    [][]int
+	trained  []bool // nodes with a parameter that is not frozen
+	wants    []bool // typed values whose gradient is wanted
+	backward []bool // nodes with a backward step
+	keep     []bool // typed values
+}
+
+// Plan checks the network's shapes and plans its memory and order for a
+// device of the given traits.
+func (n *Network) Plan(t device.Traits, o PlanOptions) (*Plan, error) {
+	g, err := n.infer(t, o.Batch, o.Mode == Train)
+	if err != nil {
+		return nil, err
+	}
+	p := &planner{
+		Plan:   &Plan{Network: n, Options: o},
+		typed:  g,
+		traits: t,
+		keep:   make([]bool, len(g.values)),
+		wants:  make([]bool, len(g.values)),
+	}
+	for _, name := range o.Keep {
+		v, err := g.value(name)
+		if err != nil {
+			return nil, fmt.Errorf("keep: %w", err)
+		}
+		p.keep[v] = true
+	}
+	if err := p.chooseNodes(); err != nil {
+		return nil, err
+	}
+	if err := p.planParams(); err != nil {
+		return nil, err
+	}
+	if err := p.chooseGradients(); err != nil {
+		return nil, err
+	}
+	p.forwardSteps()
+	if o.Mode == Train {
+		p.backwardSteps()
+	}
+	p.lifetimes()
+	if !o.Unshared {
+		p.shareInPlace()
+		p.fuse()
+	}
+	p.place()
+	return p.Plan, nil
+}
+
+// chooseNodes marks the nodes that what is wanted depends on: the losses and
+// the kept values in training, the kept values or the outputs in inference.
+func (p *planner) chooseNodes() error {
+	var targets []int
+	for v, k := range p.keep {
+		if k {
+			targets = append(targets, v)
+		}
+	}
+	if p.Options.Mode == Train {
+		losses := 0
+		for _, node := range p.typed.nodes {
+			if node.spec.LossWeight != 0 {
+				targets = append(targets, node.out[0])
+				p.keep[node.out[0]] = true
+				losses++
+			}
+		}
+		if losses == 0 {
+			return fmt.Errorf("network %s has no loss to train", p.Network.Name)
+		}
+	} else if len(targets) == 0 {
+		for _, name := range p.Network.Outputs {
+			v, err := p.typed.value(name)
+			if err != nil {
+				return fmt.Errorf("outputs: %w", err)
+			}
+			p.keep[v] = true
+			targets = append(targets, v)
+		}
+		if len(targets) == 0 {
+			return fmt.Errorf("network %s names no outputs, and no value was asked for", p.Network.Name)
+		}
+	}
+	p.used = p.typed.needed(targets)
+	return nil
+}
+
+// chooseGradients marks the values whose gradient is wanted, because a
+// trained parameter or a wanted input lies before them, and the nodes that
+// run backward for it.
+func (p *planner) chooseGradients() error {
+	g := p.typed
+	p.backward = make([]bool, len(g.nodes))
+	for _, name := range p.Options.InputGrad {
+		v, err := g.value(name)
+		if err != nil {
+			return fmt.Errorf("input gradient: %w", err)
+		}
+		if g.values[v].producer >= 0 || g.values[v].DType != device.Float32 {
+			return fmt.Errorf("input gradient: %s is not a float32 input of the network", name)
+		}
+		p.wants[v] = true
+	}
+	if p.Options.Mode != Train {
+		return nil
+	}
+	for i, node := range g.nodes {
+		if !p.used[i] {
+			continue
+		}
+		wants := p.trained[i]
+		for k, v := range node.in {
+			wants = wants || p.wants[v] && !slices.Contains(node.spec.NoGradient, k)
+		}
+		for _, v := range node.out {
+			p.wants[v] = wants && g.values[v].DType == device.Float32
+		}
+	}
+	reaches := make([]bool, len(g.values)) // a loss
+	for i := len(g.nodes) - 1; i >= 0; i-- {
+		node := g.nodes[i]
+		if !p.used[i] {
+			continue
+		}
+		active := node.spec.LossWeight != 0
+		for _, v := range node.out {
+			active = active || reaches[v]
+		}
+		if !active {
+			continue
+		}
+		p.backward[i] = p.trained[i]
+		for k, v := range node.in {
+			if !slices.Contains(node.spec.NoGradient, k) {
+				reaches[v] = true
+				p.backward[i] = p.backward[i] || p.wants[v]
+			}
+		}
+	}
+	return nil
+}
+
+// forwardSteps adds a step for every used node, and the values it makes.
+func (p *planner) forwardSteps() {
+	g := p.typed
+	p.value = filled(len(g.values))
+	p.grad = filled(len(g.values))
+	p.saved = make([][]int, len(g.nodes))
+	for i, node := range g.nodes {
+		if !p.used[i] {
+			continue
+		}
+		s := Step{Node: i, Scratch: -1, FLOPs: node.spec.FLOPs}
+		for _, v := range node.in {
+			if p.value[v] < 0 { // an input of the network, at its first reader
+				p.value[v] = p.add(g.values[v].name, Uploaded, g.values[v].Input)
+			}
+			s.In = append(s.In, p.value[v])
+		}
+		for _, v := range node.out {
+			p.value[v] = p.add(g.values[v].name, Activation, g.values[v].Input)
+			s.Out = append(s.Out, p.value[v])
+		}
+		for _, slot := range node.spec.Saved {
+			v := p.add(p.Network.Nodes[i].Name+"/"+slot.Name, Saved, layers.Input{Shape: slot.Shape, DType: slot.DType})
+			p.saved[i] = append(p.saved[i], v)
+		}
+		if node.spec.LossWeight != 0 {
+			p.Losses = append(p.Losses, Loss{Value: s.Out[0], Weight: node.spec.LossWeight})
+		}
+		s.Saved = p.saved[i]
+		s.Scratch = p.scratch(i)
+		p.Steps = append(p.Steps, s)
+	}
+}
+
+// backwardSteps adds the same nodes in reverse. The first writer of a
+// gradient overwrites, later ones accumulate.
+func (p *planner) backwardSteps() {
+	g := p.typed
+	for f := len(p.Steps) - 1; f >= 0; f-- {
+		forward := p.Steps[f]
+		node := g.nodes[forward.Node]
+		if !p.backward[forward.Node] {
+			continue
+		}
+		s := Step{Node: forward.Node, Backward: true, In: forward.In, Out: forward.Out, Saved: forward.Saved}
+		for _, v := range node.out {
+			if node.spec.LossWeight == 0 && p.grad[v] < 0 && g.values[v].DType == device.Float32 {
+				p.grad[v] = p.addGradient(v)
+				s.Zero = append(s.Zero, p.grad[v])
+			}
+			s.DOut = append(s.DOut, p.grad[v])
+		}
+		products := int64(0) // of a layer with weights: for them, for its input
+		if p.trained[forward.Node] {
+			products++
+		}
+		wanted := false
+		for k, v := range node.in {
+			if !p.wants[v] || slices.Contains(node.spec.NoGradient, k) {
+				s.DIn = append(s.DIn, -1)
+				s.Modes = append(s.Modes, device.Overwrite)
+				continue
+			}
+			wanted = true
+			mode := device.Accumulate
+			if p.grad[v] < 0 {
+				p.grad[v] = p.addGradient(v)
+				mode = device.Overwrite
+			}
+			s.DIn = append(s.DIn, p.grad[v])
+			s.Modes = append(s.Modes, mode)
+		}
+		if wanted {
+			products++
+		}
+		s.FLOPs = forward.FLOPs * products
+		s.Scratch = p.scratch(forward.Node)
+		p.Steps = append(p.Steps, s)
+	}
+}
+
+// add adds a value and returns its index.
+func (p *planner) add(name string, kind Kind, in layers.Input) int {
+	bytes := int64(device.Elements(in.Shape)) * in.DType.Size()
+	p.Values = append(p.Values, Value{Name: name, Kind: kind, DType: in.DType, Shape: in.Shape.Clone(), Bytes: bytes, Shares: -1})
+	return len(p.Values) - 1
+}
+
+func (p *planner) addGradient(v int) int {
+	return p.add(p.typed.values[v].name+"/d", Gradient, p.typed.values[v].Input)
+}
+
+// scratch adds the memory of one step of a node, if it needs any.
+func (p *planner) scratch(node int) int {
+	bytes := p.typed.nodes[node].spec.Scratch
+	if bytes == 0 {
+		return -1
+	}
+	return p.add(p.Network.Nodes[node].Name+"/scratch", Scratch,
+		layers.Input{Shape: tensor.Shape{int(bytes)}, DType: device.Uint8})
+}
+
+// lifetimes finds the first and last step of every value.
+func (p *planner) lifetimes() {
+	for v := range p.Values {
+		p.Values[v].First, p.Values[v].Last = len(p.Steps), -1
+	}
+	touch := func(v, step int) {
+		if v >= 0 {
+			p.Values[v].First = min(p.Values[v].First, step)
+			p.Values[v].Last = max(p.Values[v].Last, step)
+		}
+	}
+	for i, s := range p.Steps {
+		need := p.typed.nodes[s.Node].spec.Backward
+		if !s.Backward || need&layers.NeedInputs != 0 {
+			for _, v := range s.In {
+				touch(v, i)
+			}
+		}
+		if !s.Backward || need&layers.NeedOutputs != 0 {
+			for _, v := range s.Out {
+				touch(v, i)
+			}
+		}
+		for _, list := range [][]int{s.Saved, s.DIn, s.DOut, {s.Scratch}} {
+			for _, v := range list {
+				touch(v, i)
+			}
+		}
+	}
+	for v, k := range p.keep {
+		if k && p.value[v] >= 0 {
+			p.Values[p.value[v]].Last = len(p.Steps)
+		}
+	}
+	for _, name := range p.Options.InputGrad {
+		if v := p.grad[p.typed.byName[name]]; v >= 0 {
+			p.Values[v].Last = len(p.Steps)
+		}
+	}
+	for v := range p.Values {
+		if p.Values[v].Kind == Uploaded {
+			p.Values[v].First = -1
+		}
+	}
+}
+
+// filled is n times -1.
+func filled(n int) []int {
+	s := make([]int, n)
+	for i := range s {
+		s[i] = -1
+	}
+	return s
+}

@@ -1,0 +1,219 @@
+package graph
+
+import (
+	"fmt"
+	"hash/fnv"
+	"slices"
+
+	"gorgonia.org/tensor"
+
+	"github.com/hubel-go/hubel/device"
+	"github.com/hubel-go/hubel/layers"
+)
+
+// Weights are a network's parameters and state on one device, apart from any
+// plan: plans for training, evaluation and other batch sizes share one set.
+type Weights struct {
+	network *Network
+	device  device.Device
+	queue   device.Queue
+
+	slab   device.Buffer // all parameters, in the order of Params
+	state  device.Buffer
+	params []Param
+	states []stateSlot
+
+	tensors map[string]device.Tensor // parameters and state by name
+	packed  map[packedKey]*packedSlot
+	version int // counts changes of the parameters
+}
+
+type stateSlot struct {
+	layers.Slot
+	name string // "bn1.mean"
+}
+
+type packedKey struct {
+	node, slot int
+}
+
+type packedSlot struct {
+	buffer  device.Buffer
+	version int // of the weights it was packed from
+}
+
+// NewWeights makes room for a network's weights on a device. Their values are
+// undefined until Fill or Set.
+func NewWeights(n *Network, d device.Device) (*Weights, error) {
+	g, err := n.infer(d.Traits(), 1, false)
+	if err != nil {
+		return nil, err
+	}
+	w := &Weights{network: n, device: d, tensors: map[string]device.Tensor{}, packed: map[packedKey]*packedSlot{}, version: 1}
+	var bytes, stateTotal int64
+	w.params, bytes = g.params(d.Traits())
+	var offsets []int64
+	for i, node := range g.nodes {
+		for _, s := range node.spec.State {
+			w.states = append(w.states, stateSlot{Slot: s, name: n.Nodes[i].Name + "." + s.Name})
+			offsets = append(offsets, stateTotal)
+			stateTotal += stateBytes(s, d.Traits())
+		}
+	}
+	if err := w.alloc(bytes, stateTotal); err != nil {
+		w.Close()
+		return nil, fmt.Errorf("weights of %s: %w", n.Name, err)
+	}
+	for _, p := range w.params {
+		w.tensors[p.Name] = carve(w.slab, p.Weight, device.Float32, p.Shape)
+	}
+	for i, s := range w.states {
+		w.tensors[s.name] = carve(w.state, offsets[i], s.DType, s.Shape)
+	}
+	return w, nil
+}
+
+func (w *Weights) alloc(bytes, stateTotal int64) (err error) {
+	if w.slab, err = w.device.Alloc(bytes); err != nil {
+		return err
+	}
+	if w.state, err = w.device.Alloc(stateTotal); err != nil {
+		return err
+	}
+	w.queue, err = w.device.NewQueue()
+	return err
+}
+
+// carve is a tensor that lies in a buffer.
+func carve(b device.Buffer, offset int64, dtype device.DType, shape tensor.Shape) device.Tensor {
+	bytes := int64(device.Elements(shape)) * dtype.Size()
+	return device.Tensor{Buffer: b.Slice(offset, bytes), DType: dtype, Shape: shape.Clone()}
+}
+
+// Network is the network the weights belong to.
+func (w *Weights) Network() *Network { return w.network }
+
+// Names lists parameters and state in the network's order.
+func (w *Weights) Names() []string {
+	var names []string
+	params := slices.Clone(w.params)
+	slices.SortStableFunc(params, func(a, b Param) int { return a.Node - b.Node })
+	for _, p := range params {
+		names = append(names, p.Name)
+	}
+	for _, s := range w.states {
+		names = append(names, s.name)
+	}
+	return names
+}
+
+// Shape is the shape of a parameter or state by name, nil if there is none.
+func (w *Weights) Shape(name string) tensor.Shape { return w.tensors[name].Shape }
+
+// Fill gives every parameter and state its starting value. What a parameter
+// starts as depends on the seed and its name alone.
+func (w *Weights) Fill(seed uint64) error {
+	for _, p := range w.params {
+		values := make([]float32, device.Elements(p.Shape))
+		h := fnv.New32a()
+		h.Write([]byte(p.Name))
+		p.Filler.Fill(values, p.Fan, device.Random{Seed: seed, Stream: h.Sum32()})
+		if err := w.Set(p.Name, tensor.New(tensor.WithShape(p.Shape...), tensor.WithBacking(values))); err != nil {
+			return err
+		}
+	}
+	for _, s := range w.states {
+		t := w.tensors[s.name]
+		if s.DType != device.Float32 {
+			continue
+		}
+		w.queue.Fill(t, s.Init)
+	}
+	return w.queue.Sync()
+}
+
+// Set uploads a parameter or state.
+func (w *Weights) Set(name string, x *tensor.Dense) error {
+	t, ok := w.tensors[name]
+	if !ok {
+		return fmt.Errorf("network %s has no weights named %q", w.network.Name, name)
+	}
+	if !slices.Equal([]int(x.Shape()), []int(t.Shape)) {
+		return fmt.Errorf("%s has the shape %v in the network and %v in the given weights", name, []int(t.Shape), []int(x.Shape()))
+	}
+	w.queue.Scope(name)
+	w.queue.Upload(t, x)
+	w.Changed()
+	return w.queue.Sync()
+}
+
+// Get downloads a parameter or state.
+func (w *Weights) Get(name string) (*tensor.Dense, error) {
+	t, ok := w.tensors[name]
+	if !ok {
+		return nil, fmt.Errorf("network %s has no weights named %q", w.network.Name, name)
+	}
+	x := hostTensor(t.DType, t.Shape)
+	w.queue.Scope(name)
+	w.queue.Download(x, t)
+	return x, w.queue.Sync()
+}
+
+// hostTensor is an empty host tensor of the element type.
+func hostTensor(t device.DType, shape tensor.Shape) *tensor.Dense {
+	dt := map[device.DType]tensor.Dtype{device.Float32: tensor.Float32, device.Int32: tensor.Int32, device.Uint8: tensor.Uint8}[t]
+	return tensor.New(tensor.Of(dt), tensor.WithShape(shape...))
+}
+
+// Slab is the memory of all parameters, as the update kernel sees it.
+func (w *Weights) Slab() device.Tensor {
+	return carve(w.slab, 0, device.Float32, tensor.Shape{int(w.slab.Size() / device.Float32.Size())})
+}
+
+// Changed says that the parameters were changed, so that packed copies are
+// refreshed before they are next used.
+func (w *Weights) Changed() { w.version++ }
+
+// packedSlots returns the packed memory of a node, allocating what is missing.
+func (w *Weights) packedSlots(node int, sizes []int64) ([]*packedSlot, error) {
+	var slots []*packedSlot
+	for i, bytes := range sizes {
+		key := packedKey{node, i}
+		s, ok := w.packed[key]
+		if !ok {
+			b, err := w.device.Alloc(bytes)
+			if err != nil {
+				return nil, err
+			}
+			s = &packedSlot{buffer: b}
+			w.packed[key] = s
+		}
+		if s.buffer.Size() != bytes {
+			return nil, fmt.Errorf("packed weights %d take %d bytes in one plan and %d in another", i, s.buffer.Size(), bytes)
+		}
+		slots = append(slots, s)
+	}
+	return slots, nil
+}
+
+// Close frees the memory.
+func (w *Weights) Close() error {
+	var first error
+	note := func(err error) {
+		if first == nil {
+			first = err
+		}
+	}
+	if w.queue != nil {
+		note(w.queue.Close())
+	}
+	for _, b := range []device.Buffer{w.slab, w.state} {
+		if b != nil {
+			note(b.Free())
+		}
+	}
+	for _, s := range w.packed {
+		note(s.buffer.Free())
+	}
+	return first
+}
