@@ -89,15 +89,15 @@ const maxElements = 1 << 40
 // CheckShape says whether a shape is one a tensor can have: dimensions of at
 // least 1 whose product is at most 2^40.
 func CheckShape(s tensor.Shape) error {
-	n := 1
+	n := int64(1)
 	for _, d := range s {
 		if d < 1 {
 			return fmt.Errorf("shape %v has a dimension below 1", []int(s))
 		}
-		if d > maxElements/n {
+		if int64(d) > maxElements/n {
 			return fmt.Errorf("shape %v has more than 2^40 elements", []int(s))
 		}
-		n *= d
+		n *= int64(d)
 	}
 	return nil
 }

@@ -1,0 +1,45 @@
+// Command fetch gets the files of a data set:
+//
+//	fetch mnist [DIR]
+//	fetch fashion-mnist [DIR]
+//
+// DIR is datasets/mnist or datasets/fashion-mnist unless it is given. MNIST
+// comes from a Go module, through the Go command and its proxy settings;
+// Fashion-MNIST from a Debian package, through apt-get, without root. Files
+// that are there and right are left alone. It exits with 2 if it fails.
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/signal"
+	"strings"
+
+	"github.com/hubel-go/hubel/data/fetch"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	err := run(ctx, os.Args[1:])
+	stop()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "fetch:", err)
+		os.Exit(2)
+	}
+}
+
+func run(ctx context.Context, args []string) error {
+	if len(args) < 1 || len(args) > 2 || strings.HasPrefix(args[0], "-") {
+		return fmt.Errorf("usage: fetch SET [DIR], where SET is one of %s", strings.Join(fetch.Names(), ", "))
+	}
+	set, err := fetch.Find(args[0])
+	if err != nil {
+		return err
+	}
+	dir := set.Dir
+	if len(args) == 2 {
+		dir = args[1]
+	}
+	return set.Fetch(ctx, dir, os.Stdout)
+}

@@ -1,0 +1,28 @@
+// Package data holds the data sets that networks learn from, and the loader
+// that makes batches of them.
+//
+// A Dataset gives one raw sample at a time; a Loader chooses the order,
+// applies the preprocessing and prefetches batches. What a sample costs to
+// read is the Dataset's affair, the order is the Loader's alone.
+package data
+
+import "gorgonia.org/tensor"
+
+// Dataset is a set of labelled images. Its methods may be called from several
+// goroutines and allocate nothing.
+type Dataset interface {
+	// Len is the number of samples.
+	Len() int
+
+	// Shape is that of one sample: [C,H,W]. The caller must not change it.
+	Shape() tensor.Shape
+
+	// Classes names the classes; a label is an index into it. The caller must
+	// not change it.
+	Classes() []string
+
+	// Read writes the values of sample i, 0 <= i < Len, to dst, which has
+	// exactly a sample's length, row-major, and returns the sample's label.
+	// The values are raw: pixels are 0 to 255.
+	Read(dst []float32, i int) (label int32, err error)
+}

@@ -1,0 +1,51 @@
+package data
+
+import (
+	"fmt"
+	"strings"
+)
+
+// OpenOptions are what a data set may be told when it is opened.
+type OpenOptions struct {
+	Synthetic SyntheticOptions // read by "synthetic" alone
+}
+
+var sets = []struct {
+	name string
+	open func(dir string, o OpenOptions) (train, test Dataset, err error)
+}{
+	{"mnist", func(dir string, _ OpenOptions) (Dataset, Dataset, error) { return OpenMNIST(dir) }},
+	{"fashion-mnist", func(dir string, _ OpenOptions) (Dataset, Dataset, error) { return OpenFashionMNIST(dir) }},
+	{"synthetic", func(dir string, o OpenOptions) (Dataset, Dataset, error) {
+		if dir != "" {
+			return nil, nil, fmt.Errorf("data set synthetic has no folder, such as %q", dir)
+		}
+		return NewSynthetic(o.Synthetic)
+	}},
+}
+
+// Names lists the data sets that Open knows.
+func Names() []string {
+	names := make([]string, len(sets))
+	for i, s := range sets {
+		names[i] = s.name
+	}
+	return names
+}
+
+// Open opens a data set by name: "mnist", "fashion-mnist" or "synthetic". The
+// first two take the folder of their files after a colon,
+// "mnist:/data/mnist"; without one it is MNISTDir or FashionMNISTDir.
+func Open(spec string, o OpenOptions) (train, test Dataset, err error) {
+	name, dir, colon := strings.Cut(spec, ":")
+	for _, s := range sets {
+		if s.name != name {
+			continue
+		}
+		if colon && dir == "" {
+			return nil, nil, fmt.Errorf("data set %q: the folder after the colon is missing", spec)
+		}
+		return s.open(dir, o)
+	}
+	return nil, nil, fmt.Errorf("data set %q is unknown; there are %s", name, strings.Join(Names(), ", "))
+}

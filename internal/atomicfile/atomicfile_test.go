@@ -1,0 +1,87 @@
+package atomicfile
+
+import (
+	"errors"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+func put(s string) func(io.Writer) error {
+	return func(w io.Writer) error {
+		_, err := io.WriteString(w, s)
+		return err
+	}
+}
+
+// only requires that folder holds one entry, name, with the content.
+func only(t *testing.T, folder, name, content string) {
+	t.Helper()
+	entries, err := os.ReadDir(folder)
+	require.NoError(t, err)
+	require.Len(t, entries, 1)
+	require.Equal(t, name, entries[0].Name())
+	b, err := os.ReadFile(filepath.Join(folder, name))
+	require.NoError(t, err)
+	require.Equal(t, content, string(b))
+}
+
+func TestWrite(t *testing.T) {
+	folder := t.TempDir()
+	path := filepath.Join(folder, "f")
+	require.NoError(t, Write(path, put("old")))
+	only(t, folder, "f", "old")
+	require.NoError(t, Write(path, put("new")))
+	only(t, folder, "f", "new")
+}
+
+func TestWriteKeepsOldFileOnFailure(t *testing.T) {
+	folder := t.TempDir()
+	path := filepath.Join(folder, "f")
+	require.NoError(t, Write(path, put("old")))
+
+	full := errors.New("disk full")
+	err := Write(path, func(w io.Writer) error {
+		if _, err := w.Write(make([]byte, 1<<20)); err != nil { // more than is buffered
+			return err
+		}
+		return full
+	})
+	require.ErrorIs(t, err, full)
+	require.ErrorContains(t, err, path)
+	only(t, folder, "f", "old")
+
+	require.Panics(t, func() { Write(path, func(io.Writer) error { panic("bug") }) })
+	only(t, folder, "f", "old")
+}
+
+func TestWriteErrorsNameTheFile(t *testing.T) {
+	folder := t.TempDir()
+	path := filepath.Join(folder, "missing", "f")
+	err := Write(path, put("x"))
+	require.ErrorIs(t, err, fs.ErrNotExist)
+	require.ErrorContains(t, err, path)
+
+	// The rename fails where path is a folder that is not empty.
+	path = filepath.Join(folder, "taken")
+	require.NoError(t, os.MkdirAll(filepath.Join(path, "inner"), 0o777))
+	require.ErrorContains(t, Write(path, put("x")), path)
+	entries, err := os.ReadDir(folder)
+	require.NoError(t, err)
+	require.Len(t, entries, 1, "the temporary file is removed")
+}
+
+func TestWriteRespectsUmask(t *testing.T) {
+	folder := t.TempDir()
+	require.NoError(t, os.WriteFile(filepath.Join(folder, "plain"), nil, 0o666))
+	require.NoError(t, Write(filepath.Join(folder, "atomic"), put("")))
+	plain, err := os.Stat(filepath.Join(folder, "plain"))
+	require.NoError(t, err)
+	atomic, err := os.Stat(filepath.Join(folder, "atomic"))
+	require.NoError(t, err)
+	require.Equal(t, plain.Mode(), atomic.Mode())
+}

@@ -1,0 +1,30 @@
+package safetensors
+
+import (
+	"encoding/binary"
+	"math"
+)
+
+// float32Of decodes an element of each floating-point type that can be read.
+var float32Of = map[DType]func([]byte) float32{
+	F32:  func(b []byte) float32 { return math.Float32frombits(binary.LittleEndian.Uint32(b)) },
+	F64:  func(b []byte) float32 { return float32(math.Float64frombits(binary.LittleEndian.Uint64(b))) },
+	F16:  func(b []byte) float32 { return half(binary.LittleEndian.Uint16(b)) },
+	BF16: func(b []byte) float32 { return math.Float32frombits(uint32(binary.LittleEndian.Uint16(b)) << 16) },
+}
+
+// half converts an IEEE 754 binary16 number: sign, 5 bits of exponent with
+// bias 15, 10 of fraction. Every one of them is a float32.
+func half(h uint16) float32 {
+	sign := uint32(h>>15) << 31
+	exponent := uint32(h>>10) & 0x1f
+	fraction := uint32(h & 0x3ff)
+	switch exponent {
+	case 0: // zero and subnormal: fraction * 2^-24
+		v := float32(fraction) * 0x1p-24
+		return math.Float32frombits(math.Float32bits(v) | sign)
+	case 0x1f: // infinity and NaN
+		return math.Float32frombits(sign | 0xff<<23 | fraction<<13)
+	}
+	return math.Float32frombits(sign | (exponent+127-15)<<23 | fraction<<13)
+}
