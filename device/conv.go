@@ -45,7 +45,7 @@ type Epilogue struct {
 type ConvKernels interface {
 	ConvForward(c Conv, y, x Tensor, w Filter, e Epilogue, ws Buffer)
 	ConvBackwardData(c Conv, dx, dy Tensor, w Filter, m Mode, ws Buffer)
-	// ConvBackwardFilter leaves dbias out when it is absent.
+	// ConvBackwardFilter leaves out dw or dbias, whichever is absent: frozen.
 	ConvBackwardFilter(c Conv, dw, dbias, x, dy Tensor, m Mode, ws Buffer)
 
 	// ConvPack writes w as the device likes it for a pass.

@@ -126,6 +126,9 @@ type Kernels interface {
 
 // Traits says what a plan must know of a device that may not be there. All
 // sizes are bytes; all answers depend on nothing but the arguments.
+//
+// A plan for N samples runs smaller batches too. So scratch for fewer samples
+// is at most that for more, and packed weights are the same for every N.
 type Traits interface {
 	// Alignment is what every offset into an arena must be a multiple of.
 	Alignment() int64

@@ -1,0 +1,205 @@
+package devicetest
+
+import (
+	"fmt"
+	"math"
+
+	"gorgonia.org/tensor"
+
+	"github.com/hubel-go/hubel/device"
+	"github.com/hubel-go/hubel/device/reference"
+)
+
+// tolerance says how far an element of a result may be from the reference's.
+//
+// A sum of n float32 products, in any order, errs by at most n u M with
+// certainty, where M is the sum of their absolute values and u the unit
+// roundoff, and by at most k sqrt(n) u M but for a probability of
+// 2 exp(-k²/2) (Higham and Mary 2019, "A new approach to probabilistic
+// rounding error analysis", theorem 3.1). With long sums the former would let
+// a missing term pass. The bound here is the latter with k = 4, 7 in 10,000 at
+// the very worst, plus some roundings before and after the sum:
+//
+//	|got - want| <= u (4 sqrt(terms) + ulps) M
+type tolerance struct {
+	exact bool    // the one float32 nearest to the reference's result
+	terms int     // of the sum in one element
+	ulps  float64 // roundings apart from those of the sum
+	floor float64 // without a magnitude call, M is the result plus this
+}
+
+const (
+	unitRoundoff = 1.0 / (1 << 24)
+	// A device may flush numbers below the smallest normal one to zero.
+	smallestNormal = 0x1p-126
+)
+
+// exactly is for results that are copied, chosen or rounded once.
+var exactly = tolerance{exact: true}
+
+// products is for sums of products.
+func products(terms int) tolerance { return tolerance{terms: terms, ulps: 8} }
+
+// ulps is for a few roundings, relative to the result plus floor.
+func ulps(n, floor float64) tolerance { return tolerance{ulps: n, floor: floor} }
+
+// allows reports whether a device may give got where the reference gives
+// want.
+func (t tolerance) allows(got, want, magnitude float64) bool {
+	switch {
+	case math.IsNaN(want) || math.IsNaN(got):
+		return math.IsNaN(want) && math.IsNaN(got)
+	case t.exact || math.IsInf(want, 0):
+		return float64(float32(want)) == got
+	}
+	return math.Abs(got-want) <= t.bound(magnitude)
+}
+
+func (t tolerance) bound(magnitude float64) float64 {
+	return unitRoundoff*(4*math.Sqrt(float64(t.terms))+t.ulps)*magnitude + smallestNormal
+}
+
+// check runs a case on a device and on the reference, and says what is wrong.
+func (c Case) check(dev device.Device, o Options) error {
+	q, err := dev.NewQueue()
+	if err != nil {
+		return err
+	}
+	defer q.Close()
+	values := c.values(o.Seed)
+	b, err := c.bind(dev, q, values)
+	if err != nil {
+		return err
+	}
+	defer b.Close()
+	q.Scope(c.Name)
+	b.Launch(q)
+	if err := q.Sync(); err != nil {
+		return err
+	}
+	got, err := b.results(q)
+	if err != nil {
+		return err
+	}
+	if err := c.compare(got, values); err != nil {
+		return err
+	}
+	if o.NoAllocs {
+		return checkAllocs(q, func() { b.Launch(q) })
+	}
+	return nil
+}
+
+// results reads all arguments back and checks what the kernel may not have
+// touched.
+func (b *Bound) results(q device.Queue) ([]any, error) {
+	got := make([]any, len(b.blocks))
+	for i, k := range b.blocks {
+		if k == nil {
+			continue
+		}
+		var err error
+		if got[i], err = k.check(q, b.c.args[i].role); err != nil {
+			return nil, err
+		}
+	}
+	for _, k := range b.hidden {
+		if _, err := k.check(q, inout); err != nil {
+			return nil, err
+		}
+	}
+	return got, nil
+}
+
+// compare holds the results of a case against the reference's.
+func (c Case) compare(got, values []any) error {
+	want, err := c.onReference(c.call, values)
+	if err != nil {
+		return fmt.Errorf("reference: %w", err)
+	}
+	magnitudes := make([][]float64, len(want))
+	if c.magnitude != nil {
+		if magnitudes, err = c.onReference(c.magnitude, absolute(values)); err != nil {
+			return fmt.Errorf("magnitudes: %w", err)
+		}
+	}
+	for i, a := range c.args {
+		if a.absent() || a.role == in {
+			continue
+		}
+		if err := a.compare(toFloat64(got[i]), want[i], magnitudes[i]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// onReference runs a call on the reference device and returns the results.
+func (c Case) onReference(call func(device.Queue, *Bound), values []any) ([][]float64, error) {
+	ref := reference.New()
+	q, err := ref.NewQueue()
+	if err != nil {
+		return nil, err
+	}
+	b, err := c.bind(ref, q, values)
+	if err != nil {
+		return nil, err
+	}
+	defer b.Close()
+	call(q, b)
+	results := make([][]float64, len(c.args))
+	for i, a := range c.args {
+		if a.absent() || a.role == in {
+			continue
+		}
+		if results[i], err = b.blocks[i].exact(q); err != nil {
+			return nil, err
+		}
+	}
+	return results, nil
+}
+
+// compare reports the element that is furthest off.
+func (a arg) compare(got, want, magnitudes []float64) error {
+	bad, worst, excess := 0, 0, 0.0
+	for i := range got {
+		m := math.Abs(want[i]) + a.tol.floor
+		if magnitudes != nil {
+			m = magnitudes[i]
+		}
+		if a.tol.allows(got[i], want[i], m) {
+			continue
+		}
+		e := math.Abs(got[i]-want[i]) / a.tol.bound(m)
+		if math.IsNaN(e) {
+			e = math.Inf(1)
+		}
+		if bad == 0 || e > excess {
+			worst, excess = i, e
+		}
+		bad++
+	}
+	if bad == 0 {
+		return nil
+	}
+	rule := "exactly"
+	if !a.tol.exact {
+		m := math.Abs(want[worst]) + a.tol.floor
+		if magnitudes != nil {
+			m = magnitudes[worst]
+		}
+		rule = fmt.Sprintf("within %.3g", a.tol.bound(m))
+	}
+	return fmt.Errorf("%s%v is %v, want %v %s; %d of %d elements are off",
+		a.name, coordinates(worst, a.shape), got[worst], want[worst], rule, bad, len(got))
+}
+
+// coordinates of element i.
+func coordinates(i int, s tensor.Shape) []int {
+	at := make([]int, len(s))
+	for d := len(s) - 1; d >= 0; d-- {
+		at[d] = i % s[d]
+		i /= s[d]
+	}
+	return at
+}

@@ -1,0 +1,473 @@
+package devicetest
+
+import (
+	"errors"
+	"math"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"gorgonia.org/tensor"
+
+	"github.com/hubel-go/hubel/device"
+	"github.com/hubel-go/hubel/device/reference"
+)
+
+// A device without a fault passes, and its scratch and packed weights are
+// what it asked for.
+func TestRunPassesAFaultlessDevice(t *testing.T) {
+	Run(t, func() (device.Device, error) { return newFaulty(), nil }, Options{Short: true})
+}
+
+var sink []byte
+
+// TestSuiteFindsFaults breaks one kernel at a time. A case of the operation
+// must fail and say why.
+func TestSuiteFindsFaults(t *testing.T) {
+	faults := []struct {
+		name  string
+		op    string
+		says  string // part of the error
+		queue faultyQueue
+	}{
+		{"writes after the last element", "gemm", "c: element 1 was written, there are 1", faultyQueue{
+			gemm: func(q *faultyQueue, g device.GEMM, c, a, b device.Tensor, ws device.Buffer) {
+				q.Queue.GEMM(g, c, a, b, ws)
+				edit(q.Queue, q.uploaded[0], func(v []float32) { v[(len(v)+c.Len())/2] = 0 })
+			}}},
+		{"writes before the first element", "gemm", "c: element -1 before", faultyQueue{
+			gemm: func(q *faultyQueue, g device.GEMM, c, a, b device.Tensor, ws device.Buffer) {
+				q.Queue.GEMM(g, c, a, b, ws)
+				edit(q.Queue, q.uploaded[0], func(v []float32) { v[(len(v)-c.Len())/2-1] = 0 })
+			}}},
+		{"writes after its scratch", "gemm", "scratch: element 37 was written", faultyQueue{
+			gemm: func(q *faultyQueue, g device.GEMM, c, a, b device.Tensor, ws device.Buffer) {
+				q.Queue.GEMM(g, c, a, b, ws)
+				whole := q.uploaded[3]
+				q.Queue.Upload(device.Tensor{Buffer: whole.Buffer.Slice(256+37, 1), DType: device.Uint8, Shape: tensor.Shape{1}}, host([]uint8{0}))
+			}}},
+		{"changes an input", "gemm", "b: element 0 of this input was written", faultyQueue{
+			gemm: func(q *faultyQueue, g device.GEMM, c, a, b device.Tensor, ws device.Buffer) {
+				q.Queue.GEMM(g, c, a, b, ws)
+				edit(q.Queue, b, func(v []float32) { v[0] = math.Nextafter32(v[0], 2) })
+			}}},
+		{"reads the destination although beta is 0", "gemm", "c[0 0] is NaN", faultyQueue{
+			gemm: func(q *faultyQueue, g device.GEMM, c, a, b device.Tensor, ws device.Buffer) {
+				g.Beta = math.SmallestNonzeroFloat32
+				q.Queue.GEMM(g, c, a, b, ws)
+			}}},
+		{"ignores beta", "gemm", "c[", faultyQueue{
+			gemm: func(q *faultyQueue, g device.GEMM, c, a, b device.Tensor, ws device.Buffer) {
+				g.Beta = 0
+				q.Queue.GEMM(g, c, a, b, ws)
+			}}},
+		{"is off by one in 100,000", "gemm", "c[", faultyQueue{
+			gemm: func(q *faultyQueue, g device.GEMM, c, a, b device.Tensor, ws device.Buffer) {
+				g.Alpha *= 1.00001
+				q.Queue.GEMM(g, c, a, b, ws)
+			}}},
+		{"leaves the last element out", "gemm", "is NaN, want", faultyQueue{
+			gemm: func(q *faultyQueue, g device.GEMM, c, a, b device.Tensor, ws device.Buffer) {
+				q.Queue.GEMM(g, c, a, b, ws)
+				edit(q.Queue, c, func(v []float32) { v[len(v)-1] = float32(math.NaN()) })
+			}}},
+		{"allocates", "gemm", "3 launches on a warm queue made 3 allocations", faultyQueue{
+			gemm: func(q *faultyQueue, g device.GEMM, c, a, b device.Tensor, ws device.Buffer) {
+				q.Queue.GEMM(g, c, a, b, ws)
+				sink = make([]byte, 64)
+			}}},
+		{"leaves the last term out", "dense forward", "y[", faultyQueue{
+			denseForward: func(q *faultyQueue, d device.Dense, y, x, w device.Tensor, e device.Epilogue) {
+				var last float32
+				edit(q.Queue, x, func(v []float32) { last, v[len(v)-1] = v[len(v)-1], 0 })
+				q.Queue.DenseForward(d, y, x, w, e, nil)
+				edit(q.Queue, x, func(v []float32) { v[len(v)-1] = last })
+			}}},
+		{"forgets the bias", "dense forward", "y[", faultyQueue{
+			denseForward: func(q *faultyQueue, d device.Dense, y, x, w device.Tensor, e device.Epilogue) {
+				e.Bias = device.Tensor{}
+				q.Queue.DenseForward(d, y, x, w, e, nil)
+			}}},
+		{"swaps the pads", "conv forward", "asymmetric pad", faultyQueue{
+			convForward: func(q *faultyQueue, c device.Conv, y, x device.Tensor, w device.Filter, e device.Epilogue) {
+				c.PadTop, c.PadBottom = c.PadBottom, c.PadTop
+				c.PadLeft, c.PadRight = c.PadRight, c.PadLeft
+				q.Queue.ConvForward(c, y, x, w, e, nil)
+			}}},
+		{"forgets the activation", "conv forward", "relu", faultyQueue{
+			convForward: func(q *faultyQueue, c device.Conv, y, x device.Tensor, w device.Filter, e device.Epilogue) {
+				e.Activation.On = false
+				q.Queue.ConvForward(c, y, x, w, e, nil)
+			}}},
+		{"writes after its packed weights", "conv forward", "packed weights: element", faultyQueue{
+			convForward: func(q *faultyQueue, c device.Conv, y, x device.Tensor, w device.Filter, e device.Epilogue) {
+				q.Queue.ConvForward(c, y, x, w, e, nil)
+				whole := q.uploaded[len(q.uploaded)-1]
+				q.Queue.Upload(device.Tensor{Buffer: whole.Buffer.Slice(256+w.Bytes(), 1), DType: device.Uint8, Shape: tensor.Shape{1}}, host([]uint8{0}))
+			}}},
+		{"leaves out what no window touches", "conv backward-data", "stride above kernel", faultyQueue{
+			convData: func(q device.Queue, c device.Conv, dx, dy device.Tensor, w device.Filter, m device.Mode) {
+				q.ConvBackwardData(c, dx, dy, w, m, nil)
+				if m == device.Overwrite {
+					edit(q, dx, func(v []float32) {
+						for i := range v {
+							if v[i] == 0 {
+								v[i] = float32(math.NaN())
+							}
+						}
+					})
+				}
+			}}},
+		{"forgets to accumulate", "conv backward-data", "accumulate: dx[", faultyQueue{
+			convData: func(q device.Queue, c device.Conv, dx, dy device.Tensor, w device.Filter, _ device.Mode) {
+				q.ConvBackwardData(c, dx, dy, w, device.Overwrite, nil)
+			}}},
+		{"accumulates although it is to overwrite", "conv backward-filter", "overwrite: dw[", faultyQueue{
+			convFilter: func(q device.Queue, c device.Conv, dw, dbias, x, dy device.Tensor, _ device.Mode) {
+				q.ConvBackwardFilter(c, dw, dbias, x, dy, device.Accumulate, nil)
+			}}},
+		{"forgets the bias gradient", "conv backward-filter", "dbias[0] is NaN", faultyQueue{
+			convFilter: func(q device.Queue, c device.Conv, dw, _, x, dy device.Tensor, m device.Mode) {
+				q.ConvBackwardFilter(c, dw, device.Tensor{}, x, dy, m, nil)
+			}}},
+		{"skips the bias of frozen weights", "conv backward-filter", "dbias overwrite: dbias[0] is NaN", faultyQueue{
+			convFilter: func(q device.Queue, c device.Conv, dw, dbias, x, dy device.Tensor, m device.Mode) {
+				if dw.IsNil() {
+					return
+				}
+				q.ConvBackwardFilter(c, dw, dbias, x, dy, m, nil)
+			}}},
+		{"takes the last of equals", "pool forward", "ties: index[", faultyQueue{
+			poolForward: func(q device.Queue, p device.Pool, y, index, x device.Tensor) {
+				q.PoolForward(p, y, index, x)
+				if index.IsNil() {
+					return
+				}
+				in, out := make([]float32, x.Len()), make([]float32, y.Len())
+				q.Download(host(in), x)
+				q.Download(host(out), y)
+				planes, pixels := p.OutH()*p.OutW(), p.H*p.W
+				editInts(q, index, func(v []int32) {
+					for o := range v {
+						// within the row, the next pixel of the window
+						at := int(v[o])
+						left := (o%p.OutW())*p.StrideW - p.PadLeft
+						if col := at%p.W + 1; col < min(left+p.S, p.W) && in[o/planes*pixels+at+1] == out[o] {
+							v[o]++
+						}
+					}
+				})
+			}}},
+		{"starts its maximum at 0", "pool forward", "negative: y[", faultyQueue{
+			poolForward: func(q device.Queue, p device.Pool, y, index, x device.Tensor) {
+				q.PoolForward(p, y, index, x)
+				if p.Op == device.MaxPool {
+					edit(q, y, func(v []float32) {
+						for i := range v {
+							v[i] = max(v[i], 0)
+						}
+					})
+				}
+			}}},
+		{"divides by the whole window", "pool forward", "y[", faultyQueue{
+			poolForward: func(q device.Queue, p device.Pool, y, index, x device.Tensor) {
+				p.CountPad = true
+				q.PoolForward(p, y, index, x)
+			}}},
+		{"keeps one of overlapping windows", "pool backward", "dx[", faultyQueue{
+			poolBackward: func(q device.Queue, p device.Pool, dx, dy, index device.Tensor, m device.Mode) {
+				q.PoolBackward(p, dx, dy, index, m)
+				edit(q, dx, func(v []float32) {
+					for i := range v {
+						v[i] = max(min(v[i], 1), -1)
+					}
+				})
+			}}},
+		{"does not divide alpha", "lrn forward", "over size", faultyQueue{
+			lrnForward: func(q device.Queue, l device.LRN, y, scale, x device.Tensor) {
+				l.AlphaOverSize = false
+				q.LRNForward(l, y, scale, x)
+			}}},
+		{"leaves a channel out of the window", "lrn forward", "y[", faultyQueue{
+			lrnForward: func(q device.Queue, l device.LRN, y, scale, x device.Tensor) {
+				l.Size = max(l.Size-2, 1)
+				q.LRNForward(l, y, scale, x)
+			}}},
+		{"leaves the cross terms out", "lrn backward", "dx[", faultyQueue{
+			lrnBackward: func(q device.Queue, l device.LRN, dx, x, scale, dy device.Tensor, m device.Mode) {
+				l.Size = 1
+				q.LRNBackward(l, dx, x, scale, dy, m)
+			}}},
+		{"counts draws without the sample", "dropout forward", "y[", faultyQueue{
+			dropoutForward: func(q device.Queue, d device.Dropout, y, mask, x device.Tensor, r device.Random) {
+				r.Sample = 0
+				q.DropoutForward(d, y, mask, x, r)
+			}}},
+		{"uses a wrong label", "log-loss backward", "labels out of range", faultyQueue{
+			logLossBackward: func(q device.Queue, l device.LogLoss, dx, prob, label device.Tensor, scale float32, m device.Mode) {
+				right := make([]int32, l.N)
+				q.Download(host(right), label)
+				editInts(q, label, func(v []int32) {
+					for i := range v {
+						v[i] = min(max(v[i], 0), int32(l.C)-1)
+					}
+				})
+				q.LogLossBackward(l, dx, prob, label, scale, m)
+				q.Upload(label, host(right))
+			}}},
+		{"counts ties as hits", "accuracy", "all equal: hit[", faultyQueue{
+			accuracy: func(q device.Queue, a device.Accuracy, hit, x, label device.Tensor) {
+				scores, right := make([]float32, x.Len()), make([]int32, a.N)
+				q.Download(host(scores), x)
+				q.Download(host(right), label)
+				q.Accuracy(a, hit, x, label)
+				edit(q, hit, func(v []float32) {
+					for n := range v {
+						row := scores[n*a.C : (n+1)*a.C]
+						if r := right[n]; r > 0 && int(r) < a.C && row[0] == row[r] {
+							v[n] = 1
+						}
+					}
+				})
+			}}},
+		{"clears what lies around", "concat forward", "overwrite: y[", faultyQueue{
+			concatForward: func(q device.Queue, c device.Concat, y, x device.Tensor, m device.Mode) {
+				if m == device.Overwrite {
+					q.Fill(y, 0)
+				}
+				q.ConcatForward(c, y, x, m)
+			}}},
+		{"updates the gaps between segments", "sgd", "w[", faultyQueue{
+			sgd: func(q device.Queue, s device.SGD, w, v, dw, norm2 device.Tensor, segments []device.Segment) {
+				q.SGD(s, w, v, dw, norm2, segments)
+				if len(segments) > 1 {
+					edit(q, w, func(v []float32) { v[0] *= 0.999 })
+				}
+			}}},
+		{"does not clip", "sgd", "of at most 2.5²: ", faultyQueue{
+			sgd: func(q device.Queue, s device.SGD, w, v, dw, norm2 device.Tensor, segments []device.Segment) {
+				s.MaxNorm = 0
+				q.SGD(s, w, v, dw, norm2, segments)
+			}}},
+		{"is off by one in 1,000", "sum-squares", "out[0]", faultyQueue{
+			sumSquares: func(q device.Queue, out, x device.Tensor) {
+				q.SumSquares(out, x)
+				edit(q, out, func(v []float32) { v[0] *= 1.001 })
+			}}},
+	}
+	for _, f := range faults {
+		t.Run(f.op+" "+f.name, func(t *testing.T) {
+			dev := newFaulty()
+			dev.queue = f.queue
+			var found []string
+			for _, c := range Cases(Options{Short: true}) {
+				if c.Op != f.op {
+					continue
+				}
+				if err := c.check(dev, Options{Seed: 1, NoAllocs: f.name == "allocates"}); err != nil {
+					found = append(found, c.Name+": "+err.Error())
+				}
+			}
+			require.NotEmpty(t, found, "no case of %s failed", f.op)
+			require.Contains(t, strings.Join(found, "\n"), f.says)
+		})
+	}
+}
+
+// TestSuiteFindsMisbehaviour does the same for memory, transfers and queues.
+func TestSuiteFindsMisbehaviour(t *testing.T) {
+	noise := float32(0)
+	for _, f := range []struct {
+		name  string
+		check func(device.Device) error
+		says  string
+		spoil func(f *faulty)
+	}{
+		{"alignment", checkTraits, "alignment 3", func(f *faulty) { f.traits = crooked{} }},
+		{"scratch shrinks", checkTraits, "for 3 samples", func(f *faulty) { f.traits = shrinking{} }},
+		{"packed grows", checkTraits, "of packed weights for 3 samples", func(f *faulty) { f.traits = growing{} }},
+		{"more free than there is", checkMemInfo, "2 bytes of 1 are free", func(f *faulty) {
+			f.memInfo = func() (int64, int64, error) { return 2, 1, nil }
+		}},
+		{"wrong size", checkAlloc, "asked for 0 bytes", func(f *faulty) {
+			f.alloc = func(n int64) (device.Buffer, error) { return f.Device.Alloc(n + 1) }
+		}},
+		{"allocates anything", checkAllocTooMuch, "2^50 bytes were allocated", func(f *faulty) {
+			f.alloc = func(n int64) (device.Buffer, error) { return f.Device.Alloc(min(n, 100)) }
+		}},
+		{"refuses without a reason", checkAllocTooMuch, "does not say", func(f *faulty) {
+			f.alloc = func(n int64) (device.Buffer, error) { return nil, errors.New("no") }
+		}},
+		{"loses a transfer", checkRoundTrips, "changed", func(f *faulty) {
+			f.queue.upload = func(q device.Queue, dst device.Tensor, src *tensor.Dense) {}
+		}},
+		{"straightens views", checkRefusals, "a view of columns was not refused", func(f *faulty) {
+			f.queue.upload = func(q device.Queue, dst device.Tensor, src *tensor.Dense) {
+				if src.RequiresIterator() {
+					src = src.Materialize().(*tensor.Dense)
+				}
+				q.Upload(dst, src)
+			}
+		}},
+		{"refuses without a reason", checkRefusals, "does not name", func(f *faulty) {
+			f.queue.sync = func(q device.Queue) error {
+				if q.Sync() != nil {
+					return errors.New("conv7: upload: download: failed")
+				}
+				return nil
+			}
+		}},
+		{"keeps its error", checkStickyError, "still there", func(f *faulty) {
+			var kept error
+			f.queue.sync = func(q device.Queue) error {
+				if err := q.Sync(); err != nil {
+					kept = err
+				}
+				return kept
+			}
+		}},
+		{"swallows errors", checkStickyError, "no error", func(f *faulty) {
+			f.queue.sync = func(q device.Queue) error { q.Sync(); return nil }
+		}},
+		{"runs on after an error", checkStickyError, "still run", func(f *faulty) {
+			f.queue.upload = func(q device.Queue, dst device.Tensor, src *tensor.Dense) {
+				err := q.Sync()
+				q.Upload(dst, src)
+				if err != nil { // the first error again
+					q.Sync()
+					q.Scope("first")
+					q.Upload(dst, host([]float32{1}))
+				}
+			}
+		}},
+		{"clears before it copies", checkCopyToItself, "changed", func(f *faulty) {
+			f.queue.copy = func(q device.Queue, dst, src device.Tensor) {
+				q.Fill(dst, 0)
+				q.Copy(dst, src)
+			}
+		}},
+		{"adds in a different order", checkSumSquaresRepeats, "the same sum", func(f *faulty) {
+			f.queue.sumSquares = func(q device.Queue, out, x device.Tensor) {
+				noise++
+				q.Fill(out, noise)
+			}
+		}},
+	} {
+		t.Run(f.name, func(t *testing.T) {
+			dev := newFaulty()
+			require.NoError(t, f.check(dev))
+			f.spoil(dev)
+			require.ErrorContains(t, f.check(dev), f.says)
+		})
+	}
+}
+
+type crooked struct{ greedy }
+
+func (crooked) Alignment() int64 { return 3 }
+
+type shrinking struct{ greedy }
+
+func (shrinking) ConvScratch(c device.Conv, _ device.Pass) int64 { return int64(100 / c.N) }
+
+type growing struct{ greedy }
+
+func (growing) ConvPacked(c device.Conv, _ device.Pass) int64 { return int64(c.N) }
+
+func TestCases(t *testing.T) {
+	all, short := Cases(Options{Seed: 5}), Cases(Options{Seed: 5, Short: true})
+	count := func(cases []Case) map[string]int {
+		ops, names := map[string]int{}, map[string]bool{}
+		for _, c := range cases {
+			require.False(t, names[c.Op+c.Name], "two cases are named %s/%s", c.Op, c.Name)
+			names[c.Op+c.Name] = true
+			ops[c.Op]++
+			require.Positive(t, c.Bytes())
+		}
+		return ops
+	}
+	inAll, inShort := count(all), count(short)
+	require.Less(t, len(short), len(all))
+	for op := range inAll {
+		require.Positive(t, inShort[op], "no short case of %s", op)
+	}
+	require.Equal(t, count(Cases(Options{Seed: 5})), inAll)
+}
+
+func TestAlexNetCases(t *testing.T) {
+	var forward int64
+	for _, c := range AlexNet(2) {
+		require.Contains(t, c.Name, "alexnet")
+		if c.Op == "conv forward" && !strings.Contains(c.Name, "grouped") || c.Op == "dense forward" {
+			forward += c.FLOPs
+		}
+	}
+	// 1,135,256,096 multiply-adds a sample in one tower, without biases.
+	require.Equal(t, int64(2*2*1_135_256_096), forward)
+}
+
+func TestSupported(t *testing.T) {
+	d := device.Dense{N: 1, In: 1, Out: 1}
+	tanh := device.Activation{On: true, Unary: device.Unary{Op: device.Tanh}}
+	require.False(t, denseForward(d, true, tanh).Supported(greedy{}))
+	require.True(t, denseForward(d, true, relu).Supported(greedy{}))
+	require.True(t, fillCase(1, 0).Supported(greedy{}))
+}
+
+func TestValuesFollowFromTheSeed(t *testing.T) {
+	c := gemmCase("", device.GEMM{M: 3, N: 4, K: 5, Alpha: 1, Beta: 1})
+	require.Equal(t, c.values(7), c.values(7))
+	require.NotEqual(t, c.values(7), c.values(8))
+	require.Equal(t, int64(4*(2*12+15+20)), c.Bytes(), "c is read and written")
+}
+
+func TestBind(t *testing.T) {
+	dev := reference.New()
+	before, _, err := dev.MemInfo()
+	require.NoError(t, err)
+	b, err := fillCase(100, 1.5).Bind(dev)
+	require.NoError(t, err)
+	q, err := dev.NewQueue()
+	require.NoError(t, err)
+	b.Launch(q)
+	b.Launch(q)
+	got, err := download(q, b.t[0])
+	require.NoError(t, err)
+	require.Equal(t, these[float32](1.5)(nil, 100), got)
+	require.NoError(t, b.Close())
+	after, _, err := dev.MemInfo()
+	require.NoError(t, err)
+	require.Equal(t, before, after, "Close frees everything")
+}
+
+func TestTolerance(t *testing.T) {
+	nan, inf := math.NaN(), math.Inf(1)
+	sum := products(16) // 24 roundings
+	for _, c := range []struct {
+		tol                  tolerance
+		got, want, magnitude float64
+		ok                   bool
+	}{
+		{sum, 1, 1, 1, true},
+		{sum, 1 + 23*unitRoundoff, 1, 1, true},
+		{sum, 1 + 25*unitRoundoff, 1, 1, false},
+		{sum, 1 + 25*unitRoundoff, 1, 2, true},
+		{sum, nan, 1, 1, false},
+		{sum, 1, nan, nan, false},
+		{sum, nan, nan, nan, true},
+		{sum, inf, inf, inf, true},
+		{sum, 1, inf, inf, false},
+		{sum, inf, 1, 1, false},
+		{sum, 0, 1e-40, 1e-40, true}, // flushed to zero
+		{exactly, 0.5, 0.5, 0, true},
+		{exactly, float64(float32(0.1)), 0.1, 0, true},
+		{exactly, 0.5 + unitRoundoff, 0.5, 1, false},
+	} {
+		require.Equal(t, c.ok, c.tol.allows(c.got, c.want, c.magnitude), "%+v", c)
+	}
+}
+
+func TestSeedFromTheEnvironment(t *testing.T) {
+	t.Setenv("HUBEL_SEED", "0x10")
+	require.Equal(t, uint64(16), freshSeed(t))
+}

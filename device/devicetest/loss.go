@@ -1,0 +1,101 @@
+package devicetest
+
+import (
+	"fmt"
+	"math"
+
+	"gorgonia.org/tensor"
+
+	"github.com/hubel-go/hubel/device"
+)
+
+func lossCases(Options) []Case {
+	var logForward, logBackward, l2Forward, l2Backward []Case
+	for _, l := range []device.LogLoss{{N: 1, C: 1}, {N: 3, C: 10}, {N: 128, C: 10}, {N: 5, C: 1000}, {N: 17, C: 33}} {
+		right := labels(0, l.C)
+		logForward = append(logForward, logLossForward(l, 4, right, ""))
+		for _, m := range modes {
+			logBackward = append(logBackward, logLossBackward(l, right, m, ""))
+		}
+	}
+	l := device.LogLoss{N: 9, C: 10}
+	wrong := these[int32](0, -1, 10, 9, math.MinInt32, math.MaxInt32, 3)
+	logForward = append(logForward,
+		logLossForward(l, 1e4, labels(0, l.C), " huge scores"),
+		logLossForward(l, 1e38, labels(0, l.C), " scores near the largest number"),
+		logLossForward(l, 4, wrong, " labels out of range"),
+	)
+	for _, m := range modes {
+		logBackward = append(logBackward, logLossBackward(l, wrong, m, " labels out of range"))
+	}
+	for _, l := range []device.L2Loss{{N: 1, Elems: 1}, {N: 3, Elems: 30}, {N: 64, Elems: 30}, {N: 2, Elems: 5001}} {
+		l2Forward = append(l2Forward, l2LossForward(l))
+		for _, m := range modes {
+			l2Backward = append(l2Backward, l2LossBackward(l, m))
+		}
+	}
+	all := append(logForward, logBackward...)
+	return append(append(all, l2Forward...), l2Backward...)
+}
+
+// lossScale is what a batch of 128 has.
+const lossScale = 1.0 / 128
+
+func logLossForward(l device.LogLoss, spread float32, label fill, note string) Case {
+	n := softmaxULPs(l.C, float64(spread))
+	return Case{
+		Op:   "log-loss forward",
+		Name: logLossName(l) + note,
+		args: []arg{
+			// The loss is a difference of numbers as large as the scores.
+			output("loss", tensor.Shape{l.N}, ulps(n, float64(spread)+math.Log(float64(l.C)))),
+			output("prob", tensor.Shape{l.N, l.C}, ulps(n, 0)),
+			input("x", tensor.Shape{l.N, l.C}, between(-spread, spread)),
+			input("label", tensor.Shape{l.N}, label).as(device.Int32),
+		},
+		call: func(q device.Queue, b *Bound) { q.LogLossForward(l, b.t[0], b.t[1], b.t[2], b.t[3]) },
+	}
+}
+
+func logLossBackward(l device.LogLoss, label fill, m device.Mode, note string) Case {
+	return Case{
+		Op:   "log-loss backward",
+		Name: fmt.Sprintf("%s%s %v", logLossName(l), note, m),
+		args: []arg{
+			destination("dx", tensor.Shape{l.N, l.C}, m, ulps(4, 0)),
+			input("prob", tensor.Shape{l.N, l.C}, positive),
+			input("label", tensor.Shape{l.N}, label).as(device.Int32),
+		},
+		call: func(q device.Queue, b *Bound) { q.LogLossBackward(l, b.t[0], b.t[1], b.t[2], lossScale, m) },
+	}
+}
+
+func l2LossForward(l device.L2Loss) Case {
+	shape := tensor.Shape{l.N, l.Elems}
+	return Case{
+		Op:   "l2-loss forward",
+		Name: fmt.Sprintf("N%d of %d", l.N, l.Elems),
+		args: []arg{
+			output("loss", tensor.Shape{l.N}, products(l.Elems)),
+			input("x", shape, uniform),
+			input("target", shape, uniform),
+		},
+		call: func(q device.Queue, b *Bound) { q.L2LossForward(l, b.t[0], b.t[1], b.t[2]) },
+	}
+}
+
+func l2LossBackward(l device.L2Loss, m device.Mode) Case {
+	shape := tensor.Shape{l.N, l.Elems}
+	return Case{
+		Op:   "l2-loss backward",
+		Name: fmt.Sprintf("N%d of %d %v", l.N, l.Elems, m),
+		args: []arg{
+			destination("dx", shape, m, ulps(4, 0)),
+			input("x", shape, uniform),
+			input("target", shape, uniform),
+		},
+		call: func(q device.Queue, b *Bound) { q.L2LossBackward(l, b.t[0], b.t[1], b.t[2], lossScale, m) },
+	}
+}
+
+func logLossName(l device.LogLoss) string { return fmt.Sprintf("N%d C%d", l.N, l.C) }

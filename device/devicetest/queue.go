@@ -1,0 +1,272 @@
+package devicetest
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"strings"
+
+	"github.com/hubel-go/hubel/device"
+)
+
+var queueBehaviours = []behaviour{
+	{"first error sticks", checkStickyError},
+	{"copy to itself", checkCopyToItself},
+	{"kernels run in order", checkOrder},
+	{"events", checkEvents},
+	{"wait between queues", checkWait},
+	{"queues side by side", checkTwoQueues},
+	{"sum of squares repeats its bits", checkSumSquaresRepeats},
+}
+
+func checkStickyError(dev device.Device) error {
+	q, err := dev.NewQueue()
+	if err != nil {
+		return err
+	}
+	defer q.Close()
+	x, err := upload(dev, q, device.Float32, count[float32](4))
+	if err != nil {
+		return err
+	}
+	defer x.Buffer.Free()
+	q.Scope("first")
+	q.Upload(x, host(count[float32](5)))
+	q.Scope("second")
+	q.Upload(x, host(count[float32](6)))
+	q.Fill(x, 7)
+	q.Upload(x, host([]float32{9, 9, 9, 9}))
+	err = q.Sync()
+	if err == nil {
+		return errors.New("no error after an upload of the wrong length")
+	}
+	if s := err.Error(); !strings.Contains(s, "first") || strings.Contains(s, "second") {
+		return fmt.Errorf("the error %q is not that of the first failure, whose scope was first", s)
+	}
+	if err := q.Sync(); err != nil {
+		return fmt.Errorf("the error is still there after Sync has returned it: %w", err)
+	}
+	got, err := download(q, x)
+	if err != nil {
+		return err
+	}
+	if sameBits(count[float32](4), got) >= 0 {
+		return fmt.Errorf("calls after a failure still run: the tensor became %v", got)
+	}
+	q.Fill(x, 7)
+	if got, err = download(q, x); err != nil {
+		return err
+	}
+	if sameBits([]float32{7, 7, 7, 7}, got) >= 0 {
+		return fmt.Errorf("after Sync the queue does not run again: Fill with 7 left %v", got)
+	}
+	return nil
+}
+
+func checkCopyToItself(dev device.Device) error {
+	q, err := dev.NewQueue()
+	if err != nil {
+		return err
+	}
+	defer q.Close()
+	values := count[float32](1000)
+	x, err := upload(dev, q, device.Float32, values)
+	if err != nil {
+		return err
+	}
+	defer x.Buffer.Free()
+	q.Copy(x, x)
+	got, err := download(q, x)
+	if err != nil {
+		return err
+	}
+	if i := sameBits(values, got); i >= 0 {
+		return fmt.Errorf("element %d changed", i)
+	}
+	return nil
+}
+
+// doubling adds a tensor to itself so often that no result is there early.
+const doublings = 20
+
+func enqueueDoubling(q device.Queue, x device.Tensor) {
+	q.Fill(x, 1)
+	for range doublings {
+		q.Add(x, x, x)
+	}
+}
+
+func checkDoubled(values any) error {
+	for i, v := range values.([]float32) {
+		if v != 1<<doublings {
+			return fmt.Errorf("element %d is %v after %d doublings of 1", i, v, doublings)
+		}
+	}
+	return nil
+}
+
+func checkOrder(dev device.Device) error {
+	q, err := dev.NewQueue()
+	if err != nil {
+		return err
+	}
+	defer q.Close()
+	x, err := upload(dev, q, device.Float32, count[float32](10_000))
+	if err != nil {
+		return err
+	}
+	defer x.Buffer.Free()
+	enqueueDoubling(q, x)
+	got, err := download(q, x)
+	if err != nil {
+		return err
+	}
+	return checkDoubled(got)
+}
+
+func checkEvents(dev device.Device) error {
+	q, err := dev.NewQueue()
+	if err != nil {
+		return err
+	}
+	defer q.Close()
+	var e [3]device.Event
+	for i := range e {
+		if e[i], err = dev.NewEvent(); err != nil {
+			return err
+		}
+		defer e[i].Free()
+	}
+	if err := e[2].Sync(); err != nil {
+		return fmt.Errorf("an event that was never recorded has passed, yet: %w", err)
+	}
+	q.Wait(e[2])
+	x, err := upload(dev, q, device.Float32, count[float32](10_000))
+	if err != nil {
+		return err
+	}
+	defer x.Buffer.Free()
+	for range 2 { // an event may be recorded again
+		q.Record(e[0])
+		enqueueDoubling(q, x)
+		q.Record(e[1])
+		if err := e[1].Sync(); err != nil {
+			return err
+		}
+		d, err := e[1].Since(e[0])
+		if err != nil {
+			return err
+		}
+		if d < 0 {
+			return fmt.Errorf("%v passed between an event and a later one", d)
+		}
+	}
+	if _, err := e[1].Since(e[2]); err == nil {
+		return errors.New("no error about the time since an event that was never recorded")
+	}
+	return q.Sync()
+}
+
+// checkWait lets one queue read what another makes.
+func checkWait(dev device.Device) error {
+	maker, err := dev.NewQueue()
+	if err != nil {
+		return err
+	}
+	defer maker.Close()
+	reader, err := dev.NewQueue()
+	if err != nil {
+		return err
+	}
+	defer reader.Close()
+	e, err := dev.NewEvent()
+	if err != nil {
+		return err
+	}
+	defer e.Free()
+	x, err := upload(dev, maker, device.Float32, count[float32](10_000))
+	if err != nil {
+		return err
+	}
+	defer x.Buffer.Free()
+	for range 5 {
+		enqueueDoubling(maker, x)
+		maker.Record(e)
+		reader.Wait(e)
+		got, err := download(reader, x)
+		if err != nil {
+			return err
+		}
+		if err := checkDoubled(got); err != nil {
+			return err
+		}
+		if err := maker.Sync(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// checkTwoQueues runs two goroutines, each with a queue of its own.
+func checkTwoQueues(dev device.Device) error {
+	run := func() error {
+		q, err := dev.NewQueue()
+		if err != nil {
+			return err
+		}
+		defer q.Close()
+		x, err := upload(dev, q, device.Float32, count[float32](10_000))
+		if err != nil {
+			return err
+		}
+		defer x.Buffer.Free()
+		for range 10 {
+			enqueueDoubling(q, x)
+			got, err := download(q, x)
+			if err != nil {
+				return err
+			}
+			if err := checkDoubled(got); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	errs := make(chan error)
+	for range 2 {
+		go func() { errs <- run() }()
+	}
+	return errors.Join(<-errs, <-errs)
+}
+
+// checkSumSquaresRepeats wants the same bits every time: the sum's order may
+// depend on the length alone.
+func checkSumSquaresRepeats(dev device.Device) error {
+	q, err := dev.NewQueue()
+	if err != nil {
+		return err
+	}
+	defer q.Close()
+	c := sumSquaresCase(300_007)
+	b, err := c.bind(dev, q, c.values(1))
+	if err != nil {
+		return err
+	}
+	defer b.Close()
+	var first float32
+	for i := range 10 {
+		b.Launch(q)
+		got, err := download(q, b.t[0])
+		if err != nil {
+			return err
+		}
+		sum := got.([]float32)[0]
+		if i == 0 {
+			first = sum
+		}
+		if math.Float32bits(sum) != math.Float32bits(first) {
+			return fmt.Errorf("the same sum is %v and then %v", first, sum)
+		}
+	}
+	return nil
+}

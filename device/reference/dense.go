@@ -1,0 +1,67 @@
+package reference
+
+import "github.com/hubel-go/hubel/device"
+
+func (q *queue) DenseForward(d device.Dense, y, x, w device.Tensor, e device.Epilogue, _ device.Buffer) {
+	if q.err != nil {
+		return
+	}
+	g := device.GEMM{M: d.N, N: d.Out, K: d.In, TransB: true, Alpha: 1}
+	gemm(g, floats(y), floats(x), floats(w))
+	epilogue(floats(y), e, d.Out, 1)
+}
+
+func (q *queue) DenseBackwardData(d device.Dense, dx, dy, w device.Tensor, m device.Mode, _ device.Buffer) {
+	if q.err != nil {
+		return
+	}
+	g := device.GEMM{M: d.N, N: d.In, K: d.Out, Alpha: 1, Beta: beta(m)}
+	gemm(g, floats(dx), floats(dy), floats(w))
+}
+
+func (q *queue) DenseBackwardFilter(d device.Dense, dw, dbias, x, dy device.Tensor, m device.Mode, _ device.Buffer) {
+	if q.err != nil {
+		return
+	}
+	biasBackward(dbias, floats(dy), d.Out, 1, m)
+	if dw.IsNil() {
+		return
+	}
+	g := device.GEMM{M: d.Out, N: d.In, K: d.N, TransA: true, Alpha: 1, Beta: beta(m)}
+	gemm(g, floats(dw), floats(dy), floats(x))
+}
+
+// beta is the factor of GEMM's destination that a mode stands for.
+func beta(m device.Mode) float32 {
+	if m == device.Accumulate {
+		return 1
+	}
+	return 0
+}
+
+// epilogue adds the bias to y [N,channels,inner] and applies the activation.
+func epilogue(y []float64, e device.Epilogue, channels, inner int) {
+	if !e.Bias.IsNil() {
+		bias := floats(e.Bias)
+		for i := range y {
+			y[i] += bias[i/inner%channels]
+		}
+	}
+	if e.Activation.On {
+		for i := range y {
+			y[i] = unary(e.Activation.Unary, y[i])
+		}
+	}
+}
+
+// biasBackward sums dy [N,channels,inner] for each channel.
+func biasBackward(dbias device.Tensor, dy []float64, channels, inner int, m device.Mode) {
+	if dbias.IsNil() {
+		return
+	}
+	sums := floats(dbias)
+	begin(sums, m)
+	for i, v := range dy {
+		sums[i/inner%channels] += v
+	}
+}

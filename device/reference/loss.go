@@ -1,0 +1,68 @@
+package reference
+
+import (
+	"math"
+
+	"github.com/hubel-go/hubel/device"
+)
+
+func (q *queue) LogLossForward(l device.LogLoss, loss, prob, x, label device.Tensor) {
+	if q.err != nil {
+		return
+	}
+	losses, probs, scores := floats(loss), floats(prob), floats(x)
+	for n, right := range ints(label)[:l.N] {
+		row := scores[n*l.C : (n+1)*l.C]
+		logSum := softmax(probs[n*l.C:], row, l.C, 1)
+		if right < 0 || right >= int64(l.C) {
+			losses[n] = math.NaN()
+			continue
+		}
+		losses[n] = logSum - row[right]
+	}
+}
+
+func (q *queue) LogLossBackward(l device.LogLoss, dx, prob, label device.Tensor, scale float32, m device.Mode) {
+	if q.err != nil {
+		return
+	}
+	din, probs := floats(dx), floats(prob)
+	for n, right := range ints(label)[:l.N] {
+		for c := range l.C {
+			i := n*l.C + c
+			d := probs[i]
+			if int64(c) == right {
+				d--
+			}
+			if right < 0 || right >= int64(l.C) {
+				d = 0
+			}
+			store(&din[i], float64(scale)*d, m)
+		}
+	}
+}
+
+func (q *queue) L2LossForward(l device.L2Loss, loss, x, target device.Tensor) {
+	if q.err != nil {
+		return
+	}
+	losses, in, targets := floats(loss), floats(x), floats(target)
+	for n := range l.N {
+		sum := 0.0
+		for i := n * l.Elems; i < (n+1)*l.Elems; i++ {
+			d := in[i] - targets[i]
+			sum += d * d
+		}
+		losses[n] = sum / 2
+	}
+}
+
+func (q *queue) L2LossBackward(l device.L2Loss, dx, x, target device.Tensor, scale float32, m device.Mode) {
+	if q.err != nil {
+		return
+	}
+	din, in, targets := floats(dx), floats(x), floats(target)
+	for i := range l.N * l.Elems {
+		store(&din[i], float64(scale)*(in[i]-targets[i]), m)
+	}
+}

@@ -1,0 +1,88 @@
+// Package reference is a device whose kernels are plain float64 loops: the
+// oracle that every other device is held against, and the shortest
+// description of what each kernel computes.
+//
+// It stores every element in twice its width, float32 as float64, so that
+// gradients can be checked by finite differences to many digits. Uploads take
+// Float32 or Float64 data and downloads give either.
+package reference
+
+import (
+	"fmt"
+	"sync/atomic"
+
+	"github.com/hubel-go/hubel/device"
+)
+
+// Device is the reference device. It runs everything at once, on the
+// goroutine that calls.
+type Device struct {
+	used atomic.Int64 // bytes
+}
+
+// memory is what the device claims to have, in bytes of float32 tensors; the
+// process uses twice that.
+const memory = 8 << 30
+
+func init() {
+	device.Register("reference", device.Driver{
+		Open: func(name string, _ device.Options) (device.Device, error) {
+			if name != "reference" {
+				return nil, fmt.Errorf("device %q: there is one reference device, named reference", name)
+			}
+			return New(), nil
+		},
+		Traits: func() device.Traits { return traits{} },
+	})
+}
+
+// New opens the device.
+func New() *Device { return &Device{} }
+
+// Name is "reference".
+func (d *Device) Name() string { return "reference" }
+
+// Traits has no scratch, no packed weights and every epilogue.
+func (d *Device) Traits() device.Traits { return traits{} }
+
+// Alloc returns memory filled with NaN, so that what reads it before writing
+// it is found.
+func (d *Device) Alloc(bytes int64) (device.Buffer, error) {
+	if bytes < 0 {
+		return nil, fmt.Errorf("reference: cannot allocate %d bytes", bytes)
+	}
+	if used := d.used.Add(bytes); used > memory || used < 0 {
+		d.used.Add(-bytes)
+		return nil, fmt.Errorf("reference: cannot allocate %d bytes, %d of %d are free", bytes, memory-d.used.Load(), int64(memory))
+	}
+	return newBuffer(d, bytes), nil
+}
+
+// HostAlloc is Alloc.
+func (d *Device) HostAlloc(bytes int64) (device.Buffer, error) { return d.Alloc(bytes) }
+
+// MemInfo counts bytes as Alloc does.
+func (d *Device) MemInfo() (free, total int64, err error) {
+	return memory - d.used.Load(), memory, nil
+}
+
+// NewQueue returns a queue whose calls return when they are done.
+func (d *Device) NewQueue() (device.Queue, error) { return &queue{}, nil }
+
+// NewEvent returns an event that remembers a time.
+func (d *Device) NewEvent() (device.Event, error) { return &event{}, nil }
+
+// Close does nothing; the garbage collector frees the memory.
+func (d *Device) Close() error { return nil }
+
+type traits struct{}
+
+// Alignment is more than the loops need, so that plans made for this device
+// are aligned as plans for others are.
+func (traits) Alignment() int64 { return 256 }
+
+func (traits) Epilogue(device.Unary) bool                   { return true }
+func (traits) ConvPacked(device.Conv, device.Pass) int64    { return 0 }
+func (traits) GEMMScratch(device.GEMM) int64                { return 0 }
+func (traits) ConvScratch(device.Conv, device.Pass) int64   { return 0 }
+func (traits) DenseScratch(device.Dense, device.Pass) int64 { return 0 }

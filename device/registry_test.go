@@ -1,0 +1,54 @@
+package device
+
+import (
+	"errors"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// register adds a driver for the time of a test.
+func register(t *testing.T, name string, d Driver) {
+	Register(name, d)
+	t.Cleanup(func() {
+		registry.Lock()
+		defer registry.Unlock()
+		delete(registry.drivers, name)
+	})
+}
+
+func TestOpenGivesTheDriverTheWholeName(t *testing.T) {
+	var name string
+	var options Options
+	register(t, "abacus", Driver{
+		Open: func(n string, o Options) (Device, error) {
+			name, options = n, o
+			return nil, errors.New("out of beads")
+		},
+		Traits: func() Traits { return nil },
+	})
+	register(t, "aardvark", Driver{})
+	require.Equal(t, []string{"aardvark", "abacus"}, Names())
+
+	_, err := Open("abacus:3", Options{Threads: 2})
+	require.EqualError(t, err, "out of beads")
+	require.Equal(t, "abacus:3", name)
+	require.Equal(t, Options{Threads: 2}, options)
+	_, err = TraitsOf("abacus:3")
+	require.NoError(t, err)
+}
+
+func TestUnknownDeviceListsThoseThereAre(t *testing.T) {
+	register(t, "abacus", Driver{})
+	register(t, "slide-rule", Driver{})
+	const says = `device "cuda:0" is unknown; this program has abacus, slide-rule`
+	_, err := Open("cuda:0", Options{})
+	require.EqualError(t, err, says)
+	_, err = TraitsOf("cuda:0")
+	require.EqualError(t, err, says)
+}
+
+func TestRegisterTwicePanics(t *testing.T) {
+	register(t, "abacus", Driver{})
+	require.PanicsWithValue(t, "device: abacus is registered twice", func() { Register("abacus", Driver{}) })
+}
