@@ -37,7 +37,7 @@ func randomNetwork(seed uint64) *graph.Network {
 		switch r.IntN(12) {
 		case 0, 1:
 			y.c = 2 + 2*r.IntN(3)
-			add(y, &layers.Conv{Filters: y.c, Kernel: layers.Square(3), Pad: layers.Around(1), Groups: 1 + r.IntN(2)}, x.name)
+			add(y, &layers.Conv{Filters: y.c, Kernel: layers.Square(3), Pad: layers.Around(1), Groups: 1 + r.IntN(2)*((x.c+1)%2)}, x.name)
 		case 2, 3, 4:
 			ops := device.UnaryOps()
 			add(y, &layers.Unary{Op: ops[r.IntN(len(ops))]}, x.name)

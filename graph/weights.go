@@ -3,6 +3,7 @@ package graph
 import (
 	"fmt"
 	"hash/fnv"
+	"math"
 	"slices"
 
 	"gorgonia.org/tensor"
@@ -110,6 +111,10 @@ func (w *Weights) Names() []string {
 // Shape is the shape of a parameter or state by name, nil if there is none.
 func (w *Weights) Shape(name string) tensor.Shape { return w.tensors[name].Shape }
 
+// fillIteration sets the random numbers of fillers apart from those of any
+// layer, whose stream may happen to be the same.
+const fillIteration = math.MaxUint32
+
 // Fill gives every parameter and state its starting value. What a parameter
 // starts as depends on the seed and its name alone.
 func (w *Weights) Fill(seed uint64) error {
@@ -117,7 +122,7 @@ func (w *Weights) Fill(seed uint64) error {
 		values := make([]float32, device.Elements(p.Shape))
 		h := fnv.New32a()
 		h.Write([]byte(p.Name))
-		p.Filler.Fill(values, p.Fan, device.Random{Seed: seed, Stream: h.Sum32()})
+		p.Filler.Fill(values, p.Fan, device.Random{Seed: seed, Stream: h.Sum32(), Iteration: fillIteration})
 		if err := w.Set(p.Name, tensor.New(tensor.WithShape(p.Shape...), tensor.WithBacking(values))); err != nil {
 			return err
 		}

@@ -14,7 +14,7 @@ type Filler struct {
 	// constant.
 	Type string `json:"type,omitempty"`
 
-	Value float32 `json:"value,omitempty"` // constant's; uniform's bound: in [-Value, Value)
+	Value float32 `json:"value,omitempty"` // constant's; uniform's bound: in [-Value, Value]
 	Std   float32 `json:"std,omitempty"`   // gaussian's; its mean is 0
 }
 
@@ -41,8 +41,11 @@ func (f Filler) Check() error {
 	if !slices.Contains(types, f.Type) {
 		return fmt.Errorf("filler %q is not constant, gaussian, uniform, xavier or msra", f.Type)
 	}
-	if f.Std < 0 || (f.Type == "uniform" && f.Value < 0) {
-		return fmt.Errorf("filler %s: std %g and value %g must not be negative", f.Type, f.Std, f.Value)
+	if v := float64(f.Value); math.IsNaN(v) || math.IsInf(v, 0) || (f.Type == "uniform" && v < 0) {
+		return fmt.Errorf("filler %s: value %g must be finite, and as a bound not negative", f.Type, v)
+	}
+	if !isFactor(f.Std) {
+		return fmt.Errorf("filler %s: std %g must be finite and not negative", f.Type, f.Std)
 	}
 	return nil
 }
@@ -66,23 +69,32 @@ func (f Filler) Fill(dst []float32, fan Fan, r device.Random) {
 	}
 }
 
+// fillUniform maps the 32-bit draw of each element to [-bound, bound].
 func fillUniform(dst []float32, bound float64, r device.Random) {
-	for i := range dst {
-		u := float64(r.Uint32(0, i)) / (1 << 32) // [0,1)
-		dst[i] = float32(bound * (2*u - 1))
-	}
-}
-
-// fillGaussian makes two normal numbers from two uniform ones (Box and
-// Muller 1958).
-func fillGaussian(dst []float32, std float64, r device.Random) {
-	for i := 0; i < len(dst); i += 2 {
-		u := (float64(r.Uint32(0, i)) + 1) / (1 << 32) // (0,1]
-		v := float64(r.Uint32(0, i+1)) / (1 << 32)
-		radius := std * math.Sqrt(-2*math.Log(u))
-		dst[i] = float32(radius * math.Cos(2*math.Pi*v))
-		if i+1 < len(dst) {
-			dst[i+1] = float32(radius * math.Sin(2*math.Pi*v))
+	for i := 0; i < len(dst); i += 4 {
+		draws := r.Block(0, i/4)
+		for j := i; j < min(i+4, len(dst)); j++ {
+			dst[j] = float32(bound * (2*unit(draws[j-i]) - 1))
 		}
 	}
 }
+
+// fillGaussian makes two normal numbers from the draws of two elements (Box
+// and Muller 1958): an even one is the radius, an odd one the angle.
+func fillGaussian(dst []float32, std float64, r device.Random) {
+	for i := 0; i < len(dst); i += 4 {
+		draws := r.Block(0, i/4)
+		for j := i; j < min(i+4, len(dst)); j += 2 {
+			u, v := unit(draws[j-i])+1.0/(1<<32), unit(draws[j-i+1]) // u in (0,1]
+			radius := std * math.Sqrt(-2*math.Log(u))
+			sin, cos := math.Sincos(2 * math.Pi * v)
+			dst[j] = float32(radius * cos)
+			if j+1 < len(dst) {
+				dst[j+1] = float32(radius * sin)
+			}
+		}
+	}
+}
+
+// unit maps a draw to [0,1).
+func unit(draw uint32) float64 { return float64(draw) / (1 << 32) }

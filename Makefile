@@ -1,0 +1,76 @@
+# Everything here needs Go, make and a POSIX shell. `make` lists the targets.
+
+GO         ?= go
+FUZZTIME   ?= 10s
+STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
+PLATFORMS   = linux/arm64 darwin/arm64 windows/amd64
+
+# Packages whose goroutines share memory.
+CONCURRENT = ./data/... ./kernels/cpu/... ./solver/... ./cmd/train/...
+
+# What `make train` runs; ARGS="…" adds flags or overrides these.
+TRAIN = -model lenet -data mnist -epochs 5 -batch 64 -lr 0.01 -lr-policy cosine
+
+.PHONY: help
+help: ## list the targets
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | \
+	while IFS="$$(printf '\t')" read -r target what; do printf '  make %-12s %s\n' "$$target" "$$what"; done
+
+.PHONY: train
+train: mnist build ## train LeNet on MNIST into a new folder of runs/; ARGS="-epochs 10" changes flags
+	@out=runs/lenet-mnist; n=2; \
+	while [ -e "$$out" ]; do out=runs/lenet-mnist-$$n; n=$$((n + 1)); done; \
+	echo "bin/train $(TRAIN) -out $$out $(ARGS)"; \
+	exec bin/train $(TRAIN) -out "$$out" $(ARGS)
+
+.PHONY: mnist
+mnist: ## fetch MNIST into datasets/mnist
+	@$(GO) run ./cmd/fetch mnist
+
+.PHONY: build
+build: ## build the commands into bin/
+	@mkdir -p bin
+	$(GO) build -o bin/ ./cmd/...
+
+.PHONY: test
+test: ## run the tests; needs neither a GPU nor the network
+	$(GO) test -timeout 10m ./...
+
+.PHONY: race
+race: ## run the tests of concurrent packages under the race detector, which needs a C compiler
+	CGO_ENABLED=1 $(GO) test -race -timeout 20m $(CONCURRENT)
+
+.PHONY: fuzz
+fuzz: ## fuzz every reader of files, FUZZTIME each
+	@set -e; for package in $$($(GO) list ./...); do \
+		for target in $$($(GO) test -list '^Fuzz' $$package | grep '^Fuzz' || true); do \
+			echo "$$package $$target"; \
+			$(GO) test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) $$package; \
+		done; \
+	done
+
+.PHONY: fmt-check
+fmt-check: ## fail if a file is not formatted
+	@files=$$("$$($(GO) env GOROOT)/bin/gofmt" -l .); \
+	if [ -n "$$files" ]; then echo "run gofmt -w on:"; echo "$$files"; exit 1; fi
+
+.PHONY: vet
+vet: ## run go vet
+	$(GO) vet ./...
+
+.PHONY: staticcheck
+staticcheck: ## run staticcheck
+	$(GO) run $(STATICCHECK) ./...
+
+.PHONY: cross
+cross: ## build and vet for the other platforms, without cgo
+	@set -e; for platform in $(PLATFORMS); do \
+		echo "$$platform"; \
+		export CGO_ENABLED=0 GOOS=$${platform%/*} GOARCH=$${platform#*/}; \
+		$(GO) build ./...; \
+		$(GO) vet ./...; \
+	done
+
+.PHONY: clean
+clean: ## remove what was built; runs and data sets stay
+	rm -rf bin

@@ -1,0 +1,304 @@
+package main
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/hubel-go/hubel/data"
+	"github.com/hubel-go/hubel/device"
+	"github.com/hubel-go/hubel/models"
+)
+
+// mode is what the program is asked to do. Modes are bits, so that a flag can
+// name those in which it has a meaning.
+type mode uint8
+
+const (
+	training mode = 1 << iota
+	resuming
+	evaluating
+	summarising
+)
+
+// String is the flag that chose the mode.
+func (m mode) String() string {
+	return map[mode]string{training: "training", resuming: "-resume", evaluating: "-eval", summarising: "-summary"}[m]
+}
+
+// options are the flags.
+type options struct {
+	mode  mode
+	given map[string]bool
+
+	model, net, weights string
+	data, device        string
+	threads             int
+
+	batch, accumulate int
+	epochs, iters     int
+	rate              float64
+	policy            string
+	gamma, power      float64
+	step              int
+	steps             intList
+	momentum          float64
+	nesterov          bool
+	decay, clip       float64
+	seed              uint64
+	frozen            nameList
+
+	out, resume string
+	logEvery    int
+
+	eval, summary bool
+	memory        size
+}
+
+// entry is a flag as the usage shows it.
+type entry struct {
+	name  string
+	modes mode
+}
+
+// group is a headline of the usage and the flags under it.
+type group struct {
+	title   string
+	entries []entry
+}
+
+const every = training | resuming | evaluating | summarising
+
+// groups lists every flag once.
+var groups = []group{
+	{"What to train", []entry{
+		{"model", training | summarising},
+		{"net", training | summarising},
+		{"data", training | resuming | evaluating},
+		{"weights", training | evaluating},
+		{"frozen", training | summarising},
+	}},
+	{"How long", []entry{
+		{"epochs", training | resuming},
+		{"iters", training | resuming},
+		{"batch", training | evaluating | summarising},
+		{"accumulate", training},
+	}},
+	{"Gradient descent", []entry{
+		{"lr", training},
+		{"lr-policy", training},
+		{"gamma", training},
+		{"power", training},
+		{"step", training},
+		{"steps", training},
+		{"momentum", training},
+		{"nesterov", training},
+		{"decay", training},
+		{"clip", training},
+		{"seed", training},
+	}},
+	{"The run's folder", []entry{
+		{"out", training},
+		{"resume", resuming},
+		{"log-every", training | resuming},
+	}},
+	{"Instead of training", []entry{
+		{"eval", evaluating},
+		{"summary", summarising},
+		{"memory", summarising},
+	}},
+	{"The machine", []entry{
+		{"device", every},
+		{"threads", training | resuming | evaluating},
+	}},
+}
+
+// flagSet declares the flags.
+func (o *options) flagSet() *flag.FlagSet {
+	f := flag.NewFlagSet("train", flag.ContinueOnError)
+	f.SetOutput(io.Discard) // an error is one line, without the usage
+	f.StringVar(&o.model, "model", "", "`name` of a network: "+strings.Join(models.Names(), ", "))
+	f.StringVar(&o.net, "net", "", "`file` of a network in JSON, instead of -model")
+	f.StringVar(&o.data, "data", "", "data `set`: mnist[:DIR], fashion-mnist[:DIR] or synthetic[:TRAIN,TEST], which is made up on the spot")
+	f.StringVar(&o.weights, "weights", "", "`file` of weights to start from, or to evaluate")
+	f.Var(&o.frozen, "frozen", "layers or parameters that are not trained: `names` with commas, such as conv1,ip1.bias")
+
+	f.IntVar(&o.epochs, "epochs", 5, "passes over the training set")
+	f.IntVar(&o.iters, "iters", 0, "updates of the weights, instead of -epochs")
+	f.IntVar(&o.batch, "batch", 64, "images of one pass")
+	f.IntVar(&o.accumulate, "accumulate", 1, "passes whose gradients make one update, to train with batches larger than memory")
+
+	f.Float64Var(&o.rate, "lr", 0.01, "learning rate at the start")
+	f.StringVar(&o.policy, "lr-policy", "fixed", "how it changes with the `iteration` k:\n"+policyFormulas())
+	f.Float64Var(&o.gamma, "gamma", 0, "g of step, multistep, exp and inv")
+	f.Float64Var(&o.power, "power", 0, "p of inv and poly")
+	f.IntVar(&o.step, "step", 0, "n of step")
+	f.Var(&o.steps, "steps", "a,b,c of multistep: `iterations` with commas")
+	f.Float64Var(&o.momentum, "momentum", 0.9, "share of the last update that is added to the next")
+	f.BoolVar(&o.nesterov, "nesterov", false, "Nesterov's momentum")
+	f.Float64Var(&o.decay, "decay", 5e-4, "weight decay, L2")
+	f.Float64Var(&o.clip, "clip", 0, "largest norm of the gradient of all weights together; 0 for any")
+	f.Uint64Var(&o.seed, "seed", 1, "of the first weights, the order of images and dropout")
+
+	f.StringVar(&o.out, "out", "", "`folder` for the run's files; without it runs/MODEL-DATA")
+	f.StringVar(&o.resume, "resume", "", "`folder` of a run to go on with; -epochs or -iters make it longer")
+	f.IntVar(&o.logEvery, "log-every", 10, "iterations from one line of log.jsonl to the next")
+
+	f.BoolVar(&o.eval, "eval", false, "print the loss and the accuracy of -weights on the test set of -data")
+	f.BoolVar(&o.summary, "summary", false, "print layers, shapes, parameters, FLOPs and memory; needs no data")
+	f.Var(&o.memory, "memory", "with -summary: the largest batch for this `size`, such as 8GiB")
+
+	f.StringVar(&o.device, "device", "cpu", "`one` of "+strings.Join(device.Names(), ", "))
+	f.IntVar(&o.threads, "threads", 0, "CPU threads; 0 for as many as there are")
+	return f
+}
+
+// parse reads the command line. Its error for -h is flag.ErrHelp.
+func parse(args []string) (*options, error) {
+	o := &options{given: map[string]bool{}}
+	f := o.flagSet()
+	if err := f.Parse(args); err != nil {
+		if errors.Is(err, flag.ErrHelp) {
+			return nil, err
+		}
+		return nil, fmt.Errorf("%w; -h lists the flags", err)
+	}
+	if f.NArg() > 0 {
+		return nil, fmt.Errorf("%q is not a flag; -h lists the flags", f.Arg(0))
+	}
+	f.Visit(func(f *flag.Flag) { o.given[f.Name] = true })
+	for _, check := range []func() error{o.checkMode, o.checkValues, o.checkPolicy} {
+		if err := check(); err != nil {
+			return nil, err
+		}
+	}
+	return o, nil
+}
+
+// checkMode finds what is asked for, and flags that are missing from it or
+// mean nothing in it.
+func (o *options) checkMode() error {
+	o.mode = training
+	for _, m := range []struct {
+		asked bool
+		mode  mode
+	}{{o.given["resume"], resuming}, {o.eval, evaluating}, {o.summary, summarising}} {
+		if !m.asked {
+			continue
+		}
+		if o.mode != training {
+			return fmt.Errorf("%v and %v contradict each other", o.mode, m.mode)
+		}
+		o.mode = m.mode
+	}
+	for _, pair := range [][2]string{{"model", "net"}, {"epochs", "iters"}} {
+		if o.given[pair[0]] && o.given[pair[1]] {
+			return fmt.Errorf("-%s and -%s contradict each other", pair[0], pair[1])
+		}
+	}
+	for _, g := range groups {
+		for _, e := range g.entries {
+			if o.given[e.name] && e.modes&o.mode == 0 {
+				return o.meaningless(e)
+			}
+		}
+	}
+	switch {
+	case o.mode&(training|summarising) != 0 && o.model == "" && o.net == "":
+		return fmt.Errorf("-model or -net is missing; the networks are %s", strings.Join(models.Names(), ", "))
+	case o.mode&(training|evaluating) != 0 && o.data == "":
+		return fmt.Errorf("-data is missing; the data sets are %s", strings.Join(data.Names(), ", "))
+	case o.mode == evaluating && o.weights == "":
+		return errors.New("-eval needs -weights, such as runs/NAME/weights.safetensors")
+	case o.mode == resuming && o.resume == "":
+		return errors.New("-resume needs the folder of a run")
+	}
+	return nil
+}
+
+// meaningless says why a flag has no place in the mode.
+func (o *options) meaningless(e entry) error {
+	switch {
+	case o.mode == training:
+		return fmt.Errorf("-%s needs %v", e.name, e.modes)
+	case o.mode == resuming:
+		return fmt.Errorf("-resume goes on with the run as it was started: -%s cannot be changed", e.name)
+	}
+	return fmt.Errorf("-%s has no meaning with %v", e.name, o.mode)
+}
+
+// checkValues checks each flag by itself.
+func (o *options) checkValues() error {
+	for _, c := range []struct {
+		name string
+		ok   bool
+		want string
+	}{
+		{"threads", o.threads >= 0, "at least 0"},
+		{"batch", o.batch >= 1, "at least 1"},
+		{"accumulate", o.accumulate >= 1, "at least 1"},
+		{"epochs", o.epochs >= 1, "at least 1"},
+		{"iters", o.iters >= 1 || !o.given["iters"], "at least 1"},
+		{"lr", o.rate > 0 && finite(o.rate), "above 0"},
+		{"momentum", o.momentum >= 0 && o.momentum < 1, "at least 0 and below 1"},
+		{"decay", o.decay >= 0 && finite(o.decay), "at least 0"},
+		{"clip", o.clip >= 0 && finite(o.clip), "at least 0"},
+		{"log-every", o.logEvery >= 1, "at least 1"},
+	} {
+		if !c.ok {
+			return fmt.Errorf("-%s must be %s", c.name, c.want)
+		}
+	}
+	if o.nesterov && o.momentum == 0 {
+		return errors.New("-nesterov needs a -momentum above 0")
+	}
+	return nil
+}
+
+// finite reports whether x is a number of float32's range.
+func finite(x float64) bool { return x <= math.MaxFloat32 }
+
+// intList is a flag of whole numbers with commas between.
+type intList []int
+
+// Set implements flag.Value.
+func (l *intList) Set(text string) error {
+	*l = nil
+	for part := range strings.SplitSeq(text, ",") {
+		n, err := strconv.Atoi(strings.TrimSpace(part))
+		if err != nil {
+			return errors.New("it is whole numbers with commas between, such as 5000,8000")
+		}
+		*l = append(*l, n)
+	}
+	return nil
+}
+
+// String implements flag.Value.
+func (l *intList) String() string {
+	parts := make([]string, len(*l))
+	for i, n := range *l {
+		parts[i] = strconv.Itoa(n)
+	}
+	return strings.Join(parts, ",")
+}
+
+// nameList is a flag of names with commas between.
+type nameList []string
+
+// Set implements flag.Value.
+func (l *nameList) Set(text string) error {
+	*l = strings.Split(text, ",")
+	if slices.Contains(*l, "") {
+		return errors.New("it is names with commas between, such as conv1,conv2")
+	}
+	return nil
+}
+
+// String implements flag.Value.
+func (l *nameList) String() string { return strings.Join(*l, ",") }

@@ -1,0 +1,83 @@
+package main
+
+import (
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/hubel-go/hubel/data"
+	"github.com/hubel-go/hubel/device"
+	"github.com/hubel-go/hubel/graph"
+	"github.com/hubel-go/hubel/models"
+)
+
+// network is the network of -model, made for the images and classes of a data
+// set if there is one, or of -net.
+func (o *options) network(d data.Dataset) (*graph.Network, error) {
+	if o.net != "" {
+		return graph.ReadFile(o.net)
+	}
+	var m models.Options
+	if d != nil {
+		m = models.Options{Classes: len(d.Classes()), Shape: d.Shape()}
+	}
+	return models.Build(o.model, m)
+}
+
+// networkAndData reads what is to be trained, and on what, of a new run.
+func (o *options) networkAndData() (n *graph.Network, train, test data.Dataset, err error) {
+	if n, err = o.network(nil); err != nil {
+		return nil, nil, nil, err
+	}
+	if train, test, err = o.openData(o.data, n); err != nil {
+		return nil, nil, nil, err
+	}
+	if o.model != "" {
+		n, err = o.network(train)
+	}
+	return n, train, test, err
+}
+
+// runName is what a run is called that is given no folder.
+func (o *options) runName() string {
+	name := o.model
+	if o.net != "" {
+		name = strings.TrimSuffix(filepath.Base(o.net), filepath.Ext(o.net))
+	}
+	return name + "-" + dataName(o.data)
+}
+
+// inputs is the shape of the images that a network takes, and the number of
+// classes that its first output tells apart.
+func (o *options) inputs(n *graph.Network) (shape []int, classes int, err error) {
+	for _, in := range n.Inputs {
+		if in.Name == "data" {
+			shape = in.Shape
+		}
+	}
+	if shape == nil || len(n.Outputs) == 0 {
+		return nil, 0, fmt.Errorf("network %s needs an input \"data\" and an output to be trained on images", n.Name)
+	}
+	traits, err := device.TraitsOf(o.device)
+	if err != nil {
+		return nil, 0, err
+	}
+	plan, err := n.Plan(traits, graph.PlanOptions{Mode: graph.Infer, Batch: 1})
+	if err != nil {
+		return nil, 0, err
+	}
+	i := slices.IndexFunc(plan.Values, func(v graph.Value) bool { return v.Name == n.Outputs[0] })
+	return shape, device.Elements(plan.Values[i].Shape), nil
+}
+
+// firstFilters is the name of the weights of the first convolution, if there
+// is one.
+func firstFilters(n *graph.Network) (name string, ok bool) {
+	for _, node := range n.Nodes {
+		if node.Layer.Type() == "conv" {
+			return node.Name + ".weight", true
+		}
+	}
+	return "", false
+}

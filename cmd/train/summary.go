@@ -1,0 +1,49 @@
+package main
+
+import (
+	"fmt"
+	"io"
+
+	"github.com/hubel-go/hubel/device"
+	"github.com/hubel-go/hubel/graph"
+)
+
+// summarise prints what -summary promises. It neither opens the device nor
+// reads data.
+func summarise(o *options, stdout io.Writer) error {
+	n, err := o.network(nil)
+	if err != nil {
+		return err
+	}
+	traits, err := device.TraitsOf(o.device)
+	if err != nil {
+		return err
+	}
+	train := graph.PlanOptions{Mode: graph.Train, Batch: o.batch, Frozen: o.frozen}
+	table, err := n.Summary(traits, train)
+	if err != nil {
+		return err
+	}
+	infer := graph.PlanOptions{Mode: graph.Infer, Batch: o.batch}
+	plan, err := n.Plan(traits, infer)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(stdout, "%s\n\n%smemory to %v at batch %d: %s\n", n.Name, table, graph.Infer, o.batch, graph.MiB(plan.Memory().Total()))
+	if o.memory == 0 {
+		return nil
+	}
+	fmt.Fprintf(stdout, "\nlargest batch in %v:\n", &o.memory)
+	for _, options := range []graph.PlanOptions{train, infer} {
+		batch, err := n.LargestBatch(traits, options, int64(o.memory))
+		if err != nil {
+			return err
+		}
+		text := fmt.Sprint(batch)
+		if batch == 0 {
+			text = "none: one image does not fit"
+		}
+		fmt.Fprintf(stdout, "  to %-6v %s\n", options.Mode, text)
+	}
+	return nil
+}

@@ -1,0 +1,70 @@
+package main
+
+import (
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// words squeezes runs of spaces, so that tests do not depend on the widths of
+// columns.
+func words(text string) string {
+	var lines []string
+	for line := range strings.SplitSeq(text, "\n") {
+		lines = append(lines, strings.Join(strings.Fields(line), " "))
+	}
+	return strings.Join(lines, "\n")
+}
+
+func TestSummaryOfLeNet(t *testing.T) {
+	t.Chdir(t.TempDir())
+	code, stdout, stderr := call(t, "-model", "lenet", "-summary", "-memory", "8GiB")
+	require.Equal(t, done, code, stderr)
+	require.Empty(t, stderr)
+	for _, line := range []string{
+		"lenet",
+		"layer type output parameters MFLOPs",
+		"data input 1x28x28",
+		"conv1 conv 20x24x24 520 0.58",
+		"conv2 conv 50x8x8 25,050 3.20",
+		"ip1 dense 500 400,500 0.80",
+		"total 431,080 4.59",
+		"largest batch in 8GiB:",
+	} {
+		require.Contains(t, words(stdout), line+"\n")
+	}
+	require.Regexp(t, `memory to train at batch 64: \d+\.\d MiB`, stdout)
+	require.Regexp(t, `memory to infer at batch 64: \d+\.\d MiB`, stdout)
+	require.Regexp(t, `to train +\d{4,}\n  to infer +\d{5,}\n`, stdout)
+	require.Len(t, files(t), 1, "nothing is written")
+}
+
+func TestSummaryOfAlexNet(t *testing.T) {
+	_, stdout, _ := call(t, "-model", "alexnet", "-summary", "-batch", "128", "-memory", "10MiB")
+	require.Contains(t, words(stdout), "total 60,965,224 ")
+	require.Contains(t, stdout, "none: one image does not fit")
+}
+
+func TestSummaryOfFile(t *testing.T) {
+	t.Chdir(t.TempDir())
+	require.NoError(t, os.WriteFile("tiny.json", []byte(tinyNetwork), 0o666))
+	_, stdout, stderr := call(t, "-net", "tiny.json", "-summary", "-frozen", "conv1,fc2")
+	require.Empty(t, stderr)
+	require.Contains(t, words(stdout), "fc2 dense 10 ")
+	require.Contains(t, stdout, "gradients 0.0 MiB")
+}
+
+func TestSummaryRefuses(t *testing.T) {
+	t.Chdir(t.TempDir())
+	misfit := strings.Replace(tinyNetwork, `"in": ["relu1"]`, `"in": ["label"]`, 1)
+	require.NoError(t, os.WriteFile("misfit.json", []byte(misfit), 0o666))
+	require.NoError(t, os.WriteFile("broken.json", []byte(tinyNetwork[:50]), 0o666))
+	refused(t, `network "lenet6" is unknown; there are alexnet, `, "-model", "lenet6", "-summary")
+	refused(t, "missing.json", "-net", "missing.json", "-summary")
+	refused(t, "broken.json", "-net", "broken.json", "-summary")
+	refused(t, "fc2: ", "-net", "misfit.json", "-summary")
+	refused(t, `device "gpu" is unknown; this program has cpu, `, "-model", "lenet", "-summary", "-device", "gpu")
+	refused(t, `"conv9"`, "-model", "lenet", "-summary", "-frozen", "conv9")
+}

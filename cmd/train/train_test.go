@@ -1,0 +1,271 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"image"
+	_ "image/png"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/hubel-go/hubel/report"
+	"github.com/hubel-go/hubel/solver"
+)
+
+// tinyFlags train tinyNetwork on tinySet: ten updates an epoch.
+var tinyFlags = []string{"-net", "tiny.json", "-data", "mnist:set", "-batch", "32", "-lr", "0.4", "-decay", "0"}
+
+// tiny makes a working directory with tinyNetwork and tinySet.
+func tiny(t *testing.T) {
+	t.Helper()
+	t.Chdir(t.TempDir())
+	require.NoError(t, os.WriteFile("tiny.json", []byte(tinyNetwork), 0o666))
+	tinySet(t, "set")
+}
+
+// with appends flags to tinyFlags.
+func with(flags ...string) []string {
+	return append(tinyFlags[:len(tinyFlags):len(tinyFlags)], flags...)
+}
+
+// same requires that two runs left the same bytes behind. Speeds, which the
+// log holds, differ.
+func same(t *testing.T, want, got string) {
+	t.Helper()
+	for _, name := range []string{solver.WeightsFile, solver.CheckpointFile} {
+		a, err := os.ReadFile(filepath.Join(want, name))
+		require.NoError(t, err)
+		b, err := os.ReadFile(filepath.Join(got, name))
+		require.NoError(t, err)
+		require.True(t, bytes.Equal(a, b), "%s differs", name)
+	}
+}
+
+func TestTrainWritesARun(t *testing.T) {
+	tiny(t)
+	stdout := succeed(t, with("-epochs", "6", "-log-every", "5")...)
+
+	const dir = "runs/tiny-mnist"
+	entries, err := os.ReadDir(dir)
+	require.NoError(t, err)
+	var names []string
+	for _, e := range entries {
+		names = append(names, e.Name())
+		require.Contains(t, stdout, filepath.Join(dir, e.Name()))
+	}
+	require.ElementsMatch(t, []string{solver.WeightsFile, solver.CheckpointFile, solver.LogFile, curveFile, filtersFile}, names)
+
+	log, err := solver.ReadLog(filepath.Join(dir, solver.LogFile))
+	require.NoError(t, err)
+	require.Len(t, log, 13, "the first iteration, and every fifth")
+	last := log[len(log)-1]
+	require.Equal(t, 60, last.Iteration)
+	require.InDelta(t, 6, last.Epoch, 1e-9)
+	require.InDelta(t, 0.4, last.Rate, 1e-7)
+	require.Less(t, last.Loss, log[0].Loss/2)
+	require.NotNil(t, last.Accuracy)
+	require.Greater(t, *last.Accuracy, 0.99)
+
+	m, err := solver.LoadWeights(filepath.Join(dir, solver.WeightsFile))
+	require.NoError(t, err)
+	require.Equal(t, "tiny", m.Network.Name)
+	require.Equal(t, preprocess, m.Preprocess)
+	require.Len(t, m.Classes, 10)
+	require.Equal(t, []int{4, 1, 3, 3}, []int(m.Weights["conv1.weight"].Shape()))
+
+	require.Equal(t, image.Pt(1000, 700), dimensions(t, filepath.Join(dir, curveFile)))
+	filters := filepath.Join(dir, filtersFile)
+	again := filepath.Join(t.TempDir(), "again.png")
+	require.NoError(t, report.Filters(again, m.Weights["conv1.weight"]))
+	require.Equal(t, dimensions(t, again), dimensions(t, filters))
+
+	require.Contains(t, stdout, "tiny on mnist into "+dir+": 320 images to train, 64 to test; 60 iterations of 32 on cpu\n")
+	require.Equal(t, 6, strings.Count(stdout, "\nepoch "))
+	require.Regexp(t, `\nepoch 6/6  loss 0\.\d{4}  test loss 0\.\d{4}  accuracy \d+\.\d\d %  \d+ images/s\n`, stdout)
+	require.Regexp(t, `\nDone in \d+s: test loss 0\.\d{4}  accuracy \d+\.\d\d %\n`, stdout)
+	for _, next := range []string{
+		"bin/train -eval -weights runs/tiny-mnist/weights.safetensors -data mnist:set\n",
+		"bin/train -resume runs/tiny-mnist -epochs 12\n",
+		"bin/train -h\n",
+	} {
+		require.Contains(t, filepath.ToSlash(stdout), next)
+	}
+}
+
+func dimensions(t *testing.T, path string) image.Point {
+	t.Helper()
+	f, err := os.Open(path)
+	require.NoError(t, err)
+	defer f.Close()
+	c, _, err := image.DecodeConfig(f)
+	require.NoError(t, err)
+	return image.Pt(c.Width, c.Height)
+}
+
+func TestTrainKeepsWhatIsThere(t *testing.T) {
+	tiny(t)
+	succeed(t, with("-iters", "1")...)
+	refused(t, "choose another folder with -out, go on with -resume ", with("-iters", "1")...)
+	refused(t, "set is there already", with("-out", "set")...)
+	refused(t, "tiny.json", with("-out", "tiny.json")...)
+}
+
+func TestSameSeedSameBytes(t *testing.T) {
+	tiny(t)
+	succeed(t, with("-epochs", "1", "-out", "a", "-threads", "1")...)
+	succeed(t, with("-epochs", "1", "-out", "b", "-threads", "4")...)
+	same(t, "a", "b")
+	succeed(t, with("-epochs", "1", "-out", "c", "-seed", "2")...)
+	a, err := solver.LoadWeights("a/" + solver.WeightsFile)
+	require.NoError(t, err)
+	c, err := solver.LoadWeights("c/" + solver.WeightsFile)
+	require.NoError(t, err)
+	require.NotEqual(t, a.Weights["conv1.weight"].Float32s(), c.Weights["conv1.weight"].Float32s())
+}
+
+func TestResume(t *testing.T) {
+	tiny(t)
+	succeed(t, with("-epochs", "4", "-out", "whole", "-accumulate", "3", "-nesterov", "-clip", "1")...)
+	succeed(t, with("-epochs", "2", "-out", "parts", "-accumulate", "3", "-nesterov", "-clip", "1")...)
+	stdout := succeed(t, "-resume", "parts", "-epochs", "4")
+	same(t, "whole", "parts")
+	require.Contains(t, stdout, "16 iterations of 96")
+	require.Contains(t, stdout, "epoch 3/4")
+	require.NotContains(t, stdout, "epoch 2/4")
+
+	refused(t, "parts has 16 of 16 iterations behind it", "-resume", "parts")
+	refused(t, "parts has 16 of 4 iterations behind it", "-resume", "parts", "-iters", "4")
+	refused(t, "there is no run to resume in nowhere", "-resume", "nowhere")
+	require.NoError(t, os.Rename("set", "moved"))
+	refused(t, "set", "-resume", "parts", "-epochs", "5")
+	succeed(t, "-resume", "parts", "-epochs", "5", "-data", "mnist:moved")
+}
+
+// interrupter cancels once a text has been written.
+type interrupter struct {
+	bytes.Buffer
+	at     string
+	cancel func()
+}
+
+func (w *interrupter) Write(b []byte) (int, error) {
+	n, err := w.Buffer.Write(b)
+	if strings.Contains(w.String(), w.at) {
+		w.cancel()
+	}
+	return n, err
+}
+
+func TestInterrupt(t *testing.T) {
+	tiny(t)
+	succeed(t, with("-epochs", "2", "-out", "whole")...)
+
+	for _, at := range []string{"images to train", "epoch 1/2"} {
+		ctx, cancel := context.WithCancel(t.Context())
+		stdout := &interrupter{at: at, cancel: cancel}
+		code, stderr := callTo(ctx, stdout, with("-epochs", "2", "-out", "stopped")...)
+		require.Equal(t, interrupted, code)
+		require.Empty(t, stderr)
+		require.Regexp(t, `Stopped and saved after \d+ of 20 iterations. To go on:\n  bin/train -resume stopped\n$`, stdout.String())
+		require.NotContains(t, stdout.String(), "epoch 2/2")
+
+		succeed(t, "-resume", "stopped")
+		same(t, "whole", "stopped")
+		require.NoError(t, os.RemoveAll("stopped"))
+	}
+}
+
+func TestEvaluate(t *testing.T) {
+	tiny(t)
+	succeed(t, with("-epochs", "3", "-out", "a")...)
+	log, err := solver.ReadLog("a/" + solver.LogFile)
+	require.NoError(t, err)
+	last := log[len(log)-1]
+	stdout := succeed(t, "-eval", "-weights", "a/weights.safetensors", "-data", "mnist:set", "-batch", "7")
+	require.Equal(t, "tiny on the 64 test images of mnist: "+outcome(solver.Test{Loss: *last.TestLoss, Accuracy: last.Accuracy})+"\n", stdout)
+
+	eval := func(weights, data string) []string { return []string{"-eval", "-weights", weights, "-data", data} }
+	refused(t, "nothing.safetensors", eval("nothing.safetensors", "mnist:set")...)
+	refused(t, "tiny.json", eval("tiny.json", "mnist:set")...)
+	refused(t, "Trouser", eval("a/weights.safetensors", "fashion-mnist:set")...)
+	refused(t, "a checkpoint is for resuming", eval("a/checkpoint.safetensors", "mnist:set")...)
+
+	whole, err := os.ReadFile("a/weights.safetensors")
+	require.NoError(t, err)
+	whole[len(whole)-1] ^= 1
+	require.NoError(t, os.WriteFile("damaged.safetensors", whole, 0o666))
+	refused(t, "damaged", eval("damaged.safetensors", "mnist:set")...)
+	require.NoError(t, os.WriteFile("short.safetensors", whole[:100], 0o666))
+	refused(t, "short.safetensors", eval("short.safetensors", "mnist:set")...)
+}
+
+func TestFineTuning(t *testing.T) {
+	tiny(t)
+	succeed(t, with("-epochs", "1", "-out", "a")...)
+	succeed(t, with("-epochs", "1", "-out", "b", "-weights", "a/weights.safetensors", "-frozen", "conv1")...)
+	a, err := solver.LoadWeights("a/" + solver.WeightsFile)
+	require.NoError(t, err)
+	b, err := solver.LoadWeights("b/" + solver.WeightsFile)
+	require.NoError(t, err)
+	require.Equal(t, a.Weights["conv1.weight"].Float32s(), b.Weights["conv1.weight"].Float32s())
+	require.NotEqual(t, a.Weights["fc2.weight"].Float32s(), b.Weights["fc2.weight"].Float32s())
+
+	wider := strings.Replace(tinyNetwork, `"filters": 4`, `"filters": 5`, 1)
+	require.NoError(t, os.WriteFile("wider.json", []byte(wider), 0o666))
+	refused(t, "conv1.weight", "-net", "wider.json", "-data", "mnist:set", "-weights", "a/weights.safetensors")
+}
+
+func TestTrainRefusesDataThatDoesNotFit(t *testing.T) {
+	tiny(t)
+	writeIDX(t, "set/train-labels-idx1-ubyte", make([]byte, tinyTrain-1), tinyTrain)
+	refused(t, "train-labels-idx1-ubyte", tinyFlags...)
+	tinySet(t, "set")
+	require.NoError(t, os.Truncate("set/t10k-images-idx3-ubyte", 1000))
+	refused(t, "t10k-images-idx3-ubyte", tinyFlags...)
+	require.NoError(t, os.Remove("set/t10k-images-idx3-ubyte"))
+	refused(t, "t10k-images-idx3-ubyte", tinyFlags...)
+	tinySet(t, "set")
+
+	for _, c := range []struct{ message, args string }{
+		{"get the data with", "-model lenet -data mnist:nowhere"},
+		{`data set "imagenet" is unknown; there are mnist`, "-model lenet -data imagenet"},
+		{"two numbers of images", "-model lenet -data synthetic:10"},
+		{"two numbers of images", "-model lenet -data synthetic:10,0"},
+		{"conv1: a window of 11x11 does not fit in an image of 8x8", "-model alexnet -data mnist:set"},
+		{"input \"target\"", "-model net1 -data mnist:set"},
+		{"the largest batch that fits is ", "-net tiny.json -data mnist:set -batch 1000000000"},
+		{`"conv9"`, "-net tiny.json -data mnist:set -frozen conv9"},
+		{"nothing to train", "-net tiny.json -data mnist:set -frozen conv1,fc2"},
+		{`device "gpu" is unknown`, "-net tiny.json -data mnist:set -device gpu"},
+	} {
+		refused(t, c.message, strings.Fields(c.args)...)
+	}
+
+	large := strings.Replace(tinyNetwork, "[1, 8, 8]", "[1, 9, 9]", 1)
+	require.NoError(t, os.WriteFile("large.json", []byte(large), 0o666))
+	refused(t, "network tiny takes images of the shape [1 9 9], but those of the t", "-net", "large.json", "-data", "mnist:set")
+	few := strings.Replace(tinyNetwork, `"out": 10`, `"out": 9`, 1)
+	require.NoError(t, os.WriteFile("few.json", []byte(few), 0o666))
+	refused(t, "tells 9 classes apart", "-net", "few.json", "-data", "mnist:set")
+}
+
+func TestTrainOnSynthetic(t *testing.T) {
+	tiny(t)
+	stdout := succeed(t, "-net", "tiny.json", "-data", "synthetic:96,20", "-iters", "4", "-lr-policy", "poly", "-power", "1")
+	require.Contains(t, stdout, "tiny on synthetic into")
+	require.Contains(t, stdout, "96 images to train, 20 to test; 4 iterations of 64")
+	require.Contains(t, stdout, "epoch 2/2")
+}
+
+// TestDivergence is training that begins and cannot go on.
+func TestDivergence(t *testing.T) {
+	tiny(t)
+	code, _, stderr := call(t, with("-lr", "1e30")...)
+	require.Equal(t, broken, code)
+	require.Equal(t, 1, strings.Count(stderr, "\n"), stderr)
+	require.Contains(t, stderr, "smaller learning rate")
+}

@@ -1,0 +1,83 @@
+package main
+
+import (
+	"flag"
+	"fmt"
+	"io"
+	"strings"
+)
+
+const usageHead = `train trains a convolutional network, goes on with a run, evaluates weights, or
+describes a network.
+
+  train -model NAME|-net FILE -data SET [flags]
+  train -resume FOLDER [flags]
+  train -eval -weights FILE -data SET [flags]
+  train -summary -model NAME|-net FILE [flags]
+`
+
+const usageFoot = `
+A run's folder
+  weights.safetensors     the weights, with the network and the preprocessing
+  checkpoint.safetensors  all that -resume needs
+  log.jsonl               a line per logged iteration
+  curve.png, filters.png  the loss and the accuracy, and the first filters
+
+Examples
+  train -model lenet -data mnist
+  train -model lenet5 -data fashion-mnist -epochs 10 -lr-policy cosine -out runs/fashion
+  train -resume runs/fashion -epochs 20
+  train -eval -weights runs/fashion/weights.safetensors -data fashion-mnist
+  train -model alexnet -summary -batch 128 -memory 8GiB
+  train -model alexnet -data synthetic:64,8 -batch 8 -iters 5
+
+Ctrl-C saves a checkpoint and ends; a second one ends at once.
+Exit code: 0 done, 1 a run failed, 2 something is wrong with the flags or the
+files they name (nothing is written then), 130 stopped by Ctrl-C, and saved.
+`
+
+// usage writes the help.
+func usage(w io.Writer, f *flag.FlagSet) {
+	fmt.Fprint(w, usageHead)
+	for _, g := range groups {
+		fmt.Fprintf(w, "\n%s\n", g.title)
+		for _, e := range g.entries {
+			usageOf(w, f.Lookup(e.name))
+		}
+	}
+	fmt.Fprint(w, usageFoot)
+}
+
+// column is where explanations begin.
+const column = 24
+
+// usageOf writes a flag, what it means, and its default.
+func usageOf(w io.Writer, f *flag.Flag) {
+	value, text := flag.UnquoteUsage(f)
+	switch f.DefValue {
+	case "", "0", "false":
+	default:
+		first, rest, _ := strings.Cut(text, "\n")
+		text = strings.TrimSuffix(first+" (default "+f.DefValue+")\n"+rest, "\n")
+	}
+	head := strings.TrimSpace("-" + f.Name + " " + value)
+	indent := "\n" + strings.Repeat(" ", column)
+	fmt.Fprintf(w, "  %-*s%s\n", column-2, head, strings.Join(wrap(text, 80-column), indent))
+}
+
+// wrap breaks text into lines of at most width characters, where it can.
+func wrap(text string, width int) []string {
+	var lines []string
+	for paragraph := range strings.SplitSeq(text, "\n") {
+		line := ""
+		for i, word := range strings.SplitAfter(paragraph, " ") {
+			if i > 0 && len(line)+len(strings.TrimSpace(word)) > width {
+				lines = append(lines, strings.TrimRight(line, " "))
+				line = ""
+			}
+			line += word
+		}
+		lines = append(lines, strings.TrimRight(line, " "))
+	}
+	return lines
+}

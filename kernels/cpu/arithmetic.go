@@ -1,0 +1,63 @@
+package cpu
+
+import (
+	"github.com/hubel-go/hubel/device"
+	"github.com/hubel-go/hubel/kernels/cpu/vec"
+)
+
+func (q *queue) Add(y, a, b device.Tensor) {
+	if q.err != nil {
+		return
+	}
+	q.arithmetic = arithmeticTask{op: add, y: floats(y), a: floats(a), b: floats(b)}
+	run(q, &q.arithmetic, chunks(y.Len()))
+}
+
+func (q *queue) Scale(y, x device.Tensor, alpha float32, m device.Mode) {
+	if q.err != nil {
+		return
+	}
+	q.arithmetic = arithmeticTask{op: scale, y: floats(y), a: floats(x), factor: alpha}
+	if m == device.Accumulate {
+		q.arithmetic.op = addScaled
+	}
+	run(q, &q.arithmetic, chunks(y.Len()))
+}
+
+func (q *queue) Fill(y device.Tensor, v float32) {
+	if q.err != nil {
+		return
+	}
+	q.arithmetic = arithmeticTask{op: fill, y: floats(y), factor: v}
+	run(q, &q.arithmetic, chunks(y.Len()))
+}
+
+type arithmeticTask struct {
+	op      arithmeticOp
+	y, a, b []float32
+	factor  float32
+}
+
+type arithmeticOp uint8
+
+const (
+	add arithmeticOp = iota
+	scale
+	addScaled
+	fill
+)
+
+func (t *arithmeticTask) Run(item, _ int) {
+	i, end := chunk(item, len(t.y))
+	y := t.y[i:end]
+	switch t.op {
+	case add:
+		vec.Add(y, t.a[i:end], t.b[i:end])
+	case scale:
+		vec.Scale(y, t.a[i:end], t.factor)
+	case addScaled:
+		vec.AddScaled(y, t.a[i:end], t.factor)
+	case fill:
+		vec.Fill(y, t.factor)
+	}
+}

@@ -1,0 +1,88 @@
+// Package cpu is the device "cpu": every kernel in pure Go, on a fixed set of
+// workers.
+//
+// Results are the same bits for any number of workers: work is cut by shape,
+// never by worker, and the order of every sum follows from the shape alone.
+// Products are rounded before they are added, even where the processor could
+// fuse the two, so that they are the same bits on every platform too.
+package cpu
+
+import (
+	"fmt"
+	"runtime"
+
+	"github.com/hubel-go/hubel/device"
+	"github.com/hubel-go/hubel/kernels/cpu/gemm"
+	"github.com/hubel-go/hubel/kernels/cpu/parallel"
+)
+
+// maxWorkers bounds the panels that New allocates, some 1 MiB a worker.
+const maxWorkers = 4096
+
+// Device is the machine's processor and memory.
+type Device struct {
+	engine *gemm.Engine
+	pool   *parallel.Pool
+}
+
+func init() {
+	device.Register("cpu", device.Driver{
+		Open: func(name string, o device.Options) (device.Device, error) {
+			if name != "cpu" {
+				return nil, fmt.Errorf("device %q: there is one cpu device, named cpu; -threads chooses how many cores it uses", name)
+			}
+			d, err := New(o.Threads)
+			if err != nil {
+				return nil, err
+			}
+			return d, nil
+		},
+		Traits: func() device.Traits {
+			tile, err := gemm.Choose()
+			if err != nil { // Open says what is wrong
+				tile = gemm.Tiles()[0]
+			}
+			return traits{tile}
+		},
+	})
+}
+
+// New opens the device with a number of workers, the goroutine that calls a
+// kernel included; 0 means runtime.GOMAXPROCS.
+func New(workers int) (*Device, error) {
+	if workers < 0 || workers > maxWorkers {
+		return nil, fmt.Errorf("cpu: %d threads; there can be 1 to %d, or 0 for as many as the process may use", workers, maxWorkers)
+	}
+	if workers == 0 {
+		workers = runtime.GOMAXPROCS(0)
+	}
+	tile, err := gemm.Choose()
+	if err != nil {
+		return nil, fmt.Errorf("cpu: %w", err)
+	}
+	pool := parallel.New(workers)
+	return &Device{engine: gemm.NewEngine(tile, pool), pool: pool}, nil
+}
+
+// Name is "cpu".
+func (d *Device) Name() string { return "cpu" }
+
+// Traits are those of the register tile in use.
+func (d *Device) Traits() device.Traits { return traits{d.engine.Tile} }
+
+// Tile is the name of the register tile in use: the path that HUBEL_CPU
+// forces.
+func (d *Device) Tile() string { return d.engine.Tile.Name }
+
+// NewQueue returns a queue whose calls return when they are done. Several
+// queues take turns at the workers.
+func (d *Device) NewQueue() (device.Queue, error) { return &queue{engine: d.engine, pool: d.pool}, nil }
+
+// NewEvent returns an event that remembers a time.
+func (d *Device) NewEvent() (device.Event, error) { return &event{}, nil }
+
+// Close ends the workers' goroutines.
+func (d *Device) Close() error {
+	d.pool.Close()
+	return nil
+}

@@ -1,0 +1,74 @@
+package gemm
+
+import (
+	"unsafe"
+
+	"github.com/hubel-go/hubel/kernels/cpu/parallel"
+)
+
+// Engine is a tile with the workers that run it and their memory for packed
+// panels. Whoever uses that memory has acquired the pool.
+type Engine struct {
+	Tile *Tile
+	Pool *parallel.Pool
+
+	workers []*Worker
+	a, b    []float32 // blocks that all workers share: [NC,KC] each
+}
+
+// Worker is the scratch memory of one worker.
+type Worker struct {
+	A       []float32 // packed panels of Rows by KC
+	B       []float32 // packed panels of KC by Columns
+	Columns []int     // for Block.Columns
+
+	runs        []run
+	store       Store
+	edge        []float32 // one tile
+	plain       Store     // for a tile that goes to edge
+	elementwise []float32
+}
+
+// The sizes of the panels of a worker: those of a convolution, which each
+// worker packs for itself.
+const (
+	PanelRows    = 384
+	PanelColumns = 256
+)
+
+// NewEngine allocates the memory of each worker of the pool.
+func NewEngine(t *Tile, p *parallel.Pool) *Engine {
+	e := &Engine{Tile: t, Pool: p, workers: make([]*Worker, p.Workers())}
+	e.a, e.b = aligned(Panel(t.NC, t.KC)), aligned(Panel(t.NC, t.KC))
+	for i := range e.workers {
+		e.workers[i] = &Worker{
+			A:       aligned(roundUp(PanelRows, t.MR) * t.KC),
+			B:       aligned(roundUp(PanelColumns, t.NR) * t.KC),
+			Columns: make([]int, roundUp(PanelColumns, t.NR)),
+			runs:    make([]run, max(t.KC, t.NR)),
+			edge:    aligned(t.MR * t.NR),
+			plain:   Store{Alpha: 1},
+		}
+	}
+	return e
+}
+
+// Worker is the memory of a worker.
+func (e *Engine) Worker(worker int) *Worker { return e.workers[worker] }
+
+// Scratch is n elements for a worker's element-wise kernel. It grows to the
+// largest n ever asked for.
+func (e *Engine) Scratch(worker, n int) []float32 {
+	w := e.workers[worker]
+	if n > len(w.elementwise) {
+		w.elementwise = aligned(n)
+	}
+	return w.elementwise[:n]
+}
+
+// aligned makes n elements that begin on a cache line.
+func aligned(n int) []float32 {
+	mem := make([]float32, n+15)
+	skip := -int(uintptr(unsafe.Pointer(unsafe.SliceData(mem)))/4) & 15
+	return mem[skip : skip+n : skip+n]
+}

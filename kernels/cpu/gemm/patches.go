@@ -1,0 +1,202 @@
+package gemm
+
+// Patches is the matrix that a convolution multiplies its weights with, taken
+// straight from the image: column (n,i,j) holds the pixels under the window
+// that begins at row i*StrideH-Top and column j*StrideW-Left of sample n, one
+// row for each (c,r,s), zero outside of the plane. It is never written down as
+// a whole: the methods pack parts of it into panels.
+type Patches struct {
+	X                []float32 // from the first channel of the first sample
+	Sample           int       // distance of two samples
+	H, W             int       // of a plane; channels lie H*W apart
+	OutH, OutW       int       // windows
+	StrideH, StrideW int
+	Top, Left        int // may be negative: windows that begin inside
+	R, S             int // taps of a window
+	StepH, StepW     int // distance of two taps
+}
+
+// run is neighbouring windows of one row.
+type run struct {
+	at, n  int // first column of the panel (or step of the sum), and number
+	sample int // offset of the sample
+	h, w   int // where the first window begins
+}
+
+// split writes the columns [first,first+n) as runs.
+func (p *Patches) split(dst []run, first, n int) []run {
+	dst = dst[:0]
+	plane := p.OutH * p.OutW
+	for at := 0; at < n; {
+		sample, place := (first+at)/plane, (first+at)%plane
+		i, j := place/p.OutW, place%p.OutW
+		k := min(p.OutW-j, n-at)
+		dst = append(dst, run{at: at, n: k, sample: sample * p.Sample, h: i*p.StrideH - p.Top, w: j*p.StrideW - p.Left})
+		at += k
+	}
+	return dst
+}
+
+// inside reports whether all taps of a run lie in the plane.
+func (p *Patches) inside(r run) bool {
+	return r.h >= 0 && r.h+(p.R-1)*p.StepH < p.H &&
+		r.w >= 0 && r.w+(r.n-1)*p.StrideW+(p.S-1)*p.StepW < p.W
+}
+
+// tap walks over the rows (c,r,s) of the matrix.
+type tap struct{ c, r, s int }
+
+func (p *Patches) tap(row int) tap {
+	return tap{row / (p.R * p.S), row / p.S % p.R, row % p.S}
+}
+
+func (p *Patches) next(t *tap) {
+	t.s++
+	if t.s == p.S {
+		t.s = 0
+		t.r++
+		if t.r == p.R {
+			t.r = 0
+			t.c++
+		}
+	}
+}
+
+// offset of a tap from the pixel at which its window begins.
+func (p *Patches) offset(t tap) int { return (t.c*p.H+t.r*p.StepH)*p.W + t.s*p.StepW }
+
+// Pack packs n columns from first, and k rows from row, into panels of nr
+// columns whose steps are the rows: B of the forward product.
+func (p *Patches) Pack(w *Worker, dst []float32, nr, first, n, row, k int) {
+	for j := 0; j < n; j += nr {
+		panel := dst[j/nr*Panel(nr, k):][:nr*k]
+		m := min(nr, n-j)
+		runs := p.split(w.runs, first+j, m)
+		if m < nr {
+			clear(panel)
+		}
+		inside := true
+		for _, r := range runs {
+			inside = inside && p.inside(r)
+		}
+		switch {
+		case !inside:
+			p.packClipped(panel, nr, runs, row, k)
+		case len(runs) == 1 && p.StrideW == 1 && m == 4 && nr == 4:
+			p.packFour(panel, runs[0], row, k)
+		default:
+			p.packInside(panel, nr, runs, row, k)
+		}
+	}
+}
+
+// packFour packs a panel of four neighbouring windows.
+func (p *Patches) packFour(panel []float32, r run, row, k int) {
+	x := p.X[r.sample+r.h*p.W+r.w:]
+	t := p.tap(row)
+	for step := range k {
+		*(*[4]float32)(panel[4*step:]) = *(*[4]float32)(x[p.offset(t):])
+		p.next(&t)
+	}
+}
+
+// packInside packs a panel of windows that lie in the plane.
+func (p *Patches) packInside(panel []float32, nr int, runs []run, row, k int) {
+	t := p.tap(row)
+	for step := range k {
+		offset := p.offset(t)
+		for _, r := range runs {
+			p.copy(panel[step*nr+r.at:][:r.n], r.sample+r.h*p.W+r.w+offset)
+		}
+		p.next(&t)
+	}
+}
+
+// packClipped packs a panel of windows that overlap the edge of the plane.
+func (p *Patches) packClipped(panel []float32, nr int, runs []run, row, k int) {
+	t := p.tap(row)
+	for step := range k {
+		for _, r := range runs {
+			dst := panel[step*nr+r.at:][:r.n]
+			h, left := r.h+t.r*p.StepH, r.w+t.s*p.StepW
+			begin, end := p.clip(left, r.n)
+			if h < 0 || h >= p.H || begin >= end {
+				clear(dst)
+				continue
+			}
+			clear(dst[:begin])
+			p.copy(dst[begin:end], r.sample+(t.c*p.H+h)*p.W+left+begin*p.StrideW)
+			clear(dst[end:])
+		}
+		p.next(&t)
+	}
+}
+
+// clip returns which of n places, StrideW apart from left, lie in a row.
+func (p *Patches) clip(left, n int) (begin, end int) {
+	if left < 0 {
+		begin = min(n, (-left+p.StrideW-1)/p.StrideW)
+	}
+	if left < p.W {
+		end = min(n, (p.W-1-left)/p.StrideW+1)
+	}
+	return begin, end
+}
+
+// copy copies pixels that lie StrideW apart.
+func (p *Patches) copy(dst []float32, at int) {
+	if p.StrideW == 1 && len(dst) > 4 { // a loop is faster for fewer
+		copy(dst, p.X[at:])
+		return
+	}
+	x := p.X[at : at+(len(dst)-1)*p.StrideW+1]
+	i := 0
+	for j := range dst {
+		dst[j] = x[i]
+		i += p.StrideW
+	}
+}
+
+// PackTransposed packs n rows from row, and k columns from first, into panels
+// of nr rows whose steps are the columns: B of the product for the gradient of
+// the weights, a sum over windows.
+func (p *Patches) PackTransposed(w *Worker, dst []float32, nr, row, n, first, k int) {
+	runs := p.split(w.runs, first, k)
+	for j := 0; j < n; j += nr {
+		panel := dst[j/nr*Panel(nr, k):][:nr*k]
+		if n-j < nr {
+			clear(panel)
+		}
+		t := p.tap(row + j)
+		for i := range min(nr, n-j) {
+			p.packRow(panel[i:], nr, runs, t)
+			p.next(&t)
+		}
+	}
+}
+
+// packRow writes what one tap sees, nr elements apart.
+func (p *Patches) packRow(dst []float32, nr int, runs []run, t tap) {
+	for _, r := range runs {
+		h, left := r.h+t.r*p.StepH, r.w+t.s*p.StepW
+		begin, end := p.clip(left, r.n)
+		if h < 0 || h >= p.H || begin >= end {
+			begin, end = 0, 0
+		}
+		to := r.at * nr
+		for range begin {
+			dst[to] = 0
+			to += nr
+		}
+		at := r.sample + (t.c*p.H+h)*p.W + left + begin*p.StrideW
+		for range end - begin {
+			dst[to] = p.X[at]
+			to += nr
+			at += p.StrideW
+		}
+		for range r.n - end {
+			dst[to] = 0
+			to += nr
+		}
+	}
+}

@@ -1,0 +1,207 @@
+// Package parallel runs the items of a task on a fixed set of workers.
+//
+// Which worker runs which item is left to chance; a task whose results
+// depend on its items alone gives the same bits for any number of workers.
+package parallel
+
+import (
+	"runtime"
+	"sync"
+	"sync/atomic"
+)
+
+// Task is work cut into items that may run in any order and at once.
+type Task interface {
+	// Run does one item. No two calls that run at once have the same worker,
+	// a number from 0 to Workers()-1: it chooses the scratch memory.
+	Run(item, worker int)
+}
+
+// Pool is a set of workers: the goroutine that calls Run is worker 0, the
+// others wait for it, spinning for a while before they sleep.
+type Pool struct {
+	workers int
+	users   sync.Mutex // held between Acquire and Release
+
+	// The task at hand. Written only while no worker is inside the gate.
+	task  Task
+	items int64
+
+	next atomic.Int64 // the first item nobody has taken
+
+	// gate lets workers into the task at hand: its round in the upper half,
+	// two flags, and the number of workers inside.
+	gate atomic.Uint64
+	done chan struct{} // the last worker has left; sent only to a waiting caller
+
+	helpers []helper
+	ended   sync.WaitGroup
+}
+
+const (
+	inside  = 1<<30 - 1 // mask of the number of workers inside
+	open    = 1 << 30   // workers may enter
+	waiting = 1 << 31   // the caller sleeps until the last worker has left
+	round   = 1 << 32   // one more task
+)
+
+// helper is one of the goroutines that wait for work.
+type helper struct {
+	asleep atomic.Bool   // whoever clears it sends to wake
+	wake   chan struct{} // holds one token
+	_      [48]byte      // a cache line each
+}
+
+// spins is how often a worker looks for work before it sleeps: some tens of
+// microseconds, the time between two kernels.
+const spins = 2000
+
+// New returns a pool of at least one worker. It must be closed.
+func New(workers int) *Pool {
+	p := &Pool{workers: max(workers, 1), done: make(chan struct{}, 1)}
+	p.helpers = make([]helper, p.workers-1)
+	p.ended.Add(len(p.helpers))
+	for i := range p.helpers {
+		p.helpers[i].wake = make(chan struct{}, 1)
+		go p.help(i + 1)
+	}
+	return p
+}
+
+// Workers is the number of workers, the caller of Run included.
+func (p *Pool) Workers() int { return p.workers }
+
+// Acquire waits until the pool, and with it the workers' scratch memory, is
+// the caller's alone. Release gives it to the next.
+func (p *Pool) Acquire() { p.users.Lock() }
+
+// Release ends what Acquire began.
+func (p *Pool) Release() { p.users.Unlock() }
+
+// Run runs all items of t and returns when they are done. The caller has
+// acquired the pool. Run allocates nothing.
+func (p *Pool) Run(t Task, items int) {
+	if p.workers == 1 || items <= 1 {
+		for i := range items {
+			t.Run(i, 0)
+		}
+		return
+	}
+	p.task, p.items = t, int64(items)
+	p.next.Store(0)
+	p.gate.Store(p.gate.Load()&^(round-1) + round | open)
+	for i := range min(len(p.helpers), items-1) {
+		p.helpers[i].rouse()
+	}
+	p.work(t, 0)
+	p.shut()
+	p.task = nil
+}
+
+// work takes items until there are none.
+func (p *Pool) work(t Task, worker int) {
+	for {
+		i := p.next.Add(1) - 1
+		if i >= p.items {
+			return
+		}
+		t.Run(int(i), worker)
+	}
+}
+
+// shut closes the gate and waits for those inside. A worker that has not yet
+// woken is not waited for: there is nothing left for it to do.
+func (p *Pool) shut() {
+	g := p.gate.And(^uint64(open)) &^ open
+	for i := range spins {
+		if g&inside == 0 {
+			return
+		}
+		pause(i)
+		g = p.gate.Load()
+	}
+	for g&inside != 0 {
+		if p.gate.CompareAndSwap(g, g|waiting) {
+			<-p.done
+			return
+		}
+		g = p.gate.Load()
+	}
+}
+
+// help is the life of a worker.
+func (p *Pool) help(worker int) {
+	defer p.ended.Done()
+	h := &p.helpers[worker-1]
+	var last uint64 // the round before
+	for {
+		g, ok := p.await(h, last)
+		if !ok {
+			return
+		}
+		last = g / round
+		if !p.enter(g) {
+			continue
+		}
+		p.work(p.task, worker)
+		if g := p.gate.Add(^uint64(0)); g&inside == 0 && g&waiting != 0 {
+			p.done <- struct{}{}
+		}
+	}
+}
+
+// await returns the gate once it is open for another round than the last,
+// or false once the pool is closed.
+func (p *Pool) await(h *helper, last uint64) (gate uint64, ok bool) {
+	for {
+		for i := range spins {
+			if g := p.gate.Load(); g&open != 0 && g/round != last {
+				return g, true
+			}
+			pause(i)
+		}
+		h.asleep.Store(true)
+		if g := p.gate.Load(); g&open != 0 && g/round != last && h.asleep.CompareAndSwap(true, false) {
+			return g, true
+		}
+		if _, ok := <-h.wake; !ok {
+			return 0, false
+		}
+	}
+}
+
+// enter counts the worker in, unless the round has ended meanwhile.
+func (p *Pool) enter(g uint64) bool {
+	for this := g / round; g&open != 0 && g/round == this; g = p.gate.Load() {
+		if p.gate.CompareAndSwap(g, g+1) {
+			return true
+		}
+	}
+	return false
+}
+
+func (h *helper) rouse() {
+	if h.asleep.Load() && h.asleep.CompareAndSwap(true, false) {
+		h.wake <- struct{}{}
+	}
+}
+
+// Close ends the workers' goroutines. The pool may not be used any more.
+func (p *Pool) Close() {
+	p.users.Lock()
+	defer p.users.Unlock()
+	for i := range p.helpers {
+		close(p.helpers[i].wake)
+	}
+	p.ended.Wait()
+}
+
+// pause lets some nanoseconds pass without a memory access, and now and then
+// lets other goroutines run: there may be one processor for all.
+func pause(spin int) {
+	if spin%64 == 63 {
+		runtime.Gosched()
+	}
+	for range 16 {
+	}
+}

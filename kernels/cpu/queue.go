@@ -1,0 +1,202 @@
+package cpu
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"gorgonia.org/tensor"
+
+	"github.com/hubel-go/hubel/device"
+	"github.com/hubel-go/hubel/kernels/cpu/gemm"
+	"github.com/hubel-go/hubel/kernels/cpu/parallel"
+)
+
+// queue runs each call before it returns. It keeps the task of every kernel,
+// so that a call allocates nothing.
+type queue struct {
+	engine *gemm.Engine
+	pool   *parallel.Pool
+	scope  string
+	err    error
+
+	unary       unaryTask
+	dropout     dropoutTask
+	softmax     softmaxTask
+	logLoss     logLossTask
+	l2Loss      l2LossTask
+	accuracy    accuracyTask
+	arithmetic  arithmeticTask
+	concat      concatTask
+	poolForward poolTask
+	poolBack    poolBackTask
+	lrn         lrnTask
+	sgd         sgdTask
+	squares     squaresTask
+	conv        convTask
+	convFilter  convFilterTask
+	convPack    convPackTask
+	rowSums     rowSumsTask
+	columnSums  columnSumsTask
+	partials    partialsTask
+	product     gemm.Product
+}
+
+// grain is how many elements an item of an element-wise task has: some
+// microseconds of work.
+const grain = 16 << 10
+
+// chunks is the number of items of a task over n elements.
+func chunks(n int) int { return (n + grain - 1) / grain }
+
+// chunk is the elements of one item.
+func chunk(item, n int) (first, end int) { return item * grain, min((item+1)*grain, n) }
+
+// rowItems is the number of items of a task over n rows of a length, and rows
+// the rows of one item: as many as make a grain.
+func rowItems(n, length int) int {
+	each := rowsEach(length)
+	return (n + each - 1) / each
+}
+
+func rows(item, n, length int) (first, end int) {
+	each := rowsEach(length)
+	return item * each, min((item+1)*each, n)
+}
+
+func rowsEach(length int) int { return max(1, grain/max(length, 1)) }
+
+// task is a pointer to a task kept in the queue.
+type task[T any] interface {
+	*T
+	parallel.Task
+}
+
+// run runs a task and clears it, so that the queue holds no buffer that the
+// caller frees. One item needs no workers; it may not use their scratch.
+func run[T any, P task[T]](q *queue, t P, items int) {
+	if items <= 1 {
+		for i := range items {
+			t.Run(i, 0)
+		}
+	} else {
+		q.pool.Acquire()
+		q.pool.Run(t, items)
+		q.pool.Release()
+	}
+	var none T
+	*t = none
+}
+
+func (q *queue) Scope(name string) { q.scope = name }
+
+// fail keeps the first error.
+func (q *queue) fail(kernel string, err error) {
+	if q.scope != "" {
+		kernel = q.scope + ": " + kernel
+	}
+	q.err = fmt.Errorf("%s: %w", kernel, err)
+}
+
+func (q *queue) Sync() error {
+	err := q.err
+	q.err = nil
+	return err
+}
+
+func (q *queue) Close() error { return nil }
+
+func (q *queue) Upload(dst device.Tensor, src *tensor.Dense) {
+	if q.err != nil {
+		return
+	}
+	if err := checkHost(src, dst); err != nil {
+		q.fail("upload", err)
+		return
+	}
+	switch dst.DType {
+	case device.Float32:
+		copy(floats(dst), src.Float32s())
+	case device.Int32:
+		copy(ints(dst), src.Int32s())
+	case device.Uint8:
+		copy(bytes(dst), src.Uint8s())
+	}
+}
+
+func (q *queue) Download(dst *tensor.Dense, src device.Tensor) {
+	if q.err != nil {
+		return
+	}
+	if err := checkHost(dst, src); err != nil {
+		q.fail("download", err)
+		return
+	}
+	switch src.DType {
+	case device.Float32:
+		copy(dst.Float32s(), floats(src))
+	case device.Int32:
+		copy(dst.Int32s(), ints(src))
+	case device.Uint8:
+		copy(dst.Uint8s(), bytes(src))
+	}
+}
+
+func (q *queue) Copy(dst, src device.Tensor) {
+	if q.err != nil {
+		return
+	}
+	if dst.DType != src.DType || dst.Len() != src.Len() {
+		q.fail("copy", fmt.Errorf("%d elements of %v do not fit %d of %v", src.Len(), src.DType, dst.Len(), dst.DType))
+		return
+	}
+	n := src.Bytes()
+	copy(own(dst.Buffer)[:n], own(src.Buffer)[:n])
+}
+
+func (q *queue) Record(e device.Event) {
+	if q.err == nil {
+		e.(*event).at = time.Now()
+	}
+}
+
+// Wait has nothing to wait for: what was recorded has passed.
+func (q *queue) Wait(device.Event) {}
+
+// checkHost says why data cannot go between host memory and a tensor.
+func checkHost(h *tensor.Dense, t device.Tensor) error {
+	want := tensor.Float32
+	switch t.DType {
+	case device.Int32:
+		want = tensor.Int32
+	case device.Uint8:
+		want = tensor.Uint8
+	}
+	switch {
+	case h.Dtype() != want:
+		return fmt.Errorf("host data of type %v does not fit a tensor of type %v", h.Dtype(), t.DType)
+	case h.DataOrder().IsColMajor():
+		return errors.New("host data is column-major; it must be row-major")
+	case h.RequiresIterator() || !h.DataOrder().IsContiguous():
+		return errors.New("host data is not contiguous; clone or materialise the view first")
+	case device.Elements(h.Shape()) != t.Len():
+		return fmt.Errorf("host data of shape %v has %d elements, the tensor of shape %v has %d",
+			h.Shape(), device.Elements(h.Shape()), t.Shape, t.Len())
+	}
+	return nil
+}
+
+// event is the time at which it was recorded.
+type event struct{ at time.Time }
+
+func (e *event) Sync() error { return nil }
+
+func (e *event) Since(start device.Event) (time.Duration, error) {
+	s := start.(*event)
+	if e.at.IsZero() || s.at.IsZero() {
+		return 0, errors.New("cpu: time between events that were not both recorded")
+	}
+	return e.at.Sub(s.at), nil
+}
+
+func (e *event) Free() error { return nil }

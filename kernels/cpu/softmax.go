@@ -1,0 +1,123 @@
+package cpu
+
+import (
+	"math"
+
+	"github.com/hubel-go/hubel/device"
+	"github.com/hubel-go/hubel/kernels/cpu/vec"
+)
+
+func (q *queue) SoftmaxForward(s device.Softmax, y, x device.Tensor) {
+	if q.err != nil {
+		return
+	}
+	q.softmax = softmaxTask{s: s, dst: floats(y), src: floats(x)}
+	run(q, &q.softmax, rowItems(s.N, s.C*s.Inner))
+}
+
+func (q *queue) SoftmaxBackward(s device.Softmax, dx, y, dy device.Tensor, m device.Mode) {
+	if q.err != nil {
+		return
+	}
+	q.softmax = softmaxTask{s: s, dst: floats(dx), src: floats(dy), y: floats(y), m: m}
+	run(q, &q.softmax, rowItems(s.N, s.C*s.Inner))
+}
+
+// softmaxTask is the softmax or, where y is there, its gradient.
+type softmaxTask struct {
+	s           device.Softmax
+	dst, src, y []float32
+	m           device.Mode
+}
+
+func (t *softmaxTask) Run(item, _ int) {
+	size := t.s.C * t.s.Inner
+	for n, end := rows(item, t.s.N, size); n < end; n++ {
+		dst, src := t.dst[n*size:][:size], t.src[n*size:][:size]
+		switch {
+		case t.y != nil:
+			softmaxGradients(dst, t.y[n*size:][:size], src, t.s.Inner, t.m)
+		case t.s.Inner == 1:
+			softmax(dst, src)
+		default:
+			softmaxes(dst, src, t.s.Inner)
+		}
+	}
+}
+
+// softmax writes the softmax of x and returns the logarithm of the sum of the
+// exponentials.
+func softmax(y, x []float32) (logSum float64) {
+	largest := float32(math.Inf(-1))
+	for _, v := range x {
+		largest = max(largest, v)
+	}
+	sum := 0.0
+	for c, v := range x {
+		e := vec.Exp(float64(v) - float64(largest))
+		y[c] = float32(e)
+		sum += e
+	}
+	inverse := 1 / sum
+	for c, v := range y {
+		y[c] = float32(float64(v) * inverse)
+	}
+	return float64(largest) + math.Log(sum)
+}
+
+// positions is how many places of a feature map are worked on together: the
+// scores of one place lie a whole map apart.
+const positions = 64
+
+// softmaxes writes the softmax at each of inner positions.
+func softmaxes(y, x []float32, inner int) {
+	for p := 0; p < inner; p += positions {
+		n := min(positions, inner-p)
+		var largest [positions]float32
+		var sum [positions]float64
+		copy(largest[:n], x[p:])
+		for i := p + inner; i < len(x); i += inner {
+			for j, v := range x[i : i+n] {
+				largest[j] = max(largest[j], v)
+			}
+		}
+		for i := p; i < len(x); i += inner {
+			for j, v := range x[i : i+n] {
+				e := vec.Exp(float64(v) - float64(largest[j]))
+				y[i+j] = float32(e)
+				sum[j] += e
+			}
+		}
+		for j := range n {
+			sum[j] = 1 / sum[j]
+		}
+		for i := p; i < len(y); i += inner {
+			for j, v := range y[i : i+n] {
+				y[i+j] = float32(float64(v) * sum[j])
+			}
+		}
+	}
+}
+
+// softmaxGradients is dx_c = y_c (dy_c - sum of dy_k y_k) at each of inner
+// positions.
+func softmaxGradients(dx, y, dy []float32, inner int, m device.Mode) {
+	for p := 0; p < inner; p += positions {
+		n := min(positions, inner-p)
+		var sum [positions]float64
+		for i := p; i < len(y); i += inner {
+			for j, v := range y[i : i+n] {
+				sum[j] += float64(float64(v) * float64(dy[i+j]))
+			}
+		}
+		for i := p; i < len(y); i += inner {
+			for j, v := range y[i : i+n] {
+				d := float32(float64(v) * (float64(dy[i+j]) - sum[j]))
+				if m == device.Accumulate {
+					d += dx[i+j]
+				}
+				dx[i+j] = d
+			}
+		}
+	}
+}

@@ -1,0 +1,43 @@
+package cpu
+
+import (
+	"github.com/hubel-go/hubel/device"
+	"github.com/hubel-go/hubel/kernels/cpu/gemm"
+)
+
+// traits are those of a register tile.
+type traits struct{ tile *gemm.Tile }
+
+// Alignment is a cache line.
+func (traits) Alignment() int64 { return alignment }
+
+// Epilogue has every activation: a block of output gets it while it is in
+// the cache.
+func (traits) Epilogue(a device.Unary) bool { return true }
+
+// ConvPacked is the size of the weights in panels of the register tile.
+func (t traits) ConvPacked(c device.Conv, p device.Pass) int64 {
+	if p == device.BackwardFilter {
+		return 0
+	}
+	product := newConvProduct(t.tile, c, p)
+	return 4 * int64(c.Groups) * int64(product.packed)
+}
+
+// GEMMScratch is 0: the device has its own packed panels.
+func (traits) GEMMScratch(device.GEMM) int64 { return 0 }
+
+// ConvScratch is the partial sums of the gradient of the weights.
+func (t traits) ConvScratch(c device.Conv, p device.Pass) int64 {
+	if p != device.BackwardFilter {
+		return 0
+	}
+	cut := cutFilter(t.tile, c)
+	if cut.ranges == 1 {
+		return 0
+	}
+	return 4 * int64(cut.ranges) * int64(device.Elements(c.WShape()))
+}
+
+// DenseScratch is 0, as GEMMScratch.
+func (traits) DenseScratch(device.Dense, device.Pass) int64 { return 0 }

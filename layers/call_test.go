@@ -1,0 +1,192 @@
+package layers_test
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"gorgonia.org/tensor"
+
+	"github.com/hubel-go/hubel/device"
+	"github.com/hubel-go/hubel/layers"
+)
+
+// recorder is a queue that writes down which kernels were called and runs
+// none.
+type recorder struct {
+	device.Queue
+	calls []string
+}
+
+func newRecorder() *recorder { return &recorder{calls: make([]string, 0, 64)} }
+
+func (r *recorder) note(call string)                                   { r.calls = append(r.calls, call) }
+func (r *recorder) Copy(_, _ device.Tensor)                            { r.note("Copy") }
+func (r *recorder) Add(_, _, _ device.Tensor)                          { r.note("Add") }
+func (r *recorder) Scale(_, _ device.Tensor, _ float32, _ device.Mode) { r.note("Scale") }
+func (r *recorder) DenseForward(_ device.Dense, _, _, _ device.Tensor, _ device.Epilogue, _ device.Buffer) {
+	r.note("DenseForward")
+}
+func (r *recorder) DenseBackwardData(_ device.Dense, _, _, _ device.Tensor, _ device.Mode, _ device.Buffer) {
+	r.note("DenseBackwardData")
+}
+func (r *recorder) DenseBackwardFilter(_ device.Dense, _, _, _, _ device.Tensor, _ device.Mode, _ device.Buffer) {
+	r.note("DenseBackwardFilter")
+}
+func (r *recorder) ConvForward(_ device.Conv, _, _ device.Tensor, _ device.Filter, _ device.Epilogue, _ device.Buffer) {
+	r.note("ConvForward")
+}
+func (r *recorder) ConvBackwardData(_ device.Conv, _, _ device.Tensor, _ device.Filter, _ device.Mode, _ device.Buffer) {
+	r.note("ConvBackwardData")
+}
+func (r *recorder) ConvBackwardFilter(_ device.Conv, _, _, _, _ device.Tensor, _ device.Mode, _ device.Buffer) {
+	r.note("ConvBackwardFilter")
+}
+func (r *recorder) ConvPack(_ device.Conv, p device.Pass, _ device.Buffer, _ device.Tensor) {
+	r.note("ConvPack " + p.String())
+}
+func (r *recorder) PoolForward(_ device.Pool, _, _, _ device.Tensor) { r.note("PoolForward") }
+func (r *recorder) PoolBackward(_ device.Pool, _, _, _ device.Tensor, _ device.Mode) {
+	r.note("PoolBackward")
+}
+func (r *recorder) LRNForward(_ device.LRN, _, _, _ device.Tensor) { r.note("LRNForward") }
+func (r *recorder) LRNBackward(_ device.LRN, _, _, _, _ device.Tensor, _ device.Mode) {
+	r.note("LRNBackward")
+}
+func (r *recorder) UnaryForward(_ device.Unary, _, _ device.Tensor) { r.note("UnaryForward") }
+func (r *recorder) UnaryBackward(_ device.Unary, _, _, _ device.Tensor, _ device.Mode) {
+	r.note("UnaryBackward")
+}
+func (r *recorder) DropoutForward(_ device.Dropout, _, _, _ device.Tensor, _ device.Random) {
+	r.note("DropoutForward")
+}
+func (r *recorder) DropoutBackward(_ device.Dropout, _, _, _ device.Tensor, _ device.Mode) {
+	r.note("DropoutBackward")
+}
+func (r *recorder) SoftmaxForward(_ device.Softmax, _, _ device.Tensor) { r.note("SoftmaxForward") }
+func (r *recorder) SoftmaxBackward(_ device.Softmax, _, _, _ device.Tensor, _ device.Mode) {
+	r.note("SoftmaxBackward")
+}
+func (r *recorder) LogLossForward(_ device.LogLoss, _, _, _, _ device.Tensor) {
+	r.note("LogLossForward")
+}
+func (r *recorder) LogLossBackward(_ device.LogLoss, _, _, _ device.Tensor, _ float32, _ device.Mode) {
+	r.note("LogLossBackward")
+}
+func (r *recorder) L2LossForward(_ device.L2Loss, _, _, _ device.Tensor) { r.note("L2LossForward") }
+func (r *recorder) L2LossBackward(_ device.L2Loss, _, _, _ device.Tensor, _ float32, _ device.Mode) {
+	r.note("L2LossBackward")
+}
+func (r *recorder) Accuracy(_ device.Accuracy, _, _, _ device.Tensor) { r.note("Accuracy") }
+func (r *recorder) ConcatForward(_ device.Concat, _, _ device.Tensor, _ device.Mode) {
+	r.note("ConcatForward")
+}
+func (r *recorder) ConcatBackward(_ device.Concat, _, _ device.Tensor, _ device.Mode) {
+	r.note("ConcatBackward")
+}
+
+// block is memory that only has a size.
+type block int64
+
+func (b block) Size() int64                       { return int64(b) }
+func (b block) Slice(_, size int64) device.Buffer { return block(size) }
+func (b block) Free() error                       { return nil }
+
+// call is an example's call at batch 2, complete.
+func call(t *testing.T, e example, train bool) *layers.Call {
+	s := plan(t, e, train)
+	tensorOf := func(shape tensor.Shape, dtype device.DType) device.Tensor {
+		return device.Tensor{Buffer: block(int64(device.Elements(shape)) * dtype.Size()), DType: dtype, Shape: shape}
+	}
+	c := &layers.Call{Scratch: block(s.Scratch), LossScale: 0.5}
+	for _, in := range e.inputs {
+		x := tensorOf(append(tensor.Shape{2}, in.Shape...), in.DType)
+		c.In = append(c.In, x)
+		c.DIn = append(c.DIn, x)
+		c.Modes = append(c.Modes, device.Overwrite)
+	}
+	for _, i := range s.NoGradient {
+		c.DIn[i] = device.Tensor{}
+	}
+	for _, out := range s.Out {
+		c.Out = append(c.Out, tensorOf(out.Shape, out.DType))
+	}
+	c.DOut = c.Out
+	for _, p := range s.Params {
+		c.Params = append(c.Params, tensorOf(p.Shape, device.Float32))
+	}
+	c.DParams = append(c.DParams, c.Params...)
+	for _, slot := range s.Saved {
+		c.Saved = append(c.Saved, tensorOf(slot.Shape, slot.DType))
+	}
+	for _, bytes := range s.Packed {
+		c.Packed = append(c.Packed, block(bytes))
+	}
+	return c
+}
+
+// TestCallsAllocateNothing runs every layer forward and backward.
+func TestCallsAllocateNothing(t *testing.T) {
+	for _, e := range examples() {
+		t.Run(e.name, func(t *testing.T) {
+			c, q := call(t, e, true), newRecorder()
+			require.Zero(t, testing.AllocsPerRun(10, func() {
+				q.calls = q.calls[:0]
+				e.layer.Forward(q, c)
+				e.layer.Backward(q, c)
+			}))
+			require.NotEmpty(t, q.calls)
+
+			c = call(t, e, false)
+			require.Zero(t, testing.AllocsPerRun(10, func() {
+				q.calls = q.calls[:0]
+				e.layer.Forward(q, c)
+			}))
+			require.NotEmpty(t, q.calls)
+		})
+	}
+}
+
+// TestNoGradientWantedIsNoWork leaves out the kernels of gradients that the
+// call has no place for.
+func TestNoGradientWantedIsNoWork(t *testing.T) {
+	for _, e := range examples() {
+		t.Run(e.name, func(t *testing.T) {
+			c, q := call(t, e, true), newRecorder()
+			clear(c.DIn)
+			clear(c.DParams)
+			e.layer.Backward(q, c)
+			require.Empty(t, q.calls)
+		})
+	}
+}
+
+// TestAccumulate never copies over a gradient that is to be added to.
+func TestAccumulate(t *testing.T) {
+	for _, e := range examples() {
+		t.Run(e.name, func(t *testing.T) {
+			c, q := call(t, e, true), newRecorder()
+			for i := range c.Modes {
+				c.Modes[i] = device.Accumulate
+			}
+			e.layer.Backward(q, c)
+			require.NotContains(t, q.calls, "Copy")
+		})
+	}
+}
+
+func TestConvPack(t *testing.T) {
+	e := examples()[0]
+	l := e.layer.(layers.Packer)
+	c, q := call(t, e, true), newRecorder()
+	l.Pack(q, c)
+	require.Equal(t, []string{"ConvPack forward", "ConvPack backward-data"}, q.calls)
+
+	q = newRecorder()
+	c.Packed = []device.Buffer{block(0), block(200)}
+	l.Pack(q, c)
+	require.Equal(t, []string{"ConvPack backward-data"}, q.calls)
+
+	q = newRecorder()
+	l.Pack(q, call(t, e, false))
+	require.Equal(t, []string{"ConvPack forward"}, q.calls)
+}

@@ -1,0 +1,77 @@
+package layers_test
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/hubel-go/hubel/device"
+	"github.com/hubel-go/hubel/graph"
+	"github.com/hubel-go/hubel/layers"
+)
+
+// example is a small layer with inputs it accepts.
+type example struct {
+	name   string
+	layer  layers.Layer
+	inputs []graph.Input
+}
+
+// examples has every registered type, and the options that change how a
+// layer computes.
+func examples() []example {
+	images := func(shapes ...[]int) (in []graph.Input) {
+		for i, s := range shapes {
+			in = append(in, graph.Input{Name: string(rune('a' + i)), DType: device.Float32, Shape: s})
+		}
+		return in
+	}
+	image := images([]int{4, 6, 5})
+	row := images([]int{7})
+	classes := append(images([]int{5}), graph.Input{Name: "label", DType: device.Int32})
+	return []example{
+		{"conv", &layers.Conv{Filters: 6, Kernel: layers.Square(3)}, image},
+		{"conv grouped", &layers.Conv{Filters: 4, Kernel: layers.Size{H: 3, W: 2}, Groups: 2, Stride: layers.Size{H: 2, W: 1},
+			Pad: layers.Pad{Top: 1, Bottom: 2, Left: 0, Right: 1}, Dilation: layers.Size{H: 2, W: 1}}, image},
+		{"conv no bias", &layers.Conv{Filters: 3, Kernel: layers.Square(1), NoBias: true}, image},
+		{"dense", &layers.Dense{Out: 3}, image},
+		{"dense no bias", &layers.Dense{Out: 3, NoBias: true}, row},
+		{"max pool", &layers.Pool{Window: layers.Square(3), Stride: layers.Square(2), Pad: layers.Around(1)}, image},
+		{"max pool ceil", &layers.Pool{Window: layers.Square(2), Stride: layers.Square(2), Ceil: true}, image},
+		{"max pool global", &layers.Pool{Global: true}, image},
+		{"average pool", &layers.Pool{Op: device.AveragePool, Window: layers.Square(3), Stride: layers.Square(2), Pad: layers.Around(1)}, image},
+		{"average pool count", &layers.Pool{Op: device.AveragePool, Window: layers.Square(2), Stride: layers.Square(2), Pad: layers.Around(1), Ceil: true, CountPad: true}, image},
+		{"average pool global", &layers.Pool{Op: device.AveragePool, Global: true}, image},
+		{"lrn", &layers.LRN{Size: 3, Alpha: 0.5}, image},
+		{"lrn caffe", &layers.LRN{Alpha: 2, K: 1, AlphaOverSize: true}, image},
+		{"relu", &layers.Unary{Op: device.ReLU}, image},
+		{"leaky relu", &layers.Unary{Op: device.LeakyReLU, Slope: 0.2}, image},
+		{"sigmoid", &layers.Unary{Op: device.Sigmoid}, image},
+		{"tanh", &layers.Unary{Op: device.Tanh}, row},
+		{"dropout", &layers.Dropout{P: 0.3}, image},
+		{"dropout of nothing", &layers.Dropout{}, image},
+		{"softmax", &layers.Softmax{}, row},
+		{"softmax of images", &layers.Softmax{}, image},
+		{"softmax loss", &layers.SoftmaxLoss{Weight: 0.7}, classes},
+		{"l2 loss", &layers.L2Loss{Weight: 3}, images([]int{3, 2}, []int{3, 2})},
+		{"accuracy", &layers.Accuracy{TopK: 2}, classes},
+		{"add two", &layers.Add{}, images([]int{3, 2}, []int{3, 2})},
+		{"add three", &layers.Add{}, images([]int{5}, []int{5}, []int{5})},
+		{"scale", &layers.Scale{Factor: -1.5}, image},
+		{"concat", &layers.Concat{}, images([]int{3, 2, 2}, []int{1, 2, 2}, []int{2, 2, 2})},
+		{"concat one", &layers.Concat{}, row},
+		{"split", &layers.Split{Channels: []int{1, 3}}, image},
+		{"flatten", &layers.Flatten{}, image},
+		{"crelu", &CReLU{}, image},
+	}
+}
+
+func TestEveryTypeHasAnExample(t *testing.T) {
+	seen := map[string]bool{}
+	for _, e := range examples() {
+		seen[e.layer.Type()] = true
+	}
+	for _, name := range layers.Types() {
+		require.True(t, seen[name], "type %s has no example, so nothing tests it", name)
+	}
+}

@@ -1,0 +1,127 @@
+package layers
+
+import (
+	"fmt"
+	"slices"
+
+	"gorgonia.org/tensor"
+
+	"github.com/hubel-go/hubel/device"
+)
+
+func init() {
+	Register(func() Layer { return &Concat{} })
+	Register(func() Layer { return &Split{} })
+}
+
+// Concat joins inputs [N,C,...] along the channels, in their order.
+type Concat struct{}
+
+// Type is "concat".
+func (l *Concat) Type() string { return "concat" }
+
+// Plan checks that the inputs differ in their channels alone.
+func (l *Concat) Plan(t device.Traits, in []Input, o Options) (Spec, error) {
+	if err := expectSeveral(in, 1); err != nil {
+		return Spec{}, err
+	}
+	first, channels := in[0].Shape, 0
+	for i := range in {
+		x := in[i].Shape
+		if len(x) < 2 {
+			return Spec{}, fmt.Errorf("input %d is %s, which has no channels", i, dims(x))
+		}
+		if len(x) != len(first) || x[0] != first[0] || !slices.Equal(x[2:], first[2:]) {
+			return Spec{}, fmt.Errorf("input %d is %s, want %s to match input 0 in all but the channels", i, dims(x), dims(first))
+		}
+		channels += x[1]
+	}
+	y := withChannels(first, channels)
+	if err := checkShape("output", y); err != nil {
+		return Spec{}, err
+	}
+	return Spec{Out: []Input{floats(y...)}}, nil
+}
+
+// Forward enqueues one copy for each input.
+func (l *Concat) Forward(q device.Queue, c *Call) {
+	part := device.Concat{N: c.Samples(), Total: sample(c.Out[0].Shape)}
+	for _, x := range c.In {
+		part.Len = sample(x.Shape)
+		q.ConcatForward(part, c.Out[0], x, device.Overwrite)
+		part.Offset += part.Len
+	}
+}
+
+// Backward enqueues one copy for each input.
+func (l *Concat) Backward(q device.Queue, c *Call) {
+	part := device.Concat{N: c.Samples(), Total: sample(c.Out[0].Shape)}
+	for i, x := range c.In {
+		part.Len = sample(x.Shape)
+		if c.WantsGradient(i) {
+			q.ConcatBackward(part, c.DIn[i], c.DOut[0], c.Modes[i])
+		}
+		part.Offset += part.Len
+	}
+}
+
+// Split cuts one input [N,C,...] along the channels into several outputs.
+type Split struct {
+	Channels []int `json:"channels"` // of each output; they add up to C
+}
+
+// Type is "split".
+func (l *Split) Type() string { return "split" }
+
+// Plan checks that the parts make up the whole.
+func (l *Split) Plan(t device.Traits, in []Input, o Options) (Spec, error) {
+	if err := expect(in, input); err != nil {
+		return Spec{}, err
+	}
+	x := in[0].Shape
+	if len(x) < 2 {
+		return Spec{}, fmt.Errorf("input is %s, which has no channels", dims(x))
+	}
+	var s Spec
+	left := x[1]
+	for _, n := range l.Channels {
+		if n < 1 || n > left {
+			return Spec{}, fmt.Errorf("channels %v: each must be at least 1 and all add up to the %d of input %s", l.Channels, x[1], dims(x))
+		}
+		left -= n
+		s.Out = append(s.Out, floats(withChannels(x, n)...))
+	}
+	if left != 0 {
+		return Spec{}, fmt.Errorf("channels %v leave out %d of the %d of input %s", l.Channels, left, x[1], dims(x))
+	}
+	return s, nil
+}
+
+// Forward enqueues one copy for each output.
+func (l *Split) Forward(q device.Queue, c *Call) {
+	part := device.Concat{N: c.Samples(), Total: sample(c.In[0].Shape)}
+	for _, y := range c.Out {
+		part.Len = sample(y.Shape)
+		q.ConcatBackward(part, y, c.In[0], device.Overwrite)
+		part.Offset += part.Len
+	}
+}
+
+// Backward enqueues one copy for each output.
+func (l *Split) Backward(q device.Queue, c *Call) {
+	if !c.WantsGradient(0) {
+		return
+	}
+	part := device.Concat{N: c.Samples(), Total: sample(c.In[0].Shape)}
+	for _, dy := range c.DOut {
+		part.Len = sample(dy.Shape)
+		q.ConcatForward(part, c.DIn[0], dy, c.Modes[0])
+		part.Offset += part.Len
+	}
+}
+
+func withChannels(s tensor.Shape, n int) tensor.Shape {
+	s = slices.Clone(s)
+	s[1] = n
+	return s
+}

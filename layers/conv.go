@@ -1,0 +1,153 @@
+package layers
+
+import (
+	"cmp"
+
+	"gorgonia.org/tensor"
+
+	"github.com/hubel-go/hubel/device"
+)
+
+func init() { Register(func() Layer { return &Conv{} }) }
+
+// Conv is a convolution of images [N,C,H,W] with Filters filters, plus a bias
+// for each: device.Conv has the equation. Its parameters are weight
+// [Filters,C/Groups,R,S] and bias [Filters].
+type Conv struct {
+	Filters  int  `json:"filters"`
+	Kernel   Size `json:"kernel"`
+	Stride   Size `json:"stride,omitzero"` // 1 unless given
+	Pad      Pad  `json:"pad,omitzero"`
+	Dilation Size `json:"dilation,omitzero"` // 1 unless given
+	Groups   int  `json:"groups,omitempty"`  // 1 unless given
+	NoBias   bool `json:"no_bias,omitempty"`
+
+	WeightFiller Filler `json:"weight_filler,omitzero"` // Xavier unless given
+	BiasFiller   Filler `json:"bias_filler,omitzero"`   // 0 unless given
+
+	// Multipliers of the learning rate and of the weight decay, 1 unless
+	// given.
+	WeightRate  *float32 `json:"weight_rate,omitempty"`
+	WeightDecay *float32 `json:"weight_decay,omitempty"`
+	BiasRate    *float32 `json:"bias_rate,omitempty"`
+	BiasDecay   *float32 `json:"bias_decay,omitempty"`
+}
+
+// Type is "conv".
+func (l *Conv) Type() string { return "conv" }
+
+// Plan checks the geometry. Packed holds the weights for the forward pass
+// and, in training, for backward-data, if the device wants either.
+func (l *Conv) Plan(t device.Traits, in []Input, o Options) (Spec, error) {
+	if err := expectImage(in); err != nil {
+		return Spec{}, err
+	}
+	if err := bounded(
+		option{"filters", l.Filters}, option{"groups", l.Groups},
+		option{"kernel", max(l.Kernel.H, l.Kernel.W)},
+		option{"stride", max(l.Stride.H, l.Stride.W)},
+		option{"dilation", max(l.Dilation.H, l.Dilation.W)},
+		option{"pad", max(l.Pad.Top, l.Pad.Bottom, l.Pad.Left, l.Pad.Right)},
+	); err != nil {
+		return Spec{}, err
+	}
+	g := l.geometry(in[0].Shape)
+	if err := g.Check(); err != nil {
+		return Spec{}, err
+	}
+	out := floats(g.YShape()...)
+	if err := checkShape("output", out.Shape); err != nil {
+		return Spec{}, err
+	}
+	w := g.WShape()
+	params, err := weights{l.NoBias, l.WeightFiller, l.BiasFiller, l.WeightRate, l.BiasRate, l.WeightDecay, l.BiasDecay}.
+		params(w, Fan{In: sample(w), Out: g.K / g.Groups * g.R * g.S})
+	if err != nil {
+		return Spec{}, err
+	}
+	if err := multiplyAdds(device.Elements(out.Shape), sample(w)); err != nil {
+		return Spec{}, err
+	}
+	s := Spec{
+		Out:      []Input{out},
+		Params:   params,
+		Scratch:  t.ConvScratch(g, device.Forward),
+		Backward: NeedInputs,
+		Epilogue: true,
+		FLOPs:    g.FLOPs(),
+	}
+	forward, backward := t.ConvPacked(g, device.Forward), int64(0)
+	if o.Train {
+		backward = t.ConvPacked(g, device.BackwardData)
+		s.Scratch = max(s.Scratch, t.ConvScratch(g, device.BackwardData), t.ConvScratch(g, device.BackwardFilter))
+	}
+	switch {
+	case backward > 0:
+		s.Packed = []int64{forward, backward}
+	case forward > 0:
+		s.Packed = []int64{forward}
+	}
+	return s, nil
+}
+
+// Forward enqueues the convolution.
+func (l *Conv) Forward(q device.Queue, c *Call) {
+	e := device.Epilogue{Activation: c.Activation}
+	if !l.NoBias {
+		e.Bias = c.Params[1]
+	}
+	q.ConvForward(l.geometry(c.In[0].Shape), c.Out[0], c.In[0], filter(c, 0), e, c.Scratch)
+}
+
+// Backward enqueues the gradients of the parameters, then that of the input.
+func (l *Conv) Backward(q device.Queue, c *Call) {
+	g := l.geometry(c.In[0].Shape)
+	if dw, dbias := dparams(c); !dw.IsNil() || !dbias.IsNil() {
+		q.ConvBackwardFilter(g, dw, dbias, c.In[0], c.DOut[0], c.ParamMode, c.Scratch)
+	}
+	if c.WantsGradient(0) {
+		q.ConvBackwardData(g, c.DIn[0], c.DOut[0], filter(c, 1), c.Modes[0], c.Scratch)
+	}
+}
+
+// Pack refreshes the packed weights. It reads the input's shape, so c is the
+// call that Forward gets.
+func (l *Conv) Pack(q device.Queue, c *Call) {
+	g := l.geometry(c.In[0].Shape)
+	for i, packed := range c.Packed {
+		if packed != nil && packed.Size() > 0 {
+			q.ConvPack(g, device.Forward+device.Pass(i), packed, c.Params[0])
+		}
+	}
+}
+
+// filter is the weights with the packed copy of a pass, 0 for forward and 1
+// for backward-data.
+func filter(c *Call, pass int) device.Filter {
+	f := device.Filter{Tensor: c.Params[0]}
+	if pass < len(c.Packed) {
+		f.Packed = c.Packed[pass]
+	}
+	return f
+}
+
+// dparams is the gradients of weight and bias, each absent where it is
+// frozen or not there.
+func dparams(c *Call) (dw, dbias device.Tensor) {
+	if len(c.DParams) > 1 {
+		dbias = c.DParams[1]
+	}
+	return c.DParams[0], dbias
+}
+
+func (l *Conv) geometry(x tensor.Shape) device.Conv {
+	stride, dilation := l.Stride.or(1), l.Dilation.or(1)
+	return device.Conv{
+		N: x[0], C: x[1], H: x[2], W: x[3],
+		K: l.Filters, R: l.Kernel.H, S: l.Kernel.W,
+		PadTop: l.Pad.Top, PadBottom: l.Pad.Bottom, PadLeft: l.Pad.Left, PadRight: l.Pad.Right,
+		StrideH: stride.H, StrideW: stride.W,
+		DilationH: dilation.H, DilationW: dilation.W,
+		Groups: cmp.Or(l.Groups, 1),
+	}
+}

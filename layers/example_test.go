@@ -1,0 +1,97 @@
+package layers_test
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/hubel-go/hubel/device"
+	"github.com/hubel-go/hubel/graph"
+	"github.com/hubel-go/hubel/graph/gradcheck"
+	"github.com/hubel-go/hubel/kernels/cpu"
+	"github.com/hubel-go/hubel/layers"
+)
+
+// CReLU is the concatenated ReLU of Shang et al. 2016: from an image of C
+// channels it makes 2C, relu(x) and then relu(-x).
+type CReLU struct{}
+
+func init() { layers.Register(func() layers.Layer { return &CReLU{} }) }
+
+// Type is "crelu".
+func (*CReLU) Type() string { return "crelu" }
+
+// Plan makes one output. Forward keeps both halves, which is all that backward
+// reads; backward also needs room for one half's gradient.
+func (*CReLU) Plan(_ device.Traits, in []layers.Input, o layers.Options) (layers.Spec, error) {
+	if len(in) != 1 || len(in[0].Shape) != 4 || in[0].DType != device.Float32 {
+		return layers.Spec{}, errors.New("crelu takes one image, [N,C,H,W]")
+	}
+	out := layers.Input{Shape: in[0].Shape.Clone(), DType: device.Float32}
+	out.Shape[1] *= 2
+	if err := device.CheckShape(out.Shape); err != nil {
+		return layers.Spec{}, err
+	}
+	return layers.Spec{
+		Out: []layers.Input{out},
+		Saved: []layers.Slot{ // inference needs them too: forward joins them
+			{Name: "positive", Shape: in[0].Shape},
+			{Name: "negative", Shape: in[0].Shape},
+		},
+		Scratch: device.Float32.Size() * int64(device.Elements(in[0].Shape)),
+	}, nil
+}
+
+// Forward is out = [relu(x), relu(-x)].
+func (*CReLU) Forward(q device.Queue, c *layers.Call) {
+	x, positive, negative := c.In[0], c.Saved[0], c.Saved[1]
+	q.UnaryForward(device.Unary{Op: device.ReLU}, positive, x)
+	q.Scale(negative, x, -1, device.Overwrite)
+	q.UnaryForward(device.Unary{Op: device.ReLU}, negative, negative)
+	first, second := halves(c)
+	q.ConcatForward(first, c.Out[0], positive, device.Overwrite)
+	q.ConcatForward(second, c.Out[0], negative, device.Overwrite)
+}
+
+// Backward is dx = d(first half) where x > 0, minus d(second half) where x < 0.
+func (*CReLU) Backward(q device.Queue, c *layers.Call) {
+	if !c.WantsGradient(0) {
+		return
+	}
+	d := c.Saved[0] // its shape
+	d.Buffer = c.Scratch
+	first, second := halves(c)
+	q.ConcatBackward(first, d, c.DOut[0], device.Overwrite)
+	q.UnaryBackward(device.Unary{Op: device.ReLU}, c.DIn[0], c.Saved[0], d, c.Modes[0])
+	q.ConcatBackward(second, d, c.DOut[0], device.Overwrite)
+	q.UnaryBackward(device.Unary{Op: device.ReLU}, d, c.Saved[1], d, device.Overwrite)
+	q.Scale(c.DIn[0], d, -1, device.Accumulate)
+}
+
+// halves is where x lies in the output, twice.
+func halves(c *layers.Call) (first, second device.Concat) {
+	n := c.Samples()
+	half := c.In[0].Len() / n
+	first = device.Concat{N: n, Len: half, Total: 2 * half}
+	second = first
+	second.Offset = half
+	return first, second
+}
+
+// A layer of your own: its gradient agrees with central differences, and the
+// CPU with the float64 reference.
+func Example_ownLayer() {
+	n := gradcheck.Layer(&CReLU{}, graph.Input{Name: "x", Shape: []int{3, 5, 5}})
+	fmt.Println("differences:", gradcheck.Check(n, gradcheck.Options{}))
+
+	d, err := cpu.New(2)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer d.Close()
+	fmt.Println("cpu:", gradcheck.Compare(n, d, gradcheck.Options{}))
+
+	// Output:
+	// differences: <nil>
+	// cpu: <nil>
+}

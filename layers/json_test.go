@@ -1,0 +1,130 @@
+package layers_test
+
+import (
+	"encoding/json"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"gorgonia.org/tensor"
+
+	"github.com/hubel-go/hubel/device"
+	"github.com/hubel-go/hubel/layers"
+)
+
+// TestJSON holds the options as they stand in a file, and back.
+func TestJSON(t *testing.T) {
+	for _, c := range []struct {
+		layer layers.Layer
+		json  string
+	}{
+		{&layers.Conv{Filters: 20, Kernel: layers.Square(5)}, `{"filters":20,"kernel":5}`},
+		{
+			&layers.Conv{Filters: 96, Kernel: layers.Size{H: 11, W: 7}, Stride: layers.Square(4), Pad: layers.Pad{Top: 1, Bottom: 1, Left: 2, Right: 2}, Dilation: layers.Square(2), Groups: 2,
+				NoBias: true, WeightFiller: layers.Gaussian(0.01), BiasFiller: layers.Constant(1), BiasRate: new(float32(2)), BiasDecay: new(float32(0))},
+			`{"filters":96,"kernel":[11,7],"stride":4,"pad":[1,2],"dilation":2,"groups":2,"no_bias":true,` +
+				`"weight_filler":{"type":"gaussian","std":0.01},"bias_filler":{"type":"constant","value":1},"bias_rate":2,"bias_decay":0}`,
+		},
+		{&layers.Dense{Out: 10, WeightFiller: layers.Constant(0)}, `{"out":10,"weight_filler":{"type":"constant"}}`},
+		{&layers.Pool{Window: layers.Square(3), Pad: layers.Pad{Bottom: 1, Right: 2}, Ceil: true}, `{"window":3,"pad":[0,1,0,2],"ceil":true}`},
+		{&layers.Pool{Op: device.AveragePool, Global: true}, `{"global":true}`},
+		{&layers.LRN{K: 1, AlphaOverSize: true}, `{"k":1,"alpha_over_size":true}`},
+		{&layers.Unary{Op: device.Tanh}, `{}`},
+		{&layers.Unary{Op: device.LeakyReLU, Slope: 0.2}, `{"slope":0.2}`},
+		{&layers.Dropout{}, `{"p":0}`},
+		{&layers.SoftmaxLoss{Weight: 2}, `{"weight":2}`},
+		{&layers.Accuracy{TopK: 5}, `{"top_k":5}`},
+		{&layers.Scale{Factor: 0.5}, `{"factor":0.5}`},
+		{&layers.Split{Channels: []int{1, 2}}, `{"channels":[1,2]}`},
+	} {
+		b, err := json.Marshal(c.layer)
+		require.NoError(t, err)
+		require.Equal(t, c.json, string(b))
+		l, err := layers.FromJSON(c.layer.Type(), b)
+		require.NoError(t, err)
+		require.Equal(t, c.layer, l)
+	}
+}
+
+func TestJSONErrors(t *testing.T) {
+	for _, c := range []struct{ layerType, json, want string }{
+		{"convolution", ``, `layer type "convolution" is unknown; there are accuracy, add,`},
+		{"conv", `{"filter":3}`, `options of type conv: json: unknown field "filter"`},
+		{"conv", `{"kernel":[1,2,3]}`, "size [1,2,3] is neither a number nor [height,width]"},
+		{"conv", `{"kernel":[]}`, "size [] is neither a number nor [height,width]"},
+		{"conv", `{"kernel":2.5}`, "size 2.5 is neither a number nor [height,width]"},
+		{"conv", `{"pad":[1,2,3]}`, "pad [1,2,3] is neither a number nor [rows,columns] nor [top,bottom,left,right]"},
+		{"relu", `{"op":1}`, `unknown field "op"`},
+	} {
+		_, err := layers.FromJSON(c.layerType, []byte(c.json))
+		require.ErrorContains(t, err, c.want)
+	}
+}
+
+// FuzzPlan gives FromJSON and Plan options and shapes of every kind: they may
+// refuse them, never panic, and what they accept is a tensor each.
+func FuzzPlan(f *testing.F) {
+	for _, e := range examples() {
+		b, err := json.Marshal(e.layer)
+		require.NoError(f, err)
+		var dims []int64
+		for _, d := range e.inputs[0].Shape {
+			dims = append(dims, int64(d))
+		}
+		dims = append(dims, 0, 0, 0)
+		f.Add(e.layer.Type(), string(b), len(e.inputs), int64(2), dims[0], dims[1], dims[2], byte(len(e.inputs[0].Shape)), true)
+	}
+	const huge = 1 << 62
+	for _, hostile := range []struct{ layerType, options string }{
+		{"conv", `{"filters":1000000000,"kernel":1000000,"pad":1000000}`},
+		{"conv", `{"filters":9223372036854775807,"kernel":[9223372036854775807,1],"dilation":9223372036854775807}`},
+		{"conv", `{"filters":2,"kernel":3,"pad":[9223372036854775807,9223372036854775807,0,0],"groups":-9223372036854775808}`},
+		{"dense", `{"out":4611686018427387904,"weight_filler":{"type":"xavier"}}`},
+		{"max-pool", `{"window":2147483647,"pad":2147483646,"stride":2147483647,"ceil":true}`},
+		{"average-pool", `{"window":[0,-1],"stride":[0,1]}`},
+		{"lrn", `{"size":9223372036854775807}`},
+		{"split", `{"channels":[4611686018427387904,4611686018427387904]}`},
+		{"concat", `{}`},
+	} {
+		f.Add(hostile.layerType, hostile.options, 2, int64(2), int64(huge), int64(huge), int64(3), byte(3), true)
+		f.Add(hostile.layerType, hostile.options, 1, int64(1), int64(3), int64(1<<31), int64(0), byte(2), false)
+		f.Add(hostile.layerType, hostile.options, 1, int64(2), int64(4), int64(9), int64(9), byte(3), true)
+	}
+	f.Fuzz(func(t *testing.T, layerType, options string, inputs int, n, a, b, c int64, rank byte, train bool) {
+		l, err := layers.FromJSON(layerType, []byte(options))
+		if err != nil {
+			return
+		}
+		shape := tensor.Shape{int(n), int(a), int(b), int(c)}[:1+rank%4]
+		var in []layers.Input
+		for i := range min(inputs, 4) {
+			in = append(in, f32(shape...))
+			if i == 1 && (layerType == "softmax-loss" || layerType == "accuracy") {
+				in[1] = i32(int(n))
+			}
+		}
+		s, err := l.Plan(traits{packed: [2]int64{1, 2}}, in, layers.Options{Train: train})
+		if err != nil {
+			return
+		}
+		for _, out := range s.Out {
+			require.NoError(t, device.CheckShape(out.Shape))
+			require.Equal(t, shape[0], out.Shape[0])
+		}
+		for _, p := range s.Params {
+			require.NoError(t, device.CheckShape(p.Shape))
+			require.NoError(t, p.Filler.Check())
+			require.Positive(t, p.Fan.In)
+			require.Positive(t, p.Fan.Out)
+		}
+		require.GreaterOrEqual(t, s.FLOPs, int64(0))
+		require.GreaterOrEqual(t, s.Scratch, int64(0))
+		again, err := l.Plan(traits{packed: [2]int64{1, 2}}, in, layers.Options{Train: train})
+		require.NoError(t, err)
+		require.Equal(t, s, again)
+		b2, err := json.Marshal(l)
+		require.NoError(t, err)
+		same, err := layers.FromJSON(layerType, b2)
+		require.NoError(t, err)
+		require.Equal(t, l, same)
+	})
+}

@@ -1,0 +1,53 @@
+package layers
+
+import (
+	"fmt"
+	"math"
+
+	"gorgonia.org/tensor"
+)
+
+// weights are the options of a layer's weight and bias.
+type weights struct {
+	noBias                 bool
+	weight, bias           Filler
+	weightRate, biasRate   *float32
+	weightDecay, biasDecay *float32
+}
+
+// params makes the weight and, unless there is none, the bias, which has one
+// number for each of the weight's first dimension.
+func (w weights) params(shape tensor.Shape, fan Fan) ([]Param, error) {
+	if err := checkShape("weight", shape); err != nil {
+		return nil, err
+	}
+	if w.weight == (Filler{}) {
+		w.weight = Xavier()
+	}
+	weight, err := param("weight", shape, fan, w.weight, w.weightRate, w.weightDecay)
+	if err != nil || w.noBias {
+		return []Param{weight}, err
+	}
+	bias, err := param("bias", tensor.Shape{shape[0]}, fan, w.bias, w.biasRate, w.biasDecay)
+	return []Param{weight, bias}, err
+}
+
+func param(name string, shape tensor.Shape, fan Fan, f Filler, rate, decay *float32) (Param, error) {
+	p := Param{Name: name, Shape: shape, Fan: fan, Filler: f, Rate: orOne(rate), Decay: orOne(decay)}
+	if err := f.Check(); err != nil {
+		return p, fmt.Errorf("%s: %w", name, err)
+	}
+	if !isFactor(p.Rate) || !isFactor(p.Decay) {
+		return p, fmt.Errorf("%s: the multipliers of rate %g and decay %g must be finite and not negative", name, p.Rate, p.Decay)
+	}
+	return p, nil
+}
+
+func orOne(m *float32) float32 {
+	if m == nil {
+		return 1
+	}
+	return *m
+}
+
+func isFactor(v float32) bool { return v >= 0 && v <= math.MaxFloat32 }

@@ -1,0 +1,267 @@
+package layers_test
+
+import (
+	"math"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"gorgonia.org/tensor"
+
+	"github.com/hubel-go/hubel/device"
+	"github.com/hubel-go/hubel/layers"
+)
+
+// traits wants packed weights and scratch of sizes that tell the passes
+// apart.
+type traits struct{ packed [2]int64 }
+
+func (traits) Alignment() int64              { return 64 }
+func (traits) Epilogue(device.Unary) bool    { return true }
+func (traits) GEMMScratch(device.GEMM) int64 { return 0 }
+func (t traits) ConvPacked(_ device.Conv, p device.Pass) int64 {
+	return t.packed[p]
+}
+func (traits) ConvScratch(_ device.Conv, p device.Pass) int64 {
+	return map[device.Pass]int64{device.Forward: 10, device.BackwardData: 30, device.BackwardFilter: 20}[p]
+}
+func (traits) DenseScratch(_ device.Dense, p device.Pass) int64 {
+	return map[device.Pass]int64{device.Forward: 10, device.BackwardData: 20, device.BackwardFilter: 30}[p]
+}
+
+func f32(shape ...int) layers.Input { return layers.Input{Shape: shape, DType: device.Float32} }
+func i32(shape ...int) layers.Input { return layers.Input{Shape: shape, DType: device.Int32} }
+
+// plan is an example's Spec at batch 2.
+func plan(t *testing.T, e example, train bool) layers.Spec {
+	var in []layers.Input
+	for _, i := range e.inputs {
+		in = append(in, layers.Input{Shape: append(tensor.Shape{2}, i.Shape...), DType: i.DType})
+	}
+	s, err := e.layer.Plan(traits{packed: [2]int64{100, 200}}, in, layers.Options{Train: train})
+	require.NoError(t, err)
+	return s
+}
+
+func TestPlanErrors(t *testing.T) {
+	const huge = math.MaxInt64
+	nan := float32(math.NaN())
+	three := layers.Square(3)
+	image := []layers.Input{f32(32, 96, 13, 13)}
+	for _, c := range []struct {
+		layer layers.Layer
+		in    []layers.Input
+		want  string
+	}{
+		{&layers.Conv{Filters: 4, Kernel: three}, nil, "got 0 inputs, want 1: input"},
+		{&layers.Conv{Filters: 4, Kernel: three}, []layers.Input{i32(32, 1, 9, 9)}, "input is int32 [32,1,9,9], want float32"},
+		{&layers.Conv{Filters: 4, Kernel: three}, []layers.Input{f32(32, 96)}, "input is [32,96], want [N,C,H,W]"},
+		{&layers.Conv{Filters: 4, Kernel: three}, []layers.Input{f32(32, 1, 0, 9)}, "input: shape [32 1 0 9] has a dimension below 1"},
+		{&layers.Conv{Kernel: three}, image, "0 filters of 3x3: each number must be at least 1"},
+		{&layers.Conv{Filters: 4}, image, "4 filters of 0x0: each number must be at least 1"},
+		{&layers.Conv{Filters: 4, Kernel: three, Groups: 2}, []layers.Input{f32(32, 95, 13, 13)}, "groups 2 does not divide 95 channels"},
+		{&layers.Conv{Filters: 5, Kernel: three, Groups: 2}, image, "groups 2 does not divide 5 filters"},
+		{&layers.Conv{Filters: 4, Kernel: three, Groups: -1}, image, "groups -1 must be at least 1"},
+		{&layers.Conv{Filters: 4, Kernel: three, Stride: layers.Size{H: 2}}, image, "stride 2x0 must be at least 1"},
+		{&layers.Conv{Filters: 4, Kernel: three, Pad: layers.Around(-1)}, image, "pad -1,-1,-1,-1 must not be negative"},
+		{&layers.Conv{Filters: 4, Kernel: layers.Square(14)}, image, "a window of 14x14 does not fit in an image of 13x13 with its padding"},
+		{&layers.Conv{Filters: 4, Kernel: three, Dilation: layers.Square(huge)}, image, "dilation 9223372036854775807 is more than 2147483647"},
+		{&layers.Conv{Filters: 4, Kernel: three, Pad: layers.Around(huge)}, image, "pad 9223372036854775807 is more than 2147483647"},
+		{&layers.Conv{Filters: 1e9, Kernel: layers.Square(1e6), Pad: layers.Around(1e6)}, image,
+			"output: shape [32 1000000000 1000014 1000014] has more than 2^40 elements"},
+		{&layers.Conv{Filters: 1e9, Kernel: layers.Square(1e6), Stride: layers.Square(1e9), Pad: layers.Around(5e5)}, image,
+			"weight: shape [1000000000 96 1000000 1000000] has more than 2^40 elements"},
+		{&layers.Conv{Filters: 1000, Kernel: layers.Size{H: 1, W: 1 << 22}, Pad: layers.Pad{Left: 1 << 22, Bottom: 1 << 10, Right: 1 << 12}}, image, "are too much work to count"},
+		{&layers.Conv{Filters: 4, Kernel: three, WeightFiller: layers.Filler{Type: "he"}}, image, `weight: filler "he" is not constant, gaussian, uniform, xavier or msra`},
+		{&layers.Conv{Filters: 4, Kernel: three, BiasFiller: layers.Gaussian(-1)}, image, "bias: filler gaussian: std -1 must be finite and not negative"},
+		{&layers.Conv{Filters: 4, Kernel: three, BiasRate: new(float32(-2))}, image, "bias: the multipliers of rate -2 and decay 1 must be finite and not negative"},
+		{&layers.Conv{Filters: 4, Kernel: three, WeightDecay: &nan}, image, "weight: the multipliers of rate 1 and decay NaN must be finite and not negative"},
+
+		{&layers.Dense{}, image, "out 0 must be at least 1"},
+		{&layers.Dense{Out: huge}, image, "output: shape [32 9223372036854775807] has more than 2^40 elements"},
+		{&layers.Dense{Out: 1 << 30}, image, "weight: shape [1073741824 16224] has more than 2^40 elements"},
+		{&layers.Dense{Out: 10}, []layers.Input{f32()}, "input is a scalar, want a batch dimension"},
+		{&layers.Dense{Out: 10, WeightFiller: layers.Constant(nan)}, image, "weight: filler constant: value NaN must be finite, and as a bound not negative"},
+
+		{&layers.Pool{}, image, "window 0x0 must be at least 1"},
+		{&layers.Pool{Window: three, Pad: layers.Around(3)}, image, "pad 3,3,3,3 must be smaller than the window 3x3"},
+		{&layers.Pool{Window: three, Stride: layers.Square(huge)}, image, "stride 9223372036854775807 is more than 2147483647"},
+		{&layers.Pool{Window: three, Global: true}, image, "global pooling takes no window, stride or pad"},
+		{&layers.Pool{Window: three, CountPad: true}, image, "count_pad is for average pooling"},
+		{&layers.Pool{Global: true}, []layers.Input{f32(1, 1, 1<<20, 1<<20)}, "images of 1048576x1048576 have more pixels than an int32 can index"},
+
+		{&layers.LRN{Size: 4}, image, "size 4 must be odd"},
+		{&layers.LRN{K: -1}, image, "k -1 must be positive, alpha 0.0001 and beta 0.75 not negative"},
+		{&layers.LRN{}, []layers.Input{f32(32, 10)}, "input is [32,10], want [N,C,H,W]"},
+
+		{&layers.Unary{Slope: 0.1}, image, "slope 0.1 is for leaky-relu, not for relu"},
+		{&layers.Unary{Op: device.LeakyReLU, Slope: 1}, image, "slope 1 must be in [0,1)"},
+		{&layers.Unary{Op: device.LeakyReLU, Slope: nan}, image, "slope NaN must be in [0,1)"},
+		{&layers.Dropout{P: 1}, image, "p 1 must be in [0,1)"},
+		{&layers.Dropout{P: nan}, image, "p NaN must be in [0,1)"},
+		{&layers.Softmax{}, []layers.Input{f32(32)}, "input is [32], want [N,C] or [N,C,H,W]"},
+
+		{&layers.SoftmaxLoss{}, []layers.Input{f32(32, 10)}, "got 1 inputs, want 2: scores, label"},
+		{&layers.SoftmaxLoss{}, []layers.Input{f32(32, 10), f32(32)}, "label is float32 [32], want int32"},
+		{&layers.SoftmaxLoss{}, []layers.Input{f32(32, 10), i32(31)}, "label is [31], want [32] to match scores [32,10]"},
+		{&layers.SoftmaxLoss{}, []layers.Input{f32(32, 10, 1, 1), i32(32)}, "scores are [32,10,1,1], want [N,C]; a flatten layer makes them so"},
+		{&layers.SoftmaxLoss{Weight: -1}, []layers.Input{f32(32, 10), i32(32)}, "weight -1 must be finite and not negative"},
+		{&layers.L2Loss{}, []layers.Input{f32(32, 30), f32(32, 10)}, "target is [32,10], want the prediction's [32,30]"},
+		{&layers.Accuracy{TopK: 11}, []layers.Input{f32(32, 10), i32(32)}, "top_k 11 must be in 1 to 10, the classes of scores [32,10]"},
+		{&layers.Accuracy{TopK: -1}, []layers.Input{f32(32, 10), i32(32)}, "top_k -1 must be in 1 to 10, the classes of scores [32,10]"},
+
+		{&layers.Add{}, []layers.Input{f32(32, 12)}, "got 1 inputs, want at least 2"},
+		{&layers.Add{}, []layers.Input{f32(32, 12), f32(32, 10)}, "input 1 is [32,10], want [32,12] to match input 0"},
+		{&layers.Add{}, []layers.Input{f32(32, 12), f32(32, 12), i32(32, 12)}, "input 2 is int32 [32,12], want float32"},
+		{&layers.Scale{Factor: nan}, image, "factor NaN must be finite"},
+		{&layers.Concat{}, nil, "got 0 inputs, want at least 1"},
+		{&layers.Concat{}, []layers.Input{f32(32)}, "input 0 is [32], which has no channels"},
+		{&layers.Concat{}, []layers.Input{f32(32, 8, 6, 6), f32(32, 4, 5, 6)}, "input 1 is [32,4,5,6], want [32,8,6,6] to match input 0 in all but the channels"},
+		{&layers.Concat{}, []layers.Input{f32(1, 1<<39), f32(1, 1<<39), f32(1, 1)}, "output: shape [1 1099511627777] has more than 2^40 elements"},
+		{&layers.Split{}, image, "channels [] leave out 96 of the 96 of input [32,96,13,13]"},
+		{&layers.Split{Channels: []int{48, 49}}, image, "channels [48 49]: each must be at least 1 and all add up to the 96 of input [32,96,13,13]"},
+		{&layers.Split{Channels: []int{97, -1}}, image, "channels [97 -1]: each must be at least 1 and all add up to the 96 of input [32,96,13,13]"},
+	} {
+		_, err := c.layer.Plan(traits{}, c.in, layers.Options{Train: true})
+		require.ErrorContains(t, err, c.want, "%s %+v", c.layer.Type(), c.layer)
+	}
+}
+
+func TestConvSpec(t *testing.T) {
+	// AlexNet's conv2, in two groups, at batch 128.
+	l := &layers.Conv{Filters: 256, Kernel: layers.Square(5), Pad: layers.Around(2), Groups: 2,
+		WeightFiller: layers.Gaussian(0.01), BiasFiller: layers.Constant(1), BiasRate: new(float32(2)), BiasDecay: new(float32(0))}
+	before := *l
+	in := []layers.Input{f32(128, 96, 27, 27)}
+	fan := layers.Fan{In: 48 * 25, Out: 128 * 25}
+	want := layers.Spec{
+		Out: []layers.Input{f32(128, 256, 27, 27)},
+		Params: []layers.Param{
+			{Name: "weight", Shape: tensor.Shape{256, 48, 5, 5}, Fan: fan, Filler: layers.Gaussian(0.01), Rate: 1, Decay: 1},
+			{Name: "bias", Shape: tensor.Shape{256}, Fan: fan, Filler: layers.Constant(1), Rate: 2, Decay: 0},
+		},
+		Packed:   []int64{100, 200},
+		Scratch:  30,
+		Backward: layers.NeedInputs,
+		Epilogue: true,
+		FLOPs:    2 * 128 * 223_948_800,
+	}
+	both := traits{packed: [2]int64{100, 200}}
+	s, err := l.Plan(both, in, layers.Options{Train: true})
+	require.NoError(t, err)
+	require.Equal(t, want, s)
+	require.Equal(t, before, *l)
+
+	s, err = l.Plan(both, in, layers.Options{})
+	require.NoError(t, err)
+	require.Equal(t, int64(10), s.Scratch)
+	require.Equal(t, []int64{100}, s.Packed)
+
+	s, err = l.Plan(traits{packed: [2]int64{0, 200}}, in, layers.Options{Train: true})
+	require.NoError(t, err)
+	require.Equal(t, []int64{0, 200}, s.Packed)
+
+	s, err = l.Plan(traits{}, in, layers.Options{Train: true})
+	require.NoError(t, err)
+	require.Empty(t, s.Packed)
+}
+
+func TestDenseSpec(t *testing.T) {
+	// AlexNet's fc6, with nothing but its size given.
+	s, err := (&layers.Dense{Out: 4096}).Plan(traits{}, []layers.Input{f32(128, 256, 6, 6)}, layers.Options{Train: true})
+	require.NoError(t, err)
+	fan := layers.Fan{In: 9216, Out: 4096}
+	require.Equal(t, layers.Spec{
+		Out: []layers.Input{f32(128, 4096)},
+		Params: []layers.Param{
+			{Name: "weight", Shape: tensor.Shape{4096, 9216}, Fan: fan, Filler: layers.Xavier(), Rate: 1, Decay: 1},
+			{Name: "bias", Shape: tensor.Shape{4096}, Fan: fan, Rate: 1, Decay: 1},
+		},
+		Scratch:  30,
+		Backward: layers.NeedInputs,
+		Epilogue: true,
+		FLOPs:    2 * 128 * 37_748_736,
+	}, s)
+}
+
+// TestSpecs is what the other layers of AlexNet and of losses keep and need.
+func TestSpecs(t *testing.T) {
+	image, small := f32(128, 96, 55, 55), f32(128, 96, 27, 27)
+	scores := f32(128, 1000)
+	for _, c := range []struct {
+		layer        layers.Layer
+		in           []layers.Input
+		train, infer layers.Spec
+	}{
+		{
+			&layers.Pool{Window: layers.Square(3), Stride: layers.Square(2)}, []layers.Input{image},
+			layers.Spec{Out: []layers.Input{small}, Saved: []layers.Slot{{Name: "index", Shape: small.Shape, DType: device.Int32}}},
+			layers.Spec{Out: []layers.Input{small}},
+		},
+		{
+			&layers.Pool{Op: device.AveragePool, Global: true}, []layers.Input{image},
+			layers.Spec{Out: []layers.Input{f32(128, 96, 1, 1)}},
+			layers.Spec{Out: []layers.Input{f32(128, 96, 1, 1)}},
+		},
+		{
+			&layers.LRN{}, []layers.Input{image},
+			layers.Spec{Out: []layers.Input{image}, Saved: []layers.Slot{{Name: "scale", Shape: image.Shape, DType: device.Float32}}, Backward: layers.NeedInputs},
+			layers.Spec{Out: []layers.Input{image}, Backward: layers.NeedInputs},
+		},
+		{
+			&layers.Unary{}, []layers.Input{image},
+			layers.Spec{Out: []layers.Input{image}, Backward: layers.NeedOutputs, InPlace: true},
+			layers.Spec{Out: []layers.Input{image}, Backward: layers.NeedOutputs, InPlace: true},
+		},
+		{
+			&layers.Dropout{P: 0.5}, []layers.Input{image},
+			layers.Spec{Out: []layers.Input{image}, Saved: []layers.Slot{{Name: "mask", Shape: image.Shape, DType: device.Uint8}}, InPlace: true, Streams: 1},
+			layers.Spec{Out: []layers.Input{image}, InPlace: true, Streams: 1},
+		},
+		{
+			&layers.Softmax{}, []layers.Input{scores},
+			layers.Spec{Out: []layers.Input{scores}, Backward: layers.NeedOutputs},
+			layers.Spec{Out: []layers.Input{scores}, Backward: layers.NeedOutputs},
+		},
+		{
+			&layers.SoftmaxLoss{}, []layers.Input{scores, i32(128)},
+			layers.Spec{Out: []layers.Input{f32(128)}, Saved: []layers.Slot{{Name: "prob", Shape: scores.Shape, DType: device.Float32}},
+				Backward: layers.NeedInputs, NoGradient: []int{1}, LossWeight: 1},
+			layers.Spec{Out: []layers.Input{f32(128)}, Scratch: 4 * 128 * 1000, Backward: layers.NeedInputs, NoGradient: []int{1}, LossWeight: 1},
+		},
+		{
+			&layers.L2Loss{Weight: 0.5}, []layers.Input{scores, scores},
+			layers.Spec{Out: []layers.Input{f32(128)}, Backward: layers.NeedInputs, NoGradient: []int{1}, LossWeight: 0.5},
+			layers.Spec{Out: []layers.Input{f32(128)}, Backward: layers.NeedInputs, NoGradient: []int{1}, LossWeight: 0.5},
+		},
+		{
+			&layers.Accuracy{}, []layers.Input{scores, i32(128)},
+			layers.Spec{Out: []layers.Input{f32(128)}, NoGradient: []int{0, 1}},
+			layers.Spec{Out: []layers.Input{f32(128)}, NoGradient: []int{0, 1}},
+		},
+		{
+			&layers.Concat{}, []layers.Input{small, f32(128, 4, 27, 27)},
+			layers.Spec{Out: []layers.Input{f32(128, 100, 27, 27)}},
+			layers.Spec{Out: []layers.Input{f32(128, 100, 27, 27)}},
+		},
+		{
+			&layers.Split{Channels: []int{1, 95}}, []layers.Input{small},
+			layers.Spec{Out: []layers.Input{f32(128, 1, 27, 27), f32(128, 95, 27, 27)}},
+			layers.Spec{Out: []layers.Input{f32(128, 1, 27, 27), f32(128, 95, 27, 27)}},
+		},
+		{
+			&layers.Flatten{}, []layers.Input{small},
+			layers.Spec{Out: []layers.Input{f32(128, 69984)}, InPlace: true},
+			layers.Spec{Out: []layers.Input{f32(128, 69984)}, InPlace: true},
+		},
+	} {
+		for _, train := range []bool{true, false} {
+			want := c.infer
+			if train {
+				want = c.train
+			}
+			got, err := c.layer.Plan(traits{}, c.in, layers.Options{Train: train})
+			require.NoError(t, err)
+			require.Equal(t, want, got, "%s, train %v", c.layer.Type(), train)
+		}
+	}
+}

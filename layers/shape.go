@@ -1,0 +1,151 @@
+package layers
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+
+	"gorgonia.org/tensor"
+
+	"github.com/hubel-go/hubel/device"
+)
+
+// maxSize bounds the options that are added to or multiplied with a tensor's
+// dimensions, so that no sum or product of them leaves an int: a network may
+// come from a file that nobody looked at.
+const maxSize = math.MaxInt32
+
+// operand is an input that a layer wants.
+type operand struct {
+	name  string
+	dtype device.DType
+}
+
+// The operands that layers have.
+var (
+	input      = operand{"input", device.Float32}
+	scores     = operand{"scores", device.Float32}
+	label      = operand{"label", device.Int32}
+	prediction = operand{"prediction", device.Float32}
+	target     = operand{"target", device.Float32}
+)
+
+// expect checks that a layer's inputs are those it wants.
+func expect(in []Input, want ...operand) error {
+	if len(in) != len(want) {
+		names := make([]string, len(want))
+		for i, w := range want {
+			names[i] = w.name
+		}
+		return fmt.Errorf("got %d inputs, want %d: %s", len(in), len(want), strings.Join(names, ", "))
+	}
+	for i, w := range want {
+		if err := w.check(in[i]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// expectSeveral checks the inputs of a layer that takes any number of them.
+func expectSeveral(in []Input, least int) error {
+	if len(in) < least {
+		return fmt.Errorf("got %d inputs, want at least %d", len(in), least)
+	}
+	for i := range in {
+		if err := (operand{fmt.Sprintf("input %d", i), device.Float32}).check(in[i]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (w operand) check(in Input) error {
+	if in.DType != w.dtype {
+		return fmt.Errorf("%s is %v %s, want %v", w.name, in.DType, dims(in.Shape), w.dtype)
+	}
+	return checkShape(w.name, in.Shape)
+}
+
+// expectImage checks that a layer has one input, [N,C,H,W].
+func expectImage(in []Input) error {
+	if err := expect(in, input); err != nil {
+		return err
+	}
+	if len(in[0].Shape) != 4 {
+		return fmt.Errorf("input is %s, want [N,C,H,W]", dims(in[0].Shape))
+	}
+	return nil
+}
+
+// expectScores checks the inputs of a layer that compares scores [N,C] with
+// labels [N].
+func expectScores(in []Input) error {
+	if err := expect(in, scores, label); err != nil {
+		return err
+	}
+	x, l := in[0].Shape, in[1].Shape
+	if len(x) != 2 {
+		return fmt.Errorf("scores are %s, want [N,C]; a flatten layer makes them so", dims(x))
+	}
+	if len(l) != 1 || l[0] != x[0] {
+		return fmt.Errorf("label is %s, want [%d] to match scores %s", dims(l), x[0], dims(x))
+	}
+	return nil
+}
+
+// checkShape says what is wrong with a tensor's shape, if anything.
+func checkShape(name string, s tensor.Shape) error {
+	if len(s) == 0 {
+		return fmt.Errorf("%s is a scalar, want a batch dimension", name)
+	}
+	if err := device.CheckShape(s); err != nil {
+		return fmt.Errorf("%s: %w", name, err)
+	}
+	return nil
+}
+
+// option is a named number of a layer.
+type option struct {
+	name  string
+	value int
+}
+
+// bounded checks that numbers are small enough to count with. Whether they
+// make sense is checked elsewhere.
+func bounded(options ...option) error {
+	for _, o := range options {
+		if o.value > maxSize {
+			return fmt.Errorf("%s %d is more than %d", o.name, o.value, maxSize)
+		}
+	}
+	return nil
+}
+
+// multiplyAdds checks that the operations of a product with so many outputs,
+// each a sum of depth terms, can be counted.
+func multiplyAdds(outputs, depth int) error {
+	if int64(outputs) > math.MaxInt64/2/int64(depth) {
+		return fmt.Errorf("%d outputs that each sum %d products are too much work to count", outputs, depth)
+	}
+	return nil
+}
+
+// dims writes a shape as it stands in this package's comments: "[32,10]".
+func dims(s tensor.Shape) string {
+	return strings.ReplaceAll(fmt.Sprint([]int(s)), " ", ",")
+}
+
+// sample is the number of elements of one sample, and plane that of one
+// channel of one sample. The shape is known to hold at least one element.
+func sample(s tensor.Shape) int { return device.Elements(s[1:]) }
+func plane(s tensor.Shape) int  { return device.Elements(s[2:]) }
+
+// like is an output of an input's shape and type.
+func like(in Input) []Input {
+	return []Input{{Shape: slices.Clone(in.Shape), DType: in.DType}}
+}
+
+// floats is an output of float32.
+func floats(shape ...int) Input { return Input{Shape: shape, DType: device.Float32} }

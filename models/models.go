@@ -1,0 +1,112 @@
+// Package models builds the networks that hubel knows by name, from layers.
+//
+// Every network has an input "data" and a node "loss". A classifier also has
+// an input "label", the nodes "accuracy" and "prob" (the probabilities, which
+// are its output), and a last layer whose scores these read. A regression has
+// an input "target" and the output "output".
+package models
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/hubel-go/hubel/device"
+	"github.com/hubel-go/hubel/graph"
+	"github.com/hubel-go/hubel/layers"
+)
+
+// Options change a network. The zero value is the network as published.
+type Options struct {
+	Classes int   // classes, or numbers to predict
+	Shape   []int // of one image: channels, height, width
+
+	// Init chooses between published initialisations: for AlexNet "paper",
+	// which is the default, or "caffe".
+	Init string
+}
+
+// model is a network before its options are filled in.
+type model struct {
+	classes    int
+	shape      []int
+	inits      []string // the first is the default
+	regression bool
+	build      func(n *graph.Network, data string, o Options) (out string)
+}
+
+var known = map[string]model{
+	"lenet":            {classes: 10, shape: []int{1, 28, 28}, build: leNet},
+	"lenet5":           {classes: 10, shape: []int{1, 28, 28}, build: leNet5},
+	"alexnet":          {classes: 1000, shape: []int{3, 227, 227}, inits: alexNetInits, build: twoTowers},
+	"alexnet-onetower": {classes: 1000, shape: []int{3, 227, 227}, inits: alexNetInits, build: oneTower},
+	"net1":             {classes: 30, shape: []int{1, 96, 96}, regression: true, build: net1},
+	"net2":             {classes: 30, shape: []int{1, 96, 96}, regression: true, build: net2},
+}
+
+// Names lists the networks, in order.
+func Names() []string { return slices.Sorted(maps.Keys(known)) }
+
+// Build makes a network by name. Whether an image of another shape is large
+// enough for its layers shows when it is planned.
+func Build(name string, o Options) (*graph.Network, error) {
+	m, ok := known[name]
+	if !ok {
+		return nil, fmt.Errorf("network %q is unknown; there are %s", name, strings.Join(Names(), ", "))
+	}
+	if err := m.complete(&o); err != nil {
+		return nil, fmt.Errorf("network %s: %w", name, err)
+	}
+	n := &graph.Network{Name: name}
+	data := n.Input("data", device.Float32, o.Shape...)
+	if m.regression {
+		target := n.Input("target", device.Float32, o.Classes)
+		out := m.build(n, data, o)
+		n.Add("loss", &layers.L2Loss{}, out, target)
+		n.Outputs = []string{out}
+		return n, nil
+	}
+	label := n.Input("label", device.Int32)
+	scores := m.build(n, data, o)
+	n.Outputs = []string{n.Add("prob", &layers.Softmax{}, scores)}
+	n.Add("loss", &layers.SoftmaxLoss{}, scores, label)
+	n.Add("accuracy", &layers.Accuracy{}, scores, label)
+	if o.Classes > 5 && m.inits != nil {
+		n.Add("top5", &layers.Accuracy{TopK: 5}, scores, label)
+	}
+	return n, nil
+}
+
+// complete checks the options and fills in what was not given.
+func (m model) complete(o *Options) error {
+	if o.Classes < 0 {
+		return fmt.Errorf("classes %d must not be negative", o.Classes)
+	}
+	if o.Classes == 0 {
+		o.Classes = m.classes
+	}
+	if o.Shape == nil {
+		o.Shape = m.shape
+	}
+	o.Shape = slices.Clone(o.Shape)
+	if len(o.Shape) != 3 || slices.Min(o.Shape) < 1 {
+		return fmt.Errorf("shape %v is not channels, height and width of an image", o.Shape)
+	}
+	switch {
+	case o.Init == "" && m.inits != nil:
+		o.Init = m.inits[0]
+	case o.Init != "" && !slices.Contains(m.inits, o.Init):
+		return fmt.Errorf("init %q is unknown; there are [%s]", o.Init, strings.Join(m.inits, ", "))
+	}
+	return nil
+}
+
+// Each node gets a layer of its own, so that changing one changes no other.
+func relu() layers.Layer { return &layers.Unary{Op: device.ReLU} }
+func tanh() layers.Layer { return &layers.Unary{Op: device.Tanh} }
+
+// pool rounds its output's size up, as Caffe does, or down.
+func pool(op device.PoolOp, window, stride int, ceil bool) layers.Layer {
+	return &layers.Pool{Op: op, Window: layers.Square(window), Stride: layers.Square(stride), Ceil: ceil}
+}

@@ -1,0 +1,286 @@
+package models_test
+
+import (
+	"encoding/json"
+	"math"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"gorgonia.org/tensor"
+
+	"github.com/hubel-go/hubel/device"
+	"github.com/hubel-go/hubel/device/reference"
+	"github.com/hubel-go/hubel/graph"
+	"github.com/hubel-go/hubel/kernels/cpu"
+	"github.com/hubel-go/hubel/layers"
+	"github.com/hubel-go/hubel/models"
+)
+
+func build(t *testing.T, name string, o models.Options) *graph.Network {
+	n, err := models.Build(name, o)
+	require.NoError(t, err)
+	return n
+}
+
+func plan(t *testing.T, n *graph.Network, o graph.PlanOptions) *graph.Plan {
+	p, err := n.Plan(reference.New().Traits(), o)
+	require.NoError(t, err)
+	return p
+}
+
+// parameters counts what is trained.
+func parameters(p *graph.Plan) (count int) {
+	for _, param := range p.Params {
+		count += device.Elements(param.Shape)
+	}
+	return count
+}
+
+func TestNames(t *testing.T) {
+	require.Equal(t, []string{"alexnet", "alexnet-onetower", "lenet", "lenet5", "net1", "net2"}, models.Names())
+}
+
+// TestParameters holds the published counts.
+func TestParameters(t *testing.T) {
+	for _, c := range []struct {
+		name    string
+		options models.Options
+		want    int
+	}{
+		{"lenet", models.Options{}, 431_080},
+		{"lenet5", models.Options{}, 61_706},
+		{"lenet5", models.Options{Shape: []int{1, 32, 32}}, 61_706},
+		{"alexnet", models.Options{}, 60_965_224},
+		{"alexnet", models.Options{Init: "caffe"}, 60_965_224},
+		{"alexnet", models.Options{Classes: 10}, 60_965_224 - 990*4097},
+		{"alexnet-onetower", models.Options{}, 62_378_344},
+		{"net1", models.Options{}, 924_730},
+		{"net2", models.Options{}, 8_051_502},
+	} {
+		p := plan(t, build(t, c.name, c.options), graph.PlanOptions{Mode: graph.Train, Batch: 1})
+		require.Equal(t, c.want, parameters(p), "%s %+v", c.name, c.options)
+	}
+}
+
+// TestShapes follows one image through each network.
+func TestShapes(t *testing.T) {
+	for name, want := range map[string]map[string][]int{
+		"lenet":  {"conv1": {20, 24, 24}, "pool1": {20, 12, 12}, "conv2": {50, 8, 8}, "pool2": {50, 4, 4}, "ip1": {500}, "prob": {10}},
+		"lenet5": {"conv1": {6, 28, 28}, "pool1": {6, 14, 14}, "conv2": {16, 10, 10}, "pool2": {16, 5, 5}, "conv3": {120, 1, 1}, "fc4": {84}, "prob": {10}},
+		"alexnet": {"conv1": {96, 55, 55}, "pool1": {96, 27, 27}, "conv2": {256, 27, 27}, "pool2": {256, 13, 13}, "conv3": {384, 13, 13},
+			"conv4": {384, 13, 13}, "conv5": {256, 13, 13}, "pool5": {256, 6, 6}, "fc6": {4096}, "fc7": {4096}, "fc8": {1000}, "prob": {1000}, "top5": {}},
+		"net1": {"hidden": {100}, "output": {30}},
+		"net2": {"conv1": {32, 94, 94}, "pool1": {32, 47, 47}, "conv2": {64, 46, 46}, "pool2": {64, 23, 23}, "conv3": {128, 22, 22}, "pool3": {128, 11, 11}, "hidden4": {500}, "output": {30}},
+	} {
+		var keep []string
+		for value := range want {
+			keep = append(keep, value)
+		}
+		p := plan(t, build(t, name, models.Options{}), graph.PlanOptions{Batch: 3, Keep: keep})
+		for _, v := range p.Values {
+			if shape, ok := want[v.Name]; ok {
+				require.Equal(t, append([]int{3}, shape...), []int(v.Shape), "%s %s", name, v.Name)
+				delete(want, v.Name)
+			}
+		}
+		require.Empty(t, want, name)
+	}
+}
+
+// TestValues are the inputs, nodes and outputs that every caller counts on.
+func TestValues(t *testing.T) {
+	for _, name := range models.Names() {
+		n := build(t, name, models.Options{})
+		nodes := map[string]string{}
+		for _, node := range n.Nodes {
+			nodes[node.Name] = node.Layer.Type()
+		}
+		require.Equal(t, "data", n.Inputs[0].Name)
+		require.Len(t, n.Inputs, 2)
+		if strings.HasPrefix(name, "net") {
+			require.Equal(t, "target", n.Inputs[1].Name)
+			require.Equal(t, []string{"output"}, n.Outputs)
+			require.Equal(t, "l2-loss", nodes["loss"])
+			continue
+		}
+		require.Equal(t, graph.Input{Name: "label", DType: device.Int32}, n.Inputs[1])
+		require.Equal(t, []string{"prob"}, n.Outputs)
+		require.Equal(t, "softmax-loss", nodes["loss"])
+		require.Equal(t, "accuracy", nodes["accuracy"])
+		require.Equal(t, strings.HasPrefix(name, "alexnet"), nodes["top5"] != "", name)
+	}
+	for _, node := range build(t, "alexnet", models.Options{Classes: 5}).Nodes {
+		require.NotEqual(t, "top5", node.Name)
+	}
+}
+
+func TestJSONRoundTrip(t *testing.T) {
+	for _, name := range models.Names() {
+		n := build(t, name, models.Options{})
+		b, err := json.Marshal(n)
+		require.NoError(t, err)
+		same, err := graph.ReadJSON(strings.NewReader(string(b)))
+		require.NoError(t, err)
+		require.Equal(t, n, same)
+	}
+}
+
+func TestErrors(t *testing.T) {
+	for _, c := range []struct {
+		name    string
+		options models.Options
+		want    string
+	}{
+		{"resnet", models.Options{}, `network "resnet" is unknown; there are alexnet, alexnet-onetower, lenet, lenet5, net1, net2`},
+		{"lenet", models.Options{Classes: -1}, "network lenet: classes -1 must not be negative"},
+		{"lenet", models.Options{Shape: []int{28, 28}}, "network lenet: shape [28 28] is not channels, height and width of an image"},
+		{"lenet", models.Options{Shape: []int{1, 0, 28}}, "network lenet: shape [1 0 28] is not channels, height and width of an image"},
+		{"lenet", models.Options{Init: "caffe"}, `network lenet: init "caffe" is unknown; there are []`},
+		{"alexnet", models.Options{Init: "he"}, `network alexnet: init "he" is unknown; there are [paper, caffe]`},
+	} {
+		_, err := models.Build(c.name, c.options)
+		require.EqualError(t, err, c.want)
+	}
+	n := build(t, "alexnet", models.Options{Shape: []int{3, 32, 32}})
+	_, err := n.Plan(reference.New().Traits(), graph.PlanOptions{Batch: 1})
+	require.ErrorContains(t, err, "pool5: a window of 3x3 does not fit")
+}
+
+// TestAlexNetInit compares the two initialisations with the paper's section 5
+// and Caffe's models/bvlc_alexnet.
+func TestAlexNetInit(t *testing.T) {
+	for init, c := range map[string]struct {
+		bias, std, rate, decay float32
+		norm                   layers.LRN
+	}{
+		"paper": {1, 0.01, 1, 1, layers.LRN{Size: 5, Alpha: 1e-4, Beta: 0.75, K: 2}},
+		"caffe": {0.1, 0.005, 2, 0, layers.LRN{Size: 5, Alpha: 1e-4, Beta: 0.75, K: 1, AlphaOverSize: true}},
+	} {
+		n := build(t, "alexnet", models.Options{Init: init})
+		for _, p := range plan(t, n, graph.PlanOptions{Mode: graph.Train, Batch: 1}).Params {
+			layer, param, _ := strings.Cut(p.Name, ".")
+			if param == "bias" {
+				want := layers.Constant(0)
+				if strings.Contains("conv2 conv4 conv5 fc6 fc7", layer) {
+					want = layers.Constant(c.bias)
+				}
+				require.Equal(t, want, p.Filler, p.Name)
+				require.Equal(t, [2]float32{c.rate, c.decay}, [2]float32{p.Rate, p.Decay}, p.Name)
+				continue
+			}
+			want := layers.Gaussian(0.01)
+			if layer == "fc6" || layer == "fc7" {
+				want = layers.Gaussian(c.std)
+			}
+			require.Equal(t, want, p.Filler, p.Name)
+			require.Equal(t, [2]float32{1, 1}, [2]float32{p.Rate, p.Decay}, p.Name)
+		}
+		for _, node := range n.Nodes {
+			if node.Layer.Type() == "lrn" {
+				require.Equal(t, &c.norm, node.Layer)
+			}
+		}
+	}
+}
+
+func openCPU(t *testing.T) device.Device {
+	d, err := cpu.New(2)
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, d.Close()) })
+	return d
+}
+
+// executor compiles a network, with filled weights.
+func executor(t *testing.T, d device.Device, n *graph.Network, o graph.PlanOptions) *graph.Executor {
+	p, err := n.Plan(d.Traits(), o)
+	require.NoError(t, err)
+	w, err := graph.NewWeights(n, d)
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, w.Close()) })
+	require.NoError(t, w.Fill(1))
+	e, err := graph.NewExecutor(p, w)
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, e.Close()) })
+	return e
+}
+
+// upload gives a network noise, labels and targets.
+func upload(t *testing.T, e *graph.Executor) {
+	for i, in := range e.Plan().Network.Inputs {
+		shape := append(tensor.Shape{e.Batch()}, in.Shape...)
+		x := tensor.New(tensor.Of(tensor.Float32), tensor.WithShape(shape...))
+		if in.DType == device.Int32 {
+			x = tensor.New(tensor.Of(tensor.Int32), tensor.WithShape(shape...))
+			for k, labels := 0, x.Int32s(); k < len(labels); k++ {
+				labels[k] = int32(7*k) % 10
+			}
+		} else {
+			layers.Gaussian(1).Fill(x.Float32s(), layers.Fan{}, device.Random{Seed: 9, Stream: uint32(i)})
+		}
+		require.NoError(t, e.Upload(in.Name, x))
+	}
+	require.NoError(t, e.Sync())
+}
+
+// TestInitialLoss sets the last layer to zero: all classes are then equally
+// likely, and the loss is ln C. A regression predicts 0, and its loss is half
+// the sum of the targets' squares.
+func TestInitialLoss(t *testing.T) {
+	for name, last := range map[string]string{"lenet": "ip2", "lenet5": "fc5", "alexnet": "fc8", "net2": "output"} {
+		t.Run(name, func(t *testing.T) {
+			n := build(t, name, models.Options{})
+			e := executor(t, openCPU(t), n, graph.PlanOptions{Batch: 2, Keep: []string{"loss"}})
+			for _, param := range []string{last + ".weight", last + ".bias"} {
+				zero := tensor.New(tensor.Of(tensor.Float32), tensor.WithShape(e.Weights().Shape(param)...))
+				require.NoError(t, e.Weights().Set(param, zero))
+			}
+			upload(t, e)
+			e.Forward(graph.Pass{})
+			loss, err := e.Loss()
+			require.NoError(t, err)
+			want := map[string]float64{"lenet": math.Log(10), "lenet5": math.Log(10), "alexnet": math.Log(1000)}[name]
+			if name == "net2" {
+				targets := make([]float32, 60)
+				layers.Gaussian(1).Fill(targets, layers.Fan{}, device.Random{Seed: 9, Stream: 1})
+				for _, v := range targets {
+					want += float64(v*v) / 4 // halved, over two samples
+				}
+			}
+			require.InDelta(t, want, loss, 1e-5)
+		})
+	}
+}
+
+// TestAlexNetStep takes one step of descent on eight images of noise. The
+// paper's initialisation starts above ln 1000, and the step lowers the loss
+// of the same images under the same dropout.
+func TestAlexNetStep(t *testing.T) {
+	n := build(t, "alexnet", models.Options{})
+	d := openCPU(t)
+	e := executor(t, d, n, graph.PlanOptions{Mode: graph.Train, Batch: 8})
+	upload(t, e)
+	pass := graph.Pass{Seed: 4}
+	e.Forward(pass)
+	before, err := e.Loss()
+	require.NoError(t, err)
+	require.InDelta(t, 7.7, before, 0.9)
+
+	e.Backward(pass, device.Overwrite)
+	momentum := e.Gradients()
+	momentum.Buffer, err = d.Alloc(momentum.Bytes())
+	require.NoError(t, err)
+	defer func() { require.NoError(t, momentum.Buffer.Free()) }()
+	e.Queue().Fill(momentum, 0)
+	var segments []device.Segment
+	for _, p := range e.Plan().Params {
+		segments = append(segments, device.Segment{Weight: int(p.Weight / 4), Grad: int(p.Grad / 4), Len: device.Elements(p.Shape), Rate: p.Rate, Decay: p.Decay})
+	}
+	e.Queue().SGD(device.SGD{Rate: 0.001, Momentum: 0.9, Decay: 5e-4}, e.Weights().Slab(), momentum, e.Gradients(), device.Tensor{}, segments)
+	e.Weights().Changed()
+	upload(t, e) // backward may have written over it
+	e.Forward(pass)
+	after, err := e.Loss()
+	require.NoError(t, err)
+	require.Less(t, after, before)
+}

@@ -1,0 +1,261 @@
+// Package report draws what a training run leaves behind: its curve of loss
+// and accuracy, and pictures of filters.
+package report
+
+import (
+	"errors"
+	"fmt"
+	"image/color"
+	"io"
+	"math"
+
+	"gonum.org/v1/plot"
+	"gonum.org/v1/plot/plotter"
+	"gonum.org/v1/plot/text"
+	"gonum.org/v1/plot/vg"
+	"gonum.org/v1/plot/vg/draw"
+	"gonum.org/v1/plot/vg/vgimg"
+
+	"github.com/hubel-go/hubel/internal/atomicfile"
+	"github.com/hubel-go/hubel/solver"
+)
+
+// A curve is 1000 by 700 pixels.
+const (
+	curveDPI    = 100
+	curveWidth  = 10 * vg.Inch
+	curveHeight = 7 * vg.Inch
+)
+
+// shortLog is the number of losses up to which each is drawn as a point.
+const shortLog = 30
+
+var (
+	lossColour     = color.RGBA{0x1f, 0x77, 0xb4, 0xff}
+	rawColour      = color.RGBA{0xbf, 0xd7, 0xea, 0xff} // the loss colour, faint
+	testColour     = color.RGBA{0xd6, 0x4a, 0x1e, 0xff}
+	accuracyColour = color.RGBA{0x2c, 0x8a, 0x3d, 0xff}
+	gridColour     = color.RGBA{0xe4, 0xe4, 0xe4, 0xff}
+)
+
+// Curve plots a training log to a PNG file: above, the training loss as it
+// was logged and smoothed, and the test loss, on a logarithmic axis; below,
+// the test accuracy in percent. Both run over the iterations. A log without
+// a finite loss is an error.
+func Curve(path, title string, log []solver.LogLine) error {
+	s := seriesOf(log)
+	if len(s.loss) == 0 {
+		return errors.New("curve of a training run: the log holds no loss yet")
+	}
+	loss, err := lossPanel(s)
+	if err != nil {
+		return fmt.Errorf("curve of a training run: %w", err)
+	}
+	loss.Title.Text = title
+	accuracy, err := accuracyPanel(s)
+	if err != nil {
+		return fmt.Errorf("curve of a training run: %w", err)
+	}
+	for _, p := range []*plot.Plot{loss, accuracy} {
+		p.X.Min, p.X.Max = 0, max(s.last, 1)
+	}
+	canvas := vgimg.NewWith(vgimg.UseWH(curveWidth, curveHeight), vgimg.UseDPI(curveDPI))
+	panels := [][]*plot.Plot{{loss}, {accuracy}}
+	margin := vg.Points(10)
+	tiles := draw.Tiles{Rows: 2, Cols: 1, PadTop: margin, PadBottom: margin, PadLeft: margin, PadRight: 2 * margin, PadY: margin}
+	for i, row := range plot.Align(panels, tiles, draw.New(canvas)) {
+		panels[i][0].Draw(row[0])
+	}
+	return atomicfile.Write(path, func(w io.Writer) error {
+		_, err := vgimg.PngCanvas{Canvas: canvas}.WriteTo(w)
+		return err
+	})
+}
+
+// series is a log as it is drawn.
+type series struct {
+	loss, testLoss, accuracy plotter.XYs
+	last                     float64 // iteration
+	perEpoch                 float64 // iterations
+}
+
+// seriesOf picks what can be drawn from a log. Losses of zero, which a
+// logarithmic axis has no place for, are drawn at the smallest positive one.
+func seriesOf(log []solver.LogLine) series {
+	var s series
+	smallest := math.Inf(1)
+	add := func(to *plotter.XYs, iteration int, y float64) {
+		if math.IsNaN(y) || math.IsInf(y, 0) {
+			return
+		}
+		*to = append(*to, plotter.XY{X: float64(iteration), Y: y})
+	}
+	for _, l := range log {
+		add(&s.loss, l.Iteration, l.Loss)
+		if l.TestLoss != nil {
+			add(&s.testLoss, l.Iteration, *l.TestLoss)
+		}
+		if l.Accuracy != nil {
+			add(&s.accuracy, l.Iteration, 100**l.Accuracy)
+		}
+		s.last = max(s.last, float64(l.Iteration))
+		if l.Epoch > 0 {
+			s.perEpoch = float64(l.Iteration) / l.Epoch
+		}
+	}
+	for _, xy := range []plotter.XYs{s.loss, s.testLoss} {
+		for _, p := range xy {
+			if p.Y > 0 {
+				smallest = min(smallest, p.Y)
+			}
+		}
+	}
+	if math.IsInf(smallest, 1) {
+		smallest = 1
+	}
+	for _, xy := range []plotter.XYs{s.loss, s.testLoss} {
+		for i := range xy {
+			xy[i].Y = max(xy[i].Y, smallest)
+		}
+	}
+	return s
+}
+
+func lossPanel(s series) (*plot.Plot, error) {
+	p := newPanel()
+	p.Y.Label.Text = "loss"
+	p.Y.Scale = plot.LogScale{}
+	p.Y.Tick.Marker = logTicks{}
+	p.Legend.Top = true
+	if len(s.loss) <= shortLog {
+		if err := addPoints(p, "training", s.loss, lossColour, draw.CircleGlyph{}); err != nil {
+			return nil, err
+		}
+	} else {
+		raw, err := plotter.NewLine(s.loss)
+		if err != nil {
+			return nil, err
+		}
+		smooth, err := plotter.NewLine(smoothed(s.loss))
+		if err != nil {
+			return nil, err
+		}
+		raw.Color, raw.Width = rawColour, vg.Points(0.75)
+		smooth.Color, smooth.Width = lossColour, vg.Points(2)
+		p.Add(raw, smooth)
+		p.Legend.Add("training, as logged", raw)
+		p.Legend.Add("training, smoothed", smooth)
+	}
+	if len(s.testLoss) > 0 {
+		if err := addPoints(p, "test", s.testLoss, testColour, draw.BoxGlyph{}); err != nil {
+			return nil, err
+		}
+	}
+	p.Y.Min, p.Y.Max = logRange(s)
+	return p, nil
+}
+
+// logRange is the range of the losses with a little room. The raw losses may
+// leave it below: one lucky batch would squeeze everything else.
+func logRange(s series) (low, high float64) {
+	low, high = math.Inf(1), 0
+	for _, xy := range []plotter.XYs{smoothed(s.loss), s.testLoss} {
+		for _, p := range xy {
+			low, high = min(low, p.Y), max(high, p.Y)
+		}
+	}
+	for _, p := range s.loss {
+		high = max(high, p.Y)
+	}
+	return low / 1.5, high * 1.3
+}
+
+func accuracyPanel(s series) (*plot.Plot, error) {
+	p := newPanel()
+	p.Y.Label.Text = "test accuracy, %"
+	p.X.Label.Text = "iteration"
+	if s.perEpoch >= 1 {
+		p.X.Label.Text = fmt.Sprintf("iteration (an epoch has %.0f)", s.perEpoch)
+	}
+	if len(s.accuracy) == 0 {
+		p.Y.Min, p.Y.Max = 0, 100
+		return p, nil
+	}
+	if err := addPoints(p, "", s.accuracy, accuracyColour, draw.CircleGlyph{}); err != nil {
+		return nil, err
+	}
+	room := max(0.15*(p.Y.Max-p.Y.Min), 0.2)
+	p.Y.Min, p.Y.Max = max(0, p.Y.Min-room), min(100, p.Y.Max+2*room)
+	return p, labelLast(p, s.accuracy)
+}
+
+// labelLast writes the last value beside its point.
+func labelLast(p *plot.Plot, xy plotter.XYs) error {
+	last := xy[len(xy)-1:]
+	labels, err := plotter.NewLabels(plotter.XYLabels{XYs: last, Labels: []string{fmt.Sprintf("%.2f %%", last[0].Y)}})
+	if err != nil {
+		return err
+	}
+	style := &labels.TextStyle[0]
+	style.Font.Variant = "Sans"
+	style.Font.Size, style.Color, style.XAlign = vg.Points(11), accuracyColour, draw.XRight
+	labels.Offset.Y = vg.Points(8)
+	p.Add(labels)
+	return nil
+}
+
+// addTests adds the results of tests: points, joined by a line.
+func addPoints(p *plot.Plot, name string, xy plotter.XYs, c color.Color, glyph draw.GlyphDrawer) error {
+	line, points, err := plotter.NewLinePoints(xy)
+	if err != nil {
+		return err
+	}
+	line.Color, line.Width = c, vg.Points(1.5)
+	points.Color, points.Shape, points.Radius = c, glyph, vg.Points(3)
+	p.Add(line, points)
+	if name != "" {
+		p.Legend.Add(name, line, points)
+	}
+	return nil
+}
+
+// newPanel is an empty plot in the house's style.
+func newPanel() *plot.Plot {
+	p := plot.New()
+	p.Title.TextStyle.Font.Size = vg.Points(14)
+	p.Title.Padding = vg.Points(6)
+	p.X.Tick.Marker, p.Y.Tick.Marker = linearTicks{}, linearTicks{}
+	for _, axis := range []*plot.Axis{&p.X, &p.Y} {
+		axis.Label.TextStyle.Font.Size = vg.Points(12)
+		axis.Label.Padding = vg.Points(4)
+		axis.Tick.Label.Font.Size = vg.Points(10)
+		axis.Padding = 0
+	}
+	p.Legend.TextStyle.Font.Size = vg.Points(11)
+	for _, style := range []*text.Style{&p.Title.TextStyle, &p.Legend.TextStyle, &p.X.Label.TextStyle, &p.Y.Label.TextStyle, &p.X.Tick.Label, &p.Y.Tick.Label} {
+		style.Font.Variant = "Sans"
+	}
+	p.Legend.Padding = vg.Points(4)
+	p.Legend.XOffs, p.Legend.YOffs = vg.Points(-6), vg.Points(-6)
+	grid := plotter.NewGrid()
+	grid.Vertical.Color, grid.Horizontal.Color = gridColour, gridColour
+	p.Add(grid)
+	return p
+}
+
+// smoothed is the mean over a window of about a thirtieth of the points
+// around each. The window is cut at the end; at the start, where the loss
+// falls fastest, it stays symmetric.
+func smoothed(xy plotter.XYs) plotter.XYs {
+	reach := len(xy) / 60
+	sums := make([]float64, len(xy)+1)
+	for i, p := range xy {
+		sums[i+1] = sums[i] + p.Y
+	}
+	mean := make(plotter.XYs, len(xy))
+	for i, p := range xy {
+		from, to := i-min(reach, i), i+1+min(reach, i, len(xy)-1-i)
+		mean[i] = plotter.XY{X: p.X, Y: (sums[to] - sums[from]) / float64(to-from)}
+	}
+	return mean
+}

@@ -1,0 +1,116 @@
+// Package solver trains networks: the loop over batches, the optimiser, the
+// schedule of the learning rate, tests, checkpoints and the log.
+//
+// Everything random in training depends on the seed, the iteration and the
+// sample alone, so a run that was stopped and resumed leaves the same bytes
+// as one that never stopped.
+package solver
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/hubel-go/hubel/data"
+	"github.com/hubel-go/hubel/device"
+	"github.com/hubel-go/hubel/graph"
+)
+
+// Config says what to train, on what, and how.
+type Config struct {
+	Network *graph.Network
+	Device  device.Device
+
+	Train, Test data.Dataset // Test may be nil
+	Preprocess  data.Preprocess
+
+	// Data is what the data sets were opened by, such as "mnist". It is kept
+	// in the checkpoint for whoever resumes the run, and means nothing here.
+	Data string
+
+	SGD        SGD
+	Batch      int // samples of one pass
+	Accumulate int // passes whose gradients make one update, at least 1
+	Iterations int // updates in all, those before a resumption included
+	Seed       uint64
+	Frozen     []string // layers or parameters that are not trained
+
+	// Dir is the run's folder. It is made; one that holds a run is refused
+	// unless that is resumed. Where Dir is empty nothing is written.
+	Dir string
+
+	// Weights is a file of weights to start from. Where it is empty the
+	// network's fillers and Seed say what weights start as.
+	Weights string
+
+	// Resume goes on from the checkpoint in Dir. What decides the weights must
+	// then be as it was; ReadCheckpoint has it. Iterations alone may be more
+	// than before (what that does to a rate, Schedule.Max says).
+	Resume bool
+
+	LogEvery        int // iterations; 0 means 10. The loss is read back so often
+	CheckpointEvery int // iterations; 0 means at each epoch's end
+
+	Progress func(Progress) // called after every iteration; may be nil
+	Tested   func(Test)     // called after every test; may be nil
+}
+
+// Progress is where training stands.
+type Progress struct {
+	Iteration, Iterations int // updates done, and in all
+	Epoch                 int // that the last update belongs to, counted from 1
+	Loss                  float64
+	Rate                  float32 // of the last update
+	ImagesPerSecond       float64 // without tests and checkpoints
+}
+
+// Test is what a network achieves on a data set. Nodes that the network does
+// not have are nil.
+type Test struct {
+	Iteration int // updates done; 0 from Evaluate
+	Epoch     int // counted from 1; 0 from Evaluate
+	Samples   int
+	Loss      float64  // mean over the samples, without weight decay
+	Accuracy  *float64 // share of samples, 0 to 1, of the node "accuracy"
+	Top5      *float64 // of the node "top5"
+}
+
+// Result is how training ended.
+type Result struct {
+	Iteration int     // updates done
+	Loss      float64 // of a training batch, when it was last read back; NaN if never
+	Test      *Test   // the last one, nil where there was none
+}
+
+// Iterations is the number of updates that make the given number of epochs.
+// The batch is that of an update: Batch times Accumulate. An epoch's last one
+// may be smaller.
+func Iterations(epochs, samples, batch int) int {
+	return epochs * ((samples + batch - 1) / batch)
+}
+
+// check says what is wrong with the numbers, if anything.
+func (c *Config) check() error {
+	switch {
+	case c.Network == nil:
+		return errors.New("there is no network to train")
+	case c.Device == nil:
+		return errors.New("there is no device to train on")
+	case c.Train == nil:
+		return errors.New("there is no data set to train on")
+	case c.Train.Len() < 1:
+		return errors.New("the training set is empty")
+	case c.Batch < 1:
+		return fmt.Errorf("batch %d must be at least 1", c.Batch)
+	case c.Accumulate < 1:
+		return fmt.Errorf("%d passes to accumulate must be at least 1", c.Accumulate)
+	case c.Iterations < 1:
+		return fmt.Errorf("%d iterations must be at least 1", c.Iterations)
+	case c.LogEvery < 0 || c.CheckpointEvery < 0:
+		return fmt.Errorf("a log every %d and a checkpoint every %d iterations must not be negative", c.LogEvery, c.CheckpointEvery)
+	case c.Resume && c.Dir == "":
+		return errors.New("there is no folder to resume a run from")
+	case c.Resume && c.Weights != "":
+		return fmt.Errorf("a run that is resumed has its own weights; %s cannot be loaded too", c.Weights)
+	}
+	return c.SGD.Check()
+}

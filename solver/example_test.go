@@ -1,0 +1,49 @@
+package solver_test
+
+import (
+	"context"
+	"fmt"
+	"log"
+
+	"github.com/hubel-go/hubel/data"
+	"github.com/hubel-go/hubel/device"
+	"github.com/hubel-go/hubel/graph"
+	_ "github.com/hubel-go/hubel/kernels/cpu"
+	"github.com/hubel-go/hubel/layers"
+	"github.com/hubel-go/hubel/solver"
+)
+
+// A network from layers, trained and tested on images made on the spot.
+func Example() {
+	cpu, err := device.Open("cpu", device.Options{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer cpu.Close()
+	train, test, err := data.Open("synthetic", data.OpenOptions{Synthetic: data.SyntheticOptions{Train: 640, Test: 100}})
+	if err != nil {
+		log.Fatal(err)
+	}
+
+	net := &graph.Network{Name: "small"}
+	image, label := net.Input("data", device.Float32, 1, 28, 28), net.Input("label", device.Int32)
+	x := net.Add("conv1", &layers.Conv{Filters: 8, Kernel: layers.Square(5)}, image)
+	x = net.Add("relu1", &layers.Unary{Op: device.ReLU}, x)
+	x = net.Add("pool1", &layers.Pool{Window: layers.Square(2), Stride: layers.Square(2)}, x)
+	x = net.Add("scores", &layers.Dense{Out: 10}, x)
+	net.Add("loss", &layers.SoftmaxLoss{}, x, label)
+	net.Add("accuracy", &layers.Accuracy{}, x, label)
+	net.Outputs = []string{net.Add("prob", &layers.Softmax{}, x)}
+
+	result, err := solver.Train(context.Background(), solver.Config{
+		Network: net, Device: cpu, Train: train, Test: test,
+		Preprocess: data.Preprocess{Scale: 1. / 256},
+		SGD:        solver.SGD{Schedule: solver.Schedule{Policy: "cosine", Rate: 0.02}, Momentum: 0.9, Decay: 5e-4},
+		Batch:      32, Accumulate: 1, Iterations: solver.Iterations(3, train.Len(), 32), Seed: 1,
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Printf("accuracy above 90 %%: %v\n", *result.Test.Accuracy > 0.9)
+	// Output: accuracy above 90 %: true
+}

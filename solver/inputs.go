@@ -1,0 +1,73 @@
+package solver
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/hubel-go/hubel/data"
+	"github.com/hubel-go/hubel/device"
+	"github.com/hubel-go/hubel/graph"
+	"github.com/hubel-go/hubel/layers"
+)
+
+// The inputs of a network that a data set fills.
+const (
+	dataInput  = "data"  // images, [N,C,H,W]
+	labelInput = "label" // [N] int32
+)
+
+// checkInputs says what of a network's inputs a data set cannot fill. The
+// data set is called by role: "training set".
+func checkInputs(n *graph.Network, d data.Dataset, role string) error {
+	images := false
+	for _, in := range n.Inputs {
+		switch {
+		case in.Name == dataInput && in.DType == device.Float32:
+			images = true
+			if shape := []int(d.Shape()); !slices.Equal(in.Shape, shape) {
+				return fmt.Errorf("network %s takes images of the shape %v, but those of the %s are %v", n.Name, in.Shape, role, shape)
+			}
+		case in.Name == labelInput && in.DType == device.Int32 && len(in.Shape) == 0:
+		default:
+			return fmt.Errorf("network %s has the input %q (%v %v), but a data set fills only %q (float32 images) and %q (an int32 each)",
+				n.Name, in.Name, in.DType, in.Shape, dataInput, labelInput)
+		}
+	}
+	if !images {
+		return fmt.Errorf("network %s has no input %q for the images", n.Name, dataInput)
+	}
+	return nil
+}
+
+// checkClasses says whether a data set has labels that a plan's losses have
+// no score for.
+func checkClasses(p *graph.Plan, d data.Dataset, role string) error {
+	for _, s := range p.Steps {
+		if _, ok := p.Network.Nodes[s.Node].Layer.(*layers.SoftmaxLoss); !ok {
+			continue
+		}
+		if scores := p.Values[s.In[0]].Shape[1]; scores < len(d.Classes()) {
+			return fmt.Errorf("network %s tells %d classes apart, but the %s has %d", p.Network.Name, scores, role, len(d.Classes()))
+		}
+	}
+	return nil
+}
+
+// upload enqueues the copy of a batch to the inputs of a network. The batch
+// may be released once done has passed.
+func upload(e *graph.Executor, b *data.Batch, done device.Event) error {
+	if err := e.SetBatch(b.N); err != nil {
+		return err
+	}
+	for i := range e.Plan().Network.Inputs {
+		name, x := dataInput, b.X
+		if e.Plan().Network.Inputs[i].Name == labelInput {
+			name, x = labelInput, b.Labels
+		}
+		if err := e.Upload(name, x); err != nil {
+			return err
+		}
+	}
+	e.Queue().Record(done)
+	return nil
+}

@@ -1,0 +1,155 @@
+package solver
+
+import (
+	"bytes"
+	"cmp"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"github.com/hubel-go/hubel/data"
+	"github.com/hubel-go/hubel/graph"
+)
+
+// refuseRun is an error if there is a run in the folder.
+func refuseRun(dir string) error {
+	for _, name := range []string{CheckpointFile, WeightsFile, LogFile} {
+		_, err := os.Lstat(filepath.Join(dir, name))
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
+		case err != nil:
+			return err
+		case name == CheckpointFile:
+			return fmt.Errorf("%s already holds a run (%s): resume it, or choose another folder", dir, name)
+		default: // it cannot be resumed
+			return fmt.Errorf("%s already holds a part of a run (%s): remove it, or choose another folder", dir, name)
+		}
+	}
+	return nil
+}
+
+// check says why a run cannot be resumed with a configuration, if it cannot.
+func (c *Checkpoint) check(with *Config) error {
+	now, before := fixed(with, with.Train.Len(), with.Train.Classes()), fixed(&c.Config, c.Samples, c.Classes)
+	path, a, b, err := compare(now, before)
+	if err != nil {
+		return err
+	}
+	if path != "" {
+		return fmt.Errorf("resume %s: %s is %s, but the run was started with %s", with.Dir, path, a, b)
+	}
+	if with.Iterations <= c.Iteration {
+		return fmt.Errorf("resume %s: %d of %d iterations are done; ask for more to go on", with.Dir, c.Iteration, with.Iterations)
+	}
+	return nil
+}
+
+// fixed is all that must stay the same in a run that is resumed.
+func fixed(c *Config, samples int, classes []string) any {
+	s := c.settings(samples)
+	s.Data, s.Iterations = "", 0 // the data may have moved, the run may become longer
+	return struct {
+		settings
+		Network    *graph.Network  `json:"network"`
+		Preprocess data.Preprocess `json:"preprocess"`
+		Classes    []string        `json:"classes"`
+	}{s, c.Network, c.Preprocess, classes}
+}
+
+// compare finds the first place where two values differ in JSON, and what
+// stands there. The path is empty if they are the same.
+func compare(a, b any) (path, textA, textB string, err error) {
+	var sides [2]any
+	for i, side := range []any{a, b} {
+		text, err := json.Marshal(side)
+		if err != nil {
+			return "", "", "", err
+		}
+		d := json.NewDecoder(bytes.NewReader(text))
+		d.UseNumber() // a seed may have more digits than a float64
+		if err := d.Decode(&sides[i]); err != nil {
+			return "", "", "", err
+		}
+	}
+	path, textA, textB = difference("", sides[0], sides[1])
+	return path, textA, textB, nil
+}
+
+func difference(at string, a, b any) (path, textA, textB string) {
+	join := func(key any) string {
+		if at == "" {
+			return fmt.Sprint(key)
+		}
+		return fmt.Sprintf("%s.%v", at, key)
+	}
+	switch a := a.(type) {
+	case map[string]any:
+		b, ok := b.(map[string]any)
+		if !ok {
+			break
+		}
+		keys := slices.Collect(maps.Keys(a))
+		for k := range b {
+			if _, ok := a[k]; !ok {
+				keys = append(keys, k)
+			}
+		}
+		// Plain values first: they say more than the first difference of a list.
+		slices.SortFunc(keys, func(x, y string) int {
+			return cmp.Or(cmp.Compare(depth(a[x], b[x]), depth(a[y], b[y])), cmp.Compare(x, y))
+		})
+		for _, k := range keys {
+			if path, textA, textB = difference(join(k), a[k], b[k]); path != "" {
+				return path, textA, textB
+			}
+		}
+		return "", "", ""
+	case []any:
+		b, ok := b.([]any)
+		if !ok || len(a) != len(b) {
+			break
+		}
+		for i := range a {
+			if path, textA, textB = difference(join(i), a[i], b[i]); path != "" {
+				return path, textA, textB
+			}
+		}
+		return "", "", ""
+	}
+	textA, textB = inJSON(a), inJSON(b)
+	if textA == textB {
+		return "", "", ""
+	}
+	return at, textA, textB
+}
+
+// depth is 0 for plain values in JSON, 1 for lists and objects.
+func depth(values ...any) int {
+	for _, v := range values {
+		switch v.(type) {
+		case map[string]any, []any:
+			return 1
+		}
+	}
+	return 0
+}
+
+// inJSON is a JSON value as text; one that is not there is nothing.
+func inJSON(v any) string {
+	if v == nil {
+		return "nothing"
+	}
+	text, err := json.Marshal(v)
+	if err != nil {
+		panic(err) // it was decoded from JSON
+	}
+	if len(text) > 80 { // a list of layers
+		return string(text[:77]) + "..."
+	}
+	return string(text)
+}

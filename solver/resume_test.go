@@ -1,0 +1,308 @@
+package solver
+
+import (
+	"context"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/hubel-go/hubel/data"
+	"github.com/hubel-go/hubel/layers"
+)
+
+// requireSameFiles requires that two runs left the same bytes.
+func requireSameFiles(t *testing.T, want, got string) {
+	t.Helper()
+	for _, name := range []string{WeightsFile, CheckpointFile} {
+		a, err := os.ReadFile(filepath.Join(want, name))
+		require.NoError(t, err)
+		b, err := os.ReadFile(filepath.Join(got, name))
+		require.NoError(t, err)
+		require.True(t, string(a) == string(b), "%s is not the same", name)
+	}
+}
+
+// requireSameLog requires that two logs differ in speeds alone.
+func requireSameLog(t *testing.T, want, got string) {
+	t.Helper()
+	var logs [2][]LogLine
+	for i, dir := range []string{want, got} {
+		log, err := ReadLog(filepath.Join(dir, LogFile))
+		require.NoError(t, err)
+		for k := range log {
+			log[k].ImagesPerSecond = 0
+		}
+		logs[i] = log
+	}
+	require.Equal(t, logs[0], logs[1])
+}
+
+// stopAfter trains in a new folder, cancels after an iteration, and returns
+// the folder.
+func stopAfter(t *testing.T, c Config, iteration int) string {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	c.Dir = filepath.Join(t.TempDir(), "run")
+	c.Progress = func(p Progress) {
+		if p.Iteration == iteration {
+			cancel()
+		}
+	}
+	result, err := Train(ctx, c)
+	require.ErrorIs(t, err, context.Canceled)
+	require.ErrorContains(t, err, "stopped after ")
+	require.ErrorContains(t, err, "resume "+c.Dir+" to go on")
+	require.Equal(t, iteration, result.Iteration)
+	return c.Dir
+}
+
+// resume goes on as a command does: with what the checkpoint says.
+func resume(t *testing.T, dir string, c Config) {
+	t.Helper()
+	checkpoint, err := ReadCheckpoint(dir)
+	require.NoError(t, err)
+	r := checkpoint.Config
+	r.Device, r.Train, r.Test, r.LogEvery = c.Device, c.Train, c.Test, c.LogEvery
+	r.Iterations = c.Iterations
+	_, err = Train(t.Context(), r)
+	require.NoError(t, err)
+}
+
+func TestResumingLeavesTheSameBytes(t *testing.T) {
+	for name, change := range map[string]func(c *Config){
+		"one pass":   func(*Config) {},
+		"two passes": func(c *Config) { c.Batch, c.Accumulate = 8, 2 },
+		"three passes, the last of an epoch alone": func(c *Config) { c.Batch, c.Accumulate = 6, 3 }, // 90 = 5*18
+		"nesterov": func(c *Config) {
+			c.SGD = SGD{Schedule: Schedule{Policy: Step, Rate: 0.05, Gamma: 0.5, Step: 3}, Momentum: 0.8, Nesterov: true}
+		},
+		"frozen": func(c *Config) { c.Frozen = []string{"conv1.bias"} },
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := smallConfig(t)
+			change(&c)
+			straight := trainIn(t, c)
+			for _, iteration := range []int{4, 6} { // within an epoch, at its end
+				dir := stopAfter(t, c, iteration)
+				checkpoint, err := ReadCheckpoint(dir)
+				require.NoError(t, err)
+				require.Equal(t, iteration, checkpoint.Iteration)
+				require.Equal(t, c.Train.Len(), checkpoint.Samples)
+				require.Equal(t, c.Train.Classes(), checkpoint.Classes)
+				require.Equal(t, c.Data, checkpoint.Config.Data)
+				resume(t, dir, c)
+				requireSameFiles(t, straight, dir)
+				if iteration == 4 { // after 6 the test was cancelled
+					requireSameLog(t, straight, dir)
+				}
+			}
+		})
+	}
+}
+
+func TestResumingWithMoreIterations(t *testing.T) {
+	c := smallConfig(t)
+	c.SGD.Schedule = Schedule{Policy: Inv, Rate: 0.05, Gamma: 0.1, Power: 1}
+	straight := trainIn(t, c)
+	c.Iterations = 4
+	dir := trainIn(t, c)
+	c.Iterations = 10
+	resume(t, dir, c)
+	requireSameFiles(t, straight, dir)
+
+	// The cosine of a longer run: the rate jumps up.
+	c = smallConfig(t)
+	c.Iterations = 5
+	dir = trainIn(t, c)
+	checkpoint, err := ReadCheckpoint(dir)
+	require.NoError(t, err)
+	r := checkpoint.Config
+	r.Device, r.Train, r.Test, r.Iterations = c.Device, c.Train, c.Test, 10
+	var rates []float32
+	r.Progress = func(p Progress) { rates = append(rates, p.Rate) }
+	_, err = Train(t.Context(), r)
+	require.NoError(t, err)
+	require.Len(t, rates, 5)
+	require.InDelta(t, 0.025, rates[0], 1e-8) // of iteration 5 of 10
+}
+
+// A process that is killed leaves a checkpoint, a log that is ahead of it, and
+// perhaps a part of a line.
+func TestResumingAfterACrash(t *testing.T) {
+	c := smallConfig(t)
+	c.CheckpointEvery = 4
+	straight := trainIn(t, c)
+	c.Dir = filepath.Join(t.TempDir(), "run")
+	killed := filepath.Join(t.TempDir(), "killed")
+	c.Progress = func(p Progress) {
+		if p.Iteration == 8 {
+			require.NoError(t, os.CopyFS(killed, os.DirFS(c.Dir)))
+		}
+	}
+	_, err := Train(t.Context(), c)
+	require.NoError(t, err)
+	f, err := os.OpenFile(filepath.Join(killed, LogFile), os.O_WRONLY|os.O_APPEND, 0)
+	require.NoError(t, err)
+	_, err = f.WriteString(`{"iteration":8,"epo`)
+	require.NoError(t, err)
+	require.NoError(t, f.Close())
+	log, err := ReadLog(filepath.Join(killed, LogFile))
+	require.NoError(t, err)
+	require.Equal(t, 6, log[len(log)-1].Iteration)
+
+	resume(t, killed, c)
+	requireSameFiles(t, straight, killed)
+	requireSameLog(t, straight, killed)
+}
+
+func TestStoppingBeforeTheFirstIteration(t *testing.T) {
+	c := smallConfig(t)
+	straight := trainIn(t, c)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	c.Dir = filepath.Join(t.TempDir(), "run")
+	result, err := Train(ctx, c)
+	require.ErrorIs(t, err, context.Canceled)
+	require.Zero(t, result.Iteration)
+	resume(t, c.Dir, c)
+	requireSameFiles(t, straight, c.Dir)
+}
+
+func TestStoppingWithinATest(t *testing.T) {
+	c := smallConfig(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	c.Dir = filepath.Join(t.TempDir(), "run")
+	c.Test = cancelling{c.Test, cancel}
+	result, err := Train(ctx, c)
+	require.ErrorIs(t, err, context.Canceled)
+	require.Equal(t, 6, result.Iteration)
+	checkpoint, err := ReadCheckpoint(c.Dir)
+	require.NoError(t, err)
+	require.Equal(t, 6, checkpoint.Iteration)
+
+	c.Iterations = 5
+	c.Dir = filepath.Join(t.TempDir(), "run")
+	ctx, cancel = context.WithCancel(t.Context())
+	c.Test = cancelling{c.Test, cancel}
+	_, err = Train(ctx, c)
+	require.ErrorIs(t, err, context.Canceled)
+	require.ErrorContains(t, err, "stopped after 5 of 5 iterations, in the last test; the weights are in "+c.Dir)
+	require.FileExists(t, filepath.Join(c.Dir, WeightsFile))
+}
+
+func TestStoppingWhereNothingCanBeWritten(t *testing.T) {
+	c := smallConfig(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	c.Dir = filepath.Join(t.TempDir(), "run")
+	c.Progress = func(Progress) {
+		cancel()
+		require.NoError(t, os.MkdirAll(filepath.Join(c.Dir, WeightsFile, "in the way"), 0o777))
+	}
+	_, err := Train(ctx, c)
+	require.ErrorContains(t, err, "stopped after 1 of 10 iterations, and the checkpoint could not be written: ")
+	require.ErrorContains(t, err, filepath.Join(c.Dir, WeightsFile))
+	require.NotErrorIs(t, err, context.Canceled, "which would mean that it is saved")
+}
+
+// cancelling is a data set that cancels when it is read.
+type cancelling struct {
+	data.Dataset
+	cancel func()
+}
+
+func (c cancelling) Read(dst []float32, i int) (int32, error) {
+	c.cancel()
+	return c.Dataset.Read(dst, i)
+}
+
+func TestResumeRefusesAnotherConfiguration(t *testing.T) {
+	c := smallConfig(t)
+	c.Iterations = 3
+	c.Dir = trainIn(t, c)
+	c.Resume = true
+	c.Iterations = 10
+	for want, change := range map[string]func(c *Config){
+		"batch is 8, but the run was started with 16":                                       func(c *Config) { c.Batch = 8 },
+		"accumulate is 3, but the run was started with 1":                                   func(c *Config) { c.Accumulate = 3 },
+		"seed is 9223372036854788154, but the run was started with 9223372036854788153":     func(c *Config) { c.Seed++ },
+		"momentum is 0.5, but the run was started with 0.9":                                 func(c *Config) { c.SGD.Momentum = 0.5 },
+		"decay is 0, but the run was started with 0.001":                                    func(c *Config) { c.SGD.Decay = 0 },
+		"clip_norm is nothing, but the run was started with 2":                              func(c *Config) { c.SGD.ClipNorm = 0 },
+		"nesterov is true, but the run was started with nothing":                            func(c *Config) { c.SGD.Nesterov = true },
+		"schedule.rate is 0.1, but the run was started with 0.05":                           func(c *Config) { c.SGD.Schedule.Rate = 0.1 },
+		`schedule.policy is "fixed", but the run was started with "cosine"`:                 func(c *Config) { c.SGD.Schedule.Policy = Fixed },
+		`frozen is ["fc2"], but the run was started with nothing`:                           func(c *Config) { c.Frozen = []string{"fc2"} },
+		"samples is 91, but the run was started with 90":                                    func(c *Config) { c.Train, _ = synthetic(t, 91, 1, 1, 12, 12) },
+		"preprocess.mean.0 is 100, but the run was started with 128":                        func(c *Config) { c.Preprocess.Mean = []float32{100} },
+		`network.name is "other", but the run was started with "small"`:                     func(c *Config) { c.Network = smallNet(); c.Network.Name = "other" },
+		"network.layers.3.options.p is 0.5, but the run was started with 0.3":               func(c *Config) { c.Network = smallNet(); c.Network.Nodes[3].Layer = &layers.Dropout{P: 0.5} },
+		`network.outputs.0 is "fc2", but the run was started with "prob"`:                   func(c *Config) { c.Network = smallNet(); c.Network.Outputs = []string{"fc2"} },
+		"3 of 3 iterations are done; ask for more to go on":                                 func(c *Config) { c.Iterations = 3 },
+		"a run that is resumed has its own weights; other.safetensors cannot be loaded too": func(c *Config) { c.Weights = "other.safetensors" },
+		"there is no folder to resume a run from":                                           func(c *Config) { c.Dir = "" },
+		"there is no run to resume in nowhere: open nowhere/checkpoint.safetensors: ":       func(c *Config) { c.Dir = "nowhere" },
+	} {
+		with := c
+		change(&with)
+		_, err := Train(t.Context(), with)
+		require.ErrorContains(t, err, want)
+		require.NotContains(t, err.Error(), "\n")
+	}
+	_, err := Train(t.Context(), c)
+	require.NoError(t, err, "and the run is as it was")
+}
+
+func TestCheckpointsAreChecked(t *testing.T) {
+	c := smallConfig(t)
+	c.Iterations = 2
+	c.Dir = trainIn(t, c)
+	c.Resume = true
+	c.Iterations = 10
+	path := filepath.Join(c.Dir, CheckpointFile)
+	b, err := os.ReadFile(path)
+	require.NoError(t, err)
+	b[len(b)-5] ^= 1
+	require.NoError(t, os.WriteFile(path, b, 0o666))
+	_, err = Train(t.Context(), c)
+	require.ErrorContains(t, err, CheckpointFile+": the file is damaged")
+	require.NoError(t, os.Remove(path))
+	_, err = ReadCheckpoint(c.Dir)
+	require.ErrorIs(t, err, fs.ErrNotExist)
+	require.ErrorContains(t, err, "there is no run to resume in "+c.Dir)
+}
+
+func TestARunIsNotOverwritten(t *testing.T) {
+	c := smallConfig(t)
+	c.Dir = trainIn(t, c)
+	before := requireFiles(t, c.Dir)
+	_, err := Train(t.Context(), c)
+	require.ErrorContains(t, err, c.Dir+" already holds a run (checkpoint.safetensors): resume it, or choose another folder")
+	require.Equal(t, before, requireFiles(t, c.Dir))
+	require.NoError(t, os.Remove(filepath.Join(c.Dir, CheckpointFile)))
+	require.NoError(t, os.Remove(filepath.Join(c.Dir, WeightsFile)))
+	_, err = Train(t.Context(), c)
+	require.ErrorContains(t, err, "already holds a part of a run (log.jsonl): remove it, or choose another folder")
+
+	// A folder with other things in it is welcome.
+	require.NoError(t, os.Rename(filepath.Join(c.Dir, LogFile), filepath.Join(c.Dir, "notes.txt")))
+	_, err = Train(t.Context(), c)
+	require.NoError(t, err)
+}
+
+// requireFiles are the contents of a folder.
+func requireFiles(t *testing.T, dir string) map[string]string {
+	t.Helper()
+	files := map[string]string{}
+	entries, err := os.ReadDir(dir)
+	require.NoError(t, err)
+	for _, e := range entries {
+		b, err := os.ReadFile(filepath.Join(dir, e.Name()))
+		require.NoError(t, err)
+		files[e.Name()] = string(b)
+	}
+	return files
+}

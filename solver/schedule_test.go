@@ -1,0 +1,133 @@
+package solver
+
+import (
+	"fmt"
+	"math"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+func TestSchedules(t *testing.T) {
+	steps := Schedule{Policy: MultiStep, Rate: 0.1, Gamma: 0.5, Steps: []int{2, 5}}
+	for _, c := range []struct {
+		s    Schedule
+		k    int
+		want float64
+	}{
+		{Schedule{Policy: Fixed, Rate: 0.01}, 0, 0.01},
+		{Schedule{Policy: Fixed, Rate: 0.01}, 1e6, 0.01},
+		{Schedule{Policy: Step, Rate: 0.01, Gamma: 0.1, Step: 100}, 99, 0.01},
+		{Schedule{Policy: Step, Rate: 0.01, Gamma: 0.1, Step: 100}, 100, 0.001},
+		{Schedule{Policy: Step, Rate: 0.01, Gamma: 0.1, Step: 100}, 299, 0.0001},
+		{steps, 0, 0.1},
+		{steps, 1, 0.1},
+		{steps, 2, 0.05},
+		{steps, 4, 0.05},
+		{steps, 5, 0.025},
+		{steps, 1000, 0.025},
+		{Schedule{Policy: Exp, Rate: 2, Gamma: 0.5}, 3, 0.25},
+		{Schedule{Policy: Inv, Rate: 0.01, Gamma: 1e-4, Power: 0.75}, 0, 0.01}, // Caffe's LeNet
+		{Schedule{Policy: Inv, Rate: 0.01, Gamma: 1e-4, Power: 0.75}, 10000, 0.005946036},
+		{Schedule{Policy: Inv, Rate: 1, Gamma: 0.5, Power: 1}, 6, 0.25},
+		{Schedule{Policy: Poly, Rate: 0.01, Power: 2, Max: 10}, 0, 0.01},
+		{Schedule{Policy: Poly, Rate: 0.01, Power: 2, Max: 10}, 5, 0.0025},
+		{Schedule{Policy: Poly, Rate: 0.01, Power: 0.5, Max: 10}, 10, 0},
+		{Schedule{Policy: Poly, Rate: 0.01, Power: 0.5, Max: 10}, 11, 0}, // and no NaN
+		{Schedule{Policy: Cosine, Rate: 0.01, Max: 30}, 0, 0.01},
+		{Schedule{Policy: Cosine, Rate: 0.01, Max: 30}, 10, 0.0075},
+		{Schedule{Policy: Cosine, Rate: 0.01, Max: 30}, 15, 0.005},
+		{Schedule{Policy: Cosine, Rate: 0.01, Max: 30}, 30, 0},
+		{Schedule{Policy: Cosine, Rate: 0.01, Max: 30}, 60, 0}, // it does not rise again
+	} {
+		require.NoError(t, c.s.Check())
+		require.InDelta(t, c.want, c.s.At(c.k), 1e-8, "%+v at %d", c.s, c.k)
+	}
+}
+
+// caffe is Caffe's SGDSolver::GetLearningRate, called for each iteration in
+// turn.
+func caffe(s Schedule) func(k int) float64 {
+	current := 0
+	return func(k int) float64 {
+		iter := float64(k)
+		switch s.Policy {
+		case Step:
+			return s.Rate * math.Pow(s.Gamma, float64(k/s.Step))
+		case Exp:
+			return s.Rate * math.Pow(s.Gamma, iter)
+		case Inv:
+			return s.Rate * math.Pow(1+s.Gamma*iter, -s.Power)
+		case MultiStep:
+			if current < len(s.Steps) && k >= s.Steps[current] {
+				current++
+			}
+			return s.Rate * math.Pow(s.Gamma, float64(current))
+		case Poly:
+			return s.Rate * math.Pow(1-iter/float64(s.Max), s.Power)
+		}
+		return s.Rate
+	}
+}
+
+func TestSchedulesAreCaffes(t *testing.T) {
+	const iterations = 500
+	for _, policy := range []string{Fixed, Step, MultiStep, Exp, Inv, Poly} {
+		s := Schedule{Policy: policy, Rate: 0.05, Gamma: 0.97, Power: 0.9, Step: 7, Steps: []int{1, 2, 100, 433}, Max: iterations}
+		require.NoError(t, s.Check())
+		want := caffe(s)
+		for k := range iterations {
+			w := want(k)
+			require.InDelta(t, w, s.At(k), 1e-7*w, "%s at %d", policy, k)
+		}
+	}
+}
+
+func TestScheduleCheck(t *testing.T) {
+	nan, inf := math.NaN(), math.Inf(1)
+	good := Schedule{Rate: 0.1, Gamma: 0.5, Power: 1, Step: 10, Steps: []int{1, 2}, Max: 10}
+	for _, c := range []struct {
+		policy string
+		change func(s *Schedule)
+		want   string
+	}{
+		{"stepwise", func(*Schedule) {}, `learning-rate policy "stepwise" is unknown; there are fixed, step, `},
+		{"", func(*Schedule) {}, `learning-rate policy "" is unknown`},
+		{Fixed, func(s *Schedule) { s.Rate = 0 }, "learning rate 0 must be"},
+		{Fixed, func(s *Schedule) { s.Rate = -1 }, "learning rate -1 must be"},
+		{Fixed, func(s *Schedule) { s.Rate = nan }, "learning rate NaN must be"},
+		{Fixed, func(s *Schedule) { s.Rate = 1e39 }, "learning rate 1e+39 must be"},
+		{Step, func(s *Schedule) { s.Gamma = 0 }, "policy step: gamma 0 must be"},
+		{MultiStep, func(s *Schedule) { s.Gamma = -1 }, "policy multistep: gamma -1 must be"},
+		{Exp, func(s *Schedule) { s.Gamma = inf }, "policy exp: gamma +Inf must be"},
+		{Inv, func(s *Schedule) { s.Gamma = nan }, "policy inv: gamma NaN must be"},
+		{Inv, func(s *Schedule) { s.Power = -0.5 }, "policy inv: power -0.5 must be"},
+		{Poly, func(s *Schedule) { s.Power = nan }, "policy poly: power NaN must be"},
+		{Step, func(s *Schedule) { s.Step = 0 }, "policy step: step 0 must be at least 1"},
+		{MultiStep, func(s *Schedule) { s.Steps = nil }, "policy multistep: steps [] must be"},
+		{MultiStep, func(s *Schedule) { s.Steps = []int{0, 4} }, "policy multistep: steps [0 4] must be"},
+		{MultiStep, func(s *Schedule) { s.Steps = []int{4, 4} }, "policy multistep: steps [4 4] must be"},
+		{Cosine, func(s *Schedule) { s.Max = -1 }, "policy cosine: max -1 must not"},
+	} {
+		s := good
+		s.Policy = c.policy
+		c.change(&s)
+		require.ErrorContains(t, s.Check(), c.want, "%+v", s)
+	}
+	for _, policy := range Policies() {
+		s := good
+		s.Policy = policy
+		require.NoError(t, s.Check(), policy)
+	}
+}
+
+func ExampleSchedule() {
+	s := Schedule{Policy: Inv, Rate: 0.01, Gamma: 1e-4, Power: 0.75}
+	for _, k := range []int{0, 1000, 10000} {
+		fmt.Printf("%5d  %.5f\n", k, s.At(k))
+	}
+	// Output:
+	//     0  0.01000
+	//  1000  0.00931
+	// 10000  0.00595
+}

@@ -1,0 +1,226 @@
+package solver
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"os"
+	"path/filepath"
+
+	"gorgonia.org/tensor"
+
+	"github.com/hubel-go/hubel/data"
+	"github.com/hubel-go/hubel/graph"
+)
+
+// newTrainer checks a configuration and allocates what it needs.
+func newTrainer(c Config) (*trainer, error) {
+	if err := c.check(); err != nil {
+		return nil, err
+	}
+	if c.LogEvery == 0 {
+		c.LogEvery = 10
+	}
+	whole := c.Batch * c.Accumulate
+	t := &trainer{c: c, perEpoch: (c.Train.Len() + whole - 1) / whole, loss: math.NaN()}
+	if c.CheckpointEvery == 0 {
+		t.c.CheckpointEvery = t.perEpoch
+	}
+	start, err := t.readStart()
+	if err != nil {
+		return nil, err
+	}
+	plans, err := t.plan()
+	if err != nil {
+		return nil, err
+	}
+	if err := t.open(plans, start); err != nil {
+		return nil, errors.Join(err, t.close())
+	}
+	return t, nil
+}
+
+// start is where a run begins.
+type start struct {
+	path       string                   // of the file
+	weights    map[string]*tensor.Dense // nil for the network's fillers
+	velocities map[string]*tensor.Dense // nil for zero
+	iteration  int
+}
+
+// readStart reads the files that the run begins with.
+func (t *trainer) readStart() (s start, err error) {
+	switch {
+	case t.c.Resume:
+		var checkpoint *Checkpoint
+		s.path = filepath.Join(t.c.Dir, CheckpointFile)
+		if checkpoint, s.weights, s.velocities, err = readState(t.c.Dir); err != nil {
+			return start{}, err
+		}
+		s.iteration = checkpoint.Iteration
+		return s, checkpoint.check(&t.c)
+	case t.c.Dir != "":
+		if err := refuseRun(t.c.Dir); err != nil {
+			return start{}, err
+		}
+	}
+	if t.c.Weights != "" {
+		s.path = t.c.Weights
+		s.weights, _, err = readTensors(t.c.Weights)
+	}
+	return s, err
+}
+
+// plans are those of a run.
+type plans struct{ train, test *graph.Plan } // test is nil without a test set
+
+// plan checks the network against the data and the device.
+func (t *trainer) plan() (plans, error) {
+	c := &t.c
+	type set struct {
+		data.Dataset
+		role string
+	}
+	sets := []set{{c.Train, "training set"}}
+	if c.Test != nil {
+		sets = append(sets, set{c.Test, "test set"})
+	}
+	for _, s := range sets {
+		if err := checkInputs(c.Network, s, s.role); err != nil {
+			return plans{}, err
+		}
+	}
+	if err := c.Preprocess.Check(c.Train.Shape()); err != nil {
+		return plans{}, err
+	}
+	p, err := t.planBatch(c.Batch)
+	if err != nil {
+		return plans{}, err
+	}
+	for _, s := range sets {
+		if err := checkClasses(p.train, s, s.role); err != nil {
+			return plans{}, err
+		}
+	}
+	if len(trained(p.train)) == 0 {
+		return plans{}, fmt.Errorf("network %s has nothing to train: it has no parameters, or all are frozen", c.Network.Name)
+	}
+	return p, checkMemory(c.Device, "training "+c.Network.Name, c.Batch, func(batch int) (int64, error) {
+		p, err := t.planBatch(batch)
+		if err != nil {
+			return 0, err
+		}
+		bytes := p.train.Memory().Total()
+		if p.test != nil {
+			bytes += p.test.Arena // weights and their packed copies are shared
+		}
+		return bytes, nil
+	})
+}
+
+func (t *trainer) planBatch(batch int) (p plans, err error) {
+	c := &t.c
+	p.train, err = c.Network.Plan(c.Device.Traits(), graph.PlanOptions{Mode: graph.Train, Batch: batch, Frozen: c.Frozen})
+	if err == nil && c.Test != nil {
+		p.test, err = planTest(c.Network, c.Device, min(batch, c.Test.Len()))
+	}
+	return p, err
+}
+
+// open allocates everything and gives it the values that the run starts with.
+func (t *trainer) open(p plans, s start) (err error) {
+	c := &t.c
+	if t.weights, err = graph.NewWeights(c.Network, c.Device); err != nil {
+		return err
+	}
+	t.opened = append(t.opened, t.weights.Close)
+	if s.weights != nil {
+		err = setWeights(t.weights, s.weights, s.path)
+	} else {
+		err = t.weights.Fill(c.Seed)
+	}
+	if err != nil {
+		return err
+	}
+	if t.exec, err = graph.NewExecutor(p.train, t.weights); err != nil {
+		return err
+	}
+	t.opened = append(t.opened, t.exec.Close)
+	if t.uploaded, err = c.Device.NewEvent(); err != nil {
+		return err
+	}
+	t.opened = append(t.opened, t.uploaded.Free)
+	sgd := c.SGD
+	if sgd.Schedule.Max == 0 {
+		sgd.Schedule.Max = c.Iterations
+	}
+	if t.sgd, err = newUpdater(c.Device, t.exec, sgd); err != nil {
+		return err
+	}
+	t.opened = append(t.opened, t.sgd.Close)
+	if s.velocities != nil {
+		if err := t.sgd.upload(s.velocities); err != nil {
+			return fmt.Errorf("%s: %w", s.path, err)
+		}
+	}
+	if p.test != nil {
+		if t.eval, err = newEvaluator(c.Device, p.test, t.weights, c.Test, c.Preprocess); err != nil {
+			return err
+		}
+		t.opened = append(t.opened, t.eval.Close)
+	}
+	t.iteration = s.iteration
+	if err := t.openLoader(); err != nil {
+		return err
+	}
+	return t.openFolder()
+}
+
+// openLoader starts the loader at the first batch of the next update. It
+// outlives a cancelled training, whose last update is to be made whole.
+func (t *trainer) openLoader() (err error) {
+	passes := (t.c.Train.Len() + t.c.Batch - 1) / t.c.Batch // of an epoch
+	t.loader, err = data.NewLoader(context.Background(), t.c.Train, data.LoaderOptions{
+		Batch:      t.c.Batch,
+		Shuffle:    true,
+		Seed:       t.c.Seed,
+		Start:      t.iteration/t.perEpoch*passes + t.iteration%t.perEpoch*t.c.Accumulate,
+		Preprocess: t.c.Preprocess,
+	})
+	if err != nil {
+		return err
+	}
+	t.opened = append(t.opened, func() error { t.loader.Close(); return nil })
+	return nil
+}
+
+// openFolder makes the run's folder and opens its log.
+func (t *trainer) openFolder() (err error) {
+	if t.c.Dir == "" {
+		return nil
+	}
+	if err := os.MkdirAll(t.c.Dir, 0o777); err != nil {
+		return err
+	}
+	path := filepath.Join(t.c.Dir, LogFile)
+	if t.c.Resume {
+		t.log, err = resumeLog(path, t.iteration)
+	} else {
+		t.log, err = newLog(path)
+	}
+	if err != nil {
+		return err
+	}
+	t.opened = append(t.opened, t.log.Close)
+	return nil
+}
+
+// close frees everything that was opened, the last one first.
+func (t *trainer) close() error {
+	var errs []error
+	for i := len(t.opened) - 1; i >= 0; i-- {
+		errs = append(errs, t.opened[i]())
+	}
+	return errors.Join(errs...)
+}

@@ -1,0 +1,241 @@
+package solver
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"time"
+
+	"github.com/hubel-go/hubel/data"
+	"github.com/hubel-go/hubel/device"
+	"github.com/hubel-go/hubel/graph"
+)
+
+// Train trains a network. It tests at each epoch's end and at the end of the
+// run, and writes weights and checkpoints into the run's folder.
+//
+// Everything is checked before memory is allocated or the folder is touched.
+// Where ctx is cancelled, training stops after the update it is in, writes a
+// checkpoint, and returns an error that wraps ctx.Err(); where that could not
+// be written, the error does not. A test that is cut short so is not made up
+// for. A loss that is not a finite number stops training and writes nothing.
+// Result says in any case how far training came.
+func Train(ctx context.Context, c Config) (Result, error) {
+	t, err := newTrainer(c)
+	if err != nil {
+		return Result{}, err
+	}
+	err = t.run(ctx)
+	if closing := t.close(); err == nil {
+		err = closing
+	}
+	return Result{Iteration: t.iteration, Loss: t.loss, Test: t.test}, err
+}
+
+// trainer is a run: what it works with, and how far it is.
+type trainer struct {
+	c        Config
+	perEpoch int // updates
+
+	weights  *graph.Weights
+	exec     *graph.Executor
+	sgd      *updater
+	eval     *evaluator // nil without a test set
+	loader   *data.Loader
+	uploaded device.Event
+	log      *logWriter // nil without a folder
+	opened   []func() error
+
+	iteration int     // updates done
+	loss      float64 // as last read back; NaN before
+	test      *Test   // the last one
+	speed     speedometer
+}
+
+// run trains to the last iteration.
+func (t *trainer) run(ctx context.Context) error {
+	t.speed.start()
+	for first := true; t.iteration < t.c.Iterations; first = false {
+		if ctx.Err() != nil {
+			return t.stop(ctx)
+		}
+		after := t.after(t.iteration + 1)
+		read := first || after.log || after.save
+		samples, loss, err := t.step(read)
+		if err != nil {
+			return fmt.Errorf("iteration %d: %w", t.iteration+1, err)
+		}
+		if read {
+			if err := checkLoss(loss); err != nil {
+				return fmt.Errorf("iteration %d: the loss %w", t.iteration+1, err)
+			}
+			t.loss = loss
+		}
+		t.iteration++
+		t.speed.add(samples)
+		if t.c.Progress != nil {
+			t.c.Progress(t.progress())
+		}
+		if err := t.finish(ctx, after); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// checkLoss says whether training has diverged.
+func checkLoss(loss float64) error {
+	if math.IsNaN(loss) || math.IsInf(loss, 0) {
+		return fmt.Errorf("is %g; a smaller learning rate or a bound on the norm of the gradients may help", loss)
+	}
+	return nil
+}
+
+// work is what is due after an update.
+type work struct{ test, log, save bool }
+
+// after is the work that is due after update k, counted from 1.
+func (t *trainer) after(k int) work {
+	last := k == t.c.Iterations
+	test := t.eval != nil && (last || k%t.perEpoch == 0)
+	return work{
+		test: test,
+		log:  test || last || k == 1 || k%t.c.LogEvery == 0,
+		save: t.c.Dir != "" && (last || k%t.c.CheckpointEvery == 0),
+	}
+}
+
+// step makes an update from the next batches, whose losses it reads back only
+// if asked, because that waits for the device. It allocates nothing.
+func (t *trainer) step(read bool) (samples int, loss float64, err error) {
+	whole := t.c.Batch * t.c.Accumulate
+	samples = min(whole, t.c.Train.Len()-t.iteration%t.perEpoch*whole)
+	pass := graph.Pass{Seed: t.c.Seed, Iteration: uint32(t.iteration), WholeBatch: samples}
+	mode := device.Overwrite
+	for pass.FirstSample < samples {
+		b, err := t.loader.Next()
+		if err != nil {
+			return 0, 0, err
+		}
+		if err := upload(t.exec, b, t.uploaded); err != nil {
+			return 0, 0, err
+		}
+		t.exec.Forward(pass)
+		t.exec.Backward(pass, mode)
+		if read {
+			mean, err := t.exec.Loss()
+			if err != nil {
+				return 0, 0, err
+			}
+			loss += mean * float64(b.N) / float64(samples)
+		}
+		if err := t.uploaded.Sync(); err != nil {
+			return 0, 0, err
+		}
+		pass.FirstSample += b.N
+		b.Release()
+		mode = device.Accumulate
+	}
+	t.sgd.update(t.iteration)
+	return samples, loss, nil
+}
+
+// finish does the work that is due after an update.
+func (t *trainer) finish(ctx context.Context, w work) error {
+	if w == (work{}) {
+		return nil
+	}
+	t.speed.stop()
+	defer t.speed.start()
+	line := LogLine{
+		Iteration:       t.iteration,
+		Epoch:           float64(t.iteration) / float64(t.perEpoch),
+		Loss:            t.loss,
+		Rate:            t.sgd.rate(t.iteration - 1),
+		ImagesPerSecond: t.speed.imagesPerSecond(),
+	}
+	if w.test {
+		test, err := t.eval.run(ctx)
+		if err != nil && ctx.Err() != nil {
+			return t.stop(ctx)
+		}
+		if err != nil {
+			return fmt.Errorf("after iteration %d: %w", t.iteration, err)
+		}
+		if err := checkLoss(test.Loss); err != nil {
+			return fmt.Errorf("after iteration %d: the loss on the test set %w", t.iteration, err)
+		}
+		test.Iteration, test.Epoch = t.iteration, t.epoch()
+		line.TestLoss, line.Accuracy, line.Top5 = &test.Loss, test.Accuracy, test.Top5
+		t.test = &test
+		if t.c.Tested != nil {
+			t.c.Tested(test)
+		}
+	}
+	if w.log && t.log != nil {
+		if err := t.log.write(line); err != nil {
+			return err
+		}
+	}
+	if w.save {
+		if err := t.save(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// stop ends a training that was cancelled.
+func (t *trainer) stop(ctx context.Context) error {
+	done := fmt.Sprintf("stopped after %d of %d iterations", t.iteration, t.c.Iterations)
+	if t.c.Dir == "" {
+		return fmt.Errorf("%s; nothing is saved without a folder: %w", done, ctx.Err())
+	}
+	if err := t.save(); err != nil {
+		return fmt.Errorf("%s, and the checkpoint could not be written: %w", done, err)
+	}
+	if t.iteration == t.c.Iterations {
+		return fmt.Errorf("%s, in the last test; the weights are in %s: %w", done, t.c.Dir, ctx.Err())
+	}
+	return fmt.Errorf("%s; resume %s to go on: %w", done, t.c.Dir, ctx.Err())
+}
+
+// epoch is the one that the last update belongs to, counted from 1.
+func (t *trainer) epoch() int { return (t.iteration-1)/t.perEpoch + 1 }
+
+func (t *trainer) progress() Progress {
+	return Progress{
+		Iteration:       t.iteration,
+		Iterations:      t.c.Iterations,
+		Epoch:           t.epoch(),
+		Loss:            t.loss,
+		Rate:            t.sgd.rate(t.iteration - 1),
+		ImagesPerSecond: t.speed.imagesPerSecond(),
+	}
+}
+
+// speedometer measures images per second over spans of iterations, without
+// what is done between spans.
+type speedometer struct {
+	from   time.Time
+	images int
+	last   float64 // speed of the last whole span, 0 before
+}
+
+func (s *speedometer) start()         { s.from, s.images = time.Now(), 0 }
+func (s *speedometer) add(images int) { s.images += images }
+func (s *speedometer) stop()          { s.last = s.now() }
+
+// now is the speed since the start. Some clocks are coarse.
+func (s *speedometer) now() float64 {
+	return float64(s.images) / max(time.Since(s.from), time.Microsecond).Seconds()
+}
+
+// imagesPerSecond is the speed over the last whole span, or over what there is
+// of the first.
+func (s *speedometer) imagesPerSecond() float64 {
+	if s.last == 0 {
+		return s.now()
+	}
+	return s.last
+}

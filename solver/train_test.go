@@ -1,0 +1,339 @@
+package solver
+
+import (
+	"context"
+	"math"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"gorgonia.org/tensor"
+
+	"github.com/hubel-go/hubel/data"
+	"github.com/hubel-go/hubel/device"
+	"github.com/hubel-go/hubel/graph"
+	"github.com/hubel-go/hubel/layers"
+	"github.com/hubel-go/hubel/models"
+)
+
+// smallNet has what makes resuming and accumulating hard: dropout.
+func smallNet() *graph.Network {
+	n := &graph.Network{Name: "small"}
+	in := n.Input("data", device.Float32, 1, 12, 12)
+	label := n.Input("label", device.Int32)
+	x := n.Add("conv1", &layers.Conv{Filters: 4, Kernel: layers.Square(3), BiasRate: new(float32(2))}, in)
+	x = n.Add("pool1", &layers.Pool{Op: device.MaxPool, Window: layers.Square(2), Stride: layers.Square(2)}, x)
+	x = n.Add("relu1", &layers.Unary{Op: device.ReLU}, x)
+	x = n.Add("drop1", &layers.Dropout{P: 0.3}, x)
+	x = n.Add("fc2", &layers.Dense{Out: 10}, x)
+	n.Outputs = []string{n.Add("prob", &layers.Softmax{}, x)}
+	n.Add("loss", &layers.SoftmaxLoss{}, x, label)
+	n.Add("accuracy", &layers.Accuracy{}, x, label)
+	n.Add("top5", &layers.Accuracy{TopK: 5}, x, label)
+	return n
+}
+
+// smallConfig is a run of 10 iterations. An epoch has 5 of 16 samples and one
+// of 10.
+func smallConfig(t *testing.T) Config {
+	train, test := synthetic(t, 90, 25, 1, 12, 12)
+	return Config{
+		Network:    smallNet(),
+		Device:     openCPU(t, 2),
+		Train:      train,
+		Test:       test,
+		Preprocess: data.Preprocess{Mean: []float32{128}, Scale: 1.0 / 64},
+		Data:       "synthetic:90,25",
+		SGD:        SGD{Schedule: Schedule{Policy: Cosine, Rate: 0.05}, Momentum: 0.9, Decay: 1e-3, ClipNorm: 2},
+		Batch:      16,
+		Accumulate: 1,
+		Iterations: 10,
+		Seed:       1<<63 + 12345,
+		LogEvery:   2,
+	}
+}
+
+func synthetic(t *testing.T, train, test int, shape ...int) (data.Dataset, data.Dataset) {
+	t.Helper()
+	a, b, err := data.NewSynthetic(data.SyntheticOptions{Shape: tensor.Shape(shape), Train: train, Test: test, Seed: 4})
+	require.NoError(t, err)
+	return a, b
+}
+
+// weightsOf are the weights that a run left in its folder.
+func weightsOf(t *testing.T, dir string) map[string][]float32 {
+	t.Helper()
+	m, err := LoadWeights(filepath.Join(dir, WeightsFile))
+	require.NoError(t, err)
+	w := map[string][]float32{}
+	for name, x := range m.Weights {
+		w[name] = x.Float32s()
+	}
+	return w
+}
+
+// distance is the largest difference between two sets of weights.
+func distance(t *testing.T, a, b map[string][]float32) float64 {
+	t.Helper()
+	require.Len(t, b, len(a))
+	most := 0.0
+	for name := range a {
+		require.Len(t, b[name], len(a[name]))
+		for i := range a[name] {
+			most = max(most, math.Abs(float64(a[name][i])-float64(b[name][i])))
+		}
+	}
+	return most
+}
+
+// trainIn trains in a new folder and returns it.
+func trainIn(t *testing.T, c Config) string {
+	t.Helper()
+	c.Dir = filepath.Join(t.TempDir(), "run")
+	_, err := Train(t.Context(), c)
+	require.NoError(t, err)
+	return c.Dir
+}
+
+func TestTrainLearns(t *testing.T) {
+	c := smallConfig(t)
+	c.Train, c.Test = synthetic(t, 320, 100, 1, 12, 12)
+	c.Iterations = Iterations(4, 320, 16)
+	require.Equal(t, 80, c.Iterations)
+	var progress []Progress
+	var tests []Test
+	c.Progress = func(p Progress) { progress = append(progress, p) }
+	c.Tested = func(test Test) { tests = append(tests, test) }
+	c.Dir = filepath.Join(t.TempDir(), "runs", "small")
+	result, err := Train(t.Context(), c)
+	require.NoError(t, err)
+
+	require.Len(t, progress, 80)
+	for i, p := range progress {
+		require.Equal(t, i+1, p.Iteration)
+		require.Equal(t, i/20+1, p.Epoch)
+		require.Equal(t, 80, p.Iterations)
+		require.Positive(t, p.ImagesPerSecond)
+	}
+	require.InDelta(t, math.Log(10), progress[0].Loss, 1)
+	require.Equal(t, float32(0.05), progress[0].Rate)
+	require.InDelta(t, 0.05*(1+math.Cos(math.Pi*40/80))/2, progress[40].Rate, 1e-8)
+
+	require.Len(t, tests, 4)
+	last := tests[3]
+	require.Equal(t, Result{Iteration: 80, Loss: progress[79].Loss, Test: &last}, result)
+	require.Equal(t, 80, last.Iteration)
+	require.Equal(t, 4, last.Epoch)
+	require.Equal(t, 100, last.Samples)
+	require.Less(t, last.Loss, 0.3)
+	require.Greater(t, *last.Accuracy, 0.9)
+	require.GreaterOrEqual(t, *last.Top5, *last.Accuracy)
+
+	// The log says the same.
+	log, err := ReadLog(filepath.Join(c.Dir, LogFile))
+	require.NoError(t, err)
+	require.Len(t, log, 41, "the first, and every second")
+	require.Equal(t, 1, log[0].Iteration)
+	require.InDelta(t, 1.0/20, log[0].Epoch, 1e-12)
+	tested := 0
+	for _, l := range log {
+		require.Equal(t, progress[l.Iteration-1].Loss, l.Loss)
+		require.Equal(t, progress[l.Iteration-1].Rate, l.Rate)
+		require.Positive(t, l.ImagesPerSecond)
+		if l.Iteration%20 != 0 {
+			require.Nil(t, l.TestLoss)
+			require.Nil(t, l.Accuracy)
+			continue
+		}
+		require.Equal(t, tests[tested].Loss, *l.TestLoss)
+		require.Equal(t, tests[tested].Accuracy, l.Accuracy)
+		require.Equal(t, tests[tested].Top5, l.Top5)
+		tested++
+	}
+	require.Equal(t, 4, tested)
+
+	// And so does evaluating the file, with another batch.
+	m, err := LoadWeights(filepath.Join(c.Dir, WeightsFile))
+	require.NoError(t, err)
+	require.Equal(t, c.Preprocess, m.Preprocess)
+	require.Equal(t, c.Train.Classes(), m.Classes)
+	w, err := graph.NewWeights(m.Network, c.Device)
+	require.NoError(t, err)
+	require.NoError(t, m.Set(w))
+	again, err := Evaluate(t.Context(), c.Device, w, c.Test, m.Preprocess, 7)
+	require.NoError(t, err)
+	require.NoError(t, w.Close())
+	require.InDelta(t, last.Loss, again.Loss, 1e-5)
+	require.Equal(t, *last.Accuracy, *again.Accuracy)
+	require.Equal(t, *last.Top5, *again.Top5)
+	require.Equal(t, 100, again.Samples)
+}
+
+func TestTrainIsTheSameForAnyNumberOfWorkers(t *testing.T) {
+	n, err := models.Build("lenet", models.Options{})
+	require.NoError(t, err)
+	train, _ := synthetic(t, 20, 1, 1, 28, 28)
+	var first []byte
+	for _, workers := range []int{1, 2, 4} {
+		dir := trainIn(t, Config{
+			Network:    n,
+			Device:     openCPU(t, workers),
+			Train:      train,
+			Preprocess: data.Preprocess{Scale: 1.0 / 256},
+			SGD:        SGD{Schedule: Schedule{Policy: Fixed, Rate: 0.01}, Momentum: 0.9, Decay: 5e-4, ClipNorm: 1},
+			Batch:      8,
+			Accumulate: 1,
+			Iterations: 4,
+			Seed:       5,
+		})
+		b, err := os.ReadFile(filepath.Join(dir, CheckpointFile))
+		require.NoError(t, err)
+		if first == nil {
+			first = b
+		}
+		require.True(t, slices.Equal(first, b), "%d workers", workers)
+	}
+}
+
+func TestAccumulatedPassesAreOneBatch(t *testing.T) {
+	c := smallConfig(t)
+	c.Test = nil
+	whole := weightsOf(t, trainIn(t, c)) // 10 iterations, over an epoch's end and its batch of 10
+	for _, batch := range []int{8, 4} {
+		c.Batch, c.Accumulate = batch, 16/batch
+		require.Less(t, distance(t, whole, weightsOf(t, trainIn(t, c))), 1e-5, "batch %d", batch)
+	}
+	c.Batch, c.Accumulate = 16, 1
+	c.Seed++ // other masks and another order: what was measured is small
+	require.Greater(t, distance(t, whole, weightsOf(t, trainIn(t, c))), 1e-2)
+}
+
+func TestFrozenParametersStay(t *testing.T) {
+	c := smallConfig(t)
+	c.Frozen = []string{"conv1", "fc2.bias"}
+	dir := trainIn(t, c)
+	w, err := graph.NewWeights(c.Network, c.Device)
+	require.NoError(t, err)
+	require.NoError(t, w.Fill(c.Seed))
+	after := weightsOf(t, dir)
+	for name, moves := range map[string]bool{"conv1.weight": false, "conv1.bias": false, "fc2.weight": true, "fc2.bias": false} {
+		x, err := w.Get(name)
+		require.NoError(t, err)
+		require.Equal(t, moves, !slices.Equal(x.Float32s(), after[name]), name)
+	}
+	require.NoError(t, w.Close())
+	_, _, velocities, err := readState(dir)
+	require.NoError(t, err)
+	require.Len(t, velocities, 1)
+}
+
+// TestAStepAllocatesNothing counts what uploads, both passes, the update and
+// the loader of the next batch allocate together in an epoch. The runtime
+// allocates now and then where a goroutine has to wait, so one epoch of a few
+// must be without.
+func TestAStepAllocatesNothing(t *testing.T) {
+	for _, c := range []struct {
+		model          string
+		shape          []int
+		batch, samples int
+	}{
+		{"lenet", []int{1, 28, 28}, 16, 40}, // the last batch is smaller
+		{"alexnet", []int{3, 227, 227}, 2, 2},
+	} {
+		t.Run(c.model, func(t *testing.T) {
+			n, err := models.Build(c.model, models.Options{})
+			require.NoError(t, err)
+			train, _ := synthetic(t, c.samples, 1, c.shape...)
+			tr, err := newTrainer(Config{
+				Network:    n,
+				Device:     openCPU(t, 2),
+				Train:      train,
+				SGD:        SGD{Schedule: Schedule{Policy: Poly, Rate: 1e-6, Power: 1}, Momentum: 0.9, ClipNorm: 1},
+				Batch:      c.batch,
+				Accumulate: 1,
+				Iterations: 1000,
+			})
+			require.NoError(t, err)
+			epoch := func() (allocated uint64) {
+				var before, after runtime.MemStats
+				runtime.ReadMemStats(&before)
+				for range tr.perEpoch {
+					if _, _, err := tr.step(false); err != nil {
+						t.Fatal(err)
+					}
+					tr.iteration++
+				}
+				runtime.ReadMemStats(&after)
+				return after.Mallocs - before.Mallocs
+			}
+			epoch() // warm up
+			least := epoch()
+			for i := 0; i < 10 && least > 0; i++ {
+				least = min(least, epoch())
+			}
+			require.Zero(t, least)
+			require.NoError(t, tr.exec.Sync())
+			require.NoError(t, tr.close())
+		})
+	}
+}
+
+func TestTrainAnAutoencoder(t *testing.T) {
+	n := &graph.Network{Name: "auto"}
+	in := n.Input("data", device.Float32, 1, 12, 12)
+	x := n.Add("conv1", &layers.Conv{Filters: 1, Kernel: layers.Square(3), Pad: layers.Around(1)}, in)
+	n.Add("loss", &layers.L2Loss{Weight: 0.01}, x, in)
+	c := smallConfig(t)
+	c.Network = n
+	var losses []float64
+	c.Tested = func(test Test) {
+		require.Nil(t, test.Accuracy)
+		require.Nil(t, test.Top5)
+		losses = append(losses, test.Loss)
+	}
+	_, err := Train(t.Context(), c)
+	require.NoError(t, err)
+	require.Len(t, losses, 2, "at the end of an epoch, and of the run")
+	require.Less(t, losses[1], losses[0])
+}
+
+func TestTrainStopsWhereTheLossIsNotANumber(t *testing.T) {
+	c := smallConfig(t)
+	c.SGD = SGD{Schedule: Schedule{Policy: Fixed, Rate: 1e30}}
+	c.LogEvery, c.CheckpointEvery = 1, 1
+	c.Dir = filepath.Join(t.TempDir(), "run")
+	result, err := Train(t.Context(), c)
+	require.ErrorContains(t, err, "; a smaller learning rate")
+	require.Regexp(t, `^iteration 2: the loss is (NaN|\+Inf); `, err.Error())
+	require.Equal(t, 1, result.Iteration)
+	checkpoint, err := ReadCheckpoint(c.Dir)
+	require.NoError(t, err)
+	require.Equal(t, 1, checkpoint.Iteration)
+}
+
+func TestTrainWithoutAFolder(t *testing.T) {
+	t.Chdir(t.TempDir())
+	c := smallConfig(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	c.Progress = func(p Progress) {
+		if p.Iteration == 3 {
+			cancel()
+		}
+	}
+	result, err := Train(ctx, c)
+	require.ErrorIs(t, err, context.Canceled)
+	require.ErrorContains(t, err, "stopped after 3 of 10 iterations; nothing is saved without a folder")
+	require.Equal(t, 3, result.Iteration)
+	entries, err := os.ReadDir(".")
+	require.NoError(t, err)
+	require.Empty(t, entries)
+}
+
+func TestIterations(t *testing.T) {
+	require.Equal(t, 12, Iterations(2, 90, 16))
+	require.Equal(t, 10, Iterations(2, 80, 16))
+	require.Equal(t, 3, Iterations(3, 5, 16))
+}

@@ -1,0 +1,151 @@
+package solver
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"gorgonia.org/tensor"
+
+	"github.com/hubel-go/hubel/data"
+	"github.com/hubel-go/hubel/graph"
+	"github.com/hubel-go/hubel/safetensors"
+)
+
+// WeightsFile is the name of the trained network in a run's folder.
+const WeightsFile = "weights.safetensors"
+
+// Keys of the metadata of a weights file. A checkpoint has them too.
+const (
+	networkKey    = "network"    // graph.Network in JSON
+	preprocessKey = "preprocess" // data.Preprocess in JSON
+	classesKey    = "classes"    // names in JSON
+)
+
+// Model is a trained network as it stands in a file: all that it takes to use
+// it.
+type Model struct {
+	Network    *graph.Network
+	Preprocess data.Preprocess          // what the network wants done to its images
+	Classes    []string                 // names of its outputs
+	Weights    map[string]*tensor.Dense // by name, such as "conv1.weight"
+
+	path string
+}
+
+// LoadWeights reads a weights file that Train has written, and checks it for
+// damage.
+func LoadWeights(path string) (*Model, error) {
+	m := &Model{path: path}
+	var metadata map[string]string
+	var err error
+	if m.Weights, metadata, err = readTensors(path); err != nil {
+		return nil, err
+	}
+	if _, ok := metadata[iterationKey]; ok {
+		return nil, fmt.Errorf("%s: a checkpoint is for resuming its run; the weights are in %s beside it", path, WeightsFile)
+	}
+	if m.Network, err = decodeModel(metadata, &m.Preprocess, &m.Classes); err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return m, nil
+}
+
+// Set gives the weights of a network the values in the file. The names and
+// shapes must be the same.
+func (m *Model) Set(w *graph.Weights) error { return setWeights(w, m.Weights, m.path) }
+
+// readTensors reads a whole file. A checksum that does not match is an error;
+// files of other programs have none.
+func readTensors(path string) (tensors map[string]*tensor.Dense, metadata map[string]string, err error) {
+	f, err := safetensors.Open(path)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer f.Close()
+	if err := f.Verify(); err != nil && !errors.Is(err, safetensors.ErrNoChecksum) {
+		return nil, nil, err
+	}
+	tensors = map[string]*tensor.Dense{}
+	for _, t := range f.Tensors() {
+		if tensors[t.Name], err = f.ReadDense(t.Name); err != nil {
+			return nil, nil, err
+		}
+	}
+	return tensors, f.Metadata(), nil
+}
+
+// setWeights uploads what was read from path to the weights of the same names.
+func setWeights(w *graph.Weights, tensors map[string]*tensor.Dense, path string) error {
+	names := w.Names()
+	var missing, extra []string
+	for _, name := range names {
+		if tensors[name] == nil {
+			missing = append(missing, name)
+		}
+	}
+	for name := range maps.Keys(tensors) {
+		if !slices.Contains(names, name) {
+			extra = append(extra, name)
+		}
+	}
+	if missing != nil {
+		return fmt.Errorf("%s: weights of network %s are missing: %s", path, w.Network().Name, strings.Join(missing, ", "))
+	}
+	if extra != nil {
+		slices.Sort(extra)
+		return fmt.Errorf("%s: network %s has no weights named %s", path, w.Network().Name, strings.Join(extra, ", "))
+	}
+	for _, name := range names {
+		if err := w.Set(name, tensors[name]); err != nil {
+			return fmt.Errorf("%s: %w", path, err)
+		}
+	}
+	return nil
+}
+
+// encodeModel is the metadata of a weights file.
+func encodeModel(n *graph.Network, p data.Preprocess, classes []string) (map[string]string, error) {
+	metadata := map[string]string{}
+	for key, value := range map[string]any{networkKey: n, preprocessKey: p, classesKey: classes} {
+		text, err := json.Marshal(value)
+		if err != nil {
+			return nil, fmt.Errorf("%s in JSON: %w", key, err)
+		}
+		metadata[key] = string(text)
+	}
+	return metadata, nil
+}
+
+// decodeModel reads the metadata of a weights file.
+func decodeModel(metadata map[string]string, p *data.Preprocess, classes *[]string) (*graph.Network, error) {
+	if metadata[networkKey] == "" {
+		return nil, errors.New("the file holds weights without their network: it was not written by training")
+	}
+	n, err := graph.ReadJSON(strings.NewReader(metadata[networkKey]))
+	if err != nil {
+		return nil, err
+	}
+	for key, value := range map[string]any{preprocessKey: p, classesKey: classes} {
+		if err := json.Unmarshal([]byte(metadata[key]), value); err != nil {
+			return nil, fmt.Errorf("metadata %s: %w", key, err)
+		}
+	}
+	return n, nil
+}
+
+// downloadWeights downloads all parameters and state.
+func downloadWeights(w *graph.Weights) ([]safetensors.Tensor, error) {
+	var tensors []safetensors.Tensor
+	for _, name := range w.Names() {
+		x, err := w.Get(name)
+		if err != nil {
+			return nil, err
+		}
+		tensors = append(tensors, safetensors.Tensor{Name: name, Value: x})
+	}
+	return tensors, nil
+}

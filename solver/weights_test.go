@@ -1,0 +1,130 @@
+package solver
+
+import (
+	"io/fs"
+	"path/filepath"
+	"slices"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"gorgonia.org/tensor"
+
+	"github.com/hubel-go/hubel/graph"
+	"github.com/hubel-go/hubel/layers"
+	"github.com/hubel-go/hubel/safetensors"
+)
+
+func TestTrainFromWeights(t *testing.T) {
+	c := smallConfig(t)
+	c.Weights = filepath.Join(trainIn(t, c), WeightsFile)
+	before := weightsOf(t, filepath.Dir(c.Weights))
+	c.Seed, c.Frozen = 2, []string{"conv1"}
+	after := weightsOf(t, trainIn(t, c))
+	require.Equal(t, before["conv1.weight"], after["conv1.weight"])
+	require.Equal(t, before["conv1.bias"], after["conv1.bias"])
+	require.NotEqual(t, before["fc2.weight"], after["fc2.weight"])
+
+	// A file of another program has no network.
+	var tensors []safetensors.Tensor
+	m, err := LoadWeights(c.Weights)
+	require.NoError(t, err)
+	for name, x := range m.Weights {
+		tensors = append(tensors, safetensors.Tensor{Name: name, Value: x})
+	}
+	c.Weights = filepath.Join(t.TempDir(), "foreign.safetensors")
+	require.NoError(t, safetensors.Write(c.Weights, tensors, nil))
+	require.Equal(t, after, weightsOf(t, trainIn(t, c)))
+	_, err = LoadWeights(c.Weights)
+	require.ErrorContains(t, err, c.Weights+": the file holds weights without their network")
+}
+
+func TestWeightsThatDoNotFit(t *testing.T) {
+	c := smallConfig(t)
+	c.Weights = filepath.Join(trainIn(t, c), WeightsFile)
+	c.Dir = filepath.Join(t.TempDir(), "new")
+	m, err := LoadWeights(c.Weights)
+	require.NoError(t, err)
+	for want, change := range map[string]func(n *graph.Network){
+		": weights of network small are missing: conv9.weight, conv9.bias": func(n *graph.Network) {
+			n.Nodes[0].Name = "conv9"
+			n.Nodes[1].In = []string{"conv9"}
+		},
+		": network small has no weights named conv1.bias":                                        func(n *graph.Network) { n.Nodes[0].Layer.(*layers.Conv).NoBias = true },
+		"conv1.weight has the shape [5 1 3 3] in the network and [4 1 3 3] in the given weights": func(n *graph.Network) { n.Nodes[0].Layer.(*layers.Conv).Filters = 5 },
+	} {
+		c.Network = smallNet()
+		change(c.Network)
+		_, err := Train(t.Context(), c)
+		require.ErrorContains(t, err, want)
+		require.ErrorContains(t, err, c.Weights)
+		w, err := graph.NewWeights(c.Network, c.Device)
+		require.NoError(t, err)
+		require.ErrorContains(t, m.Set(w), want)
+		require.NoError(t, w.Close())
+	}
+	c.Network = smallNet()
+	checkpoint := filepath.Join(filepath.Dir(c.Weights), CheckpointFile)
+	_, err = LoadWeights(checkpoint)
+	require.ErrorContains(t, err, checkpoint+": a checkpoint is for resuming its run; the weights are in weights.safetensors beside it")
+	c.Weights = "nowhere.safetensors"
+	_, err = Train(t.Context(), c)
+	require.ErrorIs(t, err, fs.ErrNotExist)
+	_, err = LoadWeights(c.Weights)
+	require.ErrorIs(t, err, fs.ErrNotExist)
+	require.NoDirExists(t, c.Dir)
+}
+
+func TestWeightsFileIsWhatOthersRead(t *testing.T) {
+	c := smallConfig(t)
+	f, err := safetensors.Open(filepath.Join(trainIn(t, c), WeightsFile))
+	require.NoError(t, err)
+	require.NoError(t, f.Verify())
+	var names []string
+	for _, x := range f.Tensors() {
+		names = append(names, x.Name)
+		require.Equal(t, safetensors.F32, x.DType)
+	}
+	slices.Sort(names)
+	require.Equal(t, []string{"conv1.bias", "conv1.weight", "fc2.bias", "fc2.weight"}, names)
+	info, _ := f.Info("fc2.weight")
+	require.Equal(t, []int{10, 100}, info.Shape, "as in PyTorch: outputs, inputs")
+	metadata := f.Metadata()
+	require.Len(t, metadata, 3)
+	require.JSONEq(t, `{"mean": [128], "scale": 0.015625}`, metadata[preprocessKey])
+	require.JSONEq(t, `["0","1","2","3","4","5","6","7","8","9"]`, metadata[classesKey])
+	require.Contains(t, metadata[networkKey], `"name":"small"`)
+	require.NoError(t, f.Close())
+}
+
+func TestCheckpointWithoutAVelocity(t *testing.T) {
+	c := smallConfig(t)
+	c.Iterations = 2
+	c.Dir = trainIn(t, c)
+	path := filepath.Join(c.Dir, CheckpointFile)
+	all, metadata, err := readTensors(path)
+	require.NoError(t, err)
+	write := func(tensors map[string]*tensor.Dense) {
+		var list []safetensors.Tensor
+		for name, x := range tensors {
+			list = append(list, safetensors.Tensor{Name: name, Value: x})
+		}
+		require.NoError(t, safetensors.Write(path, list, metadata))
+	}
+	c.Resume, c.Iterations = true, 4
+	velocity := all["momentum/fc2.bias"]
+	require.Equal(t, []int{10}, []int(velocity.Shape()))
+
+	delete(all, "momentum/fc2.bias")
+	write(all)
+	_, err = Train(t.Context(), c)
+	require.ErrorContains(t, err, path+": tensor momentum/fc2.bias is missing")
+	all["momentum/fc2.bias"] = tensor.New(tensor.Of(tensor.Float32), tensor.WithShape(11))
+	write(all)
+	_, err = Train(t.Context(), c)
+	require.ErrorContains(t, err, path+": tensor momentum/fc2.bias has the shape [11], but fc2.bias is [10]")
+	all["momentum/fc2.bias"] = velocity
+	all["momentum/fc3.bias"] = velocity
+	write(all)
+	_, err = Train(t.Context(), c)
+	require.ErrorContains(t, err, path+": tensor momentum/fc3.bias is of no trained parameter")
+}
