@@ -204,7 +204,7 @@ func labelLast(p *plot.Plot, xy plotter.XYs) error {
 	return nil
 }
 
-// addTests adds the results of tests: points, joined by a line.
+// addPoints adds points joined by a line, under a name unless that is empty.
 func addPoints(p *plot.Plot, name string, xy plotter.XYs, c color.Color, glyph draw.GlyphDrawer) error {
 	line, points, err := plotter.NewLinePoints(xy)
 	if err != nil {
@@ -243,11 +243,11 @@ func newPanel() *plot.Plot {
 	return p
 }
 
-// smoothed is the mean over a window of about a thirtieth of the points
+// smoothed is the mean over a window of about a fifteenth of the points
 // around each. The window is cut at the end; at the start, where the loss
 // falls fastest, it stays symmetric.
 func smoothed(xy plotter.XYs) plotter.XYs {
-	reach := len(xy) / 60
+	reach := len(xy) / 30
 	sums := make([]float64, len(xy)+1)
 	for i, p := range xy {
 		sums[i+1] = sums[i] + p.Y

@@ -99,11 +99,11 @@ func TestSmoothed(t *testing.T) {
 	}
 	s := smoothed(line)
 	require.Equal(t, 0.0, s[0].Y, "the first value stands alone")
-	require.InDelta(t, 3.0/5, s[51].Y, 1e-12, "1 0 1 0 1")
+	require.InDelta(t, 5.0/9, s[51].Y, 1e-12, "1 0 1 0 1 0 1 0 1")
 	require.Equal(t, 51.0, s[51].X)
-	require.InDelta(t, 2.0/3, s[119].Y, 1e-12, "1 0 1 at the end")
+	require.InDelta(t, 3.0/5, s[119].Y, 1e-12, "1 0 1 0 1 at the end")
 
-	short := line[:50]
+	short := line[:29]
 	require.Equal(t, short, smoothed(short))
 }
 

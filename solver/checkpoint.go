@@ -127,6 +127,9 @@ func decodeCheckpoint(dir string, metadata map[string]string) (*Checkpoint, erro
 	c.Config.Data = s.Data
 	c.Config.Batch, c.Config.Accumulate, c.Config.Iterations = s.Batch, s.Accumulate, s.Iterations
 	c.Config.Seed, c.Config.Frozen, c.Config.SGD = s.Seed, s.Frozen, s.SGD
+	if err := c.Config.checkKept(); err != nil {
+		return fail(fmt.Errorf("metadata %s: %w", solverKey, err))
+	}
 	return c, nil
 }
 

@@ -88,7 +88,7 @@ func Iterations(epochs, samples, batch int) int {
 	return epochs * ((samples + batch - 1) / batch)
 }
 
-// check says what is wrong with the numbers, if anything.
+// check says what is wrong with the configuration by itself, if anything.
 func (c *Config) check() error {
 	switch {
 	case c.Network == nil:
@@ -99,18 +99,25 @@ func (c *Config) check() error {
 		return errors.New("there is no data set to train on")
 	case c.Train.Len() < 1:
 		return errors.New("the training set is empty")
-	case c.Batch < 1:
-		return fmt.Errorf("batch %d must be at least 1", c.Batch)
-	case c.Accumulate < 1:
-		return fmt.Errorf("%d passes to accumulate must be at least 1", c.Accumulate)
-	case c.Iterations < 1:
-		return fmt.Errorf("%d iterations must be at least 1", c.Iterations)
 	case c.LogEvery < 0 || c.CheckpointEvery < 0:
 		return fmt.Errorf("a log every %d and a checkpoint every %d iterations must not be negative", c.LogEvery, c.CheckpointEvery)
 	case c.Resume && c.Dir == "":
 		return errors.New("there is no folder to resume a run from")
 	case c.Resume && c.Weights != "":
 		return fmt.Errorf("a run that is resumed has its own weights; %s cannot be loaded too", c.Weights)
+	}
+	return c.checkKept()
+}
+
+// checkKept checks the numbers that a checkpoint keeps.
+func (c *Config) checkKept() error {
+	switch {
+	case c.Batch < 1:
+		return fmt.Errorf("batch %d must be at least 1", c.Batch)
+	case c.Accumulate < 1:
+		return fmt.Errorf("%d passes to accumulate must be at least 1", c.Accumulate)
+	case c.Iterations < 1:
+		return fmt.Errorf("%d iterations must be at least 1", c.Iterations)
 	}
 	return c.SGD.Check()
 }

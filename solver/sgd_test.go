@@ -34,16 +34,17 @@ func twoDense() *graph.Network {
 	return n
 }
 
-// multipliers are those of twoDense, of rate and decay.
-var multipliers = map[string][2]float64{
+// twoDenseMultipliers are of the rate and the decay of each parameter.
+var twoDenseMultipliers = map[string][2]float64{
 	"fc1.weight": {1, 1},
 	"fc1.bias":   {2, 0},
 	"fc2.weight": {0.5, 3},
 	"fc2.bias":   {1, 1},
 }
 
-// plainSGD is one update of all parameters, written down plainly.
-func plainSGD(s SGD, rate float64, w, v, dw map[string][]float64) {
+// plainSGD is one update of all parameters that have a velocity, written down
+// plainly.
+func plainSGD(s SGD, rate float64, multipliers map[string][2]float64, w, v, dw map[string][]float64) {
 	clip := 1.0
 	if s.ClipNorm != 0 {
 		sum := 0.0
@@ -112,22 +113,13 @@ func testSGD(t *testing.T, d device.Device, s SGD, frozen []string, tolerance fl
 	u, err := newUpdater(d, exec, s)
 	require.NoError(t, err)
 
-	download := func() map[string][]float64 {
-		values := map[string][]float64{}
-		for _, name := range weights.Names() {
-			x, err := weights.Get(name)
-			require.NoError(t, err)
-			values[name] = wide(x.Float32s())
-		}
-		return values
-	}
-	w, v, dw := download(), map[string][]float64{}, map[string][]float64{}
+	w, v, dw := downloadWide(t, weights), map[string][]float64{}, map[string][]float64{}
 	for _, p := range plan.Params {
 		if p.Grad >= 0 {
 			v[p.Name] = make([]float64, len(w[p.Name]))
 		}
 	}
-	require.Len(t, v, len(multipliers)-len(frozen))
+	require.Len(t, v, len(twoDenseMultipliers)-len(frozen))
 	for k := range 5 {
 		for i, p := range plan.Params {
 			if p.Grad < 0 {
@@ -140,14 +132,25 @@ func testSGD(t *testing.T, d device.Device, s SGD, frozen []string, tolerance fl
 		}
 		u.update(k)
 		require.NoError(t, exec.Sync())
-		plainSGD(s, []float64{0.1, 0.1, 0.025, 0.025, 0.00625}[k], w, v, dw)
-		for name, got := range download() {
+		plainSGD(s, []float64{0.1, 0.1, 0.025, 0.025, 0.00625}[k], twoDenseMultipliers, w, v, dw)
+		for name, got := range downloadWide(t, weights) {
 			require.InDeltaSlice(t, w[name], got, tolerance, "%s after update %d", name, k)
 		}
 	}
 	require.NoError(t, u.Close())
 	require.NoError(t, exec.Close())
 	require.NoError(t, weights.Close())
+}
+
+func downloadWide(t *testing.T, w *graph.Weights) map[string][]float64 {
+	t.Helper()
+	values := map[string][]float64{}
+	for _, name := range w.Names() {
+		x, err := w.Get(name)
+		require.NoError(t, err)
+		values[name] = wide(x.Float32s())
+	}
+	return values
 }
 
 func wide(x []float32) []float64 {

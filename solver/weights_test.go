@@ -2,6 +2,7 @@ package solver
 
 import (
 	"io/fs"
+	"maps"
 	"path/filepath"
 	"slices"
 	"testing"
@@ -127,4 +128,29 @@ func TestCheckpointWithoutAVelocity(t *testing.T) {
 	write(all)
 	_, err = Train(t.Context(), c)
 	require.ErrorContains(t, err, path+": tensor momentum/fc3.bias is of no trained parameter")
+}
+
+func TestCheckpointWithNonsense(t *testing.T) {
+	c := smallConfig(t)
+	c.Iterations = 1
+	c.Dir = trainIn(t, c)
+	path := filepath.Join(c.Dir, CheckpointFile)
+	_, good, err := readTensors(path)
+	require.NoError(t, err)
+	for _, x := range [][3]string{
+		{networkKey, "", "the file holds weights without their network"},
+		{networkKey, `{"name": "x"}`, "network x: there are no layers"},
+		{preprocessKey, "12", "metadata preprocess: "},
+		{classesKey, "{", "metadata classes: "},
+		{solverKey, "", "metadata solver: "},
+		{solverKey, "{}", "metadata solver: batch 0 must be at least 1"},
+		{iterationKey, "-1", `metadata iteration: "-1" is not a number of updates`},
+		{iterationKey, "", `metadata iteration: "" is not a number of updates`},
+	} {
+		metadata := maps.Clone(good)
+		metadata[x[0]] = x[1]
+		require.NoError(t, safetensors.Write(path, nil, metadata))
+		_, err := ReadCheckpoint(c.Dir)
+		require.ErrorContains(t, err, path+": "+x[2])
+	}
 }

@@ -171,10 +171,7 @@ func (t *convTask) run(q *queue) {
 		k := t.class(i)
 		items += t.cut(&k).items()
 	}
-	q.pool.Acquire()
-	q.pool.Run(t, items)
-	q.pool.Release()
-	*t = convTask{}
+	share(q, t, items)
 }
 
 // convCut is how a class is cut into items.

@@ -10,11 +10,17 @@ func (q *queue) ConvBackwardFilter(c device.Conv, dw, dbias, x, dy device.Tensor
 	if q.err != nil {
 		return
 	}
-	outH, outW := c.OutH(), c.OutW()
 	if !dbias.IsNil() {
-		q.rowSums = rowSumsTask{dst: floats(dbias), src: floats(dy), samples: c.N, length: outH * outW, m: m}
+		q.rowSums = rowSumsTask{dst: floats(dbias), src: floats(dy), samples: c.N, length: c.OutH() * c.OutW(), m: m}
 		run(q, &q.rowSums, c.K)
 	}
+	if !dw.IsNil() {
+		q.filterGradient(c, dw, x, dy, m, ws)
+	}
+}
+
+func (q *queue) filterGradient(c device.Conv, dw, x, dy device.Tensor, m device.Mode, ws device.Buffer) {
+	outH, outW := c.OutH(), c.OutW()
 	t := &q.convFilter
 	*t = convFilterTask{
 		c: c, filterCut: cutFilter(q.engine.Tile, c), engine: q.engine,
@@ -30,14 +36,11 @@ func (q *queue) ConvBackwardFilter(c device.Conv, dw, dbias, x, dy device.Tensor
 		t.dst, t.beta = scratch(ws)[:ranges*len(sums)], 0
 	}
 	q.partials = partialsTask{dst: sums, src: t.dst, ranges: ranges, m: m}
-	q.pool.Acquire()
-	q.pool.Run(t, t.tiles*ranges)
-	q.pool.Release()
-	*t = convFilterTask{}
+	share(q, t, t.tiles*ranges)
 	if ranges > 1 {
 		run(q, &q.partials, chunks(len(sums)))
 	}
-	q.partials = partialsTask{}
+	reset(&q.partials)
 }
 
 // filterCut is how the gradient of the weights is cut into items. For each

@@ -32,11 +32,13 @@ func (q *queue) DenseBackwardFilter(d device.Dense, dw, dbias, x, dy device.Tens
 	if q.err != nil {
 		return
 	}
-	q.product = gemm.Product{
-		GEMM: device.GEMM{M: d.Out, N: d.In, K: d.N, TransA: true, Alpha: 1, Beta: beta(m)},
-		C:    floats(dw), A: floats(dy), B: floats(x),
+	if !dw.IsNil() {
+		q.product = gemm.Product{
+			GEMM: device.GEMM{M: d.Out, N: d.In, K: d.N, TransA: true, Alpha: 1, Beta: beta(m)},
+			C:    floats(dw), A: floats(dy), B: floats(x),
+		}
+		q.engine.Multiply(&q.product)
 	}
-	q.engine.Multiply(&q.product)
 	if !dbias.IsNil() {
 		q.columnSums = columnSumsTask{dst: floats(dbias), src: floats(dy), rows: d.N, m: m}
 		run(q, &q.columnSums, (d.Out+sumColumns-1)/sumColumns)

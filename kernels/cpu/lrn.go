@@ -39,10 +39,7 @@ const strip = 128
 
 func (t *lrnTask) run(q *queue) {
 	items := t.l.N * ((t.l.H*t.l.W + strip - 1) / strip)
-	q.pool.Acquire() // also for one item: the gradient uses the worker's scratch
-	q.pool.Run(t, items)
-	q.pool.Release()
-	*t = lrnTask{}
+	share(q, t, items)
 }
 
 func (t *lrnTask) Run(item, worker int) {

@@ -72,18 +72,27 @@ type task[T any] interface {
 	parallel.Task
 }
 
-// run runs a task and clears it, so that the queue holds no buffer that the
-// caller frees. One item needs no workers; it may not use their scratch.
+// run runs a task that needs no scratch memory. One item needs no workers.
 func run[T any, P task[T]](q *queue, t P, items int) {
-	if items <= 1 {
-		for i := range items {
-			t.Run(i, 0)
-		}
-	} else {
-		q.pool.Acquire()
-		q.pool.Run(t, items)
-		q.pool.Release()
+	if items == 1 {
+		t.Run(0, 0)
+		reset(t)
+		return
 	}
+	share(q, t, items)
+}
+
+// share runs a task on the workers, each with its scratch memory.
+func share[T any, P task[T]](q *queue, t P, items int) {
+	q.pool.Acquire()
+	defer q.pool.Release()
+	q.pool.Run(t, items)
+	reset(t)
+}
+
+// reset clears a task, so that the queue holds no buffer that the caller
+// frees.
+func reset[T any, P task[T]](t P) {
 	var none T
 	*t = none
 }

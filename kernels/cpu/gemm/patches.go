@@ -113,22 +113,48 @@ func (p *Patches) packInside(panel []float32, nr int, runs []run, row, k int) {
 }
 
 // packClipped packs a panel of windows that overlap the edge of the plane.
+// Which windows a tap is outside of is the same in every channel, so it goes
+// through the channels for each tap.
 func (p *Patches) packClipped(panel []float32, nr int, runs []run, row, k int) {
-	t := p.tap(row)
-	for step := range k {
-		for _, r := range runs {
-			dst := panel[step*nr+r.at:][:r.n]
-			h, left := r.h+t.r*p.StepH, r.w+t.s*p.StepW
-			begin, end := p.clip(left, r.n)
+	clear(panel)
+	taps := p.R * p.S
+	for i := range taps {
+		c := (row - i + taps - 1) / taps // the first channel at or after row
+		channels := (row+k-i+taps-1)/taps - c
+		r, s := i/p.S*p.StepH, i%p.S*p.StepW
+		for _, u := range runs {
+			h, left := u.h+r, u.w+s
+			begin, end := p.clip(left, u.n)
 			if h < 0 || h >= p.H || begin >= end {
-				clear(dst)
 				continue
 			}
-			clear(dst[:begin])
-			p.copy(dst[begin:end], r.sample+(t.c*p.H+h)*p.W+left+begin*p.StrideW)
-			clear(dst[end:])
+			p.copyChannels(panel[(c*taps+i-row)*nr+u.at+begin:], p.X[u.sample+(c*p.H+h)*p.W+left+begin*p.StrideW:],
+				end-begin, channels, taps*nr)
 		}
-		p.next(&t)
+	}
+}
+
+// copyChannels copies n pixels of each of some channels, to places step apart.
+func (p *Patches) copyChannels(dst, x []float32, n, channels, step int) {
+	plane := p.H * p.W
+	switch {
+	case n == 4 && p.StrideW == 1:
+		for c := range channels {
+			*(*[4]float32)(dst[c*step:]) = *(*[4]float32)(x[c*plane:])
+		}
+	case n > 4 && p.StrideW == 1:
+		for c := range channels {
+			copy(dst[c*step:c*step+n], x[c*plane:])
+		}
+	default:
+		for j := range n {
+			to, at := j, j*p.StrideW
+			for range channels {
+				dst[to] = x[at]
+				to += step
+				at += plane
+			}
+		}
 	}
 }
 

@@ -30,6 +30,7 @@ func (e *Engine) Multiply(p *Product) {
 	t := e.Tile
 	p.e = e
 	e.Pool.Acquire()
+	defer e.Pool.Release()
 	blocks, length := t.Depth(p.K)
 	for p.jc = 0; p.jc < p.N; p.jc += t.NC {
 		p.nb = min(t.NC, p.N-p.jc)
@@ -39,14 +40,15 @@ func (e *Engine) Multiply(p *Product) {
 			for p.ic = 0; p.ic < p.M; p.ic += t.NC {
 				p.mb = min(t.NC, p.M-p.ic)
 				p.packs, p.packsB = true, p.ic == 0
-				e.Pool.Run(p, p.packItems())
+				if p.kb > 0 {
+					e.Pool.Run(p, p.packItems())
+				}
 				p.packs = false
 				across, down, _ := p.items()
 				e.Pool.Run(p, across*down)
 			}
 		}
 	}
-	e.Pool.Release()
 	*p = Product{}
 }
 

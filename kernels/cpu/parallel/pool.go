@@ -93,9 +93,8 @@ func (p *Pool) Run(t Task, items int) {
 	for i := range min(len(p.helpers), items-1) {
 		p.helpers[i].rouse()
 	}
+	defer p.shut() // also when an item panics
 	p.work(t, 0)
-	p.shut()
-	p.task = nil
 }
 
 // work takes items until there are none.

@@ -1,0 +1,170 @@
+package cpu
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"gorgonia.org/tensor"
+
+	"github.com/hubel-go/hubel/device"
+)
+
+// benchmark runs a kernel on all cores and reports its GFLOP/s, or GB/s where
+// flops is 0. Tensors hold small numbers.
+func benchmark(b *testing.B, flops, bytes int64, shapes []tensor.Shape, launch func(q device.Queue, t []device.Tensor)) {
+	dev, err := New(0)
+	require.NoError(b, err)
+	defer dev.Close()
+	q, err := dev.NewQueue()
+	require.NoError(b, err)
+	tensors := make([]device.Tensor, len(shapes))
+	for i, s := range shapes {
+		tensors[i] = device.Tensor{Shape: s}
+		tensors[i].Buffer, err = dev.Alloc(tensors[i].Bytes())
+		require.NoError(b, err)
+		for j, x := 0, floats(tensors[i]); j < len(x); j++ {
+			x[j] = float32(j%13)/16 + 0.1
+		}
+	}
+	launch(q, tensors)
+	for b.Loop() {
+		launch(q, tensors)
+	}
+	if flops > 0 {
+		b.ReportMetric(float64(flops)*float64(b.N)/float64(b.Elapsed().Nanoseconds()), "GFLOP/s")
+	} else {
+		b.SetBytes(bytes)
+	}
+}
+
+func BenchmarkGEMM(b *testing.B) {
+	for _, g := range []device.GEMM{
+		{M: 64, N: 64, K: 64},
+		{M: 256, N: 256, K: 256},
+		{M: 512, N: 512, K: 512},
+		{M: 64, N: 500, K: 800, TransB: true},
+		{M: 64, N: 800, K: 500},
+		{M: 500, N: 800, K: 64, TransA: true},
+	} {
+		g.Alpha = 1
+		b.Run(g.String(), func(b *testing.B) {
+			benchmark(b, g.FLOPs(), 0, []tensor.Shape{{g.M, g.N}, {g.M, g.K}, {g.K, g.N}}, func(q device.Queue, t []device.Tensor) {
+				q.GEMM(g, t[0], t[1], t[2], nil)
+			})
+		})
+	}
+}
+
+func conv(n, c, size, k, r, stride, pad, groups int) device.Conv {
+	return device.Conv{
+		N: n, C: c, H: size, W: size, K: k, R: r, S: r, StrideH: stride, StrideW: stride,
+		PadTop: pad, PadBottom: pad, PadLeft: pad, PadRight: pad, DilationH: 1, DilationW: 1, Groups: groups,
+	}
+}
+
+// The convolutions of Caffe's LeNet at batch 64, and of AlexNet at batch 8.
+var benchConvs = []struct {
+	name string
+	device.Conv
+}{
+	{"lenet1", conv(64, 1, 28, 20, 5, 1, 0, 1)},
+	{"lenet2", conv(64, 20, 12, 50, 5, 1, 0, 1)},
+	{"alexnet1", conv(8, 3, 227, 96, 11, 4, 0, 1)},
+	{"alexnet2", conv(8, 96, 27, 256, 5, 1, 2, 2)},
+	{"alexnet3", conv(8, 256, 13, 384, 3, 1, 1, 1)},
+	{"alexnet4", conv(8, 384, 13, 384, 3, 1, 1, 2)},
+	{"alexnet5", conv(8, 384, 13, 256, 3, 1, 1, 2)},
+}
+
+func BenchmarkConv(b *testing.B) {
+	for _, c := range benchConvs {
+		for _, pass := range []device.Pass{device.Forward, device.BackwardData, device.BackwardFilter} {
+			b.Run(fmt.Sprintf("%s/%v", c.name, pass), func(b *testing.B) {
+				tile := traitsOf(b)
+				shapes := []tensor.Shape{c.YShape(), c.XShape(), c.WShape(), {c.K},
+					{int(tile.ConvPacked(c.Conv, pass)/4) + 1}, {int(tile.ConvScratch(c.Conv, pass)/4) + 1}}
+				packed := false
+				benchmark(b, c.FLOPs(), 0, shapes, func(q device.Queue, t []device.Tensor) {
+					y, x, f, bias, ws := t[0], t[1], device.Filter{Tensor: t[2], Packed: t[4].Buffer}, t[3], t[5].Buffer
+					if !packed {
+						q.ConvPack(c.Conv, pass, f.Packed, f.Tensor)
+						packed = true
+					}
+					switch pass {
+					case device.Forward:
+						q.ConvForward(c.Conv, y, x, f, device.Epilogue{Bias: bias}, ws)
+					case device.BackwardData:
+						q.ConvBackwardData(c.Conv, x, y, f, device.Overwrite, ws)
+					case device.BackwardFilter:
+						q.ConvBackwardFilter(c.Conv, f.Tensor, bias, x, y, device.Overwrite, ws)
+					}
+				})
+			})
+		}
+	}
+}
+
+func BenchmarkDense(b *testing.B) {
+	for _, d := range []device.Dense{{N: 64, In: 800, Out: 500}, {N: 64, In: 500, Out: 10}} {
+		shapes := []tensor.Shape{{d.N, d.Out}, {d.N, d.In}, {d.Out, d.In}, {d.Out}}
+		for name, launch := range map[string]func(q device.Queue, t []device.Tensor){
+			"forward": func(q device.Queue, t []device.Tensor) {
+				q.DenseForward(d, t[0], t[1], t[2], device.Epilogue{Bias: t[3]}, nil)
+			},
+			"backward-data": func(q device.Queue, t []device.Tensor) {
+				q.DenseBackwardData(d, t[1], t[0], t[2], device.Overwrite, nil)
+			},
+			"backward-filter": func(q device.Queue, t []device.Tensor) {
+				q.DenseBackwardFilter(d, t[2], t[3], t[1], t[0], device.Overwrite, nil)
+			},
+		} {
+			b.Run(fmt.Sprintf("%dto%d/%s", d.In, d.Out, name), func(b *testing.B) { benchmark(b, d.FLOPs(), 0, shapes, launch) })
+		}
+	}
+}
+
+func BenchmarkPool(b *testing.B) {
+	p := device.Pool{N: 64, C: 20, H: 24, W: 24, R: 2, S: 2, StrideH: 2, StrideW: 2}
+	for _, op := range []device.PoolOp{device.MaxPool, device.AveragePool} {
+		p.Op = op
+		shapes := []tensor.Shape{p.YShape(), p.XShape(), p.YShape()}
+		bytes := int64(4 * device.Elements(p.XShape()))
+		launch := func(backward bool) func(q device.Queue, t []device.Tensor) {
+			return func(q device.Queue, t []device.Tensor) {
+				t[2].DType = device.Int32
+				if backward {
+					q.PoolBackward(p, t[1], t[0], t[2], device.Overwrite)
+				} else {
+					q.PoolForward(p, t[0], t[2], t[1])
+				}
+			}
+		}
+		name := map[device.PoolOp]string{device.MaxPool: "max", device.AveragePool: "average"}[op]
+		b.Run(name+"/forward", func(b *testing.B) { benchmark(b, 0, bytes, shapes, launch(false)) })
+		if op == device.AveragePool { // random places would be no indices
+			b.Run(name+"/backward", func(b *testing.B) { benchmark(b, 0, bytes, shapes, launch(true)) })
+		}
+	}
+}
+
+func BenchmarkLRN(b *testing.B) {
+	l := device.LRN{N: 8, C: 96, H: 55, W: 55, Size: 5, Alpha: 1e-4, Beta: 0.75, K: 2}
+	shape := tensor.Shape{l.N, l.C, l.H, l.W}
+	shapes := []tensor.Shape{shape, shape, shape, shape}
+	bytes := int64(4 * device.Elements(shape))
+	b.Run("forward", func(b *testing.B) {
+		benchmark(b, 0, 3*bytes, shapes, func(q device.Queue, t []device.Tensor) { q.LRNForward(l, t[0], t[1], t[2]) })
+	})
+	b.Run("backward", func(b *testing.B) {
+		benchmark(b, 0, 4*bytes, shapes, func(q device.Queue, t []device.Tensor) {
+			q.LRNBackward(l, t[0], t[1], t[2], t[3], device.Overwrite)
+		})
+	})
+}
+
+func traitsOf(tb testing.TB) device.Traits {
+	t, err := device.TraitsOf("cpu")
+	require.NoError(tb, err)
+	return t
+}
