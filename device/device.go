@@ -29,8 +29,8 @@ type Device interface {
 	Alloc(bytes int64) (Buffer, error)
 
 	// HostAlloc returns host memory that uploads and downloads fastest:
-	// page-locked where that means something.
-	HostAlloc(bytes int64) (Buffer, error)
+	// page-locked where that means something. It may back a tensor.Dense.
+	HostAlloc(bytes int64) (HostBuffer, error)
 
 	// MemInfo returns the device's free and total memory in bytes.
 	MemInfo() (free, total int64, err error)
@@ -57,6 +57,15 @@ type Buffer interface {
 	Free() error
 }
 
+// HostBuffer is host memory that a device allocated.
+type HostBuffer interface {
+	// Bytes is the memory, aligned for every element type.
+	Bytes() []byte
+
+	// Free gives the memory back; slices of Bytes may not be used after it.
+	Free() error
+}
+
 // Queue runs kernels in order, perhaps asynchronously: a call may return
 // before its kernel has run. The first error sticks, makes later calls do
 // nothing, and is returned by Sync, wrapped with the scope and the kernel
@@ -70,6 +79,11 @@ type Queue interface {
 	// Scope names the layer that the following calls belong to, for errors
 	// and profiles.
 	Scope(name string)
+
+	// Fail makes err the queue's error, as if a kernel of that name had
+	// failed, unless there is one already: for layers that bring a kernel of
+	// their own.
+	Fail(kernel string, err error)
 
 	// Upload copies src to dst, and Download copies src to dst, both of the
 	// same element type and number of elements. The host side must be

@@ -65,18 +65,23 @@ func checkMemInfo(dev device.Device) error {
 }
 
 func checkAlloc(dev device.Device) error {
-	for _, alloc := range []func(int64) (device.Buffer, error){dev.Alloc, dev.HostAlloc} {
-		for _, n := range []int64{0, 1, 255, 1 << 20} {
-			b, err := alloc(n)
-			if err != nil {
-				return fmt.Errorf("%d bytes: %w", n, err)
-			}
-			if b == nil || b.Size() != n {
-				return fmt.Errorf("asked for %d bytes, got %v", n, b)
-			}
-			if err := b.Free(); err != nil {
-				return fmt.Errorf("free of %d bytes: %w", n, err)
-			}
+	for _, n := range []int64{0, 1, 255, 1 << 20} {
+		b, err := dev.Alloc(n)
+		if err != nil {
+			return fmt.Errorf("%d bytes: %w", n, err)
+		}
+		if b == nil || b.Size() != n {
+			return fmt.Errorf("asked for %d bytes, got %v", n, b)
+		}
+		h, err := dev.HostAlloc(n)
+		if err != nil {
+			return fmt.Errorf("%d bytes of host memory: %w", n, err)
+		}
+		if int64(len(h.Bytes())) != n {
+			return fmt.Errorf("asked for %d bytes of host memory, got %d", n, len(h.Bytes()))
+		}
+		if err := errors.Join(b.Free(), h.Free()); err != nil {
+			return fmt.Errorf("free of %d bytes: %w", n, err)
 		}
 	}
 	return nil

@@ -43,11 +43,30 @@ func (b *buffer) Free() error {
 	return nil
 }
 
+// host is memory for uploads and downloads, whose elements keep their size.
+type host struct{ mem []byte }
+
+func (h *host) Bytes() []byte { return h.mem }
+
+func (h *host) Free() error {
+	h.mem = nil
+	return nil
+}
+
 // floats, ints and bytes are the elements of a tensor of type float32, int32
 // and uint8.
 func floats(t device.Tensor) []float64 { return elements[float64](t, device.Float32) }
 func ints(t device.Tensor) []int64     { return elements[int64](t, device.Int32) }
 func bytes(t device.Tensor) []uint16   { return elements[uint16](t, device.Uint8) }
+
+// Floats is the elements of a float32 tensor of this device, for a layer that
+// brings a kernel of its own; false for a tensor of another device.
+func Floats(t device.Tensor) ([]float64, bool) {
+	if _, ok := t.Buffer.(*buffer); !ok {
+		return nil, false
+	}
+	return floats(t), true
+}
 
 func elements[T float64 | int64 | uint16](t device.Tensor, want device.DType) []T {
 	b := t.Buffer.(*buffer)

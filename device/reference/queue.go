@@ -18,8 +18,11 @@ type queue struct {
 
 func (q *queue) Scope(name string) { q.scope = name }
 
-// fail keeps the first error.
-func (q *queue) fail(kernel string, err error) {
+// Fail keeps the first error.
+func (q *queue) Fail(kernel string, err error) {
+	if q.err != nil {
+		return
+	}
 	if q.scope != "" {
 		kernel = q.scope + ": " + kernel
 	}
@@ -39,7 +42,7 @@ func (q *queue) Upload(dst device.Tensor, src *tensor.Dense) {
 		return
 	}
 	if err := checkHost(src, dst); err != nil {
-		q.fail("upload", err)
+		q.Fail("upload", err)
 		return
 	}
 	switch src.Dtype() {
@@ -59,7 +62,7 @@ func (q *queue) Download(dst *tensor.Dense, src device.Tensor) {
 		return
 	}
 	if err := checkHost(dst, src); err != nil {
-		q.fail("download", err)
+		q.Fail("download", err)
 		return
 	}
 	switch dst.Dtype() {
@@ -79,7 +82,7 @@ func (q *queue) Copy(dst, src device.Tensor) {
 		return
 	}
 	if dst.DType != src.DType || dst.Len() != src.Len() {
-		q.fail("copy", fmt.Errorf("%d elements of %v do not fit %d of %v", src.Len(), src.DType, dst.Len(), dst.DType))
+		q.Fail("copy", fmt.Errorf("%d elements of %v do not fit %d of %v", src.Len(), src.DType, dst.Len(), dst.DType))
 		return
 	}
 	n := 2 * src.Bytes()

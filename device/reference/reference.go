@@ -58,8 +58,13 @@ func (d *Device) Alloc(bytes int64) (device.Buffer, error) {
 	return newBuffer(d, bytes), nil
 }
 
-// HostAlloc is Alloc.
-func (d *Device) HostAlloc(bytes int64) (device.Buffer, error) { return d.Alloc(bytes) }
+// HostAlloc returns memory of the Go heap.
+func (d *Device) HostAlloc(bytes int64) (device.HostBuffer, error) {
+	if bytes < 0 || bytes > memory {
+		return nil, fmt.Errorf("reference: cannot allocate %d bytes of host memory", bytes)
+	}
+	return &host{mem: make([]byte, bytes)}, nil
+}
 
 // MemInfo counts bytes as Alloc does.
 func (d *Device) MemInfo() (free, total int64, err error) {

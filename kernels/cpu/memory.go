@@ -26,11 +26,24 @@ func (d *Device) Alloc(bytes int64) (device.Buffer, error) {
 // maxAlloc is far above any machine's memory and below where sizes overflow.
 const maxAlloc = min(1<<46, int64(^uint(0)>>1)-alignment)
 
-// HostAlloc is Alloc.
-func (d *Device) HostAlloc(bytes int64) (device.Buffer, error) { return d.Alloc(bytes) }
+// HostAlloc is Alloc: the device's memory is the host's.
+func (d *Device) HostAlloc(bytes int64) (device.HostBuffer, error) {
+	b, err := d.Alloc(bytes)
+	if err != nil {
+		return nil, err
+	}
+	return b.(*buffer), nil
+}
+
+// worthAsking is the size from which it is worth to ask the system first,
+// which takes a dozen files.
+const worthAsking = 1 << 20
 
 // room says whether there is memory for so many bytes.
 func (d *Device) room(bytes int64) error {
+	if bytes < worthAsking {
+		return nil
+	}
 	free, total, err := d.MemInfo()
 	if err == nil && bytes > free {
 		debug.FreeOSMemory() // what was freed may not have been collected yet
@@ -59,6 +72,9 @@ type buffer struct {
 
 func (b *buffer) Size() int64 { return int64(len(b.mem)) }
 
+// Bytes is the memory itself.
+func (b *buffer) Bytes() []byte { return b.mem }
+
 func (b *buffer) Slice(offset, size int64) device.Buffer {
 	if offset < 0 || size < 0 || offset > b.Size()-size {
 		panic(fmt.Sprintf("cpu: slice of %d bytes at %d of a buffer of %d", size, offset, b.Size()))
@@ -78,6 +94,15 @@ func (b *buffer) Free() error {
 func floats(t device.Tensor) []float32 { return elements[float32](t, device.Float32) }
 func ints(t device.Tensor) []int32     { return elements[int32](t, device.Int32) }
 func bytes(t device.Tensor) []uint8    { return elements[uint8](t, device.Uint8) }
+
+// Floats is the elements of a float32 tensor of this device, for a layer that
+// brings a kernel of its own; false for a tensor of another device.
+func Floats(t device.Tensor) ([]float32, bool) {
+	if _, ok := t.Buffer.(*buffer); !ok {
+		return nil, false
+	}
+	return floats(t), true
+}
 
 func elements[T float32 | int32 | uint8](t device.Tensor, want device.DType) []T {
 	if t.IsNil() {

@@ -99,8 +99,11 @@ func reset[T any, P task[T]](t P) {
 
 func (q *queue) Scope(name string) { q.scope = name }
 
-// fail keeps the first error.
-func (q *queue) fail(kernel string, err error) {
+// Fail keeps the first error.
+func (q *queue) Fail(kernel string, err error) {
+	if q.err != nil {
+		return
+	}
 	if q.scope != "" {
 		kernel = q.scope + ": " + kernel
 	}
@@ -120,7 +123,7 @@ func (q *queue) Upload(dst device.Tensor, src *tensor.Dense) {
 		return
 	}
 	if err := checkHost(src, dst); err != nil {
-		q.fail("upload", err)
+		q.Fail("upload", err)
 		return
 	}
 	switch dst.DType {
@@ -138,7 +141,7 @@ func (q *queue) Download(dst *tensor.Dense, src device.Tensor) {
 		return
 	}
 	if err := checkHost(dst, src); err != nil {
-		q.fail("download", err)
+		q.Fail("download", err)
 		return
 	}
 	switch src.DType {
@@ -156,7 +159,7 @@ func (q *queue) Copy(dst, src device.Tensor) {
 		return
 	}
 	if dst.DType != src.DType || dst.Len() != src.Len() {
-		q.fail("copy", fmt.Errorf("%d elements of %v do not fit %d of %v", src.Len(), src.DType, dst.Len(), dst.DType))
+		q.Fail("copy", fmt.Errorf("%d elements of %v do not fit %d of %v", src.Len(), src.DType, dst.Len(), dst.DType))
 		return
 	}
 	n := src.Bytes()

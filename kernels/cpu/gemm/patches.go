@@ -121,6 +121,9 @@ func (p *Patches) packClipped(panel []float32, nr int, runs []run, row, k int) {
 	for i := range taps {
 		c := (row - i + taps - 1) / taps // the first channel at or after row
 		channels := (row+k-i+taps-1)/taps - c
+		if channels == 0 {
+			continue
+		}
 		r, s := i/p.S*p.StepH, i%p.S*p.StepW
 		for _, u := range runs {
 			h, left := u.h+r, u.w+s

@@ -8,6 +8,7 @@ import (
 	"runtime"
 	"sync"
 	"sync/atomic"
+	"time"
 )
 
 // Task is work cut into items that may run in any order and at once.
@@ -29,20 +30,18 @@ type Pool struct {
 
 	next atomic.Int64 // the first item nobody has taken
 
-	// gate lets workers into the task at hand: its round in the upper half,
-	// two flags, and the number of workers inside.
+	// gate lets workers into the task at hand: its round in the upper half, a
+	// flag, and the number of workers inside.
 	gate atomic.Uint64
-	done chan struct{} // the last worker has left; sent only to a waiting caller
 
 	helpers []helper
 	ended   sync.WaitGroup
 }
 
 const (
-	inside  = 1<<30 - 1 // mask of the number of workers inside
-	open    = 1 << 30   // workers may enter
-	waiting = 1 << 31   // the caller sleeps until the last worker has left
-	round   = 1 << 32   // one more task
+	inside = 1<<31 - 1 // mask of the number of workers inside
+	open   = 1 << 31   // workers may enter
+	round  = 1 << 32   // one more task
 )
 
 // helper is one of the goroutines that wait for work.
@@ -56,9 +55,13 @@ type helper struct {
 // microseconds, the time between two kernels.
 const spins = 2000
 
+// nap is how long the caller sleeps between two looks at a worker that takes
+// long.
+const nap = 20 * time.Microsecond
+
 // New returns a pool of at least one worker. It must be closed.
 func New(workers int) *Pool {
-	p := &Pool{workers: max(workers, 1), done: make(chan struct{}, 1)}
+	p := &Pool{workers: max(workers, 1)}
 	p.helpers = make([]helper, p.workers-1)
 	p.ended.Add(len(p.helpers))
 	for i := range p.helpers {
@@ -109,20 +112,16 @@ func (p *Pool) work(t Task, worker int) {
 }
 
 // shut closes the gate and waits for those inside. A worker that has not yet
-// woken is not waited for: there is nothing left for it to do.
+// woken is not waited for: there is nothing left for it to do. What is waited
+// for is less than an item, so a nap is enough where spinning is not; unlike a
+// channel, it never allocates.
 func (p *Pool) shut() {
 	g := p.gate.And(^uint64(open)) &^ open
-	for i := range spins {
-		if g&inside == 0 {
-			return
-		}
-		pause(i)
-		g = p.gate.Load()
-	}
-	for g&inside != 0 {
-		if p.gate.CompareAndSwap(g, g|waiting) {
-			<-p.done
-			return
+	for i := 0; g&inside != 0; i++ {
+		if i < spins {
+			pause(i)
+		} else {
+			time.Sleep(nap)
 		}
 		g = p.gate.Load()
 	}
@@ -143,9 +142,7 @@ func (p *Pool) help(worker int) {
 			continue
 		}
 		p.work(p.task, worker)
-		if g := p.gate.Add(^uint64(0)); g&inside == 0 && g&waiting != 0 {
-			p.done <- struct{}{}
-		}
+		p.gate.Add(^uint64(0))
 	}
 }
 
