@@ -6,10 +6,13 @@ STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
 PLATFORMS   = linux/arm64 darwin/arm64 windows/amd64
 
 # Packages whose goroutines share memory.
-CONCURRENT = ./data/... ./kernels/cpu/... ./solver/... ./cmd/train/...
+CONCURRENT = ./data/... ./kernels/... ./solver/... ./cmd/train/...
+
+# Where the pinned CUDA compiler is; tools/install-nvcc.sh puts it there.
+CUDA ?= $(or $(HUBEL_CUDA),$(HOME)/.cache/hubel/cuda-11.8)
 
 # What `make train` runs; ARGS="…" adds flags or overrides these.
-TRAIN = -model lenet -data mnist -epochs 5 -batch 64 -lr 0.01 -lr-policy cosine
+TRAIN = -model lenet -data mnist -epochs 5 -batch 64 -lr 0.02 -lr-policy cosine
 
 .PHONY: help
 help: ## list the targets
@@ -69,6 +72,14 @@ cross: ## build and vet for the other platforms, without cgo
 		export CGO_ENABLED=0 GOOS=$${platform%/*} GOARCH=$${platform#*/}; \
 		$(GO) build ./...; \
 		$(GO) vet ./...; \
+	done
+
+.PHONY: ptx
+ptx: ## compile the CUDA kernels to the PTX that is committed; needs tools/install-nvcc.sh
+	@set -e; for source in kernels/cuda/*.cu; do \
+		name=$$(basename $$source .cu); \
+		echo "nvcc $$name.cu"; \
+		(cd kernels/cuda && $(CUDA)/bin/nvcc -ptx -arch=compute_70 -o ptx/$$name.ptx $$name.cu); \
 	done
 
 .PHONY: clean

@@ -1,0 +1,118 @@
+package ptxsim
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/hubel-go/hubel/kernels/cuda/driver"
+)
+
+// Each kernel of testdata commits one fault. It is launched with a block or
+// two of 64 threads, a of 256 bytes (252 for vector_past_end) that are written
+// and b of 256 that are not.
+var faults = map[string]struct {
+	kind   FaultKind
+	blocks int
+	line   string // starts so
+	block  int
+	thread int
+	says   string
+}{
+	"past_end":             {FaultAddress, 1, "ld.global.f32", 0, 63, "0 bytes past the end of a (256 bytes"},
+	"vector_past_end":      {FaultAddress, 1, "ld.global.v4.f32", 0, 0, "reach past the end of a (252 bytes"},
+	"freed":                {FaultAddress, 1, "st.global.u32", 0, 0, "offset 0 of b (256 bytes"},
+	"null":                 {FaultAddress, 1, "ld.global.u32", 0, 0, "0x0 is no address of global memory"},
+	"shared_past_end":      {FaultAddress, 1, "st.shared.u32", 0, 32, "outside the block's 512 bytes of shared memory"},
+	"misaligned":           {FaultAlignment, 1, "ld.global.v4.f32", 0, 1, "offset 4 of a (256 bytes"},
+	"shared_misaligned":    {FaultAlignment, 1, "ld.shared.v2.u32", 0, 0, "at 4 (s+4) is not at a multiple of 8"},
+	"divergent_barrier":    {FaultBarrier, 1, "bar.sync", 0, 16, "lanes 16-31 of the warp only; lanes 0-15"},
+	"barrier_after_exit":   {FaultBarrier, 1, "bar.sync", 0, 0, "1 of the block's 2 warps; the others have exited"},
+	"barrier_lanes_exited": {FaultBarrier, 1, "bar.sync", 0, 0, "lanes 5 of the warp have exited"},
+	"different_barriers":   {FaultBarrier, 1, "bar.sync 1", 0, 32, "warp 1 waits at barrier 1, and warp 0 at another"},
+	"warp_barrier":         {FaultBarrier, 1, "bar.warp.sync", 0, 16, "waits for lanes 1-15, which do not come to it"},
+	"race_read":            {FaultSharedRace, 1, "ld.shared.u32", 0, 32, "reads shared memory at 0 (s+0), which thread [0 0 0] wrote"},
+	"race_overwrite":       {FaultSharedRace, 1, "@%p1 st.shared.u32", 0, 32, "overwrites shared memory at 128 (s+128), which thread [0 0 0] read"},
+	"race_lanes":           {FaultSharedRace, 1, "ld.shared.u32", 0, 0, "reads shared memory at 4 (s+4), which thread [1 0 0] wrote"},
+	"race_same_word":       {FaultSharedRace, 1, "st.shared.u32", 0, 1, "writes shared memory at 0 (s+0), which thread [0 0 0] wrote"},
+	"race_atomic":          {FaultSharedRace, 1, "ld.shared.u32", 0, 0, "which thread [31 0 0] wrote"},
+	"race_blocks_write":    {FaultGlobalRace, 2, "st.global.u32", 1, 0, "writes offset 0 of b (256 bytes"},
+	"race_blocks_read":     {FaultGlobalRace, 2, "st.global.u32", 1, 0, "which another block of this launch read"},
+	"uninit_shared":        {FaultUninitShared, 1, "ld.shared.f32", 0, 0, "at 0 (s+0) was never written"},
+	"uninit_global":        {FaultUninitGlobal, 1, "ld.global.f32", 0, 0, "offset 0 of b (256 bytes"},
+	"uninit_register":      {FaultUninitReg, 1, "add.s32 %r9", 0, 7, "register %r8 was never written"},
+	"async_no_wait":        {FaultAsync, 1, "ld.shared.f32", 0, 0, "has not been waited for"},
+	"async_wait_too_few":   {FaultAsync, 1, "ld.shared.f32 %f2", 0, 0, "at 256 (s+256)"},
+	"async_no_barrier":     {FaultSharedRace, 1, "ld.shared.f32", 0, 32, "which thread [0 0 0] wrote"},
+	"shuffle_missing_lane": {FaultShuffle, 1, "shfl.sync", 0, 16, "names lanes 0-15"},
+	"trap":                 {FaultTrap, 1, "@%p1 trap", 0, 3, "trap"},
+	"endless":              {FaultEndless, 1, "", 0, 0, "endless loop"},
+}
+
+// runFault launches a kernel of testdata.
+func runFault(t *testing.T, name string, config Config, blocks int) error {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join("testdata", name+".ptx"))
+	require.NoError(t, err)
+	config.Workers = 1 // blocks in order, so that the second is the one at fault
+	config.MaxInstructions = 10000
+	sim := New(config)
+	m, err := sim.Load(name+".ptx", string(text))
+	require.NoError(t, err)
+	f, err := m.Function("k")
+	require.NoError(t, err)
+	bytes := int64(256)
+	if name == "vector_past_end" {
+		bytes = 252
+	}
+	a, err := sim.Alloc("a", bytes)
+	require.NoError(t, err)
+	b, err := sim.Alloc("b", 256)
+	require.NoError(t, err)
+	st, err := sim.NewStream()
+	require.NoError(t, err)
+	require.NoError(t, st.Memset(a, 0, bytes))
+	if name == "freed" {
+		require.NoError(t, sim.Free(b))
+	}
+	var args driver.Args
+	return st.Launch(f, driver.Config{Grid: driver.Dim{X: blocks}, Block: driver.Dim{X: 64}}, args.Ptr(a).Ptr(b).Int(3))
+}
+
+func TestFaults(t *testing.T) {
+	files, err := filepath.Glob("testdata/*.ptx")
+	require.NoError(t, err)
+	require.Len(t, files, len(faults))
+	for name, want := range faults {
+		t.Run(name, func(t *testing.T) {
+			err := runFault(t, name, Config{}, want.blocks)
+			var f *Fault
+			require.True(t, errors.As(err, &f), "%v", err)
+			require.Equal(t, want.kind, f.Kind, "%v", err)
+			require.True(t, strings.HasPrefix(f.Source, want.line), "%v", err)
+			require.Equal(t, [3]int{want.block, 0, 0}, f.Block, "%v", err)
+			require.Equal(t, [3]int{want.thread, 0, 0}, f.Thread, "%v", err)
+			require.Contains(t, f.Detail, want.says)
+			for _, part := range []string{want.kind.String(), "kernel k", name + ".ptx:", f.Source, "block (", "thread ("} {
+				require.Contains(t, err.Error(), part)
+			}
+		})
+	}
+}
+
+// Without checks, races and unwritten memory go through; the others do not.
+func TestUncheckedFaults(t *testing.T) {
+	off := map[FaultKind]bool{FaultSharedRace: true, FaultGlobalRace: true, FaultUninitShared: true, FaultUninitGlobal: true, FaultAsync: true}
+	for name, want := range faults {
+		err := runFault(t, name, Config{Unchecked: true}, want.blocks)
+		if off[want.kind] {
+			require.NoError(t, err, name)
+		} else {
+			require.Error(t, err, name)
+		}
+	}
+}

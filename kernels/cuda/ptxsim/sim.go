@@ -1,0 +1,418 @@
+package ptxsim
+
+import (
+	"errors"
+	"fmt"
+	"runtime"
+	"sort"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/hubel-go/hubel/kernels/cuda/driver"
+)
+
+// Config is what kind of device the simulator is.
+type Config struct {
+	// Capability is the compute capability, 80 for sm_80, which is the
+	// default.
+	Capability int
+
+	// Unchecked turns off the checks that need memory and time: races, and
+	// reads of memory that was never written. Addresses, alignment and
+	// barriers are always checked.
+	Unchecked bool
+
+	// Workers is the number of blocks that run at a time; GOMAXPROCS by
+	// default.
+	Workers int
+
+	// Memory is the size of device memory in bytes; 64 GiB by default, of
+	// which only what is allocated takes room. Checks take twice as much
+	// again.
+	Memory int64
+
+	// MaxInstructions is how many instructions a warp may run before it
+	// counts as an endless loop; 2^32 by default.
+	MaxInstructions int64
+
+	// OnLaunch is called after every launch.
+	OnLaunch func(Report)
+}
+
+// Report is what a launch did.
+type Report struct {
+	Kernel  string
+	Config  driver.Config
+	Elapsed time.Duration // of the simulation
+	Counters
+}
+
+// Sim is a simulated device.
+type Sim struct {
+	config  Config
+	mu      sync.Mutex
+	live    []*allocation // sorted by address; replaced, never changed
+	freed   []*allocation
+	next    uint64
+	used    int64
+	stamp   uint32
+	launch  launch
+	workers []*block
+}
+
+var _ driver.Driver = (*Sim)(nil)
+
+// New makes a device.
+func New(c Config) *Sim {
+	if c.Capability == 0 {
+		c.Capability = 80
+	}
+	if c.Workers == 0 {
+		c.Workers = runtime.GOMAXPROCS(0)
+	}
+	if c.Memory == 0 {
+		c.Memory = 64 << 30
+	}
+	if c.MaxInstructions == 0 {
+		c.MaxInstructions = 1 << 32
+	}
+	return &Sim{config: c, next: globalBase + 1<<20, stamp: firstStamp}
+}
+
+// firstStamp follows the stamp of the host's writes.
+const firstStamp = initialised>>4 + 1
+
+// Properties describes a device with the shared memory of its capability.
+func (s *Sim) Properties() driver.Properties {
+	optin := map[int]int{70: 96, 72: 96, 75: 64, 80: 163, 86: 99, 87: 163, 89: 99, 90: 227}[s.config.Capability]
+	return driver.Properties{
+		Name: "ptxsim", Major: s.config.Capability / 10, Minor: s.config.Capability % 10,
+		SMs: s.config.Workers, TotalMem: s.config.Memory,
+		SharedPerBlock: 48 << 10, SharedOptin: max(optin, 48) << 10, MaxThreads: 1024,
+	}
+}
+
+// MemInfo returns what is left of Config.Memory.
+func (s *Sim) MemInfo() (free, total int64, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.config.Memory - s.used, s.config.Memory, nil
+}
+
+// Alloc makes an allocation far from the others.
+func (s *Sim) Alloc(name string, bytes int64) (driver.Ptr, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	al, err := s.alloc(name, bytes)
+	if err != nil {
+		return 0, err
+	}
+	return driver.Ptr(al.base), nil
+}
+
+func (s *Sim) alloc(name string, bytes int64) (*allocation, error) {
+	if bytes <= 0 {
+		return nil, fmt.Errorf("ptxsim: allocation %s of %d bytes: must be positive", name, bytes)
+	}
+	if s.used+bytes > s.config.Memory {
+		return nil, fmt.Errorf("ptxsim: out of memory: allocation %s of %d bytes, %d of %d are free", name, bytes, s.config.Memory-s.used, s.config.Memory)
+	}
+	al := newAllocation(name, s.next, bytes, !s.config.Unchecked)
+	s.next += uint64(align(bytes+guardBytes, alignment))
+	s.used += bytes
+	s.live = append(append([]*allocation{}, s.live...), al)
+	return al, nil
+}
+
+// Free gives back an allocation. Its address is never used again.
+func (s *Sim) Free(p driver.Ptr) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for i, al := range s.live {
+		if al.base == uint64(p) {
+			s.live = append(append([]*allocation{}, s.live[:i]...), s.live[i+1:]...)
+			s.used -= al.size
+			// What is kept says whose an address was.
+			s.freed = append(s.freed, &allocation{name: al.name, base: al.base, size: al.size})
+			sort.Slice(s.freed, func(i, j int) bool { return s.freed[i].base < s.freed[j].base })
+			return nil
+		}
+	}
+	if al := find(s.freed, uint64(p)); al != nil {
+		return fmt.Errorf("ptxsim: free of %s, which is freed", al)
+	}
+	return fmt.Errorf("ptxsim: free of %#x, which is not the address of an allocation", uint64(p))
+}
+
+// Close drops all memory.
+func (s *Sim) Close() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.live, s.freed, s.used = nil, nil, 0
+	return nil
+}
+
+// span finds the bytes of an access from the host.
+func (s *Sim) span(p driver.Ptr, bytes int64) (*allocation, int64, error) {
+	al := find(s.live, uint64(p))
+	if al == nil {
+		l := launch{live: s.live, freed: s.freed}
+		return nil, 0, errors.New("ptxsim: " + l.outside(uint64(p)))
+	}
+	at := int64(uint64(p) - al.base)
+	if bytes > al.size-at {
+		return nil, 0, fmt.Errorf("ptxsim: %d bytes at offset %d reach past the end of %s", bytes, at, al)
+	}
+	return al, at, nil
+}
+
+// Load parses and decodes a module.
+func (s *Sim) Load(name, ptx string) (driver.Module, error) {
+	text, err := parse(name, ptx)
+	if err != nil {
+		return nil, err
+	}
+	if text.target > s.config.Capability {
+		return nil, fmt.Errorf("%s: made for sm_%d, and this device is sm_%d", name, text.target, s.config.Capability)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	m := &simModule{sim: s, name: name, functions: map[string]*function{}}
+	for _, v := range text.vars {
+		if v.space != spaceGlobal && v.space != spaceConst {
+			continue
+		}
+		al, err := s.alloc(v.name, max(v.size, 1))
+		if err != nil {
+			return nil, err
+		}
+		copy(al.data, v.init)
+		al.hostWrote(0, al.size)
+		al.readonly = v.space == spaceConst
+		v.address = int64(al.base)
+		m.vars = append(m.vars, driver.Ptr(al.base))
+	}
+	source := strings.Split(ptx, "\n")
+	for _, k := range text.kernels {
+		p, err := decode(text, k, source)
+		if err != nil {
+			return nil, err
+		}
+		m.functions[k.name] = &function{sim: s, prog: p}
+	}
+	return m, nil
+}
+
+type simModule struct {
+	sim       *Sim
+	name      string
+	functions map[string]*function
+	vars      []driver.Ptr
+}
+
+func (m *simModule) Function(name string) (driver.Function, error) {
+	if f := m.functions[name]; f != nil {
+		return f, nil
+	}
+	var have []string
+	for n := range m.functions {
+		have = append(have, n)
+	}
+	sort.Strings(have)
+	return nil, fmt.Errorf("%s: no kernel %q; there are %s", m.name, name, strings.Join(have, ", "))
+}
+
+func (m *simModule) Unload() error {
+	m.functions = nil
+	for _, p := range m.vars {
+		if err := m.sim.Free(p); err != nil {
+			return err
+		}
+	}
+	m.vars = nil
+	return nil
+}
+
+type function struct {
+	sim     *Sim
+	prog    *program
+	dynamic int      // bytes allowed by SetMaxDynamicShared
+	idle    []*block // states of earlier launches
+}
+
+func (f *function) Name() string { return f.prog.name }
+
+func (f *function) Attributes() (driver.Attributes, error) {
+	return driver.Attributes{
+		MaxThreads: f.maxThreads(), Shared: int(f.prog.shared),
+		MaxDynamicShared: f.maxDynamic(), Local: int(f.prog.local),
+	}, nil
+}
+
+func (f *function) maxThreads() int {
+	if f.prog.maxThreads > 0 {
+		return f.prog.maxThreads
+	}
+	return f.sim.Properties().MaxThreads
+}
+
+func (f *function) maxDynamic() int {
+	return max(f.dynamic, f.sim.Properties().SharedPerBlock-int(f.prog.shared))
+}
+
+func (f *function) SetMaxDynamicShared(bytes int) error {
+	if most := f.sim.Properties().SharedOptin - int(f.prog.shared); bytes > most {
+		return fmt.Errorf("ptxsim: kernel %s: %d bytes of dynamic shared memory, %d are the most", f.prog.name, bytes, most)
+	}
+	f.dynamic = bytes
+	return nil
+}
+
+// launch is a launch under way. The device keeps one and uses it again.
+type launch struct {
+	args        []uint64
+	grid, block driver.Dim
+	shared      int // bytes, static and dynamic
+	dynamic     int
+	live, freed []*allocation
+	checked     bool
+	limit       int64
+
+	// Stamps of global memory: the first block's, and those for words that
+	// blocks share.
+	base, mixed, atomic uint32
+	atomics             sync.Mutex
+
+	next  atomic.Int64 // block
+	stop  atomic.Int64 // the lowest block with a fault
+	group sync.WaitGroup
+}
+
+// start checks a launch and runs it.
+func (s *Sim) start(f *function, c driver.Config, args *driver.Args) error {
+	p := f.prog
+	grid, dim := c.Grid.Full(), c.Block.Full()
+	threads := dim.Size()
+	bad := func(format string, a ...any) error {
+		return fmt.Errorf("ptxsim: launch of %s, grid %s, block %s: "+format, append([]any{p.name, grid, dim}, a...)...)
+	}
+	switch {
+	case grid.X < 1 || grid.Y < 1 || grid.Z < 1 || dim.X < 1 || dim.Y < 1 || dim.Z < 1:
+		return bad("every extent must be at least 1")
+	case grid.X > 1<<31-1 || grid.Y > 65535 || grid.Z > 65535 || dim.Z > 64:
+		return bad("an extent is too large")
+	case threads > f.maxThreads():
+		return bad("%d threads a block, %d are the most", threads, f.maxThreads())
+	case len(args.Slots()) != len(p.params):
+		return bad("%d arguments for %d parameters", len(args.Slots()), len(p.params))
+	case c.Shared < 0 || c.Shared > f.maxDynamic():
+		return bad("%d bytes of dynamic shared memory, %d are the most: SetMaxDynamicShared allows more", c.Shared, f.maxDynamic())
+	}
+	blocks := grid.Size()
+	if s.stamp > 1<<28-4 || uint64(blocks) > uint64(1<<28-4-s.stamp) {
+		if err := s.restamp(blocks); err != nil {
+			return bad("%v", err)
+		}
+	}
+	l := &s.launch
+	l.args, l.grid, l.block = args.Slots(), grid, dim
+	l.dynamic = c.Shared
+	l.shared = int(p.shared)
+	if p.dynamic >= 0 {
+		l.shared = int(p.dynamic) + c.Shared
+	}
+	l.live, l.freed = s.live, s.freed
+	l.checked, l.limit = !s.config.Unchecked, s.config.MaxInstructions
+	l.base = s.stamp
+	l.mixed, l.atomic = l.base+uint32(blocks), l.base+uint32(blocks)+1
+	s.stamp += uint32(blocks) + 2
+	l.next.Store(0)
+	l.stop.Store(int64(blocks))
+
+	began := time.Now()
+	n := min(s.config.Workers, blocks)
+	s.workers = s.workers[:0]
+	for range n {
+		var b *block
+		if last := len(f.idle) - 1; last >= 0 {
+			b, f.idle = f.idle[last], f.idle[:last]
+		} else {
+			b = newBlock(p)
+		}
+		b.prepare(l)
+		s.workers = append(s.workers, b)
+	}
+	l.group.Add(n - 1)
+	for _, b := range s.workers[1:] {
+		go b.task()
+	}
+	s.workers[0].work(false)
+	l.group.Wait()
+
+	var fault *Fault
+	report := Report{Kernel: p.name, Config: c, Elapsed: time.Since(began)}
+	for _, b := range s.workers {
+		report.Counters.Add(&b.counters)
+		if b.fault != nil && (fault == nil || number(b.fault.Block, grid) < number(fault.Block, grid)) {
+			fault = b.fault
+		}
+		f.idle = append(f.idle, b)
+	}
+	report.Launches = 1
+	if s.config.OnLaunch != nil {
+		s.config.OnLaunch(report)
+	}
+	if fault != nil {
+		return fault
+	}
+	return nil
+}
+
+func number(block [3]int, grid driver.Dim) int {
+	return block[0] + grid.X*(block[1]+grid.Y*block[2])
+}
+
+// work runs blocks until none is left. After a fault, blocks before the
+// faulty one still run, so that the fault that is reported is always that of
+// the first block.
+func (b *block) work(own bool) {
+	l := b.launch
+	if own {
+		defer l.group.Done()
+	}
+	for {
+		i := l.next.Add(1) - 1
+		if i >= l.stop.Load() {
+			return
+		}
+		b.run(int(i))
+		if b.fault != nil {
+			for {
+				stop := l.stop.Load()
+				if i >= stop || l.stop.CompareAndSwap(stop, i) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// restamp starts the stamps of global memory anew.
+func (s *Sim) restamp(blocks int) error {
+	if blocks > 1<<28-16 {
+		return fmt.Errorf("%d blocks are too many", blocks)
+	}
+	for _, al := range s.live {
+		for i := range al.cells {
+			c := &al.cells[i]
+			c.read = 0
+			if c.written != 0 {
+				c.written = initialised
+			}
+		}
+	}
+	s.stamp = firstStamp
+	return nil
+}
