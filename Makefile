@@ -41,7 +41,7 @@ test: ## run the tests; needs neither a GPU nor the network
 
 .PHONY: race
 race: ## run the tests of concurrent packages under the race detector, which needs a C compiler
-	CGO_ENABLED=1 $(GO) test -race -timeout 20m $(CONCURRENT)
+	CGO_ENABLED=1 $(GO) test -race -short -timeout 20m $(CONCURRENT)
 
 .PHONY: fuzz
 fuzz: ## fuzz every reader of files, FUZZTIME each

@@ -305,8 +305,8 @@ func TestAStepAllocatesNothing(t *testing.T) {
 		{"alexnet", []int{3, 227, 227}, 2, 2},
 	} {
 		t.Run(c.model, func(t *testing.T) {
-			if raceDetector && c.model == "alexnet" {
-				t.Skip("AlexNet's 61 million weights take minutes under the race detector; LeNet runs the same code")
+			if testing.Short() && c.model == "alexnet" {
+				t.Skip("-short: AlexNet takes minutes under the race detector, and LeNet runs the same code")
 			}
 			n, err := models.Build(c.model, models.Options{})
 			require.NoError(t, err)

@@ -17,7 +17,8 @@ import (
 )
 
 // TestConformance runs the whole suite on the path in use, which HUBEL_CPU
-// chooses, and the small cases on the machine's other paths.
+// chooses, and the small cases on the machine's other paths; with -short, on
+// all of them.
 func TestConformance(t *testing.T) {
 	used, err := gemm.Choose()
 	require.NoError(t, err)
@@ -25,15 +26,19 @@ func TestConformance(t *testing.T) {
 		t.Run(tile.Name, func(t *testing.T) {
 			t.Setenv("HUBEL_CPU", tile.Name)
 			devicetest.Run(t, func() (device.Device, error) { return New(2) },
-				devicetest.Options{NoAllocs: true, Short: tile != used})
+				devicetest.Options{NoAllocs: true, Short: tile != used || testing.Short()})
 		})
 	}
 }
 
 // TestSameBitsForAnyWorkers runs the cases of the suite with 1, 2 and 4
-// workers and compares all memory they touch. The few that take long are cut
-// no differently from others.
+// workers and compares all memory they touch. Those that take long are cut no
+// differently from others.
 func TestSameBitsForAnyWorkers(t *testing.T) {
+	flops := int64(50e6)
+	if testing.Short() {
+		flops = 1e6
+	}
 	for _, tile := range gemm.Tiles() {
 		t.Run(tile.Name, func(t *testing.T) {
 			t.Setenv("HUBEL_CPU", tile.Name)
@@ -45,7 +50,7 @@ func TestSameBitsForAnyWorkers(t *testing.T) {
 				devices = append(devices, &recorder{Device: d})
 			}
 			for _, c := range devicetest.Cases(devicetest.Options{Random: 4, Seed: 1}) {
-				if c.FLOPs > 50e6 || c.Bytes() > 20e6 || !c.Supported(devices[0].Traits()) {
+				if c.FLOPs > flops || c.Bytes() > 20e6 || !c.Supported(devices[0].Traits()) {
 					continue
 				}
 				for _, d := range devices {
