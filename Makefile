@@ -12,7 +12,7 @@ CONCURRENT = ./data/... ./kernels/... ./solver/... ./cmd/train/...
 CUDA ?= $(or $(HUBEL_CUDA),$(HOME)/.cache/hubel/cuda-11.8)
 
 # What `make train` runs; ARGS="…" adds flags or overrides these.
-TRAIN = -model lenet -data mnist -epochs 5 -batch 64 -lr 0.02 -lr-policy cosine
+TRAIN = -model lenet -data mnist -epochs 5 -batch 64 -lr 0.04 -lr-policy cosine
 
 .PHONY: help
 help: ## list the targets
@@ -38,6 +38,17 @@ build: ## build the commands into bin/
 .PHONY: test
 test: ## run the tests; needs neither a GPU nor the network
 	$(GO) test -timeout 10m ./...
+
+# What runs kernels of the CPU, whose other paths test-long forces.
+KERNELS = ./kernels/cpu/... ./layers ./graph/... ./solver
+
+.PHONY: test-long
+test-long: ## run the tests of everything on the CPU again, on its generic path and on AVX2
+	$(GO) test -tags purego -timeout 20m $(KERNELS)
+	@if grep -q -w avx2 /proc/cpuinfo 2>/dev/null; then \
+		echo "HUBEL_CPU=avx2 $(GO) test $(KERNELS)"; \
+		HUBEL_CPU=avx2 $(GO) test -timeout 20m $(KERNELS); \
+	else echo "test-long: AVX2 skipped, this machine has none"; fi
 
 .PHONY: race
 race: ## run the tests of concurrent packages under the race detector, which needs a C compiler

@@ -19,7 +19,7 @@ type Driver struct {
 	Open func(name string, o Options) (Device, error)
 
 	// Traits are those of the driver's devices, known without opening one.
-	Traits func() Traits
+	Traits func() (Traits, error)
 }
 
 var registry = struct {
@@ -68,7 +68,7 @@ func TraitsOf(name string) (Traits, error) {
 	if err != nil {
 		return nil, err
 	}
-	return d.Traits(), nil
+	return d.Traits()
 }
 
 func find(name string) (Driver, error) {

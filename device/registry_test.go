@@ -25,7 +25,7 @@ func TestOpenGivesTheDriverTheWholeName(t *testing.T) {
 			name, options = n, o
 			return nil, errors.New("out of beads")
 		},
-		Traits: func() Traits { return nil },
+		Traits: func() (Traits, error) { return nil, nil },
 	})
 	register(t, "aardvark", Driver{})
 	require.Equal(t, []string{"aardvark", "abacus"}, Names())

@@ -225,6 +225,9 @@ func (e *Executor) OnGradient(f func(p *Param, gradient device.Tensor)) { e.onGr
 // Upload enqueues the copy of a batch to an input. An input the plan does not
 // read, such as the label in inference, is left out. The host memory may be
 // used again once an event recorded after it has passed, or after Sync.
+//
+// Every pass wants its inputs uploaded again: their memory is used for other
+// values once the last layer has read them.
 func (e *Executor) Upload(name string, x *tensor.Dense) error {
 	v, ok := e.byName[name]
 	if !ok || e.plan.Values[v].Kind != Uploaded {
@@ -241,7 +244,7 @@ func (e *Executor) Upload(name string, x *tensor.Dense) error {
 	return nil
 }
 
-// Forward enqueues the forward steps.
+// Forward enqueues the forward steps, on inputs uploaded since the last pass.
 func (e *Executor) Forward(p Pass) {
 	for i := range e.steps {
 		s := &e.steps[i]

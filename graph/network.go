@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"strings"
+	"unicode"
 
 	"github.com/hubel-go/hubel/device"
 	"github.com/hubel-go/hubel/layers"
@@ -64,8 +65,8 @@ func (n *Network) Check() error {
 		switch {
 		case name == "":
 			return fmt.Errorf("network %s: %s has no name", n.Name, what)
-		case strings.ContainsAny(name, ":/ \t\r\n"):
-			return fmt.Errorf("network %s: the name %q holds a colon, slash or space", n.Name, name)
+		case strings.ContainsFunc(name, func(r rune) bool { return r == ':' || r == '/' || r == ' ' || !unicode.IsPrint(r) }):
+			return fmt.Errorf("network %s: the name %q holds a colon, slash, space or control character", n.Name, name)
 		case known[name]:
 			return fmt.Errorf("network %s: the name %q is taken twice", n.Name, name)
 		}

@@ -13,17 +13,14 @@ import (
 func (p *planner) planParams() error {
 	g := p.typed
 	p.trained = make([]bool, len(g.nodes))
-	frozen, err := p.frozen()
-	if err != nil {
+	var err error
+	if p.frozen, err = p.frozenNames(); err != nil {
 		return err
 	}
 	p.Params, p.WeightBytes = g.params(p.traits)
 	for i := range p.Params {
 		param := &p.Params[i]
-		param.Grad = -1
-		if p.Options.Mode == Train && p.used[param.Node] && !frozen[param.Name] {
-			param.Grad = p.GradientBytes
-			p.GradientBytes += paramBytes(param.Param, p.traits)
+		if p.Options.Mode == Train && p.used[param.Node] && !p.frozen[param.Name] {
 			p.trained[param.Node] = true
 		}
 	}
@@ -74,8 +71,20 @@ func align(bytes int64, t device.Traits) int64 {
 	return (bytes + a - 1) / a * a
 }
 
-// frozen resolves Options.Frozen to names of parameters.
-func (p *planner) frozen() (map[string]bool, error) {
+// placeGradients gives a place to the gradients that backward computes. A
+// parameter that reaches no loss has none and is not trained.
+func (p *planner) placeGradients() {
+	for i := range p.Params {
+		param := &p.Params[i]
+		if p.backward[param.Node] && !p.frozen[param.Name] {
+			param.Grad = p.GradientBytes
+			p.GradientBytes += paramBytes(param.Param, p.traits)
+		}
+	}
+}
+
+// frozenNames resolves Options.Frozen to names of parameters.
+func (p *planner) frozenNames() (map[string]bool, error) {
 	names := map[string]bool{}
 	for _, want := range p.Options.Frozen {
 		found := false

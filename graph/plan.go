@@ -37,7 +37,8 @@ type PlanOptions struct {
 	// none.
 	Keep []string
 
-	// InputGrad names inputs whose gradient is wanted.
+	// InputGrad names inputs whose gradient is wanted. One that reaches no
+	// loss, such as a target, has none.
 	InputGrad []string
 
 	// Frozen names layers, or parameters such as "conv1.weight", that are not
@@ -148,6 +149,7 @@ type planner struct {
 	value    []int  // of typed values: index into Plan.Values, -1 if unused
 	grad     []int  // of typed values: the gradient's index, -1 if there is none
 	saved    [][]int
+	frozen   map[string]bool
 	trained  []bool // nodes with a parameter that is not frozen
 	wants    []bool // typed values whose gradient is wanted
 	backward []bool // nodes with a backward step
@@ -184,6 +186,7 @@ func (n *Network) Plan(t device.Traits, o PlanOptions) (*Plan, error) {
 	if err := p.chooseGradients(); err != nil {
 		return nil, err
 	}
+	p.placeGradients()
 	p.forwardSteps()
 	if o.Mode == Train {
 		p.backwardSteps()
@@ -245,6 +248,9 @@ func (p *planner) chooseGradients() error {
 		v, err := g.value(name)
 		if err != nil {
 			return fmt.Errorf("input gradient: %w", err)
+		}
+		if p.Options.Mode != Train {
+			return fmt.Errorf("input gradient: a plan for inference has none of %s", name)
 		}
 		if g.values[v].producer >= 0 || g.values[v].DType != device.Float32 {
 			return fmt.Errorf("input gradient: %s is not a float32 input of the network", name)

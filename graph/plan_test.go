@@ -143,6 +143,7 @@ func TestPlanErrors(t *testing.T) {
 		"keep":           {nil, graph.PlanOptions{Batch: 1, Keep: []string{"conv9"}}, `network lenet has no value "conv9"`},
 		"frozen":         {nil, graph.PlanOptions{Batch: 1, Mode: graph.Train, Frozen: []string{"pool1"}}, `no layer or parameter "pool1" with weights`},
 		"input gradient": {nil, graph.PlanOptions{Batch: 1, Mode: graph.Train, InputGrad: []string{"label"}}, "label is not a float32 input"},
+		"no input gradient": {nil, graph.PlanOptions{Batch: 1, InputGrad: []string{"data"}}, "a plan for inference has none of data"},
 		"unknown input": {func(n *graph.Network) { n.Nodes[1].In = []string{"convolution1"} },
 			graph.PlanOptions{Batch: 1}, `pool1: its input "convolution1" is not defined before it`},
 		"cycle": {func(n *graph.Network) { n.Nodes[0].In = []string{"pool1"} },
@@ -163,6 +164,19 @@ func TestPlanErrors(t *testing.T) {
 			_, err := n.Plan(plainTraits, c.options)
 			require.ErrorContains(t, err, c.want)
 		})
+	}
+}
+
+// A parameter that reaches no loss is computed with, if its layer is asked
+// for, but has no gradient.
+func TestParametersWithoutLossAreNotTrained(t *testing.T) {
+	n, err := models.Build("lenet", models.Options{})
+	require.NoError(t, err)
+	n.Add("extra", &layers.Dense{Out: 3}, "pool1")
+	p, err := n.Plan(plainTraits, graph.PlanOptions{Mode: graph.Train, Batch: 1, Keep: []string{"extra"}})
+	require.NoError(t, err)
+	for _, param := range p.Params {
+		require.Equal(t, param.Name == "extra.weight" || param.Name == "extra.bias", param.Grad < 0, param.Name)
 	}
 }
 

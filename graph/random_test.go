@@ -44,7 +44,7 @@ func randomNetwork(seed uint64) *graph.Network {
 		case 5:
 			add(y, &layers.Dropout{P: 0.4}, x.name)
 		case 6:
-			add(y, &layers.LRN{Size: 3, Alpha: 0.3, AlphaOverSize: r.IntN(2) == 0}, x.name)
+			add(y, &layers.LRN{Size: 3, Alpha: new(float32(0.3)), AlphaOverSize: r.IntN(2) == 0}, x.name)
 		case 7:
 			add(y, &layers.Scale{Factor: 0.7}, x.name)
 		case 8:
@@ -82,7 +82,7 @@ func randomNetwork(seed uint64) *graph.Network {
 	n.Add("loss", &layers.SoftmaxLoss{}, scores, label)
 	if r.IntN(2) == 0 {
 		flat := n.Add("flat", &layers.Flatten{}, pick().name)
-		n.Add("distance", &layers.L2Loss{Weight: 0.3}, n.Add("prediction", &layers.Dense{Out: 3}, flat), target)
+		n.Add("distance", &layers.L2Loss{Weight: new(float32(0.3))}, n.Add("prediction", &layers.Dense{Out: 3}, flat), target)
 	}
 	n.Outputs = []string{n.Add("prob", &layers.Softmax{}, scores)}
 	return n

@@ -1,7 +1,6 @@
 package layers
 
 import (
-	"cmp"
 	"fmt"
 	"slices"
 
@@ -18,7 +17,7 @@ func init() {
 // SoftmaxLoss is the softmax log-loss of scores [N,C] against labels [N]
 // (int32), one loss a sample: log(sum of exp(x)) - x[label].
 type SoftmaxLoss struct {
-	Weight float32 `json:"weight,omitempty"` // in what training minimises; 1 unless given
+	Weight *float32 `json:"weight,omitempty"` // in what training minimises; 1 unless given, and 0 only reports
 }
 
 // Type is "softmax-loss".
@@ -67,7 +66,7 @@ func (l *SoftmaxLoss) geometry(x tensor.Shape) device.LogLoss {
 // target is taken as given: no gradient goes into it, even if the network
 // computes it.
 type L2Loss struct {
-	Weight float32 `json:"weight,omitempty"` // in what training minimises; 1 unless given
+	Weight *float32 `json:"weight,omitempty"` // in what training minimises; 1 unless given, and 0 only reports
 }
 
 // Type is "l2-loss".
@@ -102,7 +101,8 @@ func (l *L2Loss) geometry(x tensor.Shape) device.L2Loss {
 
 // lossSpec is what the losses have in common: one number a sample, and no
 // gradient for what input 0 is held against.
-func lossSpec(weight float32, x tensor.Shape) (Spec, error) {
+func lossSpec(factor *float32, x tensor.Shape) (Spec, error) {
+	weight := or(factor, 1)
 	if !isFactor(weight) {
 		return Spec{}, fmt.Errorf("weight %g must be finite and not negative", weight)
 	}
@@ -110,6 +110,6 @@ func lossSpec(weight float32, x tensor.Shape) (Spec, error) {
 		Out:        []Input{floats(x[0])},
 		Backward:   NeedInputs,
 		NoGradient: []int{1},
-		LossWeight: cmp.Or(weight, 1),
+		LossWeight: weight,
 	}, nil
 }

@@ -15,10 +15,10 @@ func init() { Register(func() Layer { return &LRN{} }) }
 // 2012, section 3.3): device.LRN has the equation. What is not given is as
 // in the paper; Caffe has K 1 and AlphaOverSize.
 type LRN struct {
-	Size  int     `json:"size,omitempty"`  // 5 unless given
-	Alpha float32 `json:"alpha,omitempty"` // 1e-4 unless given
-	Beta  float32 `json:"beta,omitempty"`  // 0.75 unless given
-	K     float32 `json:"k,omitempty"`     // 2 unless given
+	Size  int      `json:"size,omitempty"`  // 5 unless given
+	Alpha *float32 `json:"alpha,omitempty"` // 1e-4 unless given
+	Beta  *float32 `json:"beta,omitempty"`  // 0.75 unless given
+	K     float32  `json:"k,omitempty"`     // 2 unless given
 
 	// AlphaOverSize divides Alpha by Size.
 	AlphaOverSize bool `json:"alpha_over_size,omitempty"`
@@ -60,7 +60,7 @@ func (l *LRN) Backward(q device.Queue, c *Call) {
 func (l *LRN) geometry(x tensor.Shape) device.LRN {
 	return device.LRN{
 		N: x[0], C: x[1], H: x[2], W: x[3],
-		Size: cmp.Or(l.Size, 5), Alpha: cmp.Or(l.Alpha, 1e-4), Beta: cmp.Or(l.Beta, 0.75), K: cmp.Or(l.K, 2),
+		Size: cmp.Or(l.Size, 5), Alpha: or(l.Alpha, 1e-4), Beta: or(l.Beta, 0.75), K: cmp.Or(l.K, 2),
 		AlphaOverSize: l.AlphaOverSize,
 	}
 }

@@ -33,7 +33,7 @@ func (w weights) params(shape tensor.Shape, fan Fan) ([]Param, error) {
 }
 
 func param(name string, shape tensor.Shape, fan Fan, f Filler, rate, decay *float32) (Param, error) {
-	p := Param{Name: name, Shape: shape, Fan: fan, Filler: f, Rate: orOne(rate), Decay: orOne(decay)}
+	p := Param{Name: name, Shape: shape, Fan: fan, Filler: f, Rate: or(rate, 1), Decay: or(decay, 1)}
 	if err := f.Check(); err != nil {
 		return p, fmt.Errorf("%s: %w", name, err)
 	}
@@ -43,11 +43,12 @@ func param(name string, shape tensor.Shape, fan Fan, f Filler, rate, decay *floa
 	return p, nil
 }
 
-func orOne(m *float32) float32 {
-	if m == nil {
-		return 1
+// or is an option's value, or what it is unless given.
+func or(option *float32, otherwise float32) float32 {
+	if option == nil {
+		return otherwise
 	}
-	return *m
+	return *option
 }
 
 func isFactor(v float32) bool { return v >= 0 && v <= math.MaxFloat32 }

@@ -104,7 +104,7 @@ func TestPlanErrors(t *testing.T) {
 		{&layers.SoftmaxLoss{}, []layers.Input{f32(32, 10), f32(32)}, "label is float32 [32], want int32"},
 		{&layers.SoftmaxLoss{}, []layers.Input{f32(32, 10), i32(31)}, "label is [31], want [32] to match scores [32,10]"},
 		{&layers.SoftmaxLoss{}, []layers.Input{f32(32, 10, 1, 1), i32(32)}, "scores are [32,10,1,1], want [N,C]; a flatten layer makes them so"},
-		{&layers.SoftmaxLoss{Weight: -1}, []layers.Input{f32(32, 10), i32(32)}, "weight -1 must be finite and not negative"},
+		{&layers.SoftmaxLoss{Weight: new(float32(-1))}, []layers.Input{f32(32, 10), i32(32)}, "weight -1 must be finite and not negative"},
 		{&layers.L2Loss{}, []layers.Input{f32(32, 30), f32(32, 10)}, "target is [32,10], want the prediction's [32,30]"},
 		{&layers.Accuracy{TopK: 11}, []layers.Input{f32(32, 10), i32(32)}, "top_k 11 must be in 1 to 10, the classes of scores [32,10]"},
 		{&layers.Accuracy{TopK: -1}, []layers.Input{f32(32, 10), i32(32)}, "top_k -1 must be in 1 to 10, the classes of scores [32,10]"},
@@ -229,7 +229,7 @@ func TestSpecs(t *testing.T) {
 			layers.Spec{Out: []layers.Input{f32(128)}, Scratch: 4 * 128 * 1000, Backward: layers.NeedInputs, NoGradient: []int{1}, LossWeight: 1},
 		},
 		{
-			&layers.L2Loss{Weight: 0.5}, []layers.Input{scores, scores},
+			&layers.L2Loss{Weight: new(float32(0.5))}, []layers.Input{scores, scores},
 			layers.Spec{Out: []layers.Input{f32(128)}, Backward: layers.NeedInputs, NoGradient: []int{1}, LossWeight: 0.5},
 			layers.Spec{Out: []layers.Input{f32(128)}, Backward: layers.NeedInputs, NoGradient: []int{1}, LossWeight: 0.5},
 		},

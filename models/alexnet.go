@@ -49,7 +49,7 @@ func alexNet(n *graph.Network, data string, o Options, groups int) string {
 		return &layers.Dense{Out: out, WeightFiller: layers.Gaussian(std), BiasFiller: bias, BiasRate: new(rate), BiasDecay: new(decay)}
 	}
 	norm := func() layers.Layer {
-		return &layers.LRN{Size: 5, Alpha: 1e-4, Beta: 0.75, K: k, AlphaOverSize: isCaffe}
+		return &layers.LRN{Size: 5, Alpha: new(float32(1e-4)), Beta: new(float32(0.75)), K: k, AlphaOverSize: isCaffe}
 	}
 	drop := func() layers.Layer { return &layers.Dropout{P: 0.5} }
 	shrink := func() layers.Layer { return pool(device.MaxPool, 3, 2, true) }

@@ -154,8 +154,8 @@ func TestAlexNetInit(t *testing.T) {
 		bias, std, rate, decay float32
 		norm                   layers.LRN
 	}{
-		"paper": {1, 0.01, 1, 1, layers.LRN{Size: 5, Alpha: 1e-4, Beta: 0.75, K: 2}},
-		"caffe": {0.1, 0.005, 2, 0, layers.LRN{Size: 5, Alpha: 1e-4, Beta: 0.75, K: 1, AlphaOverSize: true}},
+		"paper": {1, 0.01, 1, 1, layers.LRN{Size: 5, Alpha: new(float32(1e-4)), Beta: new(float32(0.75)), K: 2}},
+		"caffe": {0.1, 0.005, 2, 0, layers.LRN{Size: 5, Alpha: new(float32(1e-4)), Beta: new(float32(0.75)), K: 1, AlphaOverSize: true}},
 	} {
 		n := build(t, "alexnet", models.Options{Init: init})
 		for _, p := range plan(t, n, graph.PlanOptions{Mode: graph.Train, Batch: 1}).Params {

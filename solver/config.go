@@ -9,6 +9,7 @@ package solver
 import (
 	"errors"
 	"fmt"
+	"math"
 
 	"github.com/hubel-go/hubel/data"
 	"github.com/hubel-go/hubel/device"
@@ -118,6 +119,8 @@ func (c *Config) checkKept() error {
 		return fmt.Errorf("%d passes to accumulate must be at least 1", c.Accumulate)
 	case c.Iterations < 1:
 		return fmt.Errorf("%d iterations must be at least 1", c.Iterations)
+	case c.Iterations > math.MaxInt32:
+		return fmt.Errorf("%d iterations must be at most %d", c.Iterations, math.MaxInt32)
 	}
 	return c.SGD.Check()
 }

@@ -157,6 +157,9 @@ func (t *trainer) finish(ctx context.Context, w work) error {
 	if w.test {
 		test, err := t.eval.run(ctx)
 		if err != nil && ctx.Err() != nil {
+			if err := t.logLine(line); err != nil {
+				return err
+			}
 			return t.stop(ctx)
 		}
 		if err != nil {
@@ -172,8 +175,8 @@ func (t *trainer) finish(ctx context.Context, w work) error {
 			t.c.Tested(test)
 		}
 	}
-	if w.log && t.log != nil {
-		if err := t.log.write(line); err != nil {
+	if w.log {
+		if err := t.logLine(line); err != nil {
 			return err
 		}
 	}
@@ -183,6 +186,14 @@ func (t *trainer) finish(ctx context.Context, w work) error {
 		}
 	}
 	return nil
+}
+
+// logLine writes a line, if there is a log.
+func (t *trainer) logLine(line LogLine) error {
+	if t.log == nil {
+		return nil
+	}
+	return t.log.write(line)
 }
 
 // stop ends a training that was cancelled.

@@ -349,7 +349,7 @@ func TestTrainAnAutoencoder(t *testing.T) {
 	n := &graph.Network{Name: "auto"}
 	in := n.Input("data", device.Float32, 1, 12, 12)
 	x := n.Add("conv1", &layers.Conv{Filters: 1, Kernel: layers.Square(3), Pad: layers.Around(1)}, in)
-	n.Add("loss", &layers.L2Loss{Weight: 0.01}, x, in)
+	n.Add("loss", &layers.L2Loss{Weight: new(float32(0.01))}, x, in)
 	c := smallConfig(t)
 	c.Network = n
 	var losses []float64

@@ -36,9 +36,9 @@ type options struct {
 	mode  mode
 	given map[string]bool
 
-	model, net, weights string
-	data, device        string
-	threads             int
+	model, net, init, weights string
+	data, device              string
+	threads                   int
 
 	batch, accumulate int
 	epochs, iters     int
@@ -79,6 +79,7 @@ var groups = []group{
 	{"What to train", []entry{
 		{"model", training | summarising},
 		{"net", training | summarising},
+		{"init", training | summarising},
 		{"data", training | resuming | evaluating},
 		{"weights", training | evaluating},
 		{"frozen", training | summarising},
@@ -124,6 +125,7 @@ func (o *options) flagSet() *flag.FlagSet {
 	f.SetOutput(io.Discard) // an error is one line, without the usage
 	f.StringVar(&o.model, "model", "", "`name` of a network: "+strings.Join(models.Names(), ", "))
 	f.StringVar(&o.net, "net", "", "`file` of a network in JSON, instead of -model")
+	f.StringVar(&o.init, "init", "", "`whose` initialisation AlexNet has: paper or caffe")
 	f.StringVar(&o.data, "data", "", "data `set`: mnist[:DIR], fashion-mnist[:DIR] or synthetic[:TRAIN,TEST], which is made up on the spot")
 	f.StringVar(&o.weights, "weights", "", "`file` of weights to start from, or to evaluate")
 	f.Var(&o.frozen, "frozen", "layers or parameters that are not trained: `names` with commas, such as conv1,ip1.bias")
@@ -196,7 +198,7 @@ func (o *options) checkMode() error {
 		}
 		o.mode = m.mode
 	}
-	for _, pair := range [][2]string{{"model", "net"}, {"epochs", "iters"}} {
+	for _, pair := range [][2]string{{"model", "net"}, {"init", "net"}, {"epochs", "iters"}} {
 		if o.given[pair[0]] && o.given[pair[1]] {
 			return fmt.Errorf("-%s and -%s contradict each other", pair[0], pair[1])
 		}
@@ -242,8 +244,8 @@ func (o *options) checkValues() error {
 		{"threads", o.threads >= 0, "at least 0"},
 		{"batch", o.batch >= 1, "at least 1"},
 		{"accumulate", o.accumulate >= 1, "at least 1"},
-		{"epochs", o.epochs >= 1, "at least 1"},
-		{"iters", o.iters >= 1 || !o.given["iters"], "at least 1"},
+		{"epochs", o.epochs >= 1 && o.epochs <= 1e6, "at least 1 and at most 1,000,000"},
+		{"iters", o.iters >= 1 && o.iters <= math.MaxInt32 || !o.given["iters"], "at least 1 and at most 2,147,483,647"},
 		{"lr", o.rate > 0 && finite(o.rate), "above 0"},
 		{"momentum", o.momentum >= 0 && o.momentum < 1, "at least 0 and below 1"},
 		{"decay", o.decay >= 0 && finite(o.decay), "at least 0"},

@@ -74,7 +74,7 @@ func exitCode(ctx context.Context, err error) int {
 // program is how the user can call the program again: as before, unless that
 // was a temporary file of `go run`.
 func program(arg string) string {
-	if filepath.IsAbs(arg) {
+	if strings.HasPrefix(arg, filepath.Clean(os.TempDir())+string(filepath.Separator)+"go-build") {
 		return filepath.Base(arg)
 	}
 	return arg

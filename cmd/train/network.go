@@ -18,9 +18,9 @@ func (o *options) network(d data.Dataset) (*graph.Network, error) {
 	if o.net != "" {
 		return graph.ReadFile(o.net)
 	}
-	var m models.Options
+	m := models.Options{Init: o.init}
 	if d != nil {
-		m = models.Options{Classes: len(d.Classes()), Shape: d.Shape()}
+		m.Classes, m.Shape = len(d.Classes()), d.Shape()
 	}
 	return models.Build(o.model, m)
 }

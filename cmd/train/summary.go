@@ -31,7 +31,7 @@ func summarise(o *options, stdout io.Writer) error {
 	}
 	fmt.Fprintf(stdout, "%s\n\n%smemory to %v at batch %d: %s\n", n.Name, table, graph.Infer, o.batch, graph.MiB(plan.Memory().Total()))
 	if o.memory == 0 {
-		return nil
+		return printPlan(n, traits, train, stdout)
 	}
 	fmt.Fprintf(stdout, "\nlargest batch in %v:\n", &o.memory)
 	for _, options := range []graph.PlanOptions{train, infer} {
@@ -45,5 +45,15 @@ func summarise(o *options, stdout io.Writer) error {
 		}
 		fmt.Fprintf(stdout, "  to %-6v %s\n", options.Mode, text)
 	}
-	return nil
+	return printPlan(n, traits, train, stdout)
+}
+
+// printPlan prints the memory plan: every step, and every span of the arena.
+func printPlan(n *graph.Network, t device.Traits, o graph.PlanOptions, stdout io.Writer) error {
+	plan, err := n.Plan(t, o)
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(stdout, "\n%s", plan)
+	return err
 }

@@ -226,8 +226,15 @@ func (s *session) finished(r solver.Result) error {
 
 // stopped says how to go on after Ctrl-C.
 func (s *session) stopped(r solver.Result, err error) error {
-	fmt.Fprintf(s.stdout, "\nStopped and saved after %d of %d iterations. To go on:\n  %s -resume %s\n", r.Iteration, s.c.Iterations, s.program, s.c.Dir)
-	return err
+	fmt.Fprintf(s.stdout, "\nStopped and saved after %d of %d iterations.", r.Iteration, s.c.Iterations)
+	if r.Iteration < s.c.Iterations {
+		fmt.Fprintf(s.stdout, " To go on:\n  %s -resume %s\n", s.program, s.c.Dir)
+		return err
+	}
+	fmt.Fprintf(s.stdout, " Only the test is missing:\n  %s -eval -weights %s -data %s\n",
+		s.program, filepath.Join(s.c.Dir, solver.WeightsFile), s.c.Data)
+	_, drawing := s.draw()
+	return errors.Join(err, drawing)
 }
 
 // draw writes the pictures of a run and returns their names.

@@ -24,10 +24,12 @@ func convCases(o Options) []Case {
 		add(g.name, g.Conv)
 	}
 	for _, n := range []int{1, 3, 17} {
-		add("lenet conv1", convOf(n, 1, 28, 6, 5, 2, 1, 1))
-		add("lenet conv2", convOf(n, 6, 14, 16, 5, 0, 1, 1))
-		add("lenet conv3", convOf(n, 16, 5, 120, 5, 0, 1, 1))
+		add("lenet5 conv1", convOf(n, 1, 28, 6, 5, 2, 1, 1))
+		add("lenet5 conv2", convOf(n, 6, 14, 16, 5, 0, 1, 1))
+		add("lenet5 conv3", convOf(n, 16, 5, 120, 5, 0, 1, 1))
+		add("lenet conv1", convOf(n, 1, 28, 20, 5, 0, 1, 1))
 	}
+	add("lenet conv2", convOf(3, 20, 12, 50, 5, 0, 1, 1))
 	r := o.geometries("conv")
 	for i := range o.random() {
 		add(fmt.Sprintf("random %d", i), randomConv(r))
@@ -69,6 +71,7 @@ var oddConvs = []namedConv{
 	{"3x3", convOf(2, 3, 8, 4, 3, 1, 1, 1)},
 	{"3x3 wide", convOf(1, 17, 15, 33, 3, 1, 1, 1)},
 	{"3x3 no pad", convOf(3, 4, 7, 5, 3, 0, 1, 1)},
+	{"stride far past the image", device.Conv{N: 2, C: 2, H: 8, W: 8, K: 3, R: 3, S: 3, StrideH: 1 << 30, StrideW: 1 << 30, DilationH: 1, DilationW: 1, Groups: 1}},
 	{"one filter", convOf(2, 3, 6, 1, 3, 1, 1, 1)},
 	{"one channel", convOf(2, 1, 6, 5, 3, 1, 1, 1)},
 	{"one output pixel", convOf(3, 4, 5, 6, 5, 0, 1, 1)},

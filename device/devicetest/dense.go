@@ -11,7 +11,7 @@ import (
 func denseCases(Options) []Case {
 	shapes := []device.Dense{
 		{N: 1, In: 1, Out: 1}, {N: 3, In: 7, Out: 5}, {N: 1, In: 100, Out: 30}, {N: 33, In: 65, Out: 17},
-		{N: 64, In: 120, Out: 84}, {N: 13, In: 800, Out: 500},
+		{N: 64, In: 120, Out: 84}, {N: 13, In: 800, Out: 500}, {N: 64, In: 500, Out: 10},
 	}
 	var forward, data, filter []Case
 	for _, d := range shapes {

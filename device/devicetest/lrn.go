@@ -23,6 +23,7 @@ func lrnCases(Options) []Case {
 		device.LRN{N: 1, C: 8, H: 4, W: 4, Size: 5, Alpha: 1, Beta: 0.5, K: 1},
 		device.LRN{N: 1, C: 8, H: 4, W: 4, Size: 5, Alpha: 1, Beta: 1, K: 0.5},
 		device.LRN{N: 1, C: 8, H: 4, W: 4, Size: 3, Alpha: 1, Beta: 0.6, K: 2},
+		device.LRN{N: 1, C: 8, H: 4, W: 4, Size: 1<<30 + 1, Alpha: 1, Beta: 0.75, K: 2}, // far past the channels
 		device.LRN{N: 1, C: 8, H: 4, W: 4, Size: 3, Alpha: 0, Beta: 0, K: 2},
 	)
 	var forward, backward []Case

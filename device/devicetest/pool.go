@@ -11,7 +11,8 @@ import (
 func poolCases(o Options) []Case {
 	geometries := []device.Pool{
 		poolOf(1, 1, 1, 1, 0, 1),
-		poolOf(2, 3, 6, 2, 0, 2),  // LeNet's
+		poolOf(3, 20, 24, 2, 0, 2), poolOf(3, 50, 8, 2, 0, 2), // LeNet's
+		poolOf(2, 3, 6, 2, 0, 2),
 		poolOf(2, 3, 7, 2, 0, 2),  // stride does not divide
 		poolOf(1, 8, 55, 3, 0, 2), // AlexNet's: windows overlap
 		poolOf(2, 3, 8, 3, 1, 2),  // padded

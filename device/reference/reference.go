@@ -32,7 +32,7 @@ func init() {
 			}
 			return New(), nil
 		},
-		Traits: func() device.Traits { return traits{} },
+		Traits: func() (device.Traits, error) { return traits{}, nil },
 	})
 }
 

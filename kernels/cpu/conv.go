@@ -67,6 +67,10 @@ type convProduct struct {
 }
 
 func newConvProduct(t *gemm.Tile, c device.Conv, pass device.Pass) convProduct {
+	// A stride past the padded image takes no step; bounded, it makes no
+	// classes without pixels.
+	c.StrideH = min(c.StrideH, c.H+c.PadTop+c.PadBottom)
+	c.StrideW = min(c.StrideW, c.W+c.PadLeft+c.PadRight)
 	p := convProduct{tile: t, c: c, pass: pass, rows: c.K / c.Groups, depth: c.C / c.Groups, plane: c.OutH() * c.OutW(), classes: 1}
 	if pass == device.BackwardData {
 		p.rows, p.depth, p.plane, p.classes = p.depth, p.rows, c.H*c.W, c.StrideH*c.StrideW

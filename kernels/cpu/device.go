@@ -1,10 +1,13 @@
-// Package cpu is the device "cpu": every kernel in pure Go, on a fixed set of
-// workers.
+// Package cpu is the device "cpu": every kernel in Go, with register tiles in
+// Go assembly, on a fixed set of workers.
 //
-// Results are the same bits for any number of workers: work is cut by shape,
-// never by worker, and the order of every sum follows from the shape alone.
-// Products are rounded before they are added, even where the processor could
-// fuse the two, so that they are the same bits on every platform too.
+// The tile of a machine, its path, is avx512, avx2 or generic: the best there
+// is, or what HUBEL_CPU names. On one path results are the same bits for any
+// number of workers: work is cut by shape, never by worker, and the order of
+// every sum follows from the shape alone. The assembly fuses a multiplication
+// with the addition that follows; the generic path rounds in between, even
+// where the processor could fuse, and so gives the same bits on every
+// platform.
 package cpu
 
 import (
@@ -37,12 +40,12 @@ func init() {
 			}
 			return d, nil
 		},
-		Traits: func() device.Traits {
+		Traits: func() (device.Traits, error) {
 			tile, err := gemm.Choose()
-			if err != nil { // Open says what is wrong
-				tile = gemm.Tiles()[0]
+			if err != nil {
+				return nil, fmt.Errorf("cpu: %w", err)
 			}
-			return traits{tile}
+			return traits{tile}, nil
 		},
 	})
 }

@@ -54,13 +54,17 @@ func (t *lrnTask) Run(item, worker int) {
 	t.backward(first, n, worker)
 }
 
+// half is the number of channels on each side of a window, of those there can
+// be.
+func (t *lrnTask) half() int { return min(t.l.Size/2, t.l.C-1) }
+
 // forward works on the n positions at first, in every channel. The sums of
 // squares of the windows are taken afresh for each channel: a running sum
 // would carry the rounding of large values into small ones.
 func (t *lrnTask) forward(first, n int) {
 	var sums [strip]float32
 	sum := sums[:n]
-	c, plane, half := t.l.C, t.l.H*t.l.W, t.l.Size/2
+	c, plane, half := t.l.C, t.l.H*t.l.W, t.half()
 	a, k := t.l.A(), t.l.K
 	for i := range c {
 		clear(sum)
@@ -89,7 +93,7 @@ func (t *lrnTask) forward(first, n int) {
 //
 // of the channels around, so that each power is taken once.
 func (t *lrnTask) backward(first, n, worker int) {
-	c, plane, half := t.l.C, t.l.H*t.l.W, t.l.Size/2
+	c, plane, half := t.l.C, t.l.H*t.l.W, t.half()
 	ring := min(t.l.Size, c)
 	space := t.engine.Scratch(worker, (2*ring+1)*n)
 	powers, terms, sum := space[:ring*n], space[ring*n:2*ring*n], space[2*ring*n:]

@@ -44,7 +44,7 @@
 	VPXORD p, p, p; \
 	VPXORD q, q, q
 
-// NEXT fetches the row of C into the cache while the sums are formed.
+// FETCH gets a row of C into the cache while the sums are formed.
 #define FETCH(i, p, q) \
 	PREFETCHT0 (R9); \
 	PREFETCHT0 64(R9); \

@@ -1,0 +1,149 @@
+package main
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"runtime"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/hubel-go/hubel/bench"
+	"github.com/hubel-go/hubel/device"
+	"github.com/hubel-go/hubel/models"
+)
+
+const usageText = `bench measures the machine, and then matrix products, layers and whole networks on
+each device.
+
+  bench [gemm|layers|net|all] [flags]
+
+gemm     the matrix products of the networks: forward and both gradients
+layers   each layer of a training step, kernel by kernel
+net      whole training steps and inference: images/s and memory
+all      all of them, which is the default
+
+`
+
+const usageFoot = `
+Exit code: 0 done, 1 a measurement failed, 2 something is wrong with the flags,
+the batch, or the files they name, 130 stopped by Ctrl-C.
+`
+
+// The formats of -format.
+const (
+	asTable = "table"
+	asLines = "bench"
+)
+
+// options are the flags.
+type options struct {
+	bench.Options
+	format string
+
+	json, compare, plot, trace string
+}
+
+// flagSet declares the flags.
+func (o *options) flagSet() *flag.FlagSet {
+	f := flag.NewFlagSet("bench", flag.ContinueOnError)
+	f.SetOutput(io.Discard) // an error is one line, without the usage
+	o.Models, o.Devices = []string{"alexnet"}, []string{"cpu"}
+	o.Threads = []int{runtime.GOMAXPROCS(0)}
+	f.Var((*names)(&o.Models), "model", "`networks` with commas between: "+strings.Join(models.Names(), ", "))
+	f.IntVar(&o.Batch, "batch", 128, "images of one pass")
+	f.Var((*names)(&o.Devices), "devices", "`devices` with commas between: "+strings.Join(device.Names(), ", "))
+	f.Var((*numbers)(&o.Threads), "threads", "`numbers` of threads of device cpu with commas between, such as 1,2")
+	f.IntVar(&o.Runs, "runs", 5, "samples of each time, after a warm run")
+	f.StringVar(&o.format, "format", asTable, "table, or bench for the lines that benchstat reads")
+	f.StringVar(&o.json, "json", "", "`file` for the results as JSON")
+	f.StringVar(&o.compare, "compare", "", "`file` that -json wrote, to print old/new ratios with")
+	f.StringVar(&o.plot, "plot", "", "`file` for a bar chart, PNG")
+	f.StringVar(&o.trace, "trace", "", "`file` for the timeline of one step in Chrome's trace format")
+	return f
+}
+
+// parse reads the command line. Its error for -h is flag.ErrHelp.
+func parse(args []string) (*options, error) {
+	o := &options{}
+	f := o.flagSet()
+	all := []string{bench.KindGEMM, bench.KindLayers, bench.KindNet}
+	o.Kinds = all
+	if len(args) > 0 && !strings.HasPrefix(args[0], "-") {
+		switch {
+		case slices.Contains(all, args[0]):
+			o.Kinds = args[:1]
+		case args[0] != "all":
+			return nil, fmt.Errorf("%q is not gemm, layers, net or all", args[0])
+		}
+		args = args[1:]
+	}
+	if err := f.Parse(args); err != nil {
+		if errors.Is(err, flag.ErrHelp) {
+			return nil, err
+		}
+		return nil, fmt.Errorf("%w; -h lists the flags", err)
+	}
+	layers, products := slices.Contains(o.Kinds, bench.KindLayers), slices.Contains(o.Kinds, bench.KindGEMM)
+	switch {
+	case f.NArg() > 0:
+		return nil, fmt.Errorf("%q is not a flag; -h lists the flags", f.Arg(0))
+	case o.format != asTable && o.format != asLines:
+		return nil, fmt.Errorf("-format %q is not table or bench", o.format)
+	case o.trace != "" && !layers:
+		return nil, errors.New("-trace shows the kernels of layers; give layers or all")
+	case o.plot != "" && !layers && !products:
+		return nil, errors.New("-plot shows products; give gemm, layers or all")
+	}
+	return o, nil
+}
+
+func usage(w io.Writer) {
+	fmt.Fprint(w, usageText)
+	f := new(options).flagSet()
+	f.SetOutput(w)
+	f.PrintDefaults()
+	fmt.Fprint(w, usageFoot)
+}
+
+// names is a flag of names with commas between.
+type names []string
+
+// Set implements flag.Value.
+func (l *names) Set(text string) error {
+	*l = strings.Split(text, ",")
+	if slices.Contains(*l, "") {
+		return errors.New("it is names with commas between")
+	}
+	return nil
+}
+
+// String implements flag.Value.
+func (l *names) String() string { return strings.Join(*l, ",") }
+
+// numbers is a flag of positive whole numbers with commas between.
+type numbers []int
+
+// Set implements flag.Value.
+func (l *numbers) Set(text string) error {
+	*l = nil
+	for part := range strings.SplitSeq(text, ",") {
+		n, err := strconv.Atoi(part)
+		if err != nil || n < 1 {
+			return errors.New("it is whole numbers above 0 with commas between, such as 1,2")
+		}
+		*l = append(*l, n)
+	}
+	return nil
+}
+
+// String implements flag.Value.
+func (l *numbers) String() string {
+	parts := make([]string, len(*l))
+	for i, n := range *l {
+		parts[i] = strconv.Itoa(n)
+	}
+	return strings.Join(parts, ",")
+}

@@ -1,0 +1,104 @@
+// Command bench measures how fast devices run matrix products, layers and
+// whole networks, beside what the machine can do at most. Its -h says how.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+
+	"github.com/hubel-go/hubel/bench"
+	_ "github.com/hubel-go/hubel/device/reference"
+	"github.com/hubel-go/hubel/internal/atomicfile"
+	_ "github.com/hubel-go/hubel/kernels/cpu"
+)
+
+// The exit codes.
+const (
+	done        = 0
+	broken      = 1   // a measurement, or writing what was measured
+	wrong       = 2   // flags, the batch, or the file to compare with
+	interrupted = 130 // what shells report for Ctrl-C: 128 + SIGINT
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop) // a second signal ends the process at once
+	os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr))
+}
+
+// run is the whole program. It returns the exit code.
+func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+	o, err := parse(args)
+	if errors.Is(err, flag.ErrHelp) {
+		usage(stdout)
+		return done
+	}
+	code := wrong
+	if err == nil {
+		code, err = measure(ctx, o, stdout, stderr)
+	}
+	if err != nil && code != interrupted {
+		fmt.Fprintln(stderr, "bench:", strings.ReplaceAll(err.Error(), "\n", "; "))
+	}
+	return code
+}
+
+// measure does what the flags ask for.
+func measure(ctx context.Context, o *options, stdout, stderr io.Writer) (code int, err error) {
+	var before *bench.Report
+	if o.compare != "" {
+		if before, err = bench.ReadFile(o.compare); err != nil {
+			return wrong, err
+		}
+	}
+	o.Progress = stderr
+	r, err := bench.Run(ctx, o.Options)
+	var failed bench.FailedError
+	switch {
+	case err != nil && ctx.Err() != nil:
+		return interrupted, err
+	case errors.As(err, &failed):
+		return broken, err
+	case err != nil:
+		return wrong, err
+	}
+	if err := write(o, r, before, stdout); err != nil {
+		return broken, err
+	}
+	return done, nil
+}
+
+// write gives out the report in every way that was asked for.
+func write(o *options, r, before *bench.Report, stdout io.Writer) error {
+	print := r.WriteTable
+	if o.format == asLines {
+		print = r.WriteLines
+	}
+	if err := print(stdout); err != nil {
+		return err
+	}
+	if before != nil {
+		if err := bench.WriteComparison(stdout, before, r); err != nil {
+			return err
+		}
+	}
+	for _, f := range []struct {
+		path  string
+		write func(io.Writer) error
+	}{{o.json, r.WriteJSON}, {o.plot, r.WritePlot}, {o.trace, r.WriteTrace}} {
+		if f.path == "" {
+			continue
+		}
+		if err := atomicfile.Write(f.path, f.write); err != nil {
+			return err
+		}
+	}
+	return nil
+}
