@@ -139,10 +139,10 @@ func TestPlanErrors(t *testing.T) {
 		options graph.PlanOptions
 		want    string
 	}{
-		"no batch":       {nil, graph.PlanOptions{}, "batch 0 must be at least 1"},
-		"keep":           {nil, graph.PlanOptions{Batch: 1, Keep: []string{"conv9"}}, `network lenet has no value "conv9"`},
-		"frozen":         {nil, graph.PlanOptions{Batch: 1, Mode: graph.Train, Frozen: []string{"pool1"}}, `no layer or parameter "pool1" with weights`},
-		"input gradient": {nil, graph.PlanOptions{Batch: 1, Mode: graph.Train, InputGrad: []string{"label"}}, "label is not a float32 input"},
+		"no batch":          {nil, graph.PlanOptions{}, "batch 0 must be at least 1"},
+		"keep":              {nil, graph.PlanOptions{Batch: 1, Keep: []string{"conv9"}}, `network lenet has no value "conv9"`},
+		"frozen":            {nil, graph.PlanOptions{Batch: 1, Mode: graph.Train, Frozen: []string{"pool1"}}, `no layer or parameter "pool1" with weights`},
+		"input gradient":    {nil, graph.PlanOptions{Batch: 1, Mode: graph.Train, InputGrad: []string{"label"}}, "label is not a float32 input"},
 		"no input gradient": {nil, graph.PlanOptions{Batch: 1, InputGrad: []string{"data"}}, "a plan for inference has none of data"},
 		"unknown input": {func(n *graph.Network) { n.Nodes[1].In = []string{"convolution1"} },
 			graph.PlanOptions{Batch: 1}, `pool1: its input "convolution1" is not defined before it`},
