@@ -44,6 +44,7 @@ type options struct {
 	format string
 
 	json, compare, plot, trace string
+	peers                      []string
 }
 
 // flagSet declares the flags.
@@ -60,6 +61,7 @@ func (o *options) flagSet() *flag.FlagSet {
 	f.StringVar(&o.format, "format", asTable, "table, or bench for the lines that benchstat reads")
 	f.StringVar(&o.json, "json", "", "`file` for the results as JSON")
 	f.StringVar(&o.compare, "compare", "", "`file` that -json wrote, to print old/new ratios with")
+	f.Var((*names)(&o.peers), "peers", "`files` with commas between, of results of other programs to show beside; bench/peers makes them")
 	f.StringVar(&o.plot, "plot", "", "`file` for a bar chart, PNG")
 	f.StringVar(&o.trace, "trace", "", "`file` for the timeline of one step in Chrome's trace format")
 	return f

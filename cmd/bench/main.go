@@ -58,6 +58,14 @@ func measure(ctx context.Context, o *options, stdout, stderr io.Writer) (code in
 			return wrong, err
 		}
 	}
+	var peers []*bench.Report
+	for _, path := range o.peers {
+		p, err := bench.ReadFile(path)
+		if err != nil {
+			return wrong, err
+		}
+		peers = append(peers, p)
+	}
 	o.Progress = stderr
 	r, err := bench.Run(ctx, o.Options)
 	var failed bench.FailedError
@@ -68,6 +76,13 @@ func measure(ctx context.Context, o *options, stdout, stderr io.Writer) (code in
 		return broken, err
 	case err != nil:
 		return wrong, err
+	}
+	for i, p := range peers {
+		compared, err := r.AddPeer(p)
+		if err != nil {
+			return broken, err
+		}
+		fmt.Fprintf(stderr, "%s: %d of its results have the values of this program\n", o.peers[i], compared)
 	}
 	if err := write(o, r, before, stdout); err != nil {
 		return broken, err

@@ -1,0 +1,374 @@
+// Package bench measures how fast devices run matrix products, layers and
+// whole networks, beside what the machine can do at most.
+package bench
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"runtime"
+	"runtime/debug"
+	"strings"
+	"time"
+
+	"github.com/hubel-go/hubel/bench/roof"
+	"github.com/hubel-go/hubel/device"
+	"github.com/hubel-go/hubel/graph"
+	"github.com/hubel-go/hubel/kernels/cpu/gemm"
+	"github.com/hubel-go/hubel/models"
+)
+
+// cpuDevice is the device whose roof is measured and which has threads.
+const cpuDevice = "cpu"
+
+// Options are what to measure, and where.
+type Options struct {
+	Kinds   []string // KindGEMM, KindLayers, KindNet
+	Models  []string
+	Batch   int
+	Devices []string
+	Threads []int // of device "cpu"
+	Runs    int   // samples of each time, after a warm run
+
+	// Progress gets a line before each part; nil means none.
+	Progress io.Writer
+}
+
+// bench is a run under way.
+type bench struct {
+	ctx context.Context
+	Options
+	report *Report
+
+	spec   graph.PlanOptions
+	device *timedDevice
+	plan   *graph.Plan // training
+	common Result      // what all results of this part share
+}
+
+// Run measures. Devices, networks and memory are checked before anything is
+// timed or allocated.
+func Run(ctx context.Context, o Options) (*Report, error) {
+	if err := o.check(); err != nil {
+		return nil, err
+	}
+	b := &bench{ctx: ctx, Options: o, report: &Report{}}
+	if b.Progress == nil {
+		b.Progress = io.Discard
+	}
+	if err := b.everywhere(b.checkPlans); err != nil {
+		return nil, err
+	}
+	if err := b.machine(); err != nil {
+		return nil, err
+	}
+	if err := b.everywhere(b.model); err != nil {
+		return nil, FailedError{err}
+	}
+	return b.report, nil
+}
+
+// FailedError is one that came once measuring had begun; others are about the
+// options.
+type FailedError struct{ error }
+
+// Unwrap is for errors.Is.
+func (e FailedError) Unwrap() error { return e.error }
+
+func (o *Options) check() error {
+	switch {
+	case o.Batch < 1:
+		return fmt.Errorf("batch %d must be at least 1", o.Batch)
+	case o.Runs < 1:
+		return fmt.Errorf("runs %d must be at least 1", o.Runs)
+	}
+	for _, k := range o.Kinds {
+		if k != KindGEMM && k != KindLayers && k != KindNet {
+			return fmt.Errorf("%q is unknown; there are %s, %s and %s", k, KindGEMM, KindLayers, KindNet)
+		}
+	}
+	for _, t := range o.Threads {
+		if t < 1 {
+			return fmt.Errorf("threads %d must be at least 1", t)
+		}
+	}
+	return nil
+}
+
+// everywhere calls f for every device with its threads and every model.
+func (b *bench) everywhere(f func(*graph.Network) error) error {
+	for _, name := range b.Devices {
+		threads := b.Threads
+		if name != cpuDevice {
+			threads = []int{0}
+		}
+		for _, t := range threads {
+			if err := b.on(name, t, f); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// on calls f for every model on an open device.
+func (b *bench) on(name string, threads int, f func(*graph.Network) error) (err error) {
+	d, err := device.Open(name, device.Options{Threads: threads})
+	if err != nil {
+		return err
+	}
+	b.device = &timedDevice{Device: d}
+	defer func() { err = errors.Join(err, b.device.Close()) }()
+	for _, m := range b.Models {
+		n, err := models.Build(m, models.Options{})
+		if err != nil {
+			return err
+		}
+		b.spec = graph.PlanOptions{Mode: graph.Train, Batch: b.Batch}
+		if b.plan, err = n.Plan(d.Traits(), b.spec); err != nil {
+			return err
+		}
+		b.common = Result{Model: m, Batch: b.Batch, Device: name, Threads: threads}
+		if err := f(n); err != nil {
+			return fmt.Errorf("%s: %w", where(name, threads), err)
+		}
+	}
+	return nil
+}
+
+// checkPlans is an error for a batch that does not fit.
+func (b *bench) checkPlans(*graph.Network) error { return checkMemory(b.device, b.plan) }
+
+// machine measures the processor.
+func (b *bench) machine() error {
+	tile, err := gemm.Choose()
+	if err != nil {
+		return err
+	}
+	m := &b.report.Machine
+	*m = Machine{CPU: cpuName(), Cores: runtime.NumCPU(), OS: runtime.GOOS, Arch: runtime.GOARCH, Go: runtime.Version(), Path: tile.Name}
+	for _, t := range b.Threads {
+		fmt.Fprintf(b.Progress, "peak and bandwidth of the machine, threads %d\n", t)
+		m.Roofs = append(m.Roofs, Roof{Threads: t, FLOPS: roof.PeakFLOPS(tile.Name, t), Bandwidth: roof.Bandwidth(t)})
+	}
+	debug.FreeOSMemory() // the arrays of the copy
+	return nil
+}
+
+// cpuName is the processor's name as Linux tells it; elsewhere, or where it
+// does not, the architecture's.
+func cpuName() string {
+	b, err := os.ReadFile("/proc/cpuinfo")
+	if err == nil {
+		for line := range strings.Lines(string(b)) {
+			if key, value, ok := strings.Cut(line, ":"); ok && strings.TrimSpace(key) == "model name" {
+				return strings.TrimSpace(value)
+			}
+		}
+	}
+	return runtime.GOARCH
+}
+
+// model measures everything of one network on the open device.
+func (b *bench) model(n *graph.Network) error {
+	for _, kind := range b.Kinds {
+		fmt.Fprintf(b.Progress, "%s of %s, batch %d, on %s\n", kind, n.Name, b.Batch, where(b.common.Device, b.common.Threads))
+		b.common.Kind = kind
+		part := map[string]func(*graph.Network) error{KindGEMM: b.gemm, KindLayers: b.layers, KindNet: b.net}[kind]
+		if err := part(n); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (b *bench) gemm(*graph.Network) error {
+	q, err := b.device.NewQueue()
+	if err != nil {
+		return err
+	}
+	defer q.Close()
+	for _, p := range Products(b.plan) {
+		samples, sum, err := b.product(b.device, q, p.GEMM)
+		if err != nil {
+			return fmt.Errorf("%s %s: %w", p.Layer, p.Pass, err)
+		}
+		r := b.common
+		r.Name, r.Pass, r.Shape, r.FLOPs = p.Layer, p.Pass, p.String(), p.FLOPs()
+		r.Checksum = sum
+		r.set(samples)
+		b.report.Results = append(b.report.Results, r)
+	}
+	return nil
+}
+
+// layers records training steps, and adds up the kernels of each layer's
+// passes. A layer that the plan fused into another has no row.
+func (b *bench) layers(n *graph.Network) (err error) {
+	w, err := b.weights(n)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, w.Close()) }()
+	s, err := newSession(b.device, b.plan, w)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, s.close()) }()
+
+	type part struct{ name, pass string }
+	row := map[part]int{}
+	var rows []Result
+	var times [][]float64
+	for run := range b.Runs + 1 {
+		if err := b.ctx.Err(); err != nil {
+			return err
+		}
+		spans, err := s.record()
+		if err != nil {
+			return err
+		}
+		if run == 0 { // warm
+			for _, x := range spans {
+				i, ok := row[part{x.Scope, x.Pass}]
+				if !ok {
+					i = len(rows)
+					row[part{x.Scope, x.Pass}] = i
+					r := b.common
+					r.Name, r.Pass = x.Scope, x.Pass
+					rows, times = append(rows, r), append(times, make([]float64, b.Runs))
+				}
+				rows[i].FLOPs += x.FLOPs
+				rows[i].Bytes += x.Bytes
+			}
+			continue
+		}
+		for _, x := range spans {
+			times[row[part{x.Scope, x.Pass}]][run-1] += x.Length.Seconds()
+		}
+		if run == b.Runs {
+			b.report.Steps = append(b.report.Steps, Step{b.common.Model, b.common.Device, b.common.Threads, spans})
+		}
+	}
+	for i := range rows {
+		for k := range times[i] { // a clock may not see a short kernel
+			times[i][k] = max(times[i][k], 1e-9)
+		}
+		rows[i].set(times[i])
+	}
+	for _, node := range n.Nodes {
+		if i, ok := row[part{node.Name, forward}]; ok {
+			if rows[i].Checksum, err = b.values(node); err != nil {
+				return fmt.Errorf("%s: %w", node.Name, err)
+			}
+		}
+	}
+	b.report.Results = append(b.report.Results, rows...)
+	return nil
+}
+
+// net times whole steps of training and passes of inference.
+func (b *bench) net(n *graph.Network) (err error) {
+	w, err := b.weights(n)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, w.Close()) }()
+	infer := b.spec
+	infer.Mode = graph.Infer
+	q, err := n.Plan(b.device.Traits(), infer)
+	if err != nil {
+		return err
+	}
+	for _, mode := range []struct {
+		name string
+		plan *graph.Plan
+	}{{"training", b.plan}, {"inference", q}} {
+		if err := b.steps(mode.name, mode.plan, w); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// steps times one of the plans of a network.
+func (b *bench) steps(name string, p *graph.Plan, w *graph.Weights) (err error) {
+	s, err := newSession(b.device, p, w)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, s.close()) }()
+	debug.FreeOSMemory() // what filled the weights and the batch
+	r := b.common
+	r.Name, r.Pass, r.Images = "step", name, p.Options.Batch
+	samples, err := b.sample(func(times int) error {
+		for range times {
+			if err := s.step(); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	r.set(samples)
+	for _, x := range p.Steps {
+		r.FLOPs += x.FLOPs
+	}
+	r.Slabs = p.Memory().Total()
+	if r.Device == cpuDevice {
+		var m runtime.MemStats
+		runtime.ReadMemStats(&m)
+		r.Beyond = int64(m.Sys-m.HeapReleased) - r.Slabs
+	}
+	b.report.Results = append(b.report.Results, r)
+	return nil
+}
+
+// weights are those a network starts with.
+func (b *bench) weights(n *graph.Network) (*graph.Weights, error) {
+	w, err := graph.NewWeights(n, b.device)
+	if err != nil {
+		return nil, err
+	}
+	if err := w.Fill(seed); err != nil {
+		return nil, errors.Join(err, w.Close())
+	}
+	return w, nil
+}
+
+// shortest is how long a sample is at least: what is shorter is repeated.
+const shortest = 2 * time.Millisecond
+
+// sample runs f, which does its work a number of times, once to warm up and
+// then for each sample, in seconds for one time.
+func (b *bench) sample(f func(times int) error) ([]float64, error) {
+	timed := func(times int) (time.Duration, error) {
+		if err := b.ctx.Err(); err != nil {
+			return 0, err
+		}
+		start := time.Now()
+		err := f(times)
+		return max(time.Since(start), 1), err
+	}
+	if _, err := timed(1); err != nil {
+		return nil, err
+	}
+	once, err := timed(1)
+	if err != nil {
+		return nil, err
+	}
+	times := int(max(1, shortest/once))
+	samples := make([]float64, b.Runs)
+	for i := range samples {
+		elapsed, err := timed(times)
+		if err != nil {
+			return nil, err
+		}
+		samples[i] = elapsed.Seconds() / float64(times)
+	}
+	return samples, nil
+}

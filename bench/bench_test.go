@@ -1,0 +1,237 @@
+package bench
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"image/png"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/hubel-go/hubel/device"
+	"github.com/hubel-go/hubel/graph"
+	"github.com/hubel-go/hubel/kernels/cpu"
+	"github.com/hubel-go/hubel/models"
+)
+
+// fake is a report with round numbers.
+func fake() *Report {
+	result := func(kind, name, pass, shape string, threads int, flops, bytes int64, seconds ...float64) Result {
+		r := Result{Kind: kind, Model: "toy", Batch: 4, Name: name, Pass: pass, Shape: shape, Device: "cpu", Threads: threads, FLOPs: flops, Bytes: bytes}
+		r.set(seconds)
+		return r
+	}
+	step := result(KindNet, "step", "training", "", 1, 3e9, 0, 0.5)
+	step.Images, step.Slabs, step.Beyond = 4, 100<<20, 5<<20
+	onlyThere := result(KindLayers, "pool", forward, "", 1, 0, 5e6, 0.001)
+	onlyThere.Device, onlyThere.Threads = "abacus:0", 0
+	return &Report{
+		Machine: Machine{CPU: "Abacus 3000", Cores: 2, OS: "linux", Arch: "amd64", Go: "go1.26", Path: "avx2",
+			Roofs: []Roof{{1, 100e9, 10e9}, {2, 200e9, 15e9}}},
+		Results: []Result{
+			result(KindGEMM, "fc", forward, "NT 4x10x20", 1, 2e9, 0, 0.04, 0.05, 0.06),
+			result(KindGEMM, "fc", forward, "NT 4x10x20", 2, 2e9, 0, 0.02),
+			result(KindLayers, "fc", forward, "", 1, 1e8, 1e6, 0.002),
+			result(KindLayers, "pool", forward, "", 1, 0, 5e6, 0.001),
+			onlyThere,
+			step,
+		},
+		Steps: []Step{{"toy", "cpu", 2, []Span{
+			{"fc", "dense forward", forward, 0, 2 * time.Millisecond, 1e8, 1e6},
+			{"update", "sgd", update, 2 * time.Millisecond, time.Microsecond, 0, 9},
+		}}},
+	}
+}
+
+func TestTable(t *testing.T) {
+	var b bytes.Buffer
+	require.NoError(t, fake().WriteTable(&b))
+	golden := filepath.Join("testdata", "table.txt")
+	want, err := os.ReadFile(golden)
+	require.NoError(t, err)
+	require.Equal(t, string(want), b.String())
+}
+
+func TestStatistics(t *testing.T) {
+	median, spread := statistics([]float64{5, 1, 4, 2, 3})
+	require.Equal(t, 3.0, median)
+	require.InDelta(t, 1.0/3, spread, 1e-15)
+	median, spread = statistics([]float64{1, 2})
+	require.Equal(t, 1.5, median)
+	require.InDelta(t, 0.25/1.5, spread, 1e-15)
+	median, spread = statistics([]float64{7})
+	require.Equal(t, 7.0, median)
+	require.Zero(t, spread)
+}
+
+func TestJSONRoundTrip(t *testing.T) {
+	r := fake()
+	path := filepath.Join(t.TempDir(), "r.json")
+	f, err := os.Create(path)
+	require.NoError(t, err)
+	require.NoError(t, r.WriteJSON(f))
+	require.NoError(t, f.Close())
+	back, err := ReadFile(path)
+	require.NoError(t, err)
+	r.Steps = nil // only -trace has them
+	require.Equal(t, r, back)
+
+	for text, says := range map[string]string{
+		`{"machines":1}`: "is not a report",
+		`{"results":[{"kind":"gemm","model":"m","batch":1,"name":"fc","pass":"forward","seconds":0}]}`: "gemm/m@1/fc/forward took 0 seconds",
+	} {
+		require.NoError(t, os.WriteFile(path, []byte(text), 0o600))
+		_, err = ReadFile(path)
+		require.ErrorContains(t, err, says)
+	}
+	_, err = ReadFile(path + "x")
+	require.ErrorIs(t, err, os.ErrNotExist)
+}
+
+func TestCompare(t *testing.T) {
+	before, after := fake(), fake()
+	after.Results[0].set([]float64{0.025})  // twice as fast
+	after.Results = after.Results[:5]       // without the net
+	after.Results[1].Name = "something new" // and this is not in the old
+	changes, unpaired := Compare(before, after)
+	require.Len(t, changes, 4)
+	require.Equal(t, 3, unpaired)
+	require.InDelta(t, 2, changes[0].Ratio(), 1e-12)
+	require.InDelta(t, 1, changes[1].Ratio(), 1e-12)
+
+	var b bytes.Buffer
+	require.NoError(t, WriteComparison(&b, before, after))
+	require.Contains(t, b.String(), "2.00x")
+	require.Contains(t, b.String(), "3 more are in only one")
+	require.NotContains(t, b.String(), "not of the code alone")
+	after.Machine.Path = "generic"
+	b.Reset()
+	require.NoError(t, WriteComparison(&b, before, after))
+	require.Contains(t, b.String(), "not of the code alone")
+}
+
+func TestAddPeer(t *testing.T) {
+	peer := func(sum float64) *Report {
+		p := &Report{Results: fake().Results[:1]}
+		p.Results[0].Device, p.Results[0].Checksum = "openblas", &Checksum{sum, 10}
+		return p
+	}
+	r := fake()
+	r.Results[0].Checksum = checksum([]float32{1, -1, 1, 0, 0, 0, 0, -4})
+	require.Equal(t, &Checksum{-2, 10}, r.Results[0].Checksum)
+	_, err := r.AddPeer(peer(-2.001))
+	require.ErrorContains(t, err, "gemm/toy@4/fc/forward: the values of cpu/1 and openblas/1 differ")
+	require.Len(t, r.Results, 6)
+	compared, err := r.AddPeer(peer(-2.00001))
+	require.NoError(t, err)
+	require.Equal(t, 1, compared)
+	require.Len(t, r.Results, 7)
+}
+
+func TestLines(t *testing.T) {
+	var b bytes.Buffer
+	require.NoError(t, fake().WriteLines(&b))
+	require.Contains(t, b.String(), "goos: linux\ngoarch: amd64\ncpu: Abacus 3000\n")
+	require.Contains(t, b.String(), "BenchmarkGemm/toy/4/fc/forward/cpu-2\t1\t20000000 ns/op\t100.00 GFLOP/s\n")
+	require.Contains(t, b.String(), "BenchmarkNet/toy/4/step/training/cpu-1\t1\t500000000 ns/op\t6.00 GFLOP/s\t8.00 images/s\n")
+	require.Equal(t, 3, strings.Count(b.String(), "BenchmarkGemm/toy/4/fc/forward/cpu-1\t"), "a line for each sample")
+}
+
+func TestTrace(t *testing.T) {
+	var b bytes.Buffer
+	require.NoError(t, fake().WriteTrace(&b))
+	var trace struct{ TraceEvents []traceEvent }
+	require.NoError(t, json.Unmarshal(b.Bytes(), &trace))
+	require.Len(t, trace.TraceEvents, 3)
+	require.Equal(t, "toy on cpu/2", trace.TraceEvents[0].Args["name"])
+	require.Equal(t, traceEvent{Name: "update: sgd", Cat: update, Phase: "X", Start: 2000, Dur: 1, Pid: 1, Tid: 1,
+		Args: map[string]any{"flops": 0.0, "bytes": 9.0}}, trace.TraceEvents[2])
+}
+
+func TestPlot(t *testing.T) {
+	var b bytes.Buffer
+	require.NoError(t, fake().WritePlot(&b))
+	_, err := png.Decode(&b)
+	require.NoError(t, err)
+	r := fake()
+	r.Results = r.Results[5:]
+	require.ErrorContains(t, r.WritePlot(&b), "measure gemm or layers")
+}
+
+// A small network, measured for real.
+func TestRunLeNet(t *testing.T) {
+	r, err := Run(t.Context(), Options{Kinds: []string{KindGEMM, KindLayers, KindNet},
+		Models: []string{"lenet"}, Batch: 2, Devices: []string{"cpu"}, Threads: []int{1}, Runs: 1})
+	require.NoError(t, err)
+	got := map[string]Result{}
+	for _, x := range r.Results {
+		require.Positive(t, x.Seconds, x.Key())
+		require.Len(t, x.Samples, 1, x.Key())
+		got[x.Kind+" "+x.Name+" "+x.Pass] = x
+	}
+	require.Equal(t, "NN 20x576x25", got["gemm conv1 forward"].Shape)
+	require.Equal(t, "TN 500x800x2", got["gemm ip1 backward-filter"].Shape)
+	require.Equal(t, int64(2*2*50*64*500), got["layers conv2 backward-data"].FLOPs)
+	require.Equal(t, int64(2*2*800*500), got["layers ip1 backward-filter"].FLOPs)
+	require.NotNil(t, got["gemm ip2 forward"].Checksum)
+	require.NotNil(t, got["layers conv2 forward"].Checksum)
+	require.Nil(t, got["layers pool1 forward"].Checksum)
+	require.NotContains(t, got, "layers conv1 backward-data", "nothing is before it")
+	require.Contains(t, got, "layers pool1 backward-data")
+	require.Contains(t, got, "layers update update")
+	require.Equal(t, 2, got["net step training"].Images)
+	require.Positive(t, got["net step training"].Slabs)
+	require.Len(t, r.Steps, 1)
+	last := time.Duration(0)
+	for _, s := range r.Steps[0].Spans {
+		require.GreaterOrEqual(t, s.Start, last, "%s: one queue runs one kernel at a time", s.Kernel)
+		last = s.Start + s.Length
+	}
+	require.Equal(t, r.Machine.Roofs[0].Threads, 1)
+	_, ok := r.Machine.OfRoof(got["layers pool1 forward"])
+	require.True(t, ok)
+}
+
+func TestRunRefuses(t *testing.T) {
+	good := Options{Kinds: []string{KindGEMM}, Models: []string{"lenet"}, Batch: 2, Devices: []string{"cpu"}, Threads: []int{1}, Runs: 1}
+	for says, spoil := range map[string]func(o *Options){
+		`device "cuda:0" is unknown; this program has cpu`: func(o *Options) { o.Devices = []string{"cuda:0"} },
+		`network "resnet" is unknown; there are`:           func(o *Options) { o.Models = []string{"resnet"} },
+		"batch 0 must be at least 1":                       func(o *Options) { o.Batch = 0 },
+		"runs 0 must be at least 1":                        func(o *Options) { o.Runs = 0 },
+		"threads 0 must be at least 1":                     func(o *Options) { o.Threads = []int{0} },
+		`"speed" is unknown; there are gemm`:               func(o *Options) { o.Kinds = []string{"speed"} },
+	} {
+		o := good
+		spoil(&o)
+		_, err := Run(t.Context(), o)
+		require.ErrorContains(t, err, says)
+		require.False(t, errors.As(err, new(FailedError)))
+	}
+}
+
+// small is a device with hardly any memory.
+type small struct{ device.Device }
+
+func (small) MemInfo() (free, total int64, err error) { return 20 << 20, 30 << 20, nil }
+
+func TestCheckMemory(t *testing.T) {
+	d, err := cpu.New(1)
+	require.NoError(t, err)
+	defer d.Close()
+	n, err := models.Build("lenet", models.Options{})
+	require.NoError(t, err)
+	plan := func(batch int) *graph.Plan {
+		p, err := n.Plan(d.Traits(), graph.PlanOptions{Mode: graph.Train, Batch: batch})
+		require.NoError(t, err)
+		return p
+	}
+	require.NoError(t, checkMemory(small{d}, plan(2)))
+	require.Regexp(t, `^lenet with a batch of 4096 needs \d+\.\d MiB, but cpu has 20\.0 MiB of 30\.0 MiB free; the largest batch that fits is \d+$`,
+		checkMemory(small{d}, plan(4096)).Error())
+}

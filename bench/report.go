@@ -1,0 +1,172 @@
+package bench
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+)
+
+// Report is what a run measured. It says nothing of when, so that two reports
+// differ only in what matters.
+type Report struct {
+	Machine Machine  `json:"machine"`
+	Results []Result `json:"results"`
+
+	// Steps are the kernels of one training step each, for WriteTrace.
+	Steps []Step `json:"-"`
+}
+
+// Machine is what the numbers hold for.
+type Machine struct {
+	CPU   string `json:"cpu"`
+	Cores int    `json:"cores"`
+	OS    string `json:"os"`
+	Arch  string `json:"arch"`
+	Go    string `json:"go"`
+	Path  string `json:"path"` // avx512, avx2 or generic
+	Roofs []Roof `json:"roofs"`
+}
+
+// Roof is what so many cores can do at most.
+type Roof struct {
+	Threads   int     `json:"threads"`
+	FLOPS     float64 `json:"flops"`     // float32 operations a second
+	Bandwidth float64 `json:"bandwidth"` // bytes a second, read and written
+}
+
+// The kinds of results.
+const (
+	KindGEMM   = "gemm"
+	KindLayers = "layers"
+	KindNet    = "net"
+)
+
+// Result is the time of one thing on one device.
+type Result struct {
+	Kind    string `json:"kind"`
+	Model   string `json:"model"`
+	Batch   int    `json:"batch"`
+	Name    string `json:"name"`            // the layer
+	Pass    string `json:"pass"`            // as in Span; training or inference for a net
+	Shape   string `json:"shape,omitempty"` // of a matrix product
+	Device  string `json:"device"`
+	Threads int    `json:"threads,omitempty"` // of the CPU
+
+	Seconds float64   `json:"seconds"` // median
+	Spread  float64   `json:"spread"`  // half the interquartile range, as a share of the median
+	Samples []float64 `json:"samples"` // seconds
+	FLOPs   int64     `json:"flops,omitempty"`
+	Bytes   int64     `json:"bytes,omitempty"`
+	Images  int       `json:"images,omitempty"` // of a net
+
+	// Checksum is of the result of a matrix product, or of a convolution or
+	// dense layer going forward alone.
+	Checksum *Checksum `json:"checksum,omitempty"`
+
+	// Slabs is the memory of a net's plan, Beyond what the process took
+	// besides it, for devices whose memory is the process's.
+	Slabs  int64 `json:"slabs,omitempty"`
+	Beyond int64 `json:"beyond,omitempty"`
+}
+
+// Step is the timeline of one training step.
+type Step struct {
+	Model, Device string
+	Threads       int
+	Spans         []Span
+}
+
+// Where is the device with its threads: "cpu/2".
+func (r Result) Where() string { return where(r.Device, r.Threads) }
+
+func where(device string, threads int) string {
+	if threads == 0 {
+		return device
+	}
+	return fmt.Sprintf("%s/%d", device, threads)
+}
+
+// Key names what was measured: the same on every device and in every report.
+func (r Result) Key() string {
+	return fmt.Sprintf("%s/%s@%d/%s/%s", r.Kind, r.Model, r.Batch, r.Name, r.Pass)
+}
+
+// GFLOPS is 10⁹ operations a second, 0 where operations do not count.
+func (r Result) GFLOPS() float64 { return float64(r.FLOPs) / r.Seconds / 1e9 }
+
+// PerSecond is images a second of a net.
+func (r Result) PerSecond() float64 { return float64(r.Images) / r.Seconds }
+
+// OfRoof is the share of what the machine can do at most: of its peak for a
+// product, of its bandwidth for what only moves memory. It is false where the
+// device's roof is not known.
+func (m Machine) OfRoof(r Result) (float64, bool) {
+	i := slices.IndexFunc(m.Roofs, func(f Roof) bool { return f.Threads == r.Threads })
+	switch {
+	case r.Device != cpuDevice || i < 0:
+		return 0, false
+	case r.FLOPs > 0:
+		return float64(r.FLOPs) / r.Seconds / m.Roofs[i].FLOPS, true
+	case r.Bytes > 0:
+		return float64(r.Bytes) / r.Seconds / m.Roofs[i].Bandwidth, true
+	}
+	return 0, false
+}
+
+// set fills in the statistics of the samples.
+func (r *Result) set(samples []float64) {
+	r.Samples = samples
+	r.Seconds, r.Spread = statistics(samples)
+}
+
+// statistics is the median of some numbers and half their interquartile range
+// as a share of it.
+func statistics(samples []float64) (median, spread float64) {
+	s := slices.Sorted(slices.Values(samples))
+	median = quantile(s, 0.5)
+	if median == 0 {
+		return 0, 0
+	}
+	return median, (quantile(s, 0.75) - quantile(s, 0.25)) / 2 / median
+}
+
+// quantile interpolates between the sorted numbers.
+func quantile(sorted []float64, q float64) float64 {
+	at := q * float64(len(sorted)-1)
+	i := int(at)
+	if i+1 >= len(sorted) {
+		return sorted[i]
+	}
+	f := at - float64(i)
+	return sorted[i]*(1-f) + sorted[i+1]*f
+}
+
+// WriteJSON writes the report.
+func (r *Report) WriteJSON(w io.Writer) error {
+	e := json.NewEncoder(w)
+	e.SetIndent("", " ")
+	return e.Encode(r)
+}
+
+// ReadFile reads a report that WriteJSON wrote.
+func ReadFile(path string) (*Report, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	r := new(Report)
+	d := json.NewDecoder(f)
+	d.DisallowUnknownFields()
+	if err := d.Decode(r); err != nil {
+		return nil, fmt.Errorf("%s is not a report of bench: %w", path, err)
+	}
+	for _, x := range r.Results {
+		if !(x.Seconds > 0) {
+			return nil, fmt.Errorf("%s: %s took %g seconds, which cannot be", path, x.Key(), x.Seconds)
+		}
+	}
+	return r, nil
+}

@@ -1,0 +1,147 @@
+package bench
+
+import (
+	"errors"
+	"fmt"
+	"runtime/debug"
+
+	"gorgonia.org/tensor"
+
+	"github.com/hubel-go/hubel/device"
+	"github.com/hubel-go/hubel/graph"
+)
+
+// sgd is the update of the AlexNet paper, with a rate at which random labels
+// leave the weights finite for any number of steps.
+var sgd = device.SGD{Rate: 1e-5, Momentum: 0.9, Decay: 5e-4}
+
+// seed is that of weights, images and dropout.
+const seed = 1
+
+// session runs steps of one plan on random images.
+type session struct {
+	device   *timedDevice
+	exec     *graph.Executor
+	velocity device.Tensor
+	segments []device.Segment
+	pass     graph.Pass
+}
+
+// newSession binds a plan to weights and uploads a batch.
+func newSession(d *timedDevice, p *graph.Plan, w *graph.Weights) (*session, error) {
+	s := &session{device: d, pass: graph.Pass{Seed: seed}}
+	var err error
+	if s.exec, err = graph.NewExecutor(p, w); err != nil {
+		return nil, err
+	}
+	if err := s.prepare(); err != nil {
+		return nil, errors.Join(err, s.close())
+	}
+	return s, nil
+}
+
+func (s *session) prepare() error {
+	p := s.exec.Plan()
+	if p.Options.Mode == graph.Train {
+		dw := s.exec.Gradients()
+		b, err := s.device.Alloc(dw.Bytes())
+		if err != nil {
+			return fmt.Errorf("velocities: %w", err)
+		}
+		s.velocity = device.Tensor{Buffer: b, DType: device.Float32, Shape: dw.Shape}
+		s.exec.Queue().Fill(s.velocity, 0)
+		for _, q := range p.Params {
+			s.segments = append(s.segments, device.Segment{
+				Weight: int(q.Weight / device.Float32.Size()),
+				Grad:   int(q.Grad / device.Float32.Size()),
+				Len:    device.Elements(q.Shape),
+				Rate:   q.Rate,
+				Decay:  q.Decay,
+			})
+		}
+	}
+	for _, in := range p.Network.Inputs {
+		if err := s.exec.Upload(in.Name, randomInput(in, p.Options.Batch)); err != nil {
+			return err
+		}
+	}
+	return s.exec.Sync()
+}
+
+// randomInput is a batch of numbers between -1 and 1, or of labels that every
+// network has a class for.
+func randomInput(in graph.Input, batch int) *tensor.Dense {
+	shape := append(tensor.Shape{batch}, in.Shape...)
+	n := device.Elements(shape)
+	if in.DType == device.Int32 {
+		labels := make([]int32, n)
+		for i := range labels {
+			labels[i] = int32(i % 10)
+		}
+		return tensor.New(tensor.WithShape(shape...), tensor.WithBacking(labels))
+	}
+	return tensor.New(tensor.WithShape(shape...), tensor.WithBacking(uniform(n)))
+}
+
+// uniform is n numbers in [-1,1): 24 bits of Knuth's multiplicative hash of
+// the index, which bench/peers computes too.
+func uniform(n int) []float32 {
+	x := make([]float32, n)
+	for i := range x {
+		x[i] = float32((uint32(i)*2654435761)>>8)/(1<<23) - 1
+	}
+	return x
+}
+
+// step is one training step, or one pass of inference, done when it returns.
+func (s *session) step() error {
+	s.device.pass = forward
+	s.exec.Forward(s.pass)
+	if !s.velocity.IsNil() {
+		s.device.pass = backwardData
+		s.exec.Backward(s.pass, device.Overwrite)
+		q := s.exec.Queue()
+		q.Scope("update")
+		q.SGD(sgd, s.exec.Weights().Slab(), s.velocity, s.exec.Gradients(), device.Tensor{}, s.segments)
+		s.exec.Weights().Changed()
+		s.pass.Iteration++
+	}
+	return s.exec.Sync()
+}
+
+// record is a step whose kernels are timed.
+func (s *session) record() ([]Span, error) {
+	s.device.record()
+	if err := s.step(); err != nil {
+		s.device.recording = false
+		return nil, err
+	}
+	return s.device.stop()
+}
+
+func (s *session) close() error {
+	err := s.exec.Close()
+	if !s.velocity.IsNil() {
+		err = errors.Join(err, s.velocity.Buffer.Free())
+	}
+	return err
+}
+
+// checkMemory says whether a plan fits into what the device has free.
+func checkMemory(d device.Device, p *graph.Plan) error {
+	need := p.Memory().Total()
+	free, total, err := d.MemInfo()
+	if err == nil && need > free {
+		debug.FreeOSMemory() // a device's memory may be Go's, freed and not collected yet
+		free, total, err = d.MemInfo()
+	}
+	if err != nil || need <= free {
+		return nil // where it is not known, Alloc will tell
+	}
+	largest, err := p.Network.LargestBatch(d.Traits(), p.Options, free)
+	if err != nil {
+		return err
+	}
+	return fmt.Errorf("%s with a batch of %d needs %s, but %s has %s of %s free; the largest batch that fits is %d",
+		p.Network.Name, p.Options.Batch, graph.MiB(need), d.Name(), graph.MiB(free), graph.MiB(total), largest)
+}

@@ -1,0 +1,171 @@
+package bench
+
+import (
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/hubel-go/hubel/graph"
+)
+
+// WriteTable writes the report for people: a table for each kind and network,
+// the devices side by side, and how many times faster each is than the first.
+func (r *Report) WriteTable(out io.Writer) error {
+	m := r.Machine
+	fmt.Fprintf(out, "%s, cores %d, %s/%s, %s, path %s\n", m.CPU, m.Cores, m.OS, m.Arch, m.Go, m.Path)
+	for _, f := range m.Roofs {
+		fmt.Fprintf(out, "threads %d: at most %.0f GFLOP/s and %.1f GB/s\n", f.Threads, f.FLOPS/1e9, f.Bandwidth/1e9)
+	}
+	for _, g := range r.grouped() {
+		fmt.Fprintf(out, "\n%s of %s, batch %d\n", g.kind, g.model, g.batch)
+		w := tabwriter.NewWriter(out, 0, 0, 2, ' ', tabwriter.AlignRight)
+		g.write(w, m)
+		if err := w.Flush(); err != nil {
+			return err
+		}
+	}
+	_, err := fmt.Fprintln(out, "\nTimes are medians with half the interquartile range. % of peak, or of bandwidth (b) where nothing is multiplied.")
+	return err
+}
+
+// table is the results of one kind and network: a row for each thing measured
+// and a column for each place it was measured in.
+type table struct {
+	kind, model string
+	batch       int
+	places      []string
+	rows        [][]*Result // by row and place; nil where it was not measured
+}
+
+func (r *Report) grouped() []*table {
+	var tables []*table
+	for i := range r.Results {
+		x := &r.Results[i]
+		t := slices.IndexFunc(tables, func(t *table) bool { return t.kind == x.Kind && t.model == x.Model && t.batch == x.Batch })
+		if t < 0 {
+			t = len(tables)
+			tables = append(tables, &table{kind: x.Kind, model: x.Model, batch: x.Batch})
+		}
+		tables[t].add(x)
+	}
+	return tables
+}
+
+func (t *table) add(x *Result) {
+	place := slices.Index(t.places, x.Where())
+	if place < 0 {
+		place = len(t.places)
+		t.places = append(t.places, x.Where())
+		for i := range t.rows {
+			t.rows[i] = append(t.rows[i], nil)
+		}
+	}
+	row := slices.IndexFunc(t.rows, func(row []*Result) bool { return first(row).Key() == x.Key() })
+	if row < 0 {
+		row = len(t.rows)
+		t.rows = append(t.rows, make([]*Result, len(t.places)))
+	}
+	t.rows[row][place] = x
+}
+
+// first is a result of a row; each has one.
+func first(row []*Result) *Result {
+	return row[slices.IndexFunc(row, func(x *Result) bool { return x != nil })]
+}
+
+func (t *table) write(w io.Writer, m Machine) {
+	head := []string{"what", "pass"}
+	if t.kind == KindGEMM {
+		head = append(head, "shape")
+	}
+	for i, place := range t.places {
+		head = append(head, place, "±")
+		if t.kind == KindNet {
+			head = append(head, "images/s", "memory", "beyond it")
+		}
+		if t.kind == KindLayers {
+			head = append(head, "MB")
+		}
+		head = append(head, "GFLOP/s", "% of roof")
+		if i > 0 {
+			head = append(head, "vs "+t.places[0])
+		}
+	}
+	line(w, head)
+	for _, row := range t.rows {
+		x := first(row)
+		cells := []string{x.Name, x.Pass}
+		if t.kind == KindGEMM {
+			cells = append(cells, x.Shape)
+		}
+		for i := range t.places {
+			cells = append(cells, t.cells(row[i], m)...)
+			if i > 0 {
+				cells = append(cells, versus(row[0], row[i]))
+			}
+		}
+		line(w, cells)
+	}
+}
+
+func line(w io.Writer, cells []string) { fmt.Fprintln(w, strings.Join(cells, "\t")+"\t") }
+
+// cells is a result in one place.
+func (t *table) cells(x *Result, m Machine) []string {
+	if x == nil {
+		n := map[string]int{KindGEMM: 4, KindLayers: 5, KindNet: 7}[t.kind]
+		return slices.Repeat([]string{"-"}, n)
+	}
+	cells := []string{fmt.Sprintf("%.3f ms", 1e3*x.Seconds), fmt.Sprintf("%.0f %%", 100*x.Spread)}
+	if t.kind == KindNet {
+		cells = append(cells, fmt.Sprintf("%.1f", x.PerSecond()), slabs(x), beyond(x))
+	}
+	if t.kind == KindLayers {
+		cells = append(cells, megabytes(x))
+	}
+	gflops := "-"
+	if x.FLOPs > 0 {
+		gflops = fmt.Sprintf("%.1f", x.GFLOPS())
+	}
+	share := "-"
+	if s, ok := m.OfRoof(*x); ok {
+		share = fmt.Sprintf("%.1f", 100*s)
+		if x.FLOPs == 0 {
+			share += "b"
+		}
+	}
+	return append(cells, gflops, share)
+}
+
+// megabytes is the traffic of a layer; other programs do not tell theirs.
+func megabytes(x *Result) string {
+	if x.Bytes == 0 {
+		return "-"
+	}
+	return fmt.Sprintf("%.1f", float64(x.Bytes)/1e6)
+}
+
+// slabs is the memory of a plan; other programs have none.
+func slabs(x *Result) string {
+	if x.Slabs == 0 {
+		return "-"
+	}
+	return graph.MiB(x.Slabs)
+}
+
+func beyond(x *Result) string {
+	if x.Device != cpuDevice {
+		return "-"
+	}
+	return fmt.Sprintf("%s (%.1f %%)", graph.MiB(x.Beyond), 100*float64(x.Beyond)/float64(x.Slabs))
+}
+
+// versus is how many times faster b is than a.
+func versus(a, b *Result) string {
+	if a == nil || b == nil {
+		return "-"
+	}
+	return fmt.Sprintf("%.2fx", a.Seconds/b.Seconds)
+}

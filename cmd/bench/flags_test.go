@@ -1,0 +1,86 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/hubel-go/hubel/bench"
+)
+
+func TestParse(t *testing.T) {
+	o, err := parse(nil)
+	require.NoError(t, err)
+	require.Equal(t, []string{"gemm", "layers", "net"}, o.Kinds)
+	require.Equal(t, []string{"alexnet"}, o.Models)
+	require.Equal(t, 128, o.Batch)
+	require.Equal(t, 5, o.Runs)
+
+	o, err = parse(strings.Fields("net -model lenet,alexnet -batch 8 -devices cpu,reference -threads 1,2 -runs 3 -format bench -json a"))
+	require.NoError(t, err)
+	require.Equal(t, bench.Options{Kinds: []string{"net"}, Models: []string{"lenet", "alexnet"}, Batch: 8,
+		Devices: []string{"cpu", "reference"}, Threads: []int{1, 2}, Runs: 3}, o.Options)
+	require.Equal(t, "bench", o.format)
+	require.Equal(t, "a", o.json)
+}
+
+// Whatever is wrong with the command line is one line and exit code 2.
+func TestWrongFlags(t *testing.T) {
+	notJSON := filepath.Join(t.TempDir(), "not.json")
+	require.NoError(t, os.WriteFile(notJSON, []byte("no"), 0o600))
+	for args, says := range map[string]string{
+		"speed":                       `"speed" is not gemm, layers, net or all`,
+		"all more":                    `"more" is not a flag`,
+		"-fast":                       "-h lists the flags",
+		"-threads 1,x":                "whole numbers above 0",
+		"-threads 0":                  "whole numbers above 0",
+		"-model ,":                    "names with commas",
+		"-format xml":                 `-format "xml" is not table or bench`,
+		"net -trace t":                "-trace shows the kernels of layers",
+		"net -plot p":                 "-plot shows products",
+		"-batch 0":                    "batch 0 must be at least 1",
+		"-runs 0":                     "runs 0 must be at least 1",
+		"-devices cuda:0":             `device "cuda:0" is unknown; this program has cpu`,
+		"-model lenet -batch 9999999": "the largest batch that fits is",
+		"-compare " + notJSON:         "is not a report of bench",
+	} {
+		var stdout, stderr bytes.Buffer
+		require.Equal(t, wrong, run(t.Context(), strings.Fields(args), &stdout, &stderr), args)
+		require.Empty(t, stdout.String(), args)
+		require.Contains(t, stderr.String(), says, args)
+		require.Equal(t, 1, strings.Count(stderr.String(), "\n"), args)
+	}
+}
+
+func TestHelp(t *testing.T) {
+	var stdout, stderr bytes.Buffer
+	require.Equal(t, done, run(t.Context(), []string{"-h"}, &stdout, &stderr))
+	require.Contains(t, stdout.String(), "-compare")
+	require.Empty(t, stderr.String())
+}
+
+// Every output of one small run.
+func TestRunWritesEverything(t *testing.T) {
+	dir := t.TempDir()
+	file := func(name string) string { return filepath.Join(dir, name) }
+	args := []string{"layers", "-model", "lenet", "-batch", "2", "-threads", "1", "-runs", "1",
+		"-json", file("r.json"), "-plot", file("r.png"), "-trace", file("r.trace")}
+	var stdout, stderr bytes.Buffer
+	require.Equal(t, done, run(t.Context(), args, &stdout, &stderr), stderr.String())
+	require.Contains(t, stdout.String(), "layers of lenet, batch 2")
+	for _, name := range []string{"r.png", "r.trace"} {
+		b, err := os.ReadFile(file(name))
+		require.NoError(t, err)
+		require.Equal(t, name == "r.trace", json.Valid(b))
+	}
+	stdout.Reset()
+	args = append(args[:9], "-compare", file("r.json"), "-format", "bench")
+	require.Equal(t, done, run(t.Context(), args, &stdout, &stderr), stderr.String())
+	require.Contains(t, stdout.String(), "BenchmarkLayers/lenet/2/conv1/forward/cpu-1")
+	require.Contains(t, stdout.String(), "old/new")
+}
