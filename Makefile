@@ -86,6 +86,14 @@ cross: ## build and vet for the other platforms, without cgo
 		$(GO) vet ./...; \
 	done
 
+.PHONY: bench
+bench: build ## measure products, layers and networks; ARGS="net -batch 1" chooses
+	bin/bench $(ARGS)
+
+.PHONY: peers
+peers: ## measure OpenBLAS and PyTorch beside it; ARGS="alexnet 128 2 5": model, batch, threads, runs
+	bench/peers/run.sh $(ARGS)
+
 .PHONY: ptx
 ptx: ## compile the CUDA kernels to the PTX that is committed; needs tools/install-nvcc.sh
 	@set -e; for source in kernels/cuda/*.cu; do \

@@ -47,6 +47,7 @@ func TestWrongFlags(t *testing.T) {
 		"-runs 0":                     "runs 0 must be at least 1",
 		"-devices cuda:0":             `device "cuda:0" is unknown; this program has cpu`,
 		"-model lenet -batch 9999999": "the largest batch that fits is",
+		"-peers " + notJSON:           "is not a report of bench",
 		"-compare " + notJSON:         "is not a report of bench",
 	} {
 		var stdout, stderr bytes.Buffer
