@@ -148,7 +148,11 @@ func requireSharingChangesNothing(t *testing.T, n *graph.Network, o graph.PlanOp
 
 func TestSharedMemoryOfRandomNetworks(t *testing.T) {
 	for seed := range uint64(60) {
-		requireSharingChangesNothing(t, randomNetwork(seed), graph.PlanOptions{Mode: graph.Train, Batch: 3})
+		n := randomNetwork(seed)
+		requireSharingChangesNothing(t, n, graph.PlanOptions{Mode: graph.Train, Batch: 3})
+		requireSharingChangesNothing(t, n, graph.PlanOptions{
+			Mode: graph.Train, Batch: 3, InputGrad: []string{"data"}, Keep: []string{n.Nodes[len(n.Nodes)/2].Name},
+		})
 	}
 }
 
