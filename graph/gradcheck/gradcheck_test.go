@@ -56,3 +56,28 @@ func TestPlanErrorsComeThrough(t *testing.T) {
 	n := gradcheck.Layer(&layers.Conv{Filters: 4, Kernel: layers.Square(9)}, image(3, 8, 8))
 	require.ErrorContains(t, gradcheck.Check(n, gradcheck.Options{}), "window of 9x9 does not fit")
 }
+
+// A whole small network: everything AlexNet has, with fan-out and two losses.
+func TestWholeNetwork(t *testing.T) {
+	n := &graph.Network{Name: "small"}
+	x, label := n.Input("data", device.Float32, 4, 9, 9), n.Input("label", device.Int32)
+	x = n.Add("conv1", &layers.Conv{Filters: 6, Kernel: layers.Square(3), Pad: layers.Around(1), Groups: 2}, x)
+	x = n.Add("tanh1", &layers.Unary{Op: device.Tanh}, x)
+	x = n.Add("norm1", &layers.LRN{Alpha: new(float32(0.5))}, x)
+	x = n.Add("pool1", &layers.Pool{Window: layers.Square(3), Stride: layers.Square(2)}, x)
+	y := n.Add("conv2", &layers.Conv{Filters: 6, Kernel: layers.Square(3), Pad: layers.Around(1)}, x)
+	x = n.Add("sum", &layers.Add{}, x, y)
+	x = n.Add("relu2", &layers.Unary{Op: device.ReLU}, x)
+	x = n.Add("drop", &layers.Dropout{P: 0.3}, x)
+	n.Add("loss", &layers.SoftmaxLoss{}, n.Add("scores", &layers.Dense{Out: 3}, x), label)
+	n.Add("loss2", &layers.SoftmaxLoss{Weight: new(float32(0.3))}, n.Add("early", &layers.Dense{Out: 3}, y), label)
+
+	d, err := cpu.New(2)
+	require.NoError(t, err)
+	defer func() { require.NoError(t, d.Close()) }()
+	for seed := range uint64(5) {
+		o := gradcheck.Options{Seed: seed, Classes: 3, Batch: 3}
+		require.NoError(t, gradcheck.Check(n, o), "seed %d", seed)
+		require.NoError(t, gradcheck.Compare(n, d, o), "seed %d", seed)
+	}
+}
