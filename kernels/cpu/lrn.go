@@ -38,9 +38,21 @@ type lrnTask struct {
 const strip = 128
 
 func (t *lrnTask) run(q *queue) {
-	items := t.l.N * ((t.l.H*t.l.W + strip - 1) / strip)
-	share(q, t, items)
+	plane := t.l.H * t.l.W
+	q.pool.Acquire()
+	defer q.pool.Release()
+	if t.dx != nil {
+		t.engine.Reserve(t.rows() * min(strip, plane))
+	}
+	q.pool.Run(t, t.l.N*((plane+strip-1)/strip))
+	reset(t)
 }
+
+// ring is the number of channels that backward keeps in each of two rings.
+func (t *lrnTask) ring() int { return min(t.l.Size, t.l.C) }
+
+// rows is the number of rows of scratch that backward works in.
+func (t *lrnTask) rows() int { return 2*t.ring() + 1 }
 
 func (t *lrnTask) Run(item, worker int) {
 	plane := t.l.H * t.l.W
@@ -94,8 +106,8 @@ func (t *lrnTask) forward(first, n int) {
 // of the channels around, so that each power is taken once.
 func (t *lrnTask) backward(first, n, worker int) {
 	c, plane, half := t.l.C, t.l.H*t.l.W, t.half()
-	ring := min(t.l.Size, c)
-	space := t.engine.Scratch(worker, (2*ring+1)*n)
+	ring := t.ring()
+	space := t.engine.Scratch(worker, t.rows()*n)
 	powers, terms, sum := space[:ring*n], space[ring*n:2*ring*n], space[2*ring*n:]
 	factor := 2 * t.l.A() * t.l.Beta
 	for ahead := range c + half {

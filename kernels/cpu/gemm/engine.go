@@ -56,15 +56,18 @@ func NewEngine(t *Tile, p *parallel.Pool) *Engine {
 // Worker is the memory of a worker.
 func (e *Engine) Worker(worker int) *Worker { return e.workers[worker] }
 
-// Scratch is n elements for a worker's element-wise kernel. It grows to the
-// largest n ever asked for.
-func (e *Engine) Scratch(worker, n int) []float32 {
-	w := e.workers[worker]
-	if n > len(w.elementwise) {
-		w.elementwise = aligned(n)
+// Reserve makes room for n elements of Scratch with every worker, whichever
+// will run an item. Who calls it has acquired the pool.
+func (e *Engine) Reserve(n int) {
+	for _, w := range e.workers {
+		if n > len(w.elementwise) {
+			w.elementwise = aligned(n)
+		}
 	}
-	return w.elementwise[:n]
 }
+
+// Scratch is n reserved elements for a worker's element-wise kernel.
+func (e *Engine) Scratch(worker, n int) []float32 { return e.workers[worker].elementwise[:n] }
 
 // aligned makes n elements that begin on a cache line.
 func aligned(n int) []float32 {
