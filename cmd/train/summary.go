@@ -45,6 +45,7 @@ func summarise(o *options, stdout io.Writer) error {
 		}
 		fmt.Fprintf(stdout, "  to %-6v %s\n", options.Mode, text)
 	}
+	fmt.Fprintln(stdout, "  for that plan alone: testing during training takes one for inference besides")
 	return printPlan(n, traits, train, stdout)
 }
 
