@@ -26,3 +26,25 @@ type Dataset interface {
 	// The values are raw: pixels are 0 to 255.
 	Read(dst []float32, i int) (label int32, err error)
 }
+
+// Regression is a Dataset whose samples have numbers to predict instead of a
+// class: its Classes is empty, and the labels mean nothing.
+type Regression interface {
+	Dataset
+
+	// Targets is how many numbers a sample has, at least 1.
+	Targets() int
+
+	// ReadTarget writes the numbers of sample i to dst, which has exactly
+	// Targets elements. It may be called from several goroutines.
+	ReadTarget(dst []float32, i int) error
+}
+
+// Named is a Dataset whose samples have names that a person can look up, such
+// as the paths of files.
+type Named interface {
+	Dataset
+
+	// Name is that of sample i, 0 <= i < Len.
+	Name(i int) string
+}

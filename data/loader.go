@@ -35,9 +35,10 @@ type LoaderOptions struct {
 // Batch is some samples in host memory. It belongs to the caller from Next to
 // Release.
 type Batch struct {
-	X      *tensor.Dense // [N,C,H,W] float32
-	Labels *tensor.Dense // [N] int32
-	N      int
+	X       *tensor.Dense // [N,C,H,W] float32
+	Labels  *tensor.Dense // [N] int32
+	Targets *tensor.Dense // [N,T] float32 of a Regression, otherwise nil
+	N       int
 
 	Iteration int // counted from the start of training, over all epochs
 	Epoch     int
@@ -48,13 +49,14 @@ type Batch struct {
 	held    atomic.Bool
 	x       []float32
 	labels  []int32
+	targets []float32
 	samples []int
 	full    views // of Batch samples
 	last    views // of the last, smaller batch
 }
 
 // views are a batch's memory as tensors of one number of samples.
-type views struct{ x, labels *tensor.Dense }
+type views struct{ x, labels, targets *tensor.Dense }
 
 // Release gives the batch back to be filled again. Call it once nothing reads
 // the batch any more: after the event of an upload has passed. Releasing twice
@@ -74,6 +76,8 @@ func (b *Batch) Release() {
 // from any.
 type Loader struct {
 	data      Dataset
+	targets   Regression // data, if it is one
+	perSample int        // numbers of a target
 	o         LoaderOptions
 	batches   int // of an epoch
 	sampleLen int
@@ -120,6 +124,11 @@ func NewLoader(ctx context.Context, d Dataset, o LoaderOptions) (*Loader, error)
 		ready:     make(chan *Batch, slots),
 		done:      make(chan struct{}),
 	}
+	if r, ok := d.(Regression); ok {
+		if l.targets, l.perSample = r, r.Targets(); l.perSample < 1 {
+			return nil, fmt.Errorf("data loader: a target of %d numbers must have at least 1", l.perSample)
+		}
+	}
 	if o.Shuffle {
 		l.order = make([]int32, d.Len())
 	}
@@ -137,6 +146,7 @@ func (l *Loader) newBatch() *Batch {
 		loader:  l,
 		x:       make([]float32, n*l.sampleLen),
 		labels:  make([]int32, n),
+		targets: make([]float32, n*l.perSample),
 		samples: make([]int, n),
 	}
 	b.full = l.views(b, n)
@@ -146,10 +156,14 @@ func (l *Loader) newBatch() *Batch {
 
 func (l *Loader) views(b *Batch, n int) views {
 	s := l.data.Shape()
-	return views{
+	v := views{
 		x:      tensor.New(tensor.WithShape(n, s[0], s[1], s[2]), tensor.WithBacking(b.x[:n*l.sampleLen])),
 		labels: tensor.New(tensor.WithShape(n), tensor.WithBacking(b.labels[:n])),
 	}
+	if l.targets != nil {
+		v.targets = tensor.New(tensor.WithShape(n, l.perSample), tensor.WithBacking(b.targets[:n*l.perSample]))
+	}
+	return v
 }
 
 // BatchesPerEpoch is the number of batches of an epoch, the smaller one at its
@@ -221,7 +235,7 @@ func (l *Loader) fill(b *Batch, iteration int) error {
 	if b.N < len(b.labels) {
 		v = b.last
 	}
-	b.X, b.Labels, b.Samples = v.x, v.labels, b.samples[:b.N]
+	b.X, b.Labels, b.Targets, b.Samples = v.x, v.labels, v.targets, b.samples[:b.N]
 
 	if l.order != nil && l.ordered != b.Epoch {
 		permute(l.order, l.o.Seed, b.Epoch)
@@ -241,7 +255,11 @@ func (l *Loader) fill(b *Batch, iteration int) error {
 		if err != nil {
 			return fmt.Errorf("sample %d: %w", i, err)
 		}
-		if label < 0 || int(label) >= classes {
+		if l.targets != nil {
+			if err := l.targets.ReadTarget(b.targets[n*l.perSample:(n+1)*l.perSample], i); err != nil {
+				return fmt.Errorf("target of sample %d: %w", i, err)
+			}
+		} else if label < 0 || int(label) >= classes {
 			return fmt.Errorf("sample %d: label %d is not one of the %d classes", i, label, classes)
 		}
 		l.o.Preprocess.Apply(x)

@@ -17,6 +17,10 @@ type SyntheticOptions struct {
 	Classes     int
 	Train, Test int // numbers of samples
 	Seed        uint64
+
+	// Targets is how many coordinates there are to predict. Where it is not 0
+	// the sets are Regressions, of keypoints instead of classes.
+	Targets int
 }
 
 // Streams of random numbers in this package. Layers count theirs from 0.
@@ -26,6 +30,8 @@ const (
 	noiseStream                    // the table of synthetic noise
 	trainRowsStream                // where the rows of a synthetic sample begin in that table
 	testRowsStream
+	trainFacesStream // where the keypoints of a synthetic face are
+	testFacesStream
 )
 
 const (
@@ -53,6 +59,10 @@ type synthetic struct {
 // without files. Train and test share the patterns of the classes and differ
 // in noise. Sample i has the label i modulo the number of classes. Classes
 // are named "0", "1", ….
+//
+// With Targets, a sample is a face of bright dots at a place and of a size of
+// its own, and its target is where they are: x and y in turn, each in [-1,1]
+// over the image's width and height.
 func NewSynthetic(o SyntheticOptions) (train, test Dataset, err error) {
 	if o.Shape == nil {
 		o.Shape = tensor.Shape{1, 28, 28}
@@ -62,6 +72,9 @@ func NewSynthetic(o SyntheticOptions) (train, test Dataset, err error) {
 	o.Test = orDefault(o.Test, 10_000)
 	if err := checkShape(o.Shape); err != nil {
 		return nil, nil, fmt.Errorf("synthetic: %w", err)
+	}
+	if o.Targets != 0 {
+		return newKeypoints(o)
 	}
 	if o.Classes < 1 || o.Train < 1 || o.Test < 1 {
 		return nil, nil, fmt.Errorf("synthetic: %d classes, %d samples to train and %d to test: each number must be at least 1",

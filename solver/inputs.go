@@ -12,14 +12,16 @@ import (
 
 // The inputs of a network that a data set fills.
 const (
-	dataInput  = "data"  // images, [N,C,H,W]
-	labelInput = "label" // [N] int32
+	dataInput   = "data"   // images, [N,C,H,W]
+	labelInput  = "label"  // [N] int32
+	targetInput = "target" // [N,T], of a regression
 )
 
 // checkInputs says what of a network's inputs a data set cannot fill. The
 // data set is called by role: "training set".
 func checkInputs(n *graph.Network, d data.Dataset, role string) error {
 	images := false
+	regression, _ := d.(data.Regression)
 	for _, in := range n.Inputs {
 		switch {
 		case in.Name == dataInput && in.DType == device.Float32:
@@ -28,9 +30,19 @@ func checkInputs(n *graph.Network, d data.Dataset, role string) error {
 				return fmt.Errorf("network %s takes images of the shape %v, but those of the %s are %v", n.Name, in.Shape, role, shape)
 			}
 		case in.Name == labelInput && in.DType == device.Int32 && len(in.Shape) == 0:
+			if regression != nil {
+				return fmt.Errorf("network %s tells classes apart, but the %s has %d numbers to predict instead", n.Name, role, regression.Targets())
+			}
+		case in.Name == targetInput && in.DType == device.Float32 && len(in.Shape) == 1:
+			if regression == nil {
+				return fmt.Errorf("network %s predicts %d numbers, but the %s has classes and no numbers", n.Name, in.Shape[0], role)
+			}
+			if in.Shape[0] != regression.Targets() {
+				return fmt.Errorf("network %s predicts %d numbers, but the %s has %d", n.Name, in.Shape[0], role, regression.Targets())
+			}
 		default:
-			return fmt.Errorf("network %s has the input %q (%v %v), but a data set fills only %q (float32 images) and %q (an int32 each)",
-				n.Name, in.Name, in.DType, in.Shape, dataInput, labelInput)
+			return fmt.Errorf("network %s has the input %q (%v %v), but a data set fills only %q (float32 images), %q (an int32 each) and %q (float32 numbers)",
+				n.Name, in.Name, in.DType, in.Shape, dataInput, labelInput, targetInput)
 		}
 	}
 	if !images {
@@ -60,9 +72,12 @@ func upload(e *graph.Executor, b *data.Batch, done device.Event) error {
 		return err
 	}
 	for i := range e.Plan().Network.Inputs {
-		name, x := dataInput, b.X
-		if e.Plan().Network.Inputs[i].Name == labelInput {
-			name, x = labelInput, b.Labels
+		name, x := e.Plan().Network.Inputs[i].Name, b.X
+		switch name {
+		case labelInput:
+			x = b.Labels
+		case targetInput:
+			x = b.Targets
 		}
 		if err := e.Upload(name, x); err != nil {
 			return err

@@ -79,7 +79,7 @@ type plans struct{ train, test *graph.Plan } // test is nil without a test set
 func (t *trainer) plan() (plans, error) {
 	c := &t.c
 	type set struct {
-		data.Dataset
+		data data.Dataset // not embedded, which would hide what it is besides
 		role string
 	}
 	sets := []set{{c.Train, "training set"}}
@@ -87,7 +87,7 @@ func (t *trainer) plan() (plans, error) {
 		sets = append(sets, set{c.Test, "test set"})
 	}
 	for _, s := range sets {
-		if err := checkInputs(c.Network, s, s.role); err != nil {
+		if err := checkInputs(c.Network, s.data, s.role); err != nil {
 			return plans{}, err
 		}
 	}
@@ -99,7 +99,7 @@ func (t *trainer) plan() (plans, error) {
 		return plans{}, err
 	}
 	for _, s := range sets {
-		if err := checkClasses(p.train, s, s.role); err != nil {
+		if err := checkClasses(p.train, s.data, s.role); err != nil {
 			return plans{}, err
 		}
 	}

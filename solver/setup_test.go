@@ -22,6 +22,8 @@ func TestTrainRefuses(t *testing.T) {
 	require.NoError(t, err)
 	keypoints, err := models.Build("net1", models.Options{Shape: []int{1, 12, 12}})
 	require.NoError(t, err)
+	faces, _, err := data.NewSynthetic(data.SyntheticOptions{Shape: []int{1, 12, 12}, Targets: 8, Train: 20, Test: 20})
+	require.NoError(t, err)
 	for want, change := range map[string]func(c *Config){
 		"there is no network":                       func(c *Config) { c.Network = nil },
 		"there is no device":                        func(c *Config) { c.Device = nil },
@@ -35,7 +37,13 @@ func TestTrainRefuses(t *testing.T) {
 		"network small takes images of the shape [1 12 12], but those of the test set are [3 12 12]":     func(c *Config) { c.Test = wide },
 		"network small tells 10 classes apart, but the training set has 12":                              func(c *Config) { c.Train = many },
 		"network small tells 10 classes apart, but the test set has 12":                                  func(c *Config) { c.Test = many },
-		`network net1 has the input "target" (float32 [30]), but a data set fills only "data" `:          func(c *Config) { c.Network = keypoints },
+		"network net1 predicts 30 numbers, but the training set has classes and no numbers":              func(c *Config) { c.Network = keypoints },
+		"network net1 predicts 30 numbers, but the training set has 8":                                   func(c *Config) { c.Network, c.Train = keypoints, faces },
+		"network small tells classes apart, but the test set has 8 numbers to predict instead":           func(c *Config) { c.Test = faces },
+		`network mask has the input "mask" (uint8 []), but a data set fills only "data" `: func(c *Config) {
+			c.Network = &graph.Network{Name: "mask"}
+			c.Network.Input("mask", device.Uint8)
+		},
 		`network blind has no input "data"`: func(c *Config) {
 			c.Network = &graph.Network{Name: "blind"}
 			c.Network.Input("label", device.Int32)

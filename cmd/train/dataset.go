@@ -8,6 +8,7 @@ import (
 	"gorgonia.org/tensor"
 
 	"github.com/hubel-go/hubel/data"
+	"github.com/hubel-go/hubel/device"
 	"github.com/hubel-go/hubel/graph"
 )
 
@@ -24,7 +25,8 @@ const (
 )
 
 // openData opens a data set. A synthetic one has the images and the classes
-// that the network wants, always the same ones; files have their own.
+// or targets that the network wants, always the same ones; files have their
+// own.
 func (o *options) openData(spec string, n *graph.Network) (train, test data.Dataset, err error) {
 	if dataName(spec) != synthetic {
 		return data.Open(spec, data.OpenOptions{})
@@ -44,6 +46,11 @@ func (o *options) openData(spec string, n *graph.Network) (train, test data.Data
 		return nil, nil, err
 	}
 	s.Shape = tensor.Shape(shape)
+	for _, in := range n.Inputs {
+		if in.Name == "target" {
+			s.Targets = device.Elements(in.Shape)
+		}
+	}
 	return data.Open(synthetic, data.OpenOptions{Synthetic: s})
 }
 

@@ -22,6 +22,9 @@ func (o *options) network(d data.Dataset) (*graph.Network, error) {
 	if d != nil {
 		m.Classes, m.Shape = len(d.Classes()), d.Shape()
 	}
+	if r, ok := d.(data.Regression); ok {
+		m.Classes = r.Targets()
+	}
 	return models.Build(o.model, m)
 }
 

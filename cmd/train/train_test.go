@@ -236,7 +236,7 @@ func TestTrainRefusesDataThatDoesNotFit(t *testing.T) {
 		{"two numbers of images", "-model lenet -data synthetic:10"},
 		{"two numbers of images", "-model lenet -data synthetic:10,0"},
 		{"conv1: a window of 11x11 does not fit in an image of 8x8", "-model alexnet -data mnist:set"},
-		{"input \"target\"", "-model net1 -data mnist:set"},
+		{"net1 predicts 10 numbers, but the training set has classes", "-model net1 -data mnist:set"},
 		{"the largest batch that fits is ", "-net tiny.json -data mnist:set -batch 1000000000"},
 		{`"conv9"`, "-net tiny.json -data mnist:set -frozen conv9"},
 		{"nothing to train", "-net tiny.json -data mnist:set -frozen conv1,fc2"},
