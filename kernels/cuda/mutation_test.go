@@ -75,7 +75,7 @@ func TestMutations(t *testing.T) {
 	if n, err := strconv.Atoi(os.Getenv("HUBEL_MUTATIONS")); err == nil {
 		count = n
 	}
-	text, err := ptx.ReadFile("ptx/gemm.ptx")
+	text, err := ptx.ReadFile(ptxFile(80, "gemm"))
 	require.NoError(t, err)
 	unchanged := strings.Split(string(text), "\n")
 	for at, l := range unchanged {

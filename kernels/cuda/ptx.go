@@ -10,12 +10,22 @@ import (
 	"github.com/hubel-go/hubel/kernels/cuda/driver"
 )
 
-//go:embed ptx/*.ptx
+// Every source is compiled for each of these capabilities, highest first. The
+// kernels have the same names and parameters in all of them.
+var capabilities = []int{80, 70}
+
+//go:embed ptx/sm*/*.ptx
 var ptx embed.FS
 
-// load compiles ptx/name.ptx on a device.
+// load compiles name.ptx, for the highest capability that the device has.
 func load(d driver.Driver, name string) (driver.Module, error) {
-	text, err := ptx.ReadFile("ptx/" + name + ".ptx")
+	device := d.Properties()
+	capability := capabilityFor(device.Capability())
+	if capability == 0 {
+		return nil, fmt.Errorf("cuda: %s is sm_%d; the kernels need sm_%d or later",
+			device.Name, device.Capability(), capabilities[len(capabilities)-1])
+	}
+	text, err := ptx.ReadFile(ptxFile(capability, name))
 	if err != nil {
 		return nil, err
 	}
@@ -24,4 +34,18 @@ func load(d driver.Driver, name string) (driver.Module, error) {
 		return nil, fmt.Errorf("cuda: %w", err)
 	}
 	return m, nil
+}
+
+// capabilityFor is what a device runs, or 0.
+func capabilityFor(device int) int {
+	for _, c := range capabilities {
+		if c <= device {
+			return c
+		}
+	}
+	return 0
+}
+
+func ptxFile(capability int, name string) string {
+	return fmt.Sprintf("ptx/sm%d/%s.ptx", capability, name)
 }

@@ -19,6 +19,10 @@ type Config struct {
 	// default.
 	Capability int
 
+	// SMs is the number of multiprocessors that Properties reports; 80 by
+	// default. What launchers choose by it is the same on every machine.
+	SMs int
+
 	// Unchecked turns off the checks that need memory and time: races, and
 	// reads of memory that was never written. Addresses, alignment and
 	// barriers are always checked.
@@ -69,6 +73,9 @@ func New(c Config) *Sim {
 	if c.Capability == 0 {
 		c.Capability = 80
 	}
+	if c.SMs == 0 {
+		c.SMs = 80
+	}
 	if c.Workers == 0 {
 		c.Workers = runtime.GOMAXPROCS(0)
 	}
@@ -89,7 +96,7 @@ func (s *Sim) Properties() driver.Properties {
 	optin := map[int]int{70: 96, 72: 96, 75: 64, 80: 163, 86: 99, 87: 163, 89: 99, 90: 227}[s.config.Capability]
 	return driver.Properties{
 		Name: "ptxsim", Major: s.config.Capability / 10, Minor: s.config.Capability % 10,
-		SMs: s.config.Workers, TotalMem: s.config.Memory,
+		SMs: s.config.SMs, TotalMem: s.config.Memory,
 		SharedPerBlock: 48 << 10, SharedOptin: max(optin, 48) << 10, MaxThreads: 1024,
 	}
 }
