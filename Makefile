@@ -95,7 +95,7 @@ bench: build ## measure products, layers and networks; ARGS="net -batch 1" choos
 	bin/bench $(ARGS)
 
 .PHONY: peers
-peers: ## measure OpenBLAS and PyTorch beside it; ARGS="alexnet 128 2 5": model, batch, threads, runs
+peers: ## measure OpenBLAS and PyTorch beside it; ARGS="net lenet 64": one part; RUNS, THREADS, PYPI=no
 	bench/peers/run.sh $(ARGS)
 
 .PHONY: ptx

@@ -196,7 +196,8 @@ func (b *bench) gemm(*graph.Network) error {
 			return fmt.Errorf("%s %s: %w", p.Layer, p.Pass, err)
 		}
 		r := b.common
-		r.Name, r.Pass, r.Shape, r.FLOPs = p.Layer, p.Pass, p.String(), p.FLOPs()
+		r.Name, r.Pass, r.Shape, r.FLOPs, r.Product = p.Layer, p.Pass, p.String(), p.FLOPs(), true
+		r.Bytes = 4 * int64(p.M*p.K+p.K*p.N+p.M*p.N)
 		r.Checksum = sum
 		r.set(samples)
 		b.report.Results = append(b.report.Results, r)
@@ -241,6 +242,7 @@ func (b *bench) layers(n *graph.Network) (err error) {
 					rows, times = append(rows, r), append(times, make([]float64, b.Runs))
 				}
 				rows[i].FLOPs += x.FLOPs
+				rows[i].Product = rows[i].Product || x.Product
 				rows[i].Bytes += x.Bytes
 			}
 			continue

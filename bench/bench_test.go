@@ -23,6 +23,7 @@ import (
 func fake() *Report {
 	result := func(kind, name, pass, shape string, threads int, flops, bytes int64, seconds ...float64) Result {
 		r := Result{Kind: kind, Model: "toy", Batch: 4, Name: name, Pass: pass, Shape: shape, Device: "cpu", Threads: threads, FLOPs: flops, Bytes: bytes}
+		r.Product = kind == KindGEMM || name == "fc"
 		r.set(seconds)
 		return r
 	}
@@ -42,8 +43,8 @@ func fake() *Report {
 			step,
 		},
 		Steps: []Step{{"toy", "cpu", 2, []Span{
-			{"fc", "dense forward", forward, 0, 2 * time.Millisecond, 1e8, 1e6},
-			{"update", "sgd", update, 2 * time.Millisecond, time.Microsecond, 0, 9},
+			{"fc", "dense forward", forward, 0, 2 * time.Millisecond, 1e8, 1e6, true},
+			{"update", "sgd", update, 2 * time.Millisecond, time.Microsecond, 6, 9, false},
 		}}},
 	}
 }
@@ -150,7 +151,7 @@ func TestTrace(t *testing.T) {
 	require.Len(t, trace.TraceEvents, 3)
 	require.Equal(t, "toy on cpu/2", trace.TraceEvents[0].Args["name"])
 	require.Equal(t, traceEvent{Name: "update: sgd", Cat: update, Phase: "X", Start: 2000, Dur: 1, Pid: 1, Tid: 1,
-		Args: map[string]any{"flops": 0.0, "bytes": 9.0}}, trace.TraceEvents[2])
+		Args: map[string]any{"flops": 6.0, "bytes": 9.0}}, trace.TraceEvents[2])
 }
 
 func TestPlot(t *testing.T) {
@@ -161,6 +162,55 @@ func TestPlot(t *testing.T) {
 	r := fake()
 	r.Results = r.Results[5:]
 	require.ErrorContains(t, r.WritePlot(&b), "measure gemm or layers")
+}
+
+// A thing of low intensity is held against the bandwidth, one of high against
+// the peak.
+func TestOfRoof(t *testing.T) {
+	m := Machine{Roofs: []Roof{{Threads: 1, FLOPS: 100e9, Bandwidth: 10e9}}}
+	for _, c := range []struct {
+		flops, bytes int64
+		share        float64
+		byBandwidth  bool
+	}{
+		{50e9, 1e9, 0.5, false},
+		{50e9, 0, 0.5, false},
+		{1e9, 5e9, 0.5, true},
+		{0, 2e9, 0.2, true},
+	} {
+		share, byBandwidth, ok := m.OfRoof(Result{Device: "cpu", Threads: 1, Seconds: 1, FLOPs: c.flops, Bytes: c.bytes})
+		require.True(t, ok)
+		require.InDelta(t, c.share, share, 1e-12)
+		require.Equal(t, c.byBandwidth, byBandwidth)
+	}
+	_, _, ok := m.OfRoof(Result{Device: "cpu", Threads: 2, Seconds: 1, FLOPs: 1})
+	require.False(t, ok, "nobody measured two threads")
+	_, _, ok = m.OfRoof(Result{Device: "abacus", Seconds: 1, FLOPs: 1})
+	require.False(t, ok)
+}
+
+func TestRoofline(t *testing.T) {
+	var b bytes.Buffer
+	require.NoError(t, fake().WriteRoofline(&b))
+	_, err := png.Decode(&b)
+	require.NoError(t, err)
+	r := fake()
+	r.Results = r.Results[:2]
+	require.ErrorContains(t, r.WriteRoofline(&b), "measure layers on device cpu")
+}
+
+func TestRatios(t *testing.T) {
+	r := fake()
+	peer := r.Results[0]
+	peer.Device, peer.Threads = "openblas", 1
+	peer.set([]float64{0.1})
+	other := peer
+	other.Pass = backwardData // which the first place did not do
+	r.Results = append(r.Results, peer, other)
+	var b bytes.Buffer
+	require.NoError(t, r.WriteRatios(&b))
+	require.Regexp(t, `cpu/1: gemm of toy, batch 4 +openblas/1 +2\.00 +fc forward +2\.00 +2\.00 +1\n`, b.String())
+	require.NotContains(t, b.String(), "layers of toy", "pooling is no product")
 }
 
 // A small network, measured for real.
@@ -193,8 +243,12 @@ func TestRunLeNet(t *testing.T) {
 		last = s.Start + s.Length
 	}
 	require.Equal(t, r.Machine.Roofs[0].Threads, 1)
-	_, ok := r.Machine.OfRoof(got["layers pool1 forward"])
+	_, _, ok := r.Machine.OfRoof(got["layers pool1 forward"])
 	require.True(t, ok)
+	require.True(t, got["layers conv1 forward"].Product)
+	require.False(t, got["layers pool1 forward"].Product)
+	require.Equal(t, int64(2*20*12*12*2*2), got["layers pool1 forward"].FLOPs, "a comparison for each pixel of each window")
+	require.Equal(t, int64(4*(20*25+25*576+20*576)), got["gemm conv1 forward"].Bytes)
 }
 
 func TestRunRefuses(t *testing.T) {

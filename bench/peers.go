@@ -2,7 +2,10 @@ package bench
 
 import (
 	"fmt"
+	"io"
 	"math"
+	"slices"
+	"text/tabwriter"
 )
 
 // agreement is how far checksums of the same product may be apart, as a share
@@ -33,6 +36,57 @@ func (r *Report) AddPeer(peer *Report) (compared int, err error) {
 	}
 	r.Results = append(r.Results, peer.Results...)
 	return compared, nil
+}
+
+// WriteRatios writes, for each kind and network, how many times as fast as
+// each other place the first one is: the least of all things that both did,
+// the median, and by the sum of their times. Of layers only products count:
+// other programs split the rest in other ways.
+func (r *Report) WriteRatios(out io.Writer) error {
+	fmt.Fprintln(out)
+	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', tabwriter.AlignRight)
+	line(w, []string{"times as fast", "as", "least", "in", "median", "in sum", "of"})
+	for _, t := range r.grouped() {
+		for place := 1; place < len(t.places); place++ {
+			c := t.against(place)
+			if len(c.ratios) == 0 {
+				continue
+			}
+			line(w, []string{
+				fmt.Sprintf("%s: %s of %s, batch %d", t.places[0], t.kind, t.model, t.batch), t.places[place],
+				fmt.Sprintf("%.2f", slices.Min(c.ratios)), c.least, fmt.Sprintf("%.2f", c.median()),
+				fmt.Sprintf("%.2f", c.other/c.own), fmt.Sprint(len(c.ratios))})
+		}
+	}
+	return w.Flush()
+}
+
+// contest is one place of a table against another, in what both did.
+type contest struct {
+	ratios     []float64
+	least      string
+	own, other float64 // seconds
+}
+
+func (c *contest) median() float64 { return quantile(slices.Sorted(slices.Values(c.ratios)), 0.5) }
+
+// against is the first place against another.
+func (t *table) against(place int) *contest {
+	c := &contest{}
+	for _, row := range t.rows {
+		a, b := row[0], row[place]
+		if a == nil || b == nil || t.kind == KindLayers && !a.Product {
+			continue
+		}
+		ratio := b.Seconds / a.Seconds
+		if len(c.ratios) == 0 || ratio < slices.Min(c.ratios) {
+			c.least = a.Name + " " + a.Pass
+		}
+		c.ratios = append(c.ratios, ratio)
+		c.own += a.Seconds
+		c.other += b.Seconds
+	}
+	return c
 }
 
 // Checksum stands for the values of a product: the sum of element i times

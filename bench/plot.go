@@ -25,7 +25,7 @@ func (r *Report) WritePlot(w io.Writer) error {
 		return errors.New("a plot shows products; measure gemm or layers")
 	}
 	t := tables[i]
-	rows := slices.DeleteFunc(slices.Clone(t.rows), func(row []*Result) bool { return first(row).FLOPs == 0 })
+	rows := slices.DeleteFunc(slices.Clone(t.rows), func(row []*Result) bool { return !first(row).Product })
 	if len(rows) == 0 {
 		return fmt.Errorf("%s has no products to plot", t.model)
 	}

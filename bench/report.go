@@ -58,8 +58,13 @@ type Result struct {
 	Spread  float64   `json:"spread"`  // half the interquartile range, as a share of the median
 	Samples []float64 `json:"samples"` // seconds
 	FLOPs   int64     `json:"flops,omitempty"`
-	Bytes   int64     `json:"bytes,omitempty"`
+	Bytes   int64     `json:"bytes,omitempty"`  // arguments read once and written once
 	Images  int       `json:"images,omitempty"` // of a net
+
+	// Product tells a matrix product or a convolution from what only moves
+	// memory. Winograd's algorithm takes fewer operations than FLOPs says,
+	// which are those of the definition.
+	Product bool `json:"product,omitempty"`
 
 	// Checksum is of the result of a matrix product, or of a convolution or
 	// dense layer going forward alone.
@@ -96,23 +101,32 @@ func (r Result) Key() string {
 // GFLOPS is 10⁹ operations a second, 0 where operations do not count.
 func (r Result) GFLOPS() float64 { return float64(r.FLOPs) / r.Seconds / 1e9 }
 
+// Intensity is operations a byte of traffic.
+func (r Result) Intensity() float64 { return float64(r.FLOPs) / float64(r.Bytes) }
+
 // PerSecond is images a second of a net.
 func (r Result) PerSecond() float64 { return float64(r.Images) / r.Seconds }
 
-// OfRoof is the share of what the machine can do at most: of its peak for a
-// product, of its bandwidth for what only moves memory. It is false where the
-// device's roof is not known.
-func (m Machine) OfRoof(r Result) (float64, bool) {
+// roof is what the machine can do at most where r was measured. It is false
+// where that is not known.
+func (m Machine) roof(r Result) (Roof, bool) {
 	i := slices.IndexFunc(m.Roofs, func(f Roof) bool { return f.Threads == r.Threads })
-	switch {
-	case r.Device != cpuDevice || i < 0:
-		return 0, false
-	case r.FLOPs > 0:
-		return float64(r.FLOPs) / r.Seconds / m.Roofs[i].FLOPS, true
-	case r.Bytes > 0:
-		return float64(r.Bytes) / r.Seconds / m.Roofs[i].Bandwidth, true
+	if r.Device != cpuDevice || i < 0 {
+		return Roof{}, false
 	}
-	return 0, false
+	return m.Roofs[i], true
+}
+
+// OfRoof is the shortest time the machine could take, by its peak or by its
+// bandwidth, as a share of what was measured (the roofline of Williams et al.
+// 2009). It is false where the machine's limits are not known.
+func (m Machine) OfRoof(r Result) (share float64, byBandwidth, ok bool) {
+	roof, ok := m.roof(r)
+	if !ok || r.FLOPs == 0 && r.Bytes == 0 {
+		return 0, false, false
+	}
+	compute, memory := float64(r.FLOPs)/roof.FLOPS, float64(r.Bytes)/roof.Bandwidth
+	return max(compute, memory) / r.Seconds, memory > compute, true
 }
 
 // set fills in the statistics of the samples.

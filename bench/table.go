@@ -26,7 +26,9 @@ func (r *Report) WriteTable(out io.Writer) error {
 			return err
 		}
 	}
-	_, err := fmt.Fprintln(out, "\nTimes are medians with half the interquartile range. % of peak, or of bandwidth (b) where nothing is multiplied.")
+	_, err := fmt.Fprintln(out, "\nTimes are medians with half the interquartile range. % of roof is of peak or, marked b, of bandwidth, whichever"+
+		"\nis the limit. FLOPs are those of the definition, also where Winograd's algorithm takes fewer; what stays in a"+
+		"\ncache may pass the bandwidth of memory.")
 	return err
 }
 
@@ -130,9 +132,9 @@ func (t *table) cells(x *Result, m Machine) []string {
 		gflops = fmt.Sprintf("%.1f", x.GFLOPS())
 	}
 	share := "-"
-	if s, ok := m.OfRoof(*x); ok {
+	if s, byBandwidth, ok := m.OfRoof(*x); ok {
 		share = fmt.Sprintf("%.1f", 100*s)
-		if x.FLOPs == 0 {
+		if byBandwidth {
 			share += "b"
 		}
 	}

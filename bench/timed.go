@@ -14,8 +14,10 @@ type Span struct {
 	Pass   string        // forward, backward-data, backward-filter, pack or update
 	Start  time.Duration // since the first call
 	Length time.Duration
-	FLOPs  int64 // of products; 0 for the others
+	FLOPs  int64
 	Bytes  int64 // arguments read once and written once
+
+	Product bool // a matrix product or a convolution
 }
 
 // The passes besides those of device.Pass.
@@ -98,7 +100,7 @@ func (q *timedQueue) Scope(name string) {
 
 // begin marks the start of a kernel that works on the given tensors. One that
 // is added to is given twice.
-func (q *timedQueue) begin(kernel, pass string, flops int64, args ...device.Tensor) {
+func (q *timedQueue) begin(kernel, pass string, w work, args ...device.Tensor) {
 	d := q.device
 	if !d.recording {
 		return
@@ -117,7 +119,7 @@ func (q *timedQueue) begin(kernel, pass string, flops int64, args ...device.Tens
 		d.calls = append(d.calls, call{begin: begin, end: end})
 	}
 	c := &d.calls[d.count]
-	c.Span = Span{Scope: q.scope, Kernel: kernel, Pass: pass, FLOPs: flops}
+	c.Span = Span{Scope: q.scope, Kernel: kernel, Pass: pass, FLOPs: w.flops, Product: w.product}
 	for _, t := range args {
 		if !t.IsNil() {
 			c.Bytes += t.Bytes()

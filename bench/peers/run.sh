@@ -1,23 +1,26 @@
 #!/bin/sh
-# Measures OpenBLAS and PyTorch on the shapes of bench, then bench itself, and
-# prints all side by side; "vs" is how many times faster a peer is.
+# Measures OpenBLAS and PyTorch on the shapes of bench, and bench itself, and
+# prints all side by side, with how many times as fast bench is.
 #
-#   bench/peers/run.sh [MODEL [BATCH [THREADS [RUNS]]]]
+#   bench/peers/run.sh                                    all that docs/performance.md shows
+#   bench/peers/run.sh gemm|layers|net|all MODEL BATCH    one part of it
 #
-# Where libopenblas or PyTorch is missing, Debian's packages are installed,
-# which takes root. PYTHON chooses another Python, with a PyTorch of its own.
-# With HUBEL_CPU=avx2, OpenBLAS too is held to its kernels for AVX2.
+# THREADS (all cores) and RUNS (5) may be set. OUT is a folder for the reports
+# and pictures. HUBEL_CPU=avx2 holds OpenBLAS to its kernels for AVX2 too.
+#
+# Where a C compiler, libopenblas or PyTorch is missing, Debian's packages are
+# installed, which takes root. The newest PyTorch of PyPI goes into .tools/, some
+# GB; PYPI=no leaves it out.
 set -eu
 cd "$(dirname "$0")/../.."
-model=${1:-alexnet} batch=${2:-128} threads=${3:-$(nproc)} runs=${4:-5}
-python=${PYTHON:-/usr/bin/python3} # the one that Debian's PyTorch belongs to
-unset OPENBLAS_CORETYPE # it may hide the machine's best kernels
+threads=${THREADS:-$(nproc)} runs=${RUNS:-5}
+unset OPENBLAS_CORETYPE OPENBLAS_L2_SIZE # they may hide the machine's best kernels
 [ "${HUBEL_CPU:-}" != avx2 ] || export OPENBLAS_CORETYPE=Haswell
 
 missing=
 command -v cc >/dev/null || missing="gcc libc6-dev"
 echo '#include <cblas.h>' | cc -E - >/dev/null 2>&1 || missing="$missing libopenblas-dev"
-"$python" -c 'import torch' 2>/dev/null || missing="$missing python3-torch"
+/usr/bin/python3 -c 'import torch' 2>/dev/null || missing="$missing python3-torch"
 if [ -n "$missing" ]; then
 	if [ "$(id -u)" != 0 ]; then
 		echo "run.sh: missing $missing; run as root, or first: apt-get install $missing" >&2
@@ -27,12 +30,55 @@ if [ -n "$missing" ]; then
 	# shellcheck disable=SC2086 # a list
 	apt-get install -q -y --no-install-recommends $missing >&2
 fi
+pythons=/usr/bin/python3
+newest=.tools/pytorch/bin/python
+if [ "${PYPI:-yes}" != no ]; then
+	if "$newest" -c 'import torch' 2>/dev/null ||
+		{ python3 -m venv .tools/pytorch && .tools/pytorch/bin/pip install -q torch numpy >&2; }; then
+		pythons="$pythons $newest"
+	else
+		echo "run.sh: the newest PyTorch could not be installed from PyPI; it is left out" >&2
+	fi
+fi
 
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
+out=${OUT:-$work}
+mkdir -p "$out"
 go build -o "$work/bench" ./cmd/bench
 cc -O2 -o "$work/openblas" bench/peers/openblas.c -lopenblas -lm
-"$work/bench" gemm -model "$model" -batch "$batch" -threads "$threads" -runs 1 -json "$work/shapes.json" >/dev/null
-"$python" bench/peers/openblas.py "$work/openblas" "$work/shapes.json" "$runs" "$threads" >"$work/openblas.json"
-"$python" bench/peers/torch_layers.py "$model" "$batch" "$runs" "$threads" >"$work/torch.json"
-"$work/bench" all -model "$model" -batch "$batch" -threads "$threads" -runs "$runs" -peers "$work/openblas.json,$work/torch.json"
+
+# part KIND MODEL BATCH measures one part, peers first.
+part() {
+	name=$2-$3-$1${HUBEL_CPU:+-$HUBEL_CPU} peers=
+	case $1 in gemm | all)
+		"$work/bench" gemm -model "$2" -batch "$3" -threads "$threads" -runs 1 -json "$work/shapes.json" >"$work/shapes.txt"
+		/usr/bin/python3 bench/peers/openblas.py "$work/openblas" "$work/shapes.json" "$runs" "$threads" >"$work/openblas.json"
+		peers=$work/openblas.json
+		;;
+	esac
+	case $1 in layers | net | all)
+		for python in $pythons; do
+			json=$work/torch$(echo "$python" | tr / -).json
+			"$python" bench/peers/torch_layers.py "$1" "$2" "$3" "$runs" "$threads" >"$json"
+			peers=$peers${peers:+,}$json
+		done
+		;;
+	esac
+	pictures=
+	case $1 in layers | all) pictures="-plot $out/$name.png -roofline $out/$name-roofline.png" ;; esac
+	# shellcheck disable=SC2086 # flags
+	"$work/bench" "$1" -model "$2" -batch "$3" -threads "$threads" -runs "$runs" -peers "$peers" -json "$out/$name.json" $pictures
+}
+
+if [ $# -gt 0 ]; then
+	[ $# = 3 ] || { sed -n '2,12s/^# \{0,1\}//p' "$0" >&2; exit 2; }
+	part "$@"
+	exit
+fi
+part all alexnet 128
+part net alexnet 1
+part all lenet 64
+export HUBEL_CPU=avx2 OPENBLAS_CORETYPE=Haswell
+part gemm alexnet 128
+part gemm lenet 64

@@ -1,6 +1,6 @@
-"""Times PyTorch on the layers of AlexNet or LeNet, and on whole steps of it.
+"""Times PyTorch on the layers of AlexNet or LeNet, or on whole steps of it.
 
-    torch_layers.py MODEL BATCH RUNS THREADS > torch.json
+    torch_layers.py all|layers|net MODEL BATCH RUNS THREADS > torch.json
 
 The result is a report as bench writes it; names and passes are bench's.
 """
@@ -12,7 +12,8 @@ import time
 import torch
 from torch import nn
 
-model, batch, runs, threads = sys.argv[1], *map(int, sys.argv[2:])
+kinds, model, batch, runs, threads = *sys.argv[1:3], *map(int, sys.argv[3:])
+device = "pytorch-" + torch.__version__.split("+")[0]
 torch.set_num_threads(threads)
 torch.manual_seed(1)
 
@@ -64,11 +65,12 @@ def measure(kind, name, what, f, flops=0, images=0):
         f()
         samples.append(time.perf_counter() - start)
     quarters = statistics.quantiles(samples, method="inclusive") if runs > 1 else samples * 3
-    result = {"kind": kind, "model": model, "batch": batch, "name": name, "pass": what, "device": "pytorch",
+    result = {"kind": kind, "model": model, "batch": batch, "name": name, "pass": what, "device": device,
               "threads": threads, "seconds": quarters[1], "spread": (quarters[2] - quarters[0]) / 2 / quarters[1],
               "samples": samples}
     if flops:
         result["flops"] = flops
+        result["product"] = True
     if images:
         result["images"] = images
     results.append(result)
@@ -106,44 +108,50 @@ def forward_only(layer, x):
         layer(x)
 
 
-x = torch.rand(batch, *shape) * 2 - 1
-for i, (name, layer) in enumerate(layers):
-    y = layer(x)
-    work = flops(layer, y)
-    if name != "flatten":
-        measure("layers", name, "forward", lambda: forward_only(layer, x), work)
-        if work:
-            results[-1]["checksum"] = checksum(layer, x.shape)
-        leaf = x.detach().requires_grad_()
-        out = layer(leaf)
-        dy = torch.rand_like(out)
-        if i > 0:
-            measure("layers", name, "backward-data",
-                    lambda: torch.autograd.grad(out, [leaf], dy, retain_graph=True), work)
-        if work:
-            measure("layers", name, "backward-filter",
-                    lambda: torch.autograd.grad(out, list(layer.parameters()), dy, retain_graph=True), work)
-    x = y.detach()
-
-net = nn.Sequential(*(layer for _, layer in layers))
-optimiser = torch.optim.SGD(net.parameters(), lr=1e-5, momentum=0.9, weight_decay=5e-4)
-loss = nn.CrossEntropyLoss()
-images, labels = torch.rand(batch, *shape) * 2 - 1, torch.arange(batch) % 10
+def measure_layers():
+    x = torch.rand(batch, *shape) * 2 - 1
+    for i, (name, layer) in enumerate(layers):
+        y = layer(x)
+        work = flops(layer, y)
+        if name != "flatten":
+            measure("layers", name, "forward", lambda: forward_only(layer, x), work)
+            if work:
+                results[-1]["checksum"] = checksum(layer, x.shape)
+            leaf = x.detach().requires_grad_()
+            out = layer(leaf)
+            dy = torch.rand_like(out)
+            if i > 0:
+                measure("layers", name, "backward-data",
+                        lambda: torch.autograd.grad(out, [leaf], dy, retain_graph=True), work)
+            if work:
+                measure("layers", name, "backward-filter",
+                        lambda: torch.autograd.grad(out, list(layer.parameters()), dy, retain_graph=True), work)
+        x = y.detach()
 
 
-def step():
-    optimiser.zero_grad()
-    loss(net(images), labels).backward()
-    optimiser.step()
+def measure_steps():
+    net = nn.Sequential(*(layer for _, layer in layers))
+    optimiser = torch.optim.SGD(net.parameters(), lr=1e-5, momentum=0.9, weight_decay=5e-4)
+    loss = nn.CrossEntropyLoss()
+    images, labels = torch.rand(batch, *shape) * 2 - 1, torch.arange(batch) % 10
+
+    def step():
+        optimiser.zero_grad()
+        loss(net(images), labels).backward()
+        optimiser.step()
+
+    def infer():
+        with torch.no_grad():
+            torch.softmax(net(images), 1)
+
+    measure("net", "step", "training", step, images=batch)
+    net.eval()
+    measure("net", "step", "inference", infer, images=batch)
 
 
-def infer():
-    with torch.no_grad():
-        torch.softmax(net(images), 1)
-
-
-measure("net", "step", "training", step, images=batch)
-net.eval()
-measure("net", "step", "inference", infer, images=batch)
+if kinds in ("all", "layers"):
+    measure_layers()
+if kinds in ("all", "net"):
+    measure_steps()
 machine = {"cpu": "", "cores": 0, "os": "", "arch": "", "go": "", "path": "", "roofs": []}
 json.dump({"machine": machine, "results": results}, sys.stdout, indent=1)

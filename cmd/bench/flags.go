@@ -43,8 +43,8 @@ type options struct {
 	bench.Options
 	format string
 
-	json, compare, plot, trace string
-	peers                      []string
+	json, compare, plot, roofline, trace string
+	peers                                []string
 }
 
 // flagSet declares the flags.
@@ -63,6 +63,7 @@ func (o *options) flagSet() *flag.FlagSet {
 	f.StringVar(&o.compare, "compare", "", "`file` that -json wrote, to print old/new ratios with")
 	f.Var((*names)(&o.peers), "peers", "`files` with commas between, of results of other programs to show beside; bench/peers makes them")
 	f.StringVar(&o.plot, "plot", "", "`file` for a bar chart, PNG")
+	f.StringVar(&o.roofline, "roofline", "", "`file` for a picture of the layers under the machine's roof, PNG")
 	f.StringVar(&o.trace, "trace", "", "`file` for the timeline of one step in Chrome's trace format")
 	return f
 }
@@ -96,6 +97,8 @@ func parse(args []string) (*options, error) {
 		return nil, fmt.Errorf("-format %q is not table or bench", o.format)
 	case o.trace != "" && !layers:
 		return nil, errors.New("-trace shows the kernels of layers; give layers or all")
+	case o.roofline != "" && !layers:
+		return nil, errors.New("-roofline shows the passes of layers; give layers or all")
 	case o.plot != "" && !layers && !products:
 		return nil, errors.New("-plot shows products; give gemm, layers or all")
 	}

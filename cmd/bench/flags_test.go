@@ -42,6 +42,7 @@ func TestWrongFlags(t *testing.T) {
 		"-model ,":                    "names with commas",
 		"-format xml":                 `-format "xml" is not table or bench`,
 		"net -trace t":                "-trace shows the kernels of layers",
+		"net -roofline r":             "-roofline shows the passes of layers",
 		"net -plot p":                 "-plot shows products",
 		"-batch 0":                    "batch 0 must be at least 1",
 		"-runs 0":                     "runs 0 must be at least 1",
@@ -70,11 +71,11 @@ func TestRunWritesEverything(t *testing.T) {
 	dir := t.TempDir()
 	file := func(name string) string { return filepath.Join(dir, name) }
 	args := []string{"layers", "-model", "lenet", "-batch", "2", "-threads", "1", "-runs", "1",
-		"-json", file("r.json"), "-plot", file("r.png"), "-trace", file("r.trace")}
+		"-json", file("r.json"), "-plot", file("r.png"), "-roofline", file("roof.png"), "-trace", file("r.trace")}
 	var stdout, stderr bytes.Buffer
 	require.Equal(t, done, run(t.Context(), args, &stdout, &stderr), stderr.String())
 	require.Contains(t, stdout.String(), "layers of lenet, batch 2")
-	for _, name := range []string{"r.png", "r.trace"} {
+	for _, name := range []string{"r.png", "roof.png", "r.trace"} {
 		b, err := os.ReadFile(file(name))
 		require.NoError(t, err)
 		require.Equal(t, name == "r.trace", json.Valid(b))

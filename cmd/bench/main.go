@@ -99,6 +99,11 @@ func write(o *options, r, before *bench.Report, stdout io.Writer) error {
 	if err := print(stdout); err != nil {
 		return err
 	}
+	if o.peers != nil {
+		if err := r.WriteRatios(stdout); err != nil {
+			return err
+		}
+	}
 	if before != nil {
 		if err := bench.WriteComparison(stdout, before, r); err != nil {
 			return err
@@ -107,7 +112,7 @@ func write(o *options, r, before *bench.Report, stdout io.Writer) error {
 	for _, f := range []struct {
 		path  string
 		write func(io.Writer) error
-	}{{o.json, r.WriteJSON}, {o.plot, r.WritePlot}, {o.trace, r.WriteTrace}} {
+	}{{o.json, r.WriteJSON}, {o.plot, r.WritePlot}, {o.roofline, r.WriteRoofline}, {o.trace, r.WriteTrace}} {
 		if f.path == "" {
 			continue
 		}
