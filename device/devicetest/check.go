@@ -59,8 +59,9 @@ func (t tolerance) bound(magnitude float64) float64 {
 	return unitRoundoff*(4*math.Sqrt(float64(t.terms))+t.ulps)*magnitude + smallestNormal
 }
 
-// check runs a case on a device and on the reference, and says what is wrong.
-func (c Case) check(dev device.Device, o Options) error {
+// Check runs the case on a device and on the reference, with random inputs
+// that follow from o.Seed, and says what is wrong.
+func (c Case) Check(dev device.Device, o Options) error {
 	q, err := dev.NewQueue()
 	if err != nil {
 		return err

@@ -71,7 +71,7 @@ func Run(t *testing.T, open func() (device.Device, error), o Options) {
 					if !c.Supported(dev.Traits()) {
 						t.Skipf("%s does not offer this, by its traits", dev.Name())
 					}
-					if err := c.check(dev, o); err != nil {
+					if err := c.Check(dev, o); err != nil {
 						t.Errorf("%v\nrepeat with HUBEL_SEED=%d", err, o.Seed)
 					}
 				})

@@ -264,7 +264,7 @@ func TestSuiteFindsFaults(t *testing.T) {
 				if c.Op != f.op {
 					continue
 				}
-				if err := c.check(dev, Options{Seed: 1, NoAllocs: f.name == "allocates"}); err != nil {
+				if err := c.Check(dev, Options{Seed: 1, NoAllocs: f.name == "allocates"}); err != nil {
 					found = append(found, c.Name+": "+err.Error())
 				}
 			}

@@ -23,6 +23,7 @@ type bench struct {
 
 func newBench(tb testing.TB, c ptxsim.Config) *bench {
 	sim := ptxsim.New(c)
+	tb.Cleanup(func() { require.NoError(tb, sim.Close()) })
 	st, err := sim.NewStream()
 	require.NoError(tb, err)
 	return &bench{tb, sim, st}

@@ -49,3 +49,17 @@ func capabilityFor(device int) int {
 func ptxFile(capability int, name string) string {
 	return fmt.Sprintf("ptx/sm%d/%s.ptx", capability, name)
 }
+
+// loadKernels loads name.ptx and finds its kernels by name.
+func loadKernels(d driver.Driver, name string, kernels map[string]*driver.Function) error {
+	m, err := load(d, name)
+	if err != nil {
+		return err
+	}
+	for kernel, f := range kernels {
+		if *f, err = m.Function(kernel); err != nil {
+			return fmt.Errorf("cuda: %w", err)
+		}
+	}
+	return nil
+}

@@ -27,6 +27,11 @@ type Driver interface {
 	// Free gives back what Alloc returned.
 	Free(p Ptr) error
 
+	// HostAlloc returns bytes of host memory, page-locked where that means
+	// something. HostFree gives back what it returned.
+	HostAlloc(bytes int64) ([]byte, error)
+	HostFree(mem []byte) error
+
 	// Load compiles a module from PTX text. The name is for messages.
 	Load(name, ptx string) (Module, error)
 

@@ -20,16 +20,13 @@ type block struct {
 	grain  uint64   // log2 of the bytes that a cell of shadow stands for
 	epoch  uint64   // barriers so far, from 1
 
-	task     func() // work, for a goroutine; kept, because starting it must not allocate
 	limit    int64
 	counters Counters
 	fault    *Fault
 }
 
 func newBlock(p *program) *block {
-	b := &block{prog: p, cache: make([]*allocation, len(p.code))}
-	b.task = func() { b.work(true) }
-	return b
+	return &block{prog: p, cache: make([]*allocation, len(p.code))}
 }
 
 // prepare fits the state to a launch.

@@ -17,6 +17,7 @@ func run(t *testing.T, module, body string, c driver.Config) ([]uint32, Counters
 	t.Helper()
 	var report Report
 	sim := New(Config{OnLaunch: func(r Report) { report = r }})
+	t.Cleanup(func() { require.NoError(t, sim.Close()) })
 	m, err := sim.Load("test", ".version 7.8\n.target sm_80\n.address_size 64\n"+module+`
 .visible .entry k(.param .u64 out)
 {

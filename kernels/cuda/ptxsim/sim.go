@@ -9,6 +9,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+	"unsafe"
 
 	"github.com/hubel-go/hubel/kernels/cuda/driver"
 )
@@ -64,6 +65,11 @@ type Sim struct {
 	stamp   uint32
 	launch  launch
 	workers []*block
+
+	// Goroutines that run blocks beside the one that launches, started when
+	// a launch first needs them and ended by Close.
+	tasks   chan *block
+	started int
 }
 
 var _ driver.Driver = (*Sim)(nil)
@@ -153,11 +159,27 @@ func (s *Sim) Free(p driver.Ptr) error {
 	return fmt.Errorf("ptxsim: free of %#x, which is not the address of an allocation", uint64(p))
 }
 
-// Close drops all memory.
+// HostAlloc returns memory of the Go heap: all host memory is alike here.
+func (s *Sim) HostAlloc(bytes int64) ([]byte, error) {
+	if bytes <= 0 || bytes > s.config.Memory {
+		return nil, fmt.Errorf("ptxsim: host memory of %d bytes: must be positive and at most %d", bytes, s.config.Memory)
+	}
+	words := make([]uint64, (bytes+7)/8) // words, for the alignment of every element type
+	return unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(words))), bytes), nil
+}
+
+// HostFree leaves the memory to the garbage collector.
+func (s *Sim) HostFree([]byte) error { return nil }
+
+// Close drops all memory and ends the goroutines.
 func (s *Sim) Close() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.live, s.freed, s.used = nil, nil, 0
+	if s.tasks != nil {
+		close(s.tasks)
+		s.tasks, s.started = nil, 0
+	}
 	return nil
 }
 
@@ -351,11 +373,17 @@ func (s *Sim) start(f *function, c driver.Config, args *driver.Args) error {
 		b.prepare(l)
 		s.workers = append(s.workers, b)
 	}
+	for ; s.started < n-1; s.started++ {
+		if s.tasks == nil {
+			s.tasks = make(chan *block)
+		}
+		go serve(s.tasks)
+	}
 	l.group.Add(n - 1)
 	for _, b := range s.workers[1:] {
-		go b.task()
+		s.tasks <- b
 	}
-	s.workers[0].work(false)
+	s.workers[0].work()
 	l.group.Wait()
 
 	var fault *Fault
@@ -381,14 +409,19 @@ func number(block [3]int, grid driver.Dim) int {
 	return block[0] + grid.X*(block[1]+grid.Y*block[2])
 }
 
+// serve runs blocks of launch after launch.
+func serve(tasks <-chan *block) {
+	for b := range tasks {
+		b.work()
+		b.launch.group.Done()
+	}
+}
+
 // work runs blocks until none is left. After a fault, blocks before the
 // faulty one still run, so that the fault that is reported is always that of
 // the first block.
-func (b *block) work(own bool) {
+func (b *block) work() {
 	l := b.launch
-	if own {
-		defer l.group.Done()
-	}
 	for {
 		i := l.next.Add(1) - 1
 		if i >= l.stop.Load() {

@@ -94,6 +94,7 @@ const copyKernel = header + `
 
 func loadCopy(t *testing.T, c Config) (*Sim, driver.Function, driver.Stream) {
 	sim := New(c)
+	t.Cleanup(func() { require.NoError(t, sim.Close()) })
 	m, err := sim.Load("copy.ptx", strings.Replace(copyKernel, "\t.extern .shared .align 16 .b8 dyn[];\n", "", 1))
 	require.NoError(t, err)
 	f, err := m.Function("copy")

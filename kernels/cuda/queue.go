@@ -1,0 +1,211 @@
+package cuda
+
+import (
+	"errors"
+	"fmt"
+	"time"
+	"unsafe"
+
+	"gorgonia.org/tensor"
+
+	"github.com/hubel-go/hubel/device"
+	"github.com/hubel-go/hubel/kernels/cuda/driver"
+)
+
+// queue is a stream, with what its launches need. Everything a call uses is
+// allocated before, so that a call allocates nothing.
+type queue struct {
+	device  *Device
+	driver  driver.Driver
+	kernels *kernels
+	stream  driver.Stream
+	scope   string
+	err     error
+
+	args     driver.Args
+	parts    driver.Ptr // [maxParts] float32, of SumSquares
+	segments segments   // of SGD
+}
+
+// newQueue returns a queue on a stream of its own.
+func (d *Device) newQueue() (*queue, error) {
+	stream, err := d.driver.NewStream()
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", d.name, err)
+	}
+	q := &queue{device: d, driver: d.driver, kernels: &d.kernels, stream: stream}
+	if q.parts, err = d.driver.Alloc("partial sums", 4*maxParts); err != nil {
+		return nil, errors.Join(d.noRoom(4*maxParts, err), stream.Close())
+	}
+	return q, nil
+}
+
+// Blocks of element-wise kernels, as in vector.cuh: each thread has four
+// elements.
+const (
+	elementThreads = 256
+	blockElements  = 4 * elementThreads
+)
+
+// maxGridY is the most blocks that a grid may have along y. Kernels that go
+// over samples along y go on from there.
+const maxGridY = 65535
+
+// elements launches an element-wise kernel on n elements, with the arguments
+// in q.args.
+func (q *queue) elements(f driver.Function, n int) {
+	q.launch(f, driver.Dim{X: ceil(n, blockElements)}, elementThreads)
+}
+
+// launch launches a kernel with the arguments in q.args.
+func (q *queue) launch(f driver.Function, grid driver.Dim, threads int) {
+	err := q.stream.Launch(f, driver.Config{Grid: grid, Block: driver.Dim{X: threads}}, &q.args)
+	if err != nil {
+		q.Fail(f.Name(), err)
+	}
+}
+
+func (q *queue) Scope(name string) { q.scope = name }
+
+// Fail keeps the first error.
+func (q *queue) Fail(kernel string, err error) {
+	if q.err != nil {
+		return
+	}
+	if q.scope != "" {
+		kernel = q.scope + ": " + kernel
+	}
+	q.err = fmt.Errorf("%s: %w", kernel, err)
+}
+
+// Sync waits for the stream. An error that the driver reports only now is that
+// of some kernel since the last Sync.
+func (q *queue) Sync() error {
+	if err := q.stream.Sync(); err != nil {
+		q.Fail("sync", err)
+	}
+	err := q.err
+	q.err = nil
+	return err
+}
+
+// Close waits for the stream and frees what the queue holds.
+func (q *queue) Close() error {
+	err := errors.Join(q.stream.Sync(), q.segments.free(q), q.driver.Free(q.parts), q.stream.Close())
+	if err != nil {
+		return fmt.Errorf("%s: close of a queue: %w", q.device.name, err)
+	}
+	return nil
+}
+
+func (q *queue) Upload(dst device.Tensor, src *tensor.Dense) {
+	if q.err != nil {
+		return
+	}
+	err := checkHost(src, dst)
+	if err == nil {
+		err = q.stream.Upload(q.at(dst), hostBytes(src))
+	}
+	if err != nil {
+		q.Fail("upload", err)
+	}
+}
+
+func (q *queue) Download(dst *tensor.Dense, src device.Tensor) {
+	if q.err != nil {
+		return
+	}
+	err := checkHost(dst, src)
+	if err == nil {
+		err = q.stream.Download(hostBytes(dst), q.at(src))
+	}
+	if err != nil {
+		q.Fail("download", err)
+	}
+}
+
+func (q *queue) Copy(dst, src device.Tensor) {
+	if q.err != nil {
+		return
+	}
+	if dst.DType != src.DType || dst.Len() != src.Len() {
+		q.Fail("copy", fmt.Errorf("%d elements of %v do not fit %d of %v", src.Len(), src.DType, dst.Len(), dst.DType))
+		return
+	}
+	to, from := q.at(dst), q.at(src)
+	if to == from {
+		return
+	}
+	if err := q.stream.Copy(to, from, src.Bytes()); err != nil {
+		q.Fail("copy", err)
+	}
+}
+
+func (q *queue) Record(e device.Event) {
+	if q.err != nil {
+		return
+	}
+	if err := q.stream.Record(e.(*event).at); err != nil {
+		q.Fail("record", err)
+	}
+}
+
+func (q *queue) Wait(e device.Event) {
+	if q.err != nil {
+		return
+	}
+	if err := q.stream.Wait(e.(*event).at); err != nil {
+		q.Fail("wait", err)
+	}
+}
+
+// checkHost says why data cannot go between host memory and a tensor.
+func checkHost(h *tensor.Dense, t device.Tensor) error {
+	want := tensor.Float32
+	switch t.DType {
+	case device.Int32:
+		want = tensor.Int32
+	case device.Uint8:
+		want = tensor.Uint8
+	}
+	switch {
+	case h.Dtype() != want:
+		return fmt.Errorf("host data of type %v does not fit a tensor of type %v", h.Dtype(), t.DType)
+	case h.DataOrder().IsColMajor():
+		return errors.New("host data is column-major; it must be row-major")
+	case h.RequiresIterator() || !h.DataOrder().IsContiguous():
+		return errors.New("host data is not contiguous; clone or materialise the view first")
+	case device.Elements(h.Shape()) != t.Len():
+		return fmt.Errorf("host data of shape %v has %d elements, the tensor of shape %v has %d",
+			h.Shape(), device.Elements(h.Shape()), t.Shape, t.Len())
+	}
+	return nil
+}
+
+// hostBytes is the memory of host data that checkHost has passed.
+func hostBytes(h *tensor.Dense) []byte {
+	switch h.Dtype() {
+	case tensor.Float32:
+		return bytes(h.Float32s())
+	case tensor.Int32:
+		return bytes(h.Int32s())
+	}
+	return h.Uint8s()
+}
+
+// bytes is the memory of a slice.
+func bytes[T any](v []T) []byte {
+	var t T
+	return unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(v))), len(v)*int(unsafe.Sizeof(t)))
+}
+
+// event is the driver's event.
+type event struct{ at driver.Event }
+
+func (e *event) Sync() error { return e.at.Sync() }
+
+func (e *event) Since(start device.Event) (time.Duration, error) {
+	return e.at.Since(start.(*event).at)
+}
+
+func (e *event) Free() error { return e.at.Close() }

@@ -1,0 +1,63 @@
+// y = exp(x - max) / sum, over the C channels of [N,C,Inner], and its gradient
+// dx_c = y_c (dy_c - sum of dy_k y_k).
+//
+//   _rows  Inner is 1: a block to a sample, which reduces over its threads.
+//   _maps  a thread to a position of a feature map, so that neighbouring
+//          threads read neighbouring scores; blocks go over the positions
+//          along x and over the samples along y.
+
+#include "softmax.cuh"
+
+extern "C" __global__ void __launch_bounds__(RowThreads)
+    softmax_forward_rows(float *y, const float *x, int C) {
+    const size_t row = (size_t)blockIdx.x * C;
+    softmaxRow(y + row, x + row, C);
+}
+
+extern "C" __global__ void __launch_bounds__(RowThreads)
+    softmax_backward_rows(float *dx, const float *y, const float *dy, int C, int accumulate) {
+    const size_t row = (size_t)blockIdx.x * C;
+    dx += row, y += row, dy += row;
+    float sum = 0;
+    for (int c = threadIdx.x; c < C; c += RowThreads) sum += dy[c] * y[c];
+    sum = reduce<Sum, RowThreads>(sum);
+    for (int c = threadIdx.x; c < C; c += RowThreads) {
+        const float d = y[c] * (dy[c] - sum);
+        dx[c] = accumulate ? dx[c] + d : d;
+    }
+}
+
+extern "C" __global__ void __launch_bounds__(RowThreads)
+    softmax_forward_maps(float *y, const float *x, int N, int C, int inner) {
+    const int p = blockIdx.x * RowThreads + threadIdx.x;
+    if (p >= inner) return;
+    for (int n = blockIdx.y; n < N; n += gridDim.y) {
+        const size_t begin = (size_t)n * C * inner + p, end = begin + (size_t)C * inner;
+        float largest = -INFINITY;
+        for (size_t i = begin; i < end; i += inner) largest = fmaxf(largest, x[i]);
+        float sum = 0;
+        for (size_t i = begin; i < end; i += inner) {
+            const float e = expf(x[i] - largest);
+            y[i] = e;
+            sum += e;
+        }
+        const float inverse = 1 / sum;
+        for (size_t i = begin; i < end; i += inner) y[i] *= inverse;
+    }
+}
+
+extern "C" __global__ void __launch_bounds__(RowThreads)
+    softmax_backward_maps(float *dx, const float *y, const float *dy, int N, int C, int inner,
+                          int accumulate) {
+    const int p = blockIdx.x * RowThreads + threadIdx.x;
+    if (p >= inner) return;
+    for (int n = blockIdx.y; n < N; n += gridDim.y) {
+        const size_t begin = (size_t)n * C * inner + p, end = begin + (size_t)C * inner;
+        float sum = 0;
+        for (size_t i = begin; i < end; i += inner) sum += dy[i] * y[i];
+        for (size_t i = begin; i < end; i += inner) {
+            const float d = y[i] * (dy[i] - sum);
+            dx[i] = accumulate ? dx[i] + d : d;
+        }
+    }
+}
