@@ -6,7 +6,11 @@
 // read is the Dataset's affair, the order is the Loader's alone.
 package data
 
-import "gorgonia.org/tensor"
+import (
+	"fmt"
+
+	"gorgonia.org/tensor"
+)
 
 // Dataset is a set of labelled images. Its methods may be called from several
 // goroutines and allocate nothing.
@@ -47,4 +51,22 @@ type Named interface {
 
 	// Name is that of sample i, 0 <= i < Len.
 	Name(i int) string
+}
+
+// Varied is a Dataset whose samples differ from epoch to epoch, as augmented
+// ones do. Its Read gives a sample without chance, as for a test.
+type Varied interface {
+	Dataset
+
+	// ReadVaried is Read with chance: what is random depends on the seed, the
+	// epoch and i alone.
+	ReadVaried(dst []float32, i int, seed uint64, epoch int) (label int32, err error)
+}
+
+// Name is what to call sample i of a data set: "n01440764/7.jpg", "sample 7".
+func Name(d Dataset, i int) string {
+	if n, ok := d.(Named); ok {
+		return n.Name(i)
+	}
+	return fmt.Sprintf("sample %d", i)
 }

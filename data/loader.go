@@ -6,7 +6,10 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"runtime"
+	"sync"
 	"sync/atomic"
+	"time"
 
 	"gorgonia.org/tensor"
 )
@@ -19,7 +22,7 @@ type LoaderOptions struct {
 	// the epoch's number. Otherwise samples come in the data set's order, as
 	// evaluation wants them.
 	Shuffle bool
-	Seed    uint64
+	Seed    uint64 // of the order, and of what varies in a Varied data set
 
 	Epochs int // after so many, Next returns io.EOF; 0 means no end
 
@@ -29,6 +32,7 @@ type LoaderOptions struct {
 	Start int
 
 	Prefetch   int // batches made ahead; 0 means 2
+	Workers    int // goroutines that make them; 0 means one for each core
 	Preprocess Preprocess
 }
 
@@ -53,6 +57,14 @@ type Batch struct {
 	samples []int
 	full    views // of Batch samples
 	last    views // of the last, smaller batch
+
+	missing atomic.Int32  // samples that are not there yet
+	filled  chan struct{} // receives once none is missing
+	failure struct {
+		sync.Mutex
+		err error // of the first sample that has one
+		n   int
+	}
 }
 
 // views are a batch's memory as tensors of one number of samples.
@@ -69,28 +81,46 @@ func (b *Batch) Release() {
 	b.loader.free <- b
 }
 
-// Loader makes batches of a data set in a goroutine of its own, ahead of their
-// use, in a fixed set of memory: a warm loader allocates nothing.
+// Loader makes batches of a data set ahead of their use, in a fixed set of
+// memory: a warm loader allocates nothing. One goroutine decides what is in
+// each batch and workers read the samples, so batches are the same for any
+// number of workers.
 //
 // Next belongs to one goroutine at a time; Release and Close may be called
 // from any.
 type Loader struct {
 	data      Dataset
+	varied    Varied     // data, if it is one
 	targets   Regression // data, if it is one
 	perSample int        // numbers of a target
 	o         LoaderOptions
 	batches   int // of an epoch
 	sampleLen int
-	order     []int32 // of the epoch orderEpoch; nil where not shuffled
+	order     []int32 // of the epoch ordered; nil where not shuffled
 	ordered   int     // the epoch that order is of; -1 before the first
 
 	ctx         context.Context
 	cancel      context.CancelCauseFunc
-	free, ready chan *Batch
+	free, ready chan *Batch // ready ones may not be filled yet
+	jobs        chan job
 	heldBatches atomic.Int32
+	failed      error // of a sample, once Next has returned it
 	err         error // why ready is closed; set before it is
-	done        chan struct{}
+	running     sync.WaitGroup
+
+	work, wait atomic.Int64 // nanoseconds
+	made       atomic.Int64 // samples
 }
+
+// job is a span of samples of one batch.
+type job struct {
+	batch    *Batch
+	from, to int
+}
+
+// jobValues is how many values make a job worth handing over, roughly: half a
+// photograph, or some dozens of digits.
+const jobValues = 1 << 16
 
 var errClosed = errors.New("the data loader is closed")
 
@@ -107,11 +137,15 @@ func NewLoader(ctx context.Context, d Dataset, o LoaderOptions) (*Loader, error)
 		return nil, fmt.Errorf("data loader: a data set of %d samples is empty or too large", n)
 	case o.Batch < 1:
 		return nil, fmt.Errorf("data loader: batch %d must be at least 1", o.Batch)
-	case o.Epochs < 0 || o.Start < 0 || o.Prefetch < 0:
-		return nil, fmt.Errorf("data loader: epochs %d, start %d and prefetch %d must not be negative", o.Epochs, o.Start, o.Prefetch)
+	case o.Epochs < 0 || o.Start < 0 || o.Prefetch < 0 || o.Workers < 0:
+		return nil, fmt.Errorf("data loader: epochs %d, start %d, prefetch %d and workers %d must not be negative",
+			o.Epochs, o.Start, o.Prefetch, o.Workers)
 	}
 	if o.Prefetch == 0 {
 		o.Prefetch = 2
+	}
+	if o.Workers == 0 {
+		o.Workers = runtime.GOMAXPROCS(0)
 	}
 	slots := o.Prefetch + 1 // one is with the caller
 	l := &Loader{
@@ -122,8 +156,9 @@ func NewLoader(ctx context.Context, d Dataset, o LoaderOptions) (*Loader, error)
 		ordered:   -1,
 		free:      make(chan *Batch, slots),
 		ready:     make(chan *Batch, slots),
-		done:      make(chan struct{}),
+		jobs:      make(chan job, 2*o.Workers),
 	}
+	l.varied, _ = d.(Varied)
 	if r, ok := d.(Regression); ok {
 		if l.targets, l.perSample = r, r.Targets(); l.perSample < 1 {
 			return nil, fmt.Errorf("data loader: a target of %d numbers must have at least 1", l.perSample)
@@ -136,7 +171,11 @@ func NewLoader(ctx context.Context, d Dataset, o LoaderOptions) (*Loader, error)
 		l.free <- l.newBatch()
 	}
 	l.ctx, l.cancel = context.WithCancelCause(ctx)
+	l.running.Add(1 + o.Workers)
 	go l.run()
+	for range o.Workers {
+		go l.read()
+	}
 	return l, nil
 }
 
@@ -148,6 +187,7 @@ func (l *Loader) newBatch() *Batch {
 		labels:  make([]int32, n),
 		targets: make([]float32, n*l.perSample),
 		samples: make([]int, n),
+		filled:  make(chan struct{}, 1),
 	}
 	b.full = l.views(b, n)
 	b.last = l.views(b, l.data.Len()-(l.batches-1)*l.o.Batch)
@@ -177,16 +217,29 @@ func (l *Loader) BatchesPerEpoch() int { return l.batches }
 // At most Prefetch+1 batches can be held at once, and while more than one is,
 // fewer are made ahead.
 func (l *Loader) Next() (*Batch, error) {
+	if l.failed != nil {
+		return nil, l.failed
+	}
 	if l.ctx.Err() != nil {
 		return nil, context.Cause(l.ctx)
 	}
 	if n := int(l.heldBatches.Load()); n == cap(l.free) {
 		return nil, fmt.Errorf("data loader: all %d batches are held; release one, or prefetch more", n)
 	}
+	began := time.Now()
+	defer func() { l.wait.Add(int64(time.Since(began))) }()
 	select {
 	case b, ok := <-l.ready:
 		if !ok {
 			return nil, l.err
+		}
+		select {
+		case <-b.filled:
+		case <-l.ctx.Done():
+			return nil, context.Cause(l.ctx)
+		}
+		if l.failed = b.failure.err; l.failed != nil {
+			return nil, l.failed
 		}
 		b.held.Store(true)
 		l.heldBatches.Add(1)
@@ -196,17 +249,51 @@ func (l *Loader) Next() (*Batch, error) {
 	}
 }
 
-// Close ends the loader and waits until its goroutine has ended. Batches that
-// are held stay as they are.
-func (l *Loader) Close() {
-	l.cancel(errClosed)
-	<-l.done
+// Throughput is how fast a loader is, and how much of it was wanted.
+type Throughput struct {
+	Samples int           // made so far
+	Work    time.Duration // the workers' time that they took, added up
+	Workers int
+	Wait    time.Duration // that Next has waited for batches, added up
 }
 
-// run makes batches until the last epoch's end, an error, or cancellation.
+// PerSecond is the samples a second that the workers make when they are never
+// held up, 0 before the first.
+func (t Throughput) PerSecond() float64 {
+	if t.Work <= 0 {
+		return 0
+	}
+	return float64(t.Samples) * float64(t.Workers) / t.Work.Seconds()
+}
+
+// Since is the throughput from an earlier moment on.
+func (t Throughput) Since(before Throughput) Throughput {
+	return Throughput{t.Samples - before.Samples, t.Work - before.Work, t.Workers, t.Wait - before.Wait}
+}
+
+// Throughput is the loader's since its start. It may be called at any time.
+func (l *Loader) Throughput() Throughput {
+	return Throughput{
+		Samples: int(l.made.Load()),
+		Work:    time.Duration(l.work.Load()),
+		Workers: l.o.Workers,
+		Wait:    time.Duration(l.wait.Load()),
+	}
+}
+
+// Close ends the loader and waits until its goroutines have ended. Batches
+// that are held stay as they are.
+func (l *Loader) Close() {
+	l.cancel(errClosed)
+	l.running.Wait()
+}
+
+// run hands out the batches until the last epoch's end, or cancellation.
 func (l *Loader) run() {
-	defer close(l.done)
+	defer l.running.Done()
 	defer close(l.ready)
+	defer close(l.jobs)
+	span := max(1, jobValues/l.sampleLen)
 	for iteration := l.o.Start; ; iteration++ {
 		if l.o.Epochs > 0 && iteration/l.batches >= l.o.Epochs {
 			l.err = io.EOF
@@ -214,10 +301,16 @@ func (l *Loader) run() {
 		}
 		select {
 		case b := <-l.free:
-			if l.err = l.fill(b, iteration); l.err != nil {
-				return
-			}
+			l.begin(b, iteration)
 			l.ready <- b // never waits: there is room for every batch
+			for n := 0; n < b.N; n += span {
+				select {
+				case l.jobs <- job{b, n, min(n+span, b.N)}:
+				case <-l.ctx.Done():
+					l.err = context.Cause(l.ctx)
+					return
+				}
+			}
 		case <-l.ctx.Done():
 			l.err = context.Cause(l.ctx)
 			return
@@ -225,8 +318,8 @@ func (l *Loader) run() {
 	}
 }
 
-// fill makes the batch of the iteration.
-func (l *Loader) fill(b *Batch, iteration int) error {
+// begin says what will be in the batch of the iteration.
+func (l *Loader) begin(b *Batch, iteration int) {
 	b.Iteration = iteration
 	b.Epoch = iteration / l.batches
 	b.First = iteration % l.batches * l.o.Batch
@@ -236,35 +329,69 @@ func (l *Loader) fill(b *Batch, iteration int) error {
 		v = b.last
 	}
 	b.X, b.Labels, b.Targets, b.Samples = v.x, v.labels, v.targets, b.samples[:b.N]
+	b.failure.err = nil
+	b.missing.Store(int32(b.N))
 
 	if l.order != nil && l.ordered != b.Epoch {
 		permute(l.order, l.o.Seed, b.Epoch)
 		l.ordered = b.Epoch
 	}
-	classes := len(l.data.Classes())
 	for n := range b.N {
-		if l.ctx.Err() != nil {
-			return context.Cause(l.ctx)
-		}
-		i := b.First + n
+		b.samples[n] = b.First + n
 		if l.order != nil {
-			i = int(l.order[i])
+			b.samples[n] = int(l.order[b.First+n])
 		}
-		x := b.x[n*l.sampleLen : (n+1)*l.sampleLen]
-		label, err := l.data.Read(x, i)
-		if err != nil {
-			return fmt.Errorf("sample %d: %w", i, err)
-		}
-		if l.targets != nil {
-			if err := l.targets.ReadTarget(b.targets[n*l.perSample:(n+1)*l.perSample], i); err != nil {
-				return fmt.Errorf("target of sample %d: %w", i, err)
-			}
-		} else if label < 0 || int(label) >= classes {
-			return fmt.Errorf("sample %d: label %d is not one of the %d classes", i, label, classes)
-		}
-		l.o.Preprocess.Apply(x)
-		b.samples[n] = i
-		b.labels[n] = label
 	}
+}
+
+// read is a worker.
+func (l *Loader) read() {
+	defer l.running.Done()
+	for j := range l.jobs {
+		began := time.Now()
+		for n := j.from; n < j.to && l.ctx.Err() == nil; n++ {
+			if err := l.fill(j.batch, n); err != nil {
+				j.batch.fail(n, err)
+			}
+		}
+		l.work.Add(int64(time.Since(began)))
+		l.made.Add(int64(j.to - j.from))
+		if j.batch.missing.Add(int32(j.from-j.to)) == 0 {
+			j.batch.filled <- struct{}{}
+		}
+	}
+}
+
+// fill reads sample n of a batch.
+func (l *Loader) fill(b *Batch, n int) (err error) {
+	i := b.samples[n]
+	x := b.x[n*l.sampleLen : (n+1)*l.sampleLen]
+	var label int32
+	if l.varied != nil {
+		label, err = l.varied.ReadVaried(x, i, l.o.Seed, b.Epoch)
+	} else {
+		label, err = l.data.Read(x, i)
+	}
+	if err != nil {
+		return fmt.Errorf("sample %d: %w", i, err)
+	}
+	if l.targets != nil {
+		if err := l.targets.ReadTarget(b.targets[n*l.perSample:(n+1)*l.perSample], i); err != nil {
+			return fmt.Errorf("target of sample %d: %w", i, err)
+		}
+	} else if classes := len(l.data.Classes()); label < 0 || int(label) >= classes {
+		return fmt.Errorf("sample %d: label %d is not one of the %d classes", i, label, classes)
+	}
+	l.o.Preprocess.Apply(x)
+	b.labels[n] = label
 	return nil
+}
+
+// fail keeps the error of the batch's first sample that has one.
+func (b *Batch) fail(n int, err error) {
+	b.failure.Lock()
+	defer b.failure.Unlock()
+	if b.failure.err == nil || n < b.failure.n {
+		b.failure.err, b.failure.n = err, n
+	}
 }

@@ -137,6 +137,72 @@ func TestLoaderOrderDoesNotDependOnPrefetch(t *testing.T) {
 	require.NotEqual(t, want, collect(t, newLoader(t, numbered{n: 30}, o), 20))
 }
 
+// fickle is a data set whose samples show what chance they were read with.
+type fickle struct{ numbered }
+
+func (d fickle) ReadVaried(dst []float32, i int, seed uint64, epoch int) (int32, error) {
+	label, err := d.Read(dst, i)
+	dst[1] = float32(1000*int(seed) + epoch)
+	return label, err
+}
+
+func TestLoaderWorkersChangeNothing(t *testing.T) {
+	o := LoaderOptions{Batch: 7, Shuffle: true, Seed: 5, Workers: 1}
+	want := collect(t, newLoader(t, fickle{numbered{n: 30}}, o), 15)
+	for _, b := range want {
+		for n := range b.N {
+			require.Equal(t, float32(5000+b.Epoch), b.X[2*n+1])
+		}
+	}
+	for _, o.Workers = range []int{2, 3, 16} {
+		require.Equal(t, want, collect(t, newLoader(t, fickle{numbered{n: 30}}, o), 15))
+	}
+}
+
+// wide is a data set whose every sample is a job of its own.
+type wide struct{ numbered }
+
+func (wide) Shape() tensor.Shape { return tensor.Shape{1, 2, jobValues} }
+
+func TestLoaderNamesTheFirstBadSample(t *testing.T) {
+	for range 20 {
+		l := newLoader(t, wide{numbered{n: 12, read: func(i int) error {
+			if i == 4 {
+				time.Sleep(time.Millisecond)
+			}
+			if i == 4 || i >= 6 {
+				return errors.New("bad")
+			}
+			return nil
+		}}}, LoaderOptions{Batch: 4, Workers: 8})
+		b, err := l.Next()
+		require.NoError(t, err)
+		b.Release()
+		for range 2 {
+			_, err = l.Next()
+			require.EqualError(t, err, "sample 4: bad")
+		}
+		l.Close()
+	}
+}
+
+func TestLoaderThroughput(t *testing.T) {
+	l := newLoader(t, wide{numbered{n: 8, read: func(int) error { time.Sleep(2 * time.Millisecond); return nil }}},
+		LoaderOptions{Batch: 4, Workers: 2, Epochs: 1})
+	var before Throughput
+	for range 2 {
+		b, err := l.Next()
+		require.NoError(t, err)
+		b.Release()
+	}
+	now := l.Throughput().Since(before)
+	require.Equal(t, 8, now.Samples)
+	require.GreaterOrEqual(t, now.Work, 16*time.Millisecond)
+	require.LessOrEqual(t, now.PerSecond(), 1000., "two workers of 500 samples a second")
+	require.Positive(t, now.Wait)
+	require.Zero(t, Throughput{}.PerSecond())
+}
+
 func TestLoaderResumes(t *testing.T) {
 	o := LoaderOptions{Batch: 4, Shuffle: true, Seed: 7, Epochs: 3}
 	want := collect(t, newLoader(t, numbered{n: 30}, o), 24)
@@ -240,9 +306,9 @@ func TestLoaderEnds(t *testing.T) {
 
 	// Cancelled while Next waits for a slow data set.
 	ctx, cancel := context.WithCancel(t.Context())
-	reading := make(chan struct{})
+	reading := make(chan struct{}, 10)
 	l, err = NewLoader(ctx, numbered{n: 10, read: func(int) error {
-		close(reading)
+		reading <- struct{}{}
 		<-ctx.Done()
 		return nil
 	}}, LoaderOptions{Batch: 2})
@@ -290,11 +356,11 @@ func TestNewLoaderRefuses(t *testing.T) {
 		d Dataset
 		o LoaderOptions
 	}{
-		"a data set of 0 samples is empty or too large": {numbered{}, LoaderOptions{Batch: 1}},
-		"batch 0 must be at least 1":                    {numbered{n: 1}, LoaderOptions{}},
-		"epochs 0, start -1 and prefetch 0 must not be": {numbered{n: 1}, LoaderOptions{Batch: 1, Start: -1}},
-		"preprocessing has a mean for 2 channels, but":  {numbered{n: 1}, LoaderOptions{Batch: 1, Preprocess: Preprocess{Mean: []float32{1, 2}}}},
-		"a sample of shape (2) is not [C,H,W]":          {flat{numbered{n: 1}}, LoaderOptions{Batch: 1}},
+		"a data set of 0 samples is empty or too large":            {numbered{}, LoaderOptions{Batch: 1}},
+		"batch 0 must be at least 1":                               {numbered{n: 1}, LoaderOptions{}},
+		"epochs 0, start -1, prefetch 0 and workers 0 must not be": {numbered{n: 1}, LoaderOptions{Batch: 1, Start: -1}},
+		"preprocessing has a mean for 2 channels, but":             {numbered{n: 1}, LoaderOptions{Batch: 1, Preprocess: Preprocess{Mean: []float32{1, 2}}}},
+		"a sample of shape (2) is not [C,H,W]":                     {flat{numbered{n: 1}}, LoaderOptions{Batch: 1}},
 	} {
 		_, err := NewLoader(t.Context(), c.d, c.o)
 		require.ErrorContains(t, err, want)
