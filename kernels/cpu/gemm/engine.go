@@ -22,6 +22,7 @@ type Worker struct {
 	B       []float32 // packed panels of KC by Columns
 	Columns []int     // for Block.Columns
 
+	places      []int // of rows that are packed
 	runs        []run
 	store       Store
 	edge        []float32 // one tile
@@ -45,6 +46,7 @@ func NewEngine(t *Tile, p *parallel.Pool) *Engine {
 			A:       aligned(roundUp(PanelRows, t.MR) * t.KC),
 			B:       aligned(roundUp(PanelColumns, t.NR) * t.KC),
 			Columns: make([]int, roundUp(PanelColumns, t.NR)),
+			places:  make([]int, max(t.MR, t.NR)),
 			runs:    make([]run, max(t.KC, t.NR)),
 			edge:    aligned(t.MR * t.NR),
 			plain:   Store{Alpha: 1},
@@ -55,6 +57,14 @@ func NewEngine(t *Tile, p *parallel.Pool) *Engine {
 
 // Worker is the memory of a worker.
 func (e *Engine) Worker(worker int) *Worker { return e.workers[worker] }
+
+// rows are the places of n rows that lie ld apart.
+func (w *Worker) rows(n, ld int) []int {
+	for i := range n {
+		w.places[i] = i * ld
+	}
+	return w.places[:n]
+}
 
 // Reserve makes room for n elements of Scratch with every worker, whichever
 // will run an item. Who calls it has acquired the pool.

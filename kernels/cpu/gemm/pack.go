@@ -4,26 +4,52 @@ package gemm
 // (or column i of B) at that step of the sum. Where fewer than r rows are
 // left, the others are zero.
 
-// packRows packs n <= r rows whose k steps lie next to each other, the rows
-// ld apart: A as it stands, or B transposed.
-func packRows(dst, src []float32, r, n, k, ld int) {
-	for i := range r {
-		if i >= n {
-			for p := i; p < r*k; p += r {
-				dst[p] = 0
-			}
-			continue
-		}
+// PackRows packs k steps of at most r rows into dst, a panel or the part of
+// one that begins there. Row i begins at src[rows[i]] and its steps lie next to
+// each other, so this is a transposition: of A as it stands, of B transposed,
+// of the planes of an image.
+//
+//	dst[p*r+i] = src[rows[i]+p], 0 for i >= len(rows)
+//
+// It writes k*r elements of dst and reads k of each row, no others. The rows
+// may overlap and come in any order.
+func (t *Tile) PackRows(dst, src []float32, r int, rows []int, k int) {
+	if k > 0 {
+		t.packRows(dst[:k*r], src, r, rows, k)
+	}
+}
+
+// PackColumns packs k steps of n <= r columns into dst, a panel or the part of
+// one that begins there. The columns of a step lie next to each other and two
+// steps lie ld apart, so this is a copy: of A transposed, of B as it stands.
+//
+//	dst[p*r+i] = src[p*ld+i], 0 for i >= n
+//
+// It writes k*r elements of dst and reads n of each step, no others.
+func (t *Tile) PackColumns(dst, src []float32, r, n, k, ld int) {
+	if k > 0 {
+		t.packColumns(dst[:k*r], src, r, n, k, ld)
+	}
+}
+
+// packRows is PackRows in Go.
+func packRows(dst, src []float32, r int, rows []int, k int) {
+	for i, row := range rows {
 		p := i
-		for _, v := range src[i*ld : i*ld+k] {
+		for _, v := range src[row : row+k] {
 			dst[p] = v
 			p += r
 		}
 	}
+	if len(rows) == r {
+		return
+	}
+	for p := 0; p < k*r; p += r {
+		clear(dst[p+len(rows) : p+r])
+	}
 }
 
-// packColumns packs n <= r columns whose rows, one a step, lie ld apart: A
-// transposed, or B as it stands.
+// packColumns is PackColumns in Go.
 func packColumns(dst, src []float32, r, n, k, ld int) {
 	switch {
 	case n == r && r == 4: // copy is slow for so few

@@ -56,10 +56,11 @@ func (e *Engine) Multiply(p *Product) {
 func (p *Product) Run(item, worker int) {
 	t := p.e.Tile
 	if p.packs {
+		w := p.e.workers[worker]
 		if itemsA := p.panelItems(p.mb, t.MR); item < itemsA {
-			p.packA(item)
+			p.packA(item, w)
 		} else {
-			p.packB(item - itemsA)
+			p.packB(item-itemsA, w)
 		}
 		return
 	}
@@ -104,26 +105,26 @@ func (p *Product) packItems() int {
 	return n
 }
 
-func (p *Product) packA(item int) {
+func (p *Product) packA(item int, w *Worker) {
 	r := p.e.Tile.MR
 	for i := item * packPanels * r; i < min((item+1)*packPanels*r, p.mb); i += r {
 		dst, n := p.e.a[i/r*Panel(r, p.kb):], min(r, p.mb-i)
 		if p.TransA {
-			packColumns(dst, p.A[p.pc*p.M+p.ic+i:], r, n, p.kb, p.M)
+			p.e.Tile.PackColumns(dst, p.A[p.pc*p.M+p.ic+i:], r, n, p.kb, p.M)
 		} else {
-			packRows(dst, p.A[(p.ic+i)*p.K+p.pc:], r, n, p.kb, p.K)
+			p.e.Tile.PackRows(dst, p.A[(p.ic+i)*p.K+p.pc:], r, w.rows(n, p.K), p.kb)
 		}
 	}
 }
 
-func (p *Product) packB(item int) {
+func (p *Product) packB(item int, w *Worker) {
 	r := p.e.Tile.NR
 	for j := item * packPanels * r; j < min((item+1)*packPanels*r, p.nb); j += r {
 		dst, n := p.e.b[j/r*Panel(r, p.kb):], min(r, p.nb-j)
 		if p.TransB {
-			packRows(dst, p.B[(p.jc+j)*p.K+p.pc:], r, n, p.kb, p.K)
+			p.e.Tile.PackRows(dst, p.B[(p.jc+j)*p.K+p.pc:], r, w.rows(n, p.K), p.kb)
 		} else {
-			packColumns(dst, p.B[p.pc*p.N+p.jc+j:], r, n, p.kb, p.N)
+			p.e.Tile.PackColumns(dst, p.B[p.pc*p.N+p.jc+j:], r, n, p.kb, p.N)
 		}
 	}
 }

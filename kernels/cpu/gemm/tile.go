@@ -28,6 +28,9 @@ type Tile struct {
 	// and one of B, [k][NR], and stores it as s says. c begins at the tile's
 	// first element; its rows lie ldc apart.
 	multiply func(k int, a, b, c []float32, ldc int, s *Store)
+
+	packRows    func(dst, src []float32, r int, rows []int, k int)
+	packColumns func(dst, src []float32, r, n, k, ld int)
 }
 
 // Store is what happens to a sum before it is stored:
