@@ -108,6 +108,10 @@ ptx: ## compile the CUDA kernels to the PTX that is committed; needs tools/insta
 		done; \
 	done
 
+.PHONY: sass
+sass: ## assemble the PTX and write docs/kernels.md; CHECK=-check only compares; needs tools/install-nvcc.sh
+	$(GO) run ./tools/sass $(CHECK) $(CUDA)/bin kernels/cuda docs/kernels.md
+
 .PHONY: clean
 clean: ## remove what was built; runs and data sets stay
 	rm -rf bin

@@ -114,6 +114,7 @@ extern "C" __global__ void __launch_bounds__(Threads)
         const int begin = g % groups * Channels, end = min(begin + Channels, C);
         float term[5] = {};             // dy x scale^-7/4 of channels c-2 to c+2
         float main[3] = {}, in[3] = {}; // dy scale^-3/4 and x of channels c to c+2
+#pragma unroll 1
         for (int ahead = begin - 2; ahead < end + 2; ahead++) {
 #pragma unroll
             for (int j = 0; j < 4; j++) term[j] = term[j + 1];

@@ -1,0 +1,83 @@
+package main
+
+import (
+	"os"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+func read(t *testing.T, name string) string {
+	text, err := os.ReadFile("testdata/" + name)
+	require.NoError(t, err)
+	return string(text)
+}
+
+func TestParseUsage(t *testing.T) {
+	all := parseUsage(read(t, "ptxas.txt"))
+	require.Equal(t, usage{registers: 31, shared: 32}, all["sum_parts"])
+	require.Equal(t, usage{registers: 40, spilled: 8}, all["lrn_backward_5"])
+	require.EqualError(t, spills([]kernel{{name: "sum_parts", usage: all["sum_parts"]},
+		{name: "lrn_backward_5", capability: 80, usage: all["lrn_backward_5"]}}), "lrn_backward_5 spills 8 bytes on sm_80")
+}
+
+func TestEntries(t *testing.T) {
+	require.Equal(t, map[string]int{"add": 256, "tile": 64, "free": 0}, entries(`
+.visible .entry add(
+	.param .u64 add_param_0
+)
+.maxntid 256, 1, 1
+{
+	ret;
+}
+.visible .entry tile(
+	.param .u64 tile_param_0
+)
+.maxntid 32, 2, 1
+.minnctapersm 2
+{
+}
+.visible .entry free(
+	.param .u64 p
+)
+{
+}`))
+}
+
+// The innermost loop of the two is the main one; the branch to itself after
+// the end is none, and neither is a loop that copies.
+func TestMainLoop(t *testing.T) {
+	functions := parseSASS(read(t, "sass.txt"))
+	require.Len(t, functions["product"], 12)
+	share, length := mainLoop(functions["product"])
+	require.Equal(t, 5, length)
+	require.InDelta(t, 0.6, share, 1e-9)
+	share, length = mainLoop(functions["copy"])
+	require.Zero(t, share)
+	require.Zero(t, length)
+}
+
+func TestInsertAndTable(t *testing.T) {
+	all := []kernel{
+		{source: "gemm", name: "sgemm", capability: 80, threads: 256, usage: usage{registers: 128, shared: 16896}, share: 0.871, loop: 588},
+		{source: "pool", name: "pool", capability: 80, threads: 256, usage: usage{registers: 32}},
+	}
+	text, err := insert("head\n"+begin+"old\n"+end+"tail\n", table(all))
+	require.NoError(t, err)
+	require.Equal(t, "head\n"+begin+`
+| kernel | source | threads | shared | sm_80 |
+|---|---|---|---|---|
+| sgemm | gemm.cu | 256 | 16896 | 128, 2, 25 % |
+| pool | pool.cu | 256 | 0 | 32, 8, 100 % |
+
+| main loop | instructions | sm_80 |
+|---|---|---|
+| sgemm | 588 | 87.1 % |
+
+`+end+"tail\n", text)
+	again, err := insert(text, table(all))
+	require.NoError(t, err)
+	require.Equal(t, text, again)
+	_, err = insert("nothing", "")
+	require.ErrorContains(t, err, "has no line <!-- make sass writes from here -->")
+}

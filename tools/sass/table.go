@@ -1,0 +1,86 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/hubel-go/hubel/kernels/cuda/occupancy"
+)
+
+// The marks between which the tables stand.
+const (
+	begin = "<!-- make sass writes from here -->\n"
+	end   = "<!-- to here -->\n"
+)
+
+// insert puts the tables between the marks of a document.
+func insert(document, tables string) (string, error) {
+	head, rest, ok := strings.Cut(document, begin)
+	if !ok {
+		return "", errors.New("has no line " + strings.TrimSpace(begin))
+	}
+	_, tail, ok := strings.Cut(rest, end)
+	if !ok {
+		return "", errors.New("has no line " + strings.TrimSpace(end))
+	}
+	return head + begin + "\n" + tables + "\n" + end + tail, nil
+}
+
+// table is a table of all kernels, and one of the main loops.
+func table(all []kernel) string {
+	var capabilities []int
+	rows := map[string]map[int]kernel{}
+	var names []string
+	for _, k := range all {
+		if !slices.Contains(capabilities, k.capability) {
+			capabilities = append(capabilities, k.capability)
+		}
+		if rows[k.name] == nil {
+			rows[k.name] = map[int]kernel{}
+			names = append(names, k.name)
+		}
+		rows[k.name][k.capability] = k
+	}
+	var b strings.Builder
+	header := func(first string) {
+		b.WriteString(first)
+		for _, c := range capabilities {
+			fmt.Fprintf(&b, " sm_%d |", c)
+		}
+		b.WriteString("\n" + strings.Repeat("|---", strings.Count(first, "|")-1+len(capabilities)) + "|\n")
+	}
+	header("| kernel | source | threads | shared |")
+	for _, name := range names {
+		first := rows[name][capabilities[0]]
+		fmt.Fprintf(&b, "| %s | %s.cu | %d | %d |", name, first.source, first.threads, first.usage.shared)
+		for _, c := range capabilities {
+			fmt.Fprintf(&b, " %s |", residency(rows[name][c]))
+		}
+		b.WriteString("\n")
+	}
+	b.WriteString("\n")
+	header("| main loop | instructions |")
+	for _, name := range names {
+		first := rows[name][capabilities[0]]
+		if first.loop == 0 {
+			continue
+		}
+		fmt.Fprintf(&b, "| %s | %d |", name, first.loop)
+		for _, c := range capabilities {
+			fmt.Fprintf(&b, " %.1f %% |", 100*rows[name][c].share)
+		}
+		b.WriteString("\n")
+	}
+	return b.String()
+}
+
+// residency is "registers, blocks, share of threads" of a kernel.
+func residency(k kernel) string {
+	i := slices.IndexFunc(occupancy.SMs, func(s occupancy.SM) bool { return s.Capability == k.capability })
+	sm := occupancy.SMs[i]
+	of := occupancy.Kernel{Threads: k.threads, Registers: k.usage.registers, Shared: k.usage.shared}
+	n := sm.Resident(of)
+	return fmt.Sprintf("%d, %d, %.0f %%", k.usage.registers, n, 100*sm.Share(of, n))
+}
