@@ -80,7 +80,7 @@ func (t *trainer) run(ctx context.Context) error {
 			return err
 		}
 	}
-	return nil
+	return t.exec.Sync() // the last update may still be under way
 }
 
 // checkLoss says whether training has diverged.
@@ -155,6 +155,11 @@ func (t *trainer) finish(ctx context.Context, w work) error {
 		ImagesPerSecond: t.speed.imagesPerSecond(),
 	}
 	if w.test {
+		// The test reads, on a queue of its own, weights that the update may
+		// still be writing.
+		if err := t.exec.Sync(); err != nil {
+			return fmt.Errorf("iteration %d: %w", t.iteration, err)
+		}
 		test, err := t.eval.run(ctx)
 		if err != nil && ctx.Err() != nil {
 			if err := t.logLine(line); err != nil {
