@@ -4,30 +4,42 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"maps"
+	"math"
 	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"gorgonia.org/tensor"
 
 	"github.com/hubel-go/hubel/device"
 	"github.com/hubel-go/hubel/graph"
+	"github.com/hubel-go/hubel/internal/atomicfile"
 	"github.com/hubel-go/hubel/safetensors"
 )
 
 // CheckpointFile is the name, in a run's folder, of what resuming needs: the
-// weights, a velocity "momentum/NAME" for each trained parameter, and how the
-// run was configured. Random numbers are counted, so the seed and the
-// iteration are their whole state.
-const CheckpointFile = "checkpoint.safetensors"
+// weights, a velocity "momentum/NAME" for each trained parameter, how the run
+// was configured, and what its tests amount to. Random numbers are counted, so
+// the seed and the iteration are their whole state.
+//
+// PreviousFile is the checkpoint before it, DamagedFile one that could not be
+// read when the run was resumed.
+const (
+	CheckpointFile = "checkpoint.safetensors"
+	PreviousFile   = "checkpoint-previous.safetensors"
+	DamagedFile    = "checkpoint-damaged.safetensors"
+)
 
 // Keys of a checkpoint's metadata, besides those of a weights file.
 const (
 	solverKey    = "solver" // settings in JSON
 	iterationKey = "iteration"
+	standingKey  = "standing" // in JSON
 
 	momentumPrefix = "momentum/"
 )
@@ -41,6 +53,7 @@ type settings struct {
 	Iterations int      `json:"iterations"`
 	Seed       uint64   `json:"seed"`
 	Frozen     []string `json:"frozen,omitempty"`
+	Patience   int      `json:"patience,omitempty"`
 	SGD
 }
 
@@ -53,6 +66,7 @@ func (c *Config) settings(samples int) settings {
 		Iterations: c.Iterations,
 		Seed:       c.Seed,
 		Frozen:     c.Frozen,
+		Patience:   c.Patience,
 		SGD:        c.SGD,
 	}
 }
@@ -60,43 +74,75 @@ func (c *Config) settings(samples int) settings {
 // Checkpoint says how the run in a folder was configured and how far it is.
 type Checkpoint struct {
 	// Config resumes the run once Device, Train and Test are set. What decides
-	// no weights (LogEvery, CheckpointEvery and the functions) is not kept.
+	// no weights (how often to log and to save, and the functions) is not kept.
 	Config Config
 
+	Path      string // of the file
 	Classes   []string
 	Samples   int // of the training set
 	Iteration int // updates done
+
+	// Damaged says why the newest checkpoint could not be read, where that is
+	// so: then this is the one before it.
+	Damaged error
+
+	standing standing
 }
 
-// ReadCheckpoint reads what the checkpoint in a run's folder says of the run.
+// ReadCheckpoint reads what the newest checkpoint in a run's folder that is
+// whole says of the run.
 func ReadCheckpoint(dir string) (*Checkpoint, error) {
-	path := filepath.Join(dir, CheckpointFile)
-	f, err := safetensors.Open(path)
-	if err != nil {
-		return nil, noCheckpoint(dir, err)
-	}
-	defer f.Close()
-	return decodeCheckpoint(dir, f.Metadata())
+	c, _, err := readState(dir)
+	return c, err
 }
 
-// readState reads a checkpoint with its tensors: the weights by name, and the
-// velocities by the name of the parameter.
-func readState(dir string) (c *Checkpoint, weights, velocities map[string]*tensor.Dense, err error) {
-	tensors, metadata, err := readTensors(filepath.Join(dir, CheckpointFile))
+// Done reports whether a run of so many iterations has nothing left to do.
+func (c *Checkpoint) Done(iterations int) bool {
+	return c.Iteration >= iterations && !c.standing.Due
+}
+
+// readState reads the newest checkpoint that is whole, with its tensors.
+func readState(dir string) (*Checkpoint, map[string]*tensor.Dense, error) {
+	c, tensors, err := readCheckpoint(dir, CheckpointFile)
+	if err == nil {
+		return c, tensors, nil
+	}
+	c, tensors, before := readCheckpoint(dir, PreviousFile)
+	switch {
+	case before == nil && errors.Is(err, fs.ErrNotExist): // killed between two renames
+		return c, tensors, nil
+	case before == nil:
+		c.Damaged = err
+		return c, tensors, nil
+	case errors.Is(before, fs.ErrNotExist):
+		return nil, nil, noCheckpoint(dir, err)
+	}
+	return nil, nil, errors.Join(err, before)
+}
+
+// readCheckpoint reads a checkpoint with its tensors: the weights by name, and
+// the velocities by their prefix and name.
+func readCheckpoint(dir, name string) (*Checkpoint, map[string]*tensor.Dense, error) {
+	path := filepath.Join(dir, name)
+	tensors, metadata, err := readTensors(path)
 	if err != nil {
-		return nil, nil, nil, noCheckpoint(dir, err)
+		return nil, nil, err
 	}
-	if c, err = decodeCheckpoint(dir, metadata); err != nil {
-		return nil, nil, nil, err
-	}
-	velocities = map[string]*tensor.Dense{}
+	c, err := decodeCheckpoint(dir, path, metadata)
+	return c, tensors, err
+}
+
+// split takes the velocities out of a checkpoint's tensors.
+func split(tensors map[string]*tensor.Dense) (weights, velocities map[string]*tensor.Dense) {
+	weights, velocities = map[string]*tensor.Dense{}, map[string]*tensor.Dense{}
 	for name, x := range tensors {
 		if param, ok := strings.CutPrefix(name, momentumPrefix); ok {
 			velocities[param] = x
-			delete(tensors, name)
+		} else {
+			weights[name] = x
 		}
 	}
-	return c, tensors, velocities, nil
+	return weights, velocities
 }
 
 // noCheckpoint says it in words where the error is that there is no file.
@@ -107,11 +153,9 @@ func noCheckpoint(dir string, err error) error {
 	return err
 }
 
-func decodeCheckpoint(dir string, metadata map[string]string) (*Checkpoint, error) {
-	c := &Checkpoint{Config: Config{Dir: dir, Resume: true}}
-	fail := func(err error) (*Checkpoint, error) {
-		return nil, fmt.Errorf("%s: %w", filepath.Join(dir, CheckpointFile), err)
-	}
+func decodeCheckpoint(dir, path string, metadata map[string]string) (*Checkpoint, error) {
+	c := &Checkpoint{Config: Config{Dir: dir, Resume: true}, Path: path}
+	fail := func(err error) (*Checkpoint, error) { return nil, fmt.Errorf("%s: %w", path, err) }
 	var err error
 	if c.Config.Network, err = decodeModel(metadata, &c.Config.Preprocess, &c.Classes); err != nil {
 		return fail(err)
@@ -123,10 +167,14 @@ func decodeCheckpoint(dir string, metadata map[string]string) (*Checkpoint, erro
 	if c.Iteration, err = strconv.Atoi(metadata[iterationKey]); err != nil || c.Iteration < 0 {
 		return fail(fmt.Errorf("metadata %s: %q is not a number of updates", iterationKey, metadata[iterationKey]))
 	}
+	if err := json.Unmarshal([]byte(metadata[standingKey]), &c.standing); err != nil {
+		return fail(fmt.Errorf("metadata %s: %w", standingKey, err))
+	}
 	c.Samples = s.Samples
 	c.Config.Data = s.Data
 	c.Config.Batch, c.Config.Accumulate, c.Config.Iterations = s.Batch, s.Accumulate, s.Iterations
 	c.Config.Seed, c.Config.Frozen, c.Config.SGD = s.Seed, s.Frozen, s.SGD
+	c.Config.Patience = s.Patience
 	if err := c.Config.checkKept(); err != nil {
 		return fail(fmt.Errorf("metadata %s: %w", solverKey, err))
 	}
@@ -136,14 +184,7 @@ func decodeCheckpoint(dir string, metadata map[string]string) (*Checkpoint, erro
 // save writes the weights and the checkpoint. Neither holds a time or a speed:
 // the same training makes the same bytes.
 func (t *trainer) save() error {
-	if err := t.exec.Sync(); err != nil {
-		return err
-	}
-	tensors, err := downloadWeights(t.weights)
-	if err != nil {
-		return err
-	}
-	metadata, err := encodeModel(t.c.Network, t.c.Preprocess, t.c.Train.Classes())
+	tensors, metadata, err := t.model()
 	if err != nil {
 		return err
 	}
@@ -154,12 +195,36 @@ func (t *trainer) save() error {
 	if err != nil {
 		return err
 	}
-	s, err := json.Marshal(t.c.settings(t.c.Train.Len()))
-	if err != nil {
-		return err
+	t.standing.Last = nil
+	if !math.IsNaN(t.last.Loss) {
+		t.standing.Last = &t.last
 	}
-	maps.Copy(metadata, map[string]string{solverKey: string(s), iterationKey: strconv.Itoa(t.iteration)})
-	return safetensors.Write(filepath.Join(t.c.Dir, CheckpointFile), append(tensors, velocities...), metadata)
+	metadata[iterationKey] = strconv.Itoa(t.iteration)
+	for key, value := range map[string]any{solverKey: t.c.settings(t.c.Train.Len()), standingKey: t.standing} {
+		text, err := json.Marshal(value)
+		if err != nil {
+			return fmt.Errorf("%s in JSON: %w", key, err)
+		}
+		metadata[key] = string(text)
+	}
+	tensors = append(tensors, velocities...)
+	t.saved = time.Now()
+	return atomicfile.Rotate(filepath.Join(t.c.Dir, CheckpointFile), filepath.Join(t.c.Dir, PreviousFile), func(w io.Writer) error {
+		return safetensors.WriteTo(w, tensors, metadata)
+	})
+}
+
+// model is what a weights file holds.
+func (t *trainer) model() ([]safetensors.Tensor, map[string]string, error) {
+	if err := t.exec.Sync(); err != nil {
+		return nil, nil, err
+	}
+	tensors, err := downloadWeights(t.weights)
+	if err != nil {
+		return nil, nil, err
+	}
+	metadata, err := encodeModel(t.c.Network, t.c.Preprocess, t.c.Train.Classes())
+	return tensors, metadata, err
 }
 
 // download downloads the velocities.

@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"time"
 
 	"github.com/hubel-go/hubel/data"
 	"github.com/hubel-go/hubel/device"
@@ -48,8 +49,17 @@ type Config struct {
 	// than before (what that does to a rate, Schedule.Max says).
 	Resume bool
 
-	LogEvery        int // iterations; 0 means 10. The loss is read back so often
-	CheckpointEvery int // iterations; 0 means at each epoch's end
+	// Patience ends the run after so many tests in a row without one better
+	// than the best before them; 0 is endless. A run that is resumed may be
+	// given another.
+	Patience int
+
+	LogEvery int // iterations; 0 means 10. The loss is read back so often
+
+	// A checkpoint is written so many iterations after the last, or so much
+	// time, and at the run's end. Where both are 0, it is at each epoch's end.
+	CheckpointEvery int
+	CheckpointTime  time.Duration
 
 	Progress func(Progress) // called after every iteration; may be nil
 	Tested   func(Test)     // called after every test; may be nil
@@ -60,8 +70,9 @@ type Progress struct {
 	Iteration, Iterations int // updates done, and in all
 	Epoch                 int // that the last update belongs to, counted from 1
 	Loss                  float64
-	Rate                  float32 // of the last update
-	ImagesPerSecond       float64 // without tests and checkpoints
+	Accuracy, Top5        *float64 // of the batch that the loss is of; as in Test
+	Rate                  float32  // of the last update
+	ImagesPerSecond       float64  // without tests and checkpoints
 }
 
 // Test is what a network achieves on a data set. Nodes that the network does
@@ -73,6 +84,8 @@ type Test struct {
 	Loss      float64  // mean over the samples, without weight decay
 	Accuracy  *float64 // share of samples, 0 to 1, of the node "accuracy"
 	Top5      *float64 // of the node "top5"
+
+	Confusion *Confusion // of a network with a softmax loss
 }
 
 // Result is how training ended.
@@ -80,6 +93,8 @@ type Result struct {
 	Iteration int     // updates done
 	Loss      float64 // of a training batch, when it was last read back; NaN if never
 	Test      *Test   // the last one, nil where there was none
+	Best      int     // iteration of the best test, whose weights are in BestFile; 0 where there was none
+	Early     bool    // Patience ended the run
 }
 
 // Iterations is the number of updates that make the given number of epochs.
@@ -100,8 +115,12 @@ func (c *Config) check() error {
 		return errors.New("there is no data set to train on")
 	case c.Train.Len() < 1:
 		return errors.New("the training set is empty")
-	case c.LogEvery < 0 || c.CheckpointEvery < 0:
-		return fmt.Errorf("a log every %d and a checkpoint every %d iterations must not be negative", c.LogEvery, c.CheckpointEvery)
+	case c.LogEvery < 0 || c.CheckpointEvery < 0 || c.CheckpointTime < 0:
+		return fmt.Errorf("a log every %d, a checkpoint every %d iterations and one every %v must not be negative", c.LogEvery, c.CheckpointEvery, c.CheckpointTime)
+	case c.Test == nil && c.Patience > 0:
+		return errors.New("patience with a run needs a test set")
+	case c.Test == nil && c.SGD.Schedule.Policy == Plateau:
+		return fmt.Errorf("learning-rate policy %s needs a test set", Plateau)
 	case c.Resume && c.Dir == "":
 		return errors.New("there is no folder to resume a run from")
 	case c.Resume && c.Weights != "":
@@ -119,6 +138,8 @@ func (c *Config) checkKept() error {
 		return fmt.Errorf("%d passes to accumulate must be at least 1", c.Accumulate)
 	case c.Iterations < 1:
 		return fmt.Errorf("%d iterations must be at least 1", c.Iterations)
+	case c.Patience < 0:
+		return fmt.Errorf("a patience of %d tests must not be negative", c.Patience)
 	case c.Iterations > math.MaxInt32:
 		return fmt.Errorf("%d iterations must be at most %d", c.Iterations, math.MaxInt32)
 	}

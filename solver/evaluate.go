@@ -61,16 +61,25 @@ func planTest(n *graph.Network, d device.Device, batch int) (*graph.Plan, error)
 	if err != nil {
 		return nil, err
 	}
-	var keep []string
+	keep := accuracies(n)
 	for _, l := range train.Losses {
 		keep = append(keep, train.Values[l.Value].Name)
 	}
-	for _, name := range []string{accuracyNode, top5Node} {
-		if hasNode(n, name) {
-			keep = append(keep, name)
-		}
+	if scores := scoresNode(n); scores != "" {
+		keep = append(keep, scores)
 	}
 	return n.Plan(d.Traits(), graph.PlanOptions{Mode: graph.Infer, Batch: batch, Keep: keep})
+}
+
+// accuracies are the nodes of a network that a test reads besides its losses.
+func accuracies(n *graph.Network) []string {
+	var names []string
+	for _, name := range []string{accuracyNode, top5Node} {
+		if hasNode(n, name) {
+			names = append(names, name)
+		}
+	}
+	return names
 }
 
 func hasNode(n *graph.Network, name string) bool {
@@ -83,6 +92,7 @@ type evaluator struct {
 	preprocess data.Preprocess
 	exec       *graph.Executor
 	uploaded   device.Event
+	scores     string // value; empty without a softmax loss
 }
 
 func newEvaluator(d device.Device, p *graph.Plan, w *graph.Weights, set data.Dataset, pre data.Preprocess) (*evaluator, error) {
@@ -90,7 +100,7 @@ func newEvaluator(d device.Device, p *graph.Plan, w *graph.Weights, set data.Dat
 	if err != nil {
 		return nil, err
 	}
-	e := &evaluator{set: set, preprocess: pre, exec: exec}
+	e := &evaluator{set: set, preprocess: pre, exec: exec, scores: scoresNode(p.Network)}
 	if e.uploaded, err = d.NewEvent(); err != nil {
 		return nil, errors.Join(err, exec.Close())
 	}
@@ -98,7 +108,10 @@ func newEvaluator(d device.Device, p *graph.Plan, w *graph.Weights, set data.Dat
 }
 
 // sums are totals over samples.
-type sums struct{ loss, accuracy, top5 float64 }
+type sums struct {
+	loss, accuracy, top5 float64
+	confusion            *Confusion
+}
 
 // run goes through the data set once. The iteration and the epoch are the
 // caller's to fill in.
@@ -116,6 +129,7 @@ func (e *evaluator) run(ctx context.Context) (Test, error) {
 		}
 		if err == nil {
 			err = e.add(&s, b)
+			b.Release()
 		}
 		if err != nil {
 			return Test{}, fmt.Errorf("test: %w", err)
@@ -129,42 +143,67 @@ func (e *evaluator) add(s *sums, b *data.Batch) error {
 		return err
 	}
 	e.exec.Forward(graph.Pass{})
-	if err := e.uploaded.Sync(); err != nil {
-		return err
-	}
 	n := float64(b.N)
-	b.Release()
 	loss, err := e.exec.Loss()
 	if err != nil {
 		return err
 	}
 	s.loss += loss * n
-	for _, node := range []struct {
-		name string
-		sum  *float64
-	}{{accuracyNode, &s.accuracy}, {top5Node, &s.top5}} {
-		if !hasNode(e.exec.Plan().Network, node.name) {
-			continue
-		}
-		mean, err := e.exec.Mean(node.name)
-		if err != nil {
-			return err
-		}
-		*node.sum += mean * n
+	hits, err := readHits(e.exec)
+	if err != nil {
+		return err
 	}
+	s.accuracy += hits.Accuracy * n
+	s.top5 += hits.Top5 * n
+	if e.scores == "" {
+		return nil
+	}
+	scores, err := e.exec.Read(e.scores)
+	if err != nil {
+		return err
+	}
+	if s.confusion == nil {
+		s.confusion = newConfusion(e.set.Classes(), scores.Shape()[1])
+	}
+	s.confusion.add(scores.Float32s(), b.Labels.Int32s())
 	return nil
+}
+
+// hits are the shares of a batch that its accuracy nodes count. What the
+// network does not have is 0.
+type hits struct {
+	Accuracy float64 `json:"accuracy"`
+	Top5     float64 `json:"top5"`
+}
+
+// readHits reads them from the last pass.
+func readHits(e *graph.Executor) (h hits, err error) {
+	n := e.Plan().Network
+	if hasNode(n, accuracyNode) {
+		h.Accuracy, err = e.Mean(accuracyNode)
+	}
+	if err == nil && hasNode(n, top5Node) {
+		h.Top5, err = e.Mean(top5Node)
+	}
+	return h, err
+}
+
+// of are the shares of the nodes that a network has; the others are nil.
+func (h hits) of(n *graph.Network) (accuracy, top5 *float64) {
+	if hasNode(n, accuracyNode) {
+		accuracy = new(h.Accuracy)
+	}
+	if hasNode(n, top5Node) {
+		top5 = new(h.Top5)
+	}
+	return accuracy, top5
 }
 
 // test makes means of the sums.
 func (e *evaluator) test(s sums) Test {
 	n := float64(e.set.Len())
-	t := Test{Samples: e.set.Len(), Loss: s.loss / n}
-	if hasNode(e.exec.Plan().Network, accuracyNode) {
-		t.Accuracy = new(s.accuracy / n)
-	}
-	if hasNode(e.exec.Plan().Network, top5Node) {
-		t.Top5 = new(s.top5 / n)
-	}
+	t := Test{Samples: e.set.Len(), Loss: s.loss / n, Confusion: s.confusion}
+	t.Accuracy, t.Top5 = hits{s.accuracy / n, s.top5 / n}.of(e.exec.Plan().Network)
 	return t
 }
 

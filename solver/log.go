@@ -21,6 +21,8 @@ type LogLine struct {
 	Iteration       int      `json:"iteration"` // updates done
 	Epoch           float64  `json:"epoch"`     // passes over the training set done
 	Loss            float64  `json:"loss"`      // of the batch of this iteration
+	TrainAccuracy   *float64 `json:"train_accuracy,omitempty"`
+	TrainTop5       *float64 `json:"train_top5,omitempty"`
 	TestLoss        *float64 `json:"test_loss,omitempty"`
 	Accuracy        *float64 `json:"accuracy,omitempty"` // on the test set, 0 to 1
 	Top5            *float64 `json:"top5,omitempty"`

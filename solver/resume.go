@@ -18,13 +18,13 @@ import (
 
 // refuseRun is an error if there is a run in the folder.
 func refuseRun(dir string) error {
-	for _, name := range []string{CheckpointFile, WeightsFile, LogFile} {
+	for _, name := range []string{CheckpointFile, PreviousFile, WeightsFile, BestFile, LogFile} {
 		_, err := os.Lstat(filepath.Join(dir, name))
 		switch {
 		case errors.Is(err, fs.ErrNotExist):
 		case err != nil:
 			return err
-		case name == CheckpointFile:
+		case name == CheckpointFile || name == PreviousFile:
 			return fmt.Errorf("%s already holds a run (%s): resume it, or choose another folder", dir, name)
 		default: // it cannot be resumed
 			return fmt.Errorf("%s already holds a part of a run (%s): remove it, or choose another folder", dir, name)
@@ -43,8 +43,12 @@ func (c *Checkpoint) check(with *Config) error {
 	if path != "" {
 		return fmt.Errorf("resume %s: %s is %s, but the run was started with %s", with.Dir, path, a, b)
 	}
-	if with.Iterations <= c.Iteration {
+	if c.Done(with.Iterations) {
 		return fmt.Errorf("resume %s: %d of %d iterations are done; ask for more to go on", with.Dir, c.Iteration, with.Iterations)
+	}
+	if c.standing.over(with.Patience) {
+		return fmt.Errorf("resume %s: the run ended early, since none of the %d tests after iteration %d was better; more patience goes on",
+			with.Dir, c.standing.Since, c.standing.Best.Iteration)
 	}
 	return nil
 }
@@ -52,7 +56,7 @@ func (c *Checkpoint) check(with *Config) error {
 // fixed is all that must stay the same in a run that is resumed.
 func fixed(c *Config, samples int, classes []string) any {
 	s := c.settings(samples)
-	s.Data, s.Iterations = "", 0 // the data may have moved, the run may become longer
+	s.Data, s.Iterations, s.Patience = "", 0, 0 // the data may have moved, the run may become longer
 	return struct {
 		settings
 		Network    *graph.Network  `json:"network"`

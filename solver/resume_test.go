@@ -2,6 +2,7 @@ package solver
 
 import (
 	"context"
+	"errors"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -16,7 +17,11 @@ import (
 // requireSameFiles requires that two runs left the same bytes.
 func requireSameFiles(t *testing.T, want, got string) {
 	t.Helper()
-	for _, name := range []string{WeightsFile, CheckpointFile} {
+	for _, name := range []string{WeightsFile, BestFile, CheckpointFile} {
+		if _, err := os.Stat(filepath.Join(want, name)); name == BestFile && errors.Is(err, fs.ErrNotExist) {
+			require.NoFileExists(t, filepath.Join(got, name)) // nothing was tested
+			continue
+		}
 		a, err := os.ReadFile(filepath.Join(want, name))
 		require.NoError(t, err)
 		b, err := os.ReadFile(filepath.Join(got, name))
@@ -67,7 +72,7 @@ func resume(t *testing.T, dir string, c Config) {
 	require.NoError(t, err)
 	r := checkpoint.Config
 	r.Device, r.Train, r.Test, r.LogEvery = c.Device, c.Train, c.Test, c.LogEvery
-	r.Iterations = c.Iterations
+	r.Iterations, r.Patience = c.Iterations, c.Patience
 	_, err = Train(t.Context(), r)
 	require.NoError(t, err)
 }
@@ -172,26 +177,30 @@ func TestStoppingBeforeTheFirstIteration(t *testing.T) {
 	requireSameFiles(t, straight, c.Dir)
 }
 
+// A test that is cut short is made up for: the same bytes, the same log.
 func TestStoppingWithinATest(t *testing.T) {
-	c := smallConfig(t)
-	ctx, cancel := context.WithCancel(t.Context())
-	c.Dir = filepath.Join(t.TempDir(), "run")
-	c.Test = cancelling{c.Test, cancel}
-	result, err := Train(ctx, c)
-	require.ErrorIs(t, err, context.Canceled)
-	require.Equal(t, 6, result.Iteration)
-	checkpoint, err := ReadCheckpoint(c.Dir)
-	require.NoError(t, err)
-	require.Equal(t, 6, checkpoint.Iteration)
-
-	c.Iterations = 5
-	c.Dir = filepath.Join(t.TempDir(), "run")
-	ctx, cancel = context.WithCancel(t.Context())
-	c.Test = cancelling{c.Test, cancel}
-	_, err = Train(ctx, c)
-	require.ErrorIs(t, err, context.Canceled)
-	require.ErrorContains(t, err, "stopped after 5 of 5 iterations, in the last test; the weights are in "+c.Dir)
-	require.FileExists(t, filepath.Join(c.Dir, WeightsFile))
+	for _, iterations := range []int{10, 6, 5} { // the test of iteration 6, 6 of 6, 5 of 5
+		c := smallConfig(t)
+		c.Iterations = iterations
+		straight := trainIn(t, c)
+		ctx, cancel := context.WithCancel(t.Context())
+		with := c
+		with.Dir = filepath.Join(t.TempDir(), "run")
+		with.Test = cancelling{c.Test, cancel}
+		result, err := Train(ctx, with)
+		require.ErrorIs(t, err, context.Canceled)
+		require.Equal(t, min(6, iterations), result.Iteration)
+		checkpoint, err := ReadCheckpoint(with.Dir)
+		require.NoError(t, err)
+		require.Equal(t, min(6, iterations), checkpoint.Iteration)
+		require.False(t, checkpoint.Done(iterations))
+		resume(t, with.Dir, c)
+		requireSameFiles(t, straight, with.Dir)
+		requireSameLog(t, straight, with.Dir)
+		checkpoint, err = ReadCheckpoint(with.Dir)
+		require.NoError(t, err)
+		require.True(t, checkpoint.Done(iterations))
+	}
 }
 
 func TestStoppingWhereNothingCanBeWritten(t *testing.T) {
@@ -200,6 +209,7 @@ func TestStoppingWhereNothingCanBeWritten(t *testing.T) {
 	c.Dir = filepath.Join(t.TempDir(), "run")
 	c.Progress = func(Progress) {
 		cancel()
+		require.NoError(t, os.Remove(filepath.Join(c.Dir, WeightsFile)))
 		require.NoError(t, os.MkdirAll(filepath.Join(c.Dir, WeightsFile, "in the way"), 0o777))
 	}
 	_, err := Train(ctx, c)
@@ -256,20 +266,77 @@ func TestResumeRefusesAnotherConfiguration(t *testing.T) {
 	require.NoError(t, err, "and the run is as it was")
 }
 
-func TestCheckpointsAreChecked(t *testing.T) {
+func TestADamagedCheckpointIsNamedAndTheOneBeforeUsed(t *testing.T) {
 	c := smallConfig(t)
-	c.Iterations = 2
+	c.CheckpointEvery = 3
+	straight := trainIn(t, c)
+	whole := stopAfter(t, c, 7) // checkpoints of 6 and 7
+	for name, damage := range map[string]func(b []byte) []byte{
+		"a bit":         func(b []byte) []byte { b[len(b)-5] ^= 1; return b },
+		"in the header": func(b []byte) []byte { b[200] ^= 1; return b },
+		"cut":           func(b []byte) []byte { return b[:len(b)/2] },
+		"empty":         func(b []byte) []byte { return nil },
+		"zeros":         func(b []byte) []byte { clear(b); return b },
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := filepath.Join(t.TempDir(), "run")
+			require.NoError(t, os.CopyFS(dir, os.DirFS(whole)))
+			path := filepath.Join(dir, CheckpointFile)
+			b, err := os.ReadFile(path)
+			require.NoError(t, err)
+			damaged := damage(b)
+			require.NoError(t, os.WriteFile(path, damaged, 0o666))
+			checkpoint, err := ReadCheckpoint(dir)
+			require.NoError(t, err)
+			require.Equal(t, 6, checkpoint.Iteration)
+			require.ErrorContains(t, checkpoint.Damaged, path+": ")
+			resume(t, dir, c)
+			requireSameFiles(t, straight, dir)
+			requireSameLog(t, straight, dir)
+			kept, err := os.ReadFile(filepath.Join(dir, DamagedFile))
+			require.NoError(t, err)
+			require.Equal(t, string(damaged), string(kept))
+			checkpoint, err = ReadCheckpoint(dir)
+			require.NoError(t, err)
+			require.NoError(t, checkpoint.Damaged)
+		})
+	}
+
+	// Killed between the two renames of a write: it is as if it were not
+	// there, and nothing is damaged.
+	dir := filepath.Join(t.TempDir(), "run")
+	require.NoError(t, os.CopyFS(dir, os.DirFS(whole)))
+	require.NoError(t, os.Remove(filepath.Join(dir, CheckpointFile)))
+	require.NoError(t, os.WriteFile(filepath.Join(dir, CheckpointFile+".X.tmp"), nil, 0o666))
+	checkpoint, err := ReadCheckpoint(dir)
+	require.NoError(t, err)
+	require.NoError(t, checkpoint.Damaged)
+	resume(t, dir, c)
+	requireSameFiles(t, straight, dir)
+	require.NoFileExists(t, filepath.Join(dir, CheckpointFile+".X.tmp"), "which a kill left")
+}
+
+func TestCheckpointsThatAreNoUse(t *testing.T) {
+	c := smallConfig(t)
+	c.Iterations = 7
+	c.CheckpointEvery = 3
 	c.Dir = trainIn(t, c)
+	for _, name := range []string{CheckpointFile, PreviousFile} {
+		path := filepath.Join(c.Dir, name)
+		b, err := os.ReadFile(path)
+		require.NoError(t, err)
+		b[len(b)-5] ^= 1
+		require.NoError(t, os.WriteFile(path, b, 0o666))
+	}
 	c.Resume = true
 	c.Iterations = 10
-	path := filepath.Join(c.Dir, CheckpointFile)
-	b, err := os.ReadFile(path)
-	require.NoError(t, err)
-	b[len(b)-5] ^= 1
-	require.NoError(t, os.WriteFile(path, b, 0o666))
+	_, err := Train(t.Context(), c)
+	require.ErrorContains(t, err, filepath.Join(c.Dir, CheckpointFile)+": the file is damaged")
+	require.ErrorContains(t, err, filepath.Join(c.Dir, PreviousFile)+": the file is damaged")
+	require.NoError(t, os.Remove(filepath.Join(c.Dir, PreviousFile)))
 	_, err = Train(t.Context(), c)
 	require.ErrorContains(t, err, CheckpointFile+": the file is damaged")
-	require.NoError(t, os.Remove(path))
+	require.NoError(t, os.Remove(filepath.Join(c.Dir, CheckpointFile)))
 	_, err = ReadCheckpoint(c.Dir)
 	require.ErrorIs(t, err, fs.ErrNotExist)
 	require.ErrorContains(t, err, "there is no run to resume in "+c.Dir)
@@ -282,8 +349,9 @@ func TestARunIsNotOverwritten(t *testing.T) {
 	_, err := Train(t.Context(), c)
 	require.ErrorContains(t, err, c.Dir+" already holds a run (checkpoint.safetensors): resume it, or choose another folder")
 	require.Equal(t, before, requireFiles(t, c.Dir))
-	require.NoError(t, os.Remove(filepath.Join(c.Dir, CheckpointFile)))
-	require.NoError(t, os.Remove(filepath.Join(c.Dir, WeightsFile)))
+	for _, name := range []string{CheckpointFile, PreviousFile, WeightsFile, BestFile} {
+		require.NoError(t, os.Remove(filepath.Join(c.Dir, name)))
+	}
 	_, err = Train(t.Context(), c)
 	require.ErrorContains(t, err, "already holds a part of a run (log.jsonl): remove it, or choose another folder")
 

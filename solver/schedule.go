@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// The learning-rate policies. They are Caffe's, and cosine (Loshchilov and
-// Hutter 2017, without restarts). k counts iterations from 0, K is Max.
+// The learning-rate policies. They are Caffe's, cosine (Loshchilov and Hutter
+// 2017, without restarts) and plateau. k counts iterations from 0, K is Max.
 const (
 	Fixed     = "fixed"     // Rate
 	Step      = "step"      // Rate * Gamma^floor(k/Step)
@@ -17,10 +17,14 @@ const (
 	Inv       = "inv"       // Rate * (1 + Gamma*k)^-Power
 	Poly      = "poly"      // Rate * (1 - k/K)^Power, 0 from K on
 	Cosine    = "cosine"    // Rate * (1 + cos(pi*k/K)) / 2, 0 from K on
+
+	// Plateau is Rate * Gamma^(how often Step tests in a row were no better
+	// than the best before them), as the AlexNet paper lowers its rate.
+	Plateau = "plateau"
 )
 
 // Policies lists the learning-rate policies.
-func Policies() []string { return []string{Fixed, Step, MultiStep, Exp, Inv, Poly, Cosine} }
+func Policies() []string { return []string{Fixed, Step, MultiStep, Exp, Inv, Poly, Cosine, Plateau} }
 
 // Schedule is the learning rate as a function of the iteration. A policy
 // reads the fields that its formula names.
@@ -29,7 +33,7 @@ type Schedule struct {
 	Rate   float64 `json:"rate"` // at iteration 0
 	Gamma  float64 `json:"gamma,omitempty"`
 	Power  float64 `json:"power,omitempty"`
-	Step   int     `json:"step,omitempty"`
+	Step   int     `json:"step,omitempty"`  // iterations, or tests
 	Steps  []int   `json:"steps,omitempty"` // rising
 
 	// Max is where poly and cosine end. Train takes 0 for the iterations of
@@ -51,7 +55,7 @@ func (s Schedule) Check() error {
 		return fmt.Errorf("learning-rate policy %s: "+format, s.Policy, value)
 	}
 	switch s.Policy {
-	case Step, MultiStep, Exp:
+	case Step, MultiStep, Exp, Plateau:
 		if !(s.Gamma > 0) || math.IsInf(s.Gamma, 0) {
 			return fail("gamma %g must be finite and above 0", s.Gamma)
 		}
@@ -65,7 +69,7 @@ func (s Schedule) Check() error {
 		if !(s.Power >= 0) || math.IsInf(s.Power, 0) {
 			return fail("power %g must be finite and not negative", s.Power)
 		}
-	case Step:
+	case Step, Plateau:
 		if s.Step < 1 {
 			return fail("step %d must be at least 1", s.Step)
 		}
@@ -90,7 +94,7 @@ func rising(list []int) bool {
 }
 
 // At is the learning rate of iteration k, counted from 0. Poly and cosine
-// need Max.
+// need Max. For plateau it is the rate before the first drop.
 func (s Schedule) At(k int) float32 {
 	rate := s.Rate
 	switch s.Policy {
@@ -114,6 +118,12 @@ func (s Schedule) At(k int) float32 {
 		rate *= (1 + math.Cos(math.Pi*s.done(k))) / 2
 	}
 	return float32(rate)
+}
+
+// dropped is the schedule of plateau after some drops of the rate.
+func (s Schedule) dropped(drops int) Schedule {
+	s.Rate *= math.Pow(s.Gamma, float64(drops))
+	return s
 }
 
 // done is k/K, at most 1.

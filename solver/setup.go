@@ -12,6 +12,7 @@ import (
 
 	"github.com/hubel-go/hubel/data"
 	"github.com/hubel-go/hubel/graph"
+	"github.com/hubel-go/hubel/internal/atomicfile"
 )
 
 // newTrainer checks a configuration and allocates what it needs.
@@ -23,8 +24,8 @@ func newTrainer(c Config) (*trainer, error) {
 		c.LogEvery = 10
 	}
 	whole := c.Batch * c.Accumulate
-	t := &trainer{c: c, perEpoch: (c.Train.Len() + whole - 1) / whole, loss: math.NaN()}
-	if c.CheckpointEvery == 0 {
+	t := &trainer{c: c, perEpoch: (c.Train.Len() + whole - 1) / whole, last: reading{Loss: math.NaN()}}
+	if c.CheckpointEvery == 0 && c.CheckpointTime == 0 {
 		t.c.CheckpointEvery = t.perEpoch
 	}
 	start, err := t.readStart()
@@ -47,18 +48,21 @@ type start struct {
 	weights    map[string]*tensor.Dense // nil for the network's fillers
 	velocities map[string]*tensor.Dense // nil for zero
 	iteration  int
+	standing   standing
+	damaged    bool // the newest checkpoint, so that this is the one before it
 }
 
 // readStart reads the files that the run begins with.
 func (t *trainer) readStart() (s start, err error) {
 	switch {
 	case t.c.Resume:
-		var checkpoint *Checkpoint
-		s.path = filepath.Join(t.c.Dir, CheckpointFile)
-		if checkpoint, s.weights, s.velocities, err = readState(t.c.Dir); err != nil {
+		checkpoint, tensors, err := readState(t.c.Dir)
+		if err != nil {
 			return start{}, err
 		}
-		s.iteration = checkpoint.Iteration
+		s.path, s.iteration, s.standing = checkpoint.Path, checkpoint.Iteration, checkpoint.standing
+		s.weights, s.velocities = split(tensors)
+		s.damaged = checkpoint.Damaged != nil
 		return s, checkpoint.check(&t.c)
 	case t.c.Dir != "":
 		if err := refuseRun(t.c.Dir); err != nil {
@@ -121,7 +125,7 @@ func (t *trainer) plan() (plans, error) {
 
 func (t *trainer) planBatch(batch int) (p plans, err error) {
 	c := &t.c
-	p.train, err = c.Network.Plan(c.Device.Traits(), graph.PlanOptions{Mode: graph.Train, Batch: batch, Frozen: c.Frozen})
+	p.train, err = c.Network.Plan(c.Device.Traits(), graph.PlanOptions{Mode: graph.Train, Batch: batch, Frozen: c.Frozen, Keep: accuracies(c.Network)})
 	if err == nil && c.Test != nil {
 		p.test, err = planTest(c.Network, c.Device, min(batch, c.Test.Len()))
 	}
@@ -170,11 +174,14 @@ func (t *trainer) open(p plans, s start) (err error) {
 		}
 		t.opened = append(t.opened, t.eval.Close)
 	}
-	t.iteration = s.iteration
+	t.iteration, t.standing, t.sgd.drops = s.iteration, s.standing, s.standing.Drops
+	if s.standing.Last != nil {
+		t.last = *s.standing.Last
+	}
 	if err := t.openLoader(); err != nil {
 		return err
 	}
-	return t.openFolder()
+	return t.openFolder(s)
 }
 
 // openLoader starts the loader at the first batch of the next update. It
@@ -195,17 +202,33 @@ func (t *trainer) openLoader() (err error) {
 	return nil
 }
 
-// openFolder makes the run's folder and opens its log.
-func (t *trainer) openFolder() (err error) {
+// openFolder makes the run's folder, or clears that of one that was killed, and
+// opens its log.
+func (t *trainer) openFolder(s start) (err error) {
 	if t.c.Dir == "" {
 		return nil
 	}
 	if err := os.MkdirAll(t.c.Dir, 0o777); err != nil {
 		return err
 	}
-	path := filepath.Join(t.c.Dir, LogFile)
+	file := func(name string) string { return filepath.Join(t.c.Dir, name) }
+	if s.damaged { // or it would take the place of the good one
+		if err := os.Rename(file(CheckpointFile), file(DamagedFile)); err != nil {
+			return err
+		}
+	}
+	path := file(LogFile)
 	if t.c.Resume {
-		t.log, err = resumeLog(path, t.iteration)
+		for _, name := range []string{WeightsFile, BestFile, CheckpointFile, LogFile} {
+			if err := atomicfile.Clean(file(name)); err != nil {
+				return err
+			}
+		}
+		logged := t.iteration
+		if t.standing.Due {
+			logged-- // the line comes again, with the test
+		}
+		t.log, err = resumeLog(path, logged)
 	} else {
 		t.log, err = newLog(path)
 	}

@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"strconv"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -31,7 +32,14 @@ func TestTrainRefuses(t *testing.T) {
 		"batch 0 must be":                           func(c *Config) { c.Batch = 0 },
 		"0 passes to accumulate must be at least 1": func(c *Config) { c.Accumulate = 0 },
 		"0 iterations must be":                      func(c *Config) { c.Iterations = 0 },
-		"a log every -1 and a checkpoint every 0 iterations must not be negative": func(c *Config) { c.LogEvery = -1 },
+		"a log every -1, a checkpoint every 0 iterations and one every 0s must not be negative": func(c *Config) { c.LogEvery = -1 },
+		"a log every 2, a checkpoint every 0 iterations and one every -1s must not be negative": func(c *Config) { c.CheckpointTime = -time.Second },
+		"a patience of -1 tests must not be negative":                                           func(c *Config) { c.Patience = -1 },
+		"patience with a run needs a test set":                                                  func(c *Config) { c.Patience, c.Test = 3, nil },
+		"learning-rate policy plateau needs a test set": func(c *Config) {
+			c.SGD.Schedule = Schedule{Policy: Plateau, Rate: 0.1, Gamma: 0.1, Step: 2}
+			c.Test = nil
+		},
 		"learning rate 0 must be": func(c *Config) { c.SGD.Schedule.Rate = 0 },
 		"network small takes images of the shape [1 12 12], but those of the training set are [3 12 12]": func(c *Config) { c.Train = wide },
 		"network small takes images of the shape [1 12 12], but those of the test set are [3 12 12]":     func(c *Config) { c.Test = wide },

@@ -60,6 +60,7 @@ type updater struct {
 	sgd      SGD
 	exec     *graph.Executor
 	segments []device.Segment
+	drops    int // of the rate, of the plateau policy
 
 	w, dw device.Tensor // slabs
 	v     device.Tensor // velocities, laid out as dw
@@ -120,7 +121,12 @@ func (u *updater) update(k int) {
 }
 
 // rate is the learning rate of iteration k, counted from 0.
-func (u *updater) rate(k int) float32 { return u.sgd.Schedule.At(k) }
+func (u *updater) rate(k int) float32 {
+	if u.sgd.Schedule.Policy == Plateau {
+		return u.sgd.Schedule.dropped(u.drops).At(k)
+	}
+	return u.sgd.Schedule.At(k)
+}
 
 // trained lists the parameters that are updated, in the order of the slabs.
 func (u *updater) trained() []graph.Param { return trained(u.exec.Plan()) }

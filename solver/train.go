@@ -17,9 +17,9 @@ import (
 // Everything is checked before memory is allocated or the folder is touched.
 // Where ctx is cancelled, training stops after the update it is in, writes a
 // checkpoint, and returns an error that wraps ctx.Err(); where that could not
-// be written, the error does not. A test that is cut short so is not made up
-// for. A loss that is not a finite number stops training and writes nothing.
-// Result says in any case how far training came.
+// be written, the error does not. A test that is cut short so is made up for
+// when the run is resumed. A loss that is not a finite number stops training
+// and writes no checkpoint. Result says in any case how far training came.
 func Train(ctx context.Context, c Config) (Result, error) {
 	t, err := newTrainer(c)
 	if err != nil {
@@ -29,7 +29,7 @@ func Train(ctx context.Context, c Config) (Result, error) {
 	if closing := t.close(); err == nil {
 		err = closing
 	}
-	return Result{Iteration: t.iteration, Loss: t.loss, Test: t.test}, err
+	return t.result(), err
 }
 
 // trainer is a run: what it works with, and how far it is.
@@ -46,30 +46,58 @@ type trainer struct {
 	log      *logWriter // nil without a folder
 	opened   []func() error
 
-	iteration int     // updates done
-	loss      float64 // as last read back; NaN before
-	test      *Test   // the last one
+	iteration int       // updates done
+	last      reading   // of a batch
+	test      *Test     // the last one
+	standing  standing  // after it
+	saved     time.Time // when the last checkpoint was written
 	speed     speedometer
 }
 
-// run trains to the last iteration.
+// reading is what is read back of a batch.
+type reading struct {
+	Loss float64 `json:"loss"` // NaN before the first
+	hits
+}
+
+func (t *trainer) result() Result {
+	r := Result{Iteration: t.iteration, Loss: t.last.Loss, Test: t.test, Early: t.standing.over(t.c.Patience)}
+	if t.standing.Best != nil {
+		r.Best = t.standing.Best.Iteration
+	}
+	return r
+}
+
+// run trains to the last iteration, or until patience is over.
 func (t *trainer) run(ctx context.Context) error {
+	if t.c.Dir != "" && !t.c.Resume { // so that it can be resumed at any time, and a full disk shows now
+		if err := t.save(); err != nil {
+			return fmt.Errorf("the first checkpoint: %w", err)
+		}
+	}
+	t.saved = time.Now()
+	if t.standing.Due {
+		if err := t.finish(ctx, work{test: true, log: true, save: true}); err != nil {
+			return err
+		}
+	}
 	t.speed.start()
-	for first := true; t.iteration < t.c.Iterations; first = false {
+	for first := true; t.iteration < t.c.Iterations && !t.standing.over(t.c.Patience); first = false {
 		if ctx.Err() != nil {
 			return t.stop(ctx)
 		}
 		after := t.after(t.iteration + 1)
+		after.save = after.save || t.saveIsDue()
 		read := first || after.log || after.save
-		samples, loss, err := t.step(read)
+		samples, r, err := t.step(read)
 		if err != nil {
 			return fmt.Errorf("iteration %d: %w", t.iteration+1, err)
 		}
 		if read {
-			if err := checkLoss(loss); err != nil {
+			if err := checkLoss(r.Loss); err != nil {
 				return fmt.Errorf("iteration %d: the loss %w", t.iteration+1, err)
 			}
-			t.loss = loss
+			t.last = r
 		}
 		t.iteration++
 		t.speed.add(samples)
@@ -94,6 +122,11 @@ func checkLoss(loss float64) error {
 // work is what is due after an update.
 type work struct{ test, log, save bool }
 
+// saveIsDue reports whether the time for a checkpoint has come.
+func (t *trainer) saveIsDue() bool {
+	return t.c.Dir != "" && t.c.CheckpointTime > 0 && time.Since(t.saved) >= t.c.CheckpointTime
+}
+
 // after is the work that is due after update k, counted from 1.
 func (t *trainer) after(k int) work {
 	last := k == t.c.Iterations
@@ -101,13 +134,13 @@ func (t *trainer) after(k int) work {
 	return work{
 		test: test,
 		log:  test || last || k == 1 || k%t.c.LogEvery == 0,
-		save: t.c.Dir != "" && (last || k%t.c.CheckpointEvery == 0),
+		save: t.c.Dir != "" && (last || t.c.CheckpointEvery > 0 && k%t.c.CheckpointEvery == 0),
 	}
 }
 
-// step makes an update from the next batches, whose losses it reads back only
-// if asked, because that waits for the device. It allocates nothing.
-func (t *trainer) step(read bool) (samples int, loss float64, err error) {
+// step makes an update from the next batches. What it reads back, only if
+// asked, waits for the device. It allocates nothing.
+func (t *trainer) step(read bool) (samples int, r reading, err error) {
 	whole := t.c.Batch * t.c.Accumulate
 	samples = min(whole, t.c.Train.Len()-t.iteration%t.perEpoch*whole)
 	pass := graph.Pass{Seed: t.c.Seed, Iteration: uint32(t.iteration), WholeBatch: samples}
@@ -115,29 +148,40 @@ func (t *trainer) step(read bool) (samples int, loss float64, err error) {
 	for pass.FirstSample < samples {
 		b, err := t.loader.Next()
 		if err != nil {
-			return 0, 0, err
+			return 0, reading{}, err
 		}
 		if err := upload(t.exec, b, t.uploaded); err != nil {
-			return 0, 0, err
+			return 0, reading{}, err
 		}
 		t.exec.Forward(pass)
 		t.exec.Backward(pass, mode)
 		if read {
-			mean, err := t.exec.Loss()
-			if err != nil {
-				return 0, 0, err
+			if err := r.add(t.exec, float64(b.N)/float64(samples)); err != nil {
+				return 0, reading{}, err
 			}
-			loss += mean * float64(b.N) / float64(samples)
 		}
 		if err := t.uploaded.Sync(); err != nil {
-			return 0, 0, err
+			return 0, reading{}, err
 		}
 		pass.FirstSample += b.N
 		b.Release()
 		mode = device.Accumulate
 	}
 	t.sgd.update(t.iteration)
-	return samples, loss, nil
+	return samples, r, nil
+}
+
+// add adds what the last pass achieved, which is a share of the whole batch.
+func (r *reading) add(e *graph.Executor, share float64) error {
+	loss, err := e.Loss()
+	if err != nil {
+		return err
+	}
+	h, err := readHits(e)
+	r.Loss += loss * share
+	r.Accuracy += h.Accuracy * share
+	r.Top5 += h.Top5 * share
+	return err
 }
 
 // finish does the work that is due after an update.
@@ -150,16 +194,18 @@ func (t *trainer) finish(ctx context.Context, w work) error {
 	line := LogLine{
 		Iteration:       t.iteration,
 		Epoch:           float64(t.iteration) / float64(t.perEpoch),
-		Loss:            t.loss,
+		Loss:            t.last.Loss,
 		Rate:            t.sgd.rate(t.iteration - 1),
 		ImagesPerSecond: t.speed.imagesPerSecond(),
 	}
+	line.TrainAccuracy, line.TrainTop5 = t.last.of(t.c.Network)
 	if w.test {
 		// The test reads, on a queue of its own, weights that the update may
 		// still be writing.
 		if err := t.exec.Sync(); err != nil {
 			return fmt.Errorf("iteration %d: %w", t.iteration, err)
 		}
+		t.standing.Due = true
 		test, err := t.eval.run(ctx)
 		if err != nil && ctx.Err() != nil {
 			if err := t.logLine(line); err != nil {
@@ -176,6 +222,10 @@ func (t *trainer) finish(ctx context.Context, w work) error {
 		test.Iteration, test.Epoch = t.iteration, t.epoch()
 		line.TestLoss, line.Accuracy, line.Top5 = &test.Loss, test.Accuracy, test.Top5
 		t.test = &test
+		if err := t.judge(&test); err != nil {
+			return err
+		}
+		w.save = w.save || t.c.Dir != "" && t.standing.over(t.c.Patience)
 		if t.c.Tested != nil {
 			t.c.Tested(test)
 		}
@@ -210,9 +260,6 @@ func (t *trainer) stop(ctx context.Context) error {
 	if err := t.save(); err != nil {
 		return fmt.Errorf("%s, and the checkpoint could not be written: %w", done, err)
 	}
-	if t.iteration == t.c.Iterations {
-		return fmt.Errorf("%s, in the last test; the weights are in %s: %w", done, t.c.Dir, ctx.Err())
-	}
 	return fmt.Errorf("%s; resume %s to go on: %w", done, t.c.Dir, ctx.Err())
 }
 
@@ -220,14 +267,18 @@ func (t *trainer) stop(ctx context.Context) error {
 func (t *trainer) epoch() int { return (t.iteration-1)/t.perEpoch + 1 }
 
 func (t *trainer) progress() Progress {
-	return Progress{
+	p := Progress{
 		Iteration:       t.iteration,
 		Iterations:      t.c.Iterations,
 		Epoch:           t.epoch(),
-		Loss:            t.loss,
+		Loss:            t.last.Loss,
 		Rate:            t.sgd.rate(t.iteration - 1),
 		ImagesPerSecond: t.speed.imagesPerSecond(),
 	}
+	if !math.IsNaN(p.Loss) {
+		p.Accuracy, p.Top5 = t.last.of(t.c.Network)
+	}
+	return p
 }
 
 // speedometer measures images per second over spans of iterations, without

@@ -23,6 +23,7 @@ const (
 	networkKey    = "network"    // graph.Network in JSON
 	preprocessKey = "preprocess" // data.Preprocess in JSON
 	classesKey    = "classes"    // names in JSON
+	bestKey       = "best"       // of BestFile: its score in JSON
 )
 
 // Model is a trained network as it stands in a file: all that it takes to use

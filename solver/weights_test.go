@@ -3,6 +3,7 @@ package solver
 import (
 	"io/fs"
 	"maps"
+	"os"
 	"path/filepath"
 	"slices"
 	"testing"
@@ -135,6 +136,7 @@ func TestCheckpointWithNonsense(t *testing.T) {
 	c.Iterations = 1
 	c.Dir = trainIn(t, c)
 	path := filepath.Join(c.Dir, CheckpointFile)
+	require.NoError(t, os.Remove(filepath.Join(c.Dir, PreviousFile))) // or it would be used
 	_, good, err := readTensors(path)
 	require.NoError(t, err)
 	for _, x := range [][3]string{
@@ -145,6 +147,7 @@ func TestCheckpointWithNonsense(t *testing.T) {
 		{solverKey, "", "metadata solver: "},
 		{solverKey, "{}", "metadata solver: batch 0 must be at least 1"},
 		{iterationKey, "-1", `metadata iteration: "-1" is not a number of updates`},
+		{standingKey, "", "metadata standing: "},
 		{iterationKey, "", `metadata iteration: "" is not a number of updates`},
 	} {
 		metadata := maps.Clone(good)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"slices"
 
 	"github.com/hubel-go/hubel/device"
@@ -12,8 +13,9 @@ import (
 	"github.com/hubel-go/hubel/solver"
 )
 
-// evaluate prints what weights achieve on a test set. The network and the
-// preprocessing are those in the weights' file.
+// evaluate prints what weights achieve on a test set, and leaves the confusion
+// matrix in the folder of -out. The network and the preprocessing are those in
+// the weights' file.
 func evaluate(ctx context.Context, o *options, stdout io.Writer) (err error) {
 	m, err := solver.LoadWeights(o.weights)
 	if err != nil {
@@ -44,5 +46,14 @@ func evaluate(ctx context.Context, o *options, stdout io.Writer) (err error) {
 		return err
 	}
 	fmt.Fprintf(stdout, "%s on the %d test images of %s: %s\n", m.Network.Name, t.Samples, dataName(o.data), outcome(t))
-	return nil
+	if o.out == "" {
+		return nil
+	}
+	if t.Confusion == nil {
+		return fmt.Errorf("-out is for the confusion matrix, but network %s tells no classes apart", m.Network.Name)
+	}
+	if err := os.MkdirAll(o.out, 0o777); err != nil {
+		return fmt.Errorf("-out: %w", err)
+	}
+	return writeConfusion(o.out, m.Network.Name+" on "+dataName(o.data), &t)
 }

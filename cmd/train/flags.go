@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/hubel-go/hubel/data"
 	"github.com/hubel-go/hubel/device"
@@ -55,6 +56,8 @@ type options struct {
 
 	out, resume string
 	logEvery    int
+	checkpoint  interval
+	patience    int
 
 	eval, summary bool
 	memory        size
@@ -89,6 +92,7 @@ var groups = []group{
 		{"iters", training | resuming},
 		{"batch", training | evaluating | summarising},
 		{"accumulate", training},
+		{"patience", training | resuming},
 	}},
 	{"Gradient descent", []entry{
 		{"lr", training},
@@ -104,8 +108,9 @@ var groups = []group{
 		{"seed", training},
 	}},
 	{"The run's folder", []entry{
-		{"out", training},
+		{"out", training | evaluating},
 		{"resume", resuming},
+		{"checkpoint", training | resuming},
 		{"log-every", training | resuming},
 	}},
 	{"Instead of training", []entry{
@@ -135,11 +140,13 @@ func (o *options) flagSet() *flag.FlagSet {
 	f.IntVar(&o.batch, "batch", 64, "images of one pass")
 	f.IntVar(&o.accumulate, "accumulate", 1, "passes whose gradients make one update, to train with batches larger than memory")
 
+	f.IntVar(&o.patience, "patience", 0, "end the run after so many tests in a row that were no better; 0 for never")
+
 	f.Float64Var(&o.rate, "lr", 0.01, "learning rate at the start")
 	f.StringVar(&o.policy, "lr-policy", "fixed", "how it changes with the `iteration` k:\n"+policyFormulas())
-	f.Float64Var(&o.gamma, "gamma", 0, "g of step, multistep, exp and inv")
+	f.Float64Var(&o.gamma, "gamma", 0, "g of step, multistep, exp, inv and plateau")
 	f.Float64Var(&o.power, "power", 0, "p of inv and poly")
-	f.IntVar(&o.step, "step", 0, "n of step")
+	f.IntVar(&o.step, "step", 0, "n of step, in iterations, and of plateau, in tests")
 	f.Var(&o.steps, "steps", "a,b,c of multistep: `iterations` with commas")
 	f.Float64Var(&o.momentum, "momentum", 0.9, "share of the last update that is added to the next")
 	f.BoolVar(&o.nesterov, "nesterov", false, "Nesterov's momentum")
@@ -147,8 +154,9 @@ func (o *options) flagSet() *flag.FlagSet {
 	f.Float64Var(&o.clip, "clip", 0, "largest norm of the gradient of all weights together; 0 for any")
 	f.Uint64Var(&o.seed, "seed", 1, "of the first weights, the order of images and dropout")
 
-	f.StringVar(&o.out, "out", "", "`folder` for the run's files; without it runs/MODEL-DATA")
+	f.StringVar(&o.out, "out", "", "`folder` for the run's files; without it runs/MODEL-DATA. With -eval, for the confusion matrix")
 	f.StringVar(&o.resume, "resume", "", "`folder` of a run to go on with; -epochs or -iters make it longer")
+	f.Var(&o.checkpoint, "checkpoint", "write one `every` so many iterations, 500, or so much time, 10m, instead of each epoch")
 	f.IntVar(&o.logEvery, "log-every", 10, "iterations from one line of log.jsonl to the next")
 
 	f.BoolVar(&o.eval, "eval", false, "print the loss and the accuracy of -weights on the test set of -data")
@@ -251,6 +259,7 @@ func (o *options) checkValues() error {
 		{"decay", o.decay >= 0 && finite(o.decay), "at least 0"},
 		{"clip", o.clip >= 0 && finite(o.clip), "at least 0"},
 		{"log-every", o.logEvery >= 1, "at least 1"},
+		{"patience", o.patience >= 0, "at least 0"},
 	} {
 		if !c.ok {
 			return fmt.Errorf("-%s must be %s", c.name, c.want)
@@ -264,6 +273,38 @@ func (o *options) checkValues() error {
 
 // finite reports whether x is a number of float32's range.
 func finite(x float64) bool { return x <= math.MaxFloat32 }
+
+// interval is a flag of iterations or of time; the zero interval is an epoch.
+type interval struct {
+	iterations int
+	time       time.Duration
+}
+
+// Set implements flag.Value.
+func (i *interval) Set(text string) error {
+	*i = interval{}
+	n, err := strconv.Atoi(text)
+	if err == nil {
+		i.iterations = n
+	} else {
+		i.time, err = time.ParseDuration(text)
+	}
+	if err != nil || n < 0 || i.time < 0 || *i == (interval{}) {
+		return errors.New("it is a number of iterations, such as 500, or a time, such as 10m")
+	}
+	return nil
+}
+
+// String implements flag.Value.
+func (i *interval) String() string {
+	switch {
+	case i.iterations > 0:
+		return strconv.Itoa(i.iterations)
+	case i.time > 0:
+		return i.time.String()
+	}
+	return ""
+}
 
 // intList is a flag of whole numbers with commas between.
 type intList []int

@@ -72,6 +72,11 @@ func TestParseRefuses(t *testing.T) {
 		{start + "-clip -1", "-clip must be at least 0"},
 		{start + "-seed -1", `"-1" for flag -seed`},
 		{start + "-log-every 0", "-log-every must be at least 1"},
+		{start + "-patience -1", "-patience must be at least 0"},
+		{start + "-checkpoint soon", "a number of iterations, such as 500, or a time, such as 10m"},
+		{start + "-checkpoint 0", "a number of iterations, such as 500, or a time, such as 10m"},
+		{start + "-checkpoint -5m", "a number of iterations, such as 500, or a time, such as 10m"},
+		{start + "-lr-policy plateau -gamma 0.1", "-lr-policy plateau needs -step"},
 		{start + "-nesterov -momentum 0", "-nesterov needs a -momentum"},
 		{start + "-frozen conv1,,conv2", "names with commas"},
 		{start + "-lr-policy slow", `-lr-policy "slow" is unknown; there are fixed, step, `},
@@ -107,7 +112,7 @@ func TestPolicies(t *testing.T) {
 	require.Equal(t, solver.Policies(), policyNames())
 	for _, args := range []string{
 		"fixed", "step -gamma 0.1 -step 100", "multistep -gamma 0.1 -steps 100,200", "exp -gamma 0.99",
-		"inv -gamma 1e-4 -power 0.75", "poly -power 1", "cosine",
+		"inv -gamma 1e-4 -power 0.75", "poly -power 1", "cosine", "plateau -gamma 0.1 -step 3",
 	} {
 		o, err := parse(strings.Fields("-model lenet -data mnist -lr-policy " + args))
 		require.NoError(t, err, args)

@@ -86,5 +86,12 @@ func (p *progress) clear() {
 
 // describe is one line of text.
 func describe(s solver.Progress) string {
-	return fmt.Sprintf("%d/%d  epoch %d  loss %.4f  %.0f images/s", s.Iteration, s.Iterations, s.Epoch, s.Loss, s.ImagesPerSecond)
+	hits := ""
+	if s.Accuracy != nil {
+		hits = fmt.Sprintf("  accuracy %.0f %%", 100**s.Accuracy)
+	}
+	if s.Top5 != nil {
+		hits += fmt.Sprintf("  top-5 %.0f %%", 100**s.Top5)
+	}
+	return fmt.Sprintf("%d/%d  epoch %d  loss %.4f%s  %.0f images/s", s.Iteration, s.Iterations, s.Epoch, s.Loss, hits, s.ImagesPerSecond)
 }

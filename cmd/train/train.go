@@ -12,14 +12,16 @@ import (
 	"time"
 
 	"github.com/hubel-go/hubel/device"
+	"github.com/hubel-go/hubel/internal/atomicfile"
 	"github.com/hubel-go/hubel/report"
 	"github.com/hubel-go/hubel/solver"
 )
 
-// The pictures in a run's folder.
+// The pictures and tables in a run's folder.
 const (
-	curveFile   = "curve.png"
-	filtersFile = "filters.png"
+	curveFile     = "curve.png"
+	filtersFile   = "filters.png"
+	confusionFile = "confusion" // .png and .csv
 )
 
 // brokenError is one that came once training had begun.
@@ -46,8 +48,9 @@ func (o *options) newRun() (c solver.Config, err error) {
 		Frozen:     o.frozen,
 		Dir:        o.out,
 		Weights:    o.weights,
-		LogEvery:   o.logEvery,
+		Patience:   o.patience,
 	}
+	o.setHabits(&c)
 	if err := c.SGD.Check(); err != nil {
 		return c, err
 	}
@@ -71,14 +74,26 @@ func (o *options) newRun() (c solver.Config, err error) {
 	return c, nil
 }
 
+// setHabits sets what decides no weights.
+func (o *options) setHabits(c *solver.Config) {
+	c.LogEvery = o.logEvery
+	c.CheckpointEvery, c.CheckpointTime = o.checkpoint.iterations, o.checkpoint.time
+}
+
 // resumedRun is the configuration of a run that -resume goes on with.
-func (o *options) resumedRun() (solver.Config, error) {
+func (o *options) resumedRun(stderr io.Writer) (solver.Config, error) {
 	checkpoint, err := solver.ReadCheckpoint(o.resume)
 	if err != nil {
 		return solver.Config{}, err
 	}
+	if checkpoint.Damaged != nil {
+		fmt.Fprintf(stderr, "train: %v; going on from the one before it, %s, of iteration %d\n", checkpoint.Damaged, checkpoint.Path, checkpoint.Iteration)
+	}
 	c := checkpoint.Config
-	c.LogEvery = o.logEvery
+	o.setHabits(&c)
+	if o.given["patience"] {
+		c.Patience = o.patience
+	}
 	if o.data != "" {
 		c.Data = o.data
 	}
@@ -88,7 +103,7 @@ func (o *options) resumedRun() (solver.Config, error) {
 	if o.given["epochs"] || o.given["iters"] {
 		c.Iterations = o.iterations(c)
 	}
-	if c.Iterations <= checkpoint.Iteration {
+	if checkpoint.Done(c.Iterations) {
 		return c, fmt.Errorf("%s has %d of %d iterations behind it; a larger -epochs or -iters goes on with it", o.resume, checkpoint.Iteration, c.Iterations)
 	}
 	return c, nil
@@ -126,7 +141,7 @@ func perEpoch(c solver.Config) int {
 func train(ctx context.Context, o *options, program string, stdout, stderr io.Writer) (err error) {
 	var c solver.Config
 	if o.mode == resuming {
-		c, err = o.resumedRun()
+		c, err = o.resumedRun(stderr)
 	} else {
 		c, err = o.newRun()
 	}
@@ -204,7 +219,7 @@ func outcome(t solver.Test) string {
 // finished draws the pictures and says what there is now and what can be done
 // with it.
 func (s *session) finished(r solver.Result) error {
-	pictures, err := s.draw()
+	files, err := s.draw(r)
 	if err != nil {
 		return brokenError{err}
 	}
@@ -212,9 +227,17 @@ func (s *session) finished(r solver.Result) error {
 	if n := perEpoch(s.c); r.Iteration%n == 0 {
 		longer = fmt.Sprintf("-epochs %d", 2*r.Iteration/n)
 	}
+	if r.Early {
+		fmt.Fprintf(s.stdout, "\nEnded early after %d of %d iterations: none of the last %d tests was better than that of iteration %d.\n",
+			r.Iteration, s.c.Iterations, s.c.Patience, r.Best)
+	}
 	fmt.Fprintf(s.stdout, "\nDone in %v: test %s\n\n", time.Since(s.started).Round(time.Second), outcome(*r.Test))
-	for _, name := range append([]string{solver.WeightsFile, solver.CheckpointFile, solver.LogFile}, pictures...) {
-		fmt.Fprintln(s.stdout, " ", filepath.Join(s.c.Dir, name))
+	for _, name := range files {
+		note := ""
+		if name == solver.BestFile {
+			note = fmt.Sprintf("  (of iteration %d)", r.Best)
+		}
+		fmt.Fprintf(s.stdout, "  %s%s\n", filepath.Join(s.c.Dir, name), note)
 	}
 	fmt.Fprintln(s.stdout, "\nWhat next")
 	w := tabwriter.NewWriter(s.stdout, 0, 0, 2, ' ', 0)
@@ -226,34 +249,49 @@ func (s *session) finished(r solver.Result) error {
 
 // stopped says how to go on after Ctrl-C.
 func (s *session) stopped(r solver.Result, err error) error {
-	fmt.Fprintf(s.stdout, "\nStopped and saved after %d of %d iterations.", r.Iteration, s.c.Iterations)
-	if r.Iteration < s.c.Iterations {
-		fmt.Fprintf(s.stdout, " To go on:\n  %s -resume %s\n", s.program, s.c.Dir)
-		return err
-	}
-	fmt.Fprintf(s.stdout, " Only the test is missing:\n  %s -eval -weights %s -data %s\n",
-		s.program, filepath.Join(s.c.Dir, solver.WeightsFile), s.c.Data)
-	_, drawing := s.draw()
-	return errors.Join(err, drawing)
+	fmt.Fprintf(s.stdout, "\nStopped and saved after %d of %d iterations. To go on:\n  %s -resume %s\n", r.Iteration, s.c.Iterations, s.program, s.c.Dir)
+	return err
 }
 
-// draw writes the pictures of a run and returns their names.
-func (s *session) draw() (names []string, err error) {
-	log, err := solver.ReadLog(filepath.Join(s.c.Dir, solver.LogFile))
+// draw writes the pictures and tables of a run, and returns the names of all
+// its files.
+func (s *session) draw(r solver.Result) (names []string, err error) {
+	file := func(name string) string { return filepath.Join(s.c.Dir, name) }
+	names = []string{solver.WeightsFile, solver.BestFile, solver.CheckpointFile, solver.LogFile, curveFile}
+	log, err := solver.ReadLog(file(solver.LogFile))
 	if err != nil {
 		return nil, err
 	}
 	title := s.c.Network.Name + " on " + dataName(s.c.Data)
-	if err := report.Curve(filepath.Join(s.c.Dir, curveFile), title, log); err != nil {
+	if err := report.Curve(file(curveFile), title, log); err != nil {
 		return nil, err
+	}
+	if r.Test.Confusion != nil {
+		names = append(names, confusionFile+".png", confusionFile+".csv")
+		if err := writeConfusion(s.c.Dir, title, r.Test); err != nil {
+			return nil, err
+		}
 	}
 	name, ok := firstFilters(s.c.Network)
 	if !ok {
-		return []string{curveFile}, nil
+		return names, nil
 	}
-	m, err := solver.LoadWeights(filepath.Join(s.c.Dir, solver.WeightsFile))
+	m, err := solver.LoadWeights(file(solver.WeightsFile))
 	if err != nil {
 		return nil, err
 	}
-	return []string{curveFile, filtersFile}, report.Filters(filepath.Join(s.c.Dir, filtersFile), m.Weights[name])
+	return append(names, filtersFile), report.Filters(file(filtersFile), m.Weights[name])
+}
+
+// writeConfusion draws a test's confusion matrix into a folder, and writes it
+// as a table.
+func writeConfusion(dir, title string, t *solver.Test) error {
+	if t.Accuracy != nil {
+		title += fmt.Sprintf(": %.2f %% right", 100**t.Accuracy)
+	}
+	path := filepath.Join(dir, confusionFile)
+	if err := report.Confusion(path+".png", title, t.Confusion); err != nil {
+		return err
+	}
+	return atomicfile.Write(path+".csv", t.Confusion.WriteCSV)
 }

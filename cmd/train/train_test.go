@@ -3,10 +3,12 @@ package main
 import (
 	"bytes"
 	"context"
+	"encoding/csv"
 	"image"
 	_ "image/png"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -36,7 +38,7 @@ func with(flags ...string) []string {
 // log holds, differ.
 func same(t *testing.T, want, got string) {
 	t.Helper()
-	for _, name := range []string{solver.WeightsFile, solver.CheckpointFile} {
+	for _, name := range []string{solver.WeightsFile, solver.BestFile, solver.CheckpointFile} {
 		a, err := os.ReadFile(filepath.Join(want, name))
 		require.NoError(t, err)
 		b, err := os.ReadFile(filepath.Join(got, name))
@@ -55,9 +57,12 @@ func TestTrainWritesARun(t *testing.T) {
 	var names []string
 	for _, e := range entries {
 		names = append(names, e.Name())
-		require.Contains(t, stdout, filepath.Join(dir, e.Name()))
+		if e.Name() != solver.PreviousFile {
+			require.Contains(t, stdout, filepath.Join(dir, e.Name()))
+		}
 	}
-	require.ElementsMatch(t, []string{solver.WeightsFile, solver.CheckpointFile, solver.LogFile, curveFile, filtersFile}, names)
+	require.ElementsMatch(t, []string{solver.WeightsFile, solver.BestFile, solver.CheckpointFile, solver.PreviousFile, solver.LogFile,
+		curveFile, filtersFile, "confusion.png", "confusion.csv"}, names)
 
 	log, err := solver.ReadLog(filepath.Join(dir, solver.LogFile))
 	require.NoError(t, err)
@@ -145,6 +150,33 @@ func TestResume(t *testing.T) {
 	succeed(t, "-resume", "parts", "-epochs", "5", "-data", "mnist:moved")
 }
 
+func TestResumeNamesADamagedCheckpoint(t *testing.T) {
+	tiny(t)
+	succeed(t, with("-epochs", "2", "-out", "whole", "-checkpoint", "15")...)
+	succeed(t, with("-epochs", "2", "-out", "parts", "-checkpoint", "15")...) // checkpoints of 15 and 20
+	path := filepath.Join("parts", solver.CheckpointFile)
+	b, err := os.ReadFile(path)
+	require.NoError(t, err)
+	b[len(b)/2] ^= 1
+	require.NoError(t, os.WriteFile(path, b, 0o666))
+	code, stdout, stderr := call(t, "-resume", "parts")
+	require.Equal(t, done, code, stderr)
+	require.Contains(t, stdout, "20 iterations of 32")
+	require.Equal(t, "train: "+path+": the file is damaged: its checksum does not match; going on from the one before it, "+
+		filepath.Join("parts", solver.PreviousFile)+", of iteration 15\n", stderr)
+	same(t, "whole", "parts")
+}
+
+func TestEarlyStopping(t *testing.T) {
+	tiny(t)
+	flags := with("-epochs", "30", "-out", "a", "-lr-policy", "plateau", "-gamma", "0.1", "-step", "2", "-patience", "3")
+	stdout := succeed(t, flags...)
+	require.Regexp(t, `\nEnded early after \d+ of 300 iterations: none of the last 3 tests was better than that of iteration \d+.\n`, stdout)
+	require.Regexp(t, `best.safetensors  \(of iteration \d+\)\n`, stdout)
+	refused(t, "the run ended early, since none of the 3 tests", "-resume", "a")
+	succeed(t, "-resume", "a", "-patience", "4")
+}
+
 // interrupter cancels once a text has been written.
 type interrupter struct {
 	bytes.Buffer
@@ -187,6 +219,24 @@ func TestEvaluate(t *testing.T) {
 	last := log[len(log)-1]
 	stdout := succeed(t, "-eval", "-weights", "a/weights.safetensors", "-data", "mnist:set", "-batch", "7")
 	require.Equal(t, "tiny on the 64 test images of mnist: "+outcome(solver.Test{Loss: *last.TestLoss, Accuracy: last.Accuracy})+"\n", stdout)
+
+	// The confusion matrix: all in a table, the right ones on its diagonal.
+	succeed(t, "-eval", "-weights", "a/best.safetensors", "-data", "mnist:set", "-out", "of/best")
+	table, err := os.ReadFile("of/best/confusion.csv")
+	require.NoError(t, err)
+	rows, err := csv.NewReader(bytes.NewReader(table)).ReadAll()
+	require.NoError(t, err)
+	require.Len(t, rows, 11)
+	all := 0
+	for _, row := range rows[1:] {
+		for _, count := range row[1:] {
+			n, err := strconv.Atoi(count)
+			require.NoError(t, err)
+			all += n
+		}
+	}
+	require.Equal(t, tinyTest, all)
+	require.Greater(t, dimensions(t, "of/best/confusion.png").X, 300)
 
 	eval := func(weights, data string) []string { return []string{"-eval", "-weights", weights, "-data", data} }
 	refused(t, "nothing.safetensors", eval("nothing.safetensors", "mnist:set")...)

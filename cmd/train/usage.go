@@ -19,19 +19,24 @@ describes a network.
 const usageFoot = `
 A run's folder
   weights.safetensors     the weights, with the network and the preprocessing
-  checkpoint.safetensors  all that -resume needs
+  best.safetensors        the weights of the best test
+  checkpoint.safetensors  all that -resume needs; checkpoint-previous is the one
+                          before it, for when that is damaged
   log.jsonl               a line per logged iteration
   curve.png, filters.png  the loss and the accuracy, and the first filters
+  confusion.png and .csv  what was taken for what in the last test
 
 Examples
   train -model lenet -data mnist
   train -model lenet5 -data fashion-mnist -epochs 10 -lr-policy cosine -out runs/fashion
   train -resume runs/fashion -epochs 20
+  train -model lenet -data mnist -lr-policy plateau -gamma 0.1 -step 2 -patience 5
   train -eval -weights runs/fashion/weights.safetensors -data fashion-mnist
   train -model alexnet -summary -batch 128 -memory 8GiB
   train -model alexnet -data synthetic:64,8 -batch 8 -iters 5
 
-Ctrl-C saves a checkpoint and ends; a second one ends at once.
+Ctrl-C saves a checkpoint and ends; a second one ends at once. A run that was
+killed goes on from its last checkpoint.
 Exit code: 0 done, 1 a run failed, 2 something is wrong with the flags or the
 files they name (nothing is written then), 130 stopped by Ctrl-C, and saved.
 `

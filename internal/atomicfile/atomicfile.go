@@ -8,9 +8,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"runtime"
+	"strings"
 	"syscall"
 )
 
@@ -20,9 +22,52 @@ import (
 // the rename, what path named stays as it was and the temporary file is
 // removed.
 func Write(path string, write func(w io.Writer) error) error {
+	return replace(path, write, func() error { return nil })
+}
+
+// Rotate is Write, but what path named is kept as previous, in the place of
+// what that named. Between the two renames there is previous alone.
+func Rotate(path, previous string, write func(w io.Writer) error) error {
+	return replace(path, write, func() error {
+		if err := os.Rename(path, previous); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+		return nil
+	})
+}
+
+// Clean removes the temporary files of writes to path that were killed. No
+// other write to it may be under way.
+func Clean(path string) error {
+	left, err := filepath.Glob(escape(path) + ".*" + extension)
+	if err != nil {
+		return fmt.Errorf("%s: %w", path, err)
+	}
+	for _, temp := range left {
+		if err := os.Remove(temp); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// extension ends the names of temporary files.
+const extension = ".tmp"
+
+// escape makes a pattern that matches the path alone. On Windows, whose paths
+// hold backslashes, patterns have no escapes.
+func escape(path string) string {
+	if runtime.GOOS == "windows" {
+		return path
+	}
+	return strings.NewReplacer(`\`, `\\`, `*`, `\*`, `?`, `\?`, `[`, `\[`).Replace(path)
+}
+
+// replace calls before once the new content is on the disk.
+func replace(path string, write func(w io.Writer) error, before func() error) error {
 	// Not os.CreateTemp: its files can be read by their owner alone, whatever
 	// the umask.
-	temp := path + "." + rand.Text() + ".tmp"
+	temp := path + "." + rand.Text() + extension
 	f, err := os.OpenFile(temp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
 	if err != nil {
 		return fmt.Errorf("%s: %w", path, err)
@@ -46,6 +91,9 @@ func Write(path string, write func(w io.Writer) error) error {
 		return fmt.Errorf("%s: %w", path, err)
 	}
 	if err := f.Close(); err != nil {
+		return fmt.Errorf("%s: %w", path, err)
+	}
+	if err := before(); err != nil {
 		return fmt.Errorf("%s: %w", path, err)
 	}
 	if err := os.Rename(temp, path); err != nil {

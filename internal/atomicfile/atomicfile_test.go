@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -84,4 +85,48 @@ func TestWriteRespectsUmask(t *testing.T) {
 	atomic, err := os.Stat(filepath.Join(folder, "atomic"))
 	require.NoError(t, err)
 	require.Equal(t, plain.Mode(), atomic.Mode())
+}
+
+func TestRotateKeepsTheOneBefore(t *testing.T) {
+	folder := t.TempDir()
+	path, previous := filepath.Join(folder, "f"), filepath.Join(folder, "before")
+	contents := func() map[string]string {
+		found := map[string]string{}
+		entries, err := os.ReadDir(folder)
+		require.NoError(t, err)
+		for _, e := range entries {
+			b, err := os.ReadFile(filepath.Join(folder, e.Name()))
+			require.NoError(t, err)
+			found[e.Name()] = string(b)
+		}
+		return found
+	}
+	require.NoError(t, Rotate(path, previous, put("1")))
+	require.Equal(t, map[string]string{"f": "1"}, contents())
+	require.NoError(t, Rotate(path, previous, put("2")))
+	require.Equal(t, map[string]string{"f": "2", "before": "1"}, contents())
+	require.NoError(t, Rotate(path, previous, put("3")))
+	require.Equal(t, map[string]string{"f": "3", "before": "2"}, contents())
+	full := errors.New("disk full")
+	require.ErrorIs(t, Rotate(path, previous, func(io.Writer) error { return full }), full)
+	require.Equal(t, map[string]string{"f": "3", "before": "2"}, contents())
+}
+
+func TestCleanRemovesWhatAKillLeaves(t *testing.T) {
+	folder := filepath.Join(t.TempDir(), "a [b] *")
+	if runtime.GOOS == "windows" {
+		folder = filepath.Join(t.TempDir(), "a") // the others are no names there
+	}
+	require.NoError(t, os.MkdirAll(folder, 0o777))
+	for _, name := range []string{"f", "f.X.tmp", "f.Y.tmp", "g.X.tmp", "f.X"} {
+		require.NoError(t, os.WriteFile(filepath.Join(folder, name), nil, 0o666))
+	}
+	require.NoError(t, Clean(filepath.Join(folder, "f")))
+	left, err := os.ReadDir(folder)
+	require.NoError(t, err)
+	var names []string
+	for _, e := range left {
+		names = append(names, e.Name())
+	}
+	require.Equal(t, []string{"f", "f.X", "g.X.tmp"}, names)
 }

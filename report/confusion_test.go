@@ -1,0 +1,71 @@
+package report
+
+import (
+	"fmt"
+	"image"
+	"image/png"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/hubel-go/hubel/solver"
+)
+
+// confusion is a matrix of n classes where most answers are right.
+func confusion(n int) *solver.Confusion {
+	c := &solver.Confusion{}
+	for i := range n {
+		c.Classes = append(c.Classes, fmt.Sprintf("class number %d", i))
+		row := make([]int, n)
+		row[i] = 300 + 10*i%97
+		row[(i+1)%n] += 40
+		row[(i*i+3)%n] += 7
+		c.Counts = append(c.Counts, row)
+	}
+	return c
+}
+
+func readPNG(t *testing.T, path string) image.Image {
+	t.Helper()
+	f, err := os.Open(path)
+	require.NoError(t, err)
+	defer f.Close()
+	m, err := png.Decode(f)
+	require.NoError(t, err)
+	return m
+}
+
+func TestConfusion(t *testing.T) {
+	for _, n := range []int{1, 2, 10, 100, 1000} {
+		path := filepath.Join(t.TempDir(), "confusion.png")
+		require.NoError(t, Confusion(path, "small on synthetic: 91.25 % right", confusion(n)))
+		m := readPNG(t, path)
+		require.Greater(t, m.Bounds().Dx(), 100)
+		require.Less(t, m.Bounds().Dx(), 3600)
+		require.Less(t, m.Bounds().Dy(), 3600)
+
+		// There is a cell of the diagonal's blue in every row, and white.
+		blue, white := 0, 0
+		for y := range m.Bounds().Dy() {
+			for x := range m.Bounds().Dx() {
+				switch r, g, b, _ := m.At(x, y).RGBA(); {
+				case b > r+0x3000 && b > g+0x1000:
+					blue++
+				case r == 0xffff && g == 0xffff && b == 0xffff:
+					white++
+				}
+			}
+		}
+		require.Greater(t, blue, 4*n, "%d classes", n)
+		require.Positive(t, white)
+	}
+}
+
+func TestConfusionRefuses(t *testing.T) {
+	c := confusion(3)
+	c.Classes = c.Classes[:2]
+	require.ErrorContains(t, Confusion(filepath.Join(t.TempDir(), "c.png"), "", c), "2 names for 3 classes")
+	require.ErrorContains(t, Confusion(filepath.Join(t.TempDir(), "c.png"), "", &solver.Confusion{}), "0 names for 0 classes")
+}

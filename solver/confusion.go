@@ -1,0 +1,77 @@
+package solver
+
+import (
+	"encoding/csv"
+	"io"
+	"slices"
+	"strconv"
+
+	"github.com/hubel-go/hubel/graph"
+	"github.com/hubel-go/hubel/layers"
+)
+
+// Confusion counts what a classifier answered: its highest score, the first of
+// equals.
+type Confusion struct {
+	Classes []string // a name for each score of the network
+	Counts  [][]int  // [class of the sample][answer]
+}
+
+// newConfusion makes room for a network's scores. Those that the data set has
+// no class for are called by their number.
+func newConfusion(classes []string, scores int) *Confusion {
+	c := &Confusion{Classes: slices.Clone(classes), Counts: make([][]int, scores)}
+	for i := len(classes); i < scores; i++ {
+		c.Classes = append(c.Classes, "#"+strconv.Itoa(i))
+	}
+	for i := range c.Counts {
+		c.Counts[i] = make([]int, scores)
+	}
+	return c
+}
+
+// add counts the answers to a batch: scores [N,C] and labels [N].
+func (c *Confusion) add(scores []float32, labels []int32) {
+	n := len(c.Counts)
+	for i, label := range labels {
+		row := scores[i*n : (i+1)*n]
+		answer := 0
+		for k, v := range row {
+			if v > row[answer] {
+				answer = k
+			}
+		}
+		c.Counts[label][answer]++
+	}
+}
+
+// WriteCSV writes a table: a row for each class of the samples, a column for
+// each answer, the names of both in front.
+func (c *Confusion) WriteCSV(w io.Writer) error {
+	table := csv.NewWriter(w)
+	if err := table.Write(append([]string{"class \\ answer"}, c.Classes...)); err != nil {
+		return err
+	}
+	for i, counts := range c.Counts {
+		row := []string{c.Classes[i]}
+		for _, n := range counts {
+			row = append(row, strconv.Itoa(n))
+		}
+		if err := table.Write(row); err != nil {
+			return err
+		}
+	}
+	table.Flush()
+	return table.Error()
+}
+
+// scoresNode is the value whose highest element is a classifier's answer: what
+// its first softmax loss reads. It is empty where there is none.
+func scoresNode(n *graph.Network) string {
+	for _, node := range n.Nodes {
+		if _, ok := node.Layer.(*layers.SoftmaxLoss); ok && len(node.In) > 0 {
+			return node.In[0]
+		}
+	}
+	return ""
+}

@@ -1,0 +1,90 @@
+package solver
+
+import (
+	"encoding/json"
+	"fmt"
+	"path/filepath"
+
+	"github.com/hubel-go/hubel/safetensors"
+)
+
+// BestFile is the name, in a run's folder, of the weights that did best in a
+// test: those with the highest accuracy or, of a network that has none, the
+// lowest loss. Of equals it is the first. It is a weights file.
+const BestFile = "best.safetensors"
+
+// standing is what the tests of a run amount to so far: all that the choice of
+// the best weights, the plateau policy and early stopping have to remember. A
+// checkpoint keeps it.
+type standing struct {
+	Last   *reading `json:"last,omitempty"` // of a training batch
+	Due    bool     `json:"due,omitempty"`  // a test after the last iteration was cut short
+	Best   *score   `json:"best,omitempty"`
+	Since  int      `json:"since"`  // tests after the best one
+	Waited int      `json:"waited"` // of these, tests after the last drop of the rate
+	Drops  int      `json:"drops"`  // of the rate, of the plateau policy
+}
+
+// score is how weights did in a test.
+type score struct {
+	Iteration int      `json:"iteration"`
+	Loss      float64  `json:"loss"`
+	Accuracy  *float64 `json:"accuracy,omitempty"`
+}
+
+// better reports whether a test had a better outcome.
+func (s *score) better(t *Test) bool {
+	switch {
+	case s == nil:
+		return true
+	case s.Accuracy != nil && t.Accuracy != nil:
+		return *t.Accuracy > *s.Accuracy
+	}
+	return t.Loss < s.Loss
+}
+
+// judge takes a test into account and reports whether it is the best so far.
+// Plateau is the number of tests in a row that may be no better before the
+// rate drops; 0 is no such number.
+func (s *standing) judge(t *Test, plateau int) (best bool) {
+	s.Due = false
+	if s.Best.better(t) {
+		s.Best = &score{Iteration: t.Iteration, Loss: t.Loss, Accuracy: t.Accuracy}
+		s.Since, s.Waited = 0, 0
+		return true
+	}
+	s.Since++
+	s.Waited++
+	if plateau > 0 && s.Waited == plateau {
+		s.Drops++
+		s.Waited = 0
+	}
+	return false
+}
+
+// over reports whether patience with the run has come to an end.
+func (s *standing) over(patience int) bool { return patience > 0 && s.Since >= patience }
+
+// judge takes a test into account: it keeps the weights if they are the best,
+// and sets the rate.
+func (t *trainer) judge(test *Test) error {
+	plateau := 0
+	if t.c.SGD.Schedule.Policy == Plateau {
+		plateau = t.c.SGD.Schedule.Step
+	}
+	best := t.standing.judge(test, plateau)
+	t.sgd.drops = t.standing.Drops
+	if !best || t.c.Dir == "" {
+		return nil
+	}
+	tensors, metadata, err := t.model()
+	if err != nil {
+		return err
+	}
+	text, err := json.Marshal(t.standing.Best)
+	if err != nil {
+		return fmt.Errorf("%s in JSON: %w", bestKey, err)
+	}
+	metadata[bestKey] = string(text)
+	return safetensors.Write(filepath.Join(t.c.Dir, BestFile), tensors, metadata)
+}

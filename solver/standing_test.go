@@ -1,0 +1,211 @@
+package solver
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/hubel-go/hubel/device"
+	"github.com/hubel-go/hubel/graph"
+)
+
+func TestStanding(t *testing.T) {
+	var s standing
+	judge := func(iteration int, loss, accuracy float64) bool {
+		return s.judge(&Test{Iteration: iteration, Loss: loss, Accuracy: &accuracy}, 2)
+	}
+	require.True(t, judge(1, 2, 0.5), "the first")
+	require.False(t, judge(2, 1, 0.5), "of equals the first, whatever the loss")
+	require.True(t, judge(3, 3, 0.6))
+	require.Equal(t, 3, s.Best.Iteration)
+	for i, want := range []struct{ drops, since int }{{0, 1}, {1, 2}, {1, 3}, {2, 4}} {
+		require.False(t, judge(4+i, 1, 0.55))
+		require.Equal(t, want.drops, s.Drops)
+		require.Equal(t, want.since, s.Since)
+		require.Equal(t, want.since >= 3, s.over(3))
+		require.False(t, s.over(0), "endless")
+	}
+	require.True(t, judge(8, 1, 0.61))
+	require.Equal(t, standing{Best: &score{8, 1, new(0.61)}, Drops: 2}, s)
+
+	s = standing{}
+	require.True(t, s.judge(&Test{Iteration: 1, Loss: 2}, 0))
+	require.False(t, s.judge(&Test{Iteration: 2, Loss: 2}, 0))
+	require.True(t, s.judge(&Test{Iteration: 3, Loss: 1.5}, 0), "without an accuracy, the loss")
+}
+
+// worsening is a configuration whose tests stop getting better soon: the rate
+// is too high.
+func worsening(t *testing.T) Config {
+	c := smallConfig(t)
+	c.SGD = SGD{Schedule: Schedule{Policy: Plateau, Rate: 0.4, Gamma: 0.25, Step: 1}, Momentum: 0.9}
+	c.Iterations = 48 // 8 epochs
+	return c
+}
+
+func TestPlateauLowersTheRate(t *testing.T) {
+	c := worsening(t)
+	var rates []float32
+	var tests []Test
+	c.Progress = func(p Progress) { rates = append(rates, p.Rate) }
+	c.Tested = func(test Test) { tests = append(tests, test) }
+	dir := trainIn(t, c)
+	want, best := float32(0.4), -1.0
+	for epoch, test := range tests {
+		for k := 6 * epoch; k < 6*(epoch+1); k++ {
+			require.InDelta(t, want, rates[k], 1e-7, "iteration %d", k)
+		}
+		if *test.Accuracy > best {
+			best = *test.Accuracy
+		} else {
+			want /= 4
+		}
+	}
+	require.Less(t, want, float32(0.4), "the rate dropped")
+
+	// And a run that was stopped anywhere goes on to the same bytes.
+	c.Progress, c.Tested = nil, nil
+	for _, iteration := range []int{13, 24, 32, 47} {
+		stopped := stopAfter(t, c, iteration)
+		resume(t, stopped, c)
+		requireSameFiles(t, dir, stopped)
+	}
+}
+
+func TestTheBestWeightsAreKept(t *testing.T) {
+	c := worsening(t)
+	var tests []Test
+	c.Tested = func(test Test) { tests = append(tests, test) }
+	c.Dir = filepath.Join(t.TempDir(), "run")
+	result, err := Train(t.Context(), c)
+	require.NoError(t, err)
+	best := tests[0]
+	for _, test := range tests {
+		if *test.Accuracy > *best.Accuracy {
+			best = test
+		}
+	}
+	require.Less(t, best.Iteration, c.Iterations, "or nothing is tested here")
+	require.Equal(t, best.Iteration, result.Best)
+
+	evaluate := func(file string) Test {
+		m, err := LoadWeights(filepath.Join(c.Dir, file))
+		require.NoError(t, err)
+		w, err := graph.NewWeights(m.Network, c.Device)
+		require.NoError(t, err)
+		require.NoError(t, m.Set(w))
+		test, err := Evaluate(t.Context(), c.Device, w, c.Test, m.Preprocess, 16)
+		require.NoError(t, err)
+		require.NoError(t, w.Close())
+		return test
+	}
+	require.Equal(t, best.Loss, evaluate(BestFile).Loss)
+	last := evaluate(WeightsFile)
+	require.Equal(t, tests[7].Loss, last.Loss)
+
+	// The confusion matrix counts what the accuracy is the share of.
+	right, all := 0, 0
+	for i, row := range last.Confusion.Counts {
+		right += row[i]
+		for _, n := range row {
+			all += n
+		}
+	}
+	require.Equal(t, 25, all)
+	require.InDelta(t, *last.Accuracy, float64(right)/25, 1e-9)
+	require.Equal(t, tests[7].Confusion, last.Confusion)
+}
+
+func TestPatienceEndsTheRun(t *testing.T) {
+	c := worsening(t)
+	c.Patience = 2
+	c.CheckpointEvery = 1000
+	c.Dir = filepath.Join(t.TempDir(), "run")
+	result, err := Train(t.Context(), c)
+	require.NoError(t, err)
+	require.True(t, result.Early)
+	require.Less(t, result.Iteration, 48)
+	require.Equal(t, result.Best+12, result.Iteration, "two tests after the best")
+	checkpoint, err := ReadCheckpoint(c.Dir)
+	require.NoError(t, err)
+	require.Equal(t, result.Iteration, checkpoint.Iteration)
+	require.Equal(t, 2, checkpoint.Config.Patience)
+
+	c.Resume = true
+	_, err = Train(t.Context(), c)
+	require.ErrorContains(t, err, "the run ended early, since none of the 2 tests after iteration ")
+	c.Patience = 0
+	result, err = Train(t.Context(), c)
+	require.NoError(t, err)
+	require.Equal(t, 48, result.Iteration)
+	require.False(t, result.Early)
+	c.Resume, c.CheckpointEvery = false, 0
+	straight := trainIn(t, c)
+	requireSameFiles(t, straight, c.Dir)
+}
+
+func TestCheckpointsByTheClock(t *testing.T) {
+	c := smallConfig(t)
+	c.CheckpointTime = time.Nanosecond
+	c.Dir = filepath.Join(t.TempDir(), "run")
+	c.Progress = func(p Progress) {
+		if p.Iteration < 2 {
+			return
+		}
+		checkpoint, err := ReadCheckpoint(c.Dir)
+		require.NoError(t, err)
+		require.Equal(t, p.Iteration-1, checkpoint.Iteration)
+	}
+	_, err := Train(t.Context(), c)
+	require.NoError(t, err)
+
+	c.CheckpointTime = time.Hour
+	c.Dir = filepath.Join(t.TempDir(), "run")
+	c.Progress = func(p Progress) {
+		checkpoint, err := ReadCheckpoint(c.Dir)
+		require.NoError(t, err)
+		require.Zero(t, checkpoint.Iteration, "the one that a run begins with")
+	}
+	_, err = Train(t.Context(), c)
+	require.NoError(t, err)
+	checkpoint, err := ReadCheckpoint(c.Dir)
+	require.NoError(t, err)
+	require.Equal(t, 10, checkpoint.Iteration)
+}
+
+func TestBestWithoutAnAccuracy(t *testing.T) {
+	c := smallConfig(t)
+	c.Network.Nodes = c.Network.Nodes[:7]
+	require.Equal(t, "loss", c.Network.Nodes[6].Name)
+	dir := trainIn(t, c)
+	require.FileExists(t, filepath.Join(dir, BestFile))
+	c.Test = nil
+	dir = trainIn(t, c)
+	require.NoFileExists(t, filepath.Join(dir, BestFile), "where nothing was tested")
+}
+
+func TestConfusion(t *testing.T) {
+	c := newConfusion([]string{"cat", "dog, small"}, 3)
+	c.add([]float32{
+		1, 0, 0, // cat
+		0, 2, 1, // dog
+		1, 1, 1, // the first of equals
+	}, []int32{0, 0, 1})
+	c.add([]float32{-3, -2, -1}, []int32{1})
+	require.Equal(t, [][]int{{1, 1, 0}, {1, 0, 1}, {0, 0, 0}}, c.Counts)
+	path := filepath.Join(t.TempDir(), "confusion.csv")
+	f, err := os.Create(path)
+	require.NoError(t, err)
+	require.NoError(t, c.WriteCSV(f))
+	require.NoError(t, f.Close())
+	b, err := os.ReadFile(path)
+	require.NoError(t, err)
+	require.Equal(t, "class \\ answer,cat,\"dog, small\",#2\ncat,1,1,0\n\"dog, small\",1,0,1\n#2,0,0,0\n", string(b))
+
+	n := &graph.Network{Name: "none"}
+	n.Input("data", device.Float32, 1)
+	require.Empty(t, scoresNode(n))
+}
