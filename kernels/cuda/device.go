@@ -19,6 +19,8 @@ type Device struct {
 
 // kernels is every kernel, loaded.
 type kernels struct {
+	gemm       gemmKernels
+	partials   partialKernels
 	pool       poolKernels
 	lrn        lrnKernels
 	unary      unaryKernels
@@ -32,15 +34,20 @@ type kernels struct {
 }
 
 func (k *kernels) load(d driver.Driver) error {
-	for _, load := range []func(driver.Driver) error{
+	for _, load := range append(k.products(),
 		k.pool.load, k.lrn.load, k.unary.load, k.dropout.load, k.softmax.load,
 		k.loss.load, k.accuracy.load, k.arithmetic.load, k.concat.load, k.update.load,
-	} {
+	) {
 		if err := load(d); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// products is the loaders of matrix products.
+func (k *kernels) products() []func(driver.Driver) error {
+	return []func(driver.Driver) error{k.gemm.load, k.partials.load}
 }
 
 // New makes a device of an opened driver, under the name that device.Open was

@@ -1,178 +1,141 @@
-// C = alpha op(A) op(B) + beta C, row-major and contiguous; op(A) is [M,K],
-// op(B) [K,N], C [M,N]. With beta 0, C is never read.
+// C = act(alpha op(A) op(B) + beta C + bias), row-major and contiguous; op(A)
+// is [M,K], op(B) [K,N], C [M,N], and bias [N] may be null. With beta 0, C is
+// never read.
 //
-// Variants, sgemm_128x128x8_{nn,nt,tn,tt}[_v4]:
-//   128x128x8   a block of 256 threads makes a 128x128 tile of C, 8 of k at a
-//               time, each thread 8x8 of it: 64 multiply-adds for 16 floats
-//               read from shared memory, and the next slice is loaded into
-//               registers while the present one is multiplied.
-//   _v4         loads and stores four floats at once. The launcher takes it
-//               where the contiguous extents of A, B and C are multiples of
-//               4 and the addresses of 16 bytes.
+// Variants, sgemm_MxN_{nn,nt,tn,tt}:
+//   128x128   256 threads with 8x8 each: 64 multiply-adds for 16 floats read
+//             from shared memory. Moves four floats at once: the launcher takes
+//             it where the contiguous extents of A, B and C are multiples of 4
+//             and the addresses of 16 bytes.
+//   64x64     64 threads with 8x8 each, any shape: four times as many blocks.
+//   32x32     64 threads with 4x4 each, any shape: for small matrices.
+//
+// Each can be split along K: block (x,y,z) sums over part z of K, range long,
+// and writes to c [z][M,N]; partials.cu adds the parts in order.
 
-constexpr int TileM = 128, TileN = 128, TileK = 8;
-constexpr int Threads = 256;
+#include "tile.cuh"
 
-// A row of a slice in shared memory is padded by 4 floats: rows stay aligned
-// for float4, and the transposing stores, which lie 4 rows apart for
-// neighbouring threads, fall on different banks.
-constexpr int Row = 128 + 4;
+// Matrix loads an operand's part of a tile, Extent of i (M or N), as it lies in
+// memory: k contiguous (KMajor) or i. Rows past the last read the last: they
+// reach only sums that are not stored.
+template <int Extent, int Threads, bool KMajor, bool Vector, bool Spreads>
+struct Matrix {
+    // An asynchronous copy cannot transpose four floats.
+    static constexpr int Width = Vector && !(KMajor && Asynchronous) ? 4 : 1;
+    static constexpr int Pieces = Extent * Depth / Width / Threads;
+    static constexpr int Row = Extent + 4;
+    static constexpr int Across = Extent / Width; // pieces of a row of i
+    static_assert(Pieces * Width * Threads == Extent * Depth, "threads fill the slice");
+    static_assert(KMajor || Threads % Across == 0, "threads fill rows");
+    static_assert(!(Vector && Spreads), "four at a time keep their places");
 
-static_assert(TileM == TileN, "one loader serves A and B");
-static_assert(TileM * TileK == Threads * 4, "a thread loads four floats of each slice");
-static_assert(TileM * TileN == Threads * 64, "a thread makes 8x8 of the tile");
-static_assert(Row % 4 == 0, "float4 reads are aligned");
-
-// Slice is the part of an operand that a thread loads: four floats at (i, k),
-// along k where the operand is stored with k contiguous (KMajor), and along i
-// otherwise. extent is the operand's number of i (M or N).
-template <bool KMajor, bool Vector>
-struct Slice {
     const float *at;
-    int i, k;
-    int extent, depth;
+    int k, stride, place;
+    unsigned offset[KMajor ? Pieces : 1]; // from the first piece
 
-    __device__ __forceinline__ Slice(const float *p, int tile, int extent, int depth)
-        : extent(extent), depth(depth) {
-        if (KMajor) {
-            i = tile + threadIdx.x / 2;
-            k = threadIdx.x % 2 * 4;
-            at = p + (size_t)i * depth + k;
-        } else {
-            i = tile + threadIdx.x % 32 * 4;
-            k = threadIdx.x / 32;
-            at = p + (size_t)k * extent + i;
-        }
+    __device__ __forceinline__ Matrix(const float *p, int tile, int extent, int K, int begin)
+        : k(keep(first())), stride(KMajor ? K : extent) {
+        const int last = extent - tile - (KMajor ? 1 : Width);
+        place = keep(4 * (k * Row + (Spreads ? Spread::place(i(0)) : i(0))));
+        at = p + (KMajor ? (size_t)(tile + min(i(0), last)) * K + begin + k
+                         : (size_t)(begin + k) * extent + tile + min(i(0), last));
+        for (int j = 1; KMajor && j < Pieces; j++) offset[j] = (min(i(j), last) - min(i(0), last)) * K;
     }
 
-    // load reads the four floats, zeroes where they lie outside the matrix,
-    // and moves on by TileK.
-    __device__ __forceinline__ void load(float v[4]) {
-        if (Vector) {
-            float4 f = make_float4(0, 0, 0, 0);
-            if (i < extent && k < depth) f = *reinterpret_cast<const float4 *>(at);
-            v[0] = f.x, v[1] = f.y, v[2] = f.z, v[3] = f.w;
-        } else {
+    // first is k of the first piece, and i that of piece j. One at a time along
+    // k, 8 neighbours make a sector of memory, and a warp's 8 of k by 4 of i
+    // fall on 32 banks.
+    static __device__ __forceinline__ int first() {
+        if (!KMajor) return threadIdx.x / Across;
+        return Width == 4 ? threadIdx.x % 2 * 4 : threadIdx.x % Depth;
+    }
+    static __device__ __forceinline__ int i(int j) {
+        if (!KMajor) return threadIdx.x % Across * Width;
+        if (Width == 4) return threadIdx.x / 2 + j * (Threads / 2);
+        return transposed<Spreads>(j * (Threads / 32) + threadIdx.x / 32);
+    }
+
+    template <class F>
+    __device__ __forceinline__ void each(int rest, F f) {
+        f(0, at, k < rest, place, KMajor ? 4 * Row : 4);
 #pragma unroll
-            for (int j = 0; j < 4; j++) {
-                bool in = KMajor ? i < extent && k + j < depth : i + j < extent && k < depth;
-                v[j] = in ? at[j] : 0;
-            }
+        for (int j = 1; j < Pieces; j++) {
+            const int down = j * (Threads / Across); // of k
+            if (KMajor) f(j, at + offset[j], k < rest, place + 4 * j * (Extent / Pieces), 4 * Row);
+            else f(j, at + (unsigned)(down * stride), k + down < rest, place + 4 * down * Row, 4);
         }
-        k += TileK;
-        at += KMajor ? (size_t)TileK : (size_t)TileK * extent;
     }
 
-    // store writes them to a slice [TileK][Row].
-    __device__ __forceinline__ void store(float (*to)[Row], const float v[4]) {
-        if (KMajor) {
-#pragma unroll
-            for (int j = 0; j < 4; j++) to[threadIdx.x % 2 * 4 + j][threadIdx.x / 2] = v[j];
-        } else {
-            *reinterpret_cast<float4 *>(&to[threadIdx.x / 32][threadIdx.x % 32 * 4]) =
-                make_float4(v[0], v[1], v[2], v[3]);
-        }
-    }
+    __device__ __forceinline__ void next() { at += KMajor ? Depth : (size_t)(unsigned)(Depth * stride); }
 };
 
-// fragment reads the eight floats of a thread from a row of a slice: two
-// groups of four, 64 apart, so that neighbouring threads read neighbouring
-// addresses.
-__device__ __forceinline__ void fragment(float v[8], const float *row, int at) {
-    float4 lo = *reinterpret_cast<const float4 *>(row + at);
-    float4 hi = *reinterpret_cast<const float4 *>(row + at + 64);
-    v[0] = lo.x, v[1] = lo.y, v[2] = lo.z, v[3] = lo.w;
-    v[4] = hi.x, v[5] = hi.y, v[6] = hi.z, v[7] = hi.w;
-}
+template <class T, bool TransA, bool TransB, bool Vector>
+__device__ __forceinline__ void sgemm(float *c, const float *a, const float *b, const float *bias,
+                                      int M, int N, int K, int range, float alpha, float beta, float slope) {
+    __shared__ __align__(16) char shared[Product<T>::Shared];
 
-template <bool TransA, bool TransB, bool Vector>
-__device__ __forceinline__ void sgemm(float *c, const float *a, const float *b,
-                                      int M, int N, int K, float alpha, float beta) {
-    __shared__ __align__(16) float as[2][TileK][Row];
-    __shared__ __align__(16) float bs[2][TileK][Row];
+    const int across = (N + T::N - 1) / T::N;
+    const int row = blockIdx.x / across * T::M, col = blockIdx.x % across * T::N;
+    const int begin = blockIdx.y * range, end = min(begin + range, K);
+    c += (size_t)blockIdx.y * M * N;
 
-    const int row = blockIdx.y * TileM, col = blockIdx.x * TileN;
-    const int ty = threadIdx.x / 16 * 4, tx = threadIdx.x % 16 * 4;
+    Matrix<T::M, T::Threads, !TransA, Vector, false> sliceA(a, row, M, K, begin);
+    Matrix<T::N, T::Threads, TransB, Vector, !Vector> sliceB(b, col, N, K, begin);
+    Product<T> product;
+    product.run(shared, sliceA, sliceB, end - begin);
 
-    Slice<!TransA, Vector> sliceA(a, row, M, K);
-    Slice<TransB, Vector> sliceB(b, col, N, K);
-
-    float acc[8][8] = {};
-    float nextA[4], nextB[4];
-    sliceA.load(nextA);
-    sliceB.load(nextB);
-    sliceA.store(as[0], nextA);
-    sliceB.store(bs[0], nextB);
-    __syncthreads();
-
-    int now = 0;
-    for (int k = 0; k < K; k += TileK) {
-        const bool more = k + TileK < K;
-        if (more) {
-            sliceA.load(nextA);
-            sliceB.load(nextB);
-        }
+    const Epilogue epilogue(alpha, beta, slope);
+    const int m = row + T::row(), n = col + (Vector ? T::column() : Spread::column(T::column()));
+    const int biased = keep(bias != nullptr);
+    float *const out = c + (size_t)m * N + n;
 #pragma unroll
-        for (int kk = 0; kk < TileK; kk++) {
-            float fa[8], fb[8];
-            fragment(fa, as[now][kk], ty);
-            fragment(fb, bs[now][kk], tx);
+    for (int j = 0; j < T::ThreadN; j += Vector ? 4 : 1) {
+        const int right = Vector ? T::right(j) : Spread::right(j);
+        if (n + right >= N) continue;
+        float add[4];
 #pragma unroll
-            for (int i = 0; i < 8; i++)
+        for (int e = 0; e < (Vector ? 4 : 1); e++) add[e] = Epilogue::load(bias + n + right + e, biased);
 #pragma unroll
-                for (int j = 0; j < 8; j++) acc[i][j] += fa[i] * fb[j];
-        }
-        if (more) {
-            // The other buffer was last read before the previous barrier.
-            now ^= 1;
-            sliceA.store(as[now], nextA);
-            sliceB.store(bs[now], nextB);
-            __syncthreads();
-        }
-    }
-
-#pragma unroll
-    for (int i = 0; i < 8; i++) {
-        const int m = row + ty + (i / 4) * 64 + i % 4;
-        if (m >= M) continue;
-#pragma unroll
-        for (int half = 0; half < 2; half++) {
-            const int n = col + tx + half * 64;
-            float *out = c + (size_t)m * N + n;
-            const float *sum = acc[i] + half * 4;
+        for (int i = 0; i < T::ThreadM; i++) {
+            if (m + T::down(i) >= M) continue;
+            const float *sum = &product.sum[i][j];
+            float *const to = out + (unsigned)(T::down(i) * N) + right;
             if (Vector) {
-                if (n >= N) continue;
-                float4 v = make_float4(alpha * sum[0], alpha * sum[1], alpha * sum[2], alpha * sum[3]);
-                if (beta != 0) {
-                    float4 old = *reinterpret_cast<float4 *>(out);
-                    v.x += beta * old.x, v.y += beta * old.y, v.z += beta * old.z, v.w += beta * old.w;
-                }
-                *reinterpret_cast<float4 *>(out) = v;
+                const float4 old = epilogue.old4(to);
+                *reinterpret_cast<float4 *>(to) = make_float4(
+                    epilogue(sum[0], old.x, add[0]), epilogue(sum[1], old.y, add[1]),
+                    epilogue(sum[2], old.z, add[2]), epilogue(sum[3], old.w, add[3]));
             } else {
-#pragma unroll
-                for (int j = 0; j < 4; j++) {
-                    if (n + j >= N) continue;
-                    float v = alpha * sum[j];
-                    if (beta != 0) v += beta * out[j];
-                    out[j] = v;
-                }
+                *to = epilogue(sum[0], epilogue.old(to), add[0]);
             }
         }
     }
 }
 
-#define SGEMM(name, transA, transB, vector)                                        \
-    extern "C" __global__ void __launch_bounds__(Threads, 2)                       \
-        name(float *c, const float *__restrict__ a, const float *__restrict__ b,   \
-             int M, int N, int K, float alpha, float beta) {                       \
-        sgemm<transA, transB, vector>(c, a, b, M, N, K, alpha, beta);              \
+using Large = Tile<128, 128, 8, 8>;
+using Medium = Tile<64, 64, 8, 8>;
+using Small = Tile<32, 32, 4, 4>;
+static_assert(Large::Threads == 256 && Medium::Threads == 64 && Small::Threads == 64, "as gemm.go launches them");
+
+// The second number of the bounds is the blocks that share a multiprocessor: it
+// leaves 128 registers a thread.
+#define SGEMM(name, tile, blocks, transA, transB, vector)                                     \
+    extern "C" __global__ void __launch_bounds__(tile::Threads, blocks)                       \
+        name(float *c, const float *__restrict__ a, const float *__restrict__ b,              \
+             const float *__restrict__ bias, int M, int N, int K, int range,                  \
+             float alpha, float beta, float slope) {                                          \
+        sgemm<tile, transA, transB, vector>(c, a, b, bias, M, N, K, range, alpha, beta, slope); \
     }
 
-SGEMM(sgemm_128x128x8_nn, false, false, false)
-SGEMM(sgemm_128x128x8_nt, false, true, false)
-SGEMM(sgemm_128x128x8_tn, true, false, false)
-SGEMM(sgemm_128x128x8_tt, true, true, false)
-SGEMM(sgemm_128x128x8_nn_v4, false, false, true)
-SGEMM(sgemm_128x128x8_nt_v4, false, true, true)
-SGEMM(sgemm_128x128x8_tn_v4, true, false, true)
-SGEMM(sgemm_128x128x8_tt_v4, true, true, true)
+SGEMM(sgemm_128x128_nn, Large, 2, false, false, true)
+SGEMM(sgemm_128x128_nt, Large, 2, false, true, true)
+SGEMM(sgemm_128x128_tn, Large, 2, true, false, true)
+SGEMM(sgemm_128x128_tt, Large, 2, true, true, true)
+SGEMM(sgemm_64x64_nn, Medium, 6, false, false, false)
+SGEMM(sgemm_64x64_nt, Medium, 6, false, true, false)
+SGEMM(sgemm_64x64_tn, Medium, 6, true, false, false)
+SGEMM(sgemm_64x64_tt, Medium, 6, true, true, false)
+SGEMM(sgemm_32x32_nn, Small, 16, false, false, false)
+SGEMM(sgemm_32x32_nt, Small, 16, false, true, false)
+SGEMM(sgemm_32x32_tn, Small, 16, true, false, false)
+SGEMM(sgemm_32x32_tt, Small, 16, true, true, false)

@@ -1,53 +1,48 @@
 package cuda
 
 import (
+	"fmt"
+
 	"github.com/hubel-go/hubel/device"
 	"github.com/hubel-go/hubel/kernels/cuda/driver"
 )
 
-// gemmKernels launches the kernels of gemm.cu.
-type gemmKernels struct {
-	// By [transA][transB][vector].
-	tile128 [2][2][2]driver.Function
-	args    driver.Args
+// gemmTiles is the variants of sgemm.
+var gemmTiles = [...]tile{
+	{m: 128, n: 128, threads: 256, resident: 2, share: 0.88, vector: true},
+	{m: 64, n: 64, threads: 64, resident: 6, share: 0.7},
+	{m: 32, n: 32, threads: 64, resident: 16, share: 0.45},
 }
 
-// The tile of C that a block of sgemm_128x128x8 makes, and its threads.
-const (
-	gemmTile    = 128
-	gemmThreads = 256
-)
+// gemmKernels are the kernels of gemm.cu, by variant, transA and transB.
+type gemmKernels [len(gemmTiles)][2][2]driver.Function
 
-func loadGEMM(d driver.Driver) (*gemmKernels, error) {
-	m, err := load(d, "gemm")
-	if err != nil {
-		return nil, err
-	}
-	k := &gemmKernels{}
-	for a, transA := range []string{"n", "t"} {
-		for b, transB := range []string{"n", "t"} {
-			for v, vector := range []string{"", "_v4"} {
-				if k.tile128[a][b][v], err = m.Function("sgemm_128x128x8_" + transA + transB + vector); err != nil {
-					return nil, err
-				}
+func (k *gemmKernels) load(d driver.Driver) error {
+	names := map[string]*driver.Function{}
+	for i, t := range gemmTiles {
+		for a, transA := range []string{"n", "t"} {
+			for b, transB := range []string{"n", "t"} {
+				names[fmt.Sprintf("sgemm_%dx%d_%s%s", t.m, t.n, transA, transB)] = &k[i][a][b]
 			}
 		}
 	}
-	return k, nil
+	return loadKernels(d, "gemm", names)
 }
 
-// launch enqueues C = alpha op(A) op(B) + beta C.
-func (k *gemmKernels) launch(s driver.Stream, g device.GEMM, c, a, b driver.Ptr) error {
-	f := k.tile128[index(g.TransA)][index(g.TransB)][index(vectorGEMM(g, c, a, b))]
-	k.args.Reset().Ptr(c).Ptr(a).Ptr(b).Int(g.M).Int(g.N).Int(g.K).Float32(g.Alpha).Float32(g.Beta)
-	return s.Launch(f, driver.Config{
-		Grid:  driver.Dim{X: ceil(g.N, gemmTile), Y: ceil(g.M, gemmTile)},
-		Block: driver.Dim{X: gemmThreads},
-	}, &k.args)
+// maxExtent is the largest extent of a matrix: a tile spans 128 rows, whose
+// offsets the kernels keep in 32 bits.
+const maxExtent = 1 << 24
+
+// fitsGEMM says why the kernels cannot index a product, if so.
+func fitsGEMM(g device.GEMM) error {
+	if max(g.M, g.N, g.K) > maxExtent {
+		return fmt.Errorf("%v: an extent is larger than %d", g, maxExtent)
+	}
+	return nil
 }
 
-// vectorGEMM reports whether four floats at a time can be loaded and stored.
-func vectorGEMM(g device.GEMM, c, a, b driver.Ptr) bool {
+// cutGEMM chooses the variant of a product on a device with sms multiprocessors.
+func cutGEMM(sms int, g device.GEMM) cut {
 	alongA, alongB := g.K, g.N
 	if g.TransA {
 		alongA = g.M
@@ -55,14 +50,45 @@ func vectorGEMM(g device.GEMM, c, a, b driver.Ptr) bool {
 	if g.TransB {
 		alongB = g.K
 	}
-	return (alongA|alongB|g.N)%4 == 0 && (c|a|b)%16 == 0
+	return cutProduct(gemmTiles[:], sms, g.M, g.N, g.K, 1, (alongA|alongB|g.N)%4 == 0)
 }
 
-func index(b bool) int {
-	if b {
-		return 1
+// gemmScratch is Traits.GEMMScratch.
+func gemmScratch(sms int, g device.GEMM) int64 { return cutGEMM(sms, g).scratch(g.M * g.N) }
+
+func (q *queue) GEMM(g device.GEMM, c, a, b device.Tensor, ws device.Buffer) {
+	if q.err != nil {
+		return
 	}
-	return 0
+	q.product(g, epilogue{alpha: g.Alpha, beta: g.Beta, slope: 1}, q.at(c), q.at(a), q.at(b), q.scratch(ws))
 }
 
-func ceil(a, b int) int { return (a + b - 1) / b }
+// product is C = the epilogue of op(A) op(B), with a bias for each column. ws
+// has gemmScratch bytes.
+func (q *queue) product(g device.GEMM, e epilogue, c, a, b, ws driver.Ptr) {
+	q.sgemm(g, cutGEMM(q.sms, g), e, c, a, b, ws)
+}
+
+func (q *queue) sgemm(g device.GEMM, p cut, e epilogue, c, a, b, ws driver.Ptr) {
+	if err := fitsGEMM(g); err != nil {
+		q.Fail("sgemm", err)
+		return
+	}
+	if p.vector && (c|a|b|ws)%16 != 0 {
+		// The same parts, with tiles of any alignment.
+		p.variant = 1
+		p.tile = gemmTiles[p.variant]
+		p.down, p.across = ceil(g.M, p.m), ceil(g.N, p.n)
+	}
+	out, last := c, e
+	if p.splits > 1 {
+		out, e = ws, noEpilogue
+	}
+	q.args.Reset().Ptr(out).Ptr(a).Ptr(b).Ptr(e.bias).Int(g.M).Int(g.N).Int(g.K).Int(p.length).
+		Float32(e.alpha).Float32(e.beta).Float32(e.slope)
+	f := q.kernels.gemm[p.variant][index(g.TransA)][index(g.TransB)]
+	q.launch(f, driver.Dim{X: p.down * p.across, Y: p.splits}, p.threads)
+	if p.splits > 1 {
+		q.sumPartials(last, c, ws, g.M*g.N, p.splits, 1, g.N)
+	}
+}

@@ -5,7 +5,6 @@ import (
 	"math"
 	"math/rand/v2"
 	"testing"
-	"unsafe"
 
 	"github.com/stretchr/testify/require"
 
@@ -14,51 +13,28 @@ import (
 	"github.com/hubel-go/hubel/kernels/cuda/ptxsim"
 )
 
-// bench is a simulated device with a stream.
-type bench struct {
-	tb     testing.TB
-	device driver.Driver
-	stream driver.Stream
+// gemmCase is a product with everything that can be asked of it.
+type gemmCase struct {
+	device.GEMM
+	variant, splits int
+	bias            bool
+	slope           float32
+	offset          int // of C from an aligned address
 }
 
-func newBench(tb testing.TB, c ptxsim.Config) *bench {
-	sim := ptxsim.New(c)
-	tb.Cleanup(func() { require.NoError(tb, sim.Close()) })
-	st, err := sim.NewStream()
-	require.NoError(tb, err)
-	return &bench{tb, sim, st}
+func (c gemmCase) String() string {
+	return fmt.Sprintf("%v alpha %g beta %g %dx%d splits %d bias %t slope %g offset %d",
+		c.GEMM, c.Alpha, c.Beta, gemmTiles[c.variant].m, gemmTiles[c.variant].n, c.splits, c.bias, c.slope, c.offset)
 }
 
-func bytesOf(v []float32) []byte {
-	return unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(v))), 4*len(v))
-}
-
-// upload makes an allocation with just the values in it, offset floats from
-// its start.
-func (b *bench) upload(name string, v []float32, offset int) driver.Ptr {
-	p, err := b.device.Alloc(name, int64(4*(len(v)+offset)))
-	require.NoError(b.tb, err)
-	p = p.Offset(int64(4 * offset))
-	require.NoError(b.tb, b.stream.Upload(p, bytesOf(v)))
-	return p
-}
-
-func (b *bench) download(p driver.Ptr, n int) []float32 {
-	v := make([]float32, n)
-	require.NoError(b.tb, b.stream.Download(bytesOf(v), p))
-	return v
-}
-
-func random(r *rand.Rand, n int) []float32 {
-	v := make([]float32, n)
-	for i := range v {
-		v[i] = r.Float32()*2 - 1
-	}
-	return v
+func (c gemmCase) cut() cut {
+	t := gemmTiles[c.variant]
+	return cut{tile: t, variant: c.variant, down: ceil(c.M, t.m), across: ceil(c.N, t.n),
+		splits: c.splits, length: ceil(ceil(c.K, c.splits), sliceDepth) * sliceDepth}
 }
 
 // gemm is the plain loop. bound is what the sum of magnitudes allows as error.
-func gemm(g device.GEMM, c, a, b []float32) (want, bound []float64) {
+func gemm(g device.GEMM, e epilogue, c, a, b, bias []float32) (want, bound []float64) {
 	want, bound = make([]float64, g.M*g.N), make([]float64, g.M*g.N)
 	for i := range g.M {
 		for j := range g.N {
@@ -76,91 +52,190 @@ func gemm(g device.GEMM, c, a, b []float32) (want, bound []float64) {
 				size += math.Abs(p)
 			}
 			at := i*g.N + j
-			want[at] = float64(g.Alpha) * sum
-			bound[at] = math.Abs(float64(g.Alpha)) * size
-			if g.Beta != 0 {
-				want[at] += float64(g.Beta) * float64(c[at])
-				bound[at] += math.Abs(float64(g.Beta) * float64(c[at]))
+			add := 0.0
+			if bias != nil {
+				add = float64(bias[j])
 			}
-			// Each of k+3 roundings adds half a unit in the last place of the
-			// sum at most.
-			bound[at] *= float64(g.K+3) * 0x1p-24
+			want[at], bound[at] = e.apply(sum, size, c[at], add, rounding(g.K))
 		}
 	}
 	return want, bound
 }
 
-func TestSGEMM(t *testing.T) {
-	shapes := []struct{ m, n, k int }{
-		{1, 1, 1}, {1, 130, 3}, {127, 129, 9}, {129, 5, 17}, {33, 64, 8}, {128, 128, 16}, {132, 136, 20}, {4, 260, 12}, {200, 131, 1},
+// apply is the epilogue in double precision, and the error it may have: units
+// of the size of what is added.
+func (e epilogue) apply(sum, size float64, old float32, bias, units float64) (want, bound float64) {
+	want, bound = float64(e.alpha)*sum+bias, math.Abs(float64(e.alpha))*size+math.Abs(bias)
+	if e.beta != 0 {
+		want += float64(e.beta) * float64(old)
+		bound += math.Abs(float64(e.beta) * float64(old))
 	}
-	scales := []struct{ alpha, beta float32 }{{1, 0}, {0.5, -1.5}}
-	seen := map[string]bool{}
-	r := rand.New(rand.NewPCG(1, 2))
-	bn := newBench(t, ptxsim.Config{OnLaunch: func(l ptxsim.Report) { seen[l.Kernel] = true }})
-	kernels, err := loadGEMM(bn.device)
-	require.NoError(t, err)
-	for i, s := range shapes {
-		for trans := range 4 {
-			g := device.GEMM{M: s.m, N: s.n, K: s.k, TransA: trans&1 != 0, TransB: trans&2 != 0}
-			g.Alpha, g.Beta = scales[(i+trans)%2].alpha, scales[(i+trans)%2].beta
-			t.Run(fmt.Sprintf("%v alpha %g beta %g", g, g.Alpha, g.Beta), func(t *testing.T) {
-				bn.tb = t
-				checkSGEMM(t, bn, kernels, g, r, 0)
-			})
-		}
+	if want < 0 {
+		want *= float64(e.slope)
 	}
-	require.Len(t, seen, 8, "every kernel of gemm.cu ran: %v", seen)
-	t.Run("unaligned", func(t *testing.T) {
-		bn.tb = t
-		checkSGEMM(t, bn, kernels, device.GEMM{M: 8, N: 12, K: 16, Alpha: 1, Beta: 1}, r, 1)
-	})
+	return want, bound * units
 }
 
-func checkSGEMM(t *testing.T, bn *bench, kernels *gemmKernels, g device.GEMM, r *rand.Rand, offset int) {
-	require.NoError(t, runSGEMM(bn, kernels, g, r, offset))
-}
-
-// runSGEMM runs a product whose C lies between guard bands and, with beta 0,
-// is full of NaN, and says what is wrong with the result. C begins offset
-// floats after an aligned address.
-func runSGEMM(bn *bench, kernels *gemmKernels, g device.GEMM, r *rand.Rand, offset int) error {
-	const guard, band = 64, float32(12345.5)
+// runSGEMM says what is wrong with the result of a product.
+func runSGEMM(bn *bench, c gemmCase, r *rand.Rand) error {
+	g := c.GEMM
 	a, b := random(r, g.M*g.K), random(r, g.K*g.N)
-	c := make([]float32, guard+g.M*g.N+guard)
-	for i := range c {
-		c[i] = band
+	var bias []float32
+	e := epilogue{alpha: g.Alpha, beta: g.Beta, slope: c.slope}
+	pa, pb := bn.upload("A", a, 0), bn.upload("B", b, 0)
+	if c.bias {
+		bias = random(r, g.N)
+		e.bias = bn.upload("bias", bias, 0)
 	}
-	inner := c[guard : guard+g.M*g.N]
-	for i := range inner {
-		inner[i] = float32(math.NaN())
-		if g.Beta != 0 {
-			inner[i] = r.Float32()
-		}
-	}
-	want, bound := gemm(g, inner, a, b)
-	pc, pa, pb := bn.upload("C", c, offset), bn.upload("A", a, 0), bn.upload("B", b, 0)
-	defer func() {
-		for _, p := range []driver.Ptr{pc.Offset(-int64(4 * offset)), pa, pb} {
-			require.NoError(bn.tb, bn.device.Free(p))
-		}
-	}()
-	if err := kernels.launch(bn.stream, g, pc.Offset(4*guard), pa, pb); err != nil {
+	pc, old := bn.guarded("C", g.M*g.N, r, g.Beta != 0, c.offset)
+	p := c.cut()
+	ws := bn.alloc("scratch", p.scratch(g.M*g.N))
+	defer bn.free(pa, pb, e.bias, pc.Offset(-int64(4*(guard+c.offset))), ws)
+	want, bound := gemm(g, e, old, a, b, bias)
+	bn.queue.sgemm(g, p, e, pc, pa, pb, ws)
+	if err := bn.queue.Sync(); err != nil {
 		return err
 	}
-	got := bn.download(pc, len(c))
-	for i := range guard {
-		if got[i] != band || got[len(got)-1-i] != band {
-			return fmt.Errorf("%v wrote outside C", g)
+	if err := bn.check("C", pc, want, bound); err != nil {
+		return fmt.Errorf("%v: %w", c, err)
+	}
+	return nil
+}
+
+// gemmCases has shapes for each variant, in all four layouts: ragged, smaller
+// and larger than a tile, sums shorter than a slice, and in parts. The largest
+// has an epilogue that does everything to every element of a tile.
+func gemmCases() []gemmCase {
+	var cases []gemmCase
+	shapes := [][][4]int{
+		{{4, 4, 4, 1}, {132, 260, 20, 1}, {64, 136, 96, 3}},
+		{{1, 1, 1, 1}, {67, 129, 17, 1}, {5, 66, 33, 5}},
+		{{1, 35, 3, 1}, {33, 67, 9, 1}, {34, 3, 70, 9}},
+	}
+	for variant, list := range shapes {
+		for i, s := range list {
+			for trans := range 4 {
+				c := []gemmCase{
+					{GEMM: device.GEMM{Alpha: 1}, slope: 1},
+					{GEMM: device.GEMM{Alpha: 0.5, Beta: -1.5}, bias: true, slope: 0.25},
+					{GEMM: device.GEMM{Alpha: 1}, bias: true},
+				}[i]
+				c.variant, c.M, c.N, c.K, c.splits = variant, s[0], s[1], s[2], s[3]
+				c.TransA, c.TransB = trans&1 != 0, trans&2 != 0
+				cases = append(cases, c)
+			}
 		}
 	}
-	for i, v := range got[guard : guard+g.M*g.N] {
-		// Said this way around, NaN is wrong.
-		if !(math.Abs(float64(v)-want[i]) <= bound[i]) {
-			return fmt.Errorf("%v: C[%d,%d] = %v, want %v within %v", g, i/g.N, i%g.N, v, want[i], bound[i])
+	for _, splits := range []int{1, 2} {
+		cases = append(cases, gemmCase{GEMM: device.GEMM{M: 8, N: 12, K: 16, Alpha: 1, Beta: 1}, splits: splits, slope: 1, offset: 1})
+	}
+	return append(cases, gemmCase{GEMM: device.GEMM{M: 9, N: 35, K: 40, Alpha: -1, Beta: 0.5}, variant: 2, splits: 5, bias: true, slope: 0.25})
+}
+
+func TestSGEMM(t *testing.T) {
+	for _, capability := range capabilities {
+		seen := map[string]bool{}
+		r := rand.New(rand.NewPCG(1, 2))
+		bn := newBench(t, ptxsim.Config{Capability: capability, OnLaunch: func(l ptxsim.Report) { seen[l.Kernel] = true }})
+		for _, c := range gemmCases() {
+			require.NoError(t, runSGEMM(bn, c, r), "sm_%d", capability)
+		}
+		require.Len(t, seen, 13, "every kernel ran: %v", seen)
+	}
+}
+
+// mutantGEMM tests one kernel of gemm.cu.
+func mutantGEMM(bn *bench, name string, f driver.Function) error {
+	r := rand.New(rand.NewPCG(3, 4))
+	for _, c := range gemmCases() {
+		t := gemmTiles[c.variant]
+		if name != fmt.Sprintf("sgemm_%dx%d_%s%s", t.m, t.n, "nt"[index(c.TransA):][:1], "nt"[index(c.TransB):][:1]) {
+			continue
+		}
+		bn.queue.kernels.gemm[c.variant][index(c.TransA)][index(c.TransB)] = f
+		if err := runSGEMM(bn, c, r); err != nil {
+			return err
 		}
 	}
 	return nil
+}
+
+// mutantPartials tests the kernel of partials.cu.
+func mutantPartials(bn *bench, _ string, f driver.Function) error {
+	bn.queue.kernels.partials.sum = f
+	r := rand.New(rand.NewPCG(3, 4))
+	for _, c := range gemmCases() {
+		if c.splits == 1 {
+			continue
+		}
+		if err := runSGEMM(bn, c, r); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// What is infinite or NaN goes the way of the plain loop through the epilogue,
+// and no zero times it makes another NaN.
+func TestSGEMMPassesInfinities(t *testing.T) {
+	bn := newBench(t, ptxsim.Config{})
+	inf, nan := float32(math.Inf(1)), float32(math.NaN())
+	a := []float32{1, -1, 0.5, 0}
+	b := []float32{inf, 2, nan}
+	pa, pb, pc := bn.upload("A", a, 0), bn.upload("B", b, 0), bn.alloc("C", 4*12)
+	g := device.GEMM{M: 4, N: 3, K: 1}
+	bn.queue.product(g, epilogue{alpha: 1, slope: 0}, pc, pa, pb, 0)
+	require.NoError(t, bn.queue.Sync())
+	got := bn.download(pc, 12)
+	for i, want := range []float32{inf, 2, nan, 0, 0, nan, inf, 1, nan, nan, 0, nan} {
+		if want != want {
+			require.True(t, got[i] != got[i], "C[%d] = %v", i, got[i])
+			continue
+		}
+		require.Equal(t, want, got[i], "C[%d]", i)
+	}
+}
+
+// The cut covers the product, and smaller batches fit into scratch that was
+// planned for larger ones.
+func TestCutGEMM(t *testing.T) {
+	r := rand.New(rand.NewPCG(7, 7))
+	for range 2000 {
+		g := device.GEMM{M: 1 + r.IntN(3000), N: 1 + r.IntN(3000), K: 1 + r.IntN(20000), TransA: r.IntN(2) == 1, TransB: r.IntN(2) == 1}
+		if r.IntN(2) == 0 {
+			g.M, g.N, g.K = ceil(g.M, 4)*4, ceil(g.N, 4)*4, ceil(g.K, 4)*4
+		}
+		c := cutGEMM(1+r.IntN(140), g)
+		require.GreaterOrEqual(t, c.down*c.m, g.M)
+		require.GreaterOrEqual(t, c.across*c.n, g.N)
+		require.GreaterOrEqual(t, c.splits*c.length, g.K)
+		require.Less(t, (c.splits-1)*c.length, g.K, "no part is empty: %v %+v", g, c)
+		require.Zero(t, c.length%sliceDepth)
+	}
+	require.Equal(t, int64(12), most(3, func(n int) int64 { return []int64{0, 5, 12, 7}[n] }))
+}
+
+// The rule's choices for shapes that matter, on 80 multiprocessors.
+func TestCutGEMMChoices(t *testing.T) {
+	for _, c := range []struct {
+		g    device.GEMM
+		want string
+	}{
+		{device.GEMM{M: 4096, N: 4096, K: 4096}, "128x128 splits 1"},
+		{device.GEMM{M: 128, N: 4096, K: 9216, TransB: true}, "128x128 splits 5"},  // fc6, batch 128
+		{device.GEMM{M: 4096, N: 9216, K: 128, TransA: true}, "128x128 splits 1"},  // its gradient
+		{device.GEMM{M: 128, N: 1000, K: 4096, TransB: true}, "128x128 splits 20"}, // fc8
+		{device.GEMM{M: 64, N: 10, K: 500, TransB: true}, "32x32 splits 6"},        // LeNet's scores
+		{device.GEMM{M: 1001, N: 1003, K: 1007}, "64x64 splits 2"},
+	} {
+		p := cutGEMM(80, c.g)
+		require.Equal(t, c.want, fmt.Sprintf("%dx%d splits %d", p.m, p.n, p.splits), "%v", c.g)
+	}
+}
+
+func TestFitsGEMM(t *testing.T) {
+	require.NoError(t, fitsGEMM(device.GEMM{M: 1 << 24, N: 1, K: 1 << 24}))
+	require.EqualError(t, fitsGEMM(device.GEMM{M: 1, N: 1, K: 1<<24 + 1}), "NN 1x1x16777217: an extent is larger than 16777216")
 }
 
 func BenchmarkSGEMM(b *testing.B) {
@@ -174,14 +249,15 @@ func BenchmarkSGEMM(b *testing.B) {
 	} {
 		b.Run(c.name, func(b *testing.B) {
 			bn := newBench(b, c.config)
-			kernels, err := loadGEMM(bn.device)
-			require.NoError(b, err)
-			g := device.GEMM{M: 256, N: 256, K: 256, Alpha: 1}
+			g := gemmCase{GEMM: device.GEMM{M: 256, N: 256, K: 256}, splits: 1}
 			r := rand.New(rand.NewPCG(1, 2))
 			pa, pb := bn.upload("A", random(r, g.M*g.K), 0), bn.upload("B", random(r, g.K*g.N), 0)
 			pc := bn.upload("C", make([]float32, g.M*g.N), 0)
 			for b.Loop() {
-				require.NoError(b, kernels.launch(bn.stream, g, pc, pa, pb))
+				bn.queue.sgemm(g.GEMM, g.cut(), noEpilogue, pc, pa, pb, 0)
+			}
+			require.NoError(b, bn.queue.Sync())
+			{
 			}
 			b.ReportMetric(float64(g.FLOPs()/2)*float64(b.N)/b.Elapsed().Seconds()/1e6, "MFMA/s")
 		})

@@ -128,3 +128,11 @@ func (q *queue) own(b device.Buffer) *buffer {
 	}
 	return c
 }
+
+// scratch is the address of a buffer, 0 of none.
+func (q *queue) scratch(b device.Buffer) driver.Ptr {
+	if b == nil {
+		return 0
+	}
+	return q.own(b).at
+}

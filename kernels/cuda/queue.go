@@ -18,6 +18,7 @@ type queue struct {
 	device  *Device
 	driver  driver.Driver
 	kernels *kernels
+	sms     int // multiprocessors
 	stream  driver.Stream
 	scope   string
 	err     error
@@ -33,7 +34,7 @@ func (d *Device) newQueue() (*queue, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", d.name, err)
 	}
-	q := &queue{device: d, driver: d.driver, kernels: &d.kernels, stream: stream}
+	q := &queue{device: d, driver: d.driver, kernels: &d.kernels, sms: d.driver.Properties().SMs, stream: stream}
 	if q.parts, err = d.driver.Alloc("partial sums", 4*maxParts); err != nil {
 		return nil, errors.Join(d.noRoom(4*maxParts, err), stream.Close())
 	}

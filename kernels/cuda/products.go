@@ -1,0 +1,107 @@
+package cuda
+
+import "math"
+
+// tile is a variant of a product: what a block makes, and what that costs.
+type tile struct {
+	m, n     int
+	threads  int
+	resident int     // blocks that share a multiprocessor
+	share    float64 // of the multiply-adds that the main loop could make: fewer
+	// where more other instructions and more reads of memory go with them
+	vector bool // moves four floats at a time
+}
+
+// cut is how a product is cut into blocks: tiles, and parts of the sum.
+type cut struct {
+	tile
+	variant      int // place of the tile in its table
+	down, across int // tiles
+	splits       int // parts of the sum
+	length       int // of a part, a multiple of a slice's
+}
+
+const (
+	sliceDepth = 8 // of the sum in shared memory at a time
+
+	// The shortest sum that is worth a block of its own: filling the pipeline
+	// and storing the tile cost as much as blockStart of depth.
+	leastRange = 64
+	blockStart = 24
+
+	// warpsInFlight is how many warps hide half of the latency of a
+	// multiprocessor.
+	warpsInFlight = 4
+
+	// Another kernel that adds partial sums costs the time of a launch, and of
+	// reading and writing memory, in multiply-adds of a multiprocessor: 3 µs,
+	// and 4 bytes, where 64 lanes make 1.4 G a second each and memory moves
+	// 11 GB/s for each multiprocessor.
+	launchCost = 270_000
+	wordCost   = 32
+)
+
+// parts is the numbers of parts that a sum may be cut into.
+var parts = []int{1, 2, 3, 4, 5, 6, 8, 10, 12, 16, 20, 24, 32, 48, 64, 96, 128}
+
+// cutProduct chooses the variant and the number of parts for batch products
+// [m,n] with sums over depth: the cheapest in a model in which blocks are dealt
+// to multiprocessors evenly, and those with few warps wait for memory. It
+// depends on the shape and the number of multiprocessors alone.
+func cutProduct(tiles []tile, sms, m, n, depth, batch int, vector bool) cut {
+	var best cut
+	least := math.Inf(1)
+	for i, t := range tiles {
+		if t.vector && !vector {
+			continue
+		}
+		c := cut{tile: t, variant: i, down: ceil(m, t.m), across: ceil(n, t.n)}
+		for _, c.splits = range parts {
+			if c.splits > 1 && depth < c.splits*leastRange {
+				break
+			}
+			c.length = ceil(ceil(depth, c.splits), sliceDepth) * sliceDepth
+			if (c.splits-1)*c.length >= depth && c.splits > 1 {
+				continue // rounded up, the last part is empty
+			}
+			perSM := ceil(c.down*c.across*c.splits*batch, sms)
+			warps := float64(min(perSM, t.resident) * t.threads / 32)
+			cost := float64(perSM) * float64(t.m*t.n) * float64(c.length+blockStart) / t.share *
+				(warps + warpsInFlight) / warps
+			if c.splits > 1 {
+				cost += launchCost + wordCost*float64(m)*float64(n)*float64(batch)*float64(2*c.splits+1)/float64(sms)
+			}
+			if cost < least {
+				best, least = c, cost
+			}
+		}
+	}
+	return best
+}
+
+// scratch is the bytes of the partial sums of an output of elements floats.
+func (c cut) scratch(elements int) int64 {
+	if c.splits == 1 {
+		return 0
+	}
+	return 4 * int64(c.splits) * int64(elements)
+}
+
+// most is the largest scratch of batches from 1 to n: a smaller one may be cut
+// into more parts.
+func most(n int, scratch func(n int) int64) int64 {
+	var bytes int64
+	for i := range n {
+		bytes = max(bytes, scratch(i+1))
+	}
+	return bytes
+}
+
+func index(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+func ceil(a, b int) int { return (a + b - 1) / b }

@@ -1,0 +1,241 @@
+// What all matrix products share: a block makes a tile of C = A B, Depth of the
+// sum at a time. Slices of A and B go through shared memory, [Depth][M] and
+// [Depth][N]; each thread multiplies ThreadM x ThreadN of the tile in registers
+// while the next slices are on their way.
+//
+//   sm_70   two buffers: the next slice waits in registers while the present
+//           one is multiplied.
+//   sm_80   three buffers: cp.async copies straight into shared memory, two
+//           slices ahead, without registers.
+//
+// An operand's loader says how a thread's pieces of a slice are found:
+//
+//   Pieces, Width   a thread moves Pieces times Width neighbouring floats
+//   each(rest, f)   calls f(j, source, inside, target, step) for every piece:
+//                   from where, zero if not inside, and to which bytes of the
+//                   slice, step apart; rest is what is left of the sum's depth
+//   next()          goes on to the next slice
+//
+// What a thread needs in every slice is computed once and kept: without keep()
+// the compiler makes addresses anew from threadIdx in every slice, for which it
+// has no register to spare, but instructions that multiply nothing.
+
+#pragma once
+
+#include "epilogue.cuh"
+
+constexpr int Depth = 8;
+
+// Tile is an M x N tile made by ThreadM x ThreadN in each thread. The lanes of
+// a warp lie 4 by 8, each with groups of four neighbouring rows and columns, so
+// that a warp reads few distinct addresses of shared memory, 16 bytes of each.
+template <int M_, int N_, int ThreadM_, int ThreadN_>
+struct Tile {
+    static constexpr int M = M_, N = N_, ThreadM = ThreadM_, ThreadN = ThreadN_;
+    static constexpr int WarpM = 4 * ThreadM, WarpN = 8 * ThreadN;
+    static constexpr int WarpsN = N / WarpN;
+    static constexpr int Threads = 32 * (M / WarpM) * WarpsN;
+
+    static_assert(M % WarpM == 0 && N % WarpN == 0, "warps fill the tile");
+    static_assert(ThreadM % 4 == 0 && ThreadN % 4 == 0, "fragments are read as float4");
+    static_assert(M % 32 == 0 && N % 32 == 0, "padding by 4 floats keeps transposing stores free of bank conflicts");
+
+    // row and column of a thread's first element. Neighbouring lanes share one
+    // or the other.
+    static __device__ __forceinline__ int row() {
+        const int lane = threadIdx.x % 32;
+        return threadIdx.x / 32 / WarpsN * WarpM + (lane / 16 * 2 + lane % 2) * 4;
+    }
+    static __device__ __forceinline__ int column() {
+        return threadIdx.x / 32 % WarpsN * WarpN + threadIdx.x / 2 % 8 * 4;
+    }
+
+    // down and right are where element i or j lies from there: groups of four,
+    // 16 rows or 32 columns apart.
+    static constexpr __device__ int down(int i) { return i / 4 * 16 + i % 4; }
+    static constexpr __device__ int right(int j) { return j / 4 * 32 + j % 4; }
+};
+
+// Columns of B that are not stored four at a time are spread in their slice: of
+// 32 columns, those that element j of all lanes stand for are neighbours in C,
+// so that a warp stores 32 bytes at once. spread is where column c of the tile
+// lies, column the one at a place c, a multiple of 4, and right the distance
+// from there to the column of element j.
+struct Spread {
+    static __device__ __forceinline__ int place(int c) { return c / 32 * 32 + c % 8 * 4 + c / 8 % 4; }
+    static __device__ __forceinline__ int column(int place) { return place / 32 * 32 + place / 4 % 8; }
+    static constexpr __device__ int right(int j) { return j / 4 * 32 + j % 4 * 8; }
+};
+
+// transposed is the row or column, of the tile, that a thread moves from an
+// operand with k contiguous: group q of 4 for each warp, 8 threads along k each.
+// With Spreads they are chosen so that their places are neighbours.
+template <bool Spreads>
+__device__ __forceinline__ int transposed(int q) {
+    const int i = threadIdx.x / Depth % 4;
+    return Spreads ? q / 8 * 32 + q % 8 + i * 8 : q * 4 + i;
+}
+
+#if __CUDA_ARCH__ >= 800
+
+constexpr bool Asynchronous = true;
+constexpr int Stages = 3;
+
+// copy starts a copy of Floats neighbouring floats, or of zeroes.
+template <int Floats>
+__device__ __forceinline__ void copy(char *to, const float *from, bool inside) {
+    const unsigned shared = (unsigned)__cvta_generic_to_shared(to);
+    asm volatile("cp.async.ca.shared.global [%0], [%1], %2, %3;"
+                 :: "r"(shared), "l"(from), "n"(4 * Floats), "r"(inside ? 4 * Floats : 0) : "memory");
+}
+
+template <class Loader>
+__device__ __forceinline__ void fetch(char *slice, Loader &loader, int rest) {
+    loader.each(rest, [&](int, const float *source, bool inside, int target, int) {
+        copy<Loader::Width>(slice + target, source, inside);
+    });
+    loader.next();
+}
+
+__device__ __forceinline__ void commit() { asm volatile("cp.async.commit_group;" ::: "memory"); }
+
+// arrived waits for all but the last Stages-2 groups of copies.
+__device__ __forceinline__ void arrived() { asm volatile("cp.async.wait_group %0;" :: "n"(Stages - 2) : "memory"); }
+
+#else
+
+constexpr bool Asynchronous = false;
+constexpr int Stages = 2;
+
+// Waiting is a thread's part of a slice on its way to shared memory.
+template <class Loader>
+struct Waiting {
+    float v[Loader::Pieces][Loader::Width];
+
+    __device__ __forceinline__ void fetch(Loader &loader, int rest) {
+        loader.each(rest, [&](int j, const float *source, bool inside, int, int) {
+            if (Loader::Width == 4) {
+                float4 f = make_float4(0, 0, 0, 0);
+                if (inside) f = *reinterpret_cast<const float4 *>(source);
+                v[j][0] = f.x, v[j][1] = f.y, v[j][2] = f.z, v[j][3] = f.w;
+            } else {
+                v[j][0] = inside ? *source : 0;
+            }
+        });
+        loader.next();
+    }
+
+    __device__ __forceinline__ void store(char *slice, Loader &loader) {
+        loader.each(0, [&](int j, const float *, bool, int target, int step) {
+            if (Loader::Width == 4 && step == 4) {
+                *reinterpret_cast<float4 *>(slice + target) = make_float4(v[j][0], v[j][1], v[j][2], v[j][3]);
+            } else {
+#pragma unroll
+                for (int e = 0; e < Loader::Width; e++) *reinterpret_cast<float *>(slice + target + e * step) = v[j][e];
+            }
+        });
+    }
+};
+
+#endif
+
+// fragment reads n floats of a thread from a row of a slice, in groups of four
+// that lie apart from each other.
+template <int n>
+__device__ __forceinline__ void fragment(float v[n], const float *row, int apart) {
+#pragma unroll
+    for (int i = 0; i < n; i += 4) {
+        const float4 f = *reinterpret_cast<const float4 *>(row + i / 4 * apart);
+        v[i] = f.x, v[i + 1] = f.y, v[i + 2] = f.z, v[i + 3] = f.w;
+    }
+}
+
+// Product is the sums of a thread and the slices of its block.
+template <class T>
+struct Product {
+    // A row of a slice is padded by 4 floats: rows stay aligned for float4, and
+    // stores that transpose, 8 rows by 4 columns of a warp, fall on 32 banks.
+    static constexpr int RowA = T::M + 4, RowB = T::N + 4;
+    static constexpr int SliceA = 4 * Depth * RowA, Slices = SliceA + 4 * Depth * RowB; // bytes
+    static constexpr int Shared = Stages * Slices;
+
+    float sum[T::ThreadM][T::ThreadN];
+
+    // multiply adds the product of two slices, from this thread's first row
+    // and column.
+    __device__ __forceinline__ void multiply(const char *from, int fromA, int fromB) {
+        const float *a = reinterpret_cast<const float *>(from + fromA);
+        const float *b = reinterpret_cast<const float *>(from + fromB);
+#pragma unroll
+        for (int k = 0; k < Depth; k++) {
+            float fa[T::ThreadM], fb[T::ThreadN];
+            fragment<T::ThreadM>(fa, a + k * RowA, 16);
+            fragment<T::ThreadN>(fb, b + k * RowB, 32);
+#pragma unroll
+            for (int i = 0; i < T::ThreadM; i++)
+#pragma unroll
+                for (int j = 0; j < T::ThreadN; j++) sum[i][j] += fa[i] * fb[j];
+        }
+    }
+
+    // run sums over depth. shared has Shared bytes.
+    template <class A, class B>
+    __device__ __forceinline__ void run(char *shared, A &a, B &b, int depth) {
+        const int fromA = keep(4 * T::row()), fromB = keep(SliceA + 4 * T::column());
+#pragma unroll
+        for (int i = 0; i < T::ThreadM; i++)
+#pragma unroll
+            for (int j = 0; j < T::ThreadN; j++) sum[i][j] = 0;
+#if __CUDA_ARCH__ >= 800
+#pragma unroll
+        for (int s = 0; s < Stages - 1; s++) {
+            if (s * Depth < depth) {
+                fetch(shared + s * Slices, a, depth - s * Depth);
+                fetch(shared + s * Slices + SliceA, b, depth - s * Depth);
+            }
+            commit();
+        }
+        int now = 0, next = (Stages - 1) * Slices;
+        for (int rest = depth; rest > 0; rest -= Depth) {
+            arrived();
+            __syncthreads();
+            // Every thread has multiplied the slices that were there before.
+            const int ahead = rest - (Stages - 1) * Depth;
+            if (ahead > 0) {
+                fetch(shared + next, a, ahead);
+                fetch(shared + next + SliceA, b, ahead);
+            }
+            commit();
+            multiply(shared + now, fromA, fromB);
+            next = now;
+            now += Slices;
+            if (now == Shared) now = 0;
+        }
+#else
+        Waiting<A> nextA;
+        Waiting<B> nextB;
+        if (depth > 0) {
+            nextA.fetch(a, depth);
+            nextB.fetch(b, depth);
+            nextA.store(shared, a);
+            nextB.store(shared + SliceA, b);
+        }
+        __syncthreads();
+        int now = 0;
+        for (int rest = depth - Depth; rest > -Depth; rest -= Depth) {
+            if (rest > 0) {
+                nextA.fetch(a, rest);
+                nextB.fetch(b, rest);
+            }
+            multiply(shared + now, fromA, fromB);
+            if (rest > 0) {
+                // The other buffer was last read before the previous barrier.
+                now = Slices - now;
+                nextA.store(shared + now, a);
+                nextB.store(shared + now + SliceA, b);
+                __syncthreads();
+            }
+        }
+#endif
+    }
+};
