@@ -38,7 +38,7 @@ type queue struct {
 	convPack    convPackTask
 	rowSums     rowSumsTask
 	columnSums  columnSumsTask
-	partials    partialsTask
+	filterSums  filterSumsTask
 	product     gemm.Product
 }
 

@@ -27,16 +27,13 @@ func (t traits) ConvPacked(c device.Conv, p device.Pass) int64 {
 // GEMMScratch is 0: the device has its own packed panels.
 func (traits) GEMMScratch(device.GEMM) int64 { return 0 }
 
-// ConvScratch is the partial sums of the gradient of the weights.
+// ConvScratch is the sums of the gradient of the weights, part by part.
 func (t traits) ConvScratch(c device.Conv, p device.Pass) int64 {
 	if p != device.BackwardFilter {
 		return 0
 	}
 	cut := cutFilter(t.tile, c)
-	if cut.ranges == 1 {
-		return 0
-	}
-	return 4 * int64(cut.ranges) * int64(device.Elements(c.WShape()))
+	return 4 * int64(cut.parts) * int64(cut.blocks()) * int64(cut.block(t.tile))
 }
 
 // DenseScratch is 0, as GEMMScratch.

@@ -18,9 +18,10 @@ type Engine struct {
 
 // Worker is the scratch memory of one worker.
 type Worker struct {
-	A       []float32 // packed panels of Rows by KC
 	B       []float32 // packed panels of KC by Columns
 	Columns []int     // for Block.Columns
+	Rows    []int     // for MultiplyIndirect
+	Steps   []int     // for MultiplyIndirect
 
 	places      []int // of rows that are packed
 	runs        []run
@@ -30,11 +31,15 @@ type Worker struct {
 	elementwise []float32
 }
 
-// The sizes of the panels of a worker: those of a convolution, which each
-// worker packs for itself.
+// PanelColumns is the columns of the panels of a worker: those of a
+// convolution, which each worker packs for itself.
+const PanelColumns = 256
+
+// The most rows and steps whose places a worker has room for. The rows are
+// whole tiles of any path.
 const (
-	PanelRows    = 384
-	PanelColumns = 256
+	IndirectRows  = 768
+	IndirectSteps = 256
 )
 
 // NewEngine allocates the memory of each worker of the pool.
@@ -43,9 +48,10 @@ func NewEngine(t *Tile, p *parallel.Pool) *Engine {
 	e.a, e.b = aligned(Panel(t.NC, t.KC)), aligned(Panel(t.NC, t.KC))
 	for i := range e.workers {
 		e.workers[i] = &Worker{
-			A:       aligned(roundUp(PanelRows, t.MR) * t.KC),
 			B:       aligned(roundUp(PanelColumns, t.NR) * t.KC),
 			Columns: make([]int, roundUp(PanelColumns, t.NR)),
+			Rows:    make([]int, IndirectRows),
+			Steps:   make([]int, IndirectSteps),
 			places:  make([]int, max(t.MR, t.NR)),
 			runs:    make([]run, max(t.KC, t.NR)),
 			edge:    aligned(t.MR * t.NR),

@@ -123,18 +123,6 @@ func TestPatches(t *testing.T) {
 					require.Equal(t, want, w.B[j/tile.NR*Panel(tile.NR, k)+i*tile.NR+j%tile.NR], "%+v: row %d column %d", p, row+i, first+j)
 				}
 			}
-
-			n, k = min(rows-row, PanelColumns), 1+r.IntN(min(columns-first, tile.KC))
-			p.PackTransposed(w, w.B, tile.NR, row, n, first, k)
-			for j := range roundUp(n, tile.NR) {
-				for i := range k {
-					want := float32(0)
-					if j < n {
-						want = p.at(row+j, first+i)
-					}
-					require.Equal(t, want, w.B[j/tile.NR*Panel(tile.NR, k)+i*tile.NR+j%tile.NR], "%+v: transposed, row %d column %d", p, row+j, first+i)
-				}
-			}
 		}
 	}
 }

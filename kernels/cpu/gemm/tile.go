@@ -31,6 +31,8 @@ type Tile struct {
 
 	packRows    func(dst, src []float32, r int, rows []int, k int)
 	packColumns func(dst, src []float32, r, n, k, ld int)
+
+	indirect func(c, x []float32, rows, steps []int, b []float32, add bool)
 }
 
 // Store is what happens to a sum before it is stored:
