@@ -95,7 +95,7 @@ func (t *table) write(w io.Writer, m Machine) {
 			head = append(head, "vs "+t.places[0])
 		}
 	}
-	line(w, head)
+	lines := [][]string{head}
 	for _, row := range t.rows {
 		x := first(row)
 		cells := []string{x.Name, x.Pass}
@@ -108,9 +108,33 @@ func (t *table) write(w io.Writer, m Machine) {
 				cells = append(cells, versus(row[0], row[i]))
 			}
 		}
+		lines = append(lines, cells)
+	}
+	for _, cells := range told(lines) {
 		line(w, cells)
 	}
 }
+
+// told leaves out the columns that tell nothing: other programs do not know
+// their traffic, and no machine's limits hold for them.
+func told(lines [][]string) [][]string {
+	var columns []int
+	for i := range lines[0] {
+		if slices.ContainsFunc(lines[1:], func(cells []string) bool { return cells[i] != nothing }) {
+			columns = append(columns, i)
+		}
+	}
+	out := make([][]string, len(lines))
+	for i, cells := range lines {
+		for _, c := range columns {
+			out[i] = append(out[i], cells[c])
+		}
+	}
+	return out
+}
+
+// nothing stands in a cell whose number is not known.
+const nothing = "-"
 
 func line(w io.Writer, cells []string) { fmt.Fprintln(w, strings.Join(cells, "\t")+"\t") }
 
@@ -118,7 +142,7 @@ func line(w io.Writer, cells []string) { fmt.Fprintln(w, strings.Join(cells, "\t
 func (t *table) cells(x *Result, m Machine) []string {
 	if x == nil {
 		n := map[string]int{KindGEMM: 4, KindLayers: 5, KindNet: 7}[t.kind]
-		return slices.Repeat([]string{"-"}, n)
+		return slices.Repeat([]string{nothing}, n)
 	}
 	cells := []string{fmt.Sprintf("%.3f ms", 1e3*x.Seconds), fmt.Sprintf("%.0f %%", 100*x.Spread)}
 	if t.kind == KindNet {
@@ -127,11 +151,11 @@ func (t *table) cells(x *Result, m Machine) []string {
 	if t.kind == KindLayers {
 		cells = append(cells, megabytes(x))
 	}
-	gflops := "-"
+	gflops := nothing
 	if x.FLOPs > 0 {
 		gflops = fmt.Sprintf("%.1f", x.GFLOPS())
 	}
-	share := "-"
+	share := nothing
 	if s, byBandwidth, ok := m.OfRoof(*x); ok {
 		share = fmt.Sprintf("%.1f", 100*s)
 		if byBandwidth {
@@ -144,7 +168,7 @@ func (t *table) cells(x *Result, m Machine) []string {
 // megabytes is the traffic of a layer; other programs do not tell theirs.
 func megabytes(x *Result) string {
 	if x.Bytes == 0 {
-		return "-"
+		return nothing
 	}
 	return fmt.Sprintf("%.1f", float64(x.Bytes)/1e6)
 }
@@ -152,14 +176,14 @@ func megabytes(x *Result) string {
 // slabs is the memory of a plan; other programs have none.
 func slabs(x *Result) string {
 	if x.Slabs == 0 {
-		return "-"
+		return nothing
 	}
 	return graph.MiB(x.Slabs)
 }
 
 func beyond(x *Result) string {
 	if x.Device != cpuDevice {
-		return "-"
+		return nothing
 	}
 	return fmt.Sprintf("%s (%.1f %%)", graph.MiB(x.Beyond), 100*float64(x.Beyond)/float64(x.Slabs))
 }
@@ -167,7 +191,7 @@ func beyond(x *Result) string {
 // versus is how many times faster b is than a.
 func versus(a, b *Result) string {
 	if a == nil || b == nil {
-		return "-"
+		return nothing
 	}
 	return fmt.Sprintf("%.2fx", a.Seconds/b.Seconds)
 }
