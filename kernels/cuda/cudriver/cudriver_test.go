@@ -1,0 +1,309 @@
+//go:build cuda && linux && amd64
+
+package cudriver
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/hubel-go/hubel/kernels/cuda/driver"
+)
+
+// The driver is opened when a program starts. So these tests run themselves
+// again, with a stand-in for the driver that records every call.
+
+// recorder compiles the stand-in.
+func recorder(t *testing.T) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "recorder.so")
+	out, err := exec.Command("cc", "-shared", "-fPIC", "-O1", "-o", path, "testdata/recorder.c", "-lpthread").CombinedOutput()
+	require.NoError(t, err, string(out))
+	return path
+}
+
+// again runs one test of this binary as a program of its own, and returns
+// what it printed and the calls that were recorded.
+func again(t *testing.T, library, test string, env ...string) (output, record string, err error) {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "record")
+	c := exec.Command(os.Args[0], "-test.run=^"+test+"$", "-test.v")
+	c.Env = append(append(os.Environ(), "HUBEL_INSIDE=1", "HUBEL_LIBCUDA="+library, "HUBEL_RECORD="+path), env...)
+	out, err := c.CombinedOutput()
+	b, readErr := os.ReadFile(path)
+	if readErr != nil && !os.IsNotExist(readErr) {
+		t.Fatal(readErr)
+	}
+	return string(out), string(b), err
+}
+
+// inside skips what is only run by again.
+func inside(t *testing.T) {
+	t.Helper()
+	if os.Getenv("HUBEL_INSIDE") == "" {
+		t.Skip("a part of TestCalls and others, which run it with a stand-in for the driver")
+	}
+}
+
+const ptx = ".version 7.8\n.visible .entry scale(\n"
+
+// use does what a queue does, and returns the first error.
+func use() (err error) {
+	d, err := Open(1)
+	if err != nil {
+		return err
+	}
+	var closers []func() error
+	defer func() {
+		for i := len(closers) - 1; i >= 0; i-- {
+			if e := closers[i](); err == nil {
+				err = e
+			}
+		}
+	}()
+	closers = append(closers, d.Close)
+	m, err := d.Load("scale.ptx", ptx)
+	if err != nil {
+		return err
+	}
+	closers = append(closers, m.Unload)
+	f, err := m.Function("scale")
+	if err != nil {
+		return err
+	}
+	if _, err := f.Attributes(); err != nil {
+		return err
+	}
+	if err := f.SetMaxDynamicShared(96 << 10); err != nil {
+		return err
+	}
+	x, err := d.Alloc("x", 64)
+	if err != nil {
+		return err
+	}
+	closers = append(closers, func() error { return d.Free(x) })
+	host, err := d.(*cuda).HostAlloc(64)
+	if err != nil {
+		return err
+	}
+	closers = append(closers, func() error { return d.(*cuda).HostFree(host) })
+	s, err := d.NewStream()
+	if err != nil {
+		return err
+	}
+	closers = append(closers, s.Close)
+	begin, err := d.NewEvent()
+	if err != nil {
+		return err
+	}
+	closers = append(closers, begin.Close)
+	copy(host, "over and back")
+	back := make([]byte, 64)
+	var args driver.Args
+	args.Ptr(x).Int(7)
+	for _, step := range []func() error{
+		func() error { return s.Record(begin) },
+		func() error { return s.Upload(x, host) },
+		func() error { return s.Copy(x.Offset(32), x, 16) },
+		func() error { return s.Memset(x.Offset(48), 1, 4) },
+		func() error { return s.Memset32(x.Offset(52), 0x02020202, 1) },
+		func() error {
+			return s.Launch(f, driver.Config{Grid: driver.Dim{X: 3, Y: 2}, Block: driver.Dim{X: 128}, Shared: 512}, &args)
+		},
+		func() error { return s.Wait(begin) },
+		func() error { return s.Download(back, x) },
+		s.Sync,
+		begin.Sync,
+	} {
+		if err := step(); err != nil {
+			return err
+		}
+	}
+	if took, err := begin.Since(begin); err != nil || took.Microseconds() != 1500 {
+		return fmt.Errorf("elapsed %v, %w", took, err)
+	}
+	if want := "over and back\x00\x00\x00"; string(back[:16]) != want || string(back[32:48]) != want ||
+		!bytes.Equal(back[48:60], []byte{1, 1, 1, 1, 2, 2, 2, 2, 0, 0, 0, 0}) {
+		return fmt.Errorf("memory came back as %q", back)
+	}
+	if free, total, err := d.MemInfo(); err != nil || total-free != 64 {
+		return fmt.Errorf("%d of %d bytes free, %w", free, total, err)
+	}
+	return nil
+}
+
+func TestInsideUse(t *testing.T) {
+	inside(t)
+	if err := use(); err != nil {
+		fmt.Println("use:", err)
+	}
+}
+
+// TestCalls holds the calls that reach the driver, their sizes and arguments,
+// against what they must be. Everything is given back.
+func TestCalls(t *testing.T) {
+	out, record, err := again(t, recorder(t), "TestInsideUse")
+	require.NoError(t, err, out)
+	require.NotContains(t, out, "use:")
+	require.NotContains(t, record, "NO CONTEXT")
+	at := 0
+	for _, call := range []string{
+		"cuInit 0", "cuDevicePrimaryCtxRetain 1", "cuModuleLoadDataEx", "cuModuleGetFunction scale",
+		"cuFuncSetAttribute 8 98304", "cuMemAlloc_v2 64", "cuMemHostAlloc 64 1", "cuStreamCreate 1", "cuEventCreate 0",
+		"cuEventRecord", "cuMemcpyHtoDAsync_v2 64", "cuMemcpyDtoDAsync_v2 16", "cuMemsetD8Async 1 4", "cuMemsetD32Async 33686018 1",
+		"cuLaunchKernel scale grid 3,2,1 block 128,1,1 shared 512 extra 0 first ", "cuStreamWaitEvent", "cuMemcpyDtoHAsync_v2 64",
+		"cuStreamSynchronize", "cuEventSynchronize", "cuEventDestroy_v2", "cuStreamDestroy_v2", "cuMemFreeHost", "cuMemFree_v2",
+		"cuModuleUnload", "cuDevicePrimaryCtxRelease_v2 1",
+	} {
+		next := strings.Index(record[at:], call)
+		require.GreaterOrEqual(t, next, 0, "%s is missing, or not in order, in\n%s", call, record)
+		at += next
+	}
+	require.Equal(t, nothingLeft, lastLeft(record))
+}
+
+const nothingLeft = "left: 0 contexts, 0 allocations, 0 host allocations, 0 streams, 0 events, 0 modules"
+
+// lastLeft is what was not freed in the end.
+func lastLeft(record string) string {
+	i := strings.LastIndex(record, "left: ")
+	if i < 0 {
+		return nothingLeft
+	}
+	line, _, _ := strings.Cut(record[i:], "\n")
+	return line
+}
+
+// TestEveryFailure makes each call fail. The error names the call and CUDA's
+// name for it, and what was made before is given back.
+func TestEveryFailure(t *testing.T) {
+	library := recorder(t)
+	_, record, err := again(t, library, "TestInsideUse")
+	require.NoError(t, err)
+	calls := map[string]bool{"cuCtxSetCurrent": true}
+	for line := range strings.Lines(record) {
+		if name, _, _ := strings.Cut(strings.TrimSpace(line), " "); strings.HasPrefix(name, "cu") {
+			calls[name] = true
+		}
+	}
+	require.Greater(t, len(calls), 25)
+	for call := range calls {
+		out, record, err := again(t, library, "TestInsideUse", "HUBEL_FAIL="+call+":1:719")
+		require.NoError(t, err, out)
+		said := ""
+		for line := range strings.Lines(out) {
+			if rest, ok := strings.CutPrefix(line, "use: "); ok {
+				said = strings.TrimSpace(rest)
+			}
+		}
+		name, _, _ := strings.Cut(call, "_v")
+		if call == "cuInit" {
+			require.Contains(t, said, "no CUDA driver: cuInit")
+			continue
+		}
+		require.Contains(t, said, name+": CUDA_ERROR_LAUNCH_FAILED (719): an error of the test", "%s: %s", call, out)
+		if !strings.Contains(call, "Destroy") && !strings.Contains(call, "Free") && !strings.Contains(call, "Unload") && !strings.Contains(call, "Release") {
+			require.Equal(t, nothingLeft, lastLeft(record), call)
+		}
+	}
+}
+
+func TestInsideDevices(t *testing.T) {
+	inside(t)
+	devices, err := Devices()
+	fmt.Printf("devices: %+v %v\n", devices, err)
+	_, err = Open(2)
+	fmt.Println("open 2:", err)
+	_, err = Open(0)
+	fmt.Println("open 0:", err)
+}
+
+// TestWhatIsMissing: each thing that keeps a machine from using CUDA is said,
+// with what would mend it.
+func TestWhatIsMissing(t *testing.T) {
+	library := recorder(t)
+	for _, c := range []struct{ library, env, says string }{
+		{library, "", "there is no CUDA device 2; this machine has 0 to 1"},
+		{library, "", "{Properties:{Name:Recorder 1 Major:8 Minor:0 SMs:108 TotalMem:1073741824 SharedPerBlock:49152 SharedOptin:166912 MaxThreads:1024}"},
+		{library, "HUBEL_DEVICES=0", "the CUDA driver finds no device"},
+		{library, "HUBEL_DRIVER=11040", "the CUDA driver is for CUDA 11.4; the kernels need one for CUDA 11.8 or later (version 520)"},
+		{library, "HUBEL_CAPABILITY=61", "open 0: Recorder 0 has compute capability 6.1; the kernels need 7.0 or later"},
+		{"/nowhere/libcuda.so.1", "", "no CUDA driver: /nowhere/libcuda.so.1: cannot open shared object file: No such file or directory; install NVIDIA's driver, version 520 or later"},
+	} {
+		out, _, err := again(t, c.library, "TestInsideDevices", c.env)
+		require.NoError(t, err, out)
+		require.Contains(t, out, c.says)
+	}
+}
+
+func TestInsidePTX(t *testing.T) {
+	inside(t)
+	d, err := Open(0)
+	require.NoError(t, err)
+	_, err = d.Load("bad.ptx", "nonsense")
+	fmt.Println("load:", err)
+	m, err := d.Load("good.ptx", ptx)
+	require.NoError(t, err)
+	_, err = m.Function("absent")
+	fmt.Println("function:", err)
+	require.NoError(t, m.Unload())
+	require.NoError(t, d.Close())
+}
+
+func TestPTXThatDoesNotCompile(t *testing.T) {
+	out, _, err := again(t, recorder(t), "TestInsidePTX")
+	require.NoError(t, err, out)
+	require.Contains(t, out, "load: bad.ptx: cuModuleLoadDataEx: CUDA_ERROR_INVALID_PTX (218): an error of the test\nptxas fatal : Missing .version directive\n")
+	require.Contains(t, out, "function: good.ptx: kernel absent: cuModuleGetFunction: CUDA_ERROR_NOT_FOUND (500)")
+}
+
+func TestInsideAllocs(t *testing.T) {
+	inside(t)
+	d, err := Open(0)
+	require.NoError(t, err)
+	m, err := d.Load("scale.ptx", ptx)
+	require.NoError(t, err)
+	f, err := m.Function("scale")
+	require.NoError(t, err)
+	s, err := d.NewStream()
+	require.NoError(t, err)
+	e, err := d.NewEvent()
+	require.NoError(t, err)
+	x, err := d.Alloc("x", 64)
+	require.NoError(t, err)
+	host := make([]byte, 64)
+	var args driver.Args
+	step := func() {
+		require.NoError(t, s.Upload(x, host))
+		require.NoError(t, s.Memset32(x, 0, 16))
+		require.NoError(t, s.Launch(f, driver.Config{Grid: driver.Dim{X: 1}, Block: driver.Dim{X: 32}}, args.Reset().Ptr(x)))
+		require.NoError(t, s.Record(e))
+		require.NoError(t, s.Wait(e))
+		require.NoError(t, s.Download(host, x))
+		require.NoError(t, s.Sync())
+	}
+	step()
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	for range 100 {
+		step()
+	}
+	runtime.ReadMemStats(&after)
+	fmt.Println("allocations:", (after.Mallocs-before.Mallocs)/100)
+}
+
+// TestStepAllocatesNothing: neither Go memory nor the driver's.
+func TestStepAllocatesNothing(t *testing.T) {
+	out, record, err := again(t, recorder(t), "TestInsideAllocs")
+	require.NoError(t, err, out)
+	require.Contains(t, out, "allocations: 0\n")
+	require.Equal(t, 1, strings.Count(record, "cuMemAlloc"))
+	require.Equal(t, 101, strings.Count(record, "cuLaunchKernel"))
+}
