@@ -111,6 +111,7 @@ ptx: ## compile the CUDA kernels to the PTX that is committed; needs tools/insta
 .PHONY: sass
 sass: ## assemble the PTX and write docs/kernels.md; CHECK=-check only compares; needs tools/install-nvcc.sh
 	$(GO) run ./tools/sass $(CHECK) $(CUDA)/bin kernels/cuda docs/kernels.md
+
 # Building for real GPUs takes cgo, the headers of CUDA, and something named
 # libcuda to link with: the package libcuda, as a library. No program is linked
 # to it in the end.
@@ -120,11 +121,6 @@ CUDA_BUILD = CGO_ENABLED=1 CGO_CFLAGS="-O2 -I$(CUDA)/usr/lib/cuda/include" CGO_L
 .tools/link/libcuda.so: $(LINK)/libcuda.c $(LINK)/forward.S $(LINK)/symbols.h
 	@mkdir -p $(@D)
 	$(CC) -shared -fPIC -DHUBEL_LINK_LIBRARY -Wl,-soname,libcuda.so.1 -o $@ $(LINK)/libcuda.c $(LINK)/forward.S -ldl
-
-.PHONY: cuda
-cuda: .tools/link/libcuda.so ## build the commands with the CUDA driver; they run without one too
-	@mkdir -p bin
-	$(CUDA_BUILD) $(GO) build -tags cuda -o bin/ ./cmd/...
 
 .PHONY: cuda-test
 cuda-test: .tools/link/libcuda.so ## test the CUDA driver's side against a stand-in that records its calls

@@ -102,6 +102,8 @@ func describe(d cu.Device) (Device, error) {
 	return p, nil
 }
 
+var _ driver.Driver = (*cuda)(nil)
+
 // cuda is one device, opened: the primary context of it.
 type cuda struct {
 	device     cu.Device

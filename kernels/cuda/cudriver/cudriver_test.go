@@ -89,11 +89,11 @@ func use() (err error) {
 		return err
 	}
 	closers = append(closers, func() error { return d.Free(x) })
-	host, err := d.(*cuda).HostAlloc(64)
+	host, err := d.HostAlloc(64)
 	if err != nil {
 		return err
 	}
-	closers = append(closers, func() error { return d.(*cuda).HostFree(host) })
+	closers = append(closers, func() error { return d.HostFree(host) })
 	s, err := d.NewStream()
 	if err != nil {
 		return err
