@@ -181,18 +181,21 @@ func decodeCheckpoint(dir, path string, metadata map[string]string) (*Checkpoint
 	return c, nil
 }
 
-// save writes the weights and the checkpoint. Neither holds a time or a speed:
-// the same training makes the same bytes.
+// save writes the weights and the checkpoint, unless they are not finite.
+// Neither holds a time or a speed: the same training makes the same bytes.
 func (t *trainer) save() error {
 	tensors, metadata, err := t.model()
 	if err != nil {
 		return err
 	}
-	if err := safetensors.Write(filepath.Join(t.c.Dir, WeightsFile), tensors, metadata); err != nil {
-		return err
-	}
 	velocities, err := t.sgd.download()
 	if err != nil {
+		return err
+	}
+	if err := checkFinite(append(tensors, velocities...)); err != nil {
+		return err
+	}
+	if err := safetensors.Write(filepath.Join(t.c.Dir, WeightsFile), tensors, metadata); err != nil {
 		return err
 	}
 	t.standing.Last = nil

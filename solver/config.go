@@ -44,6 +44,10 @@ type Config struct {
 	// network's fillers and Seed say what weights start as.
 	Weights string
 
+	// Fresh names layers, or parameters such as "fc8.weight", that start as
+	// the fillers say all the same: a new last layer on trained ones.
+	Fresh []string
+
 	// Resume goes on from the checkpoint in Dir. What decides the weights must
 	// then be as it was; ReadCheckpoint has it. Iterations alone may be more
 	// than before (what that does to a rate, Schedule.Max says).
@@ -61,8 +65,15 @@ type Config struct {
 	CheckpointEvery int
 	CheckpointTime  time.Duration
 
-	Progress func(Progress) // called after every iteration; may be nil
-	Tested   func(Test)     // called after every test; may be nil
+	// DebugEvery writes the numbers of every layer to DebugFile in the first
+	// of so many iterations; 0 is never. Each costs a pass more, and the memory
+	// of a pass that shares none.
+	DebugEvery int
+
+	Progress func(Progress)    // called after every iteration; may be nil
+	Tested   func(Test)        // called after every test; may be nil
+	Debugged func(DebugLine)   // called with what DebugEvery makes; may be nil
+	Notice   func(text string) // called with what may take time, or is odd; may be nil
 }
 
 // Progress is where training stands.
@@ -115,6 +126,10 @@ func (c *Config) check() error {
 		return errors.New("there is no data set to train on")
 	case c.Train.Len() < 1:
 		return errors.New("the training set is empty")
+	case c.Fresh != nil && c.Weights == "":
+		return errors.New("layers start fresh without a file of weights")
+	case c.DebugEvery < 0:
+		return fmt.Errorf("debugging every %d iterations must not be negative", c.DebugEvery)
 	case c.LogEvery < 0 || c.CheckpointEvery < 0 || c.CheckpointTime < 0:
 		return fmt.Errorf("a log every %d, a checkpoint every %d iterations and one every %v must not be negative", c.LogEvery, c.CheckpointEvery, c.CheckpointTime)
 	case c.Test == nil && c.Patience > 0:

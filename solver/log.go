@@ -30,17 +30,37 @@ type LogLine struct {
 	ImagesPerSecond float64  `json:"images_per_second"`
 }
 
+// at is for cutting a log where a run goes on.
+func (l LogLine) at() int { return l.Iteration }
+
+// DebugFile is the name, in a run's folder, of what Config.DebugEvery writes:
+// JSON, a line for each DebugLine.
+const DebugFile = "debug.jsonl"
+
+// DebugLine is the numbers of every layer in one update.
+type DebugLine struct {
+	Iteration int          `json:"iteration"` // counted from 1
+	Layers    []LayerStats `json:"layers"`
+}
+
+func (l DebugLine) at() int { return l.Iteration }
+
 // ReadLog reads a run's log. A last line that was not written whole, because
 // the process or the machine stopped, is left out.
-func ReadLog(path string) ([]LogLine, error) {
+func ReadLog(path string) ([]LogLine, error) { return readLines[LogLine](path) }
+
+// ReadDebug reads a run's DebugFile like its log.
+func ReadDebug(path string) ([]DebugLine, error) { return readLines[DebugLine](path) }
+
+func readLines[Line any](path string) ([]Line, error) {
 	content, err := os.ReadFile(path)
 	if err != nil {
 		return nil, err
 	}
-	var log []LogLine
+	var log []Line
 	for n := 1; len(content) > 0; n++ {
 		line, rest, whole := bytes.Cut(content, []byte("\n"))
-		var l LogLine
+		var l Line
 		err := json.Unmarshal(line, &l)
 		switch {
 		case err == nil:
@@ -67,15 +87,15 @@ func newLog(path string) (*logWriter, error) {
 
 // resumeLog goes on with a log after its lines up to an iteration. The lines
 // behind it, which a run that goes on from there will write again, are cut.
-func resumeLog(path string, iteration int) (*logWriter, error) {
-	log, err := ReadLog(path)
+func resumeLog[Line interface{ at() int }](path string, iteration int) (*logWriter, error) {
+	log, err := readLines[Line](path)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
 	}
 	err = atomicfile.Write(path, func(w io.Writer) error {
 		e := json.NewEncoder(w)
 		for _, l := range log {
-			if l.Iteration > iteration {
+			if l.at() > iteration {
 				continue
 			}
 			if err := e.Encode(l); err != nil {
@@ -95,12 +115,12 @@ func resumeLog(path string, iteration int) (*logWriter, error) {
 }
 
 // write appends a line, in one piece.
-func (w *logWriter) write(l LogLine) error {
-	line, err := json.Marshal(l)
+func (w *logWriter) write(line any) error {
+	text, err := json.Marshal(line)
 	if err != nil {
 		return fmt.Errorf("%s: %w", w.file.Name(), err)
 	}
-	_, err = w.file.Write(append(line, '\n'))
+	_, err = w.file.Write(append(text, '\n'))
 	return err
 }
 

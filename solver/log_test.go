@@ -49,13 +49,13 @@ func TestLog(t *testing.T) {
 
 	// A run that goes on behind iteration 2 writes over what came after.
 	require.NoError(t, os.WriteFile(path, content[:len(content)-20], 0o666))
-	w, err = resumeLog(path, 2)
+	w, err = resumeLog[LogLine](path, 2)
 	require.NoError(t, err)
 	require.Equal(t, lines[:2], read())
 	require.NoError(t, w.write(lines[2]))
 	require.Equal(t, lines, read())
 	require.NoError(t, w.Close())
-	w, err = resumeLog(path, 1)
+	w, err = resumeLog[LogLine](path, 1)
 	require.NoError(t, err)
 	require.NoError(t, w.Close())
 	require.Equal(t, lines[:1], read())
@@ -72,7 +72,7 @@ func TestReadLogRefuses(t *testing.T) {
 
 func TestResumeLogThatIsGone(t *testing.T) {
 	path := filepath.Join(t.TempDir(), LogFile)
-	w, err := resumeLog(path, 7)
+	w, err := resumeLog[LogLine](path, 7)
 	require.NoError(t, err)
 	require.NoError(t, w.write(LogLine{Iteration: 8}))
 	require.NoError(t, w.Close())

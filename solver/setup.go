@@ -47,6 +47,7 @@ type start struct {
 	path       string                   // of the file
 	weights    map[string]*tensor.Dense // nil for the network's fillers
 	velocities map[string]*tensor.Dense // nil for zero
+	fresh      []string                 // layers and parameters that the fillers give their values all the same
 	iteration  int
 	standing   standing
 	damaged    bool // the newest checkpoint, so that this is the one before it
@@ -70,7 +71,7 @@ func (t *trainer) readStart() (s start, err error) {
 		}
 	}
 	if t.c.Weights != "" {
-		s.path = t.c.Weights
+		s.path, s.fresh = t.c.Weights, t.c.Fresh
 		s.weights, _, err = readTensors(t.c.Weights)
 	}
 	return s, err
@@ -139,14 +140,6 @@ func (t *trainer) open(p plans, s start) (err error) {
 		return err
 	}
 	t.opened = append(t.opened, t.weights.Close)
-	if s.weights != nil {
-		err = setWeights(t.weights, s.weights, s.path)
-	} else {
-		err = t.weights.Fill(c.Seed)
-	}
-	if err != nil {
-		return err
-	}
 	if t.exec, err = graph.NewExecutor(p.train, t.weights); err != nil {
 		return err
 	}
@@ -163,25 +156,44 @@ func (t *trainer) open(p plans, s start) (err error) {
 		return err
 	}
 	t.opened = append(t.opened, t.sgd.Close)
-	if s.velocities != nil {
-		if err := t.sgd.upload(s.velocities); err != nil {
-			return fmt.Errorf("%s: %w", s.path, err)
-		}
-	}
 	if p.test != nil {
 		if t.eval, err = newEvaluator(c.Device, p.test, t.weights, c.Test, c.Preprocess); err != nil {
 			return err
 		}
 		t.opened = append(t.opened, t.eval.Close)
 	}
-	t.iteration, t.standing, t.sgd.drops = s.iteration, s.standing, s.standing.Drops
-	if s.standing.Last != nil {
-		t.last = *s.standing.Last
+	if err := t.begin(s); err != nil {
+		return err
 	}
 	if err := t.openLoader(); err != nil {
 		return err
 	}
+	t.opened = append(t.opened, func() error { t.loader.Close(); return nil })
 	return t.openFolder(s)
+}
+
+// begin gives everything the values that a run starts or goes on with.
+func (t *trainer) begin(s start) error {
+	var err error
+	if s.weights == nil || s.fresh != nil {
+		err = t.weights.Fill(t.c.Seed)
+	}
+	if err == nil && s.weights != nil {
+		err = setWeights(t.weights, s.weights, s.path, s.fresh)
+	}
+	if err != nil {
+		return err
+	}
+	if s.velocities != nil {
+		if err := t.sgd.upload(s.velocities); err != nil {
+			return fmt.Errorf("%s: %w", s.path, err)
+		}
+	}
+	t.iteration, t.standing, t.sgd.drops = s.iteration, s.standing, s.standing.Drops
+	if s.standing.Last != nil {
+		t.last = *s.standing.Last
+	}
+	return nil
 }
 
 // openLoader starts the loader at the first batch of the next update. It
@@ -195,11 +207,7 @@ func (t *trainer) openLoader() (err error) {
 		Start:      t.iteration/t.perEpoch*passes + t.iteration%t.perEpoch*t.c.Accumulate,
 		Preprocess: t.c.Preprocess,
 	})
-	if err != nil {
-		return err
-	}
-	t.opened = append(t.opened, func() error { t.loader.Close(); return nil })
-	return nil
+	return err
 }
 
 // openFolder makes the run's folder, or clears that of one that was killed, and
@@ -219,7 +227,7 @@ func (t *trainer) openFolder(s start) (err error) {
 	}
 	path := file(LogFile)
 	if t.c.Resume {
-		for _, name := range []string{WeightsFile, BestFile, CheckpointFile, LogFile} {
+		for _, name := range []string{WeightsFile, BestFile, CheckpointFile, LogFile, DebugFile, ReplayFile} {
 			if err := atomicfile.Clean(file(name)); err != nil {
 				return err
 			}
@@ -228,7 +236,7 @@ func (t *trainer) openFolder(s start) (err error) {
 		if t.standing.Due {
 			logged-- // the line comes again, with the test
 		}
-		t.log, err = resumeLog(path, logged)
+		t.log, err = resumeLog[LogLine](path, logged)
 	} else {
 		t.log, err = newLog(path)
 	}
@@ -236,6 +244,12 @@ func (t *trainer) openFolder(s start) (err error) {
 		return err
 	}
 	t.opened = append(t.opened, t.log.Close)
+	if t.c.DebugEvery > 0 {
+		if t.debugLog, err = resumeLog[DebugLine](file(DebugFile), t.iteration); err != nil {
+			return err
+		}
+		t.opened = append(t.opened, t.debugLog.Close)
+	}
 	return nil
 }
 

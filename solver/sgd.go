@@ -64,7 +64,7 @@ type updater struct {
 
 	w, dw device.Tensor // slabs
 	v     device.Tensor // velocities, laid out as dw
-	norm2 device.Tensor // [1]; absent where nothing is clipped
+	norm2 device.Tensor // [1]
 }
 
 // newUpdater allocates the velocities and sets them to zero. The schedule's
@@ -85,30 +85,45 @@ func newUpdater(d device.Device, e *graph.Executor, s SGD) (*updater, error) {
 		return nil, fmt.Errorf("velocities: %w", err)
 	}
 	u.v = device.Tensor{Buffer: b, DType: device.Float32, Shape: u.dw.Shape}
-	if s.ClipNorm != 0 {
-		b, err := d.Alloc(device.Float32.Size())
-		if err != nil {
-			return nil, errors.Join(fmt.Errorf("norm of the gradients: %w", err), u.Close())
-		}
-		u.norm2 = device.Tensor{Buffer: b, DType: device.Float32, Shape: tensor.Shape{1}}
+	if b, err = d.Alloc(device.Float32.Size()); err != nil {
+		return nil, errors.Join(fmt.Errorf("norm of the gradients: %w", err), u.Close())
 	}
-	q := e.Queue()
+	u.norm2 = device.Tensor{Buffer: b, DType: device.Float32, Shape: tensor.Shape{1}}
+	if err := u.clear(); err != nil {
+		return nil, errors.Join(err, u.Close())
+	}
+	return u, nil
+}
+
+// clear sets the velocities to zero.
+func (u *updater) clear() error {
+	q := u.exec.Queue()
 	q.Scope("velocities")
 	q.Fill(u.v, 0)
 	// Nothing ever writes the padding between gradients, which the norm reads.
 	q.Fill(u.dw, 0)
-	if err := q.Sync(); err != nil {
-		return nil, errors.Join(err, u.Close())
-	}
-	return u, nil
+	return q.Sync()
+}
+
+// squares is the sum of the squares of all gradients.
+func (u *updater) squares() (float64, error) {
+	x := tensor.New(tensor.Of(tensor.Float32), tensor.WithShape(1))
+	q := u.exec.Queue()
+	q.Scope("norm of the gradients")
+	q.SumSquares(u.norm2, u.dw)
+	q.Download(x, u.norm2)
+	err := q.Sync()
+	return float64(x.Float32s()[0]), err
 }
 
 // update enqueues the update of iteration k, counted from 0.
 func (u *updater) update(k int) {
 	q := u.exec.Queue()
 	q.Scope("update")
+	var norm2 device.Tensor // absent where nothing is clipped
 	if u.sgd.ClipNorm != 0 {
-		q.SumSquares(u.norm2, u.dw)
+		norm2 = u.norm2
+		q.SumSquares(norm2, u.dw)
 	}
 	q.SGD(device.SGD{
 		Rate:     u.rate(k),
@@ -116,7 +131,7 @@ func (u *updater) update(k int) {
 		Decay:    u.sgd.Decay,
 		Nesterov: u.sgd.Nesterov,
 		MaxNorm:  u.sgd.ClipNorm,
-	}, u.w, u.v, u.dw, u.norm2, u.segments)
+	}, u.w, u.v, u.dw, norm2, u.segments)
 	u.exec.Weights().Changed()
 }
 

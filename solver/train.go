@@ -2,6 +2,7 @@ package solver
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
 	"time"
@@ -44,6 +45,8 @@ type trainer struct {
 	loader   *data.Loader
 	uploaded device.Event
 	log      *logWriter // nil without a folder
+	debugLog *logWriter // nil where there is none
+	probe    *probe     // nil before the first use
 	opened   []func() error
 
 	iteration int       // updates done
@@ -94,8 +97,8 @@ func (t *trainer) run(ctx context.Context) error {
 			return fmt.Errorf("iteration %d: %w", t.iteration+1, err)
 		}
 		if read {
-			if err := checkLoss(r.Loss); err != nil {
-				return fmt.Errorf("iteration %d: the loss %w", t.iteration+1, err)
+			if !isFinite(r.Loss) {
+				return t.diagnose(ctx, fmt.Errorf("iteration %d: the loss is %g", t.iteration+1, r.Loss))
 			}
 			t.last = r
 		}
@@ -105,18 +108,13 @@ func (t *trainer) run(ctx context.Context) error {
 			t.c.Progress(t.progress())
 		}
 		if err := t.finish(ctx, after); err != nil {
+			if bad := (notFinite{}); errors.As(err, &bad) {
+				return t.diagnose(ctx, fmt.Errorf("after iteration %d: %w", t.iteration, bad))
+			}
 			return err
 		}
 	}
 	return t.exec.Sync() // the last update may still be under way
-}
-
-// checkLoss says whether training has diverged.
-func checkLoss(loss float64) error {
-	if math.IsNaN(loss) || math.IsInf(loss, 0) {
-		return fmt.Errorf("is %g; a smaller learning rate or a bound on the norm of the gradients may help", loss)
-	}
-	return nil
 }
 
 // work is what is due after an update.
@@ -141,6 +139,25 @@ func (t *trainer) after(k int) work {
 // step makes an update from the next batches. What it reads back, only if
 // asked, waits for the device. It allocates nothing.
 func (t *trainer) step(read bool) (samples int, r reading, err error) {
+	var keep *kept
+	if t.debugIsDue() {
+		keep = &kept{}
+	}
+	if samples, r, err = t.gradients(read, keep); err != nil {
+		return 0, reading{}, err
+	}
+	if keep != nil {
+		if err := t.debug(keep); err != nil {
+			return 0, reading{}, fmt.Errorf("debugging: %w", err)
+		}
+	}
+	t.sgd.update(t.iteration)
+	return samples, r, nil
+}
+
+// gradients computes those of the next update, and keeps a copy of what it
+// makes them from, if asked.
+func (t *trainer) gradients(read bool, keep *kept) (samples int, r reading, err error) {
 	whole := t.c.Batch * t.c.Accumulate
 	samples = min(whole, t.c.Train.Len()-t.iteration%t.perEpoch*whole)
 	pass := graph.Pass{Seed: t.c.Seed, Iteration: uint32(t.iteration), WholeBatch: samples}
@@ -149,6 +166,9 @@ func (t *trainer) step(read bool) (samples int, r reading, err error) {
 		b, err := t.loader.Next()
 		if err != nil {
 			return 0, reading{}, err
+		}
+		if keep != nil {
+			keep.add(b, t.c.Train)
 		}
 		if err := upload(t.exec, b, t.uploaded); err != nil {
 			return 0, reading{}, err
@@ -167,7 +187,6 @@ func (t *trainer) step(read bool) (samples int, r reading, err error) {
 		b.Release()
 		mode = device.Accumulate
 	}
-	t.sgd.update(t.iteration)
 	return samples, r, nil
 }
 
@@ -216,8 +235,8 @@ func (t *trainer) finish(ctx context.Context, w work) error {
 		if err != nil {
 			return fmt.Errorf("after iteration %d: %w", t.iteration, err)
 		}
-		if err := checkLoss(test.Loss); err != nil {
-			return fmt.Errorf("after iteration %d: the loss on the test set %w", t.iteration, err)
+		if !isFinite(test.Loss) {
+			return t.diagnoseTest(ctx, test.Loss)
 		}
 		test.Iteration, test.Epoch = t.iteration, t.epoch()
 		line.TestLoss, line.Accuracy, line.Top5 = &test.Loss, test.Accuracy, test.Top5

@@ -407,8 +407,8 @@ func TestTrainStopsWhereTheLossIsNotANumber(t *testing.T) {
 	c.LogEvery, c.CheckpointEvery = 1, 1
 	c.Dir = filepath.Join(t.TempDir(), "run")
 	result, err := Train(t.Context(), c)
-	require.ErrorContains(t, err, "; a smaller learning rate")
-	require.Regexp(t, `^iteration 2: the loss is (NaN|\+Inf); `, err.Error())
+	require.ErrorContains(t, err, ": a smaller learning rate")
+	require.Regexp(t, `^iteration 2: the loss is (NaN|\+Inf); the first value to go bad is in the output of layer fc2 \(dense\), sample 0 of the batch`, err.Error())
 	require.Equal(t, 1, result.Iteration)
 	checkpoint, err := ReadCheckpoint(c.Dir)
 	require.NoError(t, err)

@@ -57,7 +57,7 @@ func LoadWeights(path string) (*Model, error) {
 
 // Set gives the weights of a network the values in the file. The names and
 // shapes must be the same.
-func (m *Model) Set(w *graph.Weights) error { return setWeights(w, m.Weights, m.path) }
+func (m *Model) Set(w *graph.Weights) error { return setWeights(w, m.Weights, m.path, nil) }
 
 // readTensors reads a whole file. A checksum that does not match is an error;
 // files of other programs have none.
@@ -79,28 +79,45 @@ func readTensors(path string) (tensors map[string]*tensor.Dense, metadata map[st
 	return tensors, f.Metadata(), nil
 }
 
-// setWeights uploads what was read from path to the weights of the same names.
-func setWeights(w *graph.Weights, tensors map[string]*tensor.Dense, path string) error {
+// setWeights uploads what was read from path to the weights of the same names,
+// but not to those of fresh layers or parameters.
+func setWeights(w *graph.Weights, tensors map[string]*tensor.Dense, path string, fresh []string) error {
+	isFresh := func(name string) bool {
+		layer, _, _ := strings.Cut(name, ".")
+		return slices.Contains(fresh, name) || slices.Contains(fresh, layer)
+	}
 	names := w.Names()
+	for _, f := range fresh {
+		if !slices.ContainsFunc(names, func(name string) bool { return f == name || strings.HasPrefix(name, f+".") }) {
+			return fmt.Errorf("fresh: network %s has no layer or parameter %q with weights", w.Network().Name, f)
+		}
+	}
 	var missing, extra []string
 	for _, name := range names {
-		if tensors[name] == nil {
+		if tensors[name] == nil && !isFresh(name) {
 			missing = append(missing, name)
 		}
 	}
 	for name := range maps.Keys(tensors) {
-		if !slices.Contains(names, name) {
+		if !slices.Contains(names, name) && !isFresh(name) {
 			extra = append(extra, name)
 		}
 	}
+	const remedy = "where that is meant, name the layers that are to start fresh"
 	if missing != nil {
-		return fmt.Errorf("%s: weights of network %s are missing: %s", path, w.Network().Name, strings.Join(missing, ", "))
+		return fmt.Errorf("%s: weights of network %s are missing: %s; %s", path, w.Network().Name, strings.Join(missing, ", "), remedy)
 	}
-	if extra != nil {
+	if extra != nil && fresh == nil { // a last layer of another name leaves the old one over
 		slices.Sort(extra)
-		return fmt.Errorf("%s: network %s has no weights named %s", path, w.Network().Name, strings.Join(extra, ", "))
+		return fmt.Errorf("%s: network %s has no weights named %s; %s", path, w.Network().Name, strings.Join(extra, ", "), remedy)
 	}
 	for _, name := range names {
+		if isFresh(name) {
+			continue
+		}
+		if got, want := tensors[name].Shape(), w.Shape(name); !slices.Equal([]int(got), []int(want)) {
+			return fmt.Errorf("%s: %s has the shape %v in the network and %v in the file; %s", path, name, []int(want), []int(got), remedy)
+		}
 		if err := w.Set(name, tensors[name]); err != nil {
 			return fmt.Errorf("%s: %w", path, err)
 		}

@@ -51,8 +51,8 @@ func TestWeightsThatDoNotFit(t *testing.T) {
 			n.Nodes[0].Name = "conv9"
 			n.Nodes[1].In = []string{"conv9"}
 		},
-		": network small has no weights named conv1.bias":                                        func(n *graph.Network) { n.Nodes[0].Layer.(*layers.Conv).NoBias = true },
-		"conv1.weight has the shape [5 1 3 3] in the network and [4 1 3 3] in the given weights": func(n *graph.Network) { n.Nodes[0].Layer.(*layers.Conv).Filters = 5 },
+		": network small has no weights named conv1.bias": func(n *graph.Network) { n.Nodes[0].Layer.(*layers.Conv).NoBias = true },
+		"conv1.weight has the shape [5 1 3 3] in the network and [4 1 3 3] in the file; where that is meant, name the layers that are to start fresh": func(n *graph.Network) { n.Nodes[0].Layer.(*layers.Conv).Filters = 5 },
 	} {
 		c.Network = smallNet()
 		change(c.Network)
@@ -105,13 +105,7 @@ func TestCheckpointWithoutAVelocity(t *testing.T) {
 	path := filepath.Join(c.Dir, CheckpointFile)
 	all, metadata, err := readTensors(path)
 	require.NoError(t, err)
-	write := func(tensors map[string]*tensor.Dense) {
-		var list []safetensors.Tensor
-		for name, x := range tensors {
-			list = append(list, safetensors.Tensor{Name: name, Value: x})
-		}
-		require.NoError(t, safetensors.Write(path, list, metadata))
-	}
+	write := func(tensors map[string]*tensor.Dense) { writeTensors(t, path, tensors, metadata) }
 	c.Resume, c.Iterations = true, 4
 	velocity := all["momentum/fc2.bias"]
 	require.Equal(t, []int{10}, []int(velocity.Shape()))

@@ -25,11 +25,12 @@ const (
 	resuming
 	evaluating
 	summarising
+	replaying
 )
 
 // String is the flag that chose the mode.
 func (m mode) String() string {
-	return map[mode]string{training: "training", resuming: "-resume", evaluating: "-eval", summarising: "-summary"}[m]
+	return map[mode]string{training: "training", resuming: "-resume", evaluating: "-eval", summarising: "-summary", replaying: "-replay"}[m]
 }
 
 // options are the flags.
@@ -52,7 +53,7 @@ type options struct {
 	nesterov          bool
 	decay, clip       float64
 	seed              uint64
-	frozen            nameList
+	frozen, fresh     nameList
 
 	out, resume string
 	logEvery    int
@@ -60,6 +61,8 @@ type options struct {
 	patience    int
 
 	eval, summary bool
+	replay        string
+	debug         int
 	memory        size
 }
 
@@ -75,7 +78,7 @@ type group struct {
 	entries []entry
 }
 
-const every = training | resuming | evaluating | summarising
+const every = training | resuming | evaluating | summarising | replaying
 
 // groups lists every flag once.
 var groups = []group{
@@ -86,6 +89,7 @@ var groups = []group{
 		{"data", training | resuming | evaluating},
 		{"weights", training | evaluating},
 		{"frozen", training | summarising},
+		{"fresh", training},
 	}},
 	{"How long", []entry{
 		{"epochs", training | resuming},
@@ -112,15 +116,17 @@ var groups = []group{
 		{"resume", resuming},
 		{"checkpoint", training | resuming},
 		{"log-every", training | resuming},
+		{"debug", training | resuming},
 	}},
 	{"Instead of training", []entry{
 		{"eval", evaluating},
 		{"summary", summarising},
 		{"memory", summarising},
+		{"replay", replaying},
 	}},
 	{"The machine", []entry{
 		{"device", every},
-		{"threads", training | resuming | evaluating},
+		{"threads", training | resuming | evaluating | replaying},
 	}},
 }
 
@@ -134,6 +140,7 @@ func (o *options) flagSet() *flag.FlagSet {
 	f.StringVar(&o.data, "data", "", "data `set`: mnist[:DIR], fashion-mnist[:DIR] or synthetic[:TRAIN,TEST], which is made up on the spot")
 	f.StringVar(&o.weights, "weights", "", "`file` of weights to start from, or to evaluate")
 	f.Var(&o.frozen, "frozen", "layers or parameters that are not trained: `names` with commas, such as conv1,ip1.bias")
+	f.Var(&o.fresh, "fresh", "layers or parameters that start anew and not from -weights: `names` with commas, such as fc8")
 
 	f.IntVar(&o.epochs, "epochs", 5, "passes over the training set")
 	f.IntVar(&o.iters, "iters", 0, "updates of the weights, instead of -epochs")
@@ -158,10 +165,12 @@ func (o *options) flagSet() *flag.FlagSet {
 	f.StringVar(&o.resume, "resume", "", "`folder` of a run to go on with; -epochs or -iters make it longer")
 	f.Var(&o.checkpoint, "checkpoint", "write one `every` so many iterations, 500, or so much time, 10m, instead of each epoch")
 	f.IntVar(&o.logEvery, "log-every", 10, "iterations from one line of log.jsonl to the next")
+	f.IntVar(&o.debug, "debug", 0, "`iterations` from one line of debug.jsonl, the numbers of every layer, to the next; 0 for none")
 
 	f.BoolVar(&o.eval, "eval", false, "print the loss and the accuracy of -weights on the test set of -data")
 	f.BoolVar(&o.summary, "summary", false, "print layers, shapes, parameters, FLOPs and memory; needs no data")
 	f.Var(&o.memory, "memory", "with -summary: the largest batch for this `size`, such as 8GiB")
+	f.StringVar(&o.replay, "replay", "", "repeat the update of a diverged.safetensors, the `file` of a run whose loss was not finite")
 
 	f.StringVar(&o.device, "device", "cpu", "`one` of "+strings.Join(device.Names(), ", "))
 	f.IntVar(&o.threads, "threads", 0, "CPU threads; 0 for as many as there are")
@@ -197,7 +206,7 @@ func (o *options) checkMode() error {
 	for _, m := range []struct {
 		asked bool
 		mode  mode
-	}{{o.given["resume"], resuming}, {o.eval, evaluating}, {o.summary, summarising}} {
+	}{{o.given["resume"], resuming}, {o.eval, evaluating}, {o.summary, summarising}, {o.given["replay"], replaying}} {
 		if !m.asked {
 			continue
 		}
@@ -225,6 +234,10 @@ func (o *options) checkMode() error {
 		return fmt.Errorf("-data is missing; the data sets are %s", strings.Join(data.Names(), ", "))
 	case o.mode == evaluating && o.weights == "":
 		return errors.New("-eval needs -weights, such as runs/NAME/weights.safetensors")
+	case o.given["fresh"] && o.weights == "":
+		return errors.New("-fresh needs -weights: without them every layer starts anew")
+	case o.mode == replaying && o.replay == "":
+		return errors.New("-replay needs a file, such as runs/NAME/diverged.safetensors")
 	case o.mode == resuming && o.resume == "":
 		return errors.New("-resume needs the folder of a run")
 	}
@@ -260,6 +273,7 @@ func (o *options) checkValues() error {
 		{"clip", o.clip >= 0 && finite(o.clip), "at least 0"},
 		{"log-every", o.logEvery >= 1, "at least 1"},
 		{"patience", o.patience >= 0, "at least 0"},
+		{"debug", o.debug >= 0, "at least 0"},
 	} {
 		if !c.ok {
 			return fmt.Errorf("-%s must be %s", c.name, c.want)

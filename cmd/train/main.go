@@ -46,6 +46,8 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 			err = summarise(o, stdout)
 		case evaluating:
 			err = evaluate(ctx, o, stdout)
+		case replaying:
+			err = replay(o, stdout)
 		default:
 			err = train(ctx, o, program(args[0]), stdout, stderr)
 		}

@@ -46,6 +46,7 @@ func (o *options) newRun() (c solver.Config, err error) {
 		Accumulate: o.accumulate,
 		Seed:       o.seed,
 		Frozen:     o.frozen,
+		Fresh:      o.fresh,
 		Dir:        o.out,
 		Weights:    o.weights,
 		Patience:   o.patience,
@@ -76,7 +77,7 @@ func (o *options) newRun() (c solver.Config, err error) {
 
 // setHabits sets what decides no weights.
 func (o *options) setHabits(c *solver.Config) {
-	c.LogEvery = o.logEvery
+	c.LogEvery, c.DebugEvery = o.logEvery, o.debug
 	c.CheckpointEvery, c.CheckpointTime = o.checkpoint.iterations, o.checkpoint.time
 }
 
@@ -153,14 +154,14 @@ func train(ctx context.Context, o *options, program string, stdout, stderr io.Wr
 	}
 	defer func() { err = errors.Join(err, c.Device.Close()) }()
 
-	s := session{c: c, program: program, stdout: stdout, progress: newProgress(stderr), started: time.Now()}
-	c.Progress, c.Tested = s.update, s.tested
+	s := session{c: c, program: program, stdout: stdout, stderr: stderr, progress: newProgress(stderr), started: time.Now()}
+	c.Progress, c.Tested, c.Notice = s.update, s.tested, s.notice
 	result, err := solver.Train(ctx, c)
 	s.progress.clear()
 	switch {
 	case err != nil && ctx.Err() != nil && errors.Is(err, ctx.Err()):
 		return s.stopped(result, err)
-	case err != nil && s.begun:
+	case err != nil && s.diverged(err), err != nil && s.begun:
 		return brokenError{err}
 	case err != nil:
 		return err
@@ -173,6 +174,7 @@ type session struct {
 	c        solver.Config
 	program  string
 	stdout   io.Writer
+	stderr   io.Writer
 	progress *progress
 	started  time.Time
 
@@ -202,6 +204,12 @@ func (s *session) tested(t solver.Test) {
 	fmt.Fprintf(s.stdout, "epoch %d/%d  loss %.4f  test %s  %.0f images/s\n",
 		t.Epoch, epochs, s.losses/float64(s.count), outcome(t), s.last.ImagesPerSecond)
 	s.losses, s.count = 0, 0
+}
+
+// notice is called with what a user should know of.
+func (s *session) notice(text string) {
+	s.progress.clear()
+	fmt.Fprintf(s.stderr, "train: %s\n", text)
 }
 
 // outcome is the numbers of a test.

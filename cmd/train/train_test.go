@@ -264,9 +264,31 @@ func TestFineTuning(t *testing.T) {
 	require.Equal(t, a.Weights["conv1.weight"].Float32s(), b.Weights["conv1.weight"].Float32s())
 	require.NotEqual(t, a.Weights["fc2.weight"].Float32s(), b.Weights["fc2.weight"].Float32s())
 
+	// A new last layer: another number of filters, or of classes, must be named
+	// fresh.
 	wider := strings.Replace(tinyNetwork, `"filters": 4`, `"filters": 5`, 1)
 	require.NoError(t, os.WriteFile("wider.json", []byte(wider), 0o666))
-	refused(t, "conv1.weight", "-net", "wider.json", "-data", "mnist:set", "-weights", "a/weights.safetensors")
+	start := []string{"-net", "wider.json", "-data", "mnist:set", "-epochs", "1", "-out", "c", "-weights", "a/weights.safetensors"}
+	refused(t, "conv1.weight has the shape [5 1 3 3] in the network and [4 1 3 3] in the file; where that is meant, name the layers that are to start fresh", start...)
+	refused(t, "fc2.weight", append(start, "-fresh", "conv1")...) // it reads one more channel
+	refused(t, `no layer or parameter "fc3"`, append(start, "-fresh", "fc3")...)
+	refused(t, "-fresh needs -weights", with("-fresh", "fc2")...)
+	succeed(t, append(start, "-fresh", "conv1,fc2")...)
+
+	head := strings.NewReplacer(`"fc2"`, `"top"`, `"out": 10`, `"out": 12`).Replace(tinyNetwork)
+	require.NoError(t, os.WriteFile("head.json", []byte(head), 0o666))
+	start = []string{"-net", "head.json", "-data", "mnist:set", "-epochs", "10", "-lr", "0.1", "-decay", "0", "-out", "d",
+		"-weights", "a/best.safetensors", "-frozen", "conv1"}
+	refused(t, "weights of network tiny are missing: top.weight, top.bias", start...)
+	succeed(t, append(start, "-fresh", "top")...)
+	best, err := solver.LoadWeights("a/" + solver.BestFile)
+	require.NoError(t, err)
+	d, err := solver.LoadWeights("d/" + solver.WeightsFile)
+	require.NoError(t, err)
+	require.Equal(t, best.Weights["conv1.weight"].Float32s(), d.Weights["conv1.weight"].Float32s())
+	log, err := solver.ReadLog("d/" + solver.LogFile)
+	require.NoError(t, err)
+	require.Greater(t, *log[len(log)-1].Accuracy, 0.6, "a new last layer learns on old filters")
 }
 
 func TestTrainRefusesDataThatDoesNotFit(t *testing.T) {
@@ -314,8 +336,36 @@ func TestTrainOnSynthetic(t *testing.T) {
 // TestDivergence is training that begins and cannot go on.
 func TestDivergence(t *testing.T) {
 	tiny(t)
-	code, _, stderr := call(t, with("-lr", "1e30")...)
+	code, stdout, stderr := call(t, with("-lr", "1e30", "-out", "a")...)
 	require.Equal(t, broken, code)
-	require.Equal(t, 1, strings.Count(stderr, "\n"), stderr)
-	require.Contains(t, stderr, "smaller learning rate")
+	require.Equal(t, 2, strings.Count(stderr, "\n"), stderr) // a notice of the search, and the error
+	require.Contains(t, stderr, "; repeating from iteration 1 on to find where it began\n")
+	require.Regexp(t, `train: iteration 2: the loss is NaN; the first value to go bad is in the .*sample 0 of the batch, which is image \d+: .*smaller learning rate`, stderr)
+	require.Regexp(t, `\n +layer +mean +deviation +zeros +largest +NaN or infinite +gradient/weight\n +conv1 `, stdout)
+	require.Contains(t, stdout, "The first value to go bad is in the output of layer ")
+	require.Contains(t, filepath.ToSlash(stdout), "bin/train -replay a/diverged.safetensors\n")
+
+	// The same again from the file, and on another device.
+	for _, flags := range [][]string{nil, {"-threads", "1"}, {"-device", "reference"}} {
+		code, again, stderr := call(t, append([]string{"-replay", "a/diverged.safetensors"}, flags...)...)
+		require.Equal(t, broken, code, stderr)
+		require.Contains(t, again, "The first value to go bad is in the output of layer fc2 (dense), sample 0")
+		if len(flags) < 2 || flags[0] == "-threads" {
+			require.Contains(t, stdout, again)
+		}
+	}
+	refused(t, "there is no batch to repeat", "-replay", "a/checkpoint.safetensors")
+	refused(t, "-lr has no meaning with -replay", "-replay", "a/diverged.safetensors", "-lr", "1")
+	refused(t, "-replay needs a file", "-replay=")
+}
+
+func TestDebug(t *testing.T) {
+	tiny(t)
+	succeed(t, with("-epochs", "1", "-out", "a", "-debug", "5")...)
+	log, err := solver.ReadDebug("a/" + solver.DebugFile)
+	require.NoError(t, err)
+	require.Len(t, log, 2)
+	require.Equal(t, 6, log[1].Iteration)
+	require.Equal(t, "conv1", log[1].Layers[0].Layer)
+	require.NotNil(t, log[1].Layers[0].Gradient)
 }

@@ -7,13 +7,14 @@ import (
 	"strings"
 )
 
-const usageHead = `train trains a convolutional network, goes on with a run, evaluates weights, or
-describes a network.
+const usageHead = `train trains a convolutional network, goes on with a run, evaluates weights,
+describes a network, or repeats an update that went wrong.
 
   train -model NAME|-net FILE -data SET [flags]
   train -resume FOLDER [flags]
   train -eval -weights FILE -data SET [flags]
   train -summary -model NAME|-net FILE [flags]
+  train -replay FILE [flags]
 `
 
 const usageFoot = `
@@ -25,12 +26,15 @@ A run's folder
   log.jsonl               a line per logged iteration
   curve.png, filters.png  the loss and the accuracy, and the first filters
   confusion.png and .csv  what was taken for what in the last test
+  debug.jsonl             with -debug, the numbers of every layer
+  diverged.safetensors    of a run whose loss was not finite, for -replay
 
 Examples
   train -model lenet -data mnist
   train -model lenet5 -data fashion-mnist -epochs 10 -lr-policy cosine -out runs/fashion
   train -resume runs/fashion -epochs 20
   train -model lenet -data mnist -lr-policy plateau -gamma 0.1 -step 2 -patience 5
+  train -model lenet -data fashion-mnist -weights w.safetensors -fresh ip2 -frozen conv1
   train -eval -weights runs/fashion/weights.safetensors -data fashion-mnist
   train -model alexnet -summary -batch 128 -memory 8GiB
   train -model alexnet -data synthetic:64,8 -batch 8 -iters 5
