@@ -13,7 +13,7 @@ func accuracyCases(Options) []Case {
 	nan := float32(math.NaN())
 	var cases []Case
 	for _, a := range []device.Accuracy{
-		{N: 1, C: 1, K: 1}, {N: 64, C: 10, K: 1}, {N: 64, C: 10, K: 5}, {N: 7, C: 10, K: 10}, {N: 9, C: 1000, K: 5}, {N: 40, C: 3, K: 2},
+		{N: 1, C: 1, K: 1}, {N: 64, C: 10, K: 1}, {N: 64, C: 10, K: 5}, {N: 7, C: 10, K: 10}, {N: 9, C: 1000, K: 5}, {N: 9, C: 1000, K: 500}, {N: 40, C: 3, K: 2},
 	} {
 		right := labels(0, a.C)
 		cases = append(cases,

@@ -12,7 +12,7 @@ func lrnCases(Options) []Case {
 	paper := func(n, c, h, w int) device.LRN {
 		return device.LRN{N: n, C: c, H: h, W: w, Size: 5, Alpha: 1e-4, Beta: 0.75, K: 2}
 	}
-	layers := []device.LRN{paper(1, 96, 55, 55), paper(1, 256, 27, 27), paper(3, 7, 5, 3)}
+	layers := []device.LRN{paper(1, 96, 55, 55), paper(1, 256, 27, 27), paper(3, 7, 5, 3), paper(2, 70, 3, 2)}
 	// A large alpha makes every channel of a window count.
 	for _, c := range []int{1, 2, 4, 11} {
 		for _, size := range []int{1, 3, 5, 9} {

@@ -10,7 +10,7 @@ import (
 )
 
 // lengths of element-wise cases, around the widths of vectors and blocks.
-var lengths = []int{1, 7, 16, 1000, 4099, 1 << 18}
+var lengths = []int{1, 7, 16, 1000, 1002, 4099, 1 << 18}
 
 func unaryCases(Options) []Case {
 	var forward, backward []Case

@@ -11,6 +11,7 @@ extern "C" __global__ void __launch_bounds__(Threads)
     const bool known = right >= 0 && right < C;
     const float score = known ? x[right] : NAN;
     int ahead = 0;
+#pragma unroll 1
     for (int begin = 0; begin < C; begin += Threads) {
         const int c = begin + threadIdx.x;
         bool beats = false;

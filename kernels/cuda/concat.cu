@@ -10,6 +10,7 @@ extern "C" __global__ void __launch_bounds__(ElementThreads)
     const size_t i = first();
     if (i >= length) return;
     const bool vector = aligned(to) && aligned(from) && toStride % 4 == 0 && fromStride % 4 == 0;
+#pragma unroll 1
     for (int r = blockIdx.y; r < rows; r += gridDim.y) {
         const float4 v = load4(from + r * fromStride, i, length, vector);
         put4(to + r * toStride, i, length, vector, v, accumulate);

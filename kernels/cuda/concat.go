@@ -30,5 +30,5 @@ func (q *queue) ConcatBackward(c device.Concat, dx, dy device.Tensor, m device.M
 // fromStride elements apart.
 func (q *queue) concat(c device.Concat, to, from driver.Ptr, toStride, fromStride int, m device.Mode) {
 	q.args.Reset().Ptr(to).Ptr(from).Int(c.N).Int64(int64(c.Len)).Int64(int64(toStride)).Int64(int64(fromStride)).Int(int(m))
-	q.launch(q.kernels.concat.concat, driver.Dim{X: ceil(c.Len, blockElements), Y: min(c.N, maxGridY)}, elementThreads)
+	q.launch(q.kernels.concat.concat, driver.Dim{X: ceil(c.Len, blockElements), Y: min(c.N, limits.gridY)}, elementThreads)
 }

@@ -27,6 +27,7 @@ extern "C" __global__ void __launch_bounds__(ElementThreads)
     const size_t i = first();
     if (i >= elems) return;
     const bool vector = aligned(y) && aligned(x) && (size_t)mask % 4 == 0 && elems % 4 == 0;
+#pragma unroll 1
     for (int n = blockIdx.y; n < samples; n += gridDim.y) {
         const uint4 r = philox(make_uint4(i / 4, sample + n, iteration, stream), make_uint2(seedLow, seedHigh));
         const size_t row = (size_t)n * elems;

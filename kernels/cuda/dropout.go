@@ -22,7 +22,7 @@ func (q *queue) DropoutForward(d device.Dropout, y, mask, x device.Tensor, r dev
 		Uint32(d.Threshold()).Float32(d.Scale()).
 		Uint32(uint32(r.Seed)).Uint32(uint32(r.Seed >> 32)).Uint32(r.Stream).Uint32(r.Iteration).Uint32(r.Sample)
 	q.launch(q.kernels.dropout.forward,
-		driver.Dim{X: ceil(d.Elems, blockElements), Y: min(d.Samples, maxGridY)}, elementThreads)
+		driver.Dim{X: ceil(d.Elems, blockElements), Y: min(d.Samples, limits.gridY)}, elementThreads)
 }
 
 func (q *queue) DropoutBackward(d device.Dropout, dx, dy, mask device.Tensor, m device.Mode) {

@@ -29,6 +29,7 @@ extern "C" __global__ void __launch_bounds__(RowThreads)
                       int accumulate) {
     const int c = blockIdx.x * RowThreads + threadIdx.x;
     if (c >= C) return;
+#pragma unroll 1
     for (int n = blockIdx.y; n < N; n += gridDim.y) {
         const int right = label[n];
         const size_t i = (size_t)n * C + c;
@@ -43,6 +44,7 @@ extern "C" __global__ void __launch_bounds__(RowThreads)
     const size_t row = blockIdx.x * elems;
     x += row, target += row;
     float sum = 0;
+#pragma unroll 1
     for (size_t i = threadIdx.x; i < elems; i += RowThreads) {
         const float d = x[i] - target[i];
         sum += d * d;

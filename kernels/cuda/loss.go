@@ -31,7 +31,7 @@ func (q *queue) LogLossBackward(l device.LogLoss, dx, prob, label device.Tensor,
 		return
 	}
 	q.args.Reset().Ptr(q.at(dx)).Ptr(q.at(prob)).Ptr(q.at(label)).Int(l.N).Int(l.C).Float32(scale).Int(int(m))
-	q.launch(q.kernels.loss.logBackward, driver.Dim{X: ceil(l.C, rowThreads), Y: min(l.N, maxGridY)}, rowThreads)
+	q.launch(q.kernels.loss.logBackward, driver.Dim{X: ceil(l.C, rowThreads), Y: min(l.N, limits.gridY)}, rowThreads)
 }
 
 func (q *queue) L2LossForward(l device.L2Loss, loss, x, target device.Tensor) {

@@ -57,5 +57,5 @@ func five(l device.LRN) bool { return l.Size == 5 && l.Beta == 0.75 }
 func half(l device.LRN) int { return min(l.Size/2, l.C-1) }
 
 func lrnGrid(l device.LRN) driver.Dim {
-	return driver.Dim{X: ceil(l.H*l.W, lrnThreads), Y: min(l.N*ceil(l.C, lrnChannels), maxGridY)}
+	return driver.Dim{X: ceil(l.H*l.W, lrnThreads), Y: min(l.N*ceil(l.C, lrnChannels), limits.gridY)}
 }

@@ -60,7 +60,9 @@ extern "C" __global__ void __launch_bounds__(Threads)
     x += (size_t)at.plane * H * W;
     int best = rows.first * W + columns.first;
     float largest = x[best];
+#pragma unroll 1
     for (int i = rows.first; i < rows.end; i++)
+#pragma unroll 1
         for (int j = columns.first; j < columns.end; j++) {
             const float v = x[i * W + j];
             // The first of equals; the first NaN beats all.
@@ -84,7 +86,9 @@ extern "C" __global__ void __launch_bounds__(Threads)
     const Span columns(at.column, strideW, padLeft, padRight, S, W);
     x += (size_t)at.plane * H * W;
     float sum = 0;
+#pragma unroll 1
     for (int i = rows.first; i < rows.end; i++)
+#pragma unroll 1
         for (int j = columns.first; j < columns.end; j++) sum += x[i * W + j];
     const int count = countPad ? rows.padded * columns.padded
                                : (rows.end - rows.first) * (columns.end - columns.first);
@@ -102,7 +106,9 @@ extern "C" __global__ void __launch_bounds__(Threads)
     const size_t plane = (size_t)at.plane * outH * outW;
     const int pixel = at.row * W + at.column;
     float sum = 0;
+#pragma unroll 1
     for (int r = rows.first; r <= rows.last; r++)
+#pragma unroll 1
         for (int c = columns.first; c <= columns.last; c++) {
             const size_t o = plane + r * outW + c;
             if (index[o] == pixel) sum += dy[o];
@@ -121,8 +127,10 @@ extern "C" __global__ void __launch_bounds__(Threads)
     const Windows rows(at.row, byStrideH, padTop, R, outH), columns(at.column, byStrideW, padLeft, S, outW);
     const size_t plane = (size_t)at.plane * outH * outW;
     float sum = 0;
+#pragma unroll 1
     for (int r = rows.first; r <= rows.last; r++) {
         const Span tall(r, strideH, padTop, padBottom, R, H);
+#pragma unroll 1
         for (int c = columns.first; c <= columns.last; c++) {
             const Span wide(c, strideW, padLeft, padRight, S, W);
             const int count = countPad ? tall.padded * wide.padded

@@ -1,8 +1,6 @@
 package cuda
 
 import (
-	"math"
-
 	"github.com/hubel-go/hubel/device"
 	"github.com/hubel-go/hubel/kernels/cuda/driver"
 )
@@ -87,5 +85,5 @@ func (q *queue) PoolBackward(p device.Pool, dx, dy, indices device.Tensor, m dev
 }
 
 // planesEach is how many planes of in pixels and out results a launch works
-// on: it numbers both with 31 bits.
-func planesEach(in, out int) int { return max(1, math.MaxInt32/max(in, out)) }
+// on.
+func planesEach(in, out int) int { return max(1, limits.elements/max(in, out)) }

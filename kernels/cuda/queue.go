@@ -3,6 +3,7 @@ package cuda
 import (
 	"errors"
 	"fmt"
+	"math"
 	"time"
 	"unsafe"
 
@@ -24,7 +25,7 @@ type queue struct {
 	err     error
 
 	args     driver.Args
-	parts    driver.Ptr // [maxParts] float32, of SumSquares
+	parts    driver.Ptr // [limits.parts] float32, of SumSquares
 	segments segments   // of SGD
 }
 
@@ -35,8 +36,8 @@ func (d *Device) newQueue() (*queue, error) {
 		return nil, fmt.Errorf("%s: %w", d.name, err)
 	}
 	q := &queue{device: d, driver: d.driver, kernels: &d.kernels, sms: d.driver.Properties().SMs, stream: stream}
-	if q.parts, err = d.driver.Alloc("partial sums", 4*maxParts); err != nil {
-		return nil, errors.Join(d.noRoom(4*maxParts, err), stream.Close())
+	if q.parts, err = d.driver.Alloc("partial sums", 4*int64(limits.parts)); err != nil {
+		return nil, errors.Join(d.noRoom(4*int64(limits.parts), err), stream.Close())
 	}
 	return q, nil
 }
@@ -48,9 +49,13 @@ const (
 	blockElements  = 4 * elementThreads
 )
 
-// maxGridY is the most blocks that a grid may have along y. Kernels that go
-// over samples along y go on from there.
-const maxGridY = 65535
+// limits is what launches are kept below. Tests lower them, so that small
+// shapes reach them.
+var limits = struct {
+	gridY    int // blocks along y; kernels that go over samples along y go on from there
+	elements int // that a launch may number, with 31 bits
+	parts    int // partial sums of SumSquares: enough blocks to fill any GPU
+}{65535, math.MaxInt32, 1024}
 
 // elements launches an element-wise kernel on n elements, with the arguments
 // in q.args.

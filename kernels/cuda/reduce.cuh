@@ -15,14 +15,14 @@ struct Max {
 };
 
 // reduce combines v of all threads of a block of Threads and gives the result
-// to each. Every thread must call it.
+// to each. Every thread must call it, and once for an Op: nothing keeps a
+// second call from overwriting what a slow thread still reads.
 template <typename Op, int Threads>
 __device__ __forceinline__ float reduce(float v) {
     constexpr int Warps = Threads / 32;
     __shared__ float part[Warps];
 #pragma unroll
     for (int d = 16; d > 0; d /= 2) v = Op::of(v, __shfl_xor_sync(0xFFFFFFFF, v, d));
-    __syncthreads();  // part may still be read, by an earlier call
     if (threadIdx.x % 32 == 0) part[threadIdx.x / 32] = v;
     __syncthreads();
     v = part[0];

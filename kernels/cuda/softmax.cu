@@ -19,8 +19,10 @@ extern "C" __global__ void __launch_bounds__(RowThreads)
     const size_t row = (size_t)blockIdx.x * C;
     dx += row, y += row, dy += row;
     float sum = 0;
+#pragma unroll 1
     for (int c = threadIdx.x; c < C; c += RowThreads) sum += dy[c] * y[c];
     sum = reduce<Sum, RowThreads>(sum);
+#pragma unroll 1
     for (int c = threadIdx.x; c < C; c += RowThreads) {
         const float d = y[c] * (dy[c] - sum);
         dx[c] = accumulate ? dx[c] + d : d;
@@ -31,17 +33,21 @@ extern "C" __global__ void __launch_bounds__(RowThreads)
     softmax_forward_maps(float *y, const float *x, int N, int C, int inner) {
     const int p = blockIdx.x * RowThreads + threadIdx.x;
     if (p >= inner) return;
+#pragma unroll 1
     for (int n = blockIdx.y; n < N; n += gridDim.y) {
         const size_t begin = (size_t)n * C * inner + p, end = begin + (size_t)C * inner;
         float largest = -INFINITY;
+#pragma unroll 1
         for (size_t i = begin; i < end; i += inner) largest = fmaxf(largest, x[i]);
         float sum = 0;
+#pragma unroll 1
         for (size_t i = begin; i < end; i += inner) {
             const float e = expf(x[i] - largest);
             y[i] = e;
             sum += e;
         }
         const float inverse = 1 / sum;
+#pragma unroll 1
         for (size_t i = begin; i < end; i += inner) y[i] *= inverse;
     }
 }
@@ -51,10 +57,13 @@ extern "C" __global__ void __launch_bounds__(RowThreads)
                           int accumulate) {
     const int p = blockIdx.x * RowThreads + threadIdx.x;
     if (p >= inner) return;
+#pragma unroll 1
     for (int n = blockIdx.y; n < N; n += gridDim.y) {
         const size_t begin = (size_t)n * C * inner + p, end = begin + (size_t)C * inner;
         float sum = 0;
+#pragma unroll 1
         for (size_t i = begin; i < end; i += inner) sum += dy[i] * y[i];
+#pragma unroll 1
         for (size_t i = begin; i < end; i += inner) {
             const float d = y[i] * (dy[i] - sum);
             dx[i] = accumulate ? dx[i] + d : d;

@@ -9,9 +9,11 @@
 // reads back only what it wrote itself.
 __device__ __forceinline__ float2 softmaxRow(float *y, const float *x, int C) {
     float largest = -INFINITY;
+#pragma unroll 1
     for (int c = threadIdx.x; c < C; c += RowThreads) largest = fmaxf(largest, x[c]);
     largest = reduce<Max, RowThreads>(largest);
     float sum = 0;
+#pragma unroll 1
     for (int c = threadIdx.x; c < C; c += RowThreads) {
         const float e = expf(x[c] - largest);  // NaN stays, although fmaxf drops it
         y[c] = e;
@@ -19,6 +21,7 @@ __device__ __forceinline__ float2 softmaxRow(float *y, const float *x, int C) {
     }
     sum = reduce<Sum, RowThreads>(sum);
     const float inverse = 1 / sum;
+#pragma unroll 1
     for (int c = threadIdx.x; c < C; c += RowThreads) y[c] *= inverse;
     return make_float2(largest, sum);
 }

@@ -50,5 +50,5 @@ func (q *queue) SoftmaxBackward(s device.Softmax, dx, y, dy device.Tensor, m dev
 }
 
 func mapGrid(s device.Softmax) driver.Dim {
-	return driver.Dim{X: ceil(s.Inner, rowThreads), Y: min(s.N, maxGridY)}
+	return driver.Dim{X: ceil(s.Inner, rowThreads), Y: min(s.N, limits.gridY)}
 }

@@ -56,7 +56,7 @@ extern "C" __global__ void __launch_bounds__(ElementThreads)
     w += s.weight, v += s.grad, dw += s.grad;
     const bool vector = aligned(w) && aligned(v) && aligned(dw);
     size_t i = (size_t)(blockIdx.x - s.block) * BlockElements + 4 * threadIdx.x;
-#pragma unroll
+#pragma unroll 1
     for (int round = 0; round < Rounds; round++, i += 4 * ElementThreads) {
         if (i >= s.length) return;
         float4 weight = load4(w, i, s.length, vector), velocity = load4(v, i, s.length, vector);
@@ -74,6 +74,7 @@ extern "C" __global__ void __launch_bounds__(ElementThreads)
     sum_squares(float *part, const float *x, size_t n) {
     const bool vector = aligned(x);
     float4 sum = make_float4(0, 0, 0, 0);
+#pragma unroll 1
     for (size_t i = first(); i < n; i += (size_t)gridDim.x * 4 * ElementThreads) {
         const float4 v = load4(x, i, n, vector);
         sum.x += v.x * v.x, sum.y += v.y * v.y, sum.z += v.z * v.z, sum.w += v.w * v.w;
@@ -85,6 +86,7 @@ extern "C" __global__ void __launch_bounds__(ElementThreads)
 extern "C" __global__ void __launch_bounds__(ElementThreads)
     sum_parts(float *out, const float *part, int parts) {
     float sum = 0;
+#pragma unroll 1
     for (int i = threadIdx.x; i < parts; i += ElementThreads) sum += part[i];
     sum = reduce<Sum, ElementThreads>(sum);
     if (threadIdx.x == 0) *out = sum;

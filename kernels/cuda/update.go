@@ -16,10 +16,6 @@ type updateKernels struct{ sgd, sumSquares, sumParts driver.Function }
 // BlockElements of update.cu.
 const updateElements = 4 * blockElements
 
-// maxParts bounds the partial sums of SumSquares: enough blocks to fill any
-// GPU.
-const maxParts = 1024
-
 func (k *updateKernels) load(d driver.Driver) error {
 	return loadKernels(d, "update", map[string]*driver.Function{
 		"sgd": &k.sgd, "sum_squares": &k.sumSquares, "sum_parts": &k.sumParts,
@@ -109,7 +105,7 @@ func (q *queue) SumSquares(out, x device.Tensor) {
 		return
 	}
 	n := x.Len()
-	parts := min(ceil(n, blockElements), maxParts)
+	parts := min(ceil(n, blockElements), limits.parts)
 	q.args.Reset().Ptr(q.parts).Ptr(q.at(x)).Int64(int64(n))
 	q.launch(q.kernels.update.sumSquares, driver.Dim{X: parts}, elementThreads)
 	if q.err != nil {

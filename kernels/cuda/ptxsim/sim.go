@@ -159,6 +159,21 @@ func (s *Sim) Free(p driver.Ptr) error {
 	return fmt.Errorf("ptxsim: free of %#x, which is not the address of an allocation", uint64(p))
 }
 
+// Forget makes the whole words in a span count as never written: a kernel that
+// reads them is at fault.
+func (s *Sim) Forget(p driver.Ptr, bytes int64) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	al, at, err := s.span(p, bytes)
+	if err != nil || al.cells == nil {
+		return err
+	}
+	for i := (at + 3) / 4; 4*i+4 <= at+bytes; i++ {
+		al.cells[i].written = 0
+	}
+	return nil
+}
+
 // HostAlloc returns memory of the Go heap: all host memory is alike here.
 func (s *Sim) HostAlloc(bytes int64) ([]byte, error) {
 	if bytes <= 0 || bytes > s.config.Memory {
