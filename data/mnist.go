@@ -77,9 +77,9 @@ func openImages(dir string, classes []string, remedy string) (train, test Datase
 	return a, b, nil
 }
 
-// images is a set of grey images in memory, as bytes.
+// images is a set of images in memory, as bytes.
 type images struct {
-	pixels  []byte // [N,H,W]
+	pixels  []byte // [N,C,H,W]
 	labels  []byte // [N]
 	shape   tensor.Shape
 	classes []string
@@ -136,7 +136,7 @@ func (s *images) Shape() tensor.Shape { return s.shape }
 func (s *images) Classes() []string   { return s.classes }
 
 func (s *images) Read(dst []float32, i int) (int32, error) {
-	n := s.shape[1] * s.shape[2]
+	n := s.shape.TotalSize()
 	for j, p := range s.pixels[i*n : (i+1)*n] {
 		dst[j] = float32(p)
 	}

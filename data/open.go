@@ -2,6 +2,8 @@ package data
 
 import (
 	"fmt"
+	"os"
+	"slices"
 	"strings"
 )
 
@@ -16,6 +18,7 @@ var sets = []struct {
 }{
 	{"mnist", func(dir string, _ OpenOptions) (Dataset, Dataset, error) { return OpenMNIST(dir) }},
 	{"fashion-mnist", func(dir string, _ OpenOptions) (Dataset, Dataset, error) { return OpenFashionMNIST(dir) }},
+	{"cifar10", func(dir string, _ OpenOptions) (Dataset, Dataset, error) { return OpenCIFAR10(dir) }},
 	{"synthetic", func(dir string, o OpenOptions) (Dataset, Dataset, error) {
 		if dir != "" {
 			return nil, nil, fmt.Errorf("data set synthetic has no folder, such as %q", dir)
@@ -33,9 +36,20 @@ func Names() []string {
 	return names
 }
 
-// Open opens a data set by name: "mnist", "fashion-mnist" or "synthetic". The
-// first two take the folder of their files after a colon,
-// "mnist:/data/mnist"; without one it is MNISTDir or FashionMNISTDir.
+// IsPath reports whether a data set is meant by the path of its files: where
+// Open does not know the name and there is such a file or folder.
+func IsPath(spec string) bool {
+	name, _, _ := strings.Cut(spec, ":")
+	if slices.Contains(Names(), name) {
+		return false
+	}
+	_, err := os.Stat(spec)
+	return err == nil
+}
+
+// Open opens a data set by name: "mnist", "fashion-mnist", "cifar10" or
+// "synthetic". All but the last take the folder of their files after a colon,
+// "mnist:/data/mnist"; without one it is MNISTDir and so on.
 func Open(spec string, o OpenOptions) (train, test Dataset, err error) {
 	name, dir, colon := strings.Cut(spec, ":")
 	for _, s := range sets {
@@ -47,5 +61,5 @@ func Open(spec string, o OpenOptions) (train, test Dataset, err error) {
 		}
 		return s.open(dir, o)
 	}
-	return nil, nil, fmt.Errorf("data set %q is unknown; there are %s", name, strings.Join(Names(), ", "))
+	return nil, nil, fmt.Errorf("data set %q is unknown; there are %s, and folders or tar files of pictures", name, strings.Join(Names(), ", "))
 }

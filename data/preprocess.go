@@ -1,57 +1,231 @@
 package data
 
 import (
+	"errors"
 	"fmt"
 	"math"
+	"slices"
+	"strconv"
+	"strings"
 
 	"gorgonia.org/tensor"
 )
 
-// Preprocess is what happens to every value of a raw sample before a network
-// sees it:
+// Preprocess is what happens to a picture before a network sees it. The
+// Augment makes a raw sample of it, and every sample then becomes
 //
-//	y[c,h,w] = (x[c,h,w] - Mean[c]) * Scale
+//	y = W (x - Mean) * Scale
 //
-// A network that was trained with it must be used with it, so it is kept, as
-// JSON, in the file of the weights. The zero Preprocess changes nothing.
+// where W is the unit matrix unless there is Whiten. A network that was
+// trained with it must be used with it, so it is kept, as JSON, in the file of
+// the weights. The zero Preprocess changes nothing.
 type Preprocess struct {
-	Mean  []float32 `json:"mean,omitempty"`  // one a channel; none means 0
-	Scale float32   `json:"scale,omitempty"` // 0 means 1
+	Augment Augment `json:"augment,omitempty"` // none: samples are as the data set has them
+
+	Mean  Floats  `json:"mean,omitempty"`  // [C], or [C,H,W] for a mean image; none means 0
+	Scale float32 `json:"scale,omitempty"` // 0 means 1
+
+	// Deviation divides channels, [C]; none means 1.
+	Deviation Floats `json:"deviation,omitempty"`
+
+	// Whiten is W: [C,C] for the channels of each pixel, or all values of a
+	// sample squared.
+	Whiten Floats `json:"whiten,omitempty"`
+
+	// Statistics are what the steps of Augment need.
+	Statistics *Statistics `json:"statistics,omitempty"`
 }
 
 // Check says what is wrong with the preprocessing for samples of the shape
 // [C,H,W], if anything.
 func (p Preprocess) Check(sample tensor.Shape) error {
-	if len(p.Mean) != 0 && len(p.Mean) != sample[0] {
-		return fmt.Errorf("preprocessing has a mean for %d channels, but a sample has %d", len(p.Mean), sample[0])
+	c, n := sample[0], sample.TotalSize()
+	switch {
+	case len(p.Mean) != 0 && len(p.Mean) != c && len(p.Mean) != n:
+		if len(p.Mean) < 64 {
+			return fmt.Errorf("preprocessing has a mean for %d channels, but a sample has %d", len(p.Mean), c)
+		}
+		return fmt.Errorf("preprocessing has a mean image of %d values, but a sample has %d", len(p.Mean), n)
+	case len(p.Deviation) != 0 && len(p.Deviation) != c:
+		return fmt.Errorf("preprocessing has a deviation for %d channels, but a sample has %d", len(p.Deviation), c)
+	case len(p.Whiten) != 0 && len(p.Whiten) != c*c && len(p.Whiten) != n*n:
+		return fmt.Errorf("preprocessing has a whitening matrix of %d elements, but a sample has %d channels and %d values", len(p.Whiten), c, n)
 	}
-	for _, v := range append([]float32{p.Scale}, p.Mean...) {
-		if math.IsNaN(float64(v)) || math.IsInf(float64(v), 0) {
-			return fmt.Errorf("preprocessing: mean %v and scale %v must be finite", p.Mean, p.Scale)
+	for _, values := range []Floats{{p.Scale}, p.Mean, p.Deviation, p.Whiten} {
+		for _, v := range values {
+			if math.IsNaN(float64(v)) || math.IsInf(float64(v), 0) {
+				return errors.New("preprocessing: means, deviations and scale must be finite")
+			}
 		}
 	}
-	return nil
+	if slices.Contains(p.Deviation, 0) {
+		return errors.New("preprocessing: a deviation of 0 cannot divide")
+	}
+	return p.Augment.Check()
 }
 
-// Apply changes one sample, [C,H,W], in place.
+// Apply changes one sample, [C,H,W], in place. Where a sample is whitened
+// whole it needs as much memory again.
 func (p Preprocess) Apply(x []float32) {
+	p.subtract(x)
 	scale := p.Scale
 	if scale == 0 {
 		scale = 1
 	}
-	if len(p.Mean) == 0 {
-		if scale != 1 {
-			for i := range x {
-				x[i] *= scale
-			}
+	switch {
+	case len(p.Whiten) == len(x)*len(x) && len(x) > 0:
+		whole := slices.Clone(x)
+		multiply(x, p.Whiten, whole)
+	case len(p.Whiten) > 0:
+		whitenPixels(x, p.Whiten)
+	}
+	if len(p.Deviation) > 0 {
+		plane := len(x) / len(p.Deviation)
+		for c, d := range p.Deviation {
+			scaleBy(x[c*plane:(c+1)*plane], scale/d)
 		}
 		return
 	}
-	plane := len(x) / len(p.Mean)
-	for c, mean := range p.Mean {
-		channel := x[c*plane : (c+1)*plane]
-		for i := range channel {
-			channel[i] = (channel[i] - mean) * scale
+	scaleBy(x, scale)
+}
+
+func scaleBy(x []float32, f float32) {
+	if f == 1 {
+		return
+	}
+	for i := range x {
+		x[i] *= f
+	}
+}
+
+// subtract takes the mean off.
+func (p Preprocess) subtract(x []float32) {
+	switch {
+	case len(p.Mean) == len(x):
+		for i, m := range p.Mean {
+			x[i] -= m
+		}
+	case len(p.Mean) > 0:
+		plane := len(x) / len(p.Mean)
+		for c, m := range p.Mean {
+			channel := x[c*plane : (c+1)*plane]
+			for i := range channel {
+				channel[i] -= m
+			}
 		}
 	}
+}
+
+// multiply is y = W x.
+func multiply(y, w, x []float32) {
+	for i := range y {
+		sum := float32(0)
+		for j, v := range w[i*len(x) : (i+1)*len(x)] {
+			sum += float32(v * x[j])
+		}
+		y[i] = sum
+	}
+}
+
+// whitenPixels multiplies the channels of every pixel by w, [C,C].
+func whitenPixels(x, w []float32) {
+	c := int(math.Sqrt(float64(len(w))))
+	plane := len(x) / c
+	var pixel, white [16]float32
+	for i := range plane {
+		for k := range c {
+			pixel[k] = x[k*plane+i]
+		}
+		multiply(white[:c], w, pixel[:c])
+		for k := range c {
+			x[k*plane+i] = white[k]
+		}
+	}
+}
+
+// Normal says how samples are to be brought to a common scale.
+type Normal struct {
+	Mean          bool // subtract the mean of each channel
+	MeanImage     bool // or that of each pixel
+	Deviation     bool // divide channels by their deviation
+	WhitenColours bool // whiten the channels of each pixel
+	Whiten        bool // or whole samples
+	Scale         float64
+}
+
+// whitenShare is the share of the mean variance that is added to each.
+const whitenShare = 0.01
+
+// ParseNormal reads words with commas between them: mean, mean-image, std,
+// whiten-colours, whiten, scale=X; or none.
+func ParseNormal(text string) (n Normal, err error) {
+	n.Scale = 1
+	for word := range strings.SplitSeq(text, ",") {
+		name, value, hasValue := strings.Cut(word, "=")
+		if hasValue != (name == "scale") {
+			return n, fmt.Errorf("preprocessing %q is unknown; there are mean, mean-image, std, whiten-colours, whiten, scale=X and none", word)
+		}
+		switch name {
+		case "none":
+		case "mean":
+			n.Mean = true
+		case "mean-image":
+			n.MeanImage = true
+		case "std":
+			n.Deviation = true
+		case "whiten-colours":
+			n.WhitenColours = true
+		case "whiten":
+			n.Whiten = true
+		case "scale":
+			if n.Scale, err = strconv.ParseFloat(value, 64); err != nil || n.Scale == 0 || !(math.Abs(n.Scale) <= math.MaxFloat32) {
+				return n, fmt.Errorf("preprocessing %q: the scale is a number other than 0, such as scale=0.0078125", word)
+			}
+		default:
+			return n, fmt.Errorf("preprocessing %q is unknown; there are mean, mean-image, std, whiten-colours, whiten, scale=X and none", word)
+		}
+	}
+	switch {
+	case n.Mean && n.MeanImage:
+		return n, errors.New("preprocessing: mean and mean-image contradict each other")
+	case n.Whiten && n.WhitenColours || (n.Whiten || n.WhitenColours) && n.Deviation:
+		return n, errors.New("preprocessing: std, whiten and whiten-colours contradict each other")
+	}
+	return n, nil
+}
+
+// NeedsStatistics reports whether the training set must be measured first.
+func (n Normal) NeedsStatistics() bool {
+	return n.Mean || n.MeanImage || n.Deviation || n.WhitenColours || n.Whiten
+}
+
+// Preprocess is what the training set's statistics make of it. Whitening
+// takes the mean off, if nothing else does.
+func (n Normal) Preprocess(a Augment, s *Statistics) (p Preprocess, err error) {
+	p = Preprocess{Augment: a}
+	if n.Scale != 1 {
+		p.Scale = float32(n.Scale)
+	}
+	if s == nil {
+		return p, nil
+	}
+	switch {
+	case n.MeanImage || n.Whiten:
+		p.Mean = s.MeanImage
+	case n.Mean || n.WhitenColours:
+		p.Mean = s.Mean
+	}
+	if n.Deviation {
+		p.Deviation = s.Deviation
+	}
+	if n.Whiten {
+		p.Whiten, err = whiten(s.whole, whitenShare)
+	}
+	if n.WhitenColours {
+		p.Whiten, err = whiten(s.colours, whitenShare)
+	}
+	if a != nil {
+		p.Statistics = &Statistics{Mean: s.Mean, Deviation: s.Deviation, Variances: s.Variances, Components: s.Components}
+	}
+	return p, err
 }

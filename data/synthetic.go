@@ -32,6 +32,9 @@ const (
 	testRowsStream
 	trainFacesStream // where the keypoints of a synthetic face are
 	testFacesStream
+	augmentStream // the steps of an Augment
+	pixelStream   // its noise
+	splitStream   // which part of a data set a sample is in
 )
 
 const (

@@ -1,9 +1,15 @@
 package main
 
 import (
+	"context"
+	"errors"
 	"fmt"
+	"io"
+	"math"
+	"path/filepath"
 	"strconv"
 	"strings"
+	"time"
 
 	"gorgonia.org/tensor"
 
@@ -12,9 +18,12 @@ import (
 	"github.com/hubel-go/hubel/graph"
 )
 
-// preprocess is what is done to the pixels of every data set: Caffe's scale
-// for MNIST, 0.00390625.
-var preprocess = data.Preprocess{Scale: 1.0 / 256}
+// What is done to pixels unless -preprocess says otherwise: for photographs as
+// in the AlexNet paper, otherwise Caffe's scale for MNIST.
+const (
+	photoNormal = "mean"
+	plainNormal = "scale=0.00390625"
+)
 
 const synthetic = "synthetic"
 
@@ -24,10 +33,172 @@ const (
 	syntheticTest  = 1000
 )
 
-// openData opens a data set. A synthetic one has the images and the classes
-// or targets that the network wants, always the same ones; files have their
-// own.
-func (o *options) openData(spec string, n *graph.Network) (train, test data.Dataset, err error) {
+// sets are what a network is trained and tested on.
+type sets struct {
+	train, test data.Dataset
+	preprocess  data.Preprocess
+	skipped     []data.Skip // files that were left out
+}
+
+// checkData checks the flags of the data that can be checked without it.
+func (o *options) checkData() (err error) {
+	if o.augment, err = data.ParseAugment(o.augmentText); err != nil {
+		return fmt.Errorf("-augment: %w", err)
+	}
+	if o.normal != "" {
+		if _, err := data.ParseNormal(o.normal); err != nil {
+			return fmt.Errorf("-preprocess: %w", err)
+		}
+	}
+	if o.mode == previewing && o.picture == "" {
+		return errors.New("-preview needs a number and a file to draw into, such as -preview 24 out.png")
+	}
+	if (o.val != "" || o.split != "") && o.data == "" {
+		return errors.New("-val and -split need -data")
+	}
+	return nil
+}
+
+// dataText is what -data and the flags beside it say.
+func (o *options) dataText() string {
+	return data.PhotoSpec{Train: o.data, Val: o.val, Split: o.split}.String()
+}
+
+// openData opens what a dataText says, for a network. A network that is
+// trained already knows its preprocessing; otherwise flags decide it.
+func (o *options) openData(ctx context.Context, text string, n *graph.Network, known *data.Preprocess, progress io.Writer) (s sets, err error) {
+	spec := data.ParsePhotoSpec(text)
+	if data.IsPath(spec.Train) {
+		return o.openPhotos(ctx, spec, n, known, progress)
+	}
+	if spec.Val != "" || spec.Split != "" {
+		return s, fmt.Errorf("-val and -split are for folders and tar files of photographs; %s brings images to test on", dataName(text))
+	}
+	if s.train, s.test, err = o.openNamed(spec.Train, n); err != nil {
+		return s, err
+	}
+	if known != nil {
+		s.preprocess = *known
+	} else if s.preprocess, err = o.measured(ctx, s.train); err != nil {
+		return s, err
+	}
+	if s.preprocess.Augment == nil {
+		return s, nil
+	}
+	if _, ok := s.train.(data.Regression); ok {
+		return s, errors.New("-augment: what is to be predicted would not move with the image")
+	}
+	train, err := data.Augmented(s.train, s.preprocess.Augment, s.preprocess.Statistics)
+	if err != nil {
+		return s, err
+	}
+	test, err := data.Augmented(s.test, s.preprocess.Augment, s.preprocess.Statistics)
+	s.train, s.test = train.Varied(), test
+	return s, err
+}
+
+// measured is the preprocessing that flags ask for, of a named set.
+func (o *options) measured(ctx context.Context, train data.Dataset) (data.Preprocess, error) {
+	text := o.normal
+	if text == "" {
+		text = plainNormal
+	}
+	normal, err := data.ParseNormal(text)
+	if err != nil || !normal.NeedsStatistics() && o.augment == nil {
+		p, _ := normal.Preprocess(nil, nil)
+		return p, err
+	}
+	set := train
+	if o.augment != nil {
+		if set, err = data.Augmented(train, o.augment, nil); err != nil {
+			return data.Preprocess{}, err
+		}
+	}
+	stats, bad, err := data.Measure(ctx, set, data.MeasureOptions{Whole: normal.Whiten})
+	if err == nil && len(bad) > 0 {
+		err = bad[0].Err
+	}
+	if err != nil {
+		return data.Preprocess{}, err
+	}
+	return normal.Preprocess(o.augment, stats)
+}
+
+// openPhotos opens folders and tar files.
+func (o *options) openPhotos(ctx context.Context, spec data.PhotoSpec, n *graph.Network, known *data.Preprocess, progress io.Writer) (s sets, err error) {
+	p, err := o.photoOptions(n, progress)
+	if err != nil {
+		return s, err
+	}
+	p.Known = known
+	photos, err := data.OpenPhotos(ctx, spec, p)
+	if err != nil {
+		return s, err
+	}
+	if photos.Val == nil {
+		return s, fmt.Errorf("%s has nothing to test on: -val names other photographs, and -split 0.1 puts a tenth of these aside", spec.Train)
+	}
+	return sets{photos.Train, photos.Val, photos.Preprocess, photos.Skipped}, nil
+}
+
+// photoOptions are what flags say of photographs.
+func (o *options) photoOptions(n *graph.Network, progress io.Writer) (p data.PhotoOptions, err error) {
+	p.Strict, p.Cache = o.strict, data.UserCache()
+	p.Progress = checking(progress)
+	text := o.normal
+	if text == "" {
+		text = photoNormal
+	}
+	if p.Normal, err = data.ParseNormal(text); err != nil {
+		return p, err
+	}
+	p.Augment = o.augment
+	if p.Augment == nil && n != nil {
+		p.Augment, err = defaultAugment(n)
+	}
+	return p, err
+}
+
+// defaultAugment is the AlexNet paper's, for a network that takes images of
+// any size: a crop, mirrored or not, of a picture whose shorter side is 256/227
+// times as long.
+func defaultAugment(n *graph.Network) (data.Augment, error) {
+	for _, in := range n.Inputs {
+		if in.Name != "data" || len(in.Shape) != 3 {
+			continue
+		}
+		h, w := in.Shape[1], in.Shape[2]
+		a := data.Augment{
+			{Op: data.Resize, H: int(math.Round(float64(max(h, w)) * 256 / 227)), P: 1},
+			{Op: data.Crop, H: h, W: w, P: 1},
+			{Op: data.Flip, P: 0.5},
+		}
+		if h == w {
+			a[1].W = 0
+		}
+		if in.Shape[0] == 1 {
+			a = append(a, data.Step{Op: data.Grey, P: 1})
+		}
+		return a, nil
+	}
+	return nil, fmt.Errorf("network %s needs an input \"data\" of the shape [C,H,W] to be trained on photographs", n.Name)
+}
+
+// checking writes a line now and then while pictures are checked.
+func checking(w io.Writer) func(done, all int) {
+	last := time.Now()
+	return func(done, all int) {
+		if time.Since(last) >= lineEvery {
+			last = time.Now()
+			fmt.Fprintf(w, "checked %d of %d pictures\n", done, all)
+		}
+	}
+}
+
+// openNamed opens a data set that has a name. A synthetic one has the images
+// and the classes or targets that the network wants, always the same ones;
+// files have their own.
+func (o *options) openNamed(spec string, n *graph.Network) (train, test data.Dataset, err error) {
 	if dataName(spec) != synthetic {
 		return data.Open(spec, data.OpenOptions{})
 	}
@@ -54,8 +225,14 @@ func (o *options) openData(spec string, n *graph.Network) (train, test data.Data
 	return data.Open(synthetic, data.OpenOptions{Synthetic: s})
 }
 
-// dataName is the name of a data set without its folder or its sizes.
-func dataName(spec string) string {
+// dataName is the name of a data set without its folder or its sizes, or that
+// of a path.
+func dataName(text string) string {
+	spec := data.ParsePhotoSpec(text).Train
+	if data.IsPath(spec) {
+		name := filepath.Base(filepath.Clean(spec))
+		return strings.TrimSuffix(name, filepath.Ext(name))
+	}
 	name, _, _ := strings.Cut(spec, ":")
 	return name
 }

@@ -8,6 +8,7 @@ import (
 	"os"
 	"slices"
 
+	"github.com/hubel-go/hubel/data"
 	"github.com/hubel-go/hubel/device"
 	"github.com/hubel-go/hubel/graph"
 	"github.com/hubel-go/hubel/solver"
@@ -16,17 +17,14 @@ import (
 // evaluate prints what weights achieve on a test set, and leaves the confusion
 // matrix in the folder of -out. The network and the preprocessing are those in
 // the weights' file.
-func evaluate(ctx context.Context, o *options, stdout io.Writer) (err error) {
+func evaluate(ctx context.Context, o *options, stdout, stderr io.Writer) (err error) {
 	m, err := solver.LoadWeights(o.weights)
 	if err != nil {
 		return err
 	}
-	_, set, err := o.openData(o.data, m.Network)
+	set, skipped, err := o.testSet(ctx, m, stderr)
 	if err != nil {
 		return err
-	}
-	if !slices.Equal(m.Classes, set.Classes()) {
-		return fmt.Errorf("%s tells %q apart, but the classes of %s are %q", o.weights, m.Classes, o.data, set.Classes())
 	}
 	d, err := device.Open(o.device, device.Options{Threads: o.threads})
 	if err != nil {
@@ -46,6 +44,7 @@ func evaluate(ctx context.Context, o *options, stdout io.Writer) (err error) {
 		return err
 	}
 	fmt.Fprintf(stdout, "%s on the %d test images of %s: %s\n", m.Network.Name, t.Samples, dataName(o.data), outcome(t))
+	listSkipped(stdout, skipped)
 	if o.out == "" {
 		return nil
 	}
@@ -56,4 +55,24 @@ func evaluate(ctx context.Context, o *options, stdout io.Writer) (err error) {
 		return fmt.Errorf("-out: %w", err)
 	}
 	return writeConfusion(o.out, m.Network.Name+" on "+dataName(o.data), &t)
+}
+
+// testSet opens what weights are to be tested on.
+func (o *options) testSet(ctx context.Context, m *solver.Model, stderr io.Writer) (data.Dataset, []data.Skip, error) {
+	if data.IsPath(o.data) {
+		p, err := o.photoOptions(nil, stderr)
+		if err != nil {
+			return nil, nil, err
+		}
+		photos, skipped, err := data.OpenTestPhotos(ctx, data.ParsePhotoSpec(o.dataText()), m.Preprocess, m.Classes, p)
+		return photos, skipped, err
+	}
+	s, err := o.openData(ctx, o.dataText(), m.Network, &m.Preprocess, stderr)
+	if err != nil {
+		return nil, nil, err
+	}
+	if !slices.Equal(m.Classes, s.test.Classes()) {
+		return nil, nil, fmt.Errorf("%s tells %q apart, but the classes of %s are %q", o.weights, m.Classes, o.data, s.test.Classes())
+	}
+	return s.test, nil, nil
 }

@@ -26,11 +26,12 @@ const (
 	evaluating
 	summarising
 	replaying
+	previewing
 )
 
 // String is the flag that chose the mode.
 func (m mode) String() string {
-	return map[mode]string{training: "training", resuming: "-resume", evaluating: "-eval", summarising: "-summary", replaying: "-replay"}[m]
+	return map[mode]string{training: "training", resuming: "-resume", evaluating: "-eval", summarising: "-summary", replaying: "-replay", previewing: "-preview"}[m]
 }
 
 // options are the flags.
@@ -41,6 +42,13 @@ type options struct {
 	model, net, init, weights string
 	data, device              string
 	threads                   int
+
+	val, split          string
+	augmentText, normal string
+	augment             data.Augment
+	strict              bool
+	preview             int
+	picture             string // file of the preview
 
 	batch, accumulate int
 	epochs, iters     int
@@ -86,10 +94,17 @@ var groups = []group{
 		{"model", training | summarising},
 		{"net", training | summarising},
 		{"init", training | summarising},
-		{"data", training | resuming | evaluating},
 		{"weights", training | evaluating},
 		{"frozen", training | summarising},
 		{"fresh", training},
+	}},
+	{"The data", []entry{
+		{"data", training | resuming | evaluating | previewing},
+		{"val", training | resuming | evaluating},
+		{"split", training | resuming | evaluating},
+		{"augment", training | previewing},
+		{"preprocess", training},
+		{"strict", training | resuming | evaluating | previewing},
 	}},
 	{"How long", []entry{
 		{"epochs", training | resuming},
@@ -109,7 +124,7 @@ var groups = []group{
 		{"nesterov", training},
 		{"decay", training},
 		{"clip", training},
-		{"seed", training},
+		{"seed", training | previewing},
 	}},
 	{"The run's folder", []entry{
 		{"out", training | evaluating},
@@ -123,6 +138,7 @@ var groups = []group{
 		{"summary", summarising},
 		{"memory", summarising},
 		{"replay", replaying},
+		{"preview", previewing},
 	}},
 	{"The machine", []entry{
 		{"device", every},
@@ -137,7 +153,13 @@ func (o *options) flagSet() *flag.FlagSet {
 	f.StringVar(&o.model, "model", "", "`name` of a network: "+strings.Join(models.Names(), ", "))
 	f.StringVar(&o.net, "net", "", "`file` of a network in JSON, instead of -model")
 	f.StringVar(&o.init, "init", "", "`whose` initialisation AlexNet has: paper or caffe")
-	f.StringVar(&o.data, "data", "", "data `set`: mnist[:DIR], fashion-mnist[:DIR] or synthetic[:TRAIN,TEST], which is made up on the spot")
+	f.StringVar(&o.data, "data", "", "`set` to train on: a folder with a folder of JPEG or PNG files for each class, a tar file of such a folder, a folder of tar files, cifar10[:DIR], mnist[:DIR], fashion-mnist[:DIR], or synthetic[:TRAIN,TEST], which is made up on the spot")
+	f.StringVar(&o.val, "val", "", "`path` of photographs to test on, where -data is a path too")
+	f.StringVar(&o.split, "split", "", "`share` of each class of -data to test on instead, such as 0.1; 0.1,0.2 puts another share aside for -eval; @SEED draws others; or a file with lines of a name and train, val or test")
+	f.StringVar(&o.augmentText, "augment", "", "`steps` from a picture to an image: "+strings.Join(data.AugmentGrammar(), ", "))
+	f.StringVar(&o.normal, "preprocess", "", "`words` for what is done to pixels then: mean or mean-image; std, whiten or whiten-colours; scale=X; or none (mean for photographs, otherwise scale=0.00390625)")
+	f.BoolVar(&o.strict, "strict", false, "end with an error where a file cannot be used, instead of leaving it out")
+	f.IntVar(&o.preview, "preview", 0, "draw `N` images as -augment makes them: train -data SET -augment STEPS -preview N out.png")
 	f.StringVar(&o.weights, "weights", "", "`file` of weights to start from, or to evaluate")
 	f.Var(&o.frozen, "frozen", "layers or parameters that are not trained: `names` with commas, such as conv1,ip1.bias")
 	f.Var(&o.fresh, "fresh", "layers or parameters that start anew and not from -weights: `names` with commas, such as fc8")
@@ -187,11 +209,19 @@ func parse(args []string) (*options, error) {
 		}
 		return nil, fmt.Errorf("%w; -h lists the flags", err)
 	}
+	note := func(f *flag.Flag) { o.given[f.Name] = true }
+	f.Visit(note)
+	if f.NArg() > 0 && o.given["preview"] { // the picture's name; flags may follow it
+		o.picture = f.Arg(0)
+		if err := f.Parse(f.Args()[1:]); err != nil {
+			return nil, fmt.Errorf("%w; -h lists the flags", err)
+		}
+	}
 	if f.NArg() > 0 {
 		return nil, fmt.Errorf("%q is not a flag; -h lists the flags", f.Arg(0))
 	}
-	f.Visit(func(f *flag.Flag) { o.given[f.Name] = true })
-	for _, check := range []func() error{o.checkMode, o.checkValues, o.checkPolicy} {
+	f.Visit(note)
+	for _, check := range []func() error{o.checkMode, o.checkValues, o.checkPolicy, o.checkData} {
 		if err := check(); err != nil {
 			return nil, err
 		}
@@ -206,7 +236,7 @@ func (o *options) checkMode() error {
 	for _, m := range []struct {
 		asked bool
 		mode  mode
-	}{{o.given["resume"], resuming}, {o.eval, evaluating}, {o.summary, summarising}, {o.given["replay"], replaying}} {
+	}{{o.given["resume"], resuming}, {o.eval, evaluating}, {o.summary, summarising}, {o.given["replay"], replaying}, {o.given["preview"], previewing}} {
 		if !m.asked {
 			continue
 		}
@@ -215,7 +245,7 @@ func (o *options) checkMode() error {
 		}
 		o.mode = m.mode
 	}
-	for _, pair := range [][2]string{{"model", "net"}, {"init", "net"}, {"epochs", "iters"}} {
+	for _, pair := range [][2]string{{"model", "net"}, {"init", "net"}, {"epochs", "iters"}, {"val", "split"}} {
 		if o.given[pair[0]] && o.given[pair[1]] {
 			return fmt.Errorf("-%s and -%s contradict each other", pair[0], pair[1])
 		}
@@ -230,8 +260,8 @@ func (o *options) checkMode() error {
 	switch {
 	case o.mode&(training|summarising) != 0 && o.model == "" && o.net == "":
 		return fmt.Errorf("-model or -net is missing; the networks are %s", strings.Join(models.Names(), ", "))
-	case o.mode&(training|evaluating) != 0 && o.data == "":
-		return fmt.Errorf("-data is missing; the data sets are %s", strings.Join(data.Names(), ", "))
+	case o.mode&(training|evaluating|previewing) != 0 && o.data == "":
+		return fmt.Errorf("-data is missing; the data sets are %s, and folders or tar files of pictures", strings.Join(data.Names(), ", "))
 	case o.mode == evaluating && o.weights == "":
 		return errors.New("-eval needs -weights, such as runs/NAME/weights.safetensors")
 	case o.given["fresh"] && o.weights == "":
@@ -274,6 +304,7 @@ func (o *options) checkValues() error {
 		{"log-every", o.logEvery >= 1, "at least 1"},
 		{"patience", o.patience >= 0, "at least 0"},
 		{"debug", o.debug >= 0, "at least 0"},
+		{"preview", o.preview >= 1 && o.preview <= 1000 || !o.given["preview"], "at least 1 and at most 1,000"},
 	} {
 		if !c.ok {
 			return fmt.Errorf("-%s must be %s", c.name, c.want)

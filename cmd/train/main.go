@@ -45,9 +45,11 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		case summarising:
 			err = summarise(o, stdout)
 		case evaluating:
-			err = evaluate(ctx, o, stdout)
+			err = evaluate(ctx, o, stdout, stderr)
 		case replaying:
 			err = replay(o, stdout)
+		case previewing:
+			err = drawPreview(ctx, o, stdout, stderr)
 		default:
 			err = train(ctx, o, program(args[0]), stdout, stderr)
 		}

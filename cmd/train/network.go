@@ -1,7 +1,9 @@
 package main
 
 import (
+	"context"
 	"fmt"
+	"io"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -29,17 +31,17 @@ func (o *options) network(d data.Dataset) (*graph.Network, error) {
 }
 
 // networkAndData reads what is to be trained, and on what, of a new run.
-func (o *options) networkAndData() (n *graph.Network, train, test data.Dataset, err error) {
+func (o *options) networkAndData(ctx context.Context, known *data.Preprocess, progress io.Writer) (n *graph.Network, s sets, err error) {
 	if n, err = o.network(nil); err != nil {
-		return nil, nil, nil, err
+		return nil, s, err
 	}
-	if train, test, err = o.openData(o.data, n); err != nil {
-		return nil, nil, nil, err
+	if s, err = o.openData(ctx, o.dataText(), n, known, progress); err != nil {
+		return nil, s, err
 	}
 	if o.model != "" {
-		n, err = o.network(train)
+		n, err = o.network(s.train)
 	}
-	return n, train, test, err
+	return n, s, err
 }
 
 // runName is what a run is called that is given no folder.

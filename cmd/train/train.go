@@ -8,9 +8,12 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strconv"
+	"strings"
 	"text/tabwriter"
 	"time"
 
+	"github.com/hubel-go/hubel/data"
 	"github.com/hubel-go/hubel/device"
 	"github.com/hubel-go/hubel/internal/atomicfile"
 	"github.com/hubel-go/hubel/report"
@@ -30,11 +33,11 @@ type brokenError struct{ error }
 // Unwrap is for errors.Is.
 func (e brokenError) Unwrap() error { return e.error }
 
-// newRun is the configuration of a run that -out begins.
-func (o *options) newRun() (c solver.Config, err error) {
+// newRun is the configuration of a run that -out begins, and the files that
+// were left out of its data.
+func (o *options) newRun(ctx context.Context, progress io.Writer) (c solver.Config, skipped []data.Skip, err error) {
 	c = solver.Config{
-		Data:       o.data,
-		Preprocess: preprocess,
+		Data: o.dataText(),
 		SGD: solver.SGD{
 			Schedule: o.schedule(),
 			Momentum: float32(o.momentum),
@@ -53,26 +56,32 @@ func (o *options) newRun() (c solver.Config, err error) {
 	}
 	o.setHabits(&c)
 	if err := c.SGD.Check(); err != nil {
-		return c, err
+		return c, nil, err
 	}
 	if c.Dir == "" {
 		c.Dir = filepath.Join("runs", o.runName())
 	}
 	if err := checkFolder(c.Dir); err != nil {
-		return c, err
+		return c, nil, err
 	}
+	var known *data.Preprocess
 	if o.weights != "" {
 		m, err := solver.LoadWeights(o.weights)
 		if err != nil {
-			return c, err
+			return c, nil, err
 		}
-		c.Preprocess = m.Preprocess
+		known = &m.Preprocess
+		if o.given["augment"] {
+			known.Augment = o.augment
+		}
 	}
-	if c.Network, c.Train, c.Test, err = o.networkAndData(); err != nil {
-		return c, err
+	var s sets
+	if c.Network, s, err = o.networkAndData(ctx, known, progress); err != nil {
+		return c, nil, err
 	}
+	c.Train, c.Test, c.Preprocess = s.train, s.test, s.preprocess
 	c.Iterations = o.iterations(c)
-	return c, nil
+	return c, s.skipped, nil
 }
 
 // setHabits sets what decides no weights.
@@ -81,11 +90,12 @@ func (o *options) setHabits(c *solver.Config) {
 	c.CheckpointEvery, c.CheckpointTime = o.checkpoint.iterations, o.checkpoint.time
 }
 
-// resumedRun is the configuration of a run that -resume goes on with.
-func (o *options) resumedRun(stderr io.Writer) (solver.Config, error) {
+// resumedRun is the configuration of a run that -resume goes on with, and the
+// files that were left out of its data.
+func (o *options) resumedRun(ctx context.Context, stderr io.Writer) (solver.Config, []data.Skip, error) {
 	checkpoint, err := solver.ReadCheckpoint(o.resume)
 	if err != nil {
-		return solver.Config{}, err
+		return solver.Config{}, nil, err
 	}
 	if checkpoint.Damaged != nil {
 		fmt.Fprintf(stderr, "train: %v; going on from the one before it, %s, of iteration %d\n", checkpoint.Damaged, checkpoint.Path, checkpoint.Iteration)
@@ -96,18 +106,20 @@ func (o *options) resumedRun(stderr io.Writer) (solver.Config, error) {
 		c.Patience = o.patience
 	}
 	if o.data != "" {
-		c.Data = o.data
+		c.Data = o.dataText()
 	}
-	if c.Train, c.Test, err = o.openData(c.Data, c.Network); err != nil {
-		return c, err
+	s, err := o.openData(ctx, c.Data, c.Network, &c.Preprocess, stderr)
+	if err != nil {
+		return c, nil, err
 	}
+	c.Train, c.Test = s.train, s.test
 	if o.given["epochs"] || o.given["iters"] {
 		c.Iterations = o.iterations(c)
 	}
 	if checkpoint.Done(c.Iterations) {
-		return c, fmt.Errorf("%s has %d of %d iterations behind it; a larger -epochs or -iters goes on with it", o.resume, checkpoint.Iteration, c.Iterations)
+		return c, nil, fmt.Errorf("%s has %d of %d iterations behind it; a larger -epochs or -iters goes on with it", o.resume, checkpoint.Iteration, c.Iterations)
 	}
-	return c, nil
+	return c, s.skipped, nil
 }
 
 // checkFolder is an error if there is something where a run's files would go.
@@ -141,10 +153,11 @@ func perEpoch(c solver.Config) int {
 // what the user called it by.
 func train(ctx context.Context, o *options, program string, stdout, stderr io.Writer) (err error) {
 	var c solver.Config
+	var skipped []data.Skip
 	if o.mode == resuming {
-		c, err = o.resumedRun(stderr)
+		c, skipped, err = o.resumedRun(ctx, stderr)
 	} else {
-		c, err = o.newRun()
+		c, skipped, err = o.newRun(ctx, stderr)
 	}
 	if err != nil {
 		return err
@@ -154,7 +167,7 @@ func train(ctx context.Context, o *options, program string, stdout, stderr io.Wr
 	}
 	defer func() { err = errors.Join(err, c.Device.Close()) }()
 
-	s := session{c: c, program: program, stdout: stdout, stderr: stderr, progress: newProgress(stderr), started: time.Now()}
+	s := session{c: c, skipped: skipped, program: program, stdout: stdout, stderr: stderr, progress: newProgress(stderr), started: time.Now()}
 	c.Progress, c.Tested, c.Notice = s.update, s.tested, s.notice
 	result, err := solver.Train(ctx, c)
 	s.progress.clear()
@@ -172,6 +185,7 @@ func train(ctx context.Context, o *options, program string, stdout, stderr io.Wr
 // session is what is shown of one training.
 type session struct {
 	c        solver.Config
+	skipped  []data.Skip
 	program  string
 	stdout   io.Writer
 	stderr   io.Writer
@@ -190,6 +204,9 @@ func (s *session) update(p solver.Progress) {
 		s.begun = true
 		fmt.Fprintf(s.stdout, "%s on %s into %s: %d images to train, %d to test; %d iterations of %d on %s\n",
 			s.c.Network.Name, dataName(s.c.Data), s.c.Dir, s.c.Train.Len(), s.c.Test.Len(), p.Iterations, s.c.Batch*s.c.Accumulate, s.c.Device.Name())
+		if n := len(s.skipped); n > 0 {
+			fmt.Fprintf(s.stdout, "%d files cannot be used and are left out; they are listed at the end\n", n)
+		}
 	}
 	s.last = p
 	s.losses += p.Loss
@@ -247,6 +264,7 @@ func (s *session) finished(r solver.Result) error {
 		}
 		fmt.Fprintf(s.stdout, "  %s%s\n", filepath.Join(s.c.Dir, name), note)
 	}
+	listSkipped(s.stdout, s.skipped)
 	fmt.Fprintln(s.stdout, "\nWhat next")
 	w := tabwriter.NewWriter(s.stdout, 0, 0, 2, ' ', 0)
 	fmt.Fprintf(w, "  test again\t%s -eval -weights %s -data %s\n", s.program, filepath.Join(s.c.Dir, solver.WeightsFile), s.c.Data)
@@ -255,8 +273,30 @@ func (s *session) finished(r solver.Result) error {
 	return w.Flush()
 }
 
+// listSkipped lists the files that were left out, and why.
+func listSkipped(w io.Writer, skipped []data.Skip) {
+	if len(skipped) == 0 {
+		return
+	}
+	fmt.Fprintf(w, "\nLeft out: %d files\n", len(skipped))
+	for _, s := range skipped {
+		fmt.Fprintf(w, "  %s: %s\n", printable(s.Name), printable(s.Reason))
+	}
+}
+
+// printable is text without what could steer a terminal.
+func printable(text string) string {
+	return strings.Map(func(r rune) rune {
+		if !strconv.IsPrint(r) {
+			return '?'
+		}
+		return r
+	}, text)
+}
+
 // stopped says how to go on after Ctrl-C.
 func (s *session) stopped(r solver.Result, err error) error {
+	listSkipped(s.stdout, s.skipped)
 	fmt.Fprintf(s.stdout, "\nStopped and saved after %d of %d iterations. To go on:\n  %s -resume %s\n", r.Iteration, s.c.Iterations, s.program, s.c.Dir)
 	return err
 }

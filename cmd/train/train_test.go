@@ -14,6 +14,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/hubel-go/hubel/data"
 	"github.com/hubel-go/hubel/report"
 	"github.com/hubel-go/hubel/solver"
 )
@@ -78,7 +79,7 @@ func TestTrainWritesARun(t *testing.T) {
 	m, err := solver.LoadWeights(filepath.Join(dir, solver.WeightsFile))
 	require.NoError(t, err)
 	require.Equal(t, "tiny", m.Network.Name)
-	require.Equal(t, preprocess, m.Preprocess)
+	require.Equal(t, data.Preprocess{Scale: 1. / 256}, m.Preprocess)
 	require.Len(t, m.Classes, 10)
 	require.Equal(t, []int{4, 1, 3, 3}, []int(m.Weights["conv1.weight"].Shape()))
 

@@ -15,6 +15,7 @@ describes a network, or repeats an update that went wrong.
   train -eval -weights FILE -data SET [flags]
   train -summary -model NAME|-net FILE [flags]
   train -replay FILE [flags]
+  train -preview N out.png -data SET -augment STEPS
 `
 
 const usageFoot = `
@@ -38,6 +39,8 @@ Examples
   train -eval -weights runs/fashion/weights.safetensors -data fashion-mnist
   train -model alexnet -summary -batch 128 -memory 8GiB
   train -model alexnet -data synthetic:64,8 -batch 8 -iters 5
+  train -model alexnet -data photos -split 0.1 -batch 128 -epochs 60
+  train -data photos.tar -augment resize=256,crop=227,flip,pca=0.1 -preview 24 out.png
 
 Ctrl-C saves a checkpoint and ends; a second one ends at once. A run that was
 killed goes on from its last checkpoint.

@@ -1,0 +1,135 @@
+package data
+
+// colours maps a picture's components to a sample's channels, both from 0 to
+// 255: channel k is m[k][0]*p0 + m[k][1]*p1 + m[k][2]*p2 + m[k][3].
+type colours [3][4]float64
+
+// luma is what the components of red, green and blue weigh in grey (ITU-R
+// BT.601).
+var luma = [3]float64{0.299, 0.587, 0.114}
+
+// coloursOf begins with what makes red, green and blue, or grey, of a
+// picture's components.
+func coloursOf(s space) colours {
+	switch s {
+	case ycc: // JFIF 1.02
+		return colours{
+			{1, 0, 1.402, -1.402 * 128},
+			{1, -0.344136286, -0.714136286, (0.344136286 + 0.714136286) * 128},
+			{1, 1.772, 0, -1.772 * 128},
+		}
+	case rgb:
+		return colours{{1, 0, 0, 0}, {0, 1, 0, 0}, {0, 0, 1, 0}}
+	}
+	return colours{{1, 0, 0, 0}, {1, 0, 0, 0}, {1, 0, 0, 0}}
+}
+
+// row is a channel that weighs three others.
+func (m *colours) row(weights [3]float64) (row [4]float64) {
+	for k, w := range weights {
+		for j := range row {
+			row[j] += w * m[k][j]
+		}
+	}
+	return row
+}
+
+// colour is the map of colours of a view. The means are those of the
+// picture's components in the sample.
+func (a Augment) colour(v view, s space, channels int, means [3]float64, stats *Statistics) colours {
+	m := coloursOf(s)
+	grey := channels == 1
+	for k := range a {
+		s := &a[k]
+		if !v.taken(s, k) {
+			continue
+		}
+		words := v.words(k, 0)
+		switch s.Op {
+		case Grey:
+			row := m.row(luma)
+			m = colours{row, row, row}
+		case Brightness:
+			f := s.amount(words[1])
+			for c := range m {
+				for j := range m[c] {
+					m[c][j] *= f
+				}
+			}
+		case Contrast:
+			f := s.amount(words[1])
+			row := m.row(luma)
+			mean := row[3]
+			for j, x := range means {
+				mean += row[j] * x
+			}
+			for c := range m {
+				for j := range m[c] {
+					m[c][j] *= f
+				}
+				m[c][3] += (1 - f) * mean
+			}
+		case Saturation:
+			f := s.amount(words[1])
+			row := m.row(luma)
+			for c := range m {
+				for j := range m[c] {
+					m[c][j] = f*m[c][j] + (1-f)*row[j]
+				}
+			}
+		case PCA:
+			if grey || stats == nil || len(stats.Variances) != 3 {
+				continue
+			}
+			deviation := s.amount(words[1])
+			draws := v.words(k, 1)
+			for e := range 3 {
+				shift := 255 * stats.Variances[e] * deviation * normal(draws[e])
+				for c := range m {
+					m[c][3] += shift * stats.Components[3*e+c]
+				}
+			}
+		}
+	}
+	return m
+}
+
+// apply makes channels of as many components, in place.
+func (m *colours) apply(parts [3][]float32, components, channels int) {
+	if *m == coloursOf(rgb) && components == channels {
+		return
+	}
+	var f [3][4]float32
+	for c := range m {
+		for j, x := range m[c] {
+			f[c][j] = float32(x)
+		}
+	}
+	n := len(parts[0])
+	a, b, c := parts[0], parts[1][:n], parts[2][:n]
+	if components == 1 {
+		for i, v := range a {
+			for k := range channels {
+				parts[k][i] = float32(f[k][0]*v) + f[k][3]
+			}
+		}
+		return
+	}
+	if channels == 1 {
+		for i, v := range a {
+			a[i] = float32(f[0][0]*v) + float32(f[0][1]*b[i]) + float32(f[0][2]*c[i]) + f[0][3]
+		}
+		return
+	}
+	mixColours(a, b, c, &f)
+}
+
+// mixColours makes three channels of three components, in place.
+func mixColours(a, b, c []float32, f *[3][4]float32) {
+	for i, x := range a {
+		y, z := b[i], c[i]
+		a[i] = float32(f[0][0]*x) + float32(f[0][1]*y) + float32(f[0][2]*z) + f[0][3]
+		b[i] = float32(f[1][0]*x) + float32(f[1][1]*y) + float32(f[1][2]*z) + f[1][3]
+		c[i] = float32(f[2][0]*x) + float32(f[2][1]*y) + float32(f[2][2]*z) + f[2][3]
+	}
+}

@@ -1,0 +1,362 @@
+package data
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"maps"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// Files is a set of labelled picture files: those of a folder that has a
+// folder for each class, or the members of tar files, which are read where
+// they lie. Only an index is in memory.
+//
+// A class is the first folder of a file's name, after the folders that all
+// files share. In a tar file in WebDataset's manner the label stands in a
+// member beside the picture instead: 0001.jpg has its label in 0001.cls, a
+// number or the name of a class.
+type Files struct {
+	shards  []string // tar files, or one folder
+	tar     bool
+	files   []file
+	classes []string
+	skipped []Skip
+}
+
+// file is a picture in a file or in a part of one.
+type file struct {
+	name         string // in the folder or the tar file, with slashes
+	label        int32
+	shard        int32 // index in shards
+	offset, size int64 // in a tar file
+	time         int64 // when it, or its tar file, was changed last
+}
+
+// Skip is a file that was left out, and why.
+type Skip struct{ Name, Reason string }
+
+// largestFile bounds the size of an encoded picture.
+const largestFile = 1 << 28
+
+// OpenFiles indexes a folder of class folders, a tar file, or a folder of tar
+// files. It reads names and sizes, not pictures.
+func OpenFiles(path string) (*Files, error) {
+	s, err := os.Stat(path)
+	if err != nil {
+		return nil, err
+	}
+	f := &Files{}
+	var found []labelled
+	switch {
+	case !s.IsDir():
+		f.shards, f.tar = []string{path}, true
+	default:
+		if f.shards, err = tarFiles(path); err != nil {
+			return nil, err
+		}
+		f.tar = len(f.shards) > 0
+	}
+	if f.tar {
+		found, err = f.indexTars()
+	} else {
+		f.shards = []string{path}
+		found, err = f.indexFolder(path)
+	}
+	if err != nil {
+		return nil, err
+	}
+	f.classify(found)
+	if len(f.files) == 0 {
+		err := fmt.Errorf("%s: there are no pictures in class folders, such as cat/1.jpg", path)
+		if len(f.skipped) > 0 {
+			err = fmt.Errorf("%w; %s: %s, for one", err, f.skipped[0].Name, f.skipped[0].Reason)
+		}
+		return nil, err
+	}
+	return f, nil
+}
+
+// tarFiles lists the tar files of a folder, in order.
+func tarFiles(dir string) ([]string, error) {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return nil, err
+	}
+	var names []string
+	for _, e := range entries {
+		if !e.IsDir() && strings.EqualFold(filepath.Ext(e.Name()), ".tar") {
+			names = append(names, filepath.Join(dir, e.Name()))
+		}
+	}
+	return names, nil
+}
+
+// labelled is a picture with the text of its label; hasText says whether there
+// is one. Otherwise the label is in the name.
+type labelled struct {
+	file
+	text    string
+	hasText bool
+}
+
+// isPicture goes by the name.
+func isPicture(name string) bool {
+	switch strings.ToLower(path.Ext(name)) {
+	case ".jpg", ".jpeg", ".png":
+		return true
+	}
+	return false
+}
+
+// hidden reports whether a name, or a folder in it, begins with a dot.
+func hidden(name string) bool {
+	for part := range strings.SplitSeq(name, "/") {
+		if strings.HasPrefix(part, ".") && part != "." && part != ".." {
+			return true
+		}
+	}
+	return false
+}
+
+const notAPicture = "its name does not end in .jpg, .jpeg or .png"
+
+// indexFolder finds the pictures under a folder. Links are followed to files,
+// not to folders.
+func (f *Files) indexFolder(dir string) (found []labelled, err error) {
+	err = fs.WalkDir(os.DirFS(dir), ".", func(name string, e fs.DirEntry, err error) error {
+		switch {
+		case err != nil && name == ".":
+			return err
+		case err != nil:
+			f.skip(name, reason(err))
+			return nil
+		case hidden(name) && e.IsDir():
+			return fs.SkipDir
+		case hidden(name) || e.IsDir():
+			return nil
+		case !isPicture(name):
+			f.skip(name, notAPicture)
+			return nil
+		}
+		s, err := os.Stat(filepath.Join(dir, filepath.FromSlash(name)))
+		switch {
+		case err != nil:
+			f.skip(name, reason(err))
+		case s.IsDir():
+			f.skip(name, "it is a link to a folder")
+		case !s.Mode().IsRegular():
+			f.skip(name, "it is not a regular file")
+		case f.sized(name, s.Size()):
+			found = append(found, labelled{file: file{name: name, size: s.Size(), time: s.ModTime().UnixNano()}})
+		}
+		return nil
+	})
+	return found, err
+}
+
+// sized skips a file whose size is none of a picture's.
+func (f *Files) sized(name string, size int64) bool {
+	switch {
+	case size == 0:
+		f.skip(name, "it is empty")
+	case size > largestFile:
+		f.skip(name, fmt.Sprintf("%d bytes are more than the %d allowed", size, largestFile))
+	default:
+		return true
+	}
+	return false
+}
+
+// reason is an error without the path, which stands before it.
+func reason(err error) string {
+	var p *fs.PathError
+	if errors.As(err, &p) {
+		err = p.Err
+	}
+	return err.Error()
+}
+
+func (f *Files) skip(name, reason string) {
+	f.skipped = append(f.skipped, Skip{name, reason})
+}
+
+// classify finds the classes, and the label of each file.
+func (f *Files) classify(found []labelled) {
+	named, err := f.labels(found)
+	if err != nil {
+		f.skip(f.shards[0], err.Error())
+		return
+	}
+	index := map[string]int32{}
+	for i, c := range f.classes {
+		index[c] = int32(i)
+	}
+	for i, l := range found {
+		if label, ok := index[named[i]]; ok {
+			l.label = label
+			f.files = append(f.files, l.file)
+		}
+	}
+	if !f.tar { // tar files keep the order in which they are best read
+		slices.SortFunc(f.files, func(a, b file) int { return cmp.Compare(a.name, b.name) })
+	}
+}
+
+// labels sets the classes and returns the name of each file's, which is empty
+// where the file is skipped.
+func (f *Files) labels(found []labelled) ([]string, error) {
+	named := make([]string, len(found))
+	texts := slices.ContainsFunc(found, func(l labelled) bool { return l.hasText })
+	prefix := sharedFolders(found)
+	numbers, largest := texts, -1
+	for i, l := range found {
+		switch {
+		case texts && !l.hasText:
+			f.skip(l.name, "there is no .cls member beside it")
+		case texts:
+			named[i] = strings.TrimSpace(l.text)
+			if named[i] == "" {
+				f.skip(l.name, "its .cls member is empty")
+				continue
+			}
+			n, err := strconv.Atoi(named[i])
+			if err != nil || n < 0 {
+				numbers = false
+				continue
+			}
+			largest = max(largest, n)
+		default:
+			class, _, ok := strings.Cut(strings.TrimPrefix(cleaned(l.name), prefix), "/")
+			if !ok {
+				f.skip(l.name, "it is not in a class folder")
+				continue
+			}
+			named[i] = class
+		}
+	}
+	if numbers && largest >= 0 {
+		if largest > 10*len(found)+1000 {
+			return nil, fmt.Errorf("the label %d of %d pictures cannot be the number of a class", largest, len(found))
+		}
+		f.classes = make([]string, largest+1)
+		for i := range f.classes {
+			f.classes[i] = strconv.Itoa(i)
+		}
+		for i := range named { // "007" is 7
+			if n, err := strconv.Atoi(named[i]); err == nil {
+				named[i] = strconv.Itoa(n)
+			}
+		}
+		return named, nil
+	}
+	set := map[string]bool{}
+	for _, c := range named {
+		if c != "" {
+			set[c] = true
+		}
+	}
+	f.classes = slices.Sorted(maps.Keys(set))
+	return named, nil
+}
+
+// cleaned is a name without the "./" that tar writes before it.
+func cleaned(name string) string { return strings.TrimPrefix(path.Clean("/"+name), "/") }
+
+// sharedFolders is the part of their names, up to a slash, that all files
+// share and that leaves each of them a folder.
+func sharedFolders(found []labelled) string {
+	if len(found) == 0 {
+		return ""
+	}
+	shared := path.Dir(cleaned(found[0].name)) + "/"
+	for _, l := range found {
+		name := cleaned(l.name)
+		for !strings.HasPrefix(name, shared) {
+			shared = shared[:strings.LastIndexByte(shared[:len(shared)-1], '/')+1]
+			if shared == "" {
+				return ""
+			}
+		}
+	}
+	for _, l := range found {
+		for shared != "" && !strings.Contains(strings.TrimPrefix(cleaned(l.name), shared), "/") {
+			shared = shared[:strings.LastIndexByte(shared[:len(shared)-1], '/')+1]
+		}
+	}
+	return shared
+}
+
+// Len is the number of pictures.
+func (f *Files) Len() int { return len(f.files) }
+
+// Classes names the classes. The caller must not change it.
+func (f *Files) Classes() []string { return f.classes }
+
+// Label is an index into Classes.
+func (f *Files) Label(i int) int32 { return f.files[i].label }
+
+// Name is the name of file i in its folder or tar file.
+func (f *Files) Name(i int) string { return f.files[i].name }
+
+// Skipped lists the files that were left out so far, and why.
+func (f *Files) Skipped() []Skip { return f.skipped }
+
+// Load reads file i, as it is encoded, into buf, which grows if need be.
+func (f *Files) Load(buf []byte, i int) ([]byte, error) {
+	e := &f.files[i]
+	path := f.shards[e.shard]
+	if !f.tar {
+		path = filepath.Join(path, filepath.FromSlash(e.name))
+	}
+	r, err := os.Open(path)
+	if err != nil {
+		return buf[:0], err
+	}
+	defer r.Close()
+	if int64(cap(buf)) < e.size {
+		buf = make([]byte, e.size+e.size/4)
+	}
+	buf = buf[:e.size]
+	if n, err := r.ReadAt(buf, e.offset); int64(n) < e.size {
+		if err == io.EOF {
+			err = fmt.Errorf("it became shorter than the %d bytes it had", e.size)
+		}
+		return buf[:0], fmt.Errorf("%s: %w", path, err)
+	}
+	return buf, nil
+}
+
+// Relabel makes the classes of another set those of this one: the labels of a
+// test set must mean what those of its training set mean.
+func (f *Files) Relabel(classes []string) error {
+	to := make([]int32, len(f.classes))
+	for i, c := range f.classes {
+		to[i] = int32(slices.Index(classes, c))
+	}
+	for i := range f.files {
+		l := to[f.files[i].label]
+		if l < 0 {
+			return fmt.Errorf("%s: %s is of the class %q, which the training set does not have", f.shards[0], f.files[i].name, f.classes[f.files[i].label])
+		}
+		f.files[i].label = l
+	}
+	f.classes = classes
+	return nil
+}
+
+// part is the set of some of the files, in the order given.
+func (f *Files) part(indexes []int) *Files {
+	p := &Files{shards: f.shards, tar: f.tar, classes: f.classes}
+	for _, i := range indexes {
+		p.files = append(p.files, f.files[i])
+	}
+	return p
+}

@@ -1,0 +1,297 @@
+package data
+
+import (
+	"fmt"
+	"image"
+	"runtime"
+
+	"gorgonia.org/tensor"
+
+	"github.com/hubel-go/hubel/device"
+)
+
+// Photos makes samples of pictures by an Augment. Read gives the view that a
+// test takes; Varied is the same set with chance.
+type Photos struct {
+	from    pictures
+	augment Augment
+	stats   *Statistics // nil before they are known
+	shape   tensor.Shape
+	free    chan *scratch
+}
+
+// pictures are pictures of any size.
+type pictures interface {
+	Len() int
+	Classes() []string
+	Name(i int) string
+	// open finds the size of picture i.
+	open(s *scratch, i int) (h, w int, label int32, err error)
+	// decode decodes at least a region of the picture that was opened, and may
+	// halve it so many times.
+	decode(s *scratch, region image.Rectangle, halvings int) error
+}
+
+// scratch is the memory that making one sample takes.
+type scratch struct {
+	file    []byte
+	decoder decoder
+	picture picture
+	raw     []float32
+	bytes   []uint8
+	resampler
+	spare [3][]float32 // components that have no place in the sample
+}
+
+// NewPhotos makes samples of picture files: [3,H,W], or [1,H,W] with a Grey
+// step. The statistics are those of the training set, which some steps need;
+// nil leaves out their effect.
+func NewPhotos(f *Files, a Augment, stats *Statistics) (*Photos, error) {
+	if err := a.Check(); err != nil {
+		return nil, err
+	}
+	h, w, ok := a.Size()
+	if !ok {
+		return nil, ErrNoSize
+	}
+	return newPhotos(f, a, stats, tensor.Shape{a.Channels(3), h, w})
+}
+
+// Augmented makes samples of another data set's, whose values must be pixels
+// from 0 to 255 in one channel or three.
+func Augmented(d Dataset, a Augment, stats *Statistics) (*Photos, error) {
+	if err := a.Check(); err != nil {
+		return nil, err
+	}
+	shape := d.Shape()
+	if c := shape[0]; c != 1 && c != 3 {
+		return nil, fmt.Errorf("pictures of %d channels cannot be augmented, only those of 1 or 3", c)
+	}
+	if shape[0] == 1 {
+		for _, op := range []Op{Saturation, PCA} {
+			if a.has(op) {
+				return nil, fmt.Errorf("augmentation %s needs pictures in colour", op)
+			}
+		}
+	}
+	_, h, w := a.geometry(view{}, shape[1], shape[2])
+	return newPhotos(&samples{d}, a, stats, tensor.Shape{a.Channels(shape[0]), h, w})
+}
+
+func newPhotos(from pictures, a Augment, stats *Statistics, shape tensor.Shape) (*Photos, error) {
+	if err := checkShape(shape); err != nil {
+		return nil, err
+	}
+	return &Photos{from: from, augment: a, stats: stats, shape: shape, free: make(chan *scratch, 4*runtime.GOMAXPROCS(0))}, nil
+}
+
+// Len is the number of pictures.
+func (p *Photos) Len() int { return p.from.Len() }
+
+// Shape is that of a sample, [C,H,W].
+func (p *Photos) Shape() tensor.Shape { return p.shape }
+
+// Classes names the classes.
+func (p *Photos) Classes() []string { return p.from.Classes() }
+
+// Name is the name of picture i.
+func (p *Photos) Name(i int) string { return p.from.Name(i) }
+
+// Read writes the view of picture i that a test takes.
+func (p *Photos) Read(dst []float32, i int) (label int32, err error) {
+	return p.read(dst, i, view{})
+}
+
+// With is the same set with the statistics of its training set.
+func (p *Photos) With(stats *Statistics) *Photos {
+	q := *p
+	q.stats = stats
+	return &q
+}
+
+// Varied is the same set with chance: what training takes.
+func (p *Photos) Varied() Varied { return varied{p} }
+
+// varied are Photos with chance.
+type varied struct{ *Photos }
+
+func (v varied) ReadVaried(dst []float32, i int, seed uint64, epoch int) (label int32, err error) {
+	return v.read(dst, i, view{random: true, draws: device.Random{
+		Seed: seed, Stream: augmentStream, Iteration: uint32(epoch), Sample: uint32(i),
+	}})
+}
+
+// Multiview is a Dataset that shows each picture Views times, in consecutive
+// samples. A test averages what the network says of them.
+type Multiview interface {
+	Dataset
+	Views() int
+}
+
+// TenCrops is the same set with ten views of each picture: the centre and the
+// four corners that the last crop can take, and the same mirrored (Krizhevsky
+// et al. 2012, section 4.1). Sample 10*i is what Read(i) gives.
+func (p *Photos) TenCrops() Multiview { return crops{p} }
+
+// crops are ten views of each picture of Photos.
+type crops struct{ p *Photos }
+
+func (c crops) Len() int            { return tenCrops * c.p.Len() }
+func (c crops) Shape() tensor.Shape { return c.p.Shape() }
+func (c crops) Classes() []string   { return c.p.Classes() }
+func (c crops) Name(i int) string   { return c.p.Name(i / tenCrops) }
+func (c crops) Views() int          { return tenCrops }
+
+func (c crops) Read(dst []float32, i int) (int32, error) {
+	return c.p.read(dst, i/tenCrops, view{crop: i % tenCrops})
+}
+
+// read makes a sample. Its errors name the picture.
+func (p *Photos) read(dst []float32, i int, v view) (label int32, err error) {
+	s := p.scratch()
+	defer p.release(s)
+	h, w, label, err := p.from.open(s, i)
+	if err == nil {
+		m, outH, outW := p.augment.geometry(v, h, w)
+		region, halvings := m.source(outH, outW, h, w)
+		if v.whole {
+			region = image.Rect(0, 0, w, h)
+		}
+		if err = p.from.decode(s, region, halvings); err == nil {
+			p.fill(s, dst, v, m)
+		}
+	}
+	if err != nil {
+		return 0, fmt.Errorf("%s: %w", p.from.Name(i), err)
+	}
+	return label, nil
+}
+
+func (p *Photos) scratch() *scratch {
+	select {
+	case s := <-p.free:
+		return s
+	default:
+		return new(scratch)
+	}
+}
+
+func (p *Photos) release(s *scratch) {
+	select {
+	case p.free <- s:
+	default:
+	}
+}
+
+// fill makes a sample of the picture that was decoded.
+func (p *Photos) fill(s *scratch, dst []float32, v view, m affine) {
+	channels, h, w := p.shape[0], p.shape[1], p.shape[2]
+	n := h * w
+	var parts [3][]float32 // components of the picture, then channels of the sample
+	for c := range parts {
+		if c < channels {
+			parts[c] = dst[c*n : (c+1)*n]
+			continue
+		}
+		s.spare[c] = grown(s.spare[c], n)
+		parts[c] = s.spare[c]
+	}
+	used := s.picture.used()
+	for c := range used {
+		s.plane(parts[c], h, w, &used[c], m)
+	}
+	var means [3]float64
+	if v.random && p.augment.has(Contrast) {
+		for c := range used {
+			means[c] = meanOf(parts[c])
+		}
+	}
+	colours := p.augment.colour(v, s.picture.space, channels, means, p.stats)
+	colours.apply(parts, len(used), channels)
+	if v.random {
+		p.damage(dst, v)
+	}
+}
+
+func meanOf(x []float32) float64 {
+	sum := 0.
+	for _, v := range x {
+		sum += float64(v)
+	}
+	return sum / float64(len(x))
+}
+
+// damage does the steps that are of neither geometry nor colour.
+func (p *Photos) damage(dst []float32, v view) {
+	channels, h, w := p.shape[0], p.shape[1], p.shape[2]
+	for k := range p.augment {
+		s := &p.augment[k]
+		if s.Op != Noise && s.Op != Cutout || !v.taken(s, k) {
+			continue
+		}
+		words := v.words(k, 0)
+		if s.Op == Noise {
+			addNoise(dst, s.amount(words[1]), v.draws)
+			continue
+		}
+		ch, cw := s.size()
+		y0 := int(unit(words[1])*float64(h)) - ch/2
+		x0 := int(unit(words[2])*float64(w)) - cw/2
+		for c := range channels {
+			mean := float32(128)
+			if p.stats != nil {
+				mean = p.stats.Mean[c]
+			}
+			for y := max(y0, 0); y < min(y0+ch, h); y++ {
+				row := dst[(c*h+y)*w:][:w]
+				for x := max(x0, 0); x < min(x0+cw, w); x++ {
+					row[x] = mean
+				}
+			}
+		}
+	}
+}
+
+// open reads and opens a file.
+func (f *Files) open(s *scratch, i int) (h, w int, label int32, err error) {
+	if s.file, err = f.Load(s.file, i); err != nil {
+		return 0, 0, 0, err
+	}
+	h, w, err = s.decoder.open(s.file)
+	return h, w, f.files[i].label, err
+}
+
+func (f *Files) decode(s *scratch, region image.Rectangle, halvings int) error {
+	return s.decoder.decode(&s.picture, region, halvings)
+}
+
+// samples are the samples of a data set as pictures.
+type samples struct{ d Dataset }
+
+func (d *samples) Len() int          { return d.d.Len() }
+func (d *samples) Classes() []string { return d.d.Classes() }
+func (d *samples) Name(i int) string { return Name(d.d, i) }
+
+func (d *samples) open(s *scratch, i int) (h, w int, label int32, err error) {
+	shape := d.d.Shape()
+	s.raw = grown(s.raw, shape.TotalSize())
+	label, err = d.d.Read(s.raw, i)
+	return shape[1], shape[2], label, err
+}
+
+func (d *samples) decode(s *scratch, _ image.Rectangle, _ int) error {
+	shape := d.d.Shape()
+	h, w := shape[1], shape[2]
+	s.bytes = grown(s.bytes, len(s.raw))
+	for i, x := range s.raw {
+		s.bytes[i] = uint8(min(max(x+0.5, 0), 255))
+	}
+	s.picture.space = grey
+	if shape[0] == 3 {
+		s.picture.space = rgb
+	}
+	for c := range shape[0] {
+		s.picture.planes[c] = plane{pix: s.bytes[c*h*w : (c+1)*h*w], stride: w, w: w, h: h, sx: 1, sy: 1}
+	}
+	return nil
+}

@@ -1,0 +1,590 @@
+package data
+
+import (
+	"archive/tar"
+	"bytes"
+	"encoding/base64"
+	"fmt"
+	"image"
+	"image/color"
+	"image/jpeg"
+	"image/png"
+	"math"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"gorgonia.org/tensor"
+)
+
+// drawn is a picture with a slow pattern, which JPEG keeps well.
+func drawn(h, w, seed int) *image.NRGBA {
+	m := image.NewNRGBA(image.Rect(0, 0, w, h))
+	for y := range h {
+		for x := range w {
+			wave := func(fx, fy float64) uint8 {
+				return uint8(128 + 100*math.Sin(fx*float64(x)+fy*float64(y)+float64(seed)))
+			}
+			m.SetNRGBA(x, y, color.NRGBA{wave(0.05, 0.02), wave(0.02, 0.06), wave(0.03, -0.04), 255})
+		}
+	}
+	return m
+}
+
+func asJPEG(t testing.TB, m image.Image) []byte {
+	var b bytes.Buffer
+	require.NoError(t, jpeg.Encode(&b, m, &jpeg.Options{Quality: 95}))
+	return b.Bytes()
+}
+
+func asPNG(t testing.TB, m image.Image) []byte {
+	var b bytes.Buffer
+	require.NoError(t, png.Encode(&b, m))
+	return b.Bytes()
+}
+
+func greyOf(m image.Image) *image.Gray {
+	g := image.NewGray(m.Bounds())
+	for y := range m.Bounds().Dy() {
+		for x := range m.Bounds().Dx() {
+			g.Set(x, y, m.At(x, y))
+		}
+	}
+	return g
+}
+
+const cmykBase64 = `
+/9j/7gAOQWRvYmUAZAAAAAAA/9sAQwADAgIDAgIDAwMDBAMDBAUIBQUEBAUKBwcGCAwKDAwLCgsLDQ4SEA0OEQ4LCxAWEBETFBUV
+FQwPFxgWFBgSFBUU/8AAFAgACAAIBEMRAE0RAFkRAEsRAP/EAB8AAAEFAQEBAQEBAAAAAAAAAAABAgMEBQYHCAkKC//EALUQAAIB
+AwMCBAMFBQQEAAABfQECAwAEEQUSITFBBhNRYQcicRQygZGhCCNCscEVUtHwJDNicoIJChYXGBkaJSYnKCkqNDU2Nzg5OkNERUZH
+SElKU1RVVldYWVpjZGVmZ2hpanN0dXZ3eHl6g4SFhoeIiYqSk5SVlpeYmZqio6Slpqeoqaqys7S1tre4ubrCw8TFxsfIycrS09TV
+1tfY2drh4uPk5ebn6Onq8fLz9PX29/j5+v/aAA4EQwBNAFkASwAAPwD9U6/Kqvyqr9U6/9k=
+`
+
+// cmykJPEG is a red picture of 8x8 in Adobe's inverted CMYK. Go cannot write
+// one.
+func cmykJPEG(t testing.TB) []byte {
+	b, err := base64.StdEncoding.DecodeString(strings.ReplaceAll(cmykBase64, "\n", ""))
+	require.NoError(t, err)
+	return b
+}
+
+// writeTree writes files below a folder.
+func writeTree(t testing.TB, dir string, files map[string][]byte) {
+	t.Helper()
+	for name, content := range files {
+		path := filepath.Join(dir, filepath.FromSlash(name))
+		require.NoError(t, os.MkdirAll(filepath.Dir(path), 0o777))
+		require.NoError(t, os.WriteFile(path, content, 0o666))
+	}
+}
+
+// member is one of a tar file; a link where to is set.
+type member struct {
+	name    string
+	content []byte
+	to      string
+}
+
+func tarOf(t testing.TB, members ...member) []byte {
+	var b bytes.Buffer
+	w := tar.NewWriter(&b)
+	for _, m := range members {
+		h := &tar.Header{Name: m.name, Mode: 0o644, Size: int64(len(m.content)), Typeflag: tar.TypeReg}
+		if m.to != "" {
+			h.Typeflag, h.Linkname = tar.TypeSymlink, m.to
+		}
+		require.NoError(t, w.WriteHeader(h))
+		_, err := w.Write(m.content)
+		require.NoError(t, err)
+	}
+	require.NoError(t, w.Close())
+	return b.Bytes()
+}
+
+func writeFile(t testing.TB, name string, content []byte) string {
+	path := filepath.Join(t.TempDir(), name)
+	require.NoError(t, os.WriteFile(path, content, 0o666))
+	return path
+}
+
+// listing is what a set of files holds.
+func listing(f *Files) []string {
+	var l []string
+	for i := range f.Len() {
+		l = append(l, fmt.Sprintf("%s %s", f.Name(i), f.Classes()[f.Label(i)]))
+	}
+	return l
+}
+
+func skips(f *Files) map[string]string {
+	m := map[string]string{}
+	for _, s := range f.Skipped() {
+		m[s.Name] = s.Reason
+	}
+	return m
+}
+
+func TestOpenFolder(t *testing.T) {
+	dir := t.TempDir()
+	j := asJPEG(t, drawn(8, 8, 0))
+	writeTree(t, dir, map[string][]byte{
+		"dog/b.jpg": j, "dog/a.JPEG": j, "cat/deep/er/1.png": asPNG(t, drawn(8, 8, 1)),
+		"dog/empty.jpg": nil, "dog/notes.txt": []byte("woof"), "loose.jpg": j,
+		"cat/.hidden.jpg": j, ".git/x/y.jpg": j,
+	})
+	f, err := OpenFiles(dir)
+	require.NoError(t, err)
+	require.Equal(t, []string{"cat", "dog"}, f.Classes())
+	require.Equal(t, []string{"cat/deep/er/1.png cat", "dog/a.JPEG dog", "dog/b.jpg dog"}, listing(f))
+	require.Equal(t, map[string]string{
+		"dog/empty.jpg": "it is empty",
+		"dog/notes.txt": "its name does not end in .jpg, .jpeg or .png",
+		"loose.jpg":     "it is not in a class folder",
+	}, skips(f))
+	b, err := f.Load(nil, 2)
+	require.NoError(t, err)
+	require.Equal(t, j, b)
+	require.NoError(t, os.Truncate(filepath.Join(dir, "dog", "b.jpg"), 10))
+	_, err = f.Load(b, 2)
+	require.ErrorContains(t, err, "it became shorter")
+
+	for want, files := range map[string]map[string][]byte{
+		"there are no pictures in class folders":                       {"readme.md": nil},
+		"1.jpg: it is not in a class folder, for one":                  {"1.jpg": j},
+		"there are no pictures in class folders, such as cat/1.jpg; c": {"c/d.jpg": nil},
+	} {
+		dir := t.TempDir()
+		writeTree(t, dir, files)
+		_, err := OpenFiles(dir)
+		require.ErrorContains(t, err, want)
+	}
+}
+
+func TestOpenTar(t *testing.T) {
+	j, p := asJPEG(t, drawn(8, 8, 0)), asPNG(t, drawn(8, 8, 1))
+	long := "set/train/dog/" + strings.Repeat("long", 60) + ".jpg" // needs a PAX record
+	whole := tarOf(t,
+		member{name: "./set/train/dog/1.jpg", content: j},
+		member{name: "./set/train/cat/1.png", content: p},
+		member{name: long, content: j},
+		member{name: "set/train/cat/none.jpg"},
+		member{name: "set/train/cat/passwd.jpg", to: "/etc/passwd"},
+		member{name: "set/train/cat/x.gif", content: []byte("GIF89a")},
+	)
+	f, err := OpenFiles(writeFile(t, "a.tar", whole))
+	require.NoError(t, err)
+	require.Equal(t, []string{"./set/train/dog/1.jpg dog", "./set/train/cat/1.png cat", long + " dog"}, listing(f))
+	require.Equal(t, map[string]string{
+		"set/train/cat/none.jpg":   "it is empty",
+		"set/train/cat/passwd.jpg": "it is a link, a device or a sparse file",
+		"set/train/cat/x.gif":      "its name does not end in .jpg, .jpeg or .png",
+	}, skips(f))
+	for i, want := range [][]byte{j, p, j} {
+		b, err := f.Load(nil, i)
+		require.NoError(t, err)
+		require.Equal(t, want, b)
+	}
+
+	// A name that leads elsewhere is only a name.
+	f, err = OpenFiles(writeFile(t, "evil.tar", tarOf(t,
+		member{name: "../../etc/cat/1.jpg", content: j}, member{name: "/dev/dog/1.jpg", content: p})))
+	require.NoError(t, err)
+	require.Equal(t, []string{"../../etc/cat/1.jpg etc", "/dev/dog/1.jpg dev"}, listing(f))
+	b, err := f.Load(nil, 1)
+	require.NoError(t, err)
+	require.Equal(t, p, b)
+
+	// Cut off in the third picture.
+	cut := writeFile(t, "cut.tar", whole[:bytes.LastIndex(whole, j)+100])
+	f, err = OpenFiles(cut)
+	require.NoError(t, err)
+	require.Equal(t, 2, f.Len())
+	require.Contains(t, skips(f)[long], "truncated")
+
+	for want, content := range map[string][]byte{
+		"it is neither a tar file nor a folder":      []byte(strings.Repeat("text ", 300)),
+		"it is compressed with gzip":                 zip(whole),
+		"there are no pictures in class folders":     tarOf(t),
+		"x.jpg: it is not in a class folder, for on": tarOf(t, member{name: "x.jpg", content: j}),
+	} {
+		_, err := OpenFiles(writeFile(t, "b.tar", content))
+		require.ErrorContains(t, err, want)
+	}
+	_, err = OpenFiles("nowhere.tar")
+	require.ErrorIs(t, err, os.ErrNotExist)
+}
+
+func TestOpenWebDataset(t *testing.T) {
+	j := asJPEG(t, drawn(8, 8, 0))
+	dir := t.TempDir()
+	writeTree(t, dir, map[string][]byte{
+		"00.tar": tarOf(t,
+			member{name: "s0001.jpg", content: j}, member{name: "s0001.cls", content: []byte("2\n")},
+			member{name: "s0002.cls", content: []byte("00")}, member{name: "s0002.jpg", content: j}, member{name: "s0002.json", content: []byte("{}")}),
+		"01.tar": tarOf(t,
+			member{name: "s0003.jpg", content: j}, member{name: "s0003.cls", content: []byte("2")},
+			member{name: "s0004.jpg", content: j}, member{name: "s0005.cls", content: []byte("1")},
+			member{name: "s0006.jpg", content: j}, member{name: "s0006.cls", content: []byte(" ")},
+			member{name: "s0007.jpg", content: j}, member{name: "s0007.cls", content: bytes.Repeat([]byte("9"), 300)}),
+		"notes.txt": []byte("beside the shards"),
+	})
+	f, err := OpenFiles(dir)
+	require.NoError(t, err)
+	require.Equal(t, []string{"0", "1", "2"}, f.Classes())
+	require.Equal(t, []string{"s0001.jpg 2", "s0002.jpg 0", "s0003.jpg 2"}, listing(f))
+	require.Equal(t, map[string]string{
+		"s0004.jpg": "there is no .cls member beside it",
+		"s0006.jpg": "its .cls member is empty",
+		"s0007.cls": "a label of 300 bytes is too long",
+		"s0007.jpg": "there is no .cls member beside it",
+	}, skips(f))
+
+	f, err = OpenFiles(writeFile(t, "named.tar", tarOf(t,
+		member{name: "a/1.jpg", content: j}, member{name: "a/1.cls", content: []byte("tench")},
+		member{name: "b/1.jpg", content: j}, member{name: "b/1.cls", content: []byte("7")})))
+	require.NoError(t, err)
+	require.Equal(t, []string{"7", "tench"}, f.Classes())
+	require.Equal(t, []string{"a/1.jpg tench", "b/1.jpg 7"}, listing(f))
+
+	_, err = OpenFiles(writeFile(t, "huge.tar", tarOf(t, member{name: "1.jpg", content: j}, member{name: "1.cls", content: []byte("2000000000")})))
+	require.ErrorContains(t, err, "the label 2000000000 of 1 pictures cannot be the number of a class")
+}
+
+func TestRelabel(t *testing.T) {
+	dir := t.TempDir()
+	j := asJPEG(t, drawn(8, 8, 0))
+	writeTree(t, dir, map[string][]byte{"b/1.jpg": j, "d/1.jpg": j})
+	f, err := OpenFiles(dir)
+	require.NoError(t, err)
+	require.NoError(t, f.Relabel([]string{"a", "b", "c", "d"}))
+	require.Equal(t, []int32{1, 3}, []int32{f.Label(0), f.Label(1)})
+	require.ErrorContains(t, f.Relabel([]string{"a", "b"}), `d/1.jpg is of the class "d", which the training set does not have`)
+}
+
+// photosOf makes samples of files in one class.
+func photosOf(t testing.TB, augment string, files ...[]byte) *Photos {
+	dir := t.TempDir()
+	for i, b := range files {
+		writeTree(t, dir, map[string][]byte{fmt.Sprintf("c/%d.jpg", i): b})
+	}
+	f, err := OpenFiles(dir)
+	require.NoError(t, err)
+	a, err := ParseAugment(augment)
+	require.NoError(t, err)
+	p, err := NewPhotos(f, a, &Statistics{Mean: Floats{1, 2, 3}, Variances: []float64{0.2, 0.02, 0.004}, Components: []float64{1, 0, 0, 0, 1, 0, 0, 0, 1}})
+	require.NoError(t, err)
+	return p
+}
+
+func read(t testing.TB, p *Photos, i int) []float32 {
+	x := make([]float32, p.Shape().TotalSize())
+	_, err := p.Read(x, i)
+	require.NoError(t, err)
+	return x
+}
+
+// channels are the red, green and blue of a picture, as a sample has them.
+func channels(m image.Image) []float32 {
+	b := m.Bounds()
+	n := b.Dx() * b.Dy()
+	x := make([]float32, 3*n)
+	for i := range n {
+		c := color.NRGBAModel.Convert(m.At(b.Min.X+i%b.Dx(), b.Min.Y+i/b.Dx())).(color.NRGBA)
+		x[i], x[n+i], x[2*n+i] = float32(c.R), float32(c.G), float32(c.B)
+	}
+	return x
+}
+
+func TestPhotosReadEveryKindOfFile(t *testing.T) {
+	m := drawn(24, 40, 3)
+	deep := image.NewNRGBA64(m.Bounds())
+	for i := range 24 * 40 {
+		deep.Set(i%40, i/40, m.At(i%40, i/40))
+	}
+	clear := image.NewNRGBA(m.Bounds())
+	copy(clear.Pix, m.Pix)
+	for i := range 24 * 40 {
+		clear.Pix[4*i+3] = 128
+	}
+	palette := image.NewPaletted(m.Bounds(), color.Palette{color.White, color.Black, color.NRGBA{10, 20, 30, 255}})
+	for i := range palette.Pix {
+		palette.Pix[i] = uint8(i % 3)
+	}
+	grey16 := image.NewGray16(m.Bounds())
+	for i := range 24 * 40 {
+		grey16.Set(i%40, i/40, m.At(i%40, i/40))
+	}
+	for _, c := range []struct {
+		name  string
+		file  []byte
+		want  image.Image
+		error float64
+	}{
+		{"JPEG", asJPEG(t, m), m, 14},
+		{"grey JPEG", asJPEG(t, greyOf(m)), greyOf(m), 14},
+		{"PNG by the name of a JPEG", asPNG(t, m), m, 0},
+		{"16 bits", asPNG(t, deep), m, 0},
+		{"grey of 16 bits", asPNG(t, grey16), grey16, 0.5},
+		{"transparent", asPNG(t, clear), m, 0.5},
+		{"palette", asPNG(t, palette), palette, 0},
+		{"grey PNG", asPNG(t, greyOf(m)), greyOf(m), 0},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			got := read(t, photosOf(t, "crop=24x40", c.file), 0)
+			require.InDeltaSlice(t, channels(c.want), got, c.error)
+		})
+	}
+	got := read(t, photosOf(t, "crop=8", cmykJPEG(t)), 0)
+	require.InDelta(t, 0, got[64]-got[128], 3, "green and blue are the same")
+	require.Greater(t, got[0]-got[64], float32(100), "all is red")
+}
+
+func TestPhotosRefuse(t *testing.T) {
+	j := asJPEG(t, drawn(24, 40, 3))
+	huge := bytes.Clone(j)
+	i := bytes.Index(huge, []byte{0xff, 0xc0})
+	copy(huge[i+5:], []byte{60000 >> 8, 60000 & 255, 60000 >> 8, 60000 & 255})
+	none := bytes.Clone(j)
+	copy(none[i+5:], []byte{0, 0, 0, 40})
+	twelve := bytes.Clone(j)
+	twelve[i+4] = 12
+	p := asPNG(t, drawn(24, 40, 3))
+	hugePNG := bytes.Clone(p)
+	copy(hugePNG[16:], []byte{0, 0, 60000 >> 8, 60000 & 255, 0, 0, 60000 >> 8, 60000 & 255})
+	for want, file := range map[string][]byte{
+		"c/0.jpg: it is not a JPEG or PNG but a GIF": []byte("GIF89a;"),
+		"it is not a JPEG or PNG but text":           []byte("<html>not found</html>"),
+		"it is neither a JPEG nor a PNG":             []byte("woof"),
+		"truncated":                                  j[:len(j)/2],
+		"a picture of 60000x60000 is larger than the 134217728 pixels allowed": huge,
+		"precision": twelve,
+		"png":       hugePNG, // its checksum is wrong, too
+		"c/0.jpg: ": none,
+		"c/0.jpg: png: invalid format: not enough pixel data": p[:len(p)-40],
+	} {
+		s := photosOf(t, "crop=8", file)
+		_, _, err := Measure(t.Context(), s, MeasureOptions{})
+		require.ErrorContains(t, err, want)
+		require.ErrorContains(t, err, "no sample can be read")
+	}
+
+	f := &Files{classes: []string{"a"}}
+	_, err := NewPhotos(f, nil, nil)
+	require.Equal(t, ErrNoSize, err)
+	_, err = NewPhotos(f, Augment{{Op: Crop, H: 1, P: 7}}, nil)
+	require.ErrorContains(t, err, "a probability is a number from 0 to 1")
+}
+
+// A picture that is not resampled is taken as it is, at the right place.
+func TestCropsAreExact(t *testing.T) {
+	m := drawn(31, 47, 2)
+	p := photosOf(t, "crop=20x30", asPNG(t, m))
+	part := func(y, x int, mirrored bool) []float32 {
+		sub := image.NewNRGBA(image.Rect(0, 0, 30, 20))
+		for i := range 600 {
+			dx := i % 30
+			if mirrored {
+				dx = 29 - dx
+			}
+			sub.Set(i%30, i/30, m.At(x+dx, y+i/30))
+		}
+		return channels(sub)
+	}
+	require.Equal(t, part(5, 8, false), read(t, p, 0))
+
+	ten := p.TenCrops()
+	require.Equal(t, 10, ten.Len())
+	require.Equal(t, 10, ten.Views())
+	x := make([]float32, 3*600)
+	for i, at := range [][2]int{{5, 8}, {0, 0}, {0, 17}, {11, 0}, {11, 17}} {
+		for k, mirrored := range []bool{false, true} {
+			_, err := ten.Read(x, i+5*k)
+			require.NoError(t, err)
+			require.Equal(t, part(at[0], at[1], mirrored), x, "view %d", i+5*k)
+		}
+	}
+
+	// Chance takes every place, and mirrors half of them.
+	p = photosOf(t, "crop=29x46,flip", asPNG(t, m))
+	seen := map[string]int{}
+	v := p.Varied()
+	x = make([]float32, p.Shape().TotalSize())
+	for epoch := range 400 {
+		_, err := v.ReadVaried(x, 0, 9, epoch)
+		require.NoError(t, err)
+		seen[fmt.Sprint(x[:8])]++
+	}
+	require.Len(t, seen, 3*2*2)
+	for _, n := range seen {
+		require.Greater(t, n, 12, "of about 33")
+	}
+	// A crop that is larger than the picture shows it in the middle.
+	big := read(t, photosOf(t, "crop=33x49", asPNG(t, m)), 0)
+	require.Equal(t, big[0], big[50], "the edge goes on")
+	require.Equal(t, channels(m)[0], big[50])
+}
+
+func TestPhotosDependOnSeedEpochAndSampleAlone(t *testing.T) {
+	files := make([][]byte, 6)
+	for i := range files {
+		files[i] = asJPEG(t, drawn(60+i, 80, i))
+	}
+	p := photosOf(t, "resize=40,zoom=0.2,rotate=10@0.5,translate=0.1,crop=32,flip,brightness=0.3,contrast=0.3,saturation=0.3,pca=0.1,noise=0..4,cutout=8@0.5", files...)
+	o := LoaderOptions{Batch: 4, Shuffle: true, Seed: 3, Workers: 1}
+	batches := func(o LoaderOptions) (all [][]float32) {
+		l, err := NewLoader(t.Context(), p.Varied(), o)
+		require.NoError(t, err)
+		defer l.Close()
+		for range 6 {
+			b, err := l.Next()
+			require.NoError(t, err)
+			all = append(all, slices.Clone(b.X.Float32s()))
+			b.Release()
+		}
+		return all
+	}
+	want := batches(o)
+	o.Workers = 7
+	require.Equal(t, want, batches(o))
+	o.Start = 3
+	require.Equal(t, want[3:], batches(o)[:3])
+	o.Start, o.Seed = 0, 4
+	require.NotEqual(t, want, batches(o))
+
+	x := make([]float32, p.Shape().TotalSize())
+	v := p.Varied()
+	for i := range 6 { // warm
+		_, err := v.ReadVaried(x, i, 1, 0)
+		require.NoError(t, err)
+	}
+}
+
+// What a rotation and its inverse make of a picture is nearly the picture.
+func TestRotationGoesTheRightWay(t *testing.T) {
+	m := image.NewNRGBA(image.Rect(0, 0, 65, 65))
+	for i := range m.Pix {
+		m.Pix[i] = 255
+	}
+	for y := range 20 {
+		m.Set(32, 5+y, color.Black) // a hand at twelve o'clock
+	}
+	a, err := ParseAugment("rotate=90..90,crop=65")
+	require.NoError(t, err)
+	p := photosOf(t, "crop=65", asPNG(t, m))
+	p.augment = a
+	x := make([]float32, p.Shape().TotalSize())
+	_, err = p.Varied().ReadVaried(x, 0, 1, 1)
+	require.NoError(t, err)
+	require.Less(t, x[32*65+50], float32(60), "now at three")
+	require.Greater(t, x[32*65+10], float32(200))
+	require.Greater(t, x[15*65+32], float32(200))
+
+	a, err = ParseAugment("translate=0.2..0.2,crop=65")
+	require.NoError(t, err)
+	p.augment = a
+	_, err = p.Varied().ReadVaried(x, 0, 1, 1)
+	require.NoError(t, err)
+	require.Less(t, x[(10+13)*65+32+13], float32(60), "right and down by a fifth")
+	a, err = ParseAugment("zoom=2..2,crop=65")
+	require.NoError(t, err)
+	p.augment = a
+	_, err = p.Varied().ReadVaried(x, 0, 1, 1)
+	require.NoError(t, err)
+	require.Less(t, x[5*65+32], float32(100), "the hand leaves the picture")
+}
+
+func TestAugmentedDataset(t *testing.T) {
+	train, _, err := NewSynthetic(SyntheticOptions{Train: 20, Test: 5})
+	require.NoError(t, err)
+	a, err := ParseAugment("pad=2,crop=28")
+	require.NoError(t, err)
+	p, err := Augmented(train, a, nil)
+	require.NoError(t, err)
+	require.Equal(t, tensor.Shape{1, 28, 28}, p.Shape())
+	x, y := make([]float32, 784), make([]float32, 784)
+	_, err = train.Read(x, 7)
+	require.NoError(t, err)
+	label, err := p.Read(y, 7)
+	require.NoError(t, err)
+	require.Equal(t, int32(7), label)
+	require.Equal(t, x, y)
+	moved := 0
+	for epoch := range 20 {
+		_, err := p.Varied().ReadVaried(y, 7, 1, epoch)
+		require.NoError(t, err)
+		if !slices.Equal(x, y) {
+			moved++
+		}
+	}
+	require.Greater(t, moved, 15)
+	require.Zero(t, testing.AllocsPerRun(20, func() { p.Varied().ReadVaried(y, 3, 1, 2) }))
+
+	_, err = Augmented(train, Augment{{Op: PCA, Hi: 1, P: 1}}, nil)
+	require.EqualError(t, err, "augmentation pca needs pictures in colour")
+	odd, _, err := NewSynthetic(SyntheticOptions{Shape: tensor.Shape{2, 4, 4}})
+	require.NoError(t, err)
+	_, err = Augmented(odd, a, nil)
+	require.ErrorContains(t, err, "pictures of 2 channels cannot be augmented")
+}
+
+func FuzzTar(f *testing.F) {
+	j := asJPEG(f, drawn(8, 8, 0))
+	f.Add(tarOf(f, member{name: "a/1.jpg", content: j}, member{name: "a/1.cls", content: []byte("3")}, member{name: "b/2.png", to: "../../x"}))
+	f.Add(tarOf(f, member{name: "../a/" + strings.Repeat("x", 200) + ".jpg", content: j})[:1500])
+	f.Fuzz(func(t *testing.T, b []byte) {
+		files := &Files{shards: []string{"fuzzed.tar"}, tar: true}
+		found, err := files.indexTar(bytes.NewReader(b), int64(len(b)), 0)
+		if err != nil {
+			return
+		}
+		files.classify(found)
+		for i := range files.files {
+			e := &files.files[i]
+			require.True(t, e.offset >= 0 && e.size > 0 && e.offset+e.size <= int64(len(b)))
+			require.Less(t, int(e.label), len(files.classes))
+		}
+	})
+}
+
+func FuzzPicture(f *testing.F) {
+	m := drawn(20, 30, 1)
+	f.Add(asJPEG(f, m))
+	f.Add(asPNG(f, m))
+	f.Add(asJPEG(f, greyOf(m)))
+	f.Add(cmykJPEG(f))
+	var d decoder
+	f.Fuzz(func(t *testing.T, b []byte) {
+		h, w, err := d.open(b)
+		if err != nil || h*w > 1<<20 {
+			return
+		}
+		var p picture
+		if err := d.decode(&p, image.Rect(0, 0, w, h), 0); err != nil {
+			return
+		}
+		for _, q := range p.used() {
+			require.Positive(t, q.w)
+			require.GreaterOrEqual(t, len(q.pix), (q.h-1)*q.stride+q.w)
+			require.GreaterOrEqual(t, q.x0+float64(q.w)*q.sx, float64(w))
+			require.GreaterOrEqual(t, q.y0+float64(q.h)*q.sy, float64(h))
+		}
+	})
+}
+
+func FuzzSplitList(f *testing.F) {
+	f.Add("a/1.jpg train\nb c.png\tval\n# no\n")
+	f.Fuzz(func(t *testing.T, text string) {
+		list, err := ReadSplitList(strings.NewReader(text))
+		if err != nil {
+			return
+		}
+		for name, part := range list {
+			require.NotEmpty(t, name)
+			require.Contains(t, []string{TrainPart, ValPart, TestPart}, part)
+		}
+	})
+}

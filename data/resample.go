@@ -1,0 +1,184 @@
+package data
+
+import "math"
+
+// taps are the weights of one axis of a resampling: output i is the sum of
+// weight[i*n+k] times input first[i]+k, over k below n.
+type taps struct {
+	n      int
+	first  []int32
+	weight []float32
+}
+
+// set makes the taps of a triangle filter that is as wide as the larger of an
+// input and an output pixel: linear interpolation where the picture grows, an
+// average without gaps where it shrinks. Output i, of outputs, lies at
+// scale*i+offset of the picture's coordinates, input j, of inputs, at x0+j*sx.
+// What lies outside is the nearest input.
+func (t *taps) set(outputs int, scale, offset float64, inputs int, x0, sx float64) {
+	radius := max(1, math.Abs(scale)/sx)
+	t.first = grown(t.first, outputs)
+	t.n = 1
+	span := func(i int) (centre float64, first, last int) {
+		centre = (scale*(float64(i)+0.5) + offset - x0) / sx
+		return centre, int(math.Floor(centre-radius-0.5)) + 1, int(math.Ceil(centre+radius-0.5)) - 1
+	}
+	edge := inputs - 1
+	for i := range outputs {
+		_, first, last := span(i)
+		t.n = max(t.n, min(max(last, 0), edge)-min(max(first, 0), edge)+1)
+	}
+	t.weight = grown(t.weight, outputs*t.n)
+	clear(t.weight)
+	for i := range outputs {
+		centre, first, last := span(i)
+		start := min(max(first, 0), inputs-t.n)
+		t.first[i] = int32(start)
+		weight := t.weight[i*t.n : (i+1)*t.n]
+		sum := 0.
+		for j := first; j <= last; j++ {
+			sum += 1 - math.Abs(float64(j)+0.5-centre)/radius
+		}
+		for j := first; j <= last; j++ {
+			weight[min(max(j, 0), edge)-start] += float32((1 - math.Abs(float64(j)+0.5-centre)/radius) / sum)
+		}
+	}
+}
+
+// reach is the span of inputs that have a weight.
+func (t *taps) reach() (from, to int) {
+	from, to = math.MaxInt, 0
+	for _, first := range t.first {
+		from, to = min(from, int(first)), max(to, int(first)+t.n)
+	}
+	return from, to
+}
+
+// grown is s with n elements, which may be anything.
+func grown[T any](s []T, n int) []T {
+	if cap(s) < n {
+		return make([]T, n)
+	}
+	return s[:n]
+}
+
+// resampler resamples planes, in memory that it keeps.
+type resampler struct {
+	x, y   taps
+	row    []float32
+	middle []float32 // an upright step of a plane that is turned
+}
+
+// plane fills dst [h,w] with what the map shows of a plane.
+func (r *resampler) plane(dst []float32, h, w int, p *plane, m affine) {
+	if m.upright() {
+		r.upright(dst, h, w, p, m)
+		return
+	}
+	r.turned(dst, h, w, p, m)
+}
+
+// upright resamples rows and columns apart.
+func (r *resampler) upright(dst []float32, h, w int, p *plane, m affine) {
+	r.x.set(w, m.a, m.c, p.w, p.x0, p.sx)
+	r.y.set(h, m.e, m.f, p.h, p.y0, p.sy)
+	from, to := r.x.reach()
+	for i := range r.x.first {
+		r.x.first[i] -= int32(from)
+	}
+	r.row = grown(r.row, to-from)
+	for y := range h {
+		first := int(r.y.first[y])
+		blendRows(r.row, p.pix[first*p.stride+from:], p.stride, r.y.weight[y*r.y.n:(y+1)*r.y.n])
+		gatherRow(dst[y*w:(y+1)*w], r.row, &r.x)
+	}
+}
+
+// blendRows sets dst to the sum of rows of bytes, stride apart, each times its
+// weight.
+func blendRows(dst []float32, pix []uint8, stride int, weight []float32) {
+	for k, f := range weight {
+		row := pix[k*stride:][:len(dst)]
+		if k == 0 {
+			for x, v := range row {
+				dst[x] = f * float32(v)
+			}
+			continue
+		}
+		for x, v := range row {
+			dst[x] += float32(f * float32(v))
+		}
+	}
+}
+
+// gatherRow sets dst to the weighted sums that the taps say.
+func gatherRow(dst, src []float32, t *taps) {
+	switch t.n {
+	case 2:
+		for i, first := range t.first[:len(dst)] {
+			s, w := src[first:][:2], t.weight[2*i:][:2]
+			dst[i] = float32(w[0]*s[0]) + float32(w[1]*s[1])
+		}
+	case 3:
+		for i, first := range t.first[:len(dst)] {
+			s, w := src[first:][:3], t.weight[3*i:][:3]
+			dst[i] = float32(w[0]*s[0]) + float32(w[1]*s[1]) + float32(w[2]*s[2])
+		}
+	default:
+		for i, first := range t.first[:len(dst)] {
+			w := t.weight[i*t.n:][:t.n]
+			sum := float32(0)
+			for k, v := range src[first:][:len(w)] {
+				sum += float32(w[k] * v)
+			}
+			dst[i] = sum
+		}
+	}
+}
+
+// turned resamples a plane that is turned: first upright, to the size that it
+// has in the sample, then by linear interpolation.
+func (r *resampler) turned(dst []float32, h, w int, p *plane, m affine) {
+	scale := max(1, math.Sqrt(math.Abs(m.a*m.e-m.b*m.d)))
+	x0, y0, x1, y1 := m.bounds(h, w)
+	x0, x1 = clip(x0-2*scale, x1+2*scale, p.x0, p.x0+float64(p.w)*p.sx)
+	y0, y1 = clip(y0-2*scale, y1+2*scale, p.y0, p.y0+float64(p.h)*p.sy)
+	mw, mh := max(1, int(math.Ceil((x1-x0)/scale))), max(1, int(math.Ceil((y1-y0)/scale)))
+	r.middle = grown(r.middle, mw*mh)
+	r.upright(r.middle, mh, mw, p, affine{a: scale, c: x0, e: scale, f: y0})
+
+	// The map from the sample's pixels to those of the middle.
+	m = affine{a: 1 / scale, c: -x0 / scale, e: 1 / scale, f: -y0 / scale}.after(m)
+	for y := range h {
+		u, v := m.apply(0.5, float64(y)+0.5)
+		for x := range w {
+			fx := min(max(u-0.5, 0), float64(mw-1))
+			fy := min(max(v-0.5, 0), float64(mh-1))
+			ix, iy := int(fx), int(fy)
+			ax, ay := float32(fx-float64(ix)), float32(fy-float64(iy))
+			right, down := 1, mw
+			if ix == mw-1 {
+				right = 0
+			}
+			if iy == mh-1 {
+				down = 0
+			}
+			q := r.middle[iy*mw+ix:]
+			above := q[0] + float32(ax*(q[right]-q[0]))
+			below := q[down] + float32(ax*(q[down+right]-q[down]))
+			dst[y*w+x] = above + float32(ay*(below-above))
+			u += m.a
+			v += m.d
+		}
+	}
+}
+
+// clip is the part of a to b that is between lo and hi; where none is, the
+// nearer end.
+func clip(a, b, lo, hi float64) (float64, float64) {
+	a, b = min(max(a, lo), hi), min(max(b, lo), hi)
+	if a == b {
+		a, b = max(lo, a-1), min(hi, b+1)
+	}
+	return a, b
+}

@@ -1,0 +1,84 @@
+package report
+
+import (
+	"image"
+	"image/color"
+	"image/draw"
+	"image/png"
+	"io"
+
+	"golang.org/x/image/font"
+	"golang.org/x/image/font/basicfont"
+	"golang.org/x/image/math/fixed"
+
+	"github.com/hubel-go/hubel/internal/atomicfile"
+)
+
+const (
+	sheetWidth  = 1200 // about how many pixels wide a sheet is
+	sheetGap    = 4
+	captionLine = 13 // pixels of a line of basicfont
+)
+
+// Captioned is an image of a sheet: pixels from 0 to 255, [C,H,W] with one
+// channel or three, and the lines under it. Other values are cut off.
+type Captioned struct {
+	Pixels  []float32
+	C, H, W int
+	Lines   []string
+}
+
+// Sheet writes images of one size, with their captions, as a grid in a PNG
+// file. A row holds a multiple of group images.
+func Sheet(path string, images []Captioned, group int) error {
+	m := drawSheet(images, group)
+	return atomicfile.Write(path, func(out io.Writer) error { return png.Encode(out, m) })
+}
+
+func drawSheet(images []Captioned, group int) *image.RGBA {
+	h, w, lines, zoom := 1, 1, 0, 1
+	for _, s := range images {
+		h, w, lines = max(h, s.H), max(w, s.W), max(lines, len(s.Lines))
+	}
+	for 2*zoom*max(h, w) <= 200 { // small ones can be seen too
+		zoom *= 2
+	}
+	cellW, cellH := w*zoom+sheetGap, h*zoom+lines*captionLine+2*sheetGap
+	columns := min(len(images), max(1, sheetWidth/cellW/group)*group)
+	rows := (len(images) + columns - 1) / columns
+	m := image.NewRGBA(image.Rect(0, 0, columns*cellW+sheetGap, rows*cellH+sheetGap))
+	draw.Draw(m, m.Bounds(), image.White, image.Point{}, draw.Src)
+	for i, s := range images {
+		x0, y0 := sheetGap+i%columns*cellW, sheetGap+i/columns*cellH
+		for y := range s.H * zoom {
+			for x := range s.W * zoom {
+				m.SetRGBA(x0+x, y0+y, s.at(x/zoom, y/zoom))
+			}
+		}
+		for n, line := range s.Lines {
+			d := font.Drawer{Dst: m, Src: image.Black, Face: basicfont.Face7x13,
+				Dot: fixed.P(x0, y0+h*zoom+(n+1)*captionLine-2)}
+			d.DrawString(shortened(line, (cellW-sheetGap)/basicfont.Face7x13.Advance))
+		}
+	}
+	return m
+}
+
+// shortened is the end of a text, which is where file names differ.
+func shortened(text string, most int) string {
+	if r := []rune(text); len(r) > most {
+		return "~" + string(r[len(r)-max(most-1, 0):])
+	}
+	return text
+}
+
+// at is the colour of a pixel.
+func (s *Captioned) at(x, y int) color.RGBA {
+	value := func(c int) uint8 {
+		return uint8(min(max(s.Pixels[(c*s.H+y)*s.W+x]+0.5, 0), 255))
+	}
+	if s.C == 3 {
+		return color.RGBA{value(0), value(1), value(2), 0xff}
+	}
+	return color.RGBA{value(0), value(0), value(0), 0xff}
+}
