@@ -271,3 +271,31 @@ func FuzzLoad(f *testing.F) {
 		}
 	})
 }
+
+func TestForget(t *testing.T) {
+	sim, f, st := loadCopy(t, Config{})
+	to, err := sim.Alloc("to", 256)
+	require.NoError(t, err)
+	from, err := sim.Alloc("from", 256)
+	require.NoError(t, err)
+	require.NoError(t, st.Memset(from, 1, 256))
+	launch := func(n int) error {
+		var args driver.Args
+		return st.Launch(f, driver.Config{Grid: driver.Dim{X: 1}, Block: driver.Dim{X: 64}}, args.Ptr(to).Ptr(from).Int(n))
+	}
+	require.NoError(t, launch(64))
+	require.NoError(t, sim.Forget(from.Offset(249), 7), "one whole word, the last")
+	require.ErrorContains(t, launch(64), "offset 252 of from (256 bytes")
+	require.NoError(t, launch(63))
+	require.ErrorContains(t, sim.Forget(from, 257), "reach past the end")
+}
+
+func TestHostAlloc(t *testing.T) {
+	sim := New(Config{Memory: 1 << 10})
+	mem, err := sim.HostAlloc(100)
+	require.NoError(t, err)
+	require.Len(t, mem, 100)
+	require.NoError(t, sim.HostFree(mem))
+	_, err = sim.HostAlloc(1<<10 + 1)
+	require.ErrorContains(t, err, "host memory of 1025 bytes")
+}
