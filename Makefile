@@ -110,7 +110,7 @@ ptx: ## compile the CUDA kernels to the PTX that is committed; needs tools/insta
 
 .PHONY: sass
 sass: ## assemble the PTX and write docs/kernels.md; CHECK=-check only compares; needs tools/install-nvcc.sh
-	$(GO) run ./tools/sass $(CHECK) $(CUDA)/bin kernels/cuda docs/kernels.md
+	$(GO) run ./tools/sass $(CHECK) $(CUDA)/bin kernels/cuda docs/kernels.md kernels/cuda/predict/assembled.json
 
 # Building for real GPUs takes cgo, the headers of CUDA, and something named
 # libcuda to link with: the package libcuda, as a library. No program is linked

@@ -1,9 +1,10 @@
 // Sass assembles the PTX that ships with ptxas, for every capability in the
 // table, and writes what became of it into docs/kernels.md: registers, shared
-// memory, resident blocks, and how much of the main loops is multiply-adds. A
-// kernel that spills is an error. `make sass` runs it.
+// memory, resident blocks, and how much of the main loops is multiply-adds;
+// the same as JSON is what package predict knows of a kernel. A kernel that
+// spills is an error. `make sass` runs it.
 //
-//	go run ./tools/sass [-check] CUDA/bin kernels/cuda docs/kernels.md
+//	go run ./tools/sass [-check] CUDA/bin kernels/cuda docs/kernels.md kernels/cuda/predict/assembled.json
 package main
 
 import (
@@ -22,19 +23,19 @@ import (
 )
 
 func main() {
-	check := flag.Bool("check", false, "write nothing: fail if the table is not up to date")
+	check := flag.Bool("check", false, "write nothing: fail if a file is not up to date")
 	flag.Parse()
-	if flag.NArg() != 3 {
-		fmt.Fprintln(os.Stderr, "usage: sass [-check] CUDA/bin kernels/cuda docs/kernels.md")
+	if flag.NArg() != 4 {
+		fmt.Fprintln(os.Stderr, "usage: sass [-check] CUDA/bin kernels/cuda docs/kernels.md kernels/cuda/predict/assembled.json")
 		os.Exit(2)
 	}
-	if err := run(flag.Arg(0), flag.Arg(1), flag.Arg(2), *check); err != nil {
+	if err := run(flag.Arg(0), flag.Arg(1), flag.Arg(2), flag.Arg(3), *check); err != nil {
 		fmt.Fprintln(os.Stderr, "sass:", err)
 		os.Exit(1)
 	}
 }
 
-func run(tools, kernels, document string, check bool) error {
+func run(tools, kernels, document, list string, check bool) error {
 	found := make([][]kernel, len(occupancy.SMs))
 	errs := make([]error, len(occupancy.SMs))
 	var group sync.WaitGroup
@@ -54,15 +55,24 @@ func run(tools, kernels, document string, check bool) error {
 		return err
 	}
 	text, err := insert(string(old), table(all))
-	switch {
-	case err != nil:
+	if err != nil {
 		return fmt.Errorf("%s: %w", document, err)
-	case text == string(old):
+	}
+	return errors.Join(update(document, text, check), update(list, assembled(all), check))
+}
+
+// update writes a file, or only says whether that would change it.
+func update(path, text string, check bool) error {
+	old, err := os.ReadFile(path)
+	switch {
+	case err != nil && !os.IsNotExist(err):
+		return err
+	case string(old) == text:
 		return nil
 	case check:
-		return fmt.Errorf("%s is not up to date: run make sass", document)
+		return fmt.Errorf("%s is not up to date: run make sass", path)
 	}
-	return os.WriteFile(document, []byte(text), 0o644)
+	return os.WriteFile(path, []byte(text), 0o644)
 }
 
 // kernel is a kernel, assembled for one capability.

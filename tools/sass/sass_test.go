@@ -62,6 +62,11 @@ func TestInsertAndTable(t *testing.T) {
 		{source: "gemm", name: "sgemm", capability: 80, threads: 256, usage: usage{registers: 128, shared: 16896}, share: 0.871, loop: 588},
 		{source: "pool", name: "pool", capability: 80, threads: 256, usage: usage{registers: 32}},
 	}
+	require.Equal(t, `[
+{"kernel":"sgemm","capability":80,"registers":128,"shared":16896,"share":0.871},
+{"kernel":"pool","capability":80,"registers":32}
+]
+`, assembled(all))
 	text, err := insert("head\n"+begin+"old\n"+end+"tail\n", table(all))
 	require.NoError(t, err)
 	require.Equal(t, "head\n"+begin+`

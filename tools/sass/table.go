@@ -1,12 +1,15 @@
 package main
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 
 	"github.com/hubel-go/hubel/kernels/cuda/occupancy"
+	"github.com/hubel-go/hubel/kernels/cuda/predict"
 )
 
 // The marks between which the tables stand.
@@ -74,6 +77,20 @@ func table(all []kernel) string {
 		b.WriteString("\n")
 	}
 	return b.String()
+}
+
+// assembled is the kernels as JSON, one a line.
+func assembled(all []kernel) string {
+	lines := make([]string, len(all))
+	for i, k := range all {
+		b, err := json.Marshal(predict.Assembled{Kernel: k.name, Capability: k.capability,
+			Registers: k.usage.registers, Shared: k.usage.shared, Share: math.Round(1e4*k.share) / 1e4})
+		if err != nil {
+			panic(err) // numbers and a name
+		}
+		lines[i] = string(b)
+	}
+	return "[\n" + strings.Join(lines, ",\n") + "\n]\n"
 }
 
 // residency is "registers, blocks, share of threads" of a kernel.

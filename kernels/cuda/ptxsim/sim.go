@@ -42,16 +42,21 @@ type Config struct {
 	// counts as an endless loop; 2^32 by default.
 	MaxInstructions int64
 
+	// Sample is how many blocks of a launch run at most, spread evenly over
+	// the grid; 0 for all. It is for counting what large launches do: their
+	// results are not complete, so that it turns on Unchecked.
+	Sample int
+
 	// OnLaunch is called after every launch.
 	OnLaunch func(Report)
 }
 
 // Report is what a launch did.
 type Report struct {
-	Kernel  string
-	Config  driver.Config
-	Elapsed time.Duration // of the simulation
-	Counters
+	Kernel   string
+	Config   driver.Config
+	Elapsed  time.Duration // of the simulation
+	Counters               // of the blocks that ran: all, or Config.Sample
 }
 
 // Sim is a simulated device.
@@ -90,6 +95,9 @@ func New(c Config) *Sim {
 	}
 	if c.MaxInstructions == 0 {
 		c.MaxInstructions = 1 << 32
+	}
+	if c.Sample > 0 {
+		c.Unchecked = true
 	}
 	return &Sim{config: c, next: globalBase + 1<<20, stamp: firstStamp}
 }
@@ -329,8 +337,10 @@ type launch struct {
 	base, mixed, atomic uint32
 	atomics             sync.Mutex
 
-	next  atomic.Int64 // block
-	stop  atomic.Int64 // the lowest block with a fault
+	blocks, runs int // blocks of the grid, and how many of them run
+
+	next  atomic.Int64 // the next that runs
+	stop  atomic.Int64 // the first with a fault
 	group sync.WaitGroup
 }
 
@@ -372,11 +382,15 @@ func (s *Sim) start(f *function, c driver.Config, args *driver.Args) error {
 	l.base = s.stamp
 	l.mixed, l.atomic = l.base+uint32(blocks), l.base+uint32(blocks)+1
 	s.stamp += uint32(blocks) + 2
+	l.blocks, l.runs = blocks, blocks
+	if s.config.Sample > 0 {
+		l.runs = min(blocks, s.config.Sample)
+	}
 	l.next.Store(0)
-	l.stop.Store(int64(blocks))
+	l.stop.Store(int64(l.runs))
 
 	began := time.Now()
-	n := min(s.config.Workers, blocks)
+	n := min(s.config.Workers, l.runs)
 	s.workers = s.workers[:0]
 	for range n {
 		var b *block
@@ -442,7 +456,7 @@ func (b *block) work() {
 		if i >= l.stop.Load() {
 			return
 		}
-		b.run(int(i))
+		b.run(int(i) * l.blocks / l.runs)
 		if b.fault != nil {
 			for {
 				stop := l.stop.Load()

@@ -206,6 +206,47 @@ func TestRestamp(t *testing.T) {
 	require.Less(t, sim.stamp, uint32(200))
 }
 
+// A sample of the blocks is spread over the grid.
+func TestSample(t *testing.T) {
+	var reports []Report
+	sim := New(Config{Sample: 4, OnLaunch: func(r Report) { reports = append(reports, r) }})
+	defer sim.Close()
+	m, err := sim.Load("m.ptx", header+`.visible .entry k(.param .u64 p)
+{
+.reg .b32 %r<2>;
+.reg .b64 %d<3>;
+ld.param.u64 %d0, [p];
+mov.u32 %r0, %ctaid.x;
+mul.wide.u32 %d1, %r0, 4;
+add.s64 %d2, %d0, %d1;
+st.global.u32 [%d2], %r0;
+ret;
+}
+`)
+	require.NoError(t, err)
+	f, err := m.Function("k")
+	require.NoError(t, err)
+	s, err := sim.NewStream()
+	require.NoError(t, err)
+	p, err := sim.Alloc("p", 40)
+	require.NoError(t, err)
+	require.NoError(t, s.Memset(p, 0xff, 40))
+	var args driver.Args
+	require.NoError(t, s.Launch(f, driver.Config{Grid: driver.Dim{X: 10}, Block: driver.Dim{X: 1}}, args.Ptr(p)))
+	got := make([]byte, 40)
+	require.NoError(t, s.Download(got, p))
+	var ran []int
+	for i := range 10 {
+		if got[4*i] != 0xff {
+			ran = append(ran, i)
+		}
+	}
+	require.Equal(t, []int{0, 2, 5, 7}, ran)
+	require.Equal(t, int64(4), reports[0].Blocks)
+	require.NoError(t, s.Launch(f, driver.Config{Grid: driver.Dim{X: 3}, Block: driver.Dim{X: 1}}, &args))
+	require.Equal(t, int64(3), reports[1].Blocks, "all of a small grid")
+}
+
 func TestEvents(t *testing.T) {
 	sim, _, st := loadCopy(t, Config{})
 	a, err := sim.NewEvent()
