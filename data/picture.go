@@ -9,6 +9,8 @@ import (
 	stdjpeg "image/jpeg"
 	"image/png"
 	"io"
+
+	"github.com/hubel-go/hubel/data/jpeg"
 )
 
 // largestPicture bounds the pixels of a picture: one that claims more is
@@ -47,25 +49,44 @@ func (p *picture) used() []plane {
 	return p.planes[:]
 }
 
-// decoder decodes pictures in memory that it keeps.
+// decoder decodes pictures in memory that it keeps: baseline JPEG by itself,
+// the rest by Go's packages.
 type decoder struct {
-	file []byte
-	png  bool
-	r    bytes.Reader
-	pix  []uint8 // of pictures that are not planes yet
+	file   []byte
+	format format
+	jpeg   jpeg.Decoder
+	rgb    bool // of a baseline JPEG
+	r      bytes.Reader
+	pix    []uint8 // of pictures that are not planes yet
 }
+
+// format is how a picture is encoded.
+type format uint8
+
+const (
+	baseline format = iota // a JPEG that data/jpeg decodes
+	otherJPEG
+	pngFormat
+)
 
 // open reads the head of an encoded picture, which must stay as it is until
 // decode has returned. Files are known by what is in them, not by their name.
 func (d *decoder) open(file []byte) (h, w int, err error) {
 	d.file = file
-	d.png = bytes.HasPrefix(file, []byte("\x89PNG\r\n\x1a\n"))
 	var c image.Config
 	switch {
-	case d.png:
+	case bytes.HasPrefix(file, []byte("\x89PNG\r\n\x1a\n")):
+		d.format = pngFormat
 		c, err = png.DecodeConfig(d.reader())
 	case bytes.HasPrefix(file, []byte{0xff, 0xd8}):
-		c, err = stdjpeg.DecodeConfig(d.reader())
+		var head jpeg.Config
+		d.format = baseline
+		head, err = d.jpeg.Open(file)
+		c.Width, c.Height, d.rgb = head.Width, head.Height, head.RGB
+		if errors.Is(err, jpeg.ErrUnsupported) {
+			d.format = otherJPEG
+			c, err = stdjpeg.DecodeConfig(d.reader())
+		}
 	default:
 		err = errors.New(unknownFormat(file))
 	}
@@ -110,15 +131,39 @@ func (d *decoder) reader() io.Reader {
 func (d *decoder) decode(p *picture, region image.Rectangle, halvings int) error {
 	var m image.Image
 	var err error
-	if d.png {
+	switch d.format {
+	case baseline:
+		return d.decodeBaseline(p, region, halvings)
+	case pngFormat:
 		m, err = png.Decode(d.reader())
-	} else {
+	default:
 		m, err = stdjpeg.Decode(d.reader())
 	}
 	if err != nil {
 		return damaged(err)
 	}
 	d.planes(p, m)
+	return nil
+}
+
+func (d *decoder) decodeBaseline(p *picture, region image.Rectangle, halvings int) error {
+	planes, err := d.jpeg.Decode(region, halvings)
+	if err != nil {
+		return err
+	}
+	p.space = ycc
+	switch {
+	case len(planes) == 1:
+		p.space = grey
+	case d.rgb:
+		p.space = rgb
+	}
+	for i, q := range planes {
+		p.planes[i] = plane{
+			pix: q.Pix, stride: q.Stride, w: q.W, h: q.H,
+			x0: float64(q.X0), y0: float64(q.Y0), sx: float64(q.SX), sy: float64(q.SY),
+		}
+	}
 	return nil
 }
 

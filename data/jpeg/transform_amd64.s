@@ -1,0 +1,170 @@
+//go:build !purego
+
+#include "textflag.h"
+
+// 128 in the first lane: it takes the samples from around 0 to around 128.
+DATA shift<>+0(SB)/4, $0x43000000
+DATA shift<>+4(SB)/4, $0
+DATA shift<>+8(SB)/8, $0
+DATA shift<>+16(SB)/8, $0
+DATA shift<>+24(SB)/8, $0
+GLOBL shift<>(SB), RODATA|NOPTR, $32
+
+DATA constants<>+0(SB)/4, $0x3fb504f3 // sqrt2
+DATA constants<>+4(SB)/4, $0x3fec835e // twoC2
+DATA constants<>+8(SB)/4, $0x3f8a8bd4 // c2mC6
+DATA constants<>+12(SB)/4, $0x40273d75 // c2pC6
+DATA constants<>+16(SB)/4, $0x437f0000 // 255
+GLOBL constants<>(SB), RODATA|NOPTR, $20
+
+// How packing in halves of a register has to be put right.
+DATA lanes<>+0(SB)/4, $0
+DATA lanes<>+4(SB)/4, $4
+DATA lanes<>+8(SB)/4, $1
+DATA lanes<>+12(SB)/4, $5
+DATA lanes<>+16(SB)/4, $2
+DATA lanes<>+20(SB)/4, $6
+DATA lanes<>+24(SB)/4, $3
+DATA lanes<>+28(SB)/4, $7
+GLOBL lanes<>(SB), RODATA|NOPTR, $32
+
+#define LOAD(u, y) \
+	VPMOVSXWD (u*16)(SI), y; \
+	VCVTDQ2PS y, y; \
+	VMULPS (u*32)(DX), y, y
+
+// LINES is inverseLine for eight lines at once: in and out in Y0 to Y7.
+// Y8 is t10, Y9 t11, Y10 t13, Y11 t12.
+#define LINES \
+	VADDPS Y4, Y0, Y8; \
+	VSUBPS Y4, Y0, Y9; \
+	VADDPS Y6, Y2, Y10; \
+	VSUBPS Y6, Y2, Y11; \
+	VBROADCASTSS constants<>+0(SB), Y12; \
+	VMULPS Y12, Y11, Y11; \
+	VSUBPS Y10, Y11, Y11; \
+	VADDPS Y10, Y8, Y0; \
+	VSUBPS Y10, Y8, Y4; \
+	VADDPS Y11, Y9, Y2; \
+	VSUBPS Y11, Y9, Y6; \
+	VADDPS Y3, Y5, Y8; \
+	VSUBPS Y3, Y5, Y9; \
+	VADDPS Y7, Y1, Y10; \
+	VSUBPS Y7, Y1, Y11; \
+	VADDPS Y8, Y10, Y7; \
+	VSUBPS Y8, Y10, Y10; \
+	VMULPS Y12, Y10, Y10; \
+	VADDPS Y11, Y9, Y8; \
+	VBROADCASTSS constants<>+4(SB), Y12; \
+	VMULPS Y12, Y8, Y8; \
+	VBROADCASTSS constants<>+8(SB), Y12; \
+	VMULPS Y12, Y11, Y11; \
+	VSUBPS Y11, Y8, Y11; \
+	VBROADCASTSS constants<>+12(SB), Y12; \
+	VMULPS Y12, Y9, Y9; \
+	VSUBPS Y9, Y8, Y9; \
+	VSUBPS Y7, Y9, Y9; \
+	VSUBPS Y9, Y10, Y10; \
+	VSUBPS Y10, Y11, Y11; \
+	VMOVAPS Y0, Y12; \
+	VMOVAPS Y2, Y13; \
+	VMOVAPS Y6, Y14; \
+	VMOVAPS Y4, Y15; \
+	VADDPS Y7, Y12, Y0; \
+	VADDPS Y9, Y13, Y1; \
+	VADDPS Y10, Y14, Y2; \
+	VADDPS Y11, Y15, Y3; \
+	VSUBPS Y11, Y15, Y4; \
+	VSUBPS Y10, Y14, Y5; \
+	VSUBPS Y9, Y13, Y6; \
+	VSUBPS Y7, Y12, Y7
+
+// func inverse8AVX2(dst *uint8, stride int, c *[64]int16, multipliers *[64]float32)
+TEXT ·inverse8AVX2(SB), NOSPLIT, $0-32
+	MOVQ dst+0(FP), DI
+	MOVQ stride+8(FP), R8
+	MOVQ c+16(FP), SI
+	MOVQ multipliers+24(FP), DX
+
+	LOAD(0, Y0)
+	LOAD(1, Y1)
+	LOAD(2, Y2)
+	LOAD(3, Y3)
+	LOAD(4, Y4)
+	LOAD(5, Y5)
+	LOAD(6, Y6)
+	LOAD(7, Y7)
+	VADDPS shift<>(SB), Y0, Y0
+	LINES
+
+	// Transpose.
+	VUNPCKLPS Y1, Y0, Y8
+	VUNPCKHPS Y1, Y0, Y9
+	VUNPCKLPS Y3, Y2, Y10
+	VUNPCKHPS Y3, Y2, Y11
+	VUNPCKLPS Y5, Y4, Y12
+	VUNPCKHPS Y5, Y4, Y13
+	VUNPCKLPS Y7, Y6, Y14
+	VUNPCKHPS Y7, Y6, Y15
+	VUNPCKLPD Y10, Y8, Y0
+	VUNPCKHPD Y10, Y8, Y1
+	VUNPCKLPD Y11, Y9, Y2
+	VUNPCKHPD Y11, Y9, Y3
+	VUNPCKLPD Y14, Y12, Y4
+	VUNPCKHPD Y14, Y12, Y5
+	VUNPCKLPD Y15, Y13, Y6
+	VUNPCKHPD Y15, Y13, Y7
+	VPERM2F128 $0x20, Y4, Y0, Y8
+	VPERM2F128 $0x20, Y5, Y1, Y9
+	VPERM2F128 $0x20, Y6, Y2, Y10
+	VPERM2F128 $0x20, Y7, Y3, Y11
+	VPERM2F128 $0x31, Y4, Y0, Y4
+	VPERM2F128 $0x31, Y5, Y1, Y5
+	VPERM2F128 $0x31, Y6, Y2, Y6
+	VPERM2F128 $0x31, Y7, Y3, Y7
+	VMOVAPS Y8, Y0
+	VMOVAPS Y9, Y1
+	VMOVAPS Y10, Y2
+	VMOVAPS Y11, Y3
+	LINES
+
+	VBROADCASTSS constants<>+16(SB), Y8
+	VMINPS Y8, Y0, Y0
+	VMINPS Y8, Y1, Y1
+	VMINPS Y8, Y2, Y2
+	VMINPS Y8, Y3, Y3
+	VMINPS Y8, Y4, Y4
+	VMINPS Y8, Y5, Y5
+	VMINPS Y8, Y6, Y6
+	VMINPS Y8, Y7, Y7
+	VCVTPS2DQ Y0, Y0
+	VCVTPS2DQ Y1, Y1
+	VCVTPS2DQ Y2, Y2
+	VCVTPS2DQ Y3, Y3
+	VCVTPS2DQ Y4, Y4
+	VCVTPS2DQ Y5, Y5
+	VCVTPS2DQ Y6, Y6
+	VCVTPS2DQ Y7, Y7
+	VPACKSSDW Y1, Y0, Y0
+	VPACKSSDW Y3, Y2, Y2
+	VPACKSSDW Y5, Y4, Y4
+	VPACKSSDW Y7, Y6, Y6
+	VPACKUSWB Y2, Y0, Y0
+	VPACKUSWB Y6, Y4, Y4
+	VMOVDQU lanes<>(SB), Y8
+	VPERMD Y0, Y8, Y0
+	VPERMD Y4, Y8, Y4
+	VEXTRACTI128 $1, Y0, X1
+	VEXTRACTI128 $1, Y4, X5
+	LEAQ (R8)(R8*2), R9
+	LEAQ (DI)(R8*4), R10
+	VMOVQ X0, (DI)
+	VPEXTRQ $1, X0, (DI)(R8*1)
+	VMOVQ X1, (DI)(R8*2)
+	VPEXTRQ $1, X1, (DI)(R9*1)
+	VMOVQ X4, (R10)
+	VPEXTRQ $1, X4, (R10)(R8*1)
+	VMOVQ X5, (R10)(R8*2)
+	VPEXTRQ $1, X5, (R10)(R9*1)
+	VZEROUPPER
+	RET
