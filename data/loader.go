@@ -271,6 +271,11 @@ func (t Throughput) Since(before Throughput) Throughput {
 	return Throughput{t.Samples - before.Samples, t.Work - before.Work, t.Workers, t.Wait - before.Wait}
 }
 
+// Plus is the throughput of two spans of time together.
+func (t Throughput) Plus(u Throughput) Throughput {
+	return Throughput{t.Samples + u.Samples, t.Work + u.Work, u.Workers, t.Wait + u.Wait}
+}
+
 // Throughput is the loader's since its start. It may be called at any time.
 func (l *Loader) Throughput() Throughput {
 	return Throughput{

@@ -84,6 +84,7 @@ type Progress struct {
 	Accuracy, Top5        *float64 // of the batch that the loss is of; as in Test
 	Rate                  float32  // of the last update
 	ImagesPerSecond       float64  // without tests and checkpoints
+	InputPerSecond        float64  // images that could be read, decoded and augmented
 }
 
 // Test is what a network achieves on a data set. Nodes that the network does

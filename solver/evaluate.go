@@ -25,7 +25,10 @@ func Evaluate(ctx context.Context, d device.Device, w *graph.Weights, set data.D
 	if err := checkInputs(n, set, "test set"); err != nil {
 		return Test{}, err
 	}
-	batch = min(batch, set.Len())
+	if err := checkViews(set, scoresNode(n)); err != nil {
+		return Test{}, err
+	}
+	batch = min(wholeViews(batch, views(set)), set.Len())
 	plan, err := planTest(n, d, batch)
 	if err != nil {
 		return Test{}, err
@@ -144,6 +147,18 @@ func (e *evaluator) add(s *sums, b *data.Batch) error {
 	}
 	e.exec.Forward(graph.Pass{})
 	n := float64(b.N)
+	if v := views(e.set); v > 1 {
+		scores, err := e.exec.Read(e.scores)
+		if err != nil {
+			return err
+		}
+		classes := scores.Shape()[1]
+		if s.confusion == nil {
+			s.confusion = newConfusion(e.set.Classes(), classes)
+		}
+		s.addViews(scores.Float32s(), classes, b.Labels.Int32s(), v)
+		return nil
+	}
 	loss, err := e.exec.Loss()
 	if err != nil {
 		return err
@@ -201,8 +216,9 @@ func (h hits) of(n *graph.Network) (accuracy, top5 *float64) {
 
 // test makes means of the sums.
 func (e *evaluator) test(s sums) Test {
-	n := float64(e.set.Len())
-	t := Test{Samples: e.set.Len(), Loss: s.loss / n, Confusion: s.confusion}
+	pictures := e.set.Len() / views(e.set)
+	n := float64(pictures)
+	t := Test{Samples: pictures, Loss: s.loss / n, Confusion: s.confusion}
 	t.Accuracy, t.Top5 = hits{s.accuracy / n, s.top5 / n}.of(e.exec.Plan().Network)
 	return t
 }

@@ -55,6 +55,7 @@ type trainer struct {
 	standing  standing  // after it
 	saved     time.Time // when the last checkpoint was written
 	speed     speedometer
+	bound     bool // that input is the bound has been said
 }
 
 // reading is what is read back of a batch.
@@ -79,12 +80,13 @@ func (t *trainer) run(ctx context.Context) error {
 		}
 	}
 	t.saved = time.Now()
+	t.speed.input = t.loader.Throughput
+	t.speed.start()
 	if t.standing.Due {
 		if err := t.finish(ctx, work{test: true, log: true, save: true}); err != nil {
 			return err
 		}
 	}
-	t.speed.start()
 	for first := true; t.iteration < t.c.Iterations && !t.standing.over(t.c.Patience); first = false {
 		if ctx.Err() != nil {
 			return t.stop(ctx)
@@ -210,12 +212,16 @@ func (t *trainer) finish(ctx context.Context, w work) error {
 	}
 	t.speed.stop()
 	defer t.speed.start()
+	if text := t.speed.inputBound(); text != "" && !t.bound && t.c.Notice != nil {
+		t.bound = true
+		t.c.Notice(text)
+	}
 	line := LogLine{
 		Iteration:       t.iteration,
 		Epoch:           float64(t.iteration) / float64(t.perEpoch),
 		Loss:            t.last.Loss,
 		Rate:            t.sgd.rate(t.iteration - 1),
-		ImagesPerSecond: t.speed.imagesPerSecond(),
+		ImagesPerSecond: t.speed.now().imagesPerSecond(),
 	}
 	line.TrainAccuracy, line.TrainTop5 = t.last.of(t.c.Network)
 	if w.test {
@@ -286,42 +292,18 @@ func (t *trainer) stop(ctx context.Context) error {
 func (t *trainer) epoch() int { return (t.iteration-1)/t.perEpoch + 1 }
 
 func (t *trainer) progress() Progress {
+	speed := t.speed.now()
 	p := Progress{
 		Iteration:       t.iteration,
 		Iterations:      t.c.Iterations,
 		Epoch:           t.epoch(),
 		Loss:            t.last.Loss,
 		Rate:            t.sgd.rate(t.iteration - 1),
-		ImagesPerSecond: t.speed.imagesPerSecond(),
+		ImagesPerSecond: speed.imagesPerSecond(),
+		InputPerSecond:  speed.input.PerSecond(),
 	}
 	if !math.IsNaN(p.Loss) {
 		p.Accuracy, p.Top5 = t.last.of(t.c.Network)
 	}
 	return p
-}
-
-// speedometer measures images per second over spans of iterations, without
-// what is done between spans.
-type speedometer struct {
-	from   time.Time
-	images int
-	last   float64 // speed of the last whole span, 0 before
-}
-
-func (s *speedometer) start()         { s.from, s.images = time.Now(), 0 }
-func (s *speedometer) add(images int) { s.images += images }
-func (s *speedometer) stop()          { s.last = s.now() }
-
-// now is the speed since the start. Some clocks are coarse.
-func (s *speedometer) now() float64 {
-	return float64(s.images) / max(time.Since(s.from), time.Microsecond).Seconds()
-}
-
-// imagesPerSecond is the speed over the last whole span, or over what there is
-// of the first.
-func (s *speedometer) imagesPerSecond() float64 {
-	if s.last == 0 {
-		return s.now()
-	}
-	return s.last
 }

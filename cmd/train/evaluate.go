@@ -26,6 +26,13 @@ func evaluate(ctx context.Context, o *options, stdout, stderr io.Writer) (err er
 	if err != nil {
 		return err
 	}
+	if o.tenCrop {
+		photos, ok := set.(*data.Photos)
+		if !ok {
+			return fmt.Errorf("-ten-crop needs weights that were trained with a crop in -augment, and %s were not", o.weights)
+		}
+		set = photos.TenCrops()
+	}
 	d, err := device.Open(o.device, device.Options{Threads: o.threads})
 	if err != nil {
 		return err

@@ -77,6 +77,8 @@ func TestTrainOnPhotographs(t *testing.T) {
 
 	require.Regexp(t, `tiny on the 10 test images of set: .* accuracy 100`, succeed(t, "-eval", "-weights", "whole/weights.safetensors", "-data", "set", "-val", "val"))
 	require.Regexp(t, `tiny on the 40 test images of set(.|\n)*broken.jpg`, succeed(t, "-eval", "-weights", "whole/weights.safetensors", "-data", "set"))
+	require.Regexp(t, `tiny on the 10 test images of set: .* accuracy 100`,
+		succeed(t, "-eval", "-weights", "whole/weights.safetensors", "-data", "set", "-val", "val", "-ten-crop", "-batch", "7"))
 
 	refused(t, "2 files cannot be used; red/\x1bempty.jpg: it is empty, for one", append(flags, "-val", "val", "-strict")...)
 	refused(t, "set has nothing to test on", flags...)
@@ -117,6 +119,7 @@ func TestAugmentOtherSets(t *testing.T) {
 	require.Len(t, m.Preprocess.Mean, 64)
 	succeed(t, with("-iters", "2", "-preprocess", "whiten", "-out", "b")...)
 	succeed(t, "-eval", "-weights", "b/weights.safetensors", "-data", "mnist:set")
+	refused(t, "-ten-crop needs weights that were trained with a crop", "-eval", "-weights", "b/weights.safetensors", "-data", "mnist:set", "-ten-crop")
 	succeed(t, "-resume", "b", "-iters", "4")
 	require.Contains(t, succeed(t, "-data", "mnist:set", "-augment", "pad=1,crop=8", "-preview", "6", "p.png"), "6 images of 8x8 from mnist in p.png")
 

@@ -93,5 +93,9 @@ func describe(s solver.Progress) string {
 	if s.Top5 != nil {
 		hits += fmt.Sprintf("  top-5 %.0f %%", 100**s.Top5)
 	}
-	return fmt.Sprintf("%d/%d  epoch %d  loss %.4f%s  %.0f images/s", s.Iteration, s.Iterations, s.Epoch, s.Loss, hits, s.ImagesPerSecond)
+	input := ""
+	if s.InputPerSecond > 0 {
+		input = fmt.Sprintf(" (input %.0f)", s.InputPerSecond)
+	}
+	return fmt.Sprintf("%d/%d  epoch %d  loss %.4f%s  %.0f images/s%s", s.Iteration, s.Iterations, s.Epoch, s.Loss, hits, s.ImagesPerSecond, input)
 }

@@ -1,0 +1,82 @@
+package solver
+
+import (
+	"fmt"
+	"math"
+
+	"github.com/hubel-go/hubel/data"
+)
+
+// views are how many consecutive samples of a set show one picture.
+func views(set data.Dataset) int {
+	if m, ok := set.(data.Multiview); ok {
+		return m.Views()
+	}
+	return 1
+}
+
+// addViews adds the pictures of a batch that shows each one several times:
+// what counts is the mean of the probabilities over its views (Krizhevsky et
+// al. 2012, section 4.1).
+func (s *sums) addViews(scores []float32, classes int, labels []int32, views int) {
+	mean := make([]float64, classes)
+	for first := 0; first < len(labels); first += views {
+		clear(mean)
+		for v := range views {
+			addProbabilities(mean, scores[(first+v)*classes:][:classes])
+		}
+		label := labels[first]
+		better := 0 // classes that are likelier
+		for k, p := range mean {
+			if p > mean[label] || p == mean[label] && k < int(label) {
+				better++
+			}
+		}
+		s.loss -= math.Log(max(mean[label]/float64(views), math.SmallestNonzeroFloat64))
+		if better == 0 {
+			s.accuracy++
+		}
+		if better < 5 {
+			s.top5++
+		}
+		answer := 0
+		for k, p := range mean {
+			if p > mean[answer] {
+				answer = k
+			}
+		}
+		s.confusion.Counts[label][answer]++
+	}
+}
+
+// addProbabilities adds the softmax of scores.
+func addProbabilities(sum []float64, scores []float32) {
+	largest := math.Inf(-1)
+	for _, v := range scores {
+		largest = max(largest, float64(v))
+	}
+	total := 0.
+	for _, v := range scores {
+		total += math.Exp(float64(v) - largest)
+	}
+	for k, v := range scores {
+		sum[k] += math.Exp(float64(v)-largest) / total
+	}
+}
+
+// wholeViews is the batch nearest to the one asked for that holds all views of
+// its pictures.
+func wholeViews(batch, views int) int {
+	if views == 1 {
+		return batch
+	}
+	return max(1, batch/views) * views
+}
+
+// checkViews says whether the views of a set can be put together.
+func checkViews(set data.Dataset, scores string) error {
+	if n := views(set); n > 1 && scores == "" {
+		return fmt.Errorf("the mean of %d views needs a network with a softmax loss", n)
+	}
+	return nil
+}

@@ -1,0 +1,42 @@
+package solver
+
+import (
+	"math"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/hubel-go/hubel/data"
+)
+
+// twice is a set of two views of each picture.
+type twice struct{ data.Dataset }
+
+func (twice) Views() int { return 2 }
+
+func TestViewsAreAveraged(t *testing.T) {
+	require.Equal(t, 1, views(nil))
+	require.Equal(t, 2, views(twice{}))
+	require.Equal(t, []int{20, 60, 10}, []int{wholeViews(29, 10), wholeViews(60, 10), wholeViews(3, 10)})
+	require.ErrorContains(t, checkViews(twice{}, ""), "the mean of 2 views needs a network with a softmax loss")
+	require.NoError(t, checkViews(twice{}, "fc"))
+
+	// One view is sure of class 0, the other of class 1 by a little less; then
+	// a picture that both get wrong, in six classes.
+	log := func(p ...float64) (scores []float32) {
+		for _, v := range p {
+			scores = append(scores, float32(math.Log(v)+3))
+		}
+		return scores
+	}
+	s := sums{confusion: newConfusion(make([]string, 6), 6)}
+	scores := append(log(.70, .10, .05, .05, .05, .05), log(.20, .60, .05, .05, .05, .05)...)
+	scores = append(scores, log(.30, .25, .20, .15, .07, .03)...)
+	scores = append(scores, log(.30, .25, .20, .15, .07, .03)...)
+	s.addViews(scores, 6, []int32{0, 0, 5, 5}, 2)
+	require.InDelta(t, -math.Log(.45)-math.Log(.03), s.loss, 1e-5)
+	require.Equal(t, 1., s.accuracy)
+	require.Equal(t, 1., s.top5)
+	require.Equal(t, 1, s.confusion.Counts[0][0])
+	require.Equal(t, 1, s.confusion.Counts[5][0])
+}
