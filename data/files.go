@@ -36,7 +36,7 @@ type file struct {
 	name         string // in the folder or the tar file, with slashes
 	label        int32
 	shard        int32 // index in shards
-	offset, size int64 // in a tar file
+	offset, size int64 // in a tar file; the size is -1 before it is known
 	time         int64 // when it, or its tar file, was changed last
 }
 
@@ -82,6 +82,16 @@ func OpenFiles(path string) (*Files, error) {
 		return nil, err
 	}
 	return f, nil
+}
+
+// ListFiles is the set of picture files of these names, which have no labels:
+// all are of one class without a name.
+func ListFiles(names []string) *Files {
+	f := &Files{shards: []string{""}, classes: []string{""}}
+	for _, name := range names {
+		f.files = append(f.files, file{name: filepath.ToSlash(name), size: -1})
+	}
+	return f
 }
 
 // tarFiles lists the tar files of a folder, in order.
@@ -321,13 +331,28 @@ func (f *Files) Load(buf []byte, i int) ([]byte, error) {
 		return buf[:0], err
 	}
 	defer r.Close()
-	if int64(cap(buf)) < e.size {
-		buf = make([]byte, e.size+e.size/4)
+	size := e.size
+	if size < 0 { // of ListFiles
+		s, err := r.Stat()
+		switch {
+		case err != nil:
+			return buf[:0], err
+		case !s.Mode().IsRegular():
+			return buf[:0], errors.New("it is not a regular file")
+		case s.Size() == 0:
+			return buf[:0], errors.New("it is empty")
+		case s.Size() > largestFile:
+			return buf[:0], fmt.Errorf("%d bytes are more than the %d allowed", s.Size(), largestFile)
+		}
+		size = s.Size()
 	}
-	buf = buf[:e.size]
-	if n, err := r.ReadAt(buf, e.offset); int64(n) < e.size {
+	if int64(cap(buf)) < size {
+		buf = make([]byte, size+size/4)
+	}
+	buf = buf[:size]
+	if n, err := r.ReadAt(buf, e.offset); int64(n) < size {
 		if err == io.EOF {
-			err = fmt.Errorf("it became shorter than the %d bytes it had", e.size)
+			err = fmt.Errorf("it became shorter than the %d bytes it had", size)
 		}
 		return buf[:0], fmt.Errorf("%s: %w", path, err)
 	}

@@ -102,6 +102,24 @@ func (p *Photos) Read(dst []float32, i int) (label int32, err error) {
 	return p.read(dst, i, view{})
 }
 
+// ReadFile writes the view that a test takes of an encoded picture, which need
+// not be in the set.
+func (p *Photos) ReadFile(dst []float32, file []byte) error {
+	s := p.scratch()
+	defer p.release(s)
+	h, w, err := s.decoder.open(file)
+	if err != nil {
+		return err
+	}
+	m, outH, outW := p.augment.geometry(view{}, h, w)
+	region, halvings := m.source(outH, outW, h, w)
+	if err := s.decoder.decode(&s.picture, region, halvings); err != nil {
+		return err
+	}
+	p.fill(s, dst, view{}, m)
+	return nil
+}
+
 // With is the same set with the statistics of its training set.
 func (p *Photos) With(stats *Statistics) *Photos {
 	q := *p

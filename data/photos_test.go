@@ -343,6 +343,29 @@ func TestPhotosReadEveryKindOfFile(t *testing.T) {
 	require.Greater(t, got[0]-got[64], float32(100), "all is red")
 }
 
+func TestListFiles(t *testing.T) {
+	j := asJPEG(t, drawn(24, 40, 3))
+	path := writeFile(t, "1.jpg", j)
+	empty := writeFile(t, "2.jpg", nil)
+	a := Augment{{Op: Resize, H: 20, P: 1}, {Op: Crop, H: 16, P: 1}}
+	p, err := NewPhotos(ListFiles([]string{path, empty, "nowhere.jpg", filepath.Dir(path)}), a, nil)
+	require.NoError(t, err)
+	x, y := make([]float32, 3*16*16), make([]float32, 3*16*16)
+	label, err := p.Read(x, 0)
+	require.NoError(t, err)
+	require.Zero(t, label)
+	require.Equal(t, filepath.ToSlash(path), p.Name(0))
+	require.NoError(t, p.ReadFile(y, j))
+	require.Equal(t, x, y)
+	_, err = p.Read(x, 1)
+	require.ErrorContains(t, err, "2.jpg: it is empty")
+	_, err = p.Read(x, 2)
+	require.ErrorIs(t, err, os.ErrNotExist)
+	_, err = p.Read(x, 3)
+	require.ErrorContains(t, err, "it is not a regular file")
+	require.EqualError(t, p.ReadFile(y, j[:200]), "truncated")
+}
+
 func TestPhotosRefuse(t *testing.T) {
 	j := asJPEG(t, drawn(24, 40, 3))
 	huge := bytes.Clone(j)
