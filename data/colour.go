@@ -123,13 +123,3 @@ func (m *colours) apply(parts [3][]float32, components, channels int) {
 	}
 	mixColours(a, b, c, &f)
 }
-
-// mixColours makes three channels of three components, in place.
-func mixColours(a, b, c []float32, f *[3][4]float32) {
-	for i, x := range a {
-		y, z := b[i], c[i]
-		a[i] = float32(f[0][0]*x) + float32(f[0][1]*y) + float32(f[0][2]*z) + f[0][3]
-		b[i] = float32(f[1][0]*x) + float32(f[1][1]*y) + float32(f[1][2]*z) + f[1][3]
-		c[i] = float32(f[2][0]*x) + float32(f[2][1]*y) + float32(f[2][2]*z) + f[2][3]
-	}
-}

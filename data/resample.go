@@ -14,11 +14,13 @@ type taps struct {
 // input and an output pixel: linear interpolation where the picture grows, an
 // average without gaps where it shrinks. Output i, of outputs, lies at
 // scale*i+offset of the picture's coordinates, input j, of inputs, at x0+j*sx.
-// What lies outside is the nearest input.
-func (t *taps) set(outputs int, scale, offset float64, inputs int, x0, sx float64) {
+// What lies outside is the nearest input. Each output has at least so many
+// weights; where there are fewer inputs, some are of inputs that are not there,
+// and 0.
+func (t *taps) set(outputs, least int, scale, offset float64, inputs int, x0, sx float64) {
 	radius := max(1, math.Abs(scale)/sx)
 	t.first = grown(t.first, outputs)
-	t.n = 1
+	t.n = least
 	span := func(i int) (centre float64, first, last int) {
 		centre = (scale*(float64(i)+0.5) + offset - x0) / sx
 		return centre, int(math.Floor(centre-radius-0.5)) + 1, int(math.Ceil(centre+radius-0.5)) - 1
@@ -32,7 +34,7 @@ func (t *taps) set(outputs int, scale, offset float64, inputs int, x0, sx float6
 	clear(t.weight)
 	for i := range outputs {
 		centre, first, last := span(i)
-		start := min(max(first, 0), inputs-t.n)
+		start := max(min(first, inputs-t.n), 0)
 		t.first[i] = int32(start)
 		weight := t.weight[i*t.n : (i+1)*t.n]
 		sum := 0.
@@ -80,59 +82,35 @@ func (r *resampler) plane(dst []float32, h, w int, p *plane, m affine) {
 
 // upright resamples rows and columns apart.
 func (r *resampler) upright(dst []float32, h, w int, p *plane, m affine) {
-	r.x.set(w, m.a, m.c, p.w, p.x0, p.sx)
-	r.y.set(h, m.e, m.f, p.h, p.y0, p.sy)
+	r.x.set(w, 4, m.a, m.c, p.w, p.x0, p.sx)
+	r.y.set(h, 1, m.e, m.f, p.h, p.y0, p.sy)
 	from, to := r.x.reach()
 	for i := range r.x.first {
 		r.x.first[i] -= int32(from)
 	}
 	r.row = grown(r.row, to-from)
+	there := min(to, p.w) - from
+	clear(r.row[there:])
 	for y := range h {
 		first := int(r.y.first[y])
-		blendRows(r.row, p.pix[first*p.stride+from:], p.stride, r.y.weight[y*r.y.n:(y+1)*r.y.n])
+		blendRows(r.row[:there], p.pix[first*p.stride+from:], p.stride, r.y.weight[y*r.y.n:(y+1)*r.y.n])
 		gatherRow(dst[y*w:(y+1)*w], r.row, &r.x)
-	}
-}
-
-// blendRows sets dst to the sum of rows of bytes, stride apart, each times its
-// weight.
-func blendRows(dst []float32, pix []uint8, stride int, weight []float32) {
-	for k, f := range weight {
-		row := pix[k*stride:][:len(dst)]
-		if k == 0 {
-			for x, v := range row {
-				dst[x] = f * float32(v)
-			}
-			continue
-		}
-		for x, v := range row {
-			dst[x] += float32(f * float32(v))
-		}
 	}
 }
 
 // gatherRow sets dst to the weighted sums that the taps say.
 func gatherRow(dst, src []float32, t *taps) {
-	switch t.n {
-	case 2:
-		for i, first := range t.first[:len(dst)] {
-			s, w := src[first:][:2], t.weight[2*i:][:2]
-			dst[i] = float32(w[0]*s[0]) + float32(w[1]*s[1])
+	if t.n == 4 {
+		gatherFour(dst, src, t.first, t.weight)
+		return
+	}
+	for i, first := range t.first[:len(dst)] {
+		w := t.weight[i*t.n:][:t.n]
+		sum := float32(0)
+		for k, v := range src[first:][:len(w)] {
+			sum += float32(w[k] * v)
 		}
-	case 3:
-		for i, first := range t.first[:len(dst)] {
-			s, w := src[first:][:3], t.weight[3*i:][:3]
-			dst[i] = float32(w[0]*s[0]) + float32(w[1]*s[1]) + float32(w[2]*s[2])
-		}
-	default:
-		for i, first := range t.first[:len(dst)] {
-			w := t.weight[i*t.n:][:t.n]
-			sum := float32(0)
-			for k, v := range src[first:][:len(w)] {
-				sum += float32(w[k] * v)
-			}
-			dst[i] = sum
-		}
+		dst[i] = sum
 	}
 }
 
