@@ -3,6 +3,7 @@ package cpu
 import (
 	"github.com/hubel-go/hubel/device"
 	"github.com/hubel-go/hubel/kernels/cpu/gemm"
+	"github.com/hubel-go/hubel/kernels/cpu/vec"
 )
 
 func (q *queue) ConvForward(c device.Conv, y, x device.Tensor, w device.Filter, e device.Epilogue, _ device.Buffer) {
@@ -11,11 +12,10 @@ func (q *queue) ConvForward(c device.Conv, y, x device.Tensor, w device.Filter, 
 	}
 	q.conv = convTask{
 		convProduct: newConvProduct(q.engine.Tile, c, device.Forward),
-		engine:      q.engine,
 		dst:         floats(y), src: floats(x), packed: scratch(w.Packed),
 		bias: floats(e.Bias), activation: e.Activation,
 	}
-	q.conv.run(q)
+	q.convolve()
 }
 
 func (q *queue) ConvBackwardData(c device.Conv, dx, dy device.Tensor, w device.Filter, m device.Mode, _ device.Buffer) {
@@ -24,11 +24,243 @@ func (q *queue) ConvBackwardData(c device.Conv, dx, dy device.Tensor, w device.F
 	}
 	q.conv = convTask{
 		convProduct: newConvProduct(q.engine.Tile, c, device.BackwardData),
-		engine:      q.engine,
-		dst:         floats(dx), src: floats(dy), packed: scratch(w.Packed),
-		beta: beta(m),
+		dst:         floats(dx), src: floats(dy), packed: scratch(w.Packed), m: m,
 	}
-	q.conv.run(q)
+	q.convolve()
+}
+
+// convolve runs the product that is set up.
+func (q *queue) convolve() {
+	t := &q.conv
+	items, depth, room := 0, 0, 0
+	for i := range t.classes {
+		k := t.class(i)
+		cut := t.cut(&k)
+		items += cut.items()
+		depth += k.depth
+		room = max(room, cut.room(t, &k))
+	}
+	if depth > len(q.convSteps) {
+		q.convSteps = make([]int, depth)
+	}
+	t.engine, t.steps = q.engine, q.convSteps
+	depth = 0
+	for i := range t.classes {
+		k := t.class(i)
+		cut := t.cut(&k)
+		some := t.steps[depth:][:k.depth]
+		p := k.under(&cut.block, t.depth)
+		k.taps(some, 0, &p)
+		steps(some)
+		depth += k.depth
+	}
+	q.pool.Acquire()
+	defer q.pool.Release()
+	q.engine.Reserve(room)
+	q.pool.Run(t, items)
+	reset(t)
+}
+
+// convTask is a product. An item copies the pixels under its windows with
+// their padding, for a few panels of output channels; each tile is an indirect
+// product, whose rows are what its windows see.
+type convTask struct {
+	convProduct
+	engine           *gemm.Engine
+	dst, src, packed []float32
+	bias             []float32
+	activation       device.Activation
+	m                device.Mode
+	steps            []int // the distances of taps, class after class
+}
+
+// convCut is how a class is cut into items: into blocks of windows and, where
+// those are few, pieces of the output channels.
+type convCut struct {
+	block                  // the largest
+	deep, down, across int // blocks of samples, of lines and of columns
+	pieces, panels     int // of output channels, and panels in each
+	groups             int
+}
+
+func (c *convCut) items() int { return c.groups * c.pieces * c.deep * c.down * c.across }
+
+// A block has at most convWindows windows, or convSamples if they are of
+// several samples, and the pixels under them stay in the second-level cache.
+// fewItems is how many items a product has at least, if it has panels and
+// lines for it. Sums are formed convDepth steps at a time: the weights for as
+// many stay in the first-level cache.
+const (
+	convWindows = 768
+	convSamples = 256
+	convRoom    = 128 << 10
+	convDepth   = 192
+	fewItems    = 16
+)
+
+// cut cuts a class by its shape alone.
+func (p *convProduct) cut(k *convClass) convCut {
+	if k.outH == 0 || k.outW == 0 {
+		return convCut{}
+	}
+	c := convCut{block: k.windows.cut(convWindows, convRoom, p.depth), groups: p.c.Groups}
+	c.samples = min(c.samples, max(1, convSamples/c.each()), p.c.N)
+	c.deep = (p.c.N + c.samples - 1) / c.samples
+	c.down = (k.outH + c.lines - 1) / c.lines
+	c.across = (k.outW + c.columns - 1) / c.columns
+	few := (fewItems + c.groups*c.deep*c.down*c.across - 1) / (c.groups * c.deep * c.down * c.across)
+	c.pieces, c.panels = evenly(p.panels(), (p.panels()+few-1)/few, 1)
+	if few = (few + c.pieces - 1) / c.pieces; few > 1 && c.samples == 1 {
+		_, c.lines = evenly(c.lines, (c.lines+few-1)/few, 1)
+		c.down = (k.outH + c.lines - 1) / c.lines
+	}
+	return c
+}
+
+// room is the elements of memory that an item needs: for pixels, for sums,
+// outputs and biases.
+func (c *convCut) room(t *convTask, k *convClass) int {
+	windows := c.samples * c.each()
+	return c.copied(&k.windows, t.depth) + (roundUp(windows, t.tile.IR)+windows+1)*t.tile.NR
+}
+
+// convItem is an item at work on a panel.
+type convItem struct {
+	convClass
+	block
+	tiles             int
+	x                 []float32 // the pixels
+	packed            []float32 // the panel's weights
+	steps             []int
+	pixels            pixels
+	sums, outputs     []float32 // [windows][NR] and, in part, [NR][windows]
+	biases            []float32 // [NR]
+	channel, channels int       // of the output: the first, and how many
+}
+
+func (t *convTask) Run(item, worker int) {
+	packed, depth := 0, 0
+	for i := range t.classes {
+		k := t.class(i)
+		cut := t.cut(&k)
+		if n := cut.items(); item >= n {
+			item -= n
+			packed += k.packed(&t.convProduct)
+			depth += k.depth
+			continue
+		}
+		u := convItem{convClass: k, block: cut.block, steps: t.steps[depth:][:k.depth]}
+		across, item := item%cut.across, item/cut.across
+		down, item := item%cut.down, item/cut.down
+		deep, item := item%cut.deep, item/cut.deep
+		piece, group := item%cut.pieces, item/cut.pieces
+		u.move(&k.windows, deep, down, across, t.c.N)
+
+		w, room := t.engine.Worker(worker), t.engine.Scratch(worker, cut.room(t, &k))
+		u.x, room = room[:cut.copied(&k.windows, t.depth)], room[cut.copied(&k.windows, t.depth):]
+		u.biases, room = room[:t.tile.NR], room[t.tile.NR:]
+		u.pixels = k.under(&cut.block, t.depth)
+		k.copy(t.tile, u.x, t.src, &u.block, group*t.depth, &u.pixels)
+		u.tiles = u.rows(t.tile, w)
+		u.sums, u.outputs = room[:u.tiles*t.tile.IR*t.tile.NR], room[u.tiles*t.tile.IR*t.tile.NR:]
+		for panel := piece * cut.panels; panel < min((piece+1)*cut.panels, t.panels()); panel++ {
+			u.packed = t.packed[group*t.convProduct.packed+packed+panel*k.depth*t.tile.NR:]
+			u.channel = group*t.rows + panel*t.tile.NR
+			u.channels = min(t.tile.NR, t.rows-panel*t.tile.NR)
+			t.sum(&u, w)
+			if t.activation.On {
+				vec.Unary(t.activation.Unary, u.sums, u.sums)
+			}
+			t.store(&u)
+		}
+		return
+	}
+}
+
+// rows writes where the windows lie, tile after tile and in the last one the
+// first again, and which rows of taps each tile sees. It returns the number of
+// tiles.
+func (u *convItem) rows(t *gemm.Tile, w *gemm.Worker) int {
+	n := u.places(w.Rows, &u.block, &u.pixels)
+	tiles := (n + t.IR - 1) / t.IR
+	for i := n; i < tiles*t.IR; i++ {
+		w.Rows[i] = w.Rows[0]
+	}
+	for i := range tiles {
+		from, to := 0, u.r
+		if u.samples == 1 {
+			from, to = u.seen(&u.block, i*t.IR/u.columns, min(i*t.IR+t.IR, n)-1)
+		}
+		w.Spans[i] = [2]int{from, to}
+	}
+	return tiles
+}
+
+// sum forms the sums of a panel, block by block of the depth; the first begins
+// with the bias. Steps that see nothing but padding are left out.
+func (t *convTask) sum(u *convItem, w *gemm.Worker) {
+	nr, size := t.tile.NR, t.tile.IR*t.tile.NR
+	var plus []float32
+	if t.bias != nil {
+		plus = u.biases
+		clear(plus[copy(plus, t.bias[u.channel:][:u.channels]):])
+	}
+	line := t.depth * u.s // steps of one row of taps
+	_, length := evenly(max(1, u.depth), convDepth, 8)
+	for first := 0; first == 0 || first < u.depth; first += length {
+		end := min(first+length, u.depth)
+		for i := range u.tiles {
+			c, ld := u.sums[i*size:], 0
+			if first > 0 {
+				plus, ld = c, nr
+			}
+			from, to := max(first, w.Spans[i][0]*line), min(end, w.Spans[i][1]*line)
+			at := [1]int{}
+			switch {
+			case from < to:
+				u.taps(at[:], from, &u.pixels)
+			case first > 0:
+				continue
+			default:
+				from, to = 0, 0
+			}
+			t.tile.MultiplyIndirect(c, u.x, w.Rows[i*t.tile.IR:], at[0], u.steps[from:to], u.packed[from*nr:], u.channels, plus, ld)
+		}
+	}
+}
+
+// store writes a panel's sums to where the windows are in the output.
+func (t *convTask) store(u *convItem) {
+	windows := u.each()
+	outputs := t.c.Groups * t.rows * t.plane // of a sample
+	_, width := t.output()
+	for sample := range u.samples {
+		sums := u.sums[sample*windows*t.tile.NR:]
+		dst := t.dst[(u.sample+sample)*outputs+u.channel*t.plane:]
+		first := (u.height.first+u.line*u.height.place)*width + u.width.first + u.column*u.width.place
+		whole := u.height.place == 1 && u.width.place == 1
+		if whole && t.m == device.Overwrite {
+			t.tile.Unpack(dst[first:], sums, t.tile.NR, u.channels, windows, t.plane)
+			continue
+		}
+		t.tile.Unpack(u.outputs, sums, t.tile.NR, u.channels, windows, windows)
+		for channel := range u.channels {
+			from, to := u.outputs[channel*windows:][:windows], dst[channel*t.plane+first:]
+			if whole {
+				vec.Add(to[:windows], to[:windows], from)
+				continue
+			}
+			for i := range u.lines {
+				for j := range u.columns {
+					v, at := from[i*u.columns+j], i*u.height.place*width+j*u.width.place
+					if t.m == device.Accumulate {
+						v += to[at]
+					}
+					to[at] = v
+				}
+			}
+		}
+	}
 }
 
 func (q *queue) ConvPack(c device.Conv, p device.Pass, packed device.Buffer, w device.Tensor) {
@@ -36,310 +268,52 @@ func (q *queue) ConvPack(c device.Conv, p device.Pass, packed device.Buffer, w d
 		return
 	}
 	t := &q.convPack
-	*t = convPackTask{convProduct: newConvProduct(q.engine.Tile, c, p), packed: scratch(packed), w: floats(w)}
-	items := 0
-	for i := range t.classes {
-		blocks, _ := t.tile.Depth(t.class(i).depth)
-		items += blocks * c.Groups
-	}
-	run(q, t, items)
+	*t = convPackTask{convProduct: newConvProduct(q.engine.Tile, c, p), engine: q.engine, packed: scratch(packed), w: floats(w)}
+	share(q, t, c.Groups*t.classes*t.panels())
 }
 
-// convProduct is the forward pass or the gradient of the data as a matrix
-// product, for each group: packed weights times patches of an image. The
-// forward pass multiplies weights [K,(c,r,s)] with patches of x.
-//
-// The gradient of the data multiplies weights [C,(k,r,s)] with patches of dy.
-// With a stride, pixel h of dx meets only the taps r for which
-// h+PadTop-r*DilationH is a multiple of the stride. So the pixels are cut
-// into classes of equal (h+PadTop) mod StrideH and equal (w+PadLeft) mod
-// StrideW; each is a convolution of dy of stride 1 with the taps of its class,
-// and no product with a zero between is ever taken.
-type convProduct struct {
-	tile    *gemm.Tile
-	c       device.Conv
-	pass    device.Pass
-	rows    int // of the product, for one group: output channels of the pass
-	depth   int // input channels of one group
-	plane   int // pixels of an output channel
-	classes int // 1 for the forward pass
-	packed  int // length of a group's packed weights
-}
-
-func newConvProduct(t *gemm.Tile, c device.Conv, pass device.Pass) convProduct {
-	// A stride past the padded image takes no step; bounded, it makes no
-	// classes without pixels.
-	c.StrideH = min(c.StrideH, c.H+c.PadTop+c.PadBottom)
-	c.StrideW = min(c.StrideW, c.W+c.PadLeft+c.PadRight)
-	p := convProduct{tile: t, c: c, pass: pass, rows: c.K / c.Groups, depth: c.C / c.Groups, plane: c.OutH() * c.OutW(), classes: 1}
-	if pass == device.BackwardData {
-		p.rows, p.depth, p.plane, p.classes = p.depth, p.rows, c.H*c.W, c.StrideH*c.StrideW
-	}
-	for i := range p.classes {
-		p.packed += t.PackedA(p.rows, p.class(i).depth)
-	}
-	return p
-}
-
-// convClass is the pixels of a class with their taps, as a product.
-type convClass struct {
-	h, w   residue
-	depth  int // of the sum
-	column int // pixels of one sample
-}
-
-// class returns class i, which is cheap enough to be done for each item.
-func (p *convProduct) class(i int) convClass {
-	c := &p.c
-	var k convClass
-	if p.pass == device.Forward {
-		k.h = residue{count: c.OutH(), stride: c.StrideH, pad: c.PadTop, taps: c.R, tapStep: 1, step: c.DilationH, place: 1}
-		k.w = residue{count: c.OutW(), stride: c.StrideW, pad: c.PadLeft, taps: c.S, tapStep: 1, step: c.DilationW, place: 1}
-	} else {
-		k.h = newResidue(i/c.StrideW, c.H, c.R, c.PadTop, c.StrideH, c.DilationH)
-		k.w = newResidue(i%c.StrideW, c.W, c.S, c.PadLeft, c.StrideW, c.DilationW)
-	}
-	k.depth = p.depth * k.h.taps * k.w.taps
-	k.column = k.h.count * k.w.count
-	return k
-}
-
-// patches of an image of the pass's input.
-func (p *convProduct) patches(k *convClass, src []float32) gemm.Patches {
-	h, w := p.c.H, p.c.W
-	if p.pass == device.BackwardData {
-		h, w = p.c.OutH(), p.c.OutW()
-	}
-	return gemm.Patches{
-		X: src, Sample: p.c.Groups * p.depth * h * w, H: h, W: w,
-		OutH: k.h.count, OutW: k.w.count, StrideH: k.h.stride, StrideW: k.w.stride, Top: k.h.pad, Left: k.w.pad,
-		R: k.h.taps, S: k.w.taps, StepH: k.h.step, StepW: k.w.step,
-	}
-}
-
-// residue is one axis of a class: its places in the output of the pass, and
-// the convolution that makes them.
-type residue struct {
-	count        int // places
-	first, place int // the first, and the distance of two
-
-	stride, pad, step int // windows begin at i*stride - pad; taps lie step apart
-	taps              int
-	tap, tapStep      int // the filter's row of the first tap, and the distance of two
-}
-
-// newResidue is the axis of the pixels with (h+pad) mod stride = rho. Its taps
-// are every stride/gcd(stride,dilation)-th; the last comes first, for going
-// back over a convolution turns the filter around.
-func newResidue(rho, size, filter, pad, stride, dilation int) residue {
-	first := ((rho-pad)%stride + stride) % stride
-	a := residue{first: first, place: stride, stride: 1, step: 1}
-	if first < size {
-		a.count = (size-1-first)/stride + 1
-	}
-	divisor := gcd(stride, dilation)
-	apart := stride / divisor
-	for r := range min(apart, filter) {
-		if r*dilation%stride != rho {
-			continue
-		}
-		a.taps = (filter-1-r)/apart + 1
-		a.step = dilation / divisor
-		a.tap, a.tapStep = r+(a.taps-1)*apart, -apart
-		a.pad = (r*dilation-rho)/stride + (a.taps-1)*a.step - (first+pad-rho)/stride
-	}
-	return a
-}
-
-func gcd(a, b int) int {
-	for b != 0 {
-		a, b = b, a%b
-	}
-	return a
-}
-
-// convTask is a product whose items are blocks of columns (pixels of one or
-// several samples) and, where those are few, pieces of the rows.
-type convTask struct {
-	convProduct
-	engine           *gemm.Engine
-	dst, src, packed []float32
-	bias             []float32
-	activation       device.Activation
-	beta             float32
-}
-
-func (t *convTask) run(q *queue) {
-	items := 0
-	for i := range t.classes {
-		k := t.class(i)
-		items += t.cut(&k).items()
-	}
-	share(q, t, items)
-}
-
-// convCut is how a class is cut into items.
-type convCut struct{ groups, blocks, columns, pieces, rows int }
-
-func (c convCut) items() int { return c.groups * c.blocks * c.pieces }
-
-// fewItems is how many items a product has at least, if it has rows for it;
-// each packs the image again, so a piece has at least pieceRows.
-const (
-	fewItems  = 16
-	pieceRows = 48
-)
-
-// cut cuts a class by its shape alone.
-func (p *convProduct) cut(k *convClass) convCut {
-	n := p.c.N * k.column
-	if n == 0 {
-		return convCut{}
-	}
-	cut := convCut{groups: p.c.Groups}
-	cut.blocks = (n + gemm.PanelColumns - 1) / gemm.PanelColumns
-	cut.columns = roundUp((n+cut.blocks-1)/cut.blocks, p.tile.NR)
-	cut.blocks = (n + cut.columns - 1) / cut.columns
-	pieces := min((fewItems+cut.groups*cut.blocks-1)/(cut.groups*cut.blocks), max(1, p.rows/pieceRows))
-	cut.rows = roundUp((p.rows+pieces-1)/pieces, p.tile.MR)
-	cut.pieces = (p.rows + cut.rows - 1) / cut.rows
-	return cut
-}
-
-func (t *convTask) Run(item, worker int) {
-	packed := 0
-	for i := range t.classes {
-		k := t.class(i)
-		cut := t.cut(&k)
-		if n := cut.items(); item >= n {
-			item -= n
-			packed += t.tile.PackedA(t.rows, k.depth)
-			continue
-		}
-		block, piece, group := item%cut.blocks, item/cut.blocks%cut.pieces, item/cut.blocks/cut.pieces
-		first := block * cut.columns
-		columns := min(cut.columns, t.c.N*k.column-first)
-		w := t.engine.Worker(worker)
-		t.places(&k, w.Columns[:columns], first)
-		t.multiply(w, &k, group, t.packed[group*t.convProduct.packed+packed:], first, columns, piece*cut.rows, cut.rows)
-		return
-	}
-}
-
-// places writes where the columns from first lie in the output, from the
-// group's first channel.
-func (p *convProduct) places(k *convClass, dst []int, first int) {
-	_, width := p.output()
-	sample, at := first/k.column, first%k.column
-	i, j := at/k.w.count, at%k.w.count
-	size := p.c.Groups * p.rows * p.plane
-	for n := range dst {
-		dst[n] = sample*size + (k.h.first+i*k.h.place)*width + k.w.first + j*k.w.place
-		j++
-		if j == k.w.count {
-			j = 0
-			i++
-			if i == k.h.count {
-				i = 0
-				sample++
-			}
-		}
-	}
-}
-
-// output is the height and width of the pass's output.
-func (p *convProduct) output() (h, w int) {
-	if p.pass == device.BackwardData {
-		return p.c.H, p.c.W
-	}
-	return p.c.OutH(), p.c.OutW()
-}
-
-// multiply computes the columns [first,first+columns) of the rows from row,
-// block by block of the depth.
-func (t *convTask) multiply(w *gemm.Worker, k *convClass, group int, packed []float32, first, columns, row, rows int) {
-	tile := t.tile
-	patches := t.patches(k, t.src)
-	patches.X = patches.X[group*t.depth*patches.H*patches.W:]
-	rows = min(rows, t.rows-row)
-	panels := (t.rows + tile.MR - 1) / tile.MR
-	blocks, length := tile.Depth(k.depth)
-	for block := range blocks {
-		depth := min(length, k.depth-block*length)
-		if depth > 0 {
-			patches.Pack(w, w.B, tile.NR, first, columns, block*length, depth)
-		}
-		b := gemm.Block{
-			M: rows, N: columns, K: depth,
-			A: packed[block*panels*gemm.Panel(tile.MR, length)+row/tile.MR*gemm.Panel(tile.MR, depth):], B: w.B,
-			C: t.dst[(group*t.rows+row)*t.plane:], LDC: t.plane, Columns: w.Columns[:columns],
-			Alpha: 1, Beta: 1,
-		}
-		if block == 0 {
-			b.Beta = t.beta
-		}
-		if block == blocks-1 {
-			if t.bias != nil {
-				b.RowBias = t.bias[group*t.rows+row:]
-			}
-			b.Activation = t.activation
-		}
-		tile.Multiply(w, &b)
-	}
-}
-
-// convPackTask packs the weights; an item is a block of the depth of a class
-// of a group.
+// convPackTask packs the weights; an item is a panel of a class of a group.
 type convPackTask struct {
 	convProduct
+	engine    *gemm.Engine
 	packed, w []float32
 }
 
-func (t *convPackTask) Run(item, _ int) {
-	packed := 0
-	for i := range t.classes {
+func (t *convPackTask) Run(item, worker int) {
+	panel, item := item%t.panels(), item/t.panels()
+	class, group := item%t.classes, item/t.classes
+	at := group * t.convProduct.packed
+	for i := range class {
 		k := t.class(i)
-		blocks, _ := t.tile.Depth(k.depth)
-		if n := blocks * t.c.Groups; item >= n {
-			item -= n
-			packed += t.tile.PackedA(t.rows, k.depth)
-			continue
-		}
-		group := item / blocks
-		t.pack(&k, t.packed[group*t.convProduct.packed+packed:], group, item%blocks)
-		return
+		at += k.packed(&t.convProduct)
 	}
-}
+	k := t.class(class)
+	c, nr := &t.c, t.tile.NR
+	dst := t.packed[at+panel*k.depth*nr:]
 
-// pack writes one block of panels.
-func (t *convPackTask) pack(k *convClass, packed []float32, group, block int) {
-	c, mr := &t.c, t.tile.MR
-	_, length := t.tile.Depth(k.depth)
-	first := block * length
-	depth := min(length, k.depth-first)
-	panels := (t.rows + mr - 1) / mr
-	packed = packed[block*panels*gemm.Panel(mr, length):]
-
-	// w is [K,C/Groups,R,S]: the rows of the product are K forward and C
-	// backward, and the other is its depth.
+	// w is [K,C/Groups,R,S]: the output channels are K forward and C backward,
+	// and the depth is over the others.
 	taps := c.R * c.S
-	rowStep, depthStep, base := t.depth*taps, taps, group*t.rows*t.depth*taps
+	row, step, first := t.depth*taps, taps, (group*t.rows+panel*nr)*t.depth*taps
 	if t.pass == device.BackwardData {
-		rowStep, depthStep = taps, t.rows*taps
+		row, step, first = taps, t.rows*taps, (group*t.depth*t.rows+panel*nr)*taps
 	}
-	for panel := range panels {
-		dst := packed[panel*gemm.Panel(mr, depth):][:mr*depth]
-		rows := min(mr, t.rows-panel*mr)
-		for step := range depth {
-			channel, tap := (first+step)/(k.h.taps*k.w.taps), (first+step)%(k.h.taps*k.w.taps)
-			r, s := k.h.tap+tap/k.w.taps*k.h.tapStep, k.w.tap+tap%k.w.taps*k.w.tapStep
-			at := base + panel*mr*rowStep + channel*depthStep + r*c.S + s
-			row := dst[step*mr : step*mr+mr]
-			for i := range rows {
-				row[i] = t.w[at]
-				at += rowStep
+	rows := t.engine.Worker(worker).Rows[:min(nr, t.rows-panel*nr)]
+	for i := range rows {
+		rows[i] = i * row
+	}
+	for r := range k.r {
+		for channel := range t.depth {
+			src := t.w[first+channel*step+(k.height.tap+r*k.height.apart)*c.S+k.width.tap:]
+			if k.width.apart == 1 {
+				t.tile.PackRows(dst, src, nr, rows, k.s)
+				dst = dst[k.s*nr:]
+				continue
 			}
-			clear(row[rows:])
+			for s := range k.s {
+				t.tile.PackRows(dst, src[s*k.width.apart:], nr, rows, 1)
+				dst = dst[nr:]
+			}
 		}
 	}
 }

@@ -19,7 +19,7 @@ import (
 	"github.com/hubel-go/hubel/kernels/cpu/parallel"
 )
 
-// maxWorkers bounds the panels that New allocates, some 1 MiB a worker.
+// maxWorkers bounds the goroutines and the memory that New makes.
 const maxWorkers = 4096
 
 // Device is the machine's processor and memory.

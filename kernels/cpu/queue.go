@@ -34,6 +34,7 @@ type queue struct {
 	sgd         sgdTask
 	squares     squaresTask
 	conv        convTask
+	convSteps   []int // memory of conv.steps
 	convFilter  convFilterTask
 	convPack    convPackTask
 	rowSums     rowSumsTask

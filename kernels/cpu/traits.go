@@ -32,8 +32,8 @@ func (t traits) ConvScratch(c device.Conv, p device.Pass) int64 {
 	if p != device.BackwardFilter {
 		return 0
 	}
-	cut := cutFilter(t.tile, c)
-	return 4 * int64(cut.parts) * int64(cut.blocks()) * int64(cut.block(t.tile))
+	cut := cutFilter(t.tile, &c)
+	return 4 * int64(cut.parts) * int64(cut.pieces()) * int64(cut.sums(t.tile))
 }
 
 // DenseScratch is 0, as GEMMScratch.

@@ -11,32 +11,25 @@ type Block struct {
 	M, N, K int
 	A, B    []float32
 	C       []float32
-	LDC     int   // distance of two rows of C
-	Columns []int // where each column of C lies, ascending; nil where column j lies at j
+	LDC     int // distance of two rows of C
 
 	Alpha, Beta      float32
 	RowBias, ColBias []float32
 	Activation       device.Activation
 }
 
-// Multiply computes a block. A tile at the edge of C, or whose columns do not
-// lie next to each other, goes through the worker's own tile.
+// Multiply computes a block. A tile at the edge of C goes through the worker's
+// own tile.
 func (t *Tile) Multiply(w *Worker, b *Block) {
 	panelA, panelB := Panel(t.MR, b.K), Panel(t.NR, b.K)
 	for j := 0; j < b.N; j += t.NR {
 		n := min(t.NR, b.N-j)
-		at := j
-		whole := n == t.NR
-		if b.Columns != nil {
-			at = b.Columns[j]
-			whole = whole && b.Columns[j+n-1] == at+n-1
-		}
 		panel := b.B[j/t.NR*panelB:]
 		s := &w.store
 		*s = Store{Alpha: b.Alpha, Beta: b.Beta}
 		for i := 0; i < b.M; i += t.MR {
 			a := b.A[i/t.MR*panelA:]
-			if !whole || i+t.MR > b.M {
+			if n < t.NR || i+t.MR > b.M {
 				t.multiply(b.K, a, panel, w.edge, t.NR, &w.plain)
 				b.merge(w.edge, t.NR, i, min(t.MR, b.M-i), j, n)
 				continue
@@ -47,7 +40,7 @@ func (t *Tile) Multiply(w *Worker, b *Block) {
 			if b.ColBias != nil {
 				s.ColBias = b.ColBias[j:]
 			}
-			t.multiply(b.K, a, panel, b.C[i*b.LDC+at:], b.LDC, s)
+			t.multiply(b.K, a, panel, b.C[i*b.LDC+j:], b.LDC, s)
 		}
 	}
 	if b.Activation.On {
@@ -64,36 +57,23 @@ func (b *Block) merge(tile []float32, nr, i, m, j, n int) {
 			bias = b.RowBias[i+r]
 		}
 		for k, v := range tile[r*nr : r*nr+n] {
-			at := j + k
-			if b.Columns != nil {
-				at = b.Columns[at]
-			}
 			v = float32(b.Alpha * v)
 			if b.Beta != 0 {
-				v += float32(b.Beta * row[at])
+				v += float32(b.Beta * row[j+k])
 			}
 			v += bias
 			if b.ColBias != nil {
 				v += b.ColBias[j+k]
 			}
-			row[at] = v
+			row[j+k] = v
 		}
 	}
 }
 
 // activate applies the activation to the block while it is in the cache.
 func (b *Block) activate() {
-	for j := 0; j < b.N; {
-		at, n := j, b.N
-		if b.Columns != nil { // the longest run of neighbours
-			at = b.Columns[j]
-			for n = 1; j+n < b.N && b.Columns[j+n] == at+n; n++ {
-			}
-		}
-		for i := range b.M {
-			row := b.C[i*b.LDC+at:][:n]
-			vec.Unary(b.Activation.Unary, row, row)
-		}
-		j += n
+	for i := range b.M {
+		row := b.C[i*b.LDC:][:b.N]
+		vec.Unary(b.Activation.Unary, row, row)
 	}
 }

@@ -18,29 +18,19 @@ type Engine struct {
 
 // Worker is the scratch memory of one worker.
 type Worker struct {
-	B       []float32 // packed panels of KC by Columns
-	Columns []int     // for Block.Columns
-	Rows    []int     // for MultiplyIndirect
-	Steps   []int     // for MultiplyIndirect
+	Rows, Steps []int    // for MultiplyIndirect
+	Spans       [][2]int // of the steps of a tile
 
 	places      []int // of rows that are packed
-	runs        []run
 	store       Store
 	edge        []float32 // one tile
 	plain       Store     // for a tile that goes to edge
 	elementwise []float32
 }
 
-// PanelColumns is the columns of the panels of a worker: those of a
-// convolution, which each worker packs for itself.
-const PanelColumns = 256
-
-// The most rows and steps whose places a worker has room for. The rows are
-// whole tiles of any path.
-const (
-	IndirectRows  = 768
-	IndirectSteps = 256
-)
+// IndirectRows is the most rows of indirect products, or steps, whose places a
+// worker has room for.
+const IndirectRows = 768
 
 // NewEngine allocates the memory of each worker of the pool.
 func NewEngine(t *Tile, p *parallel.Pool) *Engine {
@@ -48,14 +38,12 @@ func NewEngine(t *Tile, p *parallel.Pool) *Engine {
 	e.a, e.b = aligned(Panel(t.NC, t.KC)), aligned(Panel(t.NC, t.KC))
 	for i := range e.workers {
 		e.workers[i] = &Worker{
-			B:       aligned(roundUp(PanelColumns, t.NR) * t.KC),
-			Columns: make([]int, roundUp(PanelColumns, t.NR)),
-			Rows:    make([]int, IndirectRows),
-			Steps:   make([]int, IndirectSteps),
-			places:  make([]int, max(t.MR, t.NR)),
-			runs:    make([]run, max(t.KC, t.NR)),
-			edge:    aligned(t.MR * t.NR),
-			plain:   Store{Alpha: 1},
+			Rows:   make([]int, IndirectRows+t.IR),
+			Steps:  make([]int, IndirectRows),
+			Spans:  make([][2]int, IndirectRows),
+			places: make([]int, max(t.MR, t.NR)),
+			edge:   aligned(t.MR * t.NR),
+			plain:  Store{Alpha: 1},
 		}
 	}
 	return e

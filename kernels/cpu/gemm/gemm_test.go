@@ -94,50 +94,6 @@ func TestDepthCoversTheSum(t *testing.T) {
 	}
 }
 
-// TestPatches holds packed patches, whole and in parts, against the
-// definition of a convolution.
-func TestPatches(t *testing.T) {
-	pool := parallel.New(1)
-	defer pool.Close()
-	r := rand.New(rand.NewPCG(3, 4))
-	for _, tile := range tiles {
-		w := NewEngine(tile, pool).Worker(0)
-		for range 200 {
-			p := Patches{H: 1 + r.IntN(12), W: 1 + r.IntN(12), OutH: 1 + r.IntN(9), OutW: 1 + r.IntN(40),
-				StrideH: 1 + r.IntN(3), StrideW: 1 + r.IntN(3), Top: r.IntN(7) - 3, Left: r.IntN(7) - 3,
-				R: 1 + r.IntN(4), S: 1 + r.IntN(4), StepH: 1 + r.IntN(2), StepW: 1 + r.IntN(2)}
-			channels, samples := 1+r.IntN(4), 1+r.IntN(3)
-			p.Sample = (channels + 1) * p.H * p.W
-			p.X = numbers(r, samples*p.Sample)
-
-			columns, rows := samples*p.OutH*p.OutW, channels*p.R*p.S
-			first, row := r.IntN(columns), r.IntN(rows)
-			n, k := 1+r.IntN(min(columns-first, PanelColumns)), 1+r.IntN(min(rows-row, tile.KC))
-			p.Pack(w, w.B, tile.NR, first, n, row, k)
-			for j := range roundUp(n, tile.NR) {
-				for i := range k {
-					want := float32(0)
-					if j < n {
-						want = p.at(row+i, first+j)
-					}
-					require.Equal(t, want, w.B[j/tile.NR*Panel(tile.NR, k)+i*tile.NR+j%tile.NR], "%+v: row %d column %d", p, row+i, first+j)
-				}
-			}
-		}
-	}
-}
-
-// at is an element of the matrix.
-func (p *Patches) at(row, column int) float32 {
-	c, r, s := row/(p.R*p.S), row/p.S%p.R, row%p.S
-	n, i, j := column/(p.OutH*p.OutW), column/p.OutW%p.OutH, column%p.OutW
-	h, w := i*p.StrideH-p.Top+r*p.StepH, j*p.StrideW-p.Left+s*p.StepW
-	if h < 0 || h >= p.H || w < 0 || w >= p.W {
-		return 0
-	}
-	return p.X[n*p.Sample+(c*p.H+h)*p.W+w]
-}
-
 func TestChoose(t *testing.T) {
 	for _, tile := range tiles {
 		t.Setenv("HUBEL_CPU", tile.Name)

@@ -4,7 +4,8 @@ package gemm
 // the compiler keeps in registers together with the factors: tiles of 3x4 and
 // 4x4 spill and reach half the speed.
 var generic = Tile{Name: "generic", MR: 2, NR: 4, KC: 256, MC: 128, NC: 2048, multiply: multiply2x4,
-	packRows: packRows, packColumns: packColumns, indirect: indirect2x4}
+	packRows: packRows, packColumns: packColumns, unpack: unpack,
+	IR: 2, indirect: indirect2x4}
 
 // multiply2x4 takes eight steps at a time, to spare loop control. Products
 // are converted to float32 before they are added: that forbids to fuse the

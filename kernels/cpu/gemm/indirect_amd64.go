@@ -4,21 +4,24 @@ package gemm
 
 import "unsafe"
 
-// indirectKernel is Tile.indirect in assembly; add is 0 or 1.
-type indirectKernel func(k int, x *float32, rows, steps *int, b, c *float32, add int)
+//go:noescape
+func indirect13x32(k int, x *float32, rows, steps *int, b, c, plus *float32, ld int)
 
 //go:noescape
-func indirect12x32(k int, x *float32, rows, steps *int, b, c *float32, add int)
+func indirect13x16(k int, x *float32, rows, steps *int, b, c, plus *float32, ld int)
 
 //go:noescape
-func indirect6x16(k int, x *float32, rows, steps *int, b, c *float32, add int)
+func indirect6x16(k int, x *float32, rows, steps *int, b, c, plus *float32, ld int)
 
-func indirectAssembly(f indirectKernel) func(c, x []float32, rows, steps []int, b []float32, add bool) {
-	return func(c, x []float32, rows, steps []int, b []float32, add bool) {
-		flag := 0
-		if add {
-			flag = 1
-		}
-		f(len(steps), unsafe.SliceData(x), unsafe.SliceData(rows), unsafe.SliceData(steps), unsafe.SliceData(b), unsafe.SliceData(c), flag)
+// indirect512 is 13x32, and half as much work for up to 16 columns.
+func indirect512(c, x []float32, rows []int, first int, steps []int, b []float32, n int, plus []float32, ld int) {
+	f := indirect13x32
+	if n <= 16 {
+		f = indirect13x16
 	}
+	f(len(steps), unsafe.SliceData(x[first/4:]), unsafe.SliceData(rows), unsafe.SliceData(steps), unsafe.SliceData(b), unsafe.SliceData(c), unsafe.SliceData(plus), ld)
+}
+
+func indirect2(c, x []float32, rows []int, first int, steps []int, b []float32, _ int, plus []float32, ld int) {
+	indirect6x16(len(steps), unsafe.SliceData(x[first/4:]), unsafe.SliceData(rows), unsafe.SliceData(steps), unsafe.SliceData(b), unsafe.SliceData(c), unsafe.SliceData(plus), ld)
 }

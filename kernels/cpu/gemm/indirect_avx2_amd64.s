@@ -43,16 +43,17 @@
 #define FETCH(i, p, q) \
 	PREFETCHT0 (i*64)(DI)
 
-#define ADDC(i, p, q) \
-	VADDPS (i*64)(DI), p, p; \
-	VADDPS (i*64+32)(DI), q, q
+#define ADDPLUS(i, p, q) \
+	VADDPS (BX), p, p; \
+	VADDPS 32(BX), q, q; \
+	ADDQ CX, BX
 
 #define STORE(i, p, q) \
 	VMOVUPS p, (i*64)(DI); \
 	VMOVUPS q, (i*64+32)(DI)
 
-// func indirect6x16(k int, x *float32, rows, steps *int, b, c *float32, add int)
-TEXT ·indirect6x16(SB), NOSPLIT, $0-56
+// func indirect6x16(k int, x *float32, rows, steps *int, b, c, plus *float32, ld int)
+TEXT ·indirect6x16(SB), NOSPLIT, $0-64
 	MOVQ c+40(FP), DI
 	ROWS(FETCH)
 	ROWS(ZERO)
@@ -93,9 +94,12 @@ step:
 	JNZ  step
 
 sums:
-	CMPQ add+48(FP), $0
+	MOVQ plus+48(FP), BX
+	TESTQ BX, BX
 	JEQ  store
-	ROWS(ADDC)
+	MOVQ ld+56(FP), CX
+	SHLQ $2, CX
+	ROWS(ADDPLUS)
 
 store:
 	ROWS(STORE)

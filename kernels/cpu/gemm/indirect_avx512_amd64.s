@@ -2,34 +2,72 @@
 
 #include "textflag.h"
 
-// The 12x32 tile of the indirect product: as multiply12x32, but an element of
-// row i is broadcast from where it lies, a distance from that of row 0. The
-// distances fill the registers, so the end of the loop is compared in memory.
+// The 13x32 tile of the indirect product: 26 registers of sums, two of B's
+// row, and a row's element broadcast from where it lies, a distance from that
+// of row 0. Address, steps, B and 12 distances are all registers there are, so
+// the ends of the loops are compared in memory. 13x16 is its left half, for a
+// panel with no more columns.
 
 // DISTANCE gets the distance of a row from row 0, whose place is in AX.
 #define DISTANCE(i, r) \
 	MOVQ (i*8)(SI), r; \
 	SUBQ AX, r
 
-#define PAIR(x, p, q) \
-	VFMADD231PS.BCST x, Z24, p; \
-	VFMADD231PS.BCST x, Z25, q
+#define DISTANCES \
+	DISTANCE(1, BX); \
+	DISTANCE(2, CX); \
+	DISTANCE(3, DI); \
+	DISTANCE(4, R8); \
+	DISTANCE(5, R9); \
+	DISTANCE(6, R10); \
+	DISTANCE(7, R11); \
+	DISTANCE(8, R12); \
+	DISTANCE(9, R13); \
+	DISTANCE(10, R14); \
+	DISTANCE(11, R15); \
+	DISTANCE(12, BP)
+
+// TERM adds a row's element times B's row.
+#define TERM(x, p, q) \
+	VFMADD231PS.BCST x, Z26, p; \
+	VFMADD231PS.BCST x, Z27, q
 
 #define STEP(k) \
-	VMOVUPS (k*128)(DX), Z24; \
-	VMOVUPS (k*128+64)(DX), Z25; \
-	PAIR((AX), Z0, Z1); \
-	PAIR((AX)(BX*1), Z2, Z3); \
-	PAIR((AX)(CX*1), Z4, Z5); \
-	PAIR((AX)(DI*1), Z6, Z7); \
-	PAIR((AX)(R8*1), Z8, Z9); \
-	PAIR((AX)(R9*1), Z10, Z11); \
-	PAIR((AX)(R10*1), Z12, Z13); \
-	PAIR((AX)(R11*1), Z14, Z15); \
-	PAIR((AX)(R12*1), Z16, Z17); \
-	PAIR((AX)(R13*1), Z18, Z19); \
-	PAIR((AX)(R14*1), Z20, Z21); \
-	PAIR((AX)(R15*1), Z22, Z23); \
+	VMOVUPS (k*128)(DX), Z26; \
+	VMOVUPS (k*128+64)(DX), Z27; \
+	TERM((AX), Z0, Z1); \
+	TERM((AX)(BX*1), Z2, Z3); \
+	TERM((AX)(CX*1), Z4, Z5); \
+	TERM((AX)(DI*1), Z6, Z7); \
+	TERM((AX)(R8*1), Z8, Z9); \
+	TERM((AX)(R9*1), Z10, Z11); \
+	TERM((AX)(R10*1), Z12, Z13); \
+	TERM((AX)(R11*1), Z14, Z15); \
+	TERM((AX)(R12*1), Z16, Z17); \
+	TERM((AX)(R13*1), Z18, Z19); \
+	TERM((AX)(R14*1), Z20, Z21); \
+	TERM((AX)(R15*1), Z22, Z23); \
+	TERM((AX)(BP*1), Z24, Z25); \
+	ADDQ (k*8)(SI), AX
+
+#define HALFTERM(x, p) \
+	VFMADD231PS.BCST x, Z26, p
+
+#define HALFSTEP(k) \
+	VMOVUPS (k*128)(DX), Z26; \
+	HALFTERM((AX), Z0); \
+	HALFTERM((AX)(BX*1), Z2); \
+	HALFTERM((AX)(CX*1), Z4); \
+	HALFTERM((AX)(DI*1), Z6); \
+	HALFTERM((AX)(R8*1), Z8); \
+	HALFTERM((AX)(R9*1), Z10); \
+	HALFTERM((AX)(R10*1), Z12); \
+	HALFTERM((AX)(R11*1), Z14); \
+	HALFTERM((AX)(R12*1), Z16); \
+	HALFTERM((AX)(R13*1), Z18); \
+	HALFTERM((AX)(R14*1), Z20); \
+	HALFTERM((AX)(R15*1), Z22); \
+	HALFTERM((AX)(BP*1), Z24); \
 	ADDQ (k*8)(SI), AX
 
 // ROWS does op for every row and its two registers.
@@ -45,55 +83,64 @@
 	op(8, Z16, Z17); \
 	op(9, Z18, Z19); \
 	op(10, Z20, Z21); \
-	op(11, Z22, Z23)
+	op(11, Z22, Z23); \
+	op(12, Z24, Z25)
 
 #define ZERO(i, p, q) \
 	VPXORD p, p, p; \
 	VPXORD q, q, q
+
+#define HALFZERO(i, p, q) \
+	VPXORD p, p, p
 
 // FETCH gets a row of C into the cache while the sums are formed.
 #define FETCH(i, p, q) \
 	PREFETCHT0 (i*128)(DI); \
 	PREFETCHT0 (i*128+64)(DI)
 
-#define ADDC(i, p, q) \
-	VADDPS (i*128)(DI), p, p; \
-	VADDPS (i*128+64)(DI), q, q
+#define HALFFETCH(i, p, q) \
+	PREFETCHT0 (i*128)(DI)
+
+#define ADDPLUS(i, p, q) \
+	VADDPS (BX), p, p; \
+	VADDPS 64(BX), q, q; \
+	ADDQ CX, BX
+
+#define HALFADDPLUS(i, p, q) \
+	VADDPS (BX), p, p; \
+	ADDQ CX, BX
 
 #define STORE(i, p, q) \
 	VMOVUPS p, (i*128)(DI); \
 	VMOVUPS q, (i*128+64)(DI)
 
-// func indirect12x32(k int, x *float32, rows, steps *int, b, c *float32, add int)
-TEXT ·indirect12x32(SB), NOSPLIT, $16-56
+#define HALFSTORE(i, p, q) \
+	VMOVUPS p, (i*128)(DI)
+
+// BEGIN loads the arguments.
+#define BEGIN \
+	MOVQ b+32(FP), DX; \
+	MOVQ k+0(FP), AX; \
+	MOVQ AX, BX; \
+	SHLQ $7, AX; \
+	ADDQ DX, AX; \
+	MOVQ AX, end-8(SP); \
+	ANDQ $~3, BX; \
+	SHLQ $7, BX; \
+	ADDQ DX, BX; \
+	MOVQ BX, fours-16(SP); \
+	MOVQ rows+16(FP), SI; \
+	MOVQ (SI), AX; \
+	DISTANCES; \
+	ADDQ x+8(FP), AX; \
+	MOVQ steps+24(FP), SI
+
+// func indirect13x32(k int, x *float32, rows, steps *int, b, c, plus *float32, ld int)
+TEXT ·indirect13x32(SB), NOSPLIT, $16-64
 	MOVQ c+40(FP), DI
 	ROWS(FETCH)
 	ROWS(ZERO)
-	MOVQ b+32(FP), DX
-	MOVQ k+0(FP), AX
-	MOVQ AX, BX
-	SHLQ $7, AX
-	ADDQ DX, AX
-	MOVQ AX, end-8(SP)
-	ANDQ $~3, BX
-	SHLQ $7, BX
-	ADDQ DX, BX
-	MOVQ BX, fours-16(SP)
-	MOVQ rows+16(FP), SI
-	MOVQ (SI), AX
-	DISTANCE(1, BX)
-	DISTANCE(2, CX)
-	DISTANCE(3, DI)
-	DISTANCE(4, R8)
-	DISTANCE(5, R9)
-	DISTANCE(6, R10)
-	DISTANCE(7, R11)
-	DISTANCE(8, R12)
-	DISTANCE(9, R13)
-	DISTANCE(10, R14)
-	DISTANCE(11, R15)
-	ADDQ x+8(FP), AX
-	MOVQ steps+24(FP), SI
+	BEGIN
 	CMPQ DX, fours-16(SP)
 	JEQ  rest
 
@@ -120,11 +167,58 @@ step:
 
 sums:
 	MOVQ c+40(FP), DI
-	CMPQ add+48(FP), $0
+	MOVQ plus+48(FP), BX
+	TESTQ BX, BX
 	JEQ  store
-	ROWS(ADDC)
+	MOVQ ld+56(FP), CX
+	SHLQ $2, CX
+	ROWS(ADDPLUS)
 
 store:
 	ROWS(STORE)
+	VZEROUPPER
+	RET
+
+// func indirect13x16(k int, x *float32, rows, steps *int, b, c, plus *float32, ld int)
+TEXT ·indirect13x16(SB), NOSPLIT, $16-64
+	MOVQ c+40(FP), DI
+	ROWS(HALFFETCH)
+	ROWS(HALFZERO)
+	BEGIN
+	CMPQ DX, fours-16(SP)
+	JEQ  rest
+
+steps4:
+	HALFSTEP(0)
+	HALFSTEP(1)
+	HALFSTEP(2)
+	HALFSTEP(3)
+	ADDQ $512, DX
+	ADDQ $32, SI
+	CMPQ DX, fours-16(SP)
+	JNE  steps4
+
+rest:
+	CMPQ DX, end-8(SP)
+	JEQ  sums
+
+step:
+	HALFSTEP(0)
+	ADDQ $128, DX
+	ADDQ $8, SI
+	CMPQ DX, end-8(SP)
+	JNE  step
+
+sums:
+	MOVQ c+40(FP), DI
+	MOVQ plus+48(FP), BX
+	TESTQ BX, BX
+	JEQ  store
+	MOVQ ld+56(FP), CX
+	SHLQ $2, CX
+	ROWS(HALFADDPLUS)
+
+store:
+	ROWS(HALFSTORE)
 	VZEROUPPER
 	RET

@@ -68,3 +68,26 @@ func packColumns(dst, src []float32, r, n, k, ld int) {
 		}
 	}
 }
+
+// Unpack is the way back, for the n <= r first columns of a panel of k steps:
+//
+//	dst[i*ld+p] = src[p*r+i]
+//
+// It writes k elements of each of n rows, ld apart, and no others.
+func (t *Tile) Unpack(dst, src []float32, r, n, k, ld int) {
+	if k > 0 && n > 0 {
+		t.unpack(dst[:(n-1)*ld+k], src[:(k-1)*r+n], r, n, k, ld)
+	}
+}
+
+// unpack is Unpack in Go.
+func unpack(dst, src []float32, r, n, k, ld int) {
+	for i := range n {
+		p := i
+		row := dst[i*ld:][:k]
+		for j := range row {
+			row[j] = src[p]
+			p += r
+		}
+	}
+}

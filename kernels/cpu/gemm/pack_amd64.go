@@ -48,6 +48,34 @@ func packColumns2(dst, src []float32, r, n, k, ld int) {
 	}
 }
 
+// unpack512 transposes 16 steps at a time: the steps of a panel are the rows
+// of transpose16.
+func unpack512(dst, src []float32, r, n, k, ld int) {
+	var steps [16]int
+	for i := range steps {
+		steps[i] = i * r
+	}
+	for p := 0; p < k; p += 16 {
+		some := min(16, k-p)
+		transpose16(&dst[p], &src[p*r], &steps[0], some, n, ld, lanes(some))
+	}
+}
+
+// unpack2 transposes 8 steps at a time, and what is left step by step.
+func unpack2(dst, src []float32, r, n, k, ld int) {
+	var steps [8]int
+	for i := range steps {
+		steps[i] = i * r
+	}
+	p := 0
+	for ; p+8 <= k; p += 8 {
+		transpose8(&dst[p], &src[p*r], &steps[0], 8, n, ld, 8)
+	}
+	if p < k {
+		unpack(dst[p:], src[p*r:], r, n, k-p, ld)
+	}
+}
+
 // transpose16 writes the k steps of n <= 16 rows, r elements apart, and of
 // each the lanes of the mask.
 //

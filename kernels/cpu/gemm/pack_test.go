@@ -38,9 +38,25 @@ func TestPack(t *testing.T) {
 					tile.PackColumns(dst, src, width, n, k, ld)
 					packColumns(want, src, width, n, k, ld)
 					require.Equal(t, want, dst, "columns, "+what)
+
+					panel := guarded(t, max(0, (k-1)*width+n), atEnd)
+					copy(panel, numbers(r, len(panel)))
+					back, wantBack := guarded(t, max(0, (n-1)*(k+3)+k), atEnd), make([]float32, max(0, (n-1)*(k+3)+k))
+					forget(back)
+					forget(wantBack) // between the rows
+					tile.Unpack(back, panel, width, n, k, k+3)
+					unpack(wantBack, panel, width, n, k, k+3)
+					requireBits(t, wantBack, back, "back, "+what)
 				}
 			}
 		}
+	}
+}
+
+func requireBits(t *testing.T, want, got []float32, what string) {
+	require.Len(t, got, len(want), what)
+	for i := range want {
+		require.Equal(t, math.Float32bits(want[i]), math.Float32bits(got[i]), "%s: element %d", what, i)
 	}
 }
 

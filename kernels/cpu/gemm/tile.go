@@ -31,8 +31,10 @@ type Tile struct {
 
 	packRows    func(dst, src []float32, r int, rows []int, k int)
 	packColumns func(dst, src []float32, r, n, k, ld int)
+	unpack      func(dst, src []float32, r, n, k, ld int)
 
-	indirect func(c, x []float32, rows, steps []int, b []float32, add bool)
+	IR       int // rows of the tile of an indirect product, which has NR columns
+	indirect func(c, x []float32, rows []int, first int, steps []int, b []float32, n int, plus []float32, ld int)
 }
 
 // Store is what happens to a sum before it is stored:

@@ -1,0 +1,201 @@
+package cpu
+
+import (
+	"github.com/hubel-go/hubel/device"
+	"github.com/hubel-go/hubel/kernels/cpu/gemm"
+)
+
+// windows is what a product of a convolution sees of images: planes of h by w
+// pixels, zero outside, and over each outH by outW windows of r by s taps.
+// Window (i,j) begins at pixel (i*strideH-top, j*strideW-left); its taps lie
+// stepH and stepW apart, and with turned the first tap is the window's last
+// pixel: going back over a convolution turns the filter around.
+//
+// Taps are in the order (r,c,s), c being the channel: then the taps that only
+// see padding above or below an image lie together at an end.
+type windows struct {
+	channels         int // of a sample
+	h, w             int
+	outH, outW       int
+	strideH, strideW int
+	top, left        int // may be negative: windows that begin inside
+	r, s             int
+	stepH, stepW     int
+	turned           bool
+}
+
+// newWindows are the windows of a convolution over its input.
+func newWindows(c *device.Conv) windows {
+	return windows{
+		channels: c.C, h: c.H, w: c.W, outH: c.OutH(), outW: c.OutW(),
+		strideH: c.StrideH, strideW: c.StrideW, top: c.PadTop, left: c.PadLeft,
+		r: c.R, s: c.S, stepH: c.DilationH, stepW: c.DilationW,
+	}
+}
+
+// block is some windows: of whole samples, or some rows of one, or a piece of
+// one row.
+type block struct {
+	samples, lines, columns int
+	sample, line, column    int // of the first
+}
+
+// move moves a largest block to its place, and makes it smaller at an end.
+func (b *block) move(g *windows, deep, down, across, samples int) {
+	b.sample, b.line, b.column = deep*b.samples, down*b.lines, across*b.columns
+	b.samples = min(b.samples, samples-b.sample)
+	b.lines = min(b.lines, g.outH-b.line)
+	b.columns = min(b.columns, g.outW-b.column)
+}
+
+// each is the number of windows of a sample.
+func (b *block) each() int { return b.lines * b.columns }
+
+// extent is the height and width of the pixels under windows of a plane.
+func (g *windows) extent(lines, columns int) (h, w int) {
+	return (lines-1)*g.strideH + device.Extent(max(g.r, 1), g.stepH), (columns-1)*g.strideW + device.Extent(max(g.s, 1), g.stepW)
+}
+
+// cut returns blocks of at most most windows, over pixels of at most room
+// elements in a number of channels. A block of one row may need more room.
+func (g *windows) cut(most, room, channels int) block {
+	if g.outW > most {
+		_, columns := evenly(g.outW, most, 1)
+		return block{samples: 1, lines: 1, columns: columns}
+	}
+	b := block{samples: 1, lines: min(g.outH, most/g.outW), columns: g.outW}
+	for ; b.lines > 1 && b.copied(g, channels) > room; b.lines-- {
+	}
+	if b.lines < g.outH {
+		_, b.lines = evenly(g.outH, b.lines, 1)
+		return b
+	}
+	b.samples = max(1, min(most/b.each(), room/b.copied(g, channels)))
+	return b
+}
+
+// copied is the elements of the pixels under the windows, in whole cache lines.
+func (b *block) copied(g *windows, channels int) int {
+	h, w := g.extent(b.lines, b.columns)
+	return roundUp(b.samples*channels*h*w+w, 16) // the last row's zeros may go past its end
+}
+
+// evenly cuts n into parts of at most most, all but the last of one length,
+// a multiple of to.
+func evenly(n, most, to int) (parts, length int) {
+	parts = (n + most - 1) / most
+	length = roundUp((n+parts-1)/parts, to)
+	return (n + length - 1) / length, length
+}
+
+// pixels is how the pixels under the windows of a block lie, for some
+// channels: row after row, and in a row channel after channel.
+type pixels struct {
+	channels, height, width int
+	sample, line            int // distance of two
+}
+
+// under is how the pixels under a block lie. Under a smaller one, at an end,
+// they lie the same way.
+func (g *windows) under(b *block, channels int) pixels {
+	h, w := g.extent(b.lines, b.columns)
+	return pixels{channels: channels, height: h, width: w, sample: h * channels * w, line: channels * w}
+}
+
+// copy writes the pixels of channels from first into x, zero in the padding.
+func (g *windows) copy(t *gemm.Tile, x, src []float32, b *block, first int, p *pixels) {
+	h, w := b.line*g.strideH-g.top, b.column*g.strideW-g.left
+	top, left := max(0, -h), max(0, -w)
+	lines, n := min(p.height, g.h-h)-top, min(p.width, g.w-w)-left
+	if lines < p.height || n < p.width {
+		clear(x[:b.samples*p.sample])
+	}
+	if n <= 0 {
+		return
+	}
+	for sample := range b.samples {
+		for line := top; line < top+lines; line++ {
+			from := (((b.sample+sample)*g.channels+first)*g.h+h+line)*g.w + w + left
+			// The zeros right of a row are those left of the next.
+			t.PackColumns(x[sample*p.sample+line*p.line+left:], src[from:], p.width, n, p.channels, g.h*g.w)
+		}
+	}
+}
+
+// places writes where the windows of a block begin among the pixels, in
+// bytes, and returns their number.
+func (g *windows) places(dst []int, b *block, p *pixels) int {
+	n := 0
+	for sample := range b.samples {
+		for i := range b.lines {
+			at := 4 * (sample*p.sample + i*g.strideH*p.line)
+			for range b.columns {
+				dst[n] = at
+				at += 4 * g.strideW
+				n++
+			}
+		}
+	}
+	return n
+}
+
+// taps writes where taps from first lie among the pixels, in bytes, counted
+// from where a window begins.
+func (g *windows) taps(dst []int, first int, p *pixels) {
+	if len(dst) == 0 {
+		return
+	}
+	r, c, s := first/g.s/p.channels, first/g.s%p.channels, first%g.s
+	for i := range dst {
+		h, w := r, s
+		if g.turned {
+			h, w = g.r-1-r, g.s-1-s
+		}
+		dst[i] = 4 * (h*g.stepH*p.line + c*p.width + w*g.stepW)
+		if s++; s == g.s {
+			s = 0
+			if c++; c == p.channels {
+				c = 0
+				r++
+			}
+		}
+	}
+}
+
+// inside is the rows of a block's windows that have one of the rows of taps
+// from first to last in the plane; the others see nothing but padding. Of
+// several samples it is all.
+func (g *windows) inside(b *block, first, last int) (from, to int) {
+	if b.samples > 1 {
+		return 0, b.samples * b.lines
+	}
+	h := b.line*g.strideH - g.top
+	from = min(b.lines, max(0, -h-last*g.stepH+g.strideH-1)/g.strideH)
+	if below := g.h - 1 - h - first*g.stepH; below >= 0 {
+		to = min(b.lines, below/g.strideH+1)
+	}
+	return from, max(from, to)
+}
+
+// seen is the rows of taps that one of the rows of windows from first to last
+// has in the plane.
+func (g *windows) seen(b *block, first, last int) (from, to int) {
+	top := (b.line+first)*g.strideH - g.top
+	bottom := (b.line+last)*g.strideH - g.top
+	from = min(g.r, max(0, -bottom+g.stepH-1)/g.stepH)
+	if below := g.h - 1 - top; below >= 0 {
+		to = min(g.r, below/g.stepH+1)
+	}
+	to = max(from, to)
+	if g.turned {
+		from, to = g.r-to, g.r-from
+	}
+	return from, to
+}
+
+// steps makes distances of places, of each to the next.
+func steps(places []int) {
+	for i := range max(0, len(places)-1) {
+		places[i] = places[i+1] - places[i]
+	}
+}
