@@ -9,16 +9,28 @@ import (
 	"github.com/hubel-go/hubel/device"
 )
 
+// ConvCases are all passes, modes and epilogues of a convolution.
+func ConvCases(c device.Conv) []Case {
+	forward, data, filter := passes("", c)
+	return append(append(forward, data...), filter...)
+}
+
+func passes(name string, c device.Conv) (forward, data, filter []Case) {
+	forward = []Case{convForward(name, c, false, device.Activation{}), convForward(name, c, true, relu)}
+	for _, m := range modes {
+		data = append(data, convBackwardData(name, c, m))
+		for _, g := range gradients {
+			filter = append(filter, convBackwardFilter(name, c, m, g))
+		}
+	}
+	return forward, data, filter
+}
+
 func convCases(o Options) []Case {
 	var forward, data, filter []Case
 	add := func(name string, c device.Conv) {
-		forward = append(forward, convForward(name, c, false, device.Activation{}), convForward(name, c, true, relu))
-		for _, m := range modes {
-			data = append(data, convBackwardData(name, c, m))
-			for _, g := range gradients {
-				filter = append(filter, convBackwardFilter(name, c, m, g))
-			}
-		}
+		f, d, w := passes(name, c)
+		forward, data, filter = append(forward, f...), append(data, d...), append(filter, w...)
 	}
 	for _, g := range oddConvs {
 		add(g.name, g.Conv)

@@ -94,7 +94,7 @@ const (
 	convWindows = 768
 	convSamples = 256
 	convRoom    = 128 << 10
-	convDepth   = 192
+	convDepth   = 384
 	fewItems    = 16
 )
 

@@ -16,7 +16,7 @@ func TestIndirect(t *testing.T) {
 	r := rand.New(rand.NewPCG(7, 8))
 	for _, tile := range tiles {
 		for _, k := range []int{0, 1, 2, 3, 4, 5, 7, 8, 31, 64, 65} {
-			for _, n := range []int{1, tile.NR / 2, tile.NR/2 + 1, tile.NR} {
+			for _, n := range []int{1, tile.NR / 2, tile.NR/2 + 1, tile.NR * 3 / 4, tile.NR*3/4 + 1, tile.NR} {
 				add := r.IntN(2) == 0
 				atEnd := r.IntN(2) == 0
 				const span = 50 // of a row's steps

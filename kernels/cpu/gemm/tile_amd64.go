@@ -23,7 +23,7 @@ func init() {
 	if cpu.X86.HasAVX2 && cpu.X86.HasFMA {
 		tiles = append([]*Tile{&avx2}, tiles...)
 	}
-	if cpu.X86.HasAVX512F {
+	if cpu.X86.HasAVX512F && cpu.X86.HasAVX512VL {
 		tiles = append([]*Tile{&avx512}, tiles...)
 	}
 }
