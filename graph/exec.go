@@ -151,7 +151,7 @@ func (e *Executor) bindStep(b *boundStep, spec layers.Spec) error {
 		c.State = append(c.State, e.weights.tensors[b.name+"."+s.Name])
 	}
 	var err error
-	if b.packed, err = e.weights.packedSlots(b.Node, spec.Packed); err != nil {
+	if b.packed, err = e.weights.packedSlots(b.Node, b.Packed); err != nil {
 		return err
 	}
 	for _, s := range b.packed {

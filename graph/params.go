@@ -24,14 +24,9 @@ func (p *planner) planParams() error {
 			p.trained[param.Node] = true
 		}
 	}
-	for i, node := range g.nodes {
+	for _, node := range g.nodes {
 		for _, s := range node.spec.State {
 			p.StateBytes += stateBytes(s, p.traits)
-		}
-		if p.used[i] {
-			for _, bytes := range node.spec.Packed {
-				p.PackedBytes += bytes
-			}
 		}
 	}
 	return nil

@@ -78,6 +78,7 @@ type Step struct {
 	Modes     []device.Mode // of DIn
 	Saved     []int
 	Scratch   int
+	Packed    []int64 // bytes of the layer's packed weights
 
 	// Zero lists gradients that nothing wrote because the value does not
 	// reach a loss; they are filled with zeros before the step.
@@ -326,8 +327,23 @@ func (p *planner) forwardSteps() {
 		}
 		s.Saved = p.saved[i]
 		s.Scratch = p.scratch(i)
+		s.Packed = p.packed(i)
+		for _, bytes := range s.Packed {
+			p.PackedBytes += bytes
+		}
 		p.Steps = append(p.Steps, s)
 	}
+}
+
+// packed is the packed weights of a node that anything will read.
+func (p *planner) packed(node int) []int64 {
+	n := &p.typed.nodes[node]
+	for _, v := range n.in {
+		if p.wants[v] {
+			return n.spec.Packed
+		}
+	}
+	return n.spec.Packed[:len(n.spec.Packed)-n.spec.PackedGradient]
 }
 
 // backwardSteps adds the same nodes in reverse. The first writer of a
@@ -340,7 +356,7 @@ func (p *planner) backwardSteps() {
 		if !p.backward[forward.Node] {
 			continue
 		}
-		s := Step{Node: forward.Node, Backward: true, In: forward.In, Out: forward.Out, Saved: forward.Saved}
+		s := Step{Node: forward.Node, Backward: true, In: forward.In, Out: forward.Out, Saved: forward.Saved, Packed: forward.Packed}
 		for _, v := range node.out {
 			if node.spec.LossWeight == 0 && p.grad[v] < 0 && g.values[v].DType == device.Float32 {
 				p.grad[v] = p.addGradient(v)

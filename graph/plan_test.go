@@ -180,6 +180,40 @@ func TestParametersWithoutLossAreNotTrained(t *testing.T) {
 	}
 }
 
+// Weights that are packed for the gradient of a layer's input are left out
+// where nobody wants that gradient.
+func TestPackedWeightsThatAreRead(t *testing.T) {
+	n, err := models.Build("lenet", models.Options{})
+	require.NoError(t, err)
+	for _, c := range []struct {
+		grad  []string
+		conv1 int
+	}{{nil, 1}, {[]string{"data"}, 2}} {
+		p, err := n.Plan(packingTraits{plainTraits}, graph.PlanOptions{Mode: graph.Train, Batch: 2, InputGrad: c.grad})
+		require.NoError(t, err)
+		bytes := int64(0)
+		for _, s := range p.Steps {
+			switch n.Nodes[s.Node].Name {
+			case "conv1":
+				require.Len(t, s.Packed, c.conv1)
+			case "conv2":
+				require.Len(t, s.Packed, 2)
+			}
+			if !s.Backward {
+				for _, b := range s.Packed {
+					bytes += b
+				}
+			}
+		}
+		require.Equal(t, bytes, p.PackedBytes)
+	}
+}
+
+// packingTraits packs the weights of every convolution in 64 bytes.
+type packingTraits struct{ device.Traits }
+
+func (packingTraits) ConvPacked(device.Conv, device.Pass) int64 { return 64 }
+
 func TestLargestBatch(t *testing.T) {
 	n, err := models.Build("lenet", models.Options{})
 	require.NoError(t, err)

@@ -83,7 +83,7 @@ func (l *Conv) Plan(t device.Traits, in []Input, o Options) (Spec, error) {
 	}
 	switch {
 	case backward > 0:
-		s.Packed = []int64{forward, backward}
+		s.Packed, s.PackedGradient = []int64{forward, backward}, 1
 	case forward > 0:
 		s.Packed = []int64{forward}
 	}

@@ -73,6 +73,10 @@ type Spec struct {
 	State  []Slot  // not trained, kept in the weights file; no batch dimension
 	Packed []int64 // bytes of weights as the device likes them, refreshed after an update; entry i is the same in every plan that has it
 
+	// PackedGradient is how many of Packed, the last, only the gradient of an
+	// input reads: where none is wanted the Call does not have them.
+	PackedGradient int
+
 	Scratch  int64 // bytes alive during one call, forward or backward
 	Backward Need  // what backward reads
 	InPlace  bool  // Out[0] may share In[0], and DIn[0] may share DOut[0]

@@ -139,7 +139,7 @@ func TestConvSpec(t *testing.T) {
 			{Name: "weight", Shape: tensor.Shape{256, 48, 5, 5}, Fan: fan, Filler: layers.Gaussian(0.01), Rate: 1, Decay: 1},
 			{Name: "bias", Shape: tensor.Shape{256}, Fan: fan, Filler: layers.Constant(1), Rate: 2, Decay: 0},
 		},
-		Packed:   []int64{100, 200},
+		Packed: []int64{100, 200}, PackedGradient: 1,
 		Scratch:  30,
 		Backward: layers.NeedInputs,
 		Epilogue: true,
