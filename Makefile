@@ -44,8 +44,8 @@ build: ## build the commands into bin/
 test: ## run the tests; needs neither a GPU nor the network
 	$(GO) test -timeout 10m ./...
 
-# What runs kernels of the CPU, whose other paths test-long forces.
-KERNELS = ./kernels/cpu/... ./layers ./graph/... ./solver
+# What has other paths on other CPUs, which test-long forces.
+KERNELS = ./kernels/cpu/... ./layers ./graph/... ./solver ./data/...
 
 .PHONY: test-long
 test-long: ## run the tests of everything on the CPU again, on its generic path and on AVX2

@@ -152,7 +152,7 @@ func (f *Files) indexFolder(dir string) (found []labelled, err error) {
 			return fs.SkipDir
 		case hidden(name) || e.IsDir():
 			return nil
-		case !isPicture(name):
+		case !isPicture(name) && e.Type()&fs.ModeSymlink == 0:
 			f.skip(name, notAPicture)
 			return nil
 		}
@@ -162,6 +162,8 @@ func (f *Files) indexFolder(dir string) (found []labelled, err error) {
 			f.skip(name, reason(err))
 		case s.IsDir():
 			f.skip(name, "it is a link to a folder")
+		case !isPicture(name):
+			f.skip(name, notAPicture)
 		case !s.Mode().IsRegular():
 			f.skip(name, "it is not a regular file")
 		case f.sized(name, s.Size()):

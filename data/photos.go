@@ -1,6 +1,7 @@
 package data
 
 import (
+	"errors"
 	"fmt"
 	"image"
 	"runtime"
@@ -37,8 +38,11 @@ type scratch struct {
 	file    []byte
 	decoder decoder
 	picture picture
-	raw     []float32
-	bytes   []uint8
+
+	orientation int // of the picture that was opened, as Exif has it
+
+	raw   []float32
+	bytes []uint8
 	resampler
 	spare [3][]float32 // components that have no place in the sample
 }
@@ -62,6 +66,9 @@ func NewPhotos(f *Files, a Augment, stats *Statistics) (*Photos, error) {
 func Augmented(d Dataset, a Augment, stats *Statistics) (*Photos, error) {
 	if err := a.Check(); err != nil {
 		return nil, err
+	}
+	if _, ok := d.(Regression); ok {
+		return nil, errors.New("augmentation would not move what is to be predicted with the picture")
 	}
 	shape := d.Shape()
 	if c := shape[0]; c != 1 && c != 3 {
@@ -107,12 +114,11 @@ func (p *Photos) Read(dst []float32, i int) (label int32, err error) {
 func (p *Photos) ReadFile(dst []float32, file []byte) error {
 	s := p.scratch()
 	defer p.release(s)
-	h, w, err := s.decoder.open(file)
+	h, w, err := s.openFile(file)
 	if err != nil {
 		return err
 	}
-	m, outH, outW := p.augment.geometry(view{}, h, w)
-	region, halvings := m.source(outH, outW, h, w)
+	m, region, halvings := p.plan(s, view{}, h, w)
 	if err := s.decoder.decode(&s.picture, region, halvings); err != nil {
 		return err
 	}
@@ -170,11 +176,7 @@ func (p *Photos) read(dst []float32, i int, v view) (label int32, err error) {
 	defer p.release(s)
 	h, w, label, err := p.from.open(s, i)
 	if err == nil {
-		m, outH, outW := p.augment.geometry(v, h, w)
-		region, halvings := m.source(outH, outW, h, w)
-		if v.whole {
-			region = image.Rect(0, 0, w, h)
-		}
+		m, region, halvings := p.plan(s, v, h, w)
 		if err = p.from.decode(s, region, halvings); err == nil {
 			p.fill(s, dst, v, m)
 		}
@@ -183,6 +185,24 @@ func (p *Photos) read(dst []float32, i int, v view) (label int32, err error) {
 		return 0, fmt.Errorf("%s: %w", p.from.Name(i), err)
 	}
 	return label, nil
+}
+
+// plan is the map of a view of the picture that was opened, of h by w pixels
+// as it is stored, and what has to be decoded for it.
+func (p *Photos) plan(s *scratch, v view, h, w int) (m affine, region image.Rectangle, halvings int) {
+	seenH, seenW := h, w
+	if s.orientation > 4 {
+		seenH, seenW = w, h
+	}
+	m, outH, outW := p.augment.geometry(v, seenH, seenW)
+	if s.orientation > 1 {
+		m = turnedBack(s.orientation, seenH, seenW).after(m)
+	}
+	region, halvings = m.source(outH, outW, h, w)
+	if v.whole {
+		region = image.Rect(0, 0, w, h)
+	}
+	return m, region, halvings
 }
 
 func (p *Photos) scratch() *scratch {
@@ -275,8 +295,18 @@ func (f *Files) open(s *scratch, i int) (h, w int, label int32, err error) {
 	if s.file, err = f.Load(s.file, i); err != nil {
 		return 0, 0, 0, err
 	}
-	h, w, err = s.decoder.open(s.file)
+	h, w, err = s.openFile(s.file)
 	return h, w, f.files[i].label, err
+}
+
+// openFile opens an encoded picture. Its size is that of what is stored.
+func (s *scratch) openFile(file []byte) (h, w int, err error) {
+	h, w, err = s.decoder.open(file)
+	s.orientation = 1
+	if s.decoder.format != pngFormat {
+		s.orientation = orientation(file)
+	}
+	return h, w, err
 }
 
 func (f *Files) decode(s *scratch, region image.Rectangle, halvings int) error {
@@ -292,6 +322,7 @@ func (d *samples) Name(i int) string { return Name(d.d, i) }
 
 func (d *samples) open(s *scratch, i int) (h, w int, label int32, err error) {
 	shape := d.d.Shape()
+	s.orientation = 1
 	s.raw = grown(s.raw, shape.TotalSize())
 	label, err = d.d.Read(s.raw, i)
 	return shape[1], shape[2], label, err

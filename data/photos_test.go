@@ -343,6 +343,53 @@ func TestPhotosReadEveryKindOfFile(t *testing.T) {
 	require.Greater(t, got[0]-got[64], float32(100), "all is red")
 }
 
+// withExif puts an orientation into a JPEG, in either byte order.
+func withExif(b []byte, orientation byte, big bool) []byte {
+	tiff := []byte{'I', 'I', 42, 0, 8, 0, 0, 0, 1, 0, 0x12, 1, 3, 0, 1, 0, 0, 0, orientation, 0, 0, 0, 0, 0, 0, 0}
+	if big {
+		tiff = []byte{'M', 'M', 0, 42, 0, 0, 0, 8, 0, 1, 1, 0x12, 0, 3, 0, 0, 0, 1, 0, orientation, 0, 0, 0, 0, 0, 0}
+	}
+	segment := append([]byte{0xff, 0xe1, 0, byte(8 + len(tiff))}, "Exif\x00\x00"...)
+	return slices.Concat(b[:2], segment, tiff, b[2:])
+}
+
+// A picture that is stored in any of eight ways is seen alike.
+func TestOrientation(t *testing.T) {
+	const h, w = 20, 32
+	seen := drawn(h, w, 5)
+	for o, stored := range map[byte]func(x, y int) (sx, sy int){
+		1: func(x, y int) (int, int) { return x, y },
+		2: func(x, y int) (int, int) { return w - 1 - x, y },
+		3: func(x, y int) (int, int) { return w - 1 - x, h - 1 - y },
+		4: func(x, y int) (int, int) { return x, h - 1 - y },
+		5: func(x, y int) (int, int) { return y, x },
+		6: func(x, y int) (int, int) { return y, w - 1 - x },
+		7: func(x, y int) (int, int) { return h - 1 - y, w - 1 - x },
+		8: func(x, y int) (int, int) { return h - 1 - y, x },
+	} {
+		m := image.NewNRGBA(image.Rect(0, 0, w, h))
+		if o > 4 {
+			m = image.NewNRGBA(image.Rect(0, 0, h, w))
+		}
+		for y := range h {
+			for x := range w {
+				sx, sy := stored(x, y)
+				m.Set(sx, sy, seen.At(x, y))
+			}
+		}
+		file := withExif(asJPEG(t, m), o, o%2 == 0)
+		require.Equal(t, int(o), orientation(file))
+		got := read(t, photosOf(t, "crop=20x32", file), 0)
+		require.InDeltaSlice(t, channels(seen), got, 16, "orientation %d", o)
+	}
+	j := asJPEG(t, seen)
+	require.Equal(t, 1, orientation(j))
+	require.Equal(t, 1, orientation(withExif(j, 9, true)))
+	for n := range 60 {
+		orientation(withExif(j, 6, false)[:n])
+	}
+}
+
 func TestListFiles(t *testing.T) {
 	j := asJPEG(t, drawn(24, 40, 3))
 	path := writeFile(t, "1.jpg", j)
@@ -478,12 +525,17 @@ func TestPhotosDependOnSeedEpochAndSampleAlone(t *testing.T) {
 	o.Start, o.Seed = 0, 4
 	require.NotEqual(t, want, batches(o))
 
+	// What a warm read allocates is the open file.
 	x := make([]float32, p.Shape().TotalSize())
 	v := p.Varied()
-	for i := range 6 { // warm
-		_, err := v.ReadVaried(x, i, 1, 0)
-		require.NoError(t, err)
-	}
+	allocations := testing.AllocsPerRun(20, func() {
+		for i := range 6 {
+			if _, err := v.ReadVaried(x, i, 1, 0); err != nil {
+				panic(err)
+			}
+		}
+	})
+	require.LessOrEqual(t, allocations, 6*8.)
 }
 
 // What a rotation and its inverse make of a picture is nearly the picture.
@@ -548,6 +600,10 @@ func TestAugmentedDataset(t *testing.T) {
 
 	_, err = Augmented(train, Augment{{Op: PCA, Hi: 1, P: 1}}, nil)
 	require.EqualError(t, err, "augmentation pca needs pictures in colour")
+	faces, _, err := NewSynthetic(SyntheticOptions{Targets: 4})
+	require.NoError(t, err)
+	_, err = Augmented(faces, a, nil)
+	require.ErrorContains(t, err, "would not move what is to be predicted")
 	odd, _, err := NewSynthetic(SyntheticOptions{Shape: tensor.Shape{2, 4, 4}})
 	require.NoError(t, err)
 	_, err = Augmented(odd, a, nil)

@@ -67,52 +67,52 @@ func (p Preprocess) Check(sample tensor.Shape) error {
 // Apply changes one sample, [C,H,W], in place. Where a sample is whitened
 // whole it needs as much memory again.
 func (p Preprocess) Apply(x []float32) {
-	p.subtract(x)
 	scale := p.Scale
 	if scale == 0 {
 		scale = 1
 	}
-	switch {
-	case len(p.Whiten) == len(x)*len(x) && len(x) > 0:
-		whole := slices.Clone(x)
-		multiply(x, p.Whiten, whole)
-	case len(p.Whiten) > 0:
-		whitenPixels(x, p.Whiten)
-	}
-	if len(p.Deviation) > 0 {
-		plane := len(x) / len(p.Deviation)
-		for c, d := range p.Deviation {
-			scaleBy(x[c*plane:(c+1)*plane], scale/d)
+	if len(p.Whiten) > 0 {
+		p.shift(x)
+		if len(p.Whiten) == len(x)*len(x) {
+			multiply(x, p.Whiten, slices.Clone(x))
+		} else {
+			whitenPixels(x, p.Whiten)
 		}
-		return
+		p.Mean = nil
 	}
-	scaleBy(x, scale)
+	channels := max(len(p.Deviation), 1)
+	if len(p.Mean) < len(x) {
+		channels = max(len(p.Mean), channels)
+	} else {
+		p.shift(x)
+		p.Mean = nil
+	}
+	plane := len(x) / channels
+	for c := range channels {
+		mean, factor := float32(0), scale
+		if len(p.Mean) > 0 {
+			mean = p.Mean[c]
+		}
+		if len(p.Deviation) > 0 {
+			factor = scale / p.Deviation[c]
+		}
+		if mean != 0 || factor != 1 {
+			shiftScale(x[c*plane:(c+1)*plane], mean, factor)
+		}
+	}
 }
 
-func scaleBy(x []float32, f float32) {
-	if f == 1 {
-		return
-	}
-	for i := range x {
-		x[i] *= f
-	}
-}
-
-// subtract takes the mean off.
-func (p Preprocess) subtract(x []float32) {
-	switch {
-	case len(p.Mean) == len(x):
+// shift takes the mean, or the mean image, off.
+func (p Preprocess) shift(x []float32) {
+	if len(p.Mean) == len(x) {
 		for i, m := range p.Mean {
 			x[i] -= m
 		}
-	case len(p.Mean) > 0:
+		return
+	}
+	for c, m := range p.Mean {
 		plane := len(x) / len(p.Mean)
-		for c, m := range p.Mean {
-			channel := x[c*plane : (c+1)*plane]
-			for i := range channel {
-				channel[i] -= m
-			}
-		}
+		shiftScale(x[c*plane:(c+1)*plane], m, 1)
 	}
 }
 

@@ -18,6 +18,10 @@ func TestPreprocessApply(t *testing.T) {
 		{Preprocess{Scale: 0.5}, []float32{1, 2, 3, 4}},
 		{Preprocess{Mean: []float32{2, 4}}, []float32{0, 2, 2, 4}},
 		{Preprocess{Mean: []float32{2, 4}, Scale: 0.5}, []float32{0, 1, 1, 2}},
+		{Preprocess{Mean: []float32{1, 2, 3, 4}}, []float32{1, 2, 3, 4}},
+		{Preprocess{Mean: []float32{1, 2, 3, 4}, Deviation: []float32{1, 2}, Scale: 2}, []float32{2, 4, 3, 4}},
+		{Preprocess{Deviation: []float32{2, 4}}, []float32{1, 2, 1.5, 2}},
+		{Preprocess{Mean: []float32{2, 4}, Whiten: []float32{0, 1, 1, 0}, Scale: 3}, []float32{6, 12, 0, 6}},
 	} {
 		x := []float32{2, 4, 6, 8}
 		c.p.Apply(x)

@@ -73,11 +73,20 @@ type resampler struct {
 
 // plane fills dst [h,w] with what the map shows of a plane.
 func (r *resampler) plane(dst []float32, h, w int, p *plane, m affine) {
-	if m.upright() {
+	switch {
+	case m.upright():
 		r.upright(dst, h, w, p, m)
-		return
+	case m.a == 0 && m.e == 0: // rows are columns
+		r.middle = grown(r.middle, h*w)
+		r.upright(r.middle, w, h, p, affine{a: m.b, c: m.c, e: m.d, f: m.f})
+		for y := range h {
+			for x := range w {
+				dst[y*w+x] = r.middle[x*h+y]
+			}
+		}
+	default:
+		r.turned(dst, h, w, p, m)
 	}
-	r.turned(dst, h, w, p, m)
 }
 
 // upright resamples rows and columns apart.

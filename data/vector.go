@@ -30,6 +30,13 @@ func gatherFourGo(dst, src []float32, first []int32, weight []float32) {
 	}
 }
 
+// shiftScaleGo is x = (x - shift) * scale.
+func shiftScaleGo(x []float32, shift, scale float32) {
+	for i, v := range x {
+		x[i] = (v - shift) * scale
+	}
+}
+
 // mixColoursGo makes three channels of three components, in place.
 func mixColoursGo(a, b, c []float32, f *[3][4]float32) {
 	b, c = b[:len(a)], c[:len(a)]

@@ -21,6 +21,11 @@ func blendRowsAVX2(dst *float32, n int, pix *uint8, stride int, weight *float32,
 //go:noescape
 func gatherFourAVX2(dst *float32, n int, src *float32, first *int32, weight *float32)
 
+// shiftScaleAVX2 is shiftScaleGo for n elements, a multiple of 8.
+//
+//go:noescape
+func shiftScaleAVX2(x *float32, n int, shift, scale float32)
+
 // mixColoursAVX2 is mixColoursGo for n elements, a multiple of 8.
 //
 //go:noescape
@@ -49,6 +54,16 @@ func gatherFour(dst, src []float32, first []int32, weight []float32) {
 	_, _ = first[n-1], weight[4*n-1]
 	gatherFourAVX2(&dst[0], n, &src[0], &first[0], &weight[0])
 	gatherFourGo(dst[n:], src, first[n:], weight[4*n:])
+}
+
+func shiftScale(x []float32, shift, scale float32) {
+	n := len(x) &^ 7
+	if !useAVX2 || n == 0 {
+		shiftScaleGo(x, shift, scale)
+		return
+	}
+	shiftScaleAVX2(&x[0], n, shift, scale)
+	shiftScaleGo(x[n:], shift, scale)
 }
 
 func mixColours(a, b, c []float32, f *[3][4]float32) {

@@ -129,6 +129,24 @@ gather:
 	JG   gather
 	RET
 
+// func shiftScaleAVX2(x *float32, n int, shift, scale float32)
+TEXT ·shiftScaleAVX2(SB), NOSPLIT, $0-24
+	MOVQ x+0(FP), DI
+	MOVQ n+8(FP), CX
+	VBROADCASTSS shift+16(FP), Y0
+	VBROADCASTSS scale+20(FP), Y1
+
+shiftscale:
+	VMOVUPS (DI), Y2
+	VSUBPS Y0, Y2, Y2
+	VMULPS Y1, Y2, Y2
+	VMOVUPS Y2, (DI)
+	ADDQ $32, DI
+	SUBQ $8, CX
+	JG   shiftscale
+	VZEROUPPER
+	RET
+
 // func mixColoursAVX2(a, b, c *float32, n int, f *[3][4]float32)
 TEXT ·mixColoursAVX2(SB), NOSPLIT, $0-40
 	MOVQ a+0(FP), DI

@@ -45,6 +45,12 @@ func TestVectorPathsAgree(t *testing.T) {
 		gatherFourGo(b[:n], src, first, weight)
 		require.Equal(t, b, a)
 
+		a, b = floats(n+1), make([]float32, n+1)
+		copy(b, a)
+		shiftScale(a[:n], 3.3, 0.7)
+		shiftScaleGo(b[:n], 3.3, 0.7)
+		require.Equal(t, b, a)
+
 		var f [3][4]float32
 		for k := range f {
 			copy(f[k][:], floats(4))

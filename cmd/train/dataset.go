@@ -85,9 +85,6 @@ func (o *options) openData(ctx context.Context, text string, n *graph.Network, k
 	if s.preprocess.Augment == nil {
 		return s, nil
 	}
-	if _, ok := s.train.(data.Regression); ok {
-		return s, errors.New("-augment: what is to be predicted would not move with the image")
-	}
 	train, err := data.Augmented(s.train, s.preprocess.Augment, s.preprocess.Statistics)
 	if err != nil {
 		return s, err
