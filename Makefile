@@ -60,7 +60,7 @@ race: ## run the tests of concurrent packages under the race detector, which nee
 	CGO_ENABLED=1 $(GO) test -race -short -timeout 20m $(CONCURRENT)
 
 .PHONY: fuzz
-fuzz: ## fuzz every reader of files, FUZZTIME each
+fuzz: ## fuzz every reader of files, and the loops in assembly, FUZZTIME each
 	@set -e; for package in $$($(GO) list ./...); do \
 		for target in $$($(GO) test -list '^Fuzz' $$package | grep '^Fuzz' || true); do \
 			echo "$$package $$target"; \

@@ -9,7 +9,7 @@ func (q *queue) Add(y, a, b device.Tensor) {
 	if q.err != nil {
 		return
 	}
-	q.arithmetic = arithmeticTask{op: add, y: floats(y), a: floats(a), b: floats(b)}
+	q.arithmetic = arithmeticTask{loops: q.loops(), op: add, y: floats(y), a: floats(a), b: floats(b)}
 	run(q, &q.arithmetic, chunks(y.Len()))
 }
 
@@ -17,7 +17,7 @@ func (q *queue) Scale(y, x device.Tensor, alpha float32, m device.Mode) {
 	if q.err != nil {
 		return
 	}
-	q.arithmetic = arithmeticTask{op: scale, y: floats(y), a: floats(x), factor: alpha}
+	q.arithmetic = arithmeticTask{loops: q.loops(), op: scale, y: floats(y), a: floats(x), factor: alpha}
 	if m == device.Accumulate {
 		q.arithmetic.op = addScaled
 	}
@@ -28,11 +28,12 @@ func (q *queue) Fill(y device.Tensor, v float32) {
 	if q.err != nil {
 		return
 	}
-	q.arithmetic = arithmeticTask{op: fill, y: floats(y), factor: v}
+	q.arithmetic = arithmeticTask{loops: q.loops(), op: fill, y: floats(y), factor: v}
 	run(q, &q.arithmetic, chunks(y.Len()))
 }
 
 type arithmeticTask struct {
+	loops   *vec.Loops
 	op      arithmeticOp
 	y, a, b []float32
 	factor  float32
@@ -52,12 +53,12 @@ func (t *arithmeticTask) Run(item, _ int) {
 	y := t.y[i:end]
 	switch t.op {
 	case add:
-		vec.Add(y, t.a[i:end], t.b[i:end])
+		t.loops.Add(y, t.a[i:end], t.b[i:end])
 	case scale:
-		vec.Scale(y, t.a[i:end], t.factor)
+		t.loops.Scale(y, t.a[i:end], t.factor)
 	case addScaled:
-		vec.AddScaled(y, t.a[i:end], t.factor)
+		t.loops.AddScaled(y, t.a[i:end], t.factor)
 	case fill:
-		vec.Fill(y, t.factor)
+		t.loops.Fill(y, t.factor)
 	}
 }

@@ -124,43 +124,64 @@ func BenchmarkDense(b *testing.B) {
 	}
 }
 
+// The pooling layers of LeNet at batch 64, and of AlexNet at batch 32.
 func BenchmarkPool(b *testing.B) {
-	p := device.Pool{N: 64, C: 20, H: 24, W: 24, R: 2, S: 2, StrideH: 2, StrideW: 2}
-	for _, op := range []device.PoolOp{device.MaxPool, device.AveragePool} {
-		p.Op = op
-		shapes := []tensor.Shape{p.YShape(), p.XShape(), p.YShape()}
-		bytes := int64(4 * device.Elements(p.XShape()))
-		launch := func(backward bool) func(q device.Queue, t []device.Tensor) {
-			return func(q device.Queue, t []device.Tensor) {
-				t[2].DType = device.Int32
-				if backward {
-					q.PoolBackward(p, t[1], t[0], t[2], device.Overwrite)
-				} else {
-					q.PoolForward(p, t[0], t[2], t[1])
-				}
+	for _, p := range []device.Pool{
+		{N: 64, C: 20, H: 24, W: 24, R: 2, S: 2, StrideH: 2, StrideW: 2},
+		{N: 64, C: 50, H: 8, W: 8, R: 2, S: 2, StrideH: 2, StrideW: 2},
+		{N: 32, C: 96, H: 55, W: 55, R: 3, S: 3, StrideH: 2, StrideW: 2},
+		{N: 32, C: 256, H: 27, W: 27, R: 3, S: 3, StrideH: 2, StrideW: 2},
+		{N: 32, C: 256, H: 13, W: 13, R: 3, S: 3, StrideH: 2, StrideW: 2},
+	} {
+		for name, op := range map[string]device.PoolOp{"max": device.MaxPool, "average": device.AveragePool} {
+			p.Op = op
+			shapes := []tensor.Shape{p.YShape(), p.XShape(), p.YShape()}
+			bytes := 4 * int64(device.Elements(p.XShape())+device.Elements(p.YShape()))
+			if op == device.MaxPool {
+				bytes += 4 * int64(device.Elements(p.YShape()))
 			}
-		}
-		name := map[device.PoolOp]string{device.MaxPool: "max", device.AveragePool: "average"}[op]
-		b.Run(name+"/forward", func(b *testing.B) { benchmark(b, 0, bytes, shapes, launch(false)) })
-		if op == device.AveragePool { // random places would be no indices
-			b.Run(name+"/backward", func(b *testing.B) { benchmark(b, 0, bytes, shapes, launch(true)) })
+			name := fmt.Sprintf("%s/%dx%d", name, p.H, p.W)
+			b.Run(name+"/forward", func(b *testing.B) {
+				benchmark(b, 0, bytes, shapes, func(q device.Queue, t []device.Tensor) {
+					t[2].DType = device.Int32
+					q.PoolForward(p, t[0], t[2], t[1])
+				})
+			})
+			b.Run(name+"/backward", func(b *testing.B) {
+				indexed := false
+				benchmark(b, 0, bytes, shapes, func(q device.Queue, t []device.Tensor) {
+					t[2].DType = device.Int32
+					if !indexed {
+						q.PoolForward(p, t[0], t[2], t[1])
+						indexed = true
+					}
+					q.PoolBackward(p, t[1], t[0], t[2], device.Overwrite)
+				})
+			})
 		}
 	}
 }
 
+// The normalisations of AlexNet at batch 32, and a copy of as many bytes.
 func BenchmarkLRN(b *testing.B) {
-	l := device.LRN{N: 8, C: 96, H: 55, W: 55, Size: 5, Alpha: 1e-4, Beta: 0.75, K: 2}
-	shape := tensor.Shape{l.N, l.C, l.H, l.W}
-	shapes := []tensor.Shape{shape, shape, shape, shape}
-	bytes := int64(4 * device.Elements(shape))
-	b.Run("forward", func(b *testing.B) {
-		benchmark(b, 0, 3*bytes, shapes, func(q device.Queue, t []device.Tensor) { q.LRNForward(l, t[0], t[1], t[2]) })
-	})
-	b.Run("backward", func(b *testing.B) {
-		benchmark(b, 0, 4*bytes, shapes, func(q device.Queue, t []device.Tensor) {
-			q.LRNBackward(l, t[0], t[1], t[2], t[3], device.Overwrite)
+	for _, l := range []device.LRN{{N: 32, C: 96, H: 55, W: 55}, {N: 32, C: 256, H: 27, W: 27}} {
+		l.Size, l.Alpha, l.Beta, l.K = 5, 1e-4, 0.75, 2
+		shape := tensor.Shape{l.N, l.C, l.H, l.W}
+		shapes := []tensor.Shape{shape, shape, shape, shape}
+		bytes := int64(4 * device.Elements(shape))
+		name := fmt.Sprintf("%dx%d", l.H, l.W)
+		b.Run(name+"/copy", func(b *testing.B) {
+			benchmark(b, 0, 2*bytes, shapes, func(q device.Queue, t []device.Tensor) { q.Scale(t[0], t[1], 1, device.Overwrite) })
 		})
-	})
+		b.Run(name+"/forward", func(b *testing.B) {
+			benchmark(b, 0, 3*bytes, shapes, func(q device.Queue, t []device.Tensor) { q.LRNForward(l, t[0], t[1], t[2]) })
+		})
+		b.Run(name+"/backward", func(b *testing.B) {
+			benchmark(b, 0, 4*bytes, shapes, func(q device.Queue, t []device.Tensor) {
+				q.LRNBackward(l, t[0], t[1], t[2], t[3], device.Overwrite)
+			})
+		})
+	}
 }
 
 func traitsOf(tb testing.TB) device.Traits {

@@ -9,7 +9,7 @@ func (q *queue) ConcatForward(c device.Concat, y, x device.Tensor, m device.Mode
 	if q.err != nil {
 		return
 	}
-	q.concat = concatTask{c: c, long: floats(y), short: floats(x), m: m, forward: true}
+	q.concat = concatTask{loops: q.loops(), c: c, long: floats(y), short: floats(x), m: m, forward: true}
 	run(q, &q.concat, chunks(c.N*c.Len))
 }
 
@@ -17,12 +17,13 @@ func (q *queue) ConcatBackward(c device.Concat, dx, dy device.Tensor, m device.M
 	if q.err != nil {
 		return
 	}
-	q.concat = concatTask{c: c, long: floats(dy), short: floats(dx), m: m}
+	q.concat = concatTask{loops: q.loops(), c: c, long: floats(dy), short: floats(dx), m: m}
 	run(q, &q.concat, chunks(c.N*c.Len))
 }
 
 // concatTask is cut along the elements of the short tensor.
 type concatTask struct {
+	loops       *vec.Loops
 	c           device.Concat
 	long, short []float32
 	m           device.Mode
@@ -40,7 +41,7 @@ func (t *concatTask) Run(item, _ int) {
 			dst, src = src, dst
 		}
 		if t.m == device.Accumulate {
-			vec.Add(dst, dst, src)
+			t.loops.Add(dst, dst, src)
 		} else {
 			copy(dst, src)
 		}

@@ -3,7 +3,6 @@ package cpu
 import (
 	"github.com/hubel-go/hubel/device"
 	"github.com/hubel-go/hubel/kernels/cpu/gemm"
-	"github.com/hubel-go/hubel/kernels/cpu/vec"
 )
 
 func (q *queue) ConvForward(c device.Conv, y, x device.Tensor, w device.Filter, e device.Epilogue, _ device.Buffer) {
@@ -169,7 +168,7 @@ func (t *convTask) Run(item, worker int) {
 			u.channels = min(t.tile.NR, t.rows-panel*t.tile.NR)
 			t.sum(&u, w)
 			if t.activation.On {
-				vec.Unary(t.activation.Unary, u.sums, u.sums)
+				t.tile.Loops.Unary(t.activation.Unary, u.sums, u.sums)
 			}
 			t.store(&u)
 		}
@@ -247,7 +246,7 @@ func (t *convTask) store(u *convItem) {
 		for channel := range u.channels {
 			from, to := u.outputs[channel*windows:][:windows], dst[channel*t.plane+first:]
 			if whole {
-				vec.Add(to[:windows], to[:windows], from)
+				t.tile.Loops.Add(to[:windows], to[:windows], from)
 				continue
 			}
 			for i := range u.lines {

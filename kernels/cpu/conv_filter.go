@@ -11,7 +11,7 @@ func (q *queue) ConvBackwardFilter(c device.Conv, dw, dbias, x, dy device.Tensor
 		return
 	}
 	if !dbias.IsNil() {
-		q.rowSums = rowSumsTask{dst: floats(dbias), src: floats(dy), samples: c.N, length: c.OutH() * c.OutW(), m: m}
+		q.rowSums = rowSumsTask{loops: q.loops(), dst: floats(dbias), src: floats(dy), samples: c.N, length: c.OutH() * c.OutW(), m: m}
 		run(q, &q.rowSums, c.K)
 	}
 	if !dw.IsNil() {
@@ -226,7 +226,7 @@ func (t *filterSumsTask) Run(piece, _ int) {
 		at := piece*size + j/nr*t.tiles*t.tile.IR*nr
 		sums := t.sums[at:][:u.channels*taps*nr]
 		for part := 1; part < t.parts; part++ {
-			vec.Add(sums, sums, t.sums[part*t.pieces()*size+at:][:len(sums)])
+			t.tile.Loops.Add(sums, sums, t.sums[part*t.pieces()*size+at:][:len(sums)])
 		}
 		n := min(nr, u.filters-j)
 		for r := range c.R {
@@ -250,6 +250,7 @@ func (t *filterSumsTask) Run(piece, _ int) {
 // rowSumsTask adds the planes of a channel of all samples, in double
 // precision: the gradient of a bias.
 type rowSumsTask struct {
+	loops           *vec.Loops
 	dst, src        []float32
 	samples, length int
 	m               device.Mode
@@ -258,7 +259,7 @@ type rowSumsTask struct {
 func (t *rowSumsTask) Run(channel, _ int) {
 	sum := 0.0
 	for n := range t.samples {
-		sum += vec.Sum(t.src[(n*len(t.dst)+channel)*t.length:][:t.length])
+		sum += t.loops.Sum(t.src[(n*len(t.dst)+channel)*t.length:][:t.length])
 	}
 	v := float32(sum)
 	if t.m == device.Accumulate {

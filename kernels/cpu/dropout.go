@@ -1,9 +1,8 @@
 package cpu
 
 import (
-	"math"
-
 	"github.com/hubel-go/hubel/device"
+	"github.com/hubel-go/hubel/kernels/cpu/vec"
 )
 
 func (q *queue) DropoutForward(d device.Dropout, y, mask, x device.Tensor, r device.Random) {
@@ -11,7 +10,7 @@ func (q *queue) DropoutForward(d device.Dropout, y, mask, x device.Tensor, r dev
 		return
 	}
 	t := &q.dropout
-	*t = dropoutTask{d: d, dst: floats(y), mask: bytes(mask), src: floats(x), r: r, forward: true}
+	*t = dropoutTask{loops: q.loops(), d: d, dst: floats(y), mask: bytes(mask), src: floats(x), r: r, forward: true}
 	run(q, t, d.Samples*chunks(d.Elems))
 }
 
@@ -20,13 +19,14 @@ func (q *queue) DropoutBackward(d device.Dropout, dx, dy, mask device.Tensor, m 
 		return
 	}
 	t := &q.dropout
-	*t = dropoutTask{d: d, dst: floats(dx), mask: bytes(mask), src: floats(dy), m: m}
+	*t = dropoutTask{loops: q.loops(), d: d, dst: floats(dx), mask: bytes(mask), src: floats(dy), m: m}
 	run(q, t, d.Samples*chunks(d.Elems))
 }
 
 // dropoutTask is cut into samples, and samples into chunks, which begin at a
 // block of four draws.
 type dropoutTask struct {
+	loops    *vec.Loops
 	d        device.Dropout
 	dst, src []float32
 	mask     []uint8
@@ -42,24 +42,7 @@ func (t *dropoutTask) Run(item, _ int) {
 	row := sample * t.d.Elems
 	dst, src, mask := t.dst[row+first:row+end], t.src[row+first:row+end], t.mask[row+first:row+end]
 	if t.forward {
-		threshold := t.d.Threshold()
-		for i := 0; i < len(mask); i += 4 {
-			draws := t.r.Block(sample, (first+i)/4)
-			for j, draw := range draws[:min(4, len(mask)-i)] {
-				keep := uint8(0)
-				if draw >= threshold {
-					keep = 1
-				}
-				mask[i+j] = keep
-			}
-		}
+		t.loops.KeepMask(mask, first, t.r, sample, t.d.Threshold())
 	}
-	scale, add := t.d.Scale(), t.m == device.Accumulate
-	for i, keep := range mask {
-		v := math.Float32frombits(math.Float32bits(src[i]*scale) & -uint32(keep))
-		if add {
-			v += dst[i]
-		}
-		dst[i] = v
-	}
+	t.loops.Dropout[t.m](dst, src, mask, t.d.Scale())
 }

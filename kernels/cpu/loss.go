@@ -4,13 +4,14 @@ import (
 	"math"
 
 	"github.com/hubel-go/hubel/device"
+	"github.com/hubel-go/hubel/kernels/cpu/vec"
 )
 
 func (q *queue) LogLossForward(l device.LogLoss, loss, prob, x, label device.Tensor) {
 	if q.err != nil {
 		return
 	}
-	q.logLoss = logLossTask{l: l, loss: floats(loss), prob: floats(prob), x: floats(x), labels: ints(label)}
+	q.logLoss = logLossTask{loops: q.loops(), l: l, loss: floats(loss), prob: floats(prob), x: floats(x), labels: ints(label)}
 	run(q, &q.logLoss, rowItems(l.N, l.C))
 }
 
@@ -18,7 +19,7 @@ func (q *queue) LogLossBackward(l device.LogLoss, dx, prob, label device.Tensor,
 	if q.err != nil {
 		return
 	}
-	q.logLoss = logLossTask{l: l, dx: floats(dx), prob: floats(prob), labels: ints(label), scale: scale, m: m}
+	q.logLoss = logLossTask{loops: q.loops(), l: l, dx: floats(dx), prob: floats(prob), labels: ints(label), scale: scale, m: m}
 	run(q, &q.logLoss, rowItems(l.N, l.C))
 }
 
@@ -40,6 +41,7 @@ func (q *queue) L2LossBackward(l device.L2Loss, dx, x, target device.Tensor, sca
 
 // logLossTask is the loss or, where dx is there, its gradient.
 type logLossTask struct {
+	loops             *vec.Loops
 	l                 device.LogLoss
 	loss, prob, x, dx []float32
 	labels            []int32
@@ -58,7 +60,7 @@ func (t *logLossTask) Run(item, _ int) {
 			continue
 		}
 		x := t.x[n*c:][:c]
-		logSum := softmax(prob, x)
+		logSum := softmax(t.loops, prob, x)
 		t.loss[n] = float32(math.NaN())
 		if known {
 			t.loss[n] = float32(logSum - float64(x[label]))

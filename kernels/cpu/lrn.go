@@ -1,8 +1,6 @@
 package cpu
 
 import (
-	"math"
-
 	"github.com/hubel-go/hubel/device"
 	"github.com/hubel-go/hubel/kernels/cpu/gemm"
 	"github.com/hubel-go/hubel/kernels/cpu/vec"
@@ -12,7 +10,7 @@ func (q *queue) LRNForward(l device.LRN, y, scale, x device.Tensor) {
 	if q.err != nil {
 		return
 	}
-	q.lrn = lrnTask{l: l, y: floats(y), scale: floats(scale), x: floats(x), engine: q.engine}
+	q.lrn = lrnTask{loops: q.loops(), l: l, y: floats(y), scale: floats(scale), x: floats(x), engine: q.engine}
 	q.lrn.run(q)
 }
 
@@ -20,31 +18,43 @@ func (q *queue) LRNBackward(l device.LRN, dx, x, scale, dy device.Tensor, m devi
 	if q.err != nil {
 		return
 	}
-	q.lrn = lrnTask{l: l, dx: floats(dx), x: floats(x), scale: floats(scale), dy: floats(dy), m: m, engine: q.engine}
+	q.lrn = lrnTask{loops: q.loops(), l: l, dx: floats(dx), x: floats(x), scale: floats(scale), dy: floats(dy), m: m, engine: q.engine}
 	q.lrn.run(q)
 }
 
 // lrnTask is the forward pass or, where dx is there, the gradient. An item is
 // all channels of a strip of positions of one image, so that what a window
-// reads is in the first-level cache.
+// reads stays in the caches.
 type lrnTask struct {
+	loops               *vec.Loops
 	l                   device.LRN
 	y, scale, x, dx, dy []float32
 	m                   device.Mode
 	engine              *gemm.Engine
+	strip               int  // positions of an item
+	streams             bool // results go past the caches
 }
 
-// strip is the number of positions of an item.
-const strip = 128
+// An item has the positions of whole planes up to maxStrip, which are read as
+// they lie in memory; where there are few images, it has fewer.
+const (
+	maxStrip = 4096
+	fewStrip = 256
+	few      = 8 // images
+)
 
 func (t *lrnTask) run(q *queue) {
 	plane := t.l.H * t.l.W
+	most := maxStrip
+	if t.l.N < few {
+		most = fewStrip
+	}
+	_, t.strip = evenly(plane, most, 16)
+	t.streams = len(t.x) >= streamed
 	q.pool.Acquire()
 	defer q.pool.Release()
-	if t.dx != nil {
-		t.engine.Reserve(t.rows() * min(strip, plane))
-	}
-	q.pool.Run(t, t.l.N*((plane+strip-1)/strip))
+	t.engine.Reserve(t.rows() * t.strip)
+	q.pool.Run(t, t.l.N*((plane+t.strip-1)/t.strip))
 	reset(t)
 }
 
@@ -52,18 +62,23 @@ func (t *lrnTask) run(q *queue) {
 func (t *lrnTask) ring() int { return min(t.l.Size, t.l.C) }
 
 // rows is the number of rows of scratch that backward works in.
-func (t *lrnTask) rows() int { return 2*t.ring() + 1 }
+func (t *lrnTask) rows() int {
+	if t.dx == nil {
+		return 0
+	}
+	return 2*t.ring() + 1
+}
 
 func (t *lrnTask) Run(item, worker int) {
 	plane := t.l.H * t.l.W
-	strips := (plane + strip - 1) / strip
-	p := item % strips * strip
-	first, n := item/strips*t.l.C*plane+p, min(strip, plane-p)
+	strips := (plane + t.strip - 1) / t.strip
+	p := item % strips * t.strip
+	first, n := item/strips*t.l.C*plane+p, min(t.strip, plane-p)
 	if t.dx == nil {
 		t.forward(first, n)
 		return
 	}
-	t.backward(first, n, worker)
+	t.backward(first, n, t.engine.Scratch(worker, t.rows()*n))
 }
 
 // half is the number of channels on each side of a window, of those there can
@@ -74,27 +89,28 @@ func (t *lrnTask) half() int { return min(t.l.Size/2, t.l.C-1) }
 // squares of the windows are taken afresh for each channel: a running sum
 // would carry the rounding of large values into small ones.
 func (t *lrnTask) forward(first, n int) {
-	var sums [strip]float32
-	sum := sums[:n]
 	c, plane, half := t.l.C, t.l.H*t.l.W, t.half()
 	a, k := t.l.A(), t.l.K
+	normalise := t.loops.Normalise75
+	if t.streams {
+		normalise = t.loops.StreamNormalise75
+	}
 	for i := range c {
-		clear(sum)
-		for j := max(i-half, 0); j <= min(i+half, c-1); j++ {
-			vec.AddSquares(sum, t.x[first+j*plane:][:n])
-		}
-		for p, s := range sum {
-			sum[p] = k + float32(a*s)
-		}
+		from, to := max(i-half, 0), min(i+half, c-1)
+		rows, window := to-from+1, t.x[first+from*plane:]
 		at := first + i*plane
+		y := t.y[at:][:n]
+		scale := y
 		if t.scale != nil {
-			copy(t.scale[at:], sum)
+			scale = t.scale[at:][:n]
 		}
-		power(sum, sum, t.l.Beta)
-		y, x := t.y[at:][:n], t.x[at:][:n]
-		for p, s := range sum {
-			y[p] = x[p] * s
+		if t.fast() {
+			normalise(y, scale, window, rows, plane, i-from, a, k)
+			continue
 		}
+		t.loops.SquareRows(scale, window, rows, plane, a, k)
+		t.loops.Power(y, scale, -float64(t.l.Beta))
+		t.loops.Mul(y, y, t.x[at:][:n])
 	}
 }
 
@@ -104,20 +120,24 @@ func (t *lrnTask) forward(first, n int) {
 //	s = scale^-Beta and t = dy x scale^(-Beta-1)
 //
 // of the channels around, so that each power is taken once.
-func (t *lrnTask) backward(first, n, worker int) {
+func (t *lrnTask) backward(first, n int, space []float32) {
 	c, plane, half := t.l.C, t.l.H*t.l.W, t.half()
 	ring := t.ring()
-	space := t.engine.Scratch(worker, t.rows()*n)
 	powers, terms, sum := space[:ring*n], space[ring*n:2*ring*n], space[2*ring*n:]
+	gradient := t.loops.LRNGradient[t.m]
+	if t.streams && t.m == device.Overwrite {
+		gradient = t.loops.StreamLRNGradient
+	}
 	factor := 2 * t.l.A() * t.l.Beta
 	for ahead := range c + half {
 		if ahead < c {
 			slot, at := ahead%ring*n, first+ahead*plane
-			s, term := powers[slot:][:n], terms[slot:][:n]
-			x, dy, scale := t.x[at:][:n], t.dy[at:][:n], t.scale[at:][:n]
-			power(s, scale, t.l.Beta)
-			for p, v := range s {
-				term[p] = dy[p] * x[p] * v / scale[p]
+			s, x, dy, scale := powers[slot:][:n], t.x[at:][:n], t.dy[at:][:n], t.scale[at:][:n]
+			if t.fast() {
+				t.loops.LRNTerms75(terms[slot:][:n], s, scale, x, dy)
+			} else {
+				t.loops.Power(s, scale, -float64(t.l.Beta))
+				t.loops.LRNTerms(terms[slot:][:n], s, scale, x, dy)
 			}
 		}
 		i := ahead - half
@@ -125,33 +145,18 @@ func (t *lrnTask) backward(first, n, worker int) {
 			continue
 		}
 		clear(sum)
-		for j := max(i-half, 0); j <= min(ahead, c-1); j++ {
-			vec.Add(sum, sum, terms[j%ring*n:][:n])
+		from, to := max(i-half, 0), min(ahead, c-1)
+		slot := from % ring
+		before := min(to-from+1, ring-slot) // rows up to the end of the ring
+		t.loops.AddRows(sum, terms[slot*n:], before, n)
+		if rest := to - from + 1 - before; rest > 0 {
+			t.loops.AddRows(sum, terms, rest, n)
 		}
 		at := first + i*plane
-		dx, x, dy, s := t.dx[at:][:n], t.x[at:][:n], t.dy[at:][:n], powers[i%ring*n:][:n]
-		for p, v := range sum {
-			d := float32(dy[p]*s[p]) - float32(factor*x[p]*v)
-			if t.m == device.Accumulate {
-				d += dx[p]
-			}
-			dx[p] = d
-		}
+		gradient(t.dx[at:][:n], powers[i%ring*n:][:n], sum, t.x[at:][:n], t.dy[at:][:n], factor)
 	}
 }
 
-// power is y = x^-beta for positive x. Beta 0.75, which everybody uses, takes
-// two square roots.
-func power(y, x []float32, beta float32) {
-	y = y[:len(x)]
-	if beta == 0.75 {
-		for p, v := range x {
-			root := float32(math.Sqrt(float64(v)))
-			y[p] = 1 / (root * float32(math.Sqrt(float64(root))))
-		}
-		return
-	}
-	for p, v := range x {
-		y[p] = float32(vec.Exp(-float64(beta) * math.Log(float64(v))))
-	}
-}
+// fast says whether the powers are those of Beta 0.75, which everybody uses,
+// and of normal numbers: no scale is below K.
+func (t *lrnTask) fast() bool { return t.l.Beta == 0.75 && t.l.K >= 0x1p-126 }

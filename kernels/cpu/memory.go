@@ -20,7 +20,9 @@ func (d *Device) Alloc(bytes int64) (device.Buffer, error) {
 	if err := d.room(bytes); err != nil {
 		return nil, err
 	}
-	return &buffer{mem: aligned(int(bytes)), whole: true}, nil
+	b := &buffer{mem: aligned(int(bytes)), whole: true}
+	wantLargePages(b.mem)
+	return b, nil
 }
 
 // maxAlloc is far above any machine's memory and below where sizes overflow.

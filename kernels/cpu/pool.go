@@ -1,56 +1,95 @@
 package cpu
 
 import (
-	"math"
-
 	"github.com/hubel-go/hubel/device"
+	"github.com/hubel-go/hubel/kernels/cpu/gemm"
+	"github.com/hubel-go/hubel/kernels/cpu/vec"
 )
 
 func (q *queue) PoolForward(p device.Pool, y, index, x device.Tensor) {
 	if q.err != nil {
 		return
 	}
-	q.poolForward = poolTask{p: p, y: floats(y), index: ints(index), x: floats(x)}
-	run(q, &q.poolForward, rowItems(p.N*p.C, p.H*p.W))
+	t := &q.poolForward
+	*t = poolTask{loops: q.loops(), p: p, y: floats(y), index: ints(index), x: floats(x), engine: q.engine}
+	q.pool.Acquire()
+	defer q.pool.Release()
+	t.engine.Reserve(p.W)
+	q.pool.Run(t, rowItems(p.N*p.C, p.H*p.W))
+	reset(t)
 }
 
 func (q *queue) PoolBackward(p device.Pool, dx, dy, index device.Tensor, m device.Mode) {
 	if q.err != nil {
 		return
 	}
-	q.poolBack = poolBackTask{p: p, dx: floats(dx), dy: floats(dy), m: m}
+	t := &q.poolBack
+	*t = poolBackTask{loops: q.loops(), p: p, dx: floats(dx), dy: floats(dy), m: m, engine: q.engine}
 	if p.Op == device.MaxPool {
-		q.poolBack.index = ints(index)
+		t.index = ints(index)
 	}
-	run(q, &q.poolBack, rowItems(p.N*p.C, p.H*p.W))
+	t.streams = m == device.Overwrite && len(t.dx) >= streamed
+	q.pool.Acquire()
+	defer q.pool.Release()
+	t.engine.Reserve(p.H*p.W + p.W)
+	q.pool.Run(t, rowItems(p.N*p.C, p.H*p.W))
+	reset(t)
 }
 
 // poolTask is cut into planes.
 type poolTask struct {
-	p     device.Pool
-	y, x  []float32
-	index []int32
+	loops  *vec.Loops
+	p      device.Pool
+	y, x   []float32
+	index  []int32
+	engine *gemm.Engine
 }
 
-func (t *poolTask) Run(item, _ int) {
+func (t *poolTask) Run(item, worker int) {
+	p := &t.p
+	in, out := p.H*p.W, p.OutH()*p.OutW()
+	first, end := rows(item, p.N*p.C, in)
+	x, y := t.x[first*in:end*in], t.y[first*out:end*out]
+	if p.Op == device.MaxPool {
+		index := t.index
+		if index != nil {
+			index = index[first*out : end*out]
+		}
+		t.max(y, index, x, end-first)
+		return
+	}
+	row := t.engine.Scratch(worker, p.W)
+	for plane := range end - first {
+		for i := range p.OutH() {
+			t.averageRow(y[plane*out+i*p.OutW():][:p.OutW()], row, x[plane*in:], i)
+		}
+	}
+}
+
+// max is max pooling of some planes: block by block of windows that the edge of
+// the image clips alike.
+func (t *poolTask) max(y []float32, index []int32, x []float32, planes int) {
 	p := &t.p
 	outH, outW := p.OutH(), p.OutW()
-	first, end := rows(item, p.N*p.C, p.H*p.W)
-	for plane := first; plane < end; plane++ {
-		x := t.x[plane*p.H*p.W:][:p.H*p.W]
-		for i := range outH {
-			at := (plane*outH + i) * outW
-			y := t.y[at:][:outW]
-			var index []int32
-			if t.index != nil {
-				index = t.index[at:][:outW]
+	for i := 0; i < outH; {
+		top, bottom, _ := span(i, p.StrideH, p.PadTop, p.PadBottom, p.R, p.H)
+		rows := same(i, outH, p.StrideH, p.PadTop, p.R, p.H)
+		for o := 0; o < outW; {
+			left, right, _ := span(o, p.StrideW, p.PadLeft, p.PadRight, p.S, p.W)
+			w := vec.Windows{
+				Planes: planes, Plane: p.H * p.W, OutPlane: outH * outW,
+				Rows: rows, Columns: same(o, outW, p.StrideW, p.PadLeft, p.S, p.W), R: bottom - top, S: right - left,
+				StrideH: p.StrideH, StrideW: p.StrideW, W: p.W, OutW: outW, First: top*p.W + left,
 			}
-			if p.Op == device.MaxPool {
-				maxRow(p, y, index, x, i)
+			at := i*outW + o
+			if index != nil {
+				t.loops.MaxPool(y[at:], index[at:], x, w)
 			} else {
-				averageRow(p, y, x, i)
+				t.loops.MaxPool(y[at:], nil, x, w)
 			}
+			o += w.Columns
 		}
+		i += rows
 	}
 }
 
@@ -63,64 +102,28 @@ func span(o, stride, before, after, window, size int) (first, end, padded int) {
 	return max(first, 0), min(end, size), padded
 }
 
-// maxRow is one output row of max pooling. The running maximum and its place
-// change by conditional moves: a branch would be mispredicted half the time.
-func maxRow(p *device.Pool, y []float32, index []int32, x []float32, i int) {
-	top, bottom, _ := span(i, p.StrideH, p.PadTop, p.PadBottom, p.R, p.H)
-	for o := range y {
-		left, right, _ := span(o, p.StrideW, p.PadLeft, p.PadRight, p.S, p.W)
-		at := top*p.W + left
-		best := math.Float32bits(x[at])
-		nans := 0
-		for r := top; r < bottom; r++ {
-			row := x[r*p.W+left : r*p.W+right]
-			for s, v := range row {
-				k := r*p.W + left + s
-				b := math.Float32bits(v)
-				more := v > math.Float32frombits(best)
-				if more {
-					at = k
-				}
-				if more {
-					best = b
-				}
-				if v != v {
-					nans++
-				}
-			}
-		}
-		if nans > 0 {
-			at = firstNaN(p, x, top, bottom, left, right)
-		}
-		y[o] = x[at]
-		if index != nil {
-			index[o] = int32(at)
-		}
+// same is the number of output rows or columns from o on whose windows lie
+// within the image; 1 where the edge clips that of o.
+func same(o, outputs, stride, before, window, size int) int {
+	first := o*stride - before
+	if first < 0 || first+window > size {
+		return 1
 	}
+	return min(outputs-o, (size-window-first)/stride+1)
 }
 
-// firstNaN is the first NaN of a window, which has one.
-func firstNaN(p *device.Pool, x []float32, top, bottom, left, right int) int {
-	for r := top; r < bottom; r++ {
-		for k := r*p.W + left; k < r*p.W+right; k++ {
-			if x[k] != x[k] {
-				return k
-			}
-		}
-	}
-	panic("cpu: no NaN in the window")
-}
-
-// averageRow is one output row of average pooling.
-func averageRow(p *device.Pool, y, x []float32, i int) {
+// averageRow is one output row of average pooling: of the sum of the rows that
+// its windows cover.
+func (t *poolTask) averageRow(y, row, x []float32, i int) {
+	p := &t.p
 	top, bottom, tall := span(i, p.StrideH, p.PadTop, p.PadBottom, p.R, p.H)
+	clear(row)
+	t.loops.AddRows(row, x[top*p.W:], bottom-top, p.W)
 	for o := range y {
 		left, right, wide := span(o, p.StrideW, p.PadLeft, p.PadRight, p.S, p.W)
 		sum := 0.0
-		for r := top; r < bottom; r++ {
-			for _, v := range x[r*p.W+left : r*p.W+right] {
-				sum += float64(v)
-			}
+		for _, v := range row[left:right] {
+			sum += float64(v)
 		}
 		count := (bottom - top) * (right - left)
 		if p.CountPad {
@@ -132,38 +135,56 @@ func averageRow(p *device.Pool, y, x []float32, i int) {
 
 // poolBackTask is cut into planes.
 type poolBackTask struct {
-	p      device.Pool
-	dx, dy []float32
-	index  []int32 // max pooling's
-	m      device.Mode
+	loops   *vec.Loops
+	p       device.Pool
+	dx, dy  []float32
+	index   []int32 // max pooling's
+	m       device.Mode
+	engine  *gemm.Engine
+	streams bool // a plane is made in the cache and stored past it
 }
 
-func (t *poolBackTask) Run(item, _ int) {
+func (t *poolBackTask) Run(item, worker int) {
 	p := &t.p
-	outH, outW := p.OutH(), p.OutW()
-	out := outH * outW
-	first, end := rows(item, p.N*p.C, p.H*p.W)
+	in, out := p.H*p.W, p.OutH()*p.OutW()
+	space := t.engine.Scratch(worker, in+p.W)
+	first, end := rows(item, p.N*p.C, in)
 	for plane := first; plane < end; plane++ {
-		dx, dy := t.dx[plane*p.H*p.W:][:p.H*p.W], t.dy[plane*out:][:out]
+		result, dy := t.dx[plane*in:][:in], t.dy[plane*out:][:out]
+		dx := result
+		if t.streams {
+			dx = space[:in]
+		}
 		if t.m == device.Overwrite {
 			clear(dx)
 		}
 		if p.Op == device.MaxPool {
-			index := t.index[plane*out:][:out]
-			for o, d := range dy {
-				dx[index[o]] += d
+			scatter(dx, dy, t.index[plane*out:])
+		} else {
+			for i := range p.OutH() {
+				t.averageRow(dx, space[in:], dy[i*p.OutW():][:p.OutW()], i)
 			}
-			continue
 		}
-		for i := range outH {
-			averageRowGradient(p, dx, dy[i*outW:][:outW], i)
+		if t.streams {
+			t.loops.Stream(result, dx)
 		}
 	}
 }
 
-// averageRowGradient spreads the gradient of one output row.
-func averageRowGradient(p *device.Pool, dx, dy []float32, i int) {
+// scatter adds gradients where their maxima were.
+func scatter(dx, dy []float32, index []int32) {
+	index = index[:len(dy)]
+	for o, d := range dy {
+		dx[index[o]] += d
+	}
+}
+
+// averageRow spreads the gradient of one output row: within a row of pixels,
+// which is then added to each that its windows cover.
+func (t *poolBackTask) averageRow(dx, row, dy []float32, i int) {
+	p := &t.p
 	top, bottom, tall := span(i, p.StrideH, p.PadTop, p.PadBottom, p.R, p.H)
+	clear(row)
 	for o, d := range dy {
 		left, right, wide := span(o, p.StrideW, p.PadLeft, p.PadRight, p.S, p.W)
 		count := (bottom - top) * (right - left)
@@ -171,11 +192,12 @@ func averageRowGradient(p *device.Pool, dx, dy []float32, i int) {
 			count = tall * wide
 		}
 		d /= float32(count)
-		for r := top; r < bottom; r++ {
-			row := dx[r*p.W+left : r*p.W+right]
-			for k := range row {
-				row[k] += d
-			}
+		for k := left; k < right; k++ {
+			row[k] += d
 		}
+	}
+	for r := top; r < bottom; r++ {
+		pixels := dx[r*p.W:][:p.W]
+		t.loops.Add(pixels, pixels, row)
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/hubel-go/hubel/device"
 	"github.com/hubel-go/hubel/kernels/cpu/gemm"
 	"github.com/hubel-go/hubel/kernels/cpu/parallel"
+	"github.com/hubel-go/hubel/kernels/cpu/vec"
 )
 
 // queue runs each call before it returns. It keeps the task of every kernel,
@@ -43,6 +44,9 @@ type queue struct {
 	product     gemm.Product
 }
 
+// loops are those of the path.
+func (q *queue) loops() *vec.Loops { return q.engine.Tile.Loops }
+
 // grain is how many elements an item of an element-wise task has: some
 // microseconds of work.
 const grain = 16 << 10
@@ -52,6 +56,10 @@ func chunks(n int) int { return (n + grain - 1) / grain }
 
 // chunk is the elements of one item.
 func chunk(item, n int) (first, end int) { return item * grain, min((item+1)*grain, n) }
+
+// streamed is the number of elements from which a result is stored past the
+// caches: the next kernel would find little of it there.
+var streamed = 8 << 20
 
 // rowItems is the number of items of a task over n rows of a length, and rows
 // the rows of one item: as many as make a grain.

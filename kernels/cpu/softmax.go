@@ -11,7 +11,7 @@ func (q *queue) SoftmaxForward(s device.Softmax, y, x device.Tensor) {
 	if q.err != nil {
 		return
 	}
-	q.softmax = softmaxTask{s: s, dst: floats(y), src: floats(x)}
+	q.softmax = softmaxTask{loops: q.loops(), s: s, dst: floats(y), src: floats(x)}
 	run(q, &q.softmax, rowItems(s.N, s.C*s.Inner))
 }
 
@@ -19,12 +19,13 @@ func (q *queue) SoftmaxBackward(s device.Softmax, dx, y, dy device.Tensor, m dev
 	if q.err != nil {
 		return
 	}
-	q.softmax = softmaxTask{s: s, dst: floats(dx), src: floats(dy), y: floats(y), m: m}
+	q.softmax = softmaxTask{loops: q.loops(), s: s, dst: floats(dx), src: floats(dy), y: floats(y), m: m}
 	run(q, &q.softmax, rowItems(s.N, s.C*s.Inner))
 }
 
 // softmaxTask is the softmax or, where y is there, its gradient.
 type softmaxTask struct {
+	loops       *vec.Loops
 	s           device.Softmax
 	dst, src, y []float32
 	m           device.Mode
@@ -38,7 +39,7 @@ func (t *softmaxTask) Run(item, _ int) {
 		case t.y != nil:
 			softmaxGradients(dst, t.y[n*size:][:size], src, t.s.Inner, t.m)
 		case t.s.Inner == 1:
-			softmax(dst, src)
+			softmax(t.loops, dst, src)
 		default:
 			softmaxes(dst, src, t.s.Inner)
 		}
@@ -47,21 +48,10 @@ func (t *softmaxTask) Run(item, _ int) {
 
 // softmax writes the softmax of x and returns the logarithm of the sum of the
 // exponentials.
-func softmax(y, x []float32) (logSum float64) {
-	largest := float32(math.Inf(-1))
-	for _, v := range x {
-		largest = max(largest, v)
-	}
-	sum := 0.0
-	for c, v := range x {
-		e := vec.Exp(float64(v) - float64(largest))
-		y[c] = float32(e)
-		sum += e
-	}
-	inverse := 1 / sum
-	for c, v := range y {
-		y[c] = float32(float64(v) * inverse)
-	}
+func softmax(l *vec.Loops, y, x []float32) (logSum float64) {
+	largest := l.Largest(x)
+	sum := l.ExpSum(y, x, largest)
+	l.ScaleWide(y, y, 1/sum)
 	return float64(largest) + math.Log(sum)
 }
 

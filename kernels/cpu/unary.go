@@ -9,7 +9,7 @@ func (q *queue) UnaryForward(u device.Unary, y, x device.Tensor) {
 	if q.err != nil {
 		return
 	}
-	q.unary = unaryTask{u: u, dst: floats(y), src: floats(x)}
+	q.unary = unaryTask{loops: q.loops(), u: u, dst: floats(y), src: floats(x)}
 	run(q, &q.unary, chunks(y.Len()))
 }
 
@@ -17,12 +17,13 @@ func (q *queue) UnaryBackward(u device.Unary, dx, y, dy device.Tensor, m device.
 	if q.err != nil {
 		return
 	}
-	q.unary = unaryTask{u: u, dst: floats(dx), src: floats(dy), y: floats(y), m: m}
+	q.unary = unaryTask{loops: q.loops(), u: u, dst: floats(dx), src: floats(dy), y: floats(y), m: m}
 	run(q, &q.unary, chunks(dx.Len()))
 }
 
 // unaryTask is the function or, where y is there, its gradient.
 type unaryTask struct {
+	loops       *vec.Loops
 	u           device.Unary
 	dst, src, y []float32
 	m           device.Mode
@@ -31,8 +32,8 @@ type unaryTask struct {
 func (t *unaryTask) Run(item, _ int) {
 	i, end := chunk(item, len(t.dst))
 	if t.y == nil {
-		vec.Unary(t.u, t.dst[i:end], t.src[i:end])
+		t.loops.Unary(t.u, t.dst[i:end], t.src[i:end])
 		return
 	}
-	vec.UnaryGradient(t.u, t.dst[i:end], t.y[i:end], t.src[i:end], t.m)
+	t.loops.UnaryGradient(t.u, t.dst[i:end], t.y[i:end], t.src[i:end], t.m)
 }

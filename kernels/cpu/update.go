@@ -19,12 +19,13 @@ func (q *queue) SGD(s device.SGD, w, v, dw, norm2 device.Tensor, segments []devi
 	if s.MaxNorm != 0 {
 		clip = float32(min(1, float64(s.MaxNorm)/math.Sqrt(float64(floats(norm2)[0]))))
 	}
-	q.sgd = sgdTask{s: s, w: floats(w), v: floats(v), dw: floats(dw), clip: clip, segments: segments}
+	q.sgd = sgdTask{loops: q.loops(), s: s, w: floats(w), v: floats(v), dw: floats(dw), clip: clip, segments: segments}
 	run(q, &q.sgd, items)
 }
 
 // sgdTask is cut into segments, and those into chunks.
 type sgdTask struct {
+	loops    *vec.Loops
 	s        device.SGD
 	w, v, dw []float32
 	clip     float32
@@ -41,24 +42,13 @@ func (t *sgdTask) Run(item, _ int) {
 		first, end := chunk(item, p.Len)
 		w := t.w[p.Weight+first : p.Weight+end]
 		v, dw := t.v[p.Grad+first:p.Grad+end], t.dw[p.Grad+first:p.Grad+end]
-		t.step(w, v, dw, t.s.Rate*p.Rate, t.s.Decay*p.Decay)
-		return
-	}
-}
-
-// step updates one chunk.
-func (t *sgdTask) step(w, v, dw []float32, rate, decay float32) {
-	v, dw = v[:len(w)], dw[:len(w)]
-	momentum, clip := t.s.Momentum, t.clip
-	for i, weight := range w {
-		g := float32(dw[i]*clip) + float32(decay*weight)
-		old := v[i]
-		next := float32(momentum*old) - float32(rate*g)
-		v[i] = next
+		step := vec.Step{Clip: t.clip, Decay: t.s.Decay * p.Decay, Momentum: t.s.Momentum, Rate: t.s.Rate * p.Rate}
 		if t.s.Nesterov {
-			next = next + float32(momentum*(next-old)) // (1+Momentum)*v' - Momentum*v
+			t.loops.Nesterov(w, v, dw, step)
+		} else {
+			t.loops.SGD(w, v, dw, step)
 		}
-		w[i] = weight + next
+		return
 	}
 }
 
@@ -67,6 +57,7 @@ func (q *queue) SumSquares(out, x device.Tensor) {
 		return
 	}
 	t := &q.squares
+	t.loops = q.loops()
 	t.x = floats(x)
 	// At most len(partial) chunks, however long x is.
 	t.chunk = max(grain, (len(t.x)+len(t.partial)-1)/len(t.partial))
@@ -79,16 +70,17 @@ func (q *queue) SumSquares(out, x device.Tensor) {
 		sum += p
 	}
 	floats(out)[0] = float32(sum)
-	t.x = nil
+	t.x, t.loops = nil, nil
 }
 
 // squaresTask leaves the sum of squares of each chunk in partial.
 type squaresTask struct {
+	loops   *vec.Loops
 	x       []float32
 	chunk   int
 	partial [1024]float64
 }
 
 func (t *squaresTask) Run(item, _ int) {
-	t.partial[item] = vec.SumSquares(t.x[item*t.chunk : min((item+1)*t.chunk, len(t.x))])
+	t.partial[item] = t.loops.SumSquares(t.x[item*t.chunk : min((item+1)*t.chunk, len(t.x))])
 }

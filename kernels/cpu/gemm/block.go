@@ -44,7 +44,7 @@ func (t *Tile) Multiply(w *Worker, b *Block) {
 		}
 	}
 	if b.Activation.On {
-		b.activate()
+		b.activate(t.Loops)
 	}
 }
 
@@ -71,9 +71,9 @@ func (b *Block) merge(tile []float32, nr, i, m, j, n int) {
 }
 
 // activate applies the activation to the block while it is in the cache.
-func (b *Block) activate() {
+func (b *Block) activate(l *vec.Loops) {
 	for i := range b.M {
 		row := b.C[i*b.LDC:][:b.N]
-		vec.Unary(b.Activation.Unary, row, row)
+		l.Unary(b.Activation.Unary, row, row)
 	}
 }

@@ -13,6 +13,8 @@ import (
 	"fmt"
 	"os"
 	"strings"
+
+	"github.com/hubel-go/hubel/kernels/cpu/vec"
 )
 
 // Tile is a register tile: the innermost kernel and the block sizes that suit
@@ -23,6 +25,8 @@ type Tile struct {
 	KC     int    // depth of a block: a panel of B, KC*NR, stays in the first-level cache
 	MC     int    // rows of a block of A, MC*KC, that stays in the second-level cache
 	NC     int    // columns of a block of B that all workers share
+
+	Loops *vec.Loops // the path's loops over elements
 
 	// multiply computes a tile of C from k steps of a panel of A, [k][MR],
 	// and one of B, [k][NR], and stores it as s says. c begins at the tile's

@@ -6,15 +6,17 @@ import (
 	"unsafe"
 
 	"golang.org/x/sys/cpu"
+
+	"github.com/hubel-go/hubel/kernels/cpu/vec"
 )
 
 // Block sizes are for caches of 32 KiB, 1 MiB a core and a shared one of some
 // MiB, which every x86 server of this instruction set has at least.
 var (
-	avx512 = Tile{Name: "avx512", MR: 12, NR: 32, KC: 256, MC: 240, NC: 2304, multiply: assembly(multiply12x32),
+	avx512 = Tile{Name: "avx512", MR: 12, NR: 32, KC: 256, MC: 240, NC: 2304, Loops: &vec.AVX512, multiply: assembly(multiply12x32),
 		packRows: packRows512, packColumns: packColumns512, unpack: unpack512,
 		IR: 13, indirect: indirect512}
-	avx2 = Tile{Name: "avx2", MR: 6, NR: 16, KC: 256, MC: 240, NC: 2304, multiply: assembly(multiply6x16),
+	avx2 = Tile{Name: "avx2", MR: 6, NR: 16, KC: 256, MC: 240, NC: 2304, Loops: &vec.AVX2, multiply: assembly(multiply6x16),
 		packRows: packRows2, packColumns: packColumns2, unpack: unpack2,
 		IR: 6, indirect: indirect2}
 )

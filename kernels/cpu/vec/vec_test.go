@@ -9,6 +9,9 @@ import (
 	"github.com/hubel-go/hubel/device"
 )
 
+// paths are those that this machine can run.
+var paths = []*Loops{&Generic}
+
 // ulps is the distance between a and the exact value b, in units of the last
 // place of b as a float32.
 func ulps(a float32, b float64) float64 {
@@ -21,18 +24,53 @@ func ulps(a float32, b float64) float64 {
 }
 
 func TestSigmoidAndTanhWithinTwoUlps(t *testing.T) {
+	var x, y [1]float32
 	for bits := uint64(0); bits < 1<<32; bits += 7919 * 16 {
-		x := math.Float32frombits(uint32(bits))
-		require.LessOrEqual(t, ulps(tanh(x), math.Tanh(float64(x))), 2.0, "tanh %g", x)
-		if want := 1 / (1 + math.Exp(-float64(x))); want > 1e-38 {
-			require.LessOrEqual(t, ulps(sigmoid(x), want), 2.0, "sigmoid %g", x)
+		x[0] = math.Float32frombits(uint32(bits))
+		v := float64(x[0])
+		tanh(y[:], x[:], 0)
+		require.LessOrEqual(t, ulps(y[0], math.Tanh(v)), 2.0, "tanh %g", v)
+		if want := 1 / (1 + math.Exp(-v)); want > 1e-38 {
+			sigmoid(y[:], x[:], 0)
+			require.LessOrEqual(t, ulps(y[0], want), 2.0, "sigmoid %g", v)
 		}
 	}
+}
+
+func TestPowerWithinAnUlp(t *testing.T) {
+	var x, y [1]float32
+	for bits := uint32(1); bits <= 0x7F800000; bits += 7919 * 64 {
+		x[0] = math.Float32frombits(bits)
+		for _, beta := range []float64{0, -0.5, -0.6, -1, -0.75} {
+			want := math.Pow(float64(x[0]), beta)
+			if want > math.MaxFloat32 {
+				continue
+			}
+			power(y[:], x[:], beta)
+			require.LessOrEqual(t, ulps(y[0], want), 1.0, "%g^%g", x[0], beta)
+		}
+	}
+	x[0] = float32(math.NaN())
+	power(y[:], x[:], -0.6)
+	require.True(t, y[0] != y[0])
+}
+
+func TestRoot(t *testing.T) {
+	worst := 0.0
+	for bits := uint32(0x00800000); bits < 0x7F800000; bits += 7919 {
+		x := math.Float32frombits(bits)
+		r := root(x)
+		worst = max(worst, ulps(r*r*r, math.Pow(float64(x), -0.75)))
+	}
+	require.LessOrEqual(t, worst, 5.0)
+	require.Less(t, root(float32(math.Inf(1))), float32(1e-9))
+	require.True(t, math.IsNaN(float64(root(float32(math.NaN())))))
 }
 
 func TestExp(t *testing.T) {
 	for x := -150.0; x < 150; x += 0.0371 {
 		require.InEpsilon(t, math.Exp(x), Exp(x), 1e-9, "exp %g", x)
+		require.InEpsilon(t, x+200, log(math.Exp(x))+200, 1e-9, "log e^%g", x)
 	}
 	inf := math.Inf(1)
 	require.Zero(t, float32(Exp(-inf)))
@@ -43,36 +81,18 @@ func TestExp(t *testing.T) {
 
 func TestReLUKeepsNaN(t *testing.T) {
 	nan := float32(math.NaN())
-	y := make([]float32, 4)
-	Unary(device.Unary{Op: device.ReLU}, y, []float32{nan, -nan, -1, 2})
-	require.True(t, y[0] != y[0] && y[1] != y[1])
-	require.Equal(t, []float32{0, 2}, y[2:])
+	for _, l := range paths {
+		y := make([]float32, 4)
+		l.Unary(device.Unary{Op: device.ReLU}, y, []float32{nan, -nan, -1, 2})
+		require.True(t, y[0] != y[0] && y[1] != y[1])
+		require.Equal(t, []float32{0, 2}, y[2:])
+	}
 }
 
 func TestSums(t *testing.T) {
 	x := []float32{1, 2, 3, 4, 5, 6, 7}
-	require.Equal(t, 28.0, Sum(x))
-	require.Equal(t, 140.0, SumSquares(x))
-}
-
-func BenchmarkUnary(b *testing.B) {
-	x, y := make([]float32, 16<<10), make([]float32, 16<<10)
-	r := device.Random{}
-	for i := range x {
-		x[i] = float32(r.Uint32(0, i))/(1<<31) - 1
-	}
-	for _, op := range device.UnaryOps() {
-		b.Run(op.String(), func(b *testing.B) {
-			b.SetBytes(int64(4 * len(x)))
-			for b.Loop() {
-				Unary(device.Unary{Op: op, Slope: 0.1}, y, x)
-			}
-		})
-		b.Run(op.String()+"-gradient", func(b *testing.B) {
-			b.SetBytes(int64(4 * len(x)))
-			for b.Loop() {
-				UnaryGradient(device.Unary{Op: op, Slope: 0.1}, y, x, x, device.Overwrite)
-			}
-		})
+	for _, l := range paths {
+		require.Equal(t, 28.0, l.Sum(x))
+		require.Equal(t, 140.0, l.SumSquares(x))
 	}
 }

@@ -1,0 +1,6 @@
+//go:build !linux
+
+package cpu
+
+// wantLargePages leaves the size of pages to the system.
+func wantLargePages([]byte) {}

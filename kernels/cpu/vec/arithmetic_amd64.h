@@ -1,0 +1,127 @@
+// Arithmetic on slices of one length.
+
+#define ADD(LD, ST, label) \
+	LD(SI, V1); \
+	LD(DX, V2); \
+	VADDPS V2, V1, V1; \
+	ST(V1, DI)
+
+// func add(y, a, b []float32)
+TEXT fn_add(SB), NOSPLIT, $0-72
+	MOVQ y_base+0(FP), DI
+	MOVQ y_len+8(FP), CX
+	MOVQ a_base+24(FP), SI
+	MOVQ b_base+48(FP), DX
+	EACH(ADD)
+	VZEROUPPER
+	RET
+
+#define MUL(LD, ST, label) \
+	LD(SI, V1); \
+	LD(DX, V2); \
+	VMULPS V2, V1, V1; \
+	ST(V1, DI)
+
+// func mul(y, a, b []float32)
+TEXT fn_mul(SB), NOSPLIT, $0-72
+	MOVQ y_base+0(FP), DI
+	MOVQ y_len+8(FP), CX
+	MOVQ a_base+24(FP), SI
+	MOVQ b_base+48(FP), DX
+	EACH(MUL)
+	VZEROUPPER
+	RET
+
+#define SCALE(LD, ST, label) \
+	LD(SI, V1); \
+	VMULPS V0, V1, V1; \
+	ST(V1, DI)
+
+// func scale(y, x []float32, alpha float32)
+TEXT fn_scale(SB), NOSPLIT, $0-52
+	MOVQ y_base+0(FP), DI
+	MOVQ y_len+8(FP), CX
+	MOVQ x_base+24(FP), SI
+	VBROADCASTSS alpha+48(FP), V0
+	EACH(SCALE)
+	VZEROUPPER
+	RET
+
+#define ADDSCALED(LD, ST, label) \
+	LD(SI, V1); \
+	VMULPS V0, V1, V1; \
+	LD(DI, V2); \
+	VADDPS V1, V2, V2; \
+	ST(V2, DI)
+
+// func addScaled(y, x []float32, alpha float32)
+TEXT fn_addScaled(SB), NOSPLIT, $0-52
+	MOVQ y_base+0(FP), DI
+	MOVQ y_len+8(FP), CX
+	MOVQ x_base+24(FP), SI
+	VBROADCASTSS alpha+48(FP), V0
+	EACH(ADDSCALED)
+	VZEROUPPER
+	RET
+
+#define FILL(LD, ST, label) ST(V0, DI)
+
+// func fill(y []float32, v float32)
+TEXT fn_fill(SB), NOSPLIT, $0-28
+	MOVQ y_base+0(FP), DI
+	MOVQ y_len+8(FP), CX
+	VBROADCASTSS v+24(FP), V0
+	EACH(FILL)
+	VZEROUPPER
+	RET
+
+#define COPY(LD, ST, label) \
+	LD(SI, V1); \
+	ST(V1, DI)
+
+// func stream(y, x []float32)
+TEXT fn_stream(SB), NOSPLIT, $0-48
+	MOVQ y_base+0(FP), DI
+	MOVQ y_len+8(FP), CX
+	MOVQ x_base+24(FP), SI
+	EACHSTREAM(COPY)
+	VZEROUPPER
+	RET
+
+#define ADDWIDE(LD, ST, label) \
+	LD(SI, V1); \
+	WIDEN(V1, H1, V3, V2, H2); \
+	VADDPD V3, SUMSLO, SUMSLO; \
+	VADDPD V2, SUMSHI, SUMSHI
+
+// func sum(x []float32) float64
+TEXT fn_sum(SB), NOSPLIT, $0-32
+	MOVQ x_base+0(FP), SI
+	MOVQ x_len+8(FP), CX
+	CLEAR(SUMSLO)
+	CLEAR(SUMSHI)
+	EACH(ADDWIDE)
+	ADDSUMS
+	VMOVSD X6, ret+24(FP)
+	VZEROUPPER
+	RET
+
+#define ADDSQUARES(LD, ST, label) \
+	LD(SI, V1); \
+	WIDEN(V1, H1, V3, V2, H2); \
+	VMULPD V3, V3, V3; \
+	VMULPD V2, V2, V2; \
+	VADDPD V3, SUMSLO, SUMSLO; \
+	VADDPD V2, SUMSHI, SUMSHI
+
+// func sumSquares(x []float32) float64
+TEXT fn_sumSquares(SB), NOSPLIT, $0-32
+	MOVQ x_base+0(FP), SI
+	MOVQ x_len+8(FP), CX
+	CLEAR(SUMSLO)
+	CLEAR(SUMSHI)
+	EACH(ADDSQUARES)
+	ADDSUMS
+	VMOVSD X6, ret+24(FP)
+	VZEROUPPER
+	RET

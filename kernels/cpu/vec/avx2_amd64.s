@@ -1,0 +1,198 @@
+//go:build !purego
+
+#include "go_asm.h"
+#include "textflag.h"
+
+// The loops for AVX2: vectors of 8 floats, masks in vector registers. The
+// loops themselves are written once for both widths, in the headers at the
+// end; what differs has a name here, explained in avx512_amd64.s.
+
+#define LANES 8
+#define BYTES 32
+
+#define V0 Y0
+#define V1 Y1
+#define V2 Y2
+#define V3 Y3
+#define V4 Y4
+#define V5 Y5
+#define V6 Y6
+#define V7 Y7
+#define V8 Y8
+#define V9 Y9
+#define V10 Y10
+#define V11 Y11
+#define V12 Y12
+
+#define H1 X1
+#define H2 X2
+#define H4 X4
+#define H5 X5
+
+#define T  Y13
+#define XT X13
+#define M0 Y14
+#define M1 Y14
+
+#define CLEAR(v) VPXOR v, v, v
+#define SPREAD(r, v) \
+	VMOVD r, XT; \
+	VPBROADCASTD XT, v
+
+DATA masks<>+0(SB)/8, $-1
+DATA masks<>+8(SB)/8, $-1
+DATA masks<>+16(SB)/8, $-1
+DATA masks<>+24(SB)/8, $-1
+DATA masks<>+32(SB)/8, $-1
+DATA masks<>+40(SB)/8, $-1
+DATA masks<>+48(SB)/8, $-1
+DATA masks<>+56(SB)/8, $-1
+DATA masks<>+64(SB)/8, $0
+DATA masks<>+72(SB)/8, $0
+DATA masks<>+80(SB)/8, $0
+DATA masks<>+88(SB)/8, $0
+DATA masks<>+96(SB)/8, $0
+DATA masks<>+104(SB)/8, $0
+DATA masks<>+112(SB)/8, $0
+DATA masks<>+120(SB)/8, $0
+GLOBL masks<>(SB), RODATA|NOPTR, $128
+
+// MASK is the mask of as many elements as r says, -8 to 16; it changes r.
+#define MASK(r, v) \
+	NEGQ r; \
+	LEAQ masks<>+64(SB), R11; \
+	VMOVUPS (R11)(r*4), v
+
+#define PART MASK(CX, Y15)
+#define LOADPART(p, v) VMASKMOVPS (p)(AX*1), Y15, v
+#define STOREPART(v, p) VMASKMOVPS v, Y15, (p)(AX*1)
+
+#define BLEND(m, yes, no, dst) VBLENDVPS m, yes, no, dst
+#define BLENDWIDE(m, yes, no, dst) VBLENDVPD m, yes, no, dst
+#define KEEP(m, x, dst) VANDPS x, m, dst
+
+#define WIDEN(v, h, lo, hi, hih) \
+	VEXTRACTF128 $1, v, hih; \
+	VCVTPS2PD h, lo; \
+	VCVTPS2PD hih, hi
+
+#define NARROW(lo, loh, hi, hih, v) \
+	VCVTPD2PSY lo, loh; \
+	VCVTPD2PSY hi, hih; \
+	VINSERTF128 $1, hih, lo, v
+
+#define ADDC(c, x, dst) VBROADCASTSD c, T; VADDPD T, x, dst
+#define SUBC(c, x, dst) VBROADCASTSD c, T; VSUBPD T, x, dst
+#define MULC(c, x, dst) VBROADCASTSD c, T; VMULPD T, x, dst
+#define ANDC(c, x, dst) VPBROADCASTQ c, T; VPAND T, x, dst
+#define ORC(c, x, dst) VPBROADCASTQ c, T; VPOR T, x, dst
+#define ADDQC(c, x, dst) VPBROADCASTQ c, T; VPADDQ T, x, dst
+
+#define SUMSLO Y6
+#define SUMSHI Y7
+#define ADDSUMS \
+	VADDPD Y7, Y6, Y6; \
+	VEXTRACTF128 $1, Y6, X1; \
+	VADDPD X1, X6, X6; \
+	VPERMILPD $1, X6, X1; \
+	VADDSD X1, X6, X6
+
+#define STORESUMS(p) VMOVUPD Y6, (p); VMOVUPD Y7, 32(p)
+
+#define FOLDMAX \
+	VEXTRACTF128 $1, Y2, X1; \
+	VMAXPS X1, X2, X2; \
+	VPERMILPD $1, X2, X1; \
+	VMAXPS X1, X2, X2; \
+	VPERMILPS $1, X2, X1; \
+	VMAXSS X1, X2, X2
+
+#define LOAD1(p, v) VMOVUPS (p), v
+#define LOAD1PART(p, v) VMASKMOVPS (p), Y15, v
+#define PIXELS1 PART
+
+#define LOAD2(p, v) \
+	VMOVUPS (p), v; \
+	VSHUFPS $0xD8, 28(p), v, v; \
+	VPERMPD $0xD8, v, v
+#define LOAD2PART(p, v) \
+	VMASKMOVPS (p), Y11, v; \
+	VMASKMOVPS 28(p), Y12, T; \
+	VSHUFPS $0xD8, T, v, v; \
+	VPERMPD $0xD8, v, v
+#define PIXELS2 \
+	MOVQ CX, DX; \
+	PART; \
+	LEAQ -1(DX)(DX*1), CX; \
+	MASK(CX, Y11); \
+	LEAQ -8(DX)(DX*1), CX; \
+	MASK(CX, Y12)
+
+#define EVEN
+
+#define ISNAN(v, r) \
+	VCMPPS $3, v, v, M1; \
+	VMOVMSKPS M1, r
+
+#define KEEPS(v, b) \
+	VPMAXUD V8, v, T; \
+	VPCMPEQD v, T, T; \
+	VPAND b, T, T; \
+	VPOR T, V9, V9
+#define STOREKEEPS(p) \
+	VPERMILPS $0x08, V9, V9; \
+	VPERMPD $0x08, V9, V9; \
+	VMOVUPS X9, (p)
+#define XOR VPXOR
+#define AND VPAND
+
+#define fn_add ·addAVX2
+#define fn_mul ·mulAVX2
+#define fn_scale ·scaleAVX2
+#define fn_addScaled ·addScaledAVX2
+#define fn_fill ·fillAVX2
+#define fn_stream ·streamAVX2
+#define fn_sum ·sumAVX2
+#define fn_sumSquares ·sumSquaresAVX2
+#define fn_relu ·reluAVX2
+#define fn_leakyReLU ·leakyReLUAVX2
+#define fn_sigmoid ·sigmoidAVX2
+#define fn_tanh ·tanhAVX2
+#define fn_reluGradient ·reluGradientAVX2
+#define fn_reluGradientAdd ·reluGradientAddAVX2
+#define fn_leakyGradient ·leakyGradientAVX2
+#define fn_leakyGradientAdd ·leakyGradientAddAVX2
+#define fn_sigmoidGradient ·sigmoidGradientAVX2
+#define fn_sigmoidGradientAdd ·sigmoidGradientAddAVX2
+#define fn_tanhGradient ·tanhGradientAVX2
+#define fn_tanhGradientAdd ·tanhGradientAddAVX2
+#define fn_largest ·largestAVX2
+#define fn_expSum ·expSumAVX2
+#define fn_scaleWide ·scaleWideAVX2
+#define fn_normalise75 ·normalise75AVX2
+#define fn_streamNormalise75 ·streamNormalise75AVX2
+#define fn_streamLRNGradient ·streamLRNGradientAVX2
+#define fn_lrnTerms75 ·lrnTerms75AVX2
+#define fn_power ·powerAVX2
+#define fn_addRows ·addRowsAVX2
+#define fn_squareRows ·squareRowsAVX2
+#define fn_lrnTerms ·lrnTermsAVX2
+#define fn_lrnGradient ·lrnGradientAVX2
+#define fn_lrnGradientAdd ·lrnGradientAddAVX2
+#define fn_maxPool1 ·maxPool1AVX2
+#define fn_maxPool2 ·maxPool2AVX2
+#define fn_keepMask ·keepMaskAVX2
+#define fn_dropout ·dropoutAVX2
+#define fn_dropoutAdd ·dropoutAddAVX2
+#define fn_sgd ·sgdAVX2
+#define fn_nesterov ·nesterovAVX2
+
+#include "loops_amd64.h"
+#include "exp_amd64.h"
+#include "arithmetic_amd64.h"
+#include "unary_amd64.h"
+#include "softmax_amd64.h"
+#include "lrn_amd64.h"
+#include "pool_amd64.h"
+#include "dropout_amd64.h"
+#include "update_amd64.h"

@@ -1,0 +1,118 @@
+// Package vec holds the inner loops of everything that is not a product of
+// matrices, over slices of one length: for AVX-512, for AVX2, and in Go.
+//
+// All paths compute the same bits. The assembly does, vector by vector, what
+// the Go loop of the same name does: no product is fused with the addition
+// after it, roots and divisions are the exact ones, and a sum has eight partial
+// sums, element i going to the one of i mod 8, which are added in one order.
+// NaNs alone may differ in their payload.
+package vec
+
+import "github.com/hubel-go/hubel/device"
+
+// Loops are the inner loops of one path. Destinations come first and may be one
+// of the sources. All slices of a call have one length unless it is said
+// otherwise: assembly does not check it, but the Go loops do.
+type Loops struct {
+	Name string // the path's
+
+	// Add is y = a + b.
+	Add func(y, a, b []float32)
+	// Mul is y = a b.
+	Mul func(y, a, b []float32)
+	// Scale is y = alpha x.
+	Scale func(y, x []float32, alpha float32)
+	// AddScaled is y += alpha x.
+	AddScaled func(y, x []float32, alpha float32)
+	// Fill sets every element of y to v.
+	Fill func(y []float32, v float32)
+	// Stream copies x to y past the caches, without reading y's lines first:
+	// for what is next read after the caches have seen much else.
+	Stream func(y, x []float32)
+	// Sum adds the elements in double precision.
+	Sum func(x []float32) float64
+	// SumSquares adds the squares of the elements in double precision, where
+	// each is exact.
+	SumSquares func(x []float32) float64
+
+	// Largest is the largest element, NaNs left out; -Inf if there is none.
+	Largest func(x []float32) float32
+	// ExpSum is y = exp(x - largest), and returns the sum of the exponentials
+	// before they are rounded to float32.
+	ExpSum func(y, x []float32, largest float32) float64
+	// ScaleWide is y = factor x, the product taken in double precision.
+	ScaleWide func(y, x []float32, factor float64)
+
+	// AddRows adds to y a number of rows of x, at least one, that lie stride
+	// apart and are as long as y.
+	AddRows func(y, x []float32, rows, stride int)
+	// SquareRows is y = k + a (the sum of the squares of such rows).
+	SquareRows func(y, x []float32, rows, stride int, a, k float32)
+	// Power is y = x^beta for positive x.
+	Power func(y, x []float32, beta float64)
+	// LRNTerms is t = dy x s / scale.
+	LRNTerms func(t, s, scale, x, dy []float32)
+	// Normalise75 is scale = SquareRows and y = x scale^-0.75, x being the row
+	// of the number centre, for positive, normal k. scale may be y, which is
+	// then the result.
+	Normalise75 func(y, scale, x []float32, rows, stride, centre int, a, k float32)
+	// LRNTerms75 is s = scale^-0.75 and t = dy x s / scale for positive, normal
+	// scale.
+	LRNTerms75 func(t, s, scale, x, dy []float32)
+	// LRNGradient is dx = dy s - factor x sum, by mode.
+	LRNGradient [2]func(dx, s, sum, x, dy []float32, factor float32)
+
+	// StreamNormalise75 and StreamLRNGradient store past the caches. y and
+	// scale begin at the same place in a cache line.
+	StreamNormalise75 func(y, scale, x []float32, rows, stride, centre int, a, k float32)
+	StreamLRNGradient func(dx, s, sum, x, dy []float32, factor float32)
+
+	// MaxPool writes the maxima of the windows w of the planes x, and where in
+	// their planes they lie: the first among equals; a NaN counts as largest.
+	// y, and index unless it is nil, begin at the first window's output.
+	MaxPool func(y []float32, index []int32, x []float32, w Windows)
+
+	// KeepMask is dropout's mask of the elements of a sample from first, a
+	// multiple of 4: 1 where r's draw is at least threshold, 0 elsewhere.
+	KeepMask func(mask []uint8, first int, r device.Random, sample int, threshold uint32)
+	// Dropout is y = scale x where mask is 1, and 0 where it is 0, by mode.
+	Dropout [2]func(y, x []float32, mask []uint8, scale float32)
+
+	// SGD updates weights and velocities.
+	SGD func(w, v, dw []float32, s Step)
+	// Nesterov does with Nesterov's momentum.
+	Nesterov func(w, v, dw []float32, s Step)
+
+	unary    [4]func(y, x []float32, slope float32)         // by operation
+	gradient [4][2]func(dx, y, dy []float32, slope float32) // by operation and mode
+}
+
+// Generic is the loops in Go, for every machine.
+var Generic = Loops{
+	Name: "generic",
+
+	Add: add, Mul: mul, Scale: scale, AddScaled: addScaled, Fill: fill, Stream: stream,
+	Sum: sum, SumSquares: sumSquares,
+	Largest: largest, ExpSum: expSum, ScaleWide: scaleWide,
+	AddRows: addRows, SquareRows: squareRows, Power: power,
+	LRNTerms: lrnTerms, Normalise75: normalise75, StreamNormalise75: normalise75, StreamLRNGradient: lrnGradient,
+	LRNTerms75:  lrnTerms75,
+	LRNGradient: [2]func(dx, s, sum, x, dy []float32, factor float32){lrnGradient, lrnGradientAdd},
+	MaxPool:     maxPool,
+	KeepMask:    keepMask, Dropout: [2]func(y, x []float32, mask []uint8, scale float32){dropout, dropoutAdd},
+	SGD: sgd, Nesterov: nesterov,
+
+	unary: [4]func(y, x []float32, slope float32){relu, leakyReLU, sigmoid, tanh},
+	gradient: [4][2]func(dx, y, dy []float32, slope float32){
+		{reluGradient, reluGradientAdd}, {leakyGradient, leakyGradientAdd},
+		{sigmoidGradient, sigmoidGradientAdd}, {tanhGradient, tanhGradientAdd},
+	},
+}
+
+// Unary is y = u(x).
+func (l *Loops) Unary(u device.Unary, y, x []float32) { l.unary[u.Op](y, x, u.Slope) }
+
+// UnaryGradient is dx = dy u'(x), with the derivative taken from y = u(x).
+func (l *Loops) UnaryGradient(u device.Unary, dx, y, dy []float32, m device.Mode) {
+	l.gradient[u.Op][m](dx, y, dy, u.Slope)
+}

@@ -1,0 +1,388 @@
+//go:build amd64 && !purego
+
+package vec
+
+import "github.com/hubel-go/hubel/device"
+
+// AVX512 and AVX2 are the loops in assembly. It is written once for both: the
+// headers hold the loops, the two .s files what differs.
+var (
+	AVX512 = Loops{
+		Name: "avx512",
+
+		Add: add512, Mul: mul512, Scale: scale512, AddScaled: addScaled512, Fill: fill512, Stream: stream512,
+		Sum: sum512, SumSquares: sumSquares512,
+		Largest: func(x []float32) float32 {
+			n := len(x) &^ 15
+			if n == 0 {
+				return largest(x)
+			}
+			return larger(largest512(x[:n]), x[n:])
+		},
+		ExpSum: func(y, x []float32, largest float32) float64 {
+			var sums [8]float64
+			n := len(y) &^ 15
+			if n > 0 {
+				expSum512(y[:n], x[:n], largest, &sums)
+			}
+			return addExp(y[n:], x[n:], largest, &sums)
+		},
+		ScaleWide: scaleWide512,
+		AddRows:   addRows512, SquareRows: squareRows512, Power: power512,
+		LRNTerms: lrnTerms512, Normalise75: normalise75512, StreamNormalise75: streamNormalise75512, StreamLRNGradient: streamLRNGradient512,
+		LRNTerms75:  lrnTerms75512,
+		LRNGradient: [2]func(dx, s, sum, x, dy []float32, factor float32){lrnGradient512, lrnGradientAdd512},
+		MaxPool: func(y []float32, index []int32, x []float32, w Windows) {
+			if w.StrideW > 2 || w.StrideW == 1 && maxPool1512(y, index, x, w) || w.StrideW == 2 && maxPool2512(y, index, x, w) {
+				maxPool(y, index, x, w) // as does one with a NaN
+			}
+		},
+		KeepMask: func(mask []uint8, first int, r device.Random, sample int, threshold uint32) {
+			n := len(mask) &^ 31
+			if n > 0 {
+				c := newPhilox(r, sample, threshold)
+				keepMask512(mask[:n], uint32(first/4), &c)
+			}
+			keepMask(mask[n:], first+n, r, sample, threshold)
+		},
+		Dropout: [2]func(y, x []float32, mask []uint8, scale float32){
+			func(y, x []float32, mask []uint8, scale float32) {
+				n := len(y) &^ 15
+				if n > 0 {
+					dropout512(y[:n], x[:n], mask[:n], scale)
+				}
+				dropout(y[n:], x[n:], mask[n:], scale)
+			},
+			func(y, x []float32, mask []uint8, scale float32) {
+				n := len(y) &^ 15
+				if n > 0 {
+					dropoutAdd512(y[:n], x[:n], mask[:n], scale)
+				}
+				dropoutAdd(y[n:], x[n:], mask[n:], scale)
+			},
+		},
+		SGD: sgd512, Nesterov: nesterov512,
+
+		unary: [4]func(y, x []float32, slope float32){relu512, leakyReLU512, sigmoid512, tanh512},
+		gradient: [4][2]func(dx, y, dy []float32, slope float32){
+			{reluGradient512, reluGradientAdd512}, {leakyGradient512, leakyGradientAdd512},
+			{sigmoidGradient512, sigmoidGradientAdd512}, {tanhGradient512, tanhGradientAdd512},
+		},
+	}
+	AVX2 = Loops{
+		Name: "avx2",
+
+		Add: addAVX2, Mul: mulAVX2, Scale: scaleAVX2, AddScaled: addScaledAVX2, Fill: fillAVX2, Stream: streamAVX2,
+		Sum: sumAVX2, SumSquares: sumSquaresAVX2,
+		Largest: func(x []float32) float32 {
+			n := len(x) &^ 7
+			if n == 0 {
+				return largest(x)
+			}
+			return larger(largestAVX2(x[:n]), x[n:])
+		},
+		ExpSum: func(y, x []float32, largest float32) float64 {
+			var sums [8]float64
+			n := len(y) &^ 7
+			if n > 0 {
+				expSumAVX2(y[:n], x[:n], largest, &sums)
+			}
+			return addExp(y[n:], x[n:], largest, &sums)
+		},
+		ScaleWide: scaleWideAVX2,
+		AddRows:   addRowsAVX2, SquareRows: squareRowsAVX2, Power: powerAVX2,
+		LRNTerms: lrnTermsAVX2, Normalise75: normalise75AVX2, StreamNormalise75: streamNormalise75AVX2, StreamLRNGradient: streamLRNGradientAVX2,
+		LRNTerms75:  lrnTerms75AVX2,
+		LRNGradient: [2]func(dx, s, sum, x, dy []float32, factor float32){lrnGradientAVX2, lrnGradientAddAVX2},
+		MaxPool: func(y []float32, index []int32, x []float32, w Windows) {
+			if w.StrideW > 2 || w.StrideW == 1 && maxPool1AVX2(y, index, x, w) || w.StrideW == 2 && maxPool2AVX2(y, index, x, w) {
+				maxPool(y, index, x, w) // as does one with a NaN
+			}
+		},
+		KeepMask: func(mask []uint8, first int, r device.Random, sample int, threshold uint32) {
+			n := len(mask) &^ 15
+			if n > 0 {
+				c := newPhilox(r, sample, threshold)
+				keepMaskAVX2(mask[:n], uint32(first/4), &c)
+			}
+			keepMask(mask[n:], first+n, r, sample, threshold)
+		},
+		Dropout: [2]func(y, x []float32, mask []uint8, scale float32){
+			func(y, x []float32, mask []uint8, scale float32) {
+				n := len(y) &^ 7
+				if n > 0 {
+					dropoutAVX2(y[:n], x[:n], mask[:n], scale)
+				}
+				dropout(y[n:], x[n:], mask[n:], scale)
+			},
+			func(y, x []float32, mask []uint8, scale float32) {
+				n := len(y) &^ 7
+				if n > 0 {
+					dropoutAddAVX2(y[:n], x[:n], mask[:n], scale)
+				}
+				dropoutAdd(y[n:], x[n:], mask[n:], scale)
+			},
+		},
+		SGD: sgdAVX2, Nesterov: nesterovAVX2,
+
+		unary: [4]func(y, x []float32, slope float32){reluAVX2, leakyReLUAVX2, sigmoidAVX2, tanhAVX2},
+		gradient: [4][2]func(dx, y, dy []float32, slope float32){
+			{reluGradientAVX2, reluGradientAddAVX2}, {leakyGradientAVX2, leakyGradientAddAVX2},
+			{sigmoidGradientAVX2, sigmoidGradientAddAVX2}, {tanhGradientAVX2, tanhGradientAddAVX2},
+		},
+	}
+)
+
+// philox is what the draws of a sample have in common.
+type philox struct{ sample, iteration, stream, key0, key1, threshold uint32 }
+
+func newPhilox(r device.Random, sample int, threshold uint32) philox {
+	return philox{
+		sample: r.Sample + uint32(sample), iteration: r.Iteration, stream: r.Stream,
+		key0: uint32(r.Seed), key1: uint32(r.Seed >> 32), threshold: threshold,
+	}
+}
+
+// What works on whole vectors alone, and is called with at least one: largest,
+// expSum, keepMask, of whole vectors of blocks, and dropout. The maxima of
+// maxPool are wrong where it returns true.
+
+//go:noescape
+func add512(y, a, b []float32)
+
+//go:noescape
+func mul512(y, a, b []float32)
+
+//go:noescape
+func scale512(y, x []float32, alpha float32)
+
+//go:noescape
+func addScaled512(y, x []float32, alpha float32)
+
+//go:noescape
+func fill512(y []float32, v float32)
+
+//go:noescape
+func stream512(y, x []float32)
+
+//go:noescape
+func sum512(x []float32) float64
+
+//go:noescape
+func sumSquares512(x []float32) float64
+
+//go:noescape
+func largest512(x []float32) float32
+
+//go:noescape
+func expSum512(y, x []float32, largest float32, sums *[8]float64)
+
+//go:noescape
+func scaleWide512(y, x []float32, factor float64)
+
+//go:noescape
+func addRows512(y, x []float32, rows, stride int)
+
+//go:noescape
+func squareRows512(y, x []float32, rows, stride int, a, k float32)
+
+//go:noescape
+func normalise75512(y, scale, x []float32, rows, stride, centre int, a, k float32)
+
+//go:noescape
+func streamNormalise75512(y, scale, x []float32, rows, stride, centre int, a, k float32)
+
+//go:noescape
+func streamLRNGradient512(dx, s, sum, x, dy []float32, factor float32)
+
+//go:noescape
+func lrnTerms75512(t, s, scale, x, dy []float32)
+
+//go:noescape
+func power512(y, x []float32, beta float64)
+
+//go:noescape
+func lrnTerms512(t, s, scale, x, dy []float32)
+
+//go:noescape
+func lrnGradient512(dx, s, sum, x, dy []float32, factor float32)
+
+//go:noescape
+func lrnGradientAdd512(dx, s, sum, x, dy []float32, factor float32)
+
+//go:noescape
+func maxPool1512(y []float32, index []int32, x []float32, w Windows) (nan bool)
+
+//go:noescape
+func maxPool2512(y []float32, index []int32, x []float32, w Windows) (nan bool)
+
+//go:noescape
+func keepMask512(mask []uint8, block uint32, c *philox)
+
+//go:noescape
+func dropout512(y, x []float32, mask []uint8, scale float32)
+
+//go:noescape
+func dropoutAdd512(y, x []float32, mask []uint8, scale float32)
+
+//go:noescape
+func sgd512(w, v, dw []float32, s Step)
+
+//go:noescape
+func nesterov512(w, v, dw []float32, s Step)
+
+//go:noescape
+func relu512(y, x []float32, slope float32)
+
+//go:noescape
+func leakyReLU512(y, x []float32, slope float32)
+
+//go:noescape
+func sigmoid512(y, x []float32, slope float32)
+
+//go:noescape
+func tanh512(y, x []float32, slope float32)
+
+//go:noescape
+func reluGradient512(dx, y, dy []float32, slope float32)
+
+//go:noescape
+func reluGradientAdd512(dx, y, dy []float32, slope float32)
+
+//go:noescape
+func leakyGradient512(dx, y, dy []float32, slope float32)
+
+//go:noescape
+func leakyGradientAdd512(dx, y, dy []float32, slope float32)
+
+//go:noescape
+func sigmoidGradient512(dx, y, dy []float32, slope float32)
+
+//go:noescape
+func sigmoidGradientAdd512(dx, y, dy []float32, slope float32)
+
+//go:noescape
+func tanhGradient512(dx, y, dy []float32, slope float32)
+
+//go:noescape
+func tanhGradientAdd512(dx, y, dy []float32, slope float32)
+
+//go:noescape
+func addAVX2(y, a, b []float32)
+
+//go:noescape
+func mulAVX2(y, a, b []float32)
+
+//go:noescape
+func scaleAVX2(y, x []float32, alpha float32)
+
+//go:noescape
+func addScaledAVX2(y, x []float32, alpha float32)
+
+//go:noescape
+func fillAVX2(y []float32, v float32)
+
+//go:noescape
+func streamAVX2(y, x []float32)
+
+//go:noescape
+func sumAVX2(x []float32) float64
+
+//go:noescape
+func sumSquaresAVX2(x []float32) float64
+
+//go:noescape
+func largestAVX2(x []float32) float32
+
+//go:noescape
+func expSumAVX2(y, x []float32, largest float32, sums *[8]float64)
+
+//go:noescape
+func scaleWideAVX2(y, x []float32, factor float64)
+
+//go:noescape
+func addRowsAVX2(y, x []float32, rows, stride int)
+
+//go:noescape
+func squareRowsAVX2(y, x []float32, rows, stride int, a, k float32)
+
+//go:noescape
+func normalise75AVX2(y, scale, x []float32, rows, stride, centre int, a, k float32)
+
+//go:noescape
+func streamNormalise75AVX2(y, scale, x []float32, rows, stride, centre int, a, k float32)
+
+//go:noescape
+func streamLRNGradientAVX2(dx, s, sum, x, dy []float32, factor float32)
+
+//go:noescape
+func lrnTerms75AVX2(t, s, scale, x, dy []float32)
+
+//go:noescape
+func powerAVX2(y, x []float32, beta float64)
+
+//go:noescape
+func lrnTermsAVX2(t, s, scale, x, dy []float32)
+
+//go:noescape
+func lrnGradientAVX2(dx, s, sum, x, dy []float32, factor float32)
+
+//go:noescape
+func lrnGradientAddAVX2(dx, s, sum, x, dy []float32, factor float32)
+
+//go:noescape
+func maxPool1AVX2(y []float32, index []int32, x []float32, w Windows) (nan bool)
+
+//go:noescape
+func maxPool2AVX2(y []float32, index []int32, x []float32, w Windows) (nan bool)
+
+//go:noescape
+func keepMaskAVX2(mask []uint8, block uint32, c *philox)
+
+//go:noescape
+func dropoutAVX2(y, x []float32, mask []uint8, scale float32)
+
+//go:noescape
+func dropoutAddAVX2(y, x []float32, mask []uint8, scale float32)
+
+//go:noescape
+func sgdAVX2(w, v, dw []float32, s Step)
+
+//go:noescape
+func nesterovAVX2(w, v, dw []float32, s Step)
+
+//go:noescape
+func reluAVX2(y, x []float32, slope float32)
+
+//go:noescape
+func leakyReLUAVX2(y, x []float32, slope float32)
+
+//go:noescape
+func sigmoidAVX2(y, x []float32, slope float32)
+
+//go:noescape
+func tanhAVX2(y, x []float32, slope float32)
+
+//go:noescape
+func reluGradientAVX2(dx, y, dy []float32, slope float32)
+
+//go:noescape
+func reluGradientAddAVX2(dx, y, dy []float32, slope float32)
+
+//go:noescape
+func leakyGradientAVX2(dx, y, dy []float32, slope float32)
+
+//go:noescape
+func leakyGradientAddAVX2(dx, y, dy []float32, slope float32)
+
+//go:noescape
+func sigmoidGradientAVX2(dx, y, dy []float32, slope float32)
+
+//go:noescape
+func sigmoidGradientAddAVX2(dx, y, dy []float32, slope float32)
+
+//go:noescape
+func tanhGradientAVX2(dx, y, dy []float32, slope float32)
+
+//go:noescape
+func tanhGradientAddAVX2(dx, y, dy []float32, slope float32)
