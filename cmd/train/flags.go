@@ -69,6 +69,7 @@ type options struct {
 	patience    int
 
 	eval, summary bool
+	check         bool
 	replay        string
 	debug         int
 	memory        size
@@ -138,6 +139,7 @@ var groups = []group{
 		{"eval", evaluating},
 		{"summary", summarising},
 		{"memory", summarising},
+		{"check", training},
 		{"replay", replaying},
 		{"preview", previewing},
 	}},
@@ -194,6 +196,7 @@ func (o *options) flagSet() *flag.FlagSet {
 	f.BoolVar(&o.eval, "eval", false, "print the loss and the accuracy of -weights on the test set of -data")
 	f.BoolVar(&o.summary, "summary", false, "print layers, shapes, parameters, FLOPs and memory; needs no data")
 	f.Var(&o.memory, "memory", "with -summary: the largest batch for this `size`, such as 8GiB")
+	f.BoolVar(&o.check, "check", false, "check, before training: the loss at the start, weight decay, gradients, and whether a few images can be learnt by heart")
 	f.StringVar(&o.replay, "replay", "", "repeat the update of a diverged.safetensors, the `file` of a run whose loss was not finite")
 
 	f.StringVar(&o.device, "device", "cpu", "`one` of "+strings.Join(device.Names(), ", "))
@@ -266,6 +269,8 @@ func (o *options) checkMode() error {
 		return fmt.Errorf("-data is missing; the data sets are %s, and folders or tar files of pictures", strings.Join(data.Names(), ", "))
 	case o.mode == evaluating && o.weights == "":
 		return errors.New("-eval needs -weights, such as runs/NAME/weights.safetensors")
+	case o.check && (o.given["out"] || o.given["checkpoint"] || o.given["debug"] || o.given["patience"]):
+		return errors.New("-check writes nothing and does not train: -out, -checkpoint, -debug and -patience have no meaning with it")
 	case o.given["fresh"] && o.weights == "":
 		return errors.New("-fresh needs -weights: without them every layer starts anew")
 	case o.mode == replaying && o.replay == "":

@@ -51,6 +51,10 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		case previewing:
 			err = drawPreview(ctx, o, stdout, stderr)
 		default:
+			if o.check {
+				err = check(ctx, o, stdout, stderr)
+				break
+			}
 			err = train(ctx, o, program(args[0]), stdout, stderr)
 		}
 	}

@@ -61,7 +61,7 @@ func (o *options) newRun(ctx context.Context, progress io.Writer) (c solver.Conf
 	if c.Dir == "" {
 		c.Dir = filepath.Join("runs", o.runName())
 	}
-	if err := checkFolder(c.Dir); err != nil {
+	if err := checkFolder(c.Dir); err != nil && !o.check {
 		return c, nil, err
 	}
 	var known *data.Preprocess

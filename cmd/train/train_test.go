@@ -360,6 +360,25 @@ func TestDivergence(t *testing.T) {
 	refused(t, "-replay needs a file", "-replay=")
 }
 
+func TestCheck(t *testing.T) {
+	tiny(t)
+	before := files(t)
+	stdout := succeed(t, with("-check")...)
+	require.Regexp(t, `^PASS  initial loss: 2\.302585 with fc2 at zero; ln 10 is 2\.302585
+PASS  weight decay: .*
+PASS  gradients: .*
+PASS  overfitting: the loss on 20 samples fell from .*
+PASS  gradients in float64: those of every layer .*
+$`, stdout)
+	code, stdout, stderr := call(t, append(with("-check"), "-lr", "1e-7")...)
+	require.Equal(t, broken, code)
+	require.Contains(t, stdout, "\nFAIL  overfitting: ")
+	require.Equal(t, "train: 1 of 5 checks failed\n", stderr)
+	require.Equal(t, before, files(t), "nothing is written")
+	refused(t, "-check writes nothing", append(with("-check"), "-out", "x")...)
+	refused(t, "-check cannot be changed", "-resume", "x", "-check")
+}
+
 func TestDebug(t *testing.T) {
 	tiny(t)
 	succeed(t, with("-epochs", "1", "-out", "a", "-debug", "5")...)

@@ -16,6 +16,7 @@ describes a network, or repeats an update that went wrong.
   train -summary -model NAME|-net FILE [flags]
   train -replay FILE [flags]
   train -preview N out.png -data SET -augment STEPS
+  train -check -model NAME|-net FILE -data SET [flags]
 `
 
 const usageFoot = `
@@ -44,7 +45,7 @@ Examples
 
 Ctrl-C saves a checkpoint and ends; a second one ends at once. A run that was
 killed goes on from its last checkpoint.
-Exit code: 0 done, 1 a run failed, 2 something is wrong with the flags or the
+Exit code: 0 done, 1 a run or a check failed, 2 something is wrong with the flags or the
 files they name (nothing is written then), 130 stopped by Ctrl-C, and saved.
 `
 

@@ -1,0 +1,85 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/hubel-go/hubel/device"
+	"github.com/hubel-go/hubel/graph"
+	"github.com/hubel-go/hubel/graph/gradcheck"
+	"github.com/hubel-go/hubel/solver"
+)
+
+// check runs the sanity checks of what the flags describe, a line each.
+func check(ctx context.Context, o *options, stdout, stderr io.Writer) (err error) {
+	c, _, err := o.newRun(ctx, stderr)
+	if err != nil {
+		return err
+	}
+	if c.Device, err = device.Open(o.device, device.Options{Threads: o.threads}); err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, c.Device.Close()) }()
+	all, failed := 0, 0
+	report := func(s solver.Sanity) {
+		all++
+		word := "PASS"
+		if !s.OK {
+			word = "FAIL"
+			failed++
+		}
+		fmt.Fprintf(stdout, "%s  %s: %s\n", word, s.Name, s.Text)
+	}
+	if err := solver.CheckSanity(ctx, c, report); err != nil {
+		return err
+	}
+	small, err := cheap(c.Network, c.Device)
+	if err != nil {
+		return err
+	}
+	if small {
+		report(checkGradients(c))
+	}
+	if failed > 0 {
+		return brokenError{fmt.Errorf("%d of %d checks failed", failed, all)}
+	}
+	return nil
+}
+
+// cheapFLOPs bounds the forward pass of networks whose gradients are checked
+// element by element, in plain loops: the hundreds of passes that it takes last
+// some seconds.
+const cheapFLOPs = 20e6
+
+// cheap reports whether a network is small enough for that.
+func cheap(n *graph.Network, d device.Device) (bool, error) {
+	plan, err := n.Plan(d.Traits(), graph.PlanOptions{Mode: graph.Train, Batch: 2})
+	if err != nil {
+		return false, err
+	}
+	flops := int64(0)
+	for _, s := range plan.Steps {
+		if !s.Backward {
+			flops += s.FLOPs
+		}
+	}
+	return flops <= cheapFLOPs, nil
+}
+
+// checkGradients holds the gradients of single elements against differences in
+// float64, and the device against those.
+func checkGradients(c solver.Config) solver.Sanity {
+	o := gradcheck.Options{Classes: max(2, len(c.Train.Classes())), Frozen: c.Frozen, Elements: 4}
+	s := solver.Sanity{Name: "gradients in float64", OK: true}
+	s.Text = fmt.Sprintf("those of every layer agree with differences to a relative 1e-6, and those on %s with them to 1e-4", c.Device.Name())
+	err := gradcheck.Check(c.Network, o)
+	if err == nil {
+		err = gradcheck.Compare(c.Network, c.Device, o)
+	}
+	if err != nil {
+		s.OK, s.Text = false, err.Error()
+	}
+	return s
+}

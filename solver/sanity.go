@@ -1,0 +1,403 @@
+package solver
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+
+	"gorgonia.org/tensor"
+
+	"github.com/hubel-go/hubel/data"
+	"github.com/hubel-go/hubel/device"
+	"github.com/hubel-go/hubel/graph"
+	"github.com/hubel-go/hubel/layers"
+)
+
+// Sanity is the outcome of one of the checks of CheckSanity.
+type Sanity struct {
+	Name string
+	OK   bool
+	Text string // the numbers
+}
+
+// The sizes of the sanity checks.
+const (
+	overfitSamples    = 20
+	overfitIterations = 300
+	overfitEvery      = 10   // iterations between two looks
+	overfitLoss       = 0.1  // of the loss at the start
+	gradientSamples   = 8    // of the pass whose gradients are checked
+	gradientTolerance = 0.03 // relative, of a slope that float32 losses are good for
+)
+
+// CheckSanity checks a configuration before it is trained, by what must be true
+// of any: with the last layer at zero the first loss is that of answering at
+// random; weight decay makes what is minimised larger; gradients agree with
+// differences of the loss; and a few samples can be learnt by heart. Each
+// outcome is reported as it is known. Nothing is written.
+func CheckSanity(ctx context.Context, c Config, report func(Sanity)) error {
+	c.Dir, c.Test, c.Resume, c.Patience, c.DebugEvery = "", nil, false, 0, 0
+	c.Accumulate = 1
+	if c.SGD.Schedule.Policy == Plateau {
+		c.SGD.Schedule.Policy = Fixed
+	}
+	for _, check := range []func(context.Context, Config) (Sanity, error){checkInitialLoss, checkDecay, checkSlopes, checkOverfitting} {
+		s, err := check(ctx, c)
+		if err != nil {
+			return err
+		}
+		report(s)
+	}
+	return nil
+}
+
+// with calls f with a trainer of some samples, in batches of at most a size.
+func (c Config) with(samples, batch int, f func(t *trainer) error) error {
+	c.Train = subsetOf(c.Train, samples)
+	c.Batch = min(c.Batch, batch, c.Train.Len())
+	t, err := newTrainer(c)
+	if err != nil {
+		return err
+	}
+	return errors.Join(f(t), t.close())
+}
+
+// checkInitialLoss sets the last layers to zero: every class is as likely as
+// any other then, and every number is predicted to be 0.
+func checkInitialLoss(ctx context.Context, c Config) (s Sanity, err error) {
+	s.Name = "initial loss"
+	err = c.with(c.Batch, c.Batch, func(t *trainer) error {
+		last := lastLayers(t.exec.Plan())
+		if len(last) == 0 {
+			s.Text = "there is no layer with weights before a loss"
+			return nil
+		}
+		for _, name := range t.weights.Names() {
+			if layer, _, _ := strings.Cut(name, "."); !slices.Contains(last, layer) {
+				continue
+			}
+			zero := tensor.New(tensor.Of(tensor.Float32), tensor.WithShape(t.weights.Shape(name)...))
+			if err := t.weights.Set(name, zero); err != nil {
+				return err
+			}
+		}
+		want, words, err := t.lossOfNothing()
+		if err != nil {
+			return err
+		}
+		test, err := Evaluate(ctx, c.Device, t.weights, t.c.Train, c.Preprocess, t.c.Batch)
+		if err != nil {
+			return err
+		}
+		s.OK = math.Abs(test.Loss-want) <= 1e-4*math.Max(1, want)
+		s.Text = fmt.Sprintf("%.6f with %s at zero; %s is %.6f", test.Loss, strings.Join(last, ", "), words, want)
+		return nil
+	})
+	return s, err
+}
+
+// lastLayers are the last layers with weights before each loss.
+func lastLayers(p *graph.Plan) []string {
+	producer := map[string]graph.Node{}
+	for _, node := range p.Network.Nodes {
+		producer[node.Name] = node
+	}
+	hasWeights := func(layer string) bool {
+		return slices.ContainsFunc(p.Params, func(param graph.Param) bool { return p.Network.Nodes[param.Node].Name == layer })
+	}
+	var last []string
+	var visit func(name string)
+	visit = func(name string) {
+		node, ok := producer[name]
+		switch {
+		case !ok || slices.Contains(last, name): // an input, or seen
+		case hasWeights(name):
+			last = append(last, name)
+		default:
+			for _, in := range node.In {
+				visit(in)
+			}
+		}
+	}
+	for _, l := range p.Losses {
+		visit(p.Values[l.Value].Name)
+	}
+	return last
+}
+
+// lossOfNothing is the loss where all scores and predictions are zero, and
+// what that is called.
+func (t *trainer) lossOfNothing() (loss float64, words string, err error) {
+	plan := t.exec.Plan()
+	for _, s := range plan.Steps {
+		if s.Backward {
+			break
+		}
+		weight := 0.0
+		for _, l := range plan.Losses {
+			if l.Value == s.Out[0] {
+				weight = float64(l.Weight)
+			}
+		}
+		in := plan.Values[s.In[0]]
+		switch plan.Network.Nodes[s.Node].Layer.(type) {
+		case *layers.SoftmaxLoss:
+			loss += weight * math.Log(float64(in.Shape[1]))
+			words = fmt.Sprintf("ln %d", in.Shape[1])
+		case *layers.L2Loss:
+			r, ok := t.c.Train.(data.Regression)
+			if !ok {
+				return 0, "", errors.New("the loss of a zero prediction is not known for a target that is no data set's")
+			}
+			target := make([]float32, r.Targets())
+			for i := range r.Len() {
+				if err := r.ReadTarget(target, i); err != nil {
+					return 0, "", err
+				}
+				loss += weight * sumSquares(target) / 2 / float64(r.Len())
+			}
+			words = "half the square of the targets"
+		}
+	}
+	if len(plan.Losses) > 1 {
+		words = "the sum for all losses"
+	}
+	return loss, words, nil
+}
+
+// checkDecay compares what is minimised, the loss and half the decay times the
+// squares of the weights, without decay and with more and more of it.
+func checkDecay(ctx context.Context, c Config) (s Sanity, err error) {
+	s.Name = "weight decay"
+	err = c.with(c.Batch, c.Batch, func(t *trainer) error {
+		test, err := Evaluate(ctx, c.Device, t.weights, t.c.Train, c.Preprocess, t.c.Batch)
+		if err != nil {
+			return err
+		}
+		squares := 0.0
+		for _, p := range t.sgd.trained() {
+			x, err := t.weights.Get(p.Name)
+			if err != nil {
+				return err
+			}
+			squares += float64(p.Decay) * sumSquares(x.Float32s())
+		}
+		decay := float64(c.SGD.Decay)
+		if decay == 0 {
+			decay = 5e-4
+		}
+		objective := func(decay float64) float64 { return test.Loss + decay/2*squares }
+		s.OK = objective(0) < objective(decay) && objective(decay) < objective(10*decay)
+		s.Text = fmt.Sprintf("%.6g without, %.6g with %.3g, %.6g with %.3g",
+			objective(0), objective(decay), float32(decay), objective(10*decay), 10*float32(decay))
+		return nil
+	})
+	return s, err
+}
+
+// checkSlopes compares the gradient of each parameter tensor with the
+// difference of the loss along it, of the same samples under the same dropout,
+// on the device that is to train.
+func checkSlopes(ctx context.Context, c Config) (s Sanity, err error) {
+	s.Name = "gradients"
+	err = c.with(c.Batch, gradientSamples, func(t *trainer) error {
+		if err := t.moveBiases(); err != nil {
+			return err
+		}
+		b := &kept{}
+		if _, _, err := t.gradients(true, b); err != nil {
+			return err
+		}
+		worst, where, flat := 0.0, "", 0
+		for _, p := range t.sgd.trained() {
+			if ctx.Err() != nil {
+				return ctx.Err()
+			}
+			off, err := t.slopeError(b, p.Name)
+			if err != nil {
+				return fmt.Errorf("%s: %w", p.Name, err)
+			}
+			switch {
+			case math.IsNaN(off):
+				flat++
+			case off >= worst:
+				worst, where = off, p.Name
+			}
+		}
+		checked := len(t.sgd.trained()) - flat
+		s.OK = worst <= gradientTolerance && checked > 0
+		s.Text = fmt.Sprintf("along those of %d tensors the slope differs from differences of the loss by at most %.2g %%, of %s", checked, 100*worst, where)
+		if flat > 0 {
+			s.Text += fmt.Sprintf("; %d are too small to tell", flat)
+		}
+		return nil
+	})
+	return s, err
+}
+
+// moveBiases adds noise to parameters of one dimension. Where images are black
+// and biases zero, a ReLU is at its kink, where it has no slope.
+func (t *trainer) moveBiases() error {
+	const deviation = 0.05
+	for i, p := range t.sgd.trained() {
+		if len(p.Shape) != 1 {
+			continue
+		}
+		x, err := t.weights.Get(p.Name)
+		if err != nil {
+			return err
+		}
+		noise := make([]float32, p.Shape[0])
+		layers.Gaussian(deviation).Fill(noise, layers.Fan{}, device.Random{Seed: t.c.Seed, Stream: uint32(i)})
+		for k, v := range noise {
+			x.Float32s()[k] += v
+		}
+		if err := t.weights.Set(p.Name, x); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// slopeError is how far, in relation, the gradient of a parameter is off the
+// difference of the loss along it, for the step that agrees best: large ones
+// suffer from curvature and kinks, small ones from rounding. It is NaN where
+// the gradient is too small for the loss to show.
+func (t *trainer) slopeError(b *kept, param string) (float64, error) {
+	start, err := t.weights.Get(param)
+	if err != nil {
+		return 0, err
+	}
+	g := tensor.New(tensor.Of(tensor.Float32), tensor.WithShape(start.Shape()...))
+	t.exec.Queue().Scope(param)
+	t.exec.Queue().Download(g, t.exec.Gradient(param))
+	if err := t.exec.Sync(); err != nil {
+		return 0, err
+	}
+	norm := math.Sqrt(sumSquares(g.Float32s()))
+	base, err := t.lossOf(b)
+	if err != nil {
+		return 0, err
+	}
+	best := math.NaN()
+	for _, change := range []float64{1e-2, 1e-3, 1e-4, 1e-5} { // of the loss, were it straight
+		h := change * math.Max(base, 1e-3) / norm
+		if !(h*norm < 1e3*math.Sqrt(sumSquares(start.Float32s())+1)) {
+			continue // so small a gradient that the step would leave its neighbourhood
+		}
+		var side [2]float64
+		for i, sign := range []float64{1, -1} {
+			moved := start.Clone().(*tensor.Dense)
+			for k, v := range g.Float32s() {
+				moved.Float32s()[k] += float32(sign * h * float64(v) / norm)
+			}
+			if err := t.weights.Set(param, moved); err != nil {
+				return 0, err
+			}
+			if side[i], err = t.lossOf(b); err != nil {
+				return 0, err
+			}
+		}
+		off := math.Abs((side[0]-side[1])/(2*h)-norm) / norm
+		if math.IsNaN(best) || off < best {
+			best = off
+		}
+	}
+	return best, t.weights.Set(param, start)
+}
+
+// lossOf is the loss of samples in training, of the first iteration.
+func (t *trainer) lossOf(b *kept) (float64, error) {
+	if err := upload(t.exec, b.batch(0, b.len()), t.uploaded); err != nil {
+		return 0, err
+	}
+	t.exec.Forward(graph.Pass{Seed: t.c.Seed})
+	return t.exec.Loss()
+}
+
+// checkOverfitting trains on a few samples, without decay and dropout, until
+// they are known by heart.
+func checkOverfitting(ctx context.Context, c Config) (s Sanity, err error) {
+	s.Name = "overfitting"
+	c.Network = withoutDropout(c.Network)
+	c.SGD.Decay = 0
+	c.SGD.Schedule = Schedule{Policy: Fixed, Rate: c.SGD.Schedule.Rate}
+	c.Iterations = overfitIterations
+	err = c.with(overfitSamples, overfitSamples, func(t *trainer) error {
+		var first, test Test
+		for t.iteration < overfitIterations {
+			if test, err = Evaluate(ctx, c.Device, t.weights, t.c.Train, c.Preprocess, t.c.Batch); err != nil {
+				return err
+			}
+			if t.iteration == 0 {
+				first = test
+			}
+			known := test.Accuracy == nil || *test.Accuracy == 1
+			if s.OK = known && test.Loss < overfitLoss*first.Loss; s.OK || !isFinite(test.Loss) {
+				break
+			}
+			for range overfitEvery {
+				if _, _, err := t.step(false); err != nil {
+					return err
+				}
+				t.iteration++
+			}
+			if err := t.exec.Sync(); err != nil {
+				return err
+			}
+		}
+		s.Text = fmt.Sprintf("the loss on %d samples fell from %.4g to %.4g in %d updates at the rate %g",
+			t.c.Train.Len(), first.Loss, test.Loss, t.iteration, c.SGD.Schedule.Rate)
+		if test.Accuracy != nil {
+			s.Text += fmt.Sprintf(", %.0f %% right", 100**test.Accuracy)
+		}
+		return nil
+	})
+	return s, err
+}
+
+// withoutDropout is a network that drops nothing.
+func withoutDropout(n *graph.Network) *graph.Network {
+	c := *n
+	c.Nodes = slices.Clone(n.Nodes)
+	for i, node := range c.Nodes {
+		if _, ok := node.Layer.(*layers.Dropout); ok {
+			c.Nodes[i].Layer = &layers.Dropout{}
+		}
+	}
+	return &c
+}
+
+// subset is some samples of a data set, spread over it evenly.
+type subset struct {
+	data.Dataset
+	n int
+}
+
+// subsetOf takes n samples, or all where there are fewer. They do not vary.
+func subsetOf(d data.Dataset, n int) data.Dataset {
+	s := subset{d, min(n, d.Len())}
+	if r, ok := d.(data.Regression); ok {
+		return regressionSubset{s, r}
+	}
+	return s
+}
+
+func (s subset) Len() int        { return s.n }
+func (s subset) place(i int) int { return i * s.Dataset.Len() / s.n }
+
+func (s subset) Read(dst []float32, i int) (int32, error) { return s.Dataset.Read(dst, s.place(i)) }
+
+type regressionSubset struct {
+	subset
+	from data.Regression
+}
+
+func (s regressionSubset) Targets() int { return s.from.Targets() }
+
+func (s regressionSubset) ReadTarget(dst []float32, i int) error {
+	return s.from.ReadTarget(dst, s.place(i))
+}

@@ -1,0 +1,122 @@
+package solver
+
+import (
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/hubel-go/hubel/data"
+	"github.com/hubel-go/hubel/device"
+	"github.com/hubel-go/hubel/graph"
+	"github.com/hubel-go/hubel/layers"
+	"github.com/hubel-go/hubel/models"
+)
+
+// checked runs the sanity checks and maps their names to their outcomes.
+func checked(t *testing.T, c Config) map[string]Sanity {
+	t.Helper()
+	found := map[string]Sanity{}
+	require.NoError(t, CheckSanity(t.Context(), c, func(s Sanity) {
+		found[s.Name] = s
+		t.Log(s)
+	}))
+	require.Len(t, found, 4)
+	return found
+}
+
+func TestSanity(t *testing.T) {
+	c := smallConfig(t)
+	c.Dir = filepath.Join(t.TempDir(), "run")
+	for name, s := range checked(t, c) {
+		require.True(t, s.OK, "%s: %s", name, s.Text)
+	}
+	require.NoDirExists(t, c.Dir)
+
+	n, err := models.Build("lenet", models.Options{})
+	require.NoError(t, err)
+	c = smallConfig(t)
+	c.Network, c.Preprocess = n, data.Preprocess{Scale: 1. / 256}
+	c.Train, c.Test = synthetic(t, 60, 10, 1, 28, 28)
+	for name, s := range checked(t, c) {
+		require.True(t, s.OK, "%s: %s", name, s.Text)
+	}
+
+	// A regression, whose loss at zero is that of its targets.
+	c = smallConfig(t)
+	c.Train, c.Test, err = data.NewSynthetic(data.SyntheticOptions{Shape: []int{1, 12, 12}, Targets: 6, Train: 40, Test: 8})
+	require.NoError(t, err)
+	c.Network, err = models.Build("net1", models.Options{Shape: []int{1, 12, 12}, Classes: 6})
+	require.NoError(t, err)
+	c.Preprocess = data.Preprocess{Scale: 1. / 255}
+	for name, s := range checked(t, c) {
+		require.True(t, s.OK, "%s: %s", name, s.Text)
+	}
+}
+
+// Each check fails for a reason of its own.
+func TestSanityFails(t *testing.T) {
+	for name, change := range map[string]func(c *Config){
+		"initial loss": func(c *Config) { // what is predicted from nothing is a half
+			var err error
+			c.Train, _, err = data.NewSynthetic(data.SyntheticOptions{Shape: []int{1, 12, 12}, Targets: 6, Train: 40, Test: 8})
+			require.NoError(t, err)
+			c.Network = &graph.Network{Name: "halves"}
+			in := c.Network.Input("data", device.Float32, 1, 12, 12)
+			target := c.Network.Input("target", device.Float32, 6)
+			x := c.Network.Add("fc1", &layers.Dense{Out: 20}, in)
+			x = c.Network.Add("relu1", &layers.Unary{Op: device.ReLU}, x)
+			x = c.Network.Add("fc2", &layers.Dense{Out: 6}, x)
+			x = c.Network.Add("half", &layers.Unary{Op: device.Sigmoid}, x)
+			c.Network.Add("loss", &layers.L2Loss{}, x, target)
+			c.Preprocess = data.Preprocess{Scale: 1. / 255}
+		},
+		"weight decay": func(c *Config) {
+			c.Network.Nodes[0].Layer.(*layers.Conv).WeightDecay = new(float32(0))
+			c.Network.Nodes[0].Layer.(*layers.Conv).BiasDecay = new(float32(0))
+			c.Network.Nodes[4].Layer.(*layers.Dense).WeightDecay = new(float32(0))
+			c.Network.Nodes[4].Layer.(*layers.Dense).BiasDecay = new(float32(0))
+		},
+		"gradients":   func(c *Config) { c.Network.Nodes[2].Layer = &steep{} },
+		"overfitting": func(c *Config) { c.SGD.Schedule.Rate = 1e-5 },
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := smallConfig(t)
+			change(&c)
+			for other, s := range checked(t, c) {
+				if other == name {
+					require.False(t, s.OK, s.Text)
+				} else if name != "initial loss" || other != "overfitting" { // half the targets are out of its range
+					require.True(t, s.OK, "%s: %s", other, s.Text)
+				}
+			}
+		})
+	}
+}
+
+// steep is a ReLU whose gradient is a tenth too large.
+type steep struct{ layers.Unary }
+
+func (*steep) Type() string { return "steep" }
+
+func (s *steep) Backward(q device.Queue, c *layers.Call) {
+	scaled := *c
+	s.Unary.Backward(q, &scaled)
+	q.Scale(c.DIn[0], c.DIn[0], 1.1, device.Overwrite)
+}
+
+func TestSubsets(t *testing.T) {
+	set, _ := synthetic(t, 90, 1, 1, 4, 4)
+	s := subsetOf(set, 9)
+	require.Equal(t, 9, s.Len())
+	a, b := make([]float32, 16), make([]float32, 16)
+	for i := range 9 {
+		got, err := s.Read(a, i)
+		require.NoError(t, err)
+		want, err := set.Read(b, 10*i)
+		require.NoError(t, err)
+		require.Equal(t, want, got)
+		require.Equal(t, b, a)
+	}
+	require.Equal(t, 90, subsetOf(set, 1000).Len())
+}
