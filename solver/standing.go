@@ -9,8 +9,8 @@ import (
 )
 
 // BestFile is the name, in a run's folder, of the weights that did best in a
-// test: those with the highest accuracy or, of a network that has none, the
-// lowest loss. Of equals it is the first. It is a weights file.
+// test: those with the highest accuracy, and among these, or of a network that
+// has none, those with the lowest loss. It is a weights file.
 const BestFile = "best.safetensors"
 
 // standing is what the tests of a run amount to so far: all that the choice of
@@ -37,7 +37,7 @@ func (s *score) better(t *Test) bool {
 	switch {
 	case s == nil:
 		return true
-	case s.Accuracy != nil && t.Accuracy != nil:
+	case s.Accuracy != nil && t.Accuracy != nil && *t.Accuracy != *s.Accuracy:
 		return *t.Accuracy > *s.Accuracy
 	}
 	return t.Loss < s.Loss

@@ -18,7 +18,8 @@ func TestStanding(t *testing.T) {
 		return s.judge(&Test{Iteration: iteration, Loss: loss, Accuracy: &accuracy}, 2)
 	}
 	require.True(t, judge(1, 2, 0.5), "the first")
-	require.False(t, judge(2, 1, 0.5), "of equals the first, whatever the loss")
+	require.False(t, judge(2, 2, 0.5), "of equals the first")
+	require.True(t, judge(2, 1, 0.5), "of the same accuracy, that with the lower loss")
 	require.True(t, judge(3, 3, 0.6))
 	require.Equal(t, 3, s.Best.Iteration)
 	for i, want := range []struct{ drops, since int }{{0, 1}, {1, 2}, {1, 3}, {2, 4}} {
@@ -53,13 +54,13 @@ func TestPlateauLowersTheRate(t *testing.T) {
 	c.Progress = func(p Progress) { rates = append(rates, p.Rate) }
 	c.Tested = func(test Test) { tests = append(tests, test) }
 	dir := trainIn(t, c)
-	want, best := float32(0.4), -1.0
+	want, best := float32(0.4), (*score)(nil)
 	for epoch, test := range tests {
 		for k := 6 * epoch; k < 6*(epoch+1); k++ {
 			require.InDelta(t, want, rates[k], 1e-7, "iteration %d", k)
 		}
-		if *test.Accuracy > best {
-			best = *test.Accuracy
+		if best.better(&test) {
+			best = &score{Loss: test.Loss, Accuracy: test.Accuracy}
 		} else {
 			want /= 4
 		}
@@ -84,7 +85,7 @@ func TestTheBestWeightsAreKept(t *testing.T) {
 	require.NoError(t, err)
 	best := tests[0]
 	for _, test := range tests {
-		if *test.Accuracy > *best.Accuracy {
+		if *test.Accuracy > *best.Accuracy || *test.Accuracy == *best.Accuracy && test.Loss < best.Loss {
 			best = test
 		}
 	}

@@ -125,7 +125,9 @@ func TestTrainLearns(t *testing.T) {
 
 	require.Len(t, tests, 4)
 	last := tests[3]
-	best := slices.MaxFunc(tests, func(a, b Test) int { return cmp.Compare(*a.Accuracy, *b.Accuracy) })
+	best := slices.MaxFunc(tests, func(a, b Test) int {
+		return cmp.Or(cmp.Compare(*a.Accuracy, *b.Accuracy), cmp.Compare(b.Loss, a.Loss))
+	})
 	require.Equal(t, Result{Iteration: 80, Loss: progress[79].Loss, Test: &last, Best: best.Iteration}, result)
 	require.Equal(t, 80, last.Iteration)
 	require.Equal(t, 4, last.Epoch)

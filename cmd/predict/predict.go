@@ -1,0 +1,146 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/hubel-go/hubel/device"
+	"github.com/hubel-go/hubel/internal/atomicfile"
+	"github.com/hubel-go/hubel/internal/npy"
+	"github.com/hubel-go/hubel/predict"
+)
+
+// line is what -json prints of a picture.
+type line struct {
+	File   string          `json:"file"`
+	Top    []predict.Guess `json:"top,omitempty"`
+	Output []float32       `json:"output,omitempty"` // of a network without classes
+	Error  string          `json:"error,omitempty"`
+}
+
+// predictFiles does what the flags ask for.
+func predictFiles(ctx context.Context, o *options, stdout, stderr io.Writer) (err error) {
+	names, err := pictures(o.paths)
+	if err != nil {
+		return err
+	}
+	d, err := device.Open(o.device, device.Options{Threads: o.threads})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, d.Close()) }()
+	p, err := predict.Open(d, o.weights, predict.Options{Batch: o.batch, Features: o.layers(), TenCrops: o.tenCrop})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, p.Close()) }()
+
+	out := bufio.NewWriter(stdout)
+	features := make([][]float32, len(o.layers()))
+	bad := 0
+	err = p.Files(ctx, names, func(i int, y predict.Prediction, err error) {
+		l := line{File: names[i]}
+		switch {
+		case err != nil:
+			bad++
+			l.Error = strings.TrimPrefix(err.Error(), filepath.ToSlash(names[i])+": ")
+			if !o.json {
+				_ = out.Flush() // in the order of the pictures; Flush below returns the error
+				fmt.Fprintf(stderr, "predict: %s: %s\n", names[i], l.Error)
+				return
+			}
+		case len(p.Classes()) == 0:
+			l.Output = y.Output
+		default:
+			l.Top = p.Top(y, o.top)
+		}
+		print(out, l, o.json)
+		for k, row := range y.Features {
+			features[k] = append(features[k], row...)
+		}
+	})
+	if flushing := out.Flush(); err == nil && flushing != nil {
+		return brokenError{flushing}
+	}
+	if err != nil {
+		return err
+	}
+	for k, layer := range o.layers() {
+		if err := writeFeatures(o.out, layer, append([]int{len(names) - bad}, p.FeatureShape(k)...), features[k]); err != nil {
+			return brokenError{err}
+		}
+	}
+	if bad > 0 {
+		return brokenError{fmt.Errorf("%d of %d pictures could not be read", bad, len(names))}
+	}
+	return nil
+}
+
+// print writes what is known of a picture. Errors of the writer stay in it.
+func print(w *bufio.Writer, l line, asJSON bool) {
+	if asJSON {
+		text, err := json.Marshal(l)
+		if err != nil { // a probability that is NaN
+			text, _ = json.Marshal(line{File: l.File, Error: err.Error()})
+		}
+		fmt.Fprintf(w, "%s\n", text)
+		return
+	}
+	fmt.Fprintln(w, l.File)
+	for _, g := range l.Top {
+		fmt.Fprintf(w, "  %6.2f %%  %s\n", 100*g.Probability, g.Class)
+	}
+	if l.Output != nil {
+		fmt.Fprintln(w, " ", strings.Trim(fmt.Sprint(l.Output), "[]"))
+	}
+}
+
+// writeFeatures writes what a layer made of all pictures.
+func writeFeatures(dir, layer string, shape []int, values []float32) error {
+	if err := os.MkdirAll(dir, 0o777); err != nil {
+		return err
+	}
+	return atomicfile.Write(filepath.Join(dir, strings.ReplaceAll(layer, ":", "-")+".npy"), func(w io.Writer) error {
+		return npy.Write(w, shape, values)
+	})
+}
+
+// pictures lists the pictures that paths name: files as they are, and all of
+// the pictures in a folder.
+func pictures(paths []string) (names []string, err error) {
+	for _, path := range paths {
+		s, err := os.Stat(path)
+		if err != nil {
+			return nil, err
+		}
+		if !s.IsDir() {
+			names = append(names, path)
+			continue
+		}
+		before := len(names)
+		err = filepath.WalkDir(path, func(name string, e fs.DirEntry, err error) error {
+			switch strings.ToLower(filepath.Ext(name)) {
+			case ".jpg", ".jpeg", ".png":
+				if err == nil && !e.IsDir() {
+					names = append(names, name)
+				}
+			}
+			return err
+		})
+		if err != nil {
+			return nil, err
+		}
+		if len(names) == before {
+			return nil, fmt.Errorf("%s: there are no pictures in it: .jpg, .jpeg or .png", path)
+		}
+	}
+	return names, nil
+}

@@ -1,0 +1,169 @@
+package predict
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/hubel-go/hubel/data"
+)
+
+// tenCrops is how many views of a picture Options.TenCrops takes.
+const tenCrops = 10
+
+// photos makes samples of pictures as the network was tested on them in
+// training. One that was trained on images of one size, without a resize, takes
+// the whole picture at that size.
+func (p *Predictor) photos(f *data.Files) (*data.Photos, error) {
+	a := p.model.Preprocess.Augment
+	has := func(ops ...data.Op) bool {
+		return slices.ContainsFunc(a, func(s data.Step) bool { return slices.Contains(ops, s.Op) })
+	}
+	if !has(data.Resize, data.RandomCrop) {
+		a = append(data.Augment{{Op: data.Resize, H: p.shape[1], W: p.shape[2], P: 1}}, a...)
+	}
+	if p.shape[0] == 1 && !has(data.Grey) {
+		a = append(a[:len(a):len(a)], data.Step{Op: data.Grey, P: 1})
+	}
+	photos, err := data.NewPhotos(f, a, p.model.Preprocess.Statistics)
+	if err != nil {
+		return nil, err
+	}
+	if !slices.Equal([]int(photos.Shape()), p.shape) {
+		return nil, fmt.Errorf("network %s takes images of the shape %v, but its preprocessing makes %v of a picture", p.model.Network.Name, p.shape, []int(photos.Shape()))
+	}
+	return photos, nil
+}
+
+// Picture says what the network makes of an encoded JPEG or PNG.
+func (p *Predictor) Picture(ctx context.Context, encoded []byte) (Prediction, error) {
+	if p.noPictures != nil {
+		return Prediction{}, p.noPictures
+	}
+	x := make([]float32, p.sampleLen())
+	if err := p.pictures.ReadFile(x, encoded); err != nil {
+		return Prediction{}, err
+	}
+	all, err := p.Predict(ctx, x)
+	if err != nil {
+		return Prediction{}, err
+	}
+	return all[0], nil
+}
+
+// Files says what the network makes of picture files. Some are decoded while
+// others go through the network. It calls each for every file, in order, from
+// one goroutine at a time, with an error for a file that cannot be read. With
+// Options.TenCrops the prediction is the mean of those of ten views.
+func (p *Predictor) Files(ctx context.Context, names []string, each func(i int, y Prediction, err error)) error {
+	photos, err := p.photos(data.ListFiles(names))
+	if err != nil {
+		return err
+	}
+	var set data.Dataset = photos
+	views := 1
+	if p.options.TenCrops {
+		set, views = photos.TenCrops(), tenCrops
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	step := max(1, p.options.Batch/views)
+	parts := make(chan *part, p.options.Parallel)
+	go func() {
+		defer close(parts)
+		for first := 0; first < len(names); first += step {
+			c := &part{first: first, n: min(step, len(names)-first), done: make(chan struct{})}
+			select {
+			case parts <- c:
+				go c.make(ctx, p, set, views)
+			case <-ctx.Done():
+				return
+			}
+		}
+	}()
+	for c := range parts {
+		<-c.done
+		if c.err != nil {
+			return c.err
+		}
+		for i := range c.n {
+			each(c.first+i, c.made[i], c.bad[i])
+		}
+	}
+	return ctx.Err()
+}
+
+// part is some files on their way.
+type part struct {
+	first, n int
+	done     chan struct{} // closed once the others are set
+	made     []Prediction
+	bad      []error
+	err      error
+}
+
+// make reads the files and sends them through the network.
+func (c *part) make(ctx context.Context, p *Predictor, set data.Dataset, views int) {
+	defer close(c.done)
+	length := p.sampleLen()
+	c.made, c.bad = make([]Prediction, c.n), make([]error, c.n)
+	x := make([]float32, 0, c.n*views*length)
+	for i := range c.n {
+		if c.err = ctx.Err(); c.err != nil {
+			return
+		}
+		start := len(x)
+		for v := range views {
+			x = x[:len(x)+length]
+			if _, c.bad[i] = set.Read(x[len(x)-length:], (c.first+i)*views+v); c.bad[i] != nil {
+				x = x[:start]
+				break
+			}
+		}
+	}
+	all, err := p.Predict(ctx, x)
+	if c.err = err; err != nil {
+		return
+	}
+	for i := range c.n {
+		if c.bad[i] == nil {
+			c.made[i], all = mean(all[:views]), all[views:]
+		}
+	}
+}
+
+// mean is that of the views of one picture.
+func mean(views []Prediction) Prediction {
+	if len(views) == 1 {
+		return views[0]
+	}
+	rows := func(k int) [][]float32 {
+		list := make([][]float32, len(views))
+		for i, v := range views {
+			list[i] = v.Output
+			if k >= 0 {
+				list[i] = v.Features[k]
+			}
+		}
+		return list
+	}
+	y := Prediction{Output: meanOf(rows(-1))}
+	for k := range views[0].Features {
+		y.Features = append(y.Features, meanOf(rows(k)))
+	}
+	return y
+}
+
+func meanOf(rows [][]float32) []float32 {
+	sum := make([]float64, len(rows[0]))
+	for _, row := range rows {
+		for i, v := range row {
+			sum[i] += float64(v)
+		}
+	}
+	y := make([]float32, len(sum))
+	for i, v := range sum {
+		y[i] = float32(v / float64(len(rows)))
+	}
+	return y
+}

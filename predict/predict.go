@@ -1,0 +1,295 @@
+// Package predict uses trained networks: it tells what is in pictures, and what
+// layers make of them.
+//
+// The network, the preprocessing and the names of the classes come from the
+// file of the weights, so that training and use cannot differ.
+package predict
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"runtime"
+	"slices"
+	"sync"
+
+	"gorgonia.org/tensor"
+
+	"github.com/hubel-go/hubel/data"
+	"github.com/hubel-go/hubel/device"
+	"github.com/hubel-go/hubel/graph"
+	"github.com/hubel-go/hubel/solver"
+)
+
+// Options are what a Predictor may be told.
+type Options struct {
+	// Batch is how many samples go through the network at once; 0 means 32.
+	// More samples are cut into batches.
+	Batch int
+
+	// Parallel is how many batches may be under way at once, each in memory of
+	// its own; 0 means one for each core. More callers wait.
+	Parallel int
+
+	// Features names values of the network, such as "fc7", that a Prediction is
+	// to hold besides the output. A layer that works in place on another's
+	// output gets a value of its own.
+	Features []string
+
+	// TenCrops makes Files take the mean over ten views of a picture, the centre,
+	// the corners and their mirror images, of a network that was trained on
+	// crops (Krizhevsky et al. 2012, section 4.1).
+	TenCrops bool
+}
+
+// Prediction is what a network says of a sample.
+type Prediction struct {
+	// Output is the network's first output: the probabilities of a classifier,
+	// the numbers of a regression.
+	Output []float32
+
+	Features [][]float32 // of Options.Features, in their order, each row-major
+}
+
+// Guess is a class with its probability.
+type Guess struct {
+	Class       string  `json:"class"`
+	Label       int     `json:"label"` // the class's number
+	Probability float32 `json:"probability"`
+}
+
+// Predictor is a trained network, ready for use. Its methods may be called from
+// any number of goroutines, which share one set of weights.
+type Predictor struct {
+	model   *solver.Model
+	options Options
+	plan    *graph.Plan
+	shape   []int    // of a sample, [C,H,W]
+	names   []string // values that are read: the output, then the features
+	weights *graph.Weights
+
+	pictures   *data.Photos // of no files, for Picture
+	noPictures error        // why the network takes none
+
+	slots chan *slot // of those that may be used; nil is one that is not made yet
+	mu    sync.Mutex // held while a slot is made
+}
+
+// slot is the memory of a batch under way.
+type slot struct {
+	exec *graph.Executor
+	x    []float32 // [Batch,C,H,W]
+}
+
+// Open reads a file of weights and makes it ready on a device.
+func Open(d device.Device, path string, o Options) (*Predictor, error) {
+	m, err := solver.LoadWeights(path)
+	if err != nil {
+		return nil, err
+	}
+	p, err := New(d, m, o)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return p, nil
+}
+
+// New makes a trained network ready on a device.
+func New(d device.Device, m *solver.Model, o Options) (*Predictor, error) {
+	o.Batch = cmp.Or(o.Batch, 32)
+	o.Parallel = cmp.Or(o.Parallel, runtime.GOMAXPROCS(0))
+	if o.Batch < 1 || o.Parallel < 1 {
+		return nil, fmt.Errorf("batch %d and %d batches in parallel must be at least 1", o.Batch, o.Parallel)
+	}
+	p := &Predictor{model: m, options: o}
+	n := m.Network
+	for _, in := range n.Inputs {
+		if in.Name == "data" && in.DType == device.Float32 && len(in.Shape) == 3 {
+			p.shape = in.Shape
+		}
+	}
+	if p.shape == nil || len(n.Outputs) == 0 {
+		return nil, fmt.Errorf("network %s needs an input \"data\" for images and an output", n.Name)
+	}
+	if err := m.Preprocess.Check(p.shape); err != nil {
+		return nil, err
+	}
+	p.names = append([]string{n.Outputs[0]}, o.Features...)
+	var err error
+	p.plan, err = n.Plan(d.Traits(), graph.PlanOptions{Mode: graph.Infer, Batch: o.Batch, Keep: p.names})
+	if err != nil {
+		return nil, err
+	}
+	for _, name := range p.names {
+		i := slices.IndexFunc(p.plan.Values, func(v graph.Value) bool { return v.Name == name })
+		if p.plan.Values[i].DType != device.Float32 {
+			return nil, fmt.Errorf("%s is %v, not float32", name, p.plan.Values[i].DType)
+		}
+	}
+	p.pictures, p.noPictures = p.photos(data.ListFiles(nil))
+	if o.TenCrops && !slices.ContainsFunc(m.Preprocess.Augment, func(s data.Step) bool { return s.Op == data.Crop }) {
+		return nil, errors.New("ten crops need a network that was trained with a crop")
+	}
+	if p.weights, err = graph.NewWeights(n, d); err != nil {
+		return nil, err
+	}
+	if err := m.Set(p.weights); err != nil {
+		return nil, errors.Join(err, p.weights.Close())
+	}
+	p.slots = make(chan *slot, o.Parallel)
+	for range o.Parallel {
+		p.slots <- nil
+	}
+	first, err := p.acquire(context.Background()) // what is wrong shows here
+	if err != nil {
+		return nil, errors.Join(err, p.weights.Close())
+	}
+	p.slots <- first
+	return p, nil
+}
+
+// Shape is that of a sample, [C,H,W].
+func (p *Predictor) Shape() []int { return slices.Clone(p.shape) }
+
+// Classes names what the elements of a classifier's output stand for. It is
+// empty for a regression.
+func (p *Predictor) Classes() []string { return p.model.Classes }
+
+// Preprocess is what Predict does to samples.
+func (p *Predictor) Preprocess() data.Preprocess { return p.model.Preprocess }
+
+// FeatureShape is the shape of feature i of a sample.
+func (p *Predictor) FeatureShape(i int) []int {
+	name := p.names[1+i]
+	v := slices.IndexFunc(p.plan.Values, func(v graph.Value) bool { return v.Name == name })
+	return slices.Clone([]int(p.plan.Values[v].Shape[1:]))
+}
+
+// Predict says what the network makes of samples, [N,C,H,W] row-major, which
+// are raw: their values are as a data set gives them, pixels from 0 to 255.
+func (p *Predictor) Predict(ctx context.Context, x []float32) ([]Prediction, error) {
+	each := p.sampleLen()
+	if len(x)%each != 0 {
+		return nil, fmt.Errorf("%d values are not samples of the shape %v", len(x), p.shape)
+	}
+	s, err := p.acquire(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { p.slots <- s }()
+	var all []Prediction
+	for batch := range slices.Chunk(x, p.options.Batch*each) {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
+		n := copy(s.x, batch) / each
+		for i := range n {
+			p.model.Preprocess.Apply(s.x[i*each : (i+1)*each])
+		}
+		if err := p.run(s, n); err != nil {
+			return nil, err
+		}
+		if all, err = p.read(s, all, n); err != nil {
+			return nil, err
+		}
+	}
+	return all, nil
+}
+
+func (p *Predictor) sampleLen() int { return p.shape[0] * p.shape[1] * p.shape[2] }
+
+// acquire waits for a slot.
+func (p *Predictor) acquire(ctx context.Context) (*slot, error) {
+	select {
+	case s := <-p.slots:
+		if s != nil {
+			return s, nil
+		}
+		s, err := p.newSlot()
+		if err != nil {
+			p.slots <- nil
+		}
+		return s, err
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+}
+
+// newSlot makes a slot and runs a first pass through it: that packs the
+// weights, which all slots share.
+func (p *Predictor) newSlot() (*slot, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	exec, err := graph.NewExecutor(p.plan, p.weights)
+	if err != nil {
+		return nil, err
+	}
+	s := &slot{exec: exec, x: make([]float32, p.options.Batch*p.sampleLen())}
+	if err := p.run(s, 1); err != nil {
+		return nil, errors.Join(err, exec.Close())
+	}
+	return s, nil
+}
+
+// run sends n samples through the network.
+func (p *Predictor) run(s *slot, n int) error {
+	if err := s.exec.SetBatch(n); err != nil {
+		return err
+	}
+	shape := append([]int{n}, p.shape...)
+	x := tensor.New(tensor.WithShape(shape...), tensor.WithBacking(s.x[:n*p.sampleLen()]))
+	if err := s.exec.Upload("data", x); err != nil {
+		return err
+	}
+	s.exec.Forward(graph.Pass{})
+	return s.exec.Sync()
+}
+
+// read appends what the last pass made of n samples.
+func (p *Predictor) read(s *slot, to []Prediction, n int) ([]Prediction, error) {
+	first := len(to)
+	to = append(to, make([]Prediction, n)...)
+	for k, name := range p.names {
+		t, err := s.exec.Read(name)
+		if err != nil {
+			return nil, err
+		}
+		values := slices.Clone(t.Float32s())
+		each := len(values) / n
+		for i := range n {
+			row := values[i*each : (i+1)*each : (i+1)*each]
+			if k == 0 {
+				to[first+i].Output = row
+			} else {
+				to[first+i].Features = append(to[first+i].Features, row)
+			}
+		}
+	}
+	return to, nil
+}
+
+// Top lists the n classes of the highest probability, of equals the first.
+func (p *Predictor) Top(x Prediction, n int) []Guess {
+	guesses := make([]Guess, len(x.Output))
+	for i, v := range x.Output {
+		guesses[i] = Guess{Class: fmt.Sprintf("#%d", i), Label: i, Probability: v}
+		if i < len(p.model.Classes) {
+			guesses[i].Class = p.model.Classes[i]
+		}
+	}
+	slices.SortStableFunc(guesses, func(a, b Guess) int { return cmp.Compare(b.Probability, a.Probability) })
+	return guesses[:min(n, len(guesses))]
+}
+
+// Close frees the device's memory. No method may be running or be called
+// after it.
+func (p *Predictor) Close() error {
+	var errs []error
+	for range cap(p.slots) {
+		if s := <-p.slots; s != nil {
+			errs = append(errs, s.exec.Close())
+		}
+	}
+	return errors.Join(append(errs, p.weights.Close())...)
+}
