@@ -12,6 +12,11 @@ func (t *trainer) debugIsDue() bool {
 // debug repeats the passes of the next update, with all values kept, and logs
 // the numbers of every layer.
 func (t *trainer) debug(s *kept) (err error) {
+	// The probe reads, on a queue of its own, weights that the last update may
+	// still be writing.
+	if err := t.exec.Sync(); err != nil {
+		return err
+	}
 	if t.probe == nil {
 		if t.probe, err = newProbe(t.c.Device, t.weights, t.exec.Plan().Options); err != nil {
 			return err
