@@ -109,8 +109,24 @@ func (q *suiteQueue) Upload(dst device.Tensor, src *tensor.Dense) {
 	}
 }
 
+// onceDriver loads each module once.
+type onceDriver struct {
+	driver.Driver
+	modules map[string]driver.Module
+}
+
+func (d onceDriver) Load(name, text string) (driver.Module, error) {
+	if m, ok := d.modules[name]; ok {
+		return m, nil
+	}
+	m, err := d.Driver.Load(name, text)
+	d.modules[name] = m
+	return m, err
+}
+
 // suiteDevices are devices of one simulator, each with other addresses.
 func suiteDevices(t *testing.T, sim *ptxsim.Sim, d driver.Driver, c *ptxsim.Counters) []suiteDevice {
+	d = onceDriver{d, map[string]driver.Module{}}
 	drivers := []driver.Driver{d, oddDriver{d, 1, 0, new(int)}}
 	for number := range 3 {
 		drivers = append(drivers, oddDriver{d, 3, number, new(int)})

@@ -2,8 +2,10 @@ package cuda
 
 import (
 	"fmt"
+	"io/fs"
 	"math/rand/v2"
 	"os"
+	"path"
 	"slices"
 	"strconv"
 	"strings"
@@ -44,7 +46,6 @@ func TestMutants(t *testing.T) {
 // mutator runs the suite's cases on changed kernels.
 type mutator struct {
 	sim     *ptxsim.Sim
-	modules map[string]driver.Module
 	kernels []*kernelText
 	changed *changed // the change under test, or nil
 	devices []suiteDevice
@@ -82,7 +83,7 @@ type changed struct {
 const enough = 1 << 17
 
 func newMutator(t *testing.T) *mutator {
-	m := &mutator{modules: map[string]driver.Module{}, seen: map[string]int64{}}
+	m := &mutator{seen: map[string]int64{}}
 	m.sim = ptxsim.New(ptxsim.Config{
 		MaxInstructions: enough,
 		OnLaunch: func(r ptxsim.Report) {
@@ -123,9 +124,12 @@ var mutantOptions = devicetest.Options{Seed: 1, Random: 6}
 // split finds the kernels that ship.
 func (m *mutator) split(t *testing.T) {
 	names := entries(t, capabilities[0])
-	for module := range m.modules {
-		text, err := ptx.ReadFile(ptxFile(capabilities[0], strings.TrimSuffix(module, ".ptx")))
+	files, err := fs.Glob(ptx, ptxFile(capabilities[0], "*"))
+	require.NoError(t, err)
+	for _, file := range files {
+		text, err := ptx.ReadFile(file)
 		require.NoError(t, err)
+		module := path.Base(file)
 		var header []string
 		var k *kernelText
 		var found []*kernelText
@@ -171,20 +175,10 @@ func (m *mutator) test(t *testing.T, k *kernelText, lines []string) error {
 	return nil
 }
 
-// mutantDriver loads modules once, and launches the changed kernel in place of
-// its original.
+// mutantDriver launches the changed kernel in place of its original.
 type mutantDriver struct {
 	driver.Driver
 	m *mutator
-}
-
-func (d mutantDriver) Load(name, text string) (driver.Module, error) {
-	if module, ok := d.m.modules[name]; ok {
-		return module, nil
-	}
-	module, err := d.Driver.Load(name, text)
-	d.m.modules[name] = module
-	return module, err
 }
 
 func (d mutantDriver) NewStream() (driver.Stream, error) {
