@@ -86,13 +86,20 @@ type partialTraits struct {
 	sms int
 }
 
+func (t partialTraits) Epilogue(a device.Unary) bool { return hasEpilogue(a) }
+
+func (t partialTraits) ConvPacked(c device.Conv, p device.Pass) int64 { return convPacked(c, p) }
+
+func (t partialTraits) ConvScratch(c device.Conv, p device.Pass) int64 {
+	return convScratch(t.sms, c, p)
+}
+
 func (t partialTraits) GEMMScratch(g device.GEMM) int64 { return gemmScratch(t.sms, g) }
 
 func (partialTraits) Alignment() int64 { return alignment }
 
 type suiteQueue struct {
 	device.DenseKernels
-	device.ConvKernels
 	*queue
 	sim *ptxsim.Sim
 }
@@ -181,7 +188,7 @@ func TestKernels(t *testing.T) {
 var entry = regexp.MustCompile(`\.visible \.entry (\w+)\(`)
 
 // productFiles have tests that look for every kernel and choose the shapes.
-var productFiles = regexp.MustCompile("/(gemm|partials).ptx$")
+var productFiles = regexp.MustCompile("/(gemm|partials|conv|conv_filter).ptx$")
 
 // entries is the kernels that ship, without products.
 func entries(t *testing.T, capability int) map[string]bool {

@@ -21,6 +21,8 @@ type Device struct {
 type kernels struct {
 	gemm       gemmKernels
 	partials   partialKernels
+	conv       convKernels
+	filter     filterKernels
 	pool       poolKernels
 	lrn        lrnKernels
 	unary      unaryKernels
@@ -47,7 +49,7 @@ func (k *kernels) load(d driver.Driver) error {
 
 // products is the loaders of matrix products.
 func (k *kernels) products() []func(driver.Driver) error {
-	return []func(driver.Driver) error{k.gemm.load, k.partials.load}
+	return []func(driver.Driver) error{k.gemm.load, k.partials.load, k.conv.load, k.filter.load}
 }
 
 // New makes a device of an opened driver, under the name that device.Open was

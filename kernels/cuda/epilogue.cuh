@@ -2,10 +2,15 @@
 
 #pragma once
 
-// keep hides from the compiler how n came about.
+// keep hides from the compiler how a number or address came about.
 __device__ __forceinline__ int keep(int n) {
     asm volatile("" : "+r"(n));
     return n;
+}
+template <class T>
+__device__ __forceinline__ const T *keep(const T *p) {
+    asm volatile("" : "+l"(p));
+    return p;
 }
 
 // Epilogue is what happens to each sum before it is stored:

@@ -55,7 +55,7 @@ struct Matrix {
         return transposed<Spreads>(j * (Threads / 32) + threadIdx.x / 32);
     }
 
-    template <class F>
+    template <bool Sources, class F>
     __device__ __forceinline__ void each(int rest, F f) {
         f(0, at, k < rest, place, KMajor ? 4 * Row : 4);
 #pragma unroll

@@ -105,8 +105,10 @@ func mutables(t *testing.T, file string) []mutated {
 // suites are the tests of a file's kernels, in the eyes of which a change is
 // to be seen. Each is given the kernel by its name.
 var suites = map[string]func(bn *bench, name string, f driver.Function) error{
-	"gemm":     mutantGEMM,
-	"partials": mutantPartials,
+	"conv":        mutantConv,
+	"conv_filter": mutantFilter,
+	"gemm":        mutantGEMM,
+	"partials":    mutantPartials,
 }
 
 // test loads the kernel with the given body and runs its suite.

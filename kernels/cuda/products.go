@@ -64,7 +64,11 @@ func cutProduct(tiles []tile, sms, m, n, depth, batch int, vector bool) cut {
 			if (c.splits-1)*c.length >= depth && c.splits > 1 {
 				continue // rounded up, the last part is empty
 			}
-			perSM := ceil(c.down*c.across*c.splits*batch, sms)
+			blocks := c.down * c.across * c.splits * batch
+			if c.splits > 1 && blocks > 2*t.resident*sms {
+				break // enough to do; more parts would only take memory
+			}
+			perSM := ceil(blocks, sms)
 			warps := float64(min(perSM, t.resident) * t.threads / 32)
 			cost := float64(perSM) * float64(t.m*t.n) * float64(c.length+blockStart) / t.share *
 				(warps + warpsInFlight) / warps

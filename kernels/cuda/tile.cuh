@@ -11,9 +11,11 @@
 // An operand's loader says how a thread's pieces of a slice are found:
 //
 //   Pieces, Width   a thread moves Pieces times Width neighbouring floats
-//   each(rest, f)   calls f(j, source, inside, target, step) for every piece:
+//   each<Sources>(rest, f)
+//                   calls f(j, source, inside, target, step) for every piece:
 //                   from where, zero if not inside, and to which bytes of the
-//                   slice, step apart; rest is what is left of the sum's depth
+//                   slice, step apart; rest is what is left of the sum's depth.
+//                   Without Sources, the first two are not looked for
 //   next()          goes on to the next slice
 //
 // What a thread needs in every slice is computed once and kept: without keep()
@@ -91,7 +93,7 @@ __device__ __forceinline__ void copy(char *to, const float *from, bool inside) {
 
 template <class Loader>
 __device__ __forceinline__ void fetch(char *slice, Loader &loader, int rest) {
-    loader.each(rest, [&](int, const float *source, bool inside, int target, int) {
+    loader.template each<true>(rest, [&](int, const float *source, bool inside, int target, int) {
         copy<Loader::Width>(slice + target, source, inside);
     });
     loader.next();
@@ -113,20 +115,20 @@ struct Waiting {
     float v[Loader::Pieces][Loader::Width];
 
     __device__ __forceinline__ void fetch(Loader &loader, int rest) {
-        loader.each(rest, [&](int j, const float *source, bool inside, int, int) {
+        loader.template each<true>(rest, [&](int j, const float *source, bool inside, int, int) {
             if (Loader::Width == 4) {
                 float4 f = make_float4(0, 0, 0, 0);
-                if (inside) f = *reinterpret_cast<const float4 *>(source);
+                if (inside) f = __ldg(reinterpret_cast<const float4 *>(source));
                 v[j][0] = f.x, v[j][1] = f.y, v[j][2] = f.z, v[j][3] = f.w;
             } else {
-                v[j][0] = inside ? *source : 0;
+                v[j][0] = inside ? __ldg(source) : 0;
             }
         });
         loader.next();
     }
 
     __device__ __forceinline__ void store(char *slice, Loader &loader) {
-        loader.each(0, [&](int j, const float *, bool, int target, int step) {
+        loader.template each<false>(0, [&](int j, const float *, bool, int target, int step) {
             if (Loader::Width == 4 && step == 4) {
                 *reinterpret_cast<float4 *>(slice + target) = make_float4(v[j][0], v[j][1], v[j][2], v[j][3]);
             } else {

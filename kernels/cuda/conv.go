@@ -1,0 +1,326 @@
+package cuda
+
+import (
+	"fmt"
+
+	"github.com/hubel-go/hubel/device"
+	"github.com/hubel-go/hubel/kernels/cuda/driver"
+)
+
+// convTiles is the tiles of conv.cu. The first has no kernel for taps, since
+// only first layers have few channels.
+var convTiles = [...]tile{
+	{m: 128, n: 128, threads: 256, resident: 2, share: 0.87},
+	{m: 96, n: 128, threads: 128, resident: 3, share: 0.87},
+	{m: 64, n: 64, threads: 64, resident: 6, share: 0.75},
+	{m: 32, n: 64, threads: 64, resident: 10, share: 0.55},
+}
+
+// tallTile is the one with a kernel for windows that lie inside the image.
+const tallTile = 1
+
+// convKernels are the kernels of conv.cu, by tile.
+type convKernels struct {
+	pack           driver.Function
+	channels, taps [len(convTiles)]driver.Function
+	inside         driver.Function
+}
+
+func (k *convKernels) load(d driver.Driver) error {
+	names := map[string]*driver.Function{"conv_pack": &k.pack, "conv_96x128_inside": &k.inside}
+	for i, t := range convTiles {
+		names[fmt.Sprintf("conv_%dx%d_channels", t.m, t.n)] = &k.channels[i]
+		if i > 0 {
+			names[fmt.Sprintf("conv_%dx%d_taps", t.m, t.n)] = &k.taps[i]
+		}
+	}
+	return loadKernels(d, "conv", names)
+}
+
+// convProduct is the forward pass or the gradient of the data as a matrix
+// product, for each group: weights [rows, channels x taps] times patches of the
+// pass's input.
+//
+// The gradient of the data multiplies weights [C,(k,r,s)] with patches of dy.
+// With a stride, pixel h of dx meets only the taps r for which
+// h+PadTop-r*DilationH is a multiple of the stride. So the pixels are cut into
+// classes of equal (h+PadTop) mod StrideH and equal (w+PadLeft) mod StrideW;
+// each is a product of its own, a convolution of dy of stride 1 with the taps of
+// its class.
+type convProduct struct {
+	c              device.Conv
+	pass           device.Pass
+	rows, channels int // output and input channels of a group
+	classes        int // 1 for the forward pass
+
+	inH, inW, outH, outW int // of the pass
+}
+
+func newConvProduct(c device.Conv, pass device.Pass) convProduct {
+	// A stride past the padded image takes no step; bounded, it makes no
+	// classes without pixels.
+	c.StrideH = min(c.StrideH, c.H+c.PadTop+c.PadBottom)
+	c.StrideW = min(c.StrideW, c.W+c.PadLeft+c.PadRight)
+	p := convProduct{c: c, pass: pass, rows: c.K / c.Groups, channels: c.C / c.Groups, classes: 1,
+		inH: c.H, inW: c.W, outH: c.OutH(), outW: c.OutW()}
+	if pass == device.BackwardData {
+		p.rows, p.channels = p.channels, p.rows
+		p.inH, p.inW, p.outH, p.outW = p.outH, p.outW, p.inH, p.inW
+		p.classes = c.StrideH * c.StrideW
+	}
+	return p
+}
+
+// fits says why the kernels cannot index a convolution, if so: offsets within a
+// sample, and numbers of pixels, are kept in 32 bits.
+func (p *convProduct) fits() error {
+	const most, mostPlane, mostGroups = 1<<31 - 256, 1 << 24, 65535
+	c := &p.c
+	in, out := int64(p.inH)*int64(p.inW), int64(p.outH)*int64(p.outW)
+	switch {
+	case max(in, out) > mostPlane:
+		return fmt.Errorf("an image of %dx%d is larger than %d pixels", max(p.inH, p.outH), max(p.inW, p.outW), mostPlane)
+	case max(in*int64(p.channels), out*int64(p.rows))*int64(c.Groups) > most:
+		return fmt.Errorf("a sample is larger than %d elements", most)
+	case int64(c.N)*max(in, out) > most:
+		return fmt.Errorf("a batch of %d has more than %d pixels", c.N, most)
+	case int64(device.Elements(c.WShape())) > most || int64(p.depth())*int64(p.padded()) > most:
+		return fmt.Errorf("more than %d weights", most)
+	case c.Groups > mostGroups:
+		return fmt.Errorf("%d groups are more than %d", c.Groups, mostGroups)
+	}
+	return nil
+}
+
+// depth is the sum's of a class with all taps.
+func (p *convProduct) depth() int { return p.channels * p.c.R * p.c.S }
+
+// padded is the row of packed weights, for loads of four.
+func (p *convProduct) padded() int { return ceil(p.rows, 4) * 4 }
+
+// byChannels reports whether a slice is one tap of eight channels.
+func (p *convProduct) byChannels() bool { return p.channels%sliceDepth == 0 }
+
+// convClass is the pixels of a class with their taps, as a product.
+type convClass struct {
+	h, w          axis
+	taps          int
+	depth, padded int // of the sum, and rounded up to slices
+	pixels        int // of a sample
+	table, bytes  int64
+}
+
+// class returns class i, which is cheap enough to be done for each call.
+func (p *convProduct) class(i int) convClass {
+	c := &p.c
+	var k convClass
+	if p.pass == device.Forward {
+		k.h = axis{count: p.outH, stride: c.StrideH, pad: c.PadTop, taps: c.R, tapStep: 1, step: c.DilationH, place: 1}
+		k.w = axis{count: p.outW, stride: c.StrideW, pad: c.PadLeft, taps: c.S, tapStep: 1, step: c.DilationW, place: 1}
+	} else {
+		k.h = newAxis(i/c.StrideW, c.H, c.R, c.PadTop, c.StrideH, c.DilationH)
+		k.w = newAxis(i%c.StrideW, c.W, c.S, c.PadLeft, c.StrideW, c.DilationW)
+	}
+	k.taps = k.h.taps * k.w.taps
+	k.depth = p.channels * k.taps
+	k.padded = ceil(k.depth, sliceDepth) * sliceDepth
+	k.pixels = k.h.count * k.w.count
+	entries := k.padded
+	if p.byChannels() {
+		entries /= sliceDepth
+	}
+	k.table = roundUp(16*int64(entries), alignment)
+	k.bytes = k.table + roundUp(4*int64(c.Groups)*int64(k.padded)*int64(p.padded()), alignment)
+	return k
+}
+
+func roundUp(n, to int64) int64 { return (n + to - 1) / to * to }
+
+// axis is one axis of a class: its places in the output of the pass, and the
+// convolution that makes them.
+type axis struct {
+	count        int // places
+	first, place int // the first, and the distance of two
+
+	stride, pad, step int // windows begin at i*stride - pad; taps lie step apart
+	taps              int
+	tap, tapStep      int // the filter's row of the first tap, and the distance of two
+}
+
+// newAxis is the axis of the pixels with (h+pad) mod stride = rho. Its taps are
+// every stride/gcd(stride,dilation)-th; the last comes first, for going back
+// over a convolution turns the filter around.
+func newAxis(rho, size, filter, pad, stride, dilation int) axis {
+	first := ((rho-pad)%stride + stride) % stride
+	a := axis{first: first, place: stride, stride: 1, step: 1}
+	if first < size {
+		a.count = (size-1-first)/stride + 1
+	}
+	divisor := gcd(stride, dilation)
+	apart := stride / divisor
+	for r := range min(apart, filter) {
+		if r*dilation%stride != rho {
+			continue
+		}
+		a.taps = (filter-1-r)/apart + 1
+		a.step = dilation / divisor
+		a.tap, a.tapStep = r+(a.taps-1)*apart, -apart
+		a.pad = (r*dilation-rho)/stride + (a.taps-1)*a.step - (first+pad-rho)/stride
+	}
+	return a
+}
+
+func gcd(a, b int) int {
+	for b != 0 {
+		a, b = b, a%b
+	}
+	return a
+}
+
+// inside reports whether every window lies in an image of size.
+func (a *axis) inside(size int) bool {
+	return a.pad <= 0 && (a.count-1)*a.stride-a.pad+(a.taps-1)*a.step < size
+}
+
+// convPacked is Traits.ConvPacked: for each class a table of taps and the
+// weights.
+func convPacked(c device.Conv, pass device.Pass) int64 {
+	if pass == device.BackwardFilter {
+		return 0
+	}
+	p := newConvProduct(c, pass)
+	var bytes int64
+	for i := range p.classes {
+		bytes += p.class(i).bytes
+	}
+	return bytes
+}
+
+func (q *queue) ConvPack(c device.Conv, pass device.Pass, packed device.Buffer, w device.Tensor) {
+	if q.err != nil || pass == device.BackwardFilter {
+		return
+	}
+	q.convPack(newConvProduct(c, pass), q.scratch(packed), q.at(w))
+}
+
+func (q *queue) convPack(p convProduct, packed, w driver.Ptr) {
+	if err := p.fits(); err != nil {
+		q.Fail("conv_pack", err)
+		return
+	}
+	c := &p.c
+	// w is [K,C/Groups,R,S]: the rows of the product are K forward and C
+	// backward, and the other is its channels.
+	filter := c.R * c.S
+	rowStep, channelStep := p.channels*filter, filter
+	if p.pass == device.BackwardData {
+		rowStep, channelStep = filter, p.rows*filter
+	}
+	const threads = 256
+	for i := range p.classes {
+		k := p.class(i)
+		if k.depth > 0 {
+			q.args.Reset().Ptr(packed.Offset(k.table)).Ptr(packed).Ptr(w).
+				Int(p.rows).Int(p.padded()).Int(p.channels).Int(k.taps).Int(k.w.taps).Int(index(p.byChannels())).
+				Int(c.S).Int(p.rows * p.channels * filter).Int(rowStep).Int(channelStep).
+				Int(k.h.tap).Int(k.w.tap).Int(k.h.tapStep).Int(k.w.tapStep).Int(k.h.step).Int(k.w.step).
+				Int(p.inH * p.inW).Int(p.inW)
+			q.launch(q.kernels.conv.pack, driver.Dim{X: ceil(k.padded*p.padded(), threads), Y: c.Groups}, threads)
+		}
+		packed = packed.Offset(k.bytes)
+	}
+}
+
+// cut chooses the tile for a class. Only a pass of one class is split along its
+// sum.
+func (p *convProduct) cut(sms int, k *convClass) cut {
+	tiles, first := convTiles[:], 0
+	if !p.byChannels() {
+		tiles, first = tiles[1:], 1
+	}
+	depth := k.padded
+	if p.classes > 1 {
+		depth = min(depth, leastRange)
+	}
+	c := cutProduct(tiles, sms, p.rows, p.c.N*k.pixels, depth, p.c.Groups, true)
+	c.variant += first
+	if c.splits == 1 {
+		c.length = k.padded
+	}
+	return c
+}
+
+// convScratch is Traits.ConvScratch: the partial sums of the pass's output.
+func convScratch(sms int, c device.Conv, pass device.Pass) int64 {
+	if pass == device.BackwardFilter {
+		return filterScratch(sms, c)
+	}
+	return most(c.N, func(n int) int64 {
+		c.N = n
+		p := newConvProduct(c, pass)
+		if p.classes > 1 {
+			return 0
+		}
+		k := p.class(0)
+		return p.cut(sms, &k).scratch(p.outputs())
+	})
+}
+
+// outputs is the number of elements of the pass's output.
+func (p *convProduct) outputs() int { return p.c.N * p.c.Groups * p.rows * p.outH * p.outW }
+
+func (q *queue) ConvForward(c device.Conv, y, x device.Tensor, w device.Filter, e device.Epilogue, ws device.Buffer) {
+	if q.err != nil {
+		return
+	}
+	q.convolve(newConvProduct(c, device.Forward), q.forward(e), q.at(y), q.at(x), q.scratch(w.Packed), q.scratch(ws))
+}
+
+func (q *queue) ConvBackwardData(c device.Conv, dx, dy device.Tensor, w device.Filter, m device.Mode, ws device.Buffer) {
+	if q.err != nil {
+		return
+	}
+	q.convolve(newConvProduct(c, device.BackwardData), gradient(m), q.at(dx), q.at(dy), q.scratch(w.Packed), q.scratch(ws))
+}
+
+// convolve makes the output of a pass, class by class.
+func (q *queue) convolve(p convProduct, e epilogue, out, in, packed, ws driver.Ptr) {
+	if err := p.fits(); err != nil {
+		q.Fail("conv", err)
+		return
+	}
+	for i := range p.classes {
+		k := p.class(i)
+		if k.pixels > 0 {
+			q.convClass(&p, &k, p.cut(q.sms, &k), e, out, in, packed, ws)
+		}
+		packed = packed.Offset(k.bytes)
+	}
+}
+
+func (q *queue) convClass(p *convProduct, k *convClass, t cut, e epilogue, out, in, packed, ws driver.Ptr) {
+	f := q.kernels.conv.channels[t.variant]
+	if !p.byChannels() {
+		f = q.kernels.conv.taps[t.variant]
+		if t.variant == tallTile && k.h.inside(p.inH) && k.w.inside(p.inW) {
+			f = q.kernels.conv.inside
+		}
+	}
+	to, last := out, e
+	if t.splits > 1 {
+		to, e = ws, noEpilogue
+	}
+	inPlane, outPlane := p.inH*p.inW, p.outH*p.outW
+	q.args.Reset().Ptr(to).Ptr(in).Ptr(packed.Offset(k.table)).Ptr(packed).Ptr(e.bias).
+		Int(p.rows).Int(p.padded()).Int(k.padded).Int(t.length).
+		Int(p.c.N * k.pixels).Int(k.pixels).Int(k.w.count).Uint64(divisor(k.pixels)).Uint64(divisor(k.w.count)).
+		Int(p.c.Groups * p.channels * inPlane).Int(p.channels * inPlane).Int(p.inH).Int(p.inW).
+		Int(k.h.stride).Int(k.w.stride).Int(k.h.pad).Int(k.w.pad).
+		Int(p.c.Groups * p.rows * outPlane).Int(outPlane).
+		Int(k.h.first*p.outW + k.w.first).Int(k.h.place * p.outW).Int(k.w.place).
+		Uint64(uint64(p.outputs())).Float32(e.beta).Float32(e.slope)
+	q.launch(f, driver.Dim{X: t.down * t.across, Y: p.c.Groups, Z: t.splits}, t.threads)
+	if t.splits > 1 {
+		q.sumPartials(last, out, ws, p.outputs(), t.splits, outPlane, p.c.K)
+	}
+}

@@ -1,0 +1,170 @@
+package cuda
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/hubel-go/hubel/device"
+	"github.com/hubel-go/hubel/kernels/cuda/driver"
+	"github.com/hubel-go/hubel/kernels/cuda/ptxsim"
+)
+
+// filterCase is the gradient of the weights with a tile of its own.
+type filterCase struct {
+	device.Conv
+	variant, splits int
+	mode            device.Mode
+}
+
+func (c filterCase) String() string {
+	return fmt.Sprintf("%+v tile %d splits %d %v", c.Conv, c.variant, c.splits, c.mode)
+}
+
+// runFilter says what is wrong with a gradient of the weights.
+func runFilter(bn *bench, c filterCase, r *rand.Rand) error {
+	x, dy := random(r, device.Elements(c.XShape())), random(r, device.Elements(c.YShape()))
+	n := device.Elements(c.WShape())
+	e := gradient(c.mode)
+	px, pdy := bn.upload("x", x, 0), bn.upload("dy", dy, 0)
+	dw, old := bn.guarded("dw", n, r, e.beta != 0, 0)
+	t := filterTiles[c.variant]
+	terms := c.N * c.OutH() * c.OutW()
+	p := cut{tile: t, variant: c.variant, down: ceil(c.K/c.Groups, t.m), across: ceil(c.C/c.Groups*c.R*c.S, t.n),
+		splits: c.splits, length: ceil(ceil(terms, c.splits), sliceDepth) * sliceDepth}
+	ws := bn.alloc("scratch", p.scratch(n))
+	defer bn.free(px, pdy, dw.Offset(-4*guard), ws)
+	bn.queue.convFilter(c.Conv, p, e, dw, px, pdy, ws)
+	if err := bn.queue.Sync(); err != nil {
+		return err
+	}
+	sum, size := convSums(c.Conv, device.BackwardFilter, nil, x, dy)
+	for i := range sum {
+		sum[i], size[i] = e.apply(sum[i], size[i], old[i], 0, rounding(terms))
+	}
+	if err := bn.check("dw", dw, sum, size); err != nil {
+		return fmt.Errorf("%v: %w", c, err)
+	}
+	return nil
+}
+
+// filterCases has, for each tile, more and fewer filters and taps than the
+// tile, windows that overlap each edge, strides, dilation, groups, planes of
+// fewer pixels than a slice, and parts of the sum.
+func filterCases() []filterCase {
+	var cases []filterCase
+	for v := range filterTiles {
+		cases = append(cases,
+			filterCase{Conv: device.Conv{N: 3, C: 4, H: 5, W: 4, K: 5, R: 3, S: 2, PadTop: 1, PadBottom: 2, PadLeft: 2, PadRight: 1,
+				StrideH: 2, StrideW: 1, DilationH: 1, DilationW: 2, Groups: 1}, variant: v, splits: 1},
+			filterCase{Conv: device.Conv{N: 2, C: 2, H: 3, W: 6, K: 66 << (1 - index(v > 1)), R: 1, S: 2, StrideH: 1, StrideW: 2,
+				DilationH: 1, DilationW: 1, Groups: 1}, variant: v, splits: 1, mode: device.Accumulate},
+			filterCase{Conv: device.Conv{N: 3, C: 30, H: 3, W: 3, K: 198, R: 3, S: 3, PadTop: 1, PadBottom: 1, PadLeft: 1, PadRight: 1,
+				StrideH: 1, StrideW: 1, DilationH: 1, DilationW: 1, Groups: 2}, variant: v, splits: 3, mode: device.Accumulate},
+			filterCase{Conv: device.Conv{N: 1, C: 1, H: 5, W: 7, K: 3, R: 3, S: 5, PadLeft: 3, StrideH: 1, StrideW: 1,
+				DilationH: 2, DilationW: 1, Groups: 1}, variant: v, splits: 1})
+	}
+	return cases
+}
+
+// runConvBias says what is wrong with a gradient of the biases.
+func runConvBias(bn *bench, c device.Conv, m device.Mode, r *rand.Rand) error {
+	n, plane := c.K, c.OutH()*c.OutW()
+	dy := random(r, device.Elements(c.YShape()))
+	e := gradient(m)
+	pdy := bn.upload("dy", dy, 0)
+	dbias, old := bn.guarded("dbias", n, r, e.beta != 0, 0)
+	defer bn.free(pdy, dbias.Offset(-4*guard))
+	bn.queue.convBias(c, e, dbias, pdy)
+	if err := bn.queue.Sync(); err != nil {
+		return err
+	}
+	sum, size := make([]float64, n), make([]float64, n)
+	for i, v := range dy {
+		sum[i/plane%n] += float64(v)
+		size[i/plane%n] += max(float64(v), -float64(v))
+	}
+	for i := range sum {
+		sum[i], size[i] = e.apply(sum[i], size[i], old[i], 0, rounding(c.N*plane))
+	}
+	return bn.check("dbias", dbias, sum, size)
+}
+
+var biasCases = []device.Conv{
+	square(19, 1, 9, 3, 1, 0, 1, 1), square(1, 1, 1, 2, 1, 0, 1, 1), square(9, 1, 5, 1, 2, 0, 1, 1), square(2, 1, 12, 33, 1, 0, 1, 1),
+}
+
+func TestConvFilter(t *testing.T) {
+	for _, capability := range capabilities {
+		seen := map[string]bool{}
+		r := rand.New(rand.NewPCG(1, 2))
+		bn := newBench(t, ptxsim.Config{Capability: capability, OnLaunch: func(l ptxsim.Report) { seen[l.Kernel] = true }})
+		for _, c := range filterCases() {
+			require.NoError(t, c.Check())
+			require.NoError(t, runFilter(bn, c, r), "sm_%d", capability)
+		}
+		for _, c := range biasCases {
+			for _, m := range []device.Mode{device.Overwrite, device.Accumulate} {
+				require.NoError(t, runConvBias(bn, c, m, r), "sm_%d", capability)
+			}
+		}
+		require.Len(t, seen, 6, "every kernel ran: %v", seen)
+	}
+}
+
+// mutantFilter tests one kernel of conv_filter.cu.
+func mutantFilter(bn *bench, name string, f driver.Function) error {
+	r := rand.New(rand.NewPCG(3, 4))
+	if name == "conv_bias" {
+		bn.queue.kernels.filter.bias = f
+		for i, c := range biasCases {
+			if err := runConvBias(bn, c, device.Mode(i%2), r); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	for _, c := range filterCases() {
+		t := filterTiles[c.variant]
+		if name != fmt.Sprintf("conv_filter_%dx%d", t.m, t.n) {
+			continue
+		}
+		bn.queue.kernels.filter.weights[c.variant] = f
+		if err := runFilter(bn, c, r); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// The suite's cases, with the tiles that the rule chooses.
+func TestConvFilterConforms(t *testing.T) { conform(t, "conv backward-filter") }
+
+// The rule's choices for AlexNet's layers, on 80 multiprocessors.
+func TestCutFilterChoices(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		conv device.Conv
+		want string
+	}{
+		{"conv1", square(128, 3, 227, 96, 11, 0, 4, 1), "96x128 splits 128"},
+		{"conv2", square(128, 96, 27, 256, 5, 2, 1, 2), "128x128 splits 8"},
+		{"conv3", square(128, 256, 13, 384, 3, 1, 1, 1), "128x128 splits 4"},
+		{"conv4", square(128, 384, 13, 384, 3, 1, 1, 2), "96x128 splits 4"},
+		{"conv5", square(128, 384, 13, 256, 3, 1, 1, 2), "128x128 splits 8"},
+		{"LeNet's conv1", square(64, 1, 28, 20, 5, 0, 1, 1), "32x32 splits 128"},
+	} {
+		p := cutFilter(80, c.conv)
+		require.Equal(t, c.want, fmt.Sprintf("%dx%d splits %d", p.m, p.n, p.splits), c.name)
+	}
+}
+
+func TestFilterFits(t *testing.T) {
+	c := square(1, 1, 16380, 1, 3, 2, 1, 1)
+	require.NoError(t, fitsFilter(c))
+	c.PadLeft++
+	require.EqualError(t, fitsFilter(c), "an image of 16384x16385 with its padding has more than 16384 rows or columns")
+	require.EqualError(t, fitsFilter(square(1<<20, 1, 64, 1, 1, 0, 1, 1)), "a batch of 1048576 has more than 2147483392 elements")
+}

@@ -1,0 +1,298 @@
+package cuda
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/hubel-go/hubel/device"
+	"github.com/hubel-go/hubel/device/devicetest"
+	"github.com/hubel-go/hubel/kernels/cuda/driver"
+	"github.com/hubel-go/hubel/kernels/cuda/ptxsim"
+)
+
+// convCase is a pass of a convolution with a tile of its own.
+type convCase struct {
+	device.Conv
+	pass            device.Pass
+	variant, splits int
+	epilogue        epilogue
+	bias            bool
+}
+
+func (c convCase) String() string {
+	return fmt.Sprintf("%v %+v tile %d splits %d bias %t", c.pass, c.Conv, c.variant, c.splits, c.bias)
+}
+
+// convolution is the plain loop of the forward pass. It calls term for every
+// product: which weight joins which element of x with which of y.
+func convolution(c device.Conv, term func(w, x, y int)) {
+	outH, outW := c.OutH(), c.OutW()
+	cg, kg := c.C/c.Groups, c.K/c.Groups
+	for y := range c.N * c.K * outH * outW {
+		j, i, k, n := y%outW, y/outW%outH, y/(outW*outH)%c.K, y/(outW*outH*c.K)
+		for tap := range cg * c.R * c.S {
+			h := i*c.StrideH + tap/c.S%c.R*c.DilationH - c.PadTop
+			w := j*c.StrideW + tap%c.S*c.DilationW - c.PadLeft
+			if h >= 0 && h < c.H && w >= 0 && w < c.W {
+				channel := k/kg*cg + tap/(c.R*c.S)
+				term(k*cg*c.R*c.S+tap, ((n*c.C+channel)*c.H+h)*c.W+w, y)
+			}
+		}
+	}
+}
+
+// pass returns the sums that a pass makes of its two inputs, and the sums of
+// their magnitudes.
+func convSums(c device.Conv, pass device.Pass, w, x, y []float32) (sum, size []float64) {
+	n := map[device.Pass]int{device.Forward: device.Elements(c.YShape()), device.BackwardData: device.Elements(c.XShape()),
+		device.BackwardFilter: device.Elements(c.WShape())}[pass]
+	sum, size = make([]float64, n), make([]float64, n)
+	convolution(c, func(iw, ix, iy int) {
+		var p float64
+		to := 0
+		switch pass {
+		case device.Forward:
+			p, to = float64(w[iw])*float64(x[ix]), iy
+		case device.BackwardData:
+			p, to = float64(w[iw])*float64(y[iy]), ix
+		case device.BackwardFilter:
+			p, to = float64(x[ix])*float64(y[iy]), iw
+		}
+		sum[to] += p
+		size[to] += math.Abs(p)
+	})
+	return sum, size
+}
+
+// runConv says what is wrong with a forward pass or a gradient of the data.
+func runConv(bn *bench, c convCase, r *rand.Rand) error {
+	q := bn.queue
+	p := newConvProduct(c.Conv, c.pass)
+	w := random(r, device.Elements(c.WShape()))
+	in := random(r, c.N*c.Groups*p.channels*p.inH*p.inW)
+	var bias []float32
+	e := c.epilogue
+	pw, pin := bn.upload("weights", w, 0), bn.upload("input", in, 0)
+	if c.bias {
+		bias = random(r, c.K)
+		e.bias = bn.upload("bias", bias, 0)
+	}
+	out, old := bn.guarded("output", p.outputs(), r, e.beta != 0, 0)
+	bytes := convPacked(c.Conv, c.pass)
+	packed := bn.alloc("packed", bytes)
+	cut := func(k *convClass) cut {
+		t := convTiles[c.variant]
+		return cut{tile: t, variant: c.variant, down: ceil(p.rows, t.m), across: ceil(c.N*k.pixels, t.n),
+			splits: c.splits, length: ceil(ceil(k.padded, c.splits), sliceDepth) * sliceDepth}
+	}
+	first := p.class(0)
+	ws := bn.alloc("scratch", cut(&first).scratch(p.outputs()))
+	defer bn.free(pw, pin, e.bias, out.Offset(-4*guard), packed, ws)
+
+	q.convPack(p, packed, pw)
+	at := packed
+	for i := range p.classes {
+		k := p.class(i)
+		if k.pixels > 0 {
+			q.convClass(&p, &k, cut(&k), e, out, pin, at, ws)
+		}
+		at = at.Offset(k.bytes)
+	}
+	if err := q.Sync(); err != nil {
+		return err
+	}
+	sum, size := convSums(c.Conv, c.pass, w, in, in)
+	for i := range sum {
+		add := 0.0
+		if bias != nil {
+			add = float64(bias[i/(p.outH*p.outW)%c.K])
+		}
+		sum[i], size[i] = e.apply(sum[i], size[i], old[i], add, rounding(p.depth()))
+	}
+	if err := bn.check("output", out, sum, size); err != nil {
+		return fmt.Errorf("%v: %w", c, err)
+	}
+	return nil
+}
+
+// convCases has, for each tile, windows that overlap the edges and windows that
+// do not, strides, dilation, groups, more and fewer channels and pixels than
+// the tile, and parts of the sum.
+func convCases() []convCase {
+	relu := epilogue{alpha: 1, slope: 0}
+	leaky := epilogue{alpha: 1, beta: 1, slope: 0.25}
+	var cases []convCase
+	add := func(c convCase, variants ...int) {
+		for _, c.variant = range variants {
+			cases = append(cases, c)
+		}
+	}
+	// By channels; the second and third have two tiles of rows for the smallest.
+	add(convCase{Conv: device.Conv{N: 2, C: 16, H: 7, W: 6, K: 5, R: 3, S: 2, PadTop: 1, PadBottom: 2, PadLeft: 1, StrideH: 2, StrideW: 1,
+		DilationH: 1, DilationW: 3, Groups: 1}, splits: 1, epilogue: relu, bias: true}, 0, 1, 2, 3)
+	add(convCase{Conv: device.Conv{N: 3, C: 16, H: 8, W: 9, K: 140, R: 1, S: 2, PadRight: 1, StrideH: 1, StrideW: 1, DilationH: 1, DilationW: 1, Groups: 2},
+		splits: 1, epilogue: leaky, bias: true}, 0, 1, 2, 3)
+	add(convCase{Conv: device.Conv{N: 2, C: 8, H: 9, W: 9, K: 130, R: 2, S: 2, StrideH: 1, StrideW: 1, DilationH: 1, DilationW: 1, Groups: 1},
+		splits: 1, epilogue: leaky, bias: true}, 0, 1, 2, 3)
+	add(convCase{Conv: device.Conv{N: 1, C: 24, H: 6, W: 5, K: 9, R: 3, S: 3, PadTop: 1, PadBottom: 1, PadLeft: 1, PadRight: 1, StrideH: 1, StrideW: 1,
+		DilationH: 1, DilationW: 1, Groups: 1}, splits: 4, epilogue: leaky, bias: true}, 0, 1, 2, 3)
+	// By taps.
+	add(convCase{Conv: device.Conv{N: 2, C: 3, H: 9, W: 8, K: 4, R: 4, S: 3, PadTop: 2, PadLeft: 1, PadRight: 2, StrideH: 2, StrideW: 3,
+		DilationH: 1, DilationW: 1, Groups: 1}, splits: 1, epilogue: relu, bias: true}, 1, 2, 3)
+	add(convCase{Conv: device.Conv{N: 2, C: 2, H: 9, W: 10, K: 202, R: 2, S: 3, PadTop: 1, StrideH: 1, StrideW: 1,
+		DilationH: 1, DilationW: 1, Groups: 2}, splits: 1, epilogue: leaky, bias: true}, 1, 2, 3)
+	add(convCase{Conv: device.Conv{N: 1, C: 5, H: 5, W: 6, K: 7, R: 3, S: 3, PadBottom: 1, PadRight: 1, StrideH: 1, StrideW: 1,
+		DilationH: 2, DilationW: 1, Groups: 1}, splits: 3, epilogue: leaky}, 1, 2, 3)
+	// Inside.
+	add(convCase{Conv: device.Conv{N: 2, C: 3, H: 23, W: 25, K: 98, R: 5, S: 5, StrideH: 2, StrideW: 3, DilationH: 1, DilationW: 1, Groups: 1},
+		splits: 1, epilogue: leaky, bias: true}, tallTile)
+	add(convCase{Conv: device.Conv{N: 1, C: 3, H: 11, W: 12, K: 3, R: 11, S: 11, StrideH: 4, StrideW: 1, DilationH: 1, DilationW: 1, Groups: 1},
+		splits: 5, epilogue: relu, bias: true}, tallTile)
+	// Gradients of the data: classes by stride, some with no tap, some with no
+	// pixel, and dilation with a stride.
+	data := func(c device.Conv, variants ...int) {
+		add(convCase{Conv: c, pass: device.BackwardData, splits: 1, epilogue: noEpilogue}, variants...)
+		add(convCase{Conv: c, pass: device.BackwardData, splits: 1, epilogue: gradient(device.Accumulate)}, variants...)
+	}
+	data(device.Conv{N: 2, C: 5, H: 7, W: 8, K: 8, R: 3, S: 1, PadTop: 1, PadBottom: 1, StrideH: 2, StrideW: 3, DilationH: 1, DilationW: 1, Groups: 1}, 0, 1)
+	data(device.Conv{N: 1, C: 4, H: 9, W: 7, K: 6, R: 3, S: 2, PadTop: 2, PadLeft: 1, StrideH: 2, StrideW: 4, DilationH: 3, DilationW: 2, Groups: 2}, 2, 3)
+	data(device.Conv{N: 1, C: 2, H: 3, W: 2, K: 3, R: 2, S: 2, StrideH: 50, StrideW: 1, DilationH: 1, DilationW: 1, Groups: 1}, 3)
+	return cases
+}
+
+func TestConv(t *testing.T) {
+	for _, capability := range capabilities {
+		seen := map[string]bool{}
+		r := rand.New(rand.NewPCG(1, 2))
+		bn := newBench(t, ptxsim.Config{Capability: capability, OnLaunch: func(l ptxsim.Report) { seen[l.Kernel] = true }})
+		for _, c := range convCases() {
+			require.NoError(t, c.Check())
+			require.NoError(t, runConv(bn, c, r), "sm_%d", capability)
+		}
+		require.Len(t, seen, 10, "every kernel ran: %v", seen)
+	}
+}
+
+// mutantConv tests one kernel of conv.cu.
+func mutantConv(bn *bench, name string, f driver.Function) error {
+	k := &bn.queue.kernels.conv
+	switch name {
+	case "conv_pack":
+		k.pack = f
+	case "conv_96x128_inside":
+		k.inside = f
+	}
+	for i, t := range convTiles {
+		switch name {
+		case fmt.Sprintf("conv_%dx%d_channels", t.m, t.n):
+			k.channels[i] = f
+		case fmt.Sprintf("conv_%dx%d_taps", t.m, t.n):
+			k.taps[i] = f
+		}
+	}
+	r := rand.New(rand.NewPCG(3, 4))
+	for _, c := range convCases() {
+		if name != "conv_pack" && name != convName(c) {
+			continue
+		}
+		if err := runConv(bn, c, r); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// convName is the kernel that a case runs, or one of them.
+func convName(c convCase) string {
+	p := newConvProduct(c.Conv, c.pass)
+	t, k := convTiles[c.variant], p.class(0)
+	kind := "channels"
+	if !p.byChannels() {
+		kind = "taps"
+		if c.variant == tallTile && k.h.inside(p.inH) && k.w.inside(p.inW) {
+			kind = "inside"
+		}
+	}
+	return fmt.Sprintf("conv_%dx%d_%s", t.m, t.n, kind)
+}
+
+// The suite's cases, with the tiles that the rule chooses.
+func TestConvConforms(t *testing.T) {
+	conform(t, "conv forward", "conv backward-data")
+}
+
+// conform runs the suite's cases of some operations.
+func conform(t *testing.T, ops ...string) {
+	for _, capability := range capabilities {
+		sim := ptxsim.New(ptxsim.Config{Capability: capability})
+		d, err := New("ptxsim", sim)
+		require.NoError(t, err)
+		dev := suiteDevice{Device: d, sim: sim}
+		o := devicetest.Options{Short: true, Seed: 1, Random: 6}
+		ran := map[string]bool{}
+		for _, c := range devicetest.Cases(o) {
+			for _, op := range ops {
+				if c.Op == op && c.Supported(dev.Traits()) {
+					require.NoError(t, c.Check(dev, o), "%s %s", c.Op, c.Name)
+					ran[op] = true
+				}
+			}
+		}
+		require.Len(t, ran, len(ops))
+		require.NoError(t, dev.Close())
+	}
+}
+
+// The rule's choices for AlexNet's layers, on 80 multiprocessors.
+func TestCutConvChoices(t *testing.T) {
+	for _, c := range []struct {
+		name          string
+		conv          device.Conv
+		forward, data string
+	}{
+		{"conv1", square(128, 3, 227, 96, 11, 0, 4, 1), "96x128 splits 1", ""},
+		{"conv2", square(128, 96, 27, 256, 5, 2, 1, 2), "128x128 splits 1", "64x64 splits 1"},
+		{"conv3", square(128, 256, 13, 384, 3, 1, 1, 1), "128x128 splits 1", "128x128 splits 1"},
+		{"conv4", square(128, 384, 13, 384, 3, 1, 1, 2), "96x128 splits 1", "96x128 splits 1"},
+		{"conv5", square(128, 384, 13, 256, 3, 1, 1, 2), "128x128 splits 1", "96x128 splits 1"},
+		{"conv5 of one image", square(1, 384, 13, 256, 3, 1, 1, 2), "64x64 splits 20", "64x64 splits 12"},
+	} {
+		for pass, want := range map[device.Pass]string{device.Forward: c.forward, device.BackwardData: c.data} {
+			if want == "" {
+				continue
+			}
+			p := newConvProduct(c.conv, pass)
+			k := p.class(0)
+			cut := p.cut(80, &k)
+			require.Equal(t, want, fmt.Sprintf("%dx%d splits %d", cut.m, cut.n, cut.splits), "%s %v", c.name, pass)
+		}
+	}
+}
+
+// square is a square geometry.
+func square(n, c, size, k, kernel, pad, stride, groups int) device.Conv {
+	return device.Conv{
+		N: n, C: c, H: size, W: size, K: k, R: kernel, S: kernel,
+		PadTop: pad, PadBottom: pad, PadLeft: pad, PadRight: pad,
+		StrideH: stride, StrideW: stride, DilationH: 1, DilationW: 1, Groups: groups,
+	}
+}
+
+func TestConvFits(t *testing.T) {
+	for want, c := range map[string]device.Conv{
+		"an image of 8192x8192 is larger than 16777216 pixels": square(1, 1, 8192, 1, 1, 0, 1, 1),
+		"a sample is larger than 2147483392 elements":          square(1, 1<<10, 2048, 1, 1, 0, 1, 1),
+		"a batch of 1048576 has more than 2147483392 pixels":   square(1<<20, 1, 64, 1, 1, 0, 1, 1),
+		"more than 2147483392 weights":                         square(1, 1<<16, 1, 1<<16, 1, 0, 1, 1),
+		"65536 groups are more than 65535":                     square(1, 1<<16, 1, 1<<16, 1, 0, 1, 1<<16),
+	} {
+		p := newConvProduct(c, device.Forward)
+		require.EqualError(t, p.fits(), want)
+	}
+	p := newConvProduct(square(512, 3, 227, 96, 11, 0, 4, 1), device.BackwardData)
+	require.NoError(t, p.fits())
+}
