@@ -94,12 +94,15 @@ func (t partialTraits) ConvScratch(c device.Conv, p device.Pass) int64 {
 	return convScratch(t.sms, c, p)
 }
 
+func (t partialTraits) DenseScratch(d device.Dense, p device.Pass) int64 {
+	return denseScratch(t.sms, d, p)
+}
+
 func (t partialTraits) GEMMScratch(g device.GEMM) int64 { return gemmScratch(t.sms, g) }
 
 func (partialTraits) Alignment() int64 { return alignment }
 
 type suiteQueue struct {
-	device.DenseKernels
 	*queue
 	sim *ptxsim.Sim
 }
@@ -147,7 +150,7 @@ func suiteDevices(t *testing.T, sim *ptxsim.Sim, d driver.Driver, c *ptxsim.Coun
 	return all
 }
 
-var products = regexp.MustCompile("^(dense|conv)")
+var products = regexp.MustCompile("^(gemm|dense|conv)")
 
 // simulated is the suite's cases that are small enough to be simulated many
 // times over. Sums of squares are long, because their blocks are.
@@ -188,7 +191,7 @@ func TestKernels(t *testing.T) {
 var entry = regexp.MustCompile(`\.visible \.entry (\w+)\(`)
 
 // productFiles have tests that look for every kernel and choose the shapes.
-var productFiles = regexp.MustCompile("/(gemm|partials|conv|conv_filter).ptx$")
+var productFiles = regexp.MustCompile("/(gemm|partials|conv|conv_filter|dense).ptx$")
 
 // entries is the kernels that ship, without products.
 func entries(t *testing.T, capability int) map[string]bool {

@@ -23,6 +23,7 @@ type kernels struct {
 	partials   partialKernels
 	conv       convKernels
 	filter     filterKernels
+	dense      denseKernels
 	pool       poolKernels
 	lrn        lrnKernels
 	unary      unaryKernels
@@ -49,7 +50,7 @@ func (k *kernels) load(d driver.Driver) error {
 
 // products is the loaders of matrix products.
 func (k *kernels) products() []func(driver.Driver) error {
-	return []func(driver.Driver) error{k.gemm.load, k.partials.load, k.conv.load, k.filter.load}
+	return []func(driver.Driver) error{k.gemm.load, k.partials.load, k.conv.load, k.filter.load, k.dense.load}
 }
 
 // New makes a device of an opened driver, under the name that device.Open was

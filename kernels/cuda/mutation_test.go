@@ -107,6 +107,7 @@ func mutables(t *testing.T, file string) []mutated {
 var suites = map[string]func(bn *bench, name string, f driver.Function) error{
 	"conv":        mutantConv,
 	"conv_filter": mutantFilter,
+	"dense":       mutantDense,
 	"gemm":        mutantGEMM,
 	"partials":    mutantPartials,
 }
