@@ -16,6 +16,7 @@ import (
 
 	_ "github.com/hubel-go/hubel/device/reference"
 	_ "github.com/hubel-go/hubel/kernels/cpu"
+	_ "github.com/hubel-go/hubel/kernels/cuda/simdevice"
 )
 
 // The exit codes.

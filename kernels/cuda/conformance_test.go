@@ -52,8 +52,6 @@ func (d suiteDevice) check(c devicetest.Case, o devicetest.Options) error {
 	return nil
 }
 
-func (d suiteDevice) Traits() device.Traits { return partialTraits{sms: d.driver.Properties().SMs} }
-
 func (d suiteDevice) NewQueue() (device.Queue, error) {
 	q, err := d.newQueue()
 	return &suiteQueue{queue: q, sim: d.sim}, err
@@ -80,27 +78,6 @@ func (d oddDriver) Alloc(name string, bytes int64) (driver.Ptr, error) {
 }
 
 func (d oddDriver) Free(p driver.Ptr) error { return d.Driver.Free(p &^ (alignment - 1)) }
-
-type partialTraits struct {
-	device.Traits
-	sms int
-}
-
-func (t partialTraits) Epilogue(a device.Unary) bool { return hasEpilogue(a) }
-
-func (t partialTraits) ConvPacked(c device.Conv, p device.Pass) int64 { return convPacked(c, p) }
-
-func (t partialTraits) ConvScratch(c device.Conv, p device.Pass) int64 {
-	return convScratch(t.sms, c, p)
-}
-
-func (t partialTraits) DenseScratch(d device.Dense, p device.Pass) int64 {
-	return denseScratch(t.sms, d, p)
-}
-
-func (t partialTraits) GEMMScratch(g device.GEMM) int64 { return gemmScratch(t.sms, g) }
-
-func (partialTraits) Alignment() int64 { return alignment }
 
 type suiteQueue struct {
 	*queue
@@ -208,4 +185,15 @@ func entries(t *testing.T, capability int) map[string]bool {
 		}
 	}
 	return kernels
+}
+
+// The whole device passes the whole suite, also when it does nothing before it
+// must.
+func TestConformance(t *testing.T) {
+	for _, late := range []bool{false, true} {
+		t.Run(fmt.Sprintf("late %v", late), func(t *testing.T) {
+			devicetest.Run(t, func() (device.Device, error) { return openDevice(t, late), nil },
+				devicetest.Options{Short: true, NoAllocs: !late, Random: 6})
+		})
+	}
 }

@@ -9,7 +9,9 @@ import (
 	"github.com/hubel-go/hubel/kernels/cuda/driver"
 )
 
-// Device is a CUDA device: a GPU, or a simulated one.
+// Device is a CUDA device: a GPU, or a simulated one. What it computes depends
+// on the work and on the number of multiprocessors alone, so that two runs give
+// the same bits: there is no atomic operation on floats.
 type Device struct {
 	name    string
 	driver  driver.Driver
@@ -65,6 +67,19 @@ func New(name string, d driver.Driver) (*Device, error) {
 
 // Name is what New was given.
 func (d *Device) Name() string { return d.name }
+
+// Traits are those of the driver's device.
+func (d *Device) Traits() device.Traits { return TraitsOf(d.driver.Properties()) }
+
+// NewQueue returns a queue on a stream of its own, which runs what is enqueued
+// when the device comes to it.
+func (d *Device) NewQueue() (device.Queue, error) {
+	q, err := d.newQueue()
+	if err != nil {
+		return nil, err
+	}
+	return q, nil
+}
 
 // NewEvent returns an event of the driver.
 func (d *Device) NewEvent() (device.Event, error) {

@@ -29,7 +29,6 @@ type queue struct {
 	segments segments   // of SGD
 }
 
-// newQueue returns a queue on a stream of its own.
 func (d *Device) newQueue() (*queue, error) {
 	stream, err := d.driver.NewStream()
 	if err != nil {

@@ -1,0 +1,38 @@
+package simdevice
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/hubel-go/hubel/device"
+)
+
+func TestOpen(t *testing.T) {
+	require.Contains(t, device.Names(), "ptxsim")
+	first, err := device.Open("ptxsim", device.Options{Threads: 1})
+	require.NoError(t, err)
+	second, err := device.Open("ptxsim:1", device.Options{})
+	require.NoError(t, err)
+	require.Equal(t, "ptxsim", first.Name())
+	require.Equal(t, "ptxsim:1", second.Name())
+
+	// Traits are known without opening a device, and are those of an open one.
+	traits, err := device.TraitsOf("ptxsim")
+	require.NoError(t, err)
+	require.Equal(t, first.Traits(), traits)
+	require.NoError(t, first.Close())
+	require.NoError(t, second.Close())
+}
+
+func TestOpenRefuses(t *testing.T) {
+	for name, says := range map[string]string{
+		"ptxsim:gpu": `device "ptxsim:gpu": simulated devices are named ptxsim, or ptxsim:0, ptxsim:1 and so on`,
+		"ptxsim:-1":  `device "ptxsim:-1"`,
+	} {
+		_, err := device.Open(name, device.Options{})
+		require.ErrorContains(t, err, says)
+	}
+	_, err := device.Open("ptxsim", device.Options{Threads: -1})
+	require.ErrorContains(t, err, "-1 threads; there can be 1 to 4096")
+}

@@ -1,0 +1,163 @@
+package cuda
+
+import (
+	"context"
+	"math"
+	"os"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/hubel-go/hubel/data"
+	"github.com/hubel-go/hubel/device"
+	"github.com/hubel-go/hubel/device/devicetest"
+	"github.com/hubel-go/hubel/kernels/cpu"
+	"github.com/hubel-go/hubel/kernels/cuda/driver"
+	"github.com/hubel-go/hubel/kernels/cuda/ptxsim"
+	"github.com/hubel-go/hubel/models"
+	"github.com/hubel-go/hubel/solver"
+)
+
+// openDevice opens a simulated device, which does its work at once or as late
+// as it may.
+func openDevice(t *testing.T, late bool) *Device {
+	var d driver.Driver = ptxsim.New(ptxsim.Config{})
+	if late {
+		d = &lazyDriver{Driver: d}
+	}
+	dev, err := New("ptxsim", d)
+	require.NoError(t, err)
+	return dev
+}
+
+// open is openDevice, closed at the test's end.
+func open(t *testing.T, late bool) *Device {
+	dev := openDevice(t, late)
+	t.Cleanup(func() { require.NoError(t, dev.Close()) })
+	return dev
+}
+
+// run is what train trains.
+type run struct {
+	model             string
+	shape             []int
+	batch, iterations int
+	logEvery          int
+	test, debug       bool
+}
+
+// numbers is what a training shows.
+type numbers struct {
+	losses []float64 // of each iteration, as last read
+	tests  []float64 // losses and accuracies
+	debug  []solver.DebugLine
+}
+
+// train trains a network on a device, from the same start on each.
+func train(t *testing.T, d device.Device, r run) (n numbers) {
+	net, err := models.Build(r.model, models.Options{Shape: r.shape})
+	require.NoError(t, err)
+	classes := map[string]int{"alexnet": 1000}[r.model]
+	set, tests, err := data.Open("synthetic", data.OpenOptions{Synthetic: data.SyntheticOptions{
+		Shape: r.shape, Classes: classes, Train: max(r.batch*10, classes), Test: r.batch + r.batch/2,
+	}})
+	require.NoError(t, err)
+	c := solver.Config{
+		Network: net, Device: d, Train: set, Preprocess: data.Preprocess{Scale: 1. / 256},
+		SGD:   solver.SGD{Schedule: solver.Schedule{Policy: "fixed", Rate: 0.01}, Momentum: 0.9, Decay: 5e-4, ClipNorm: 10},
+		Batch: r.batch, Accumulate: 1, Iterations: r.iterations, Seed: 3, LogEvery: r.logEvery,
+		Progress: func(p solver.Progress) { n.losses = append(n.losses, p.Loss) },
+		Tested:   func(x solver.Test) { n.tests = append(n.tests, x.Loss, *x.Accuracy) },
+		Debugged: func(l solver.DebugLine) { n.debug = append(n.debug, l) },
+	}
+	if r.test {
+		c.Test = tests
+	}
+	if r.debug {
+		c.DebugEvery = 2
+	}
+	_, err = solver.Train(context.Background(), c)
+	require.NoError(t, err)
+	return n
+}
+
+// requireClose compares losses. They are means of logarithms of numbers that
+// differ by roundings, 1e-6 at first; each update carries the difference on,
+// and training enlarges it.
+func requireClose(t *testing.T, want, got []float64, relative float64) {
+	require.Len(t, got, len(want))
+	for i, w := range want {
+		require.InDelta(t, w, got[i], relative*math.Abs(w), "number %d of %v and %v", i, want, got)
+	}
+}
+
+// LeNet trains as on the CPU.
+func TestLeNetTrains(t *testing.T) {
+	c, err := cpu.New(0)
+	require.NoError(t, err)
+	defer c.Close()
+	lenet := run{model: "lenet", shape: []int{1, 28, 28}, batch: 16, iterations: 20, logEvery: 1, test: true}
+	want, got := train(t, c, lenet), train(t, open(t, false), lenet)
+	require.Less(t, want.losses[19], want.losses[0]-0.5, "it learns")
+	requireClose(t, want.losses, got.losses, 1e-4)
+	requireClose(t, want.tests, got.tests, 1e-4)
+}
+
+// What a device does late makes no difference: nothing above it reads too
+// early or changes memory too soon.
+func TestLateDevice(t *testing.T) {
+	small := run{model: "lenet", shape: []int{1, 16, 16}, batch: 4, iterations: 11, logEvery: 4, test: true, debug: true}
+	want, got := train(t, open(t, false), small), train(t, open(t, true), small)
+	require.Len(t, want.debug, 6)
+	require.Len(t, want.tests, 4)
+	require.Equal(t, want, got)
+}
+
+// Two devices in one process do not know of each other.
+func TestTwoDevices(t *testing.T) {
+	first, second := open(t, false), open(t, false)
+	small := run{model: "lenet", shape: []int{1, 16, 16}, batch: 4, iterations: 3, logEvery: 1}
+	trained := make(chan numbers)
+	for _, d := range []device.Device{first, second} {
+		go func() { trained <- train(t, d, small) }()
+	}
+	require.Equal(t, <-trained, <-trained)
+	b, err := first.Alloc(16)
+	require.NoError(t, err)
+	q, err := second.NewQueue()
+	require.NoError(t, err)
+	defer q.Close()
+	require.PanicsWithValue(t, "cuda: a buffer of type *cuda.buffer, which belongs to another device than ptxsim",
+		func() { q.Fill(device.Tensor{Buffer: b, Shape: []int{4}}, 0) })
+}
+
+// AlexNet makes a step at its real size, and its loss after the update is the
+// CPU's. It takes a minute.
+func TestAlexNetStep(t *testing.T) {
+	if os.Getenv("HUBEL_LONG") == "" {
+		t.Skip("set HUBEL_LONG=1 to simulate AlexNet")
+	}
+	c, err := cpu.New(0)
+	require.NoError(t, err)
+	defer c.Close()
+	alexnet := run{model: "alexnet", shape: []int{3, 227, 227}, batch: 2, iterations: 2, logEvery: 1}
+	want := train(t, c, alexnet)
+	began := time.Now()
+	got := train(t, open(t, false), alexnet)
+	t.Logf("losses %v, on the CPU %v; two steps in %v", got.losses, want.losses, time.Since(began).Round(time.Second))
+	requireClose(t, want.losses, got.losses, 1e-4)
+}
+
+// Kernels at AlexNet's real shapes, one image. They take minutes.
+func TestAlexNetKernels(t *testing.T) {
+	if os.Getenv("HUBEL_LONG") == "" {
+		t.Skip("set HUBEL_LONG=1 to simulate AlexNet")
+	}
+	dev := open(t, false)
+	for _, c := range devicetest.AlexNet(1) {
+		began := time.Now()
+		require.NoError(t, c.Check(dev, devicetest.Options{Seed: 1}), "%s %s", c.Op, c.Name)
+		t.Logf("%s %s: %v", c.Op, c.Name, time.Since(began).Round(time.Millisecond))
+	}
+}
