@@ -151,7 +151,7 @@ __device__ __forceinline__ void convFilter(FILTER_PARAMETERS) {
         for (int i = 0; i < T::ThreadM; i++) {
             if (m + T::down(i) >= rows) continue;
             float *const to = out + (size_t)(T::down(i)) * columns + Spread::right(j);
-            *to = epilogue(product.sum[i][j], epilogue.old(to), 0);
+            *to = product.sum[i][j] + epilogue.added(to);
         }
     }
 }

@@ -105,9 +105,9 @@ __device__ __forceinline__ void denseData(float *dx, const float *dy, const floa
     for (int n = 0; n < Samples; n++) {
         if (n >= N) break;
         float *const to = dx + ((size_t)blockIdx.y * N + n) * In + i;
-        const float4 old = epilogue.old4(to);
-        *reinterpret_cast<float4 *>(to) = make_float4(epilogue(sum[n][0], old.x, 0), epilogue(sum[n][1], old.y, 0),
-                                                      epilogue(sum[n][2], old.z, 0), epilogue(sum[n][3], old.w, 0));
+        const float4 add = epilogue.added4(to);
+        *reinterpret_cast<float4 *>(to) =
+            make_float4(sum[n][0] + add.x, sum[n][1] + add.y, sum[n][2] + add.z, sum[n][3] + add.w);
     }
 }
 

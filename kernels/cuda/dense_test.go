@@ -95,7 +95,7 @@ func runDenseBias(bn *bench, d device.Dense, m device.Mode, r *rand.Rand) error 
 	return bn.check("dbias", dbias, sum, size)
 }
 
-var denseBiasCases = []device.Dense{{N: 1, Out: 1}, {N: 19, Out: 35}, {N: 7, Out: 64}, {N: 8, Out: 33}}
+var denseBiasCases = []device.Dense{{N: 1, Out: 1}, {N: 19, Out: 35}, {N: 7, Out: 64}, {N: 77, Out: 33}}
 
 func TestDense(t *testing.T) {
 	for _, capability := range capabilities {

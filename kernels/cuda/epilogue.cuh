@@ -46,6 +46,13 @@ struct Epilogue {
         return v;
     }
 
+    // added is what is added to a gradient: beta old.
+    __device__ __forceinline__ float added(const float *p) const { return beta * old(p); }
+    __device__ __forceinline__ float4 added4(const float *p) const {
+        const float4 v = old4(p);
+        return make_float4(beta * v.x, beta * v.y, beta * v.z, beta * v.w);
+    }
+
     __device__ __forceinline__ float operator()(float sum, float old, float bias) const {
         const float v = alpha * sum + beta * old + bias;
         const float negative = __int_as_float(__float_as_int(slope * v) & keeps);
