@@ -112,17 +112,32 @@ var suites = map[string]func(bn *bench, name string, f driver.Function) error{
 	"partials":    mutantPartials,
 }
 
-// test loads the kernel with the given body and runs its suite.
-func (m mutated) test(t *testing.T, body []string) error {
-	bn := newBench(t, ptxsim.Config{Capability: m.capability, MaxInstructions: 1 << 16})
+// subjects are a device for each capability, with kernels to be replaced.
+type subjects map[int]*bench
+
+func newSubjects(t *testing.T) subjects {
+	s := subjects{}
+	for _, c := range capabilities {
+		s[c] = newBench(t, ptxsim.Config{Capability: c, MaxInstructions: 1 << 16})
+	}
+	return s
+}
+
+// test loads the kernel with the given body in the place of its original and
+// runs its suite.
+func (s subjects) test(t *testing.T, m mutated, body []string) error {
+	bn := *s[m.capability]
+	q, k := *bn.queue, *bn.queue.kernels
+	bn.queue, q.kernels = &q, &k
 	text := strings.Join(m.head, "\n") + "\n" + strings.Join(body, "\n")
 	mod, err := bn.device.Load(m.file+".ptx", text)
 	if err != nil {
 		return err
 	}
+	defer func() { require.NoError(t, mod.Unload()) }()
 	f, err := mod.Function(m.kernel)
 	require.NoError(t, err)
-	return suites[m.file](bn, m.kernel, f)
+	return suites[m.file](&bn, m.kernel, f)
 }
 
 // TestMutations changes the shipped PTX at random and requires the tests to
@@ -133,11 +148,12 @@ func TestMutations(t *testing.T) {
 	if n, err := strconv.Atoi(os.Getenv("HUBEL_MUTATIONS")); err == nil {
 		count, least = n, 95
 	}
+	subjects := newSubjects(t)
 	total, caught := 0, 0
 	for _, file := range slices.Sorted(maps.Keys(suites)) {
 		n := 0
 		for range count {
-			if mutate(t, file, total) {
+			if subjects.mutate(t, file, total) {
 				n++
 			}
 			total++
@@ -149,7 +165,7 @@ func TestMutations(t *testing.T) {
 }
 
 // mutate makes a change to a kernel of a file and reports whether it was seen.
-func mutate(t *testing.T, file string, seed int) bool {
+func (s subjects) mutate(t *testing.T, file string, seed int) bool {
 	kinds := []string{"drop", "drop barrier", "invert predicate", "swap operand", "shift address"}
 	r := rand.New(rand.NewPCG(11, uint64(seed)))
 	kernels := mutables(t, file)
@@ -167,7 +183,7 @@ func mutate(t *testing.T, file string, seed int) bool {
 		}
 		body := slices.Clone(m.body)
 		body[at] = changed
-		if m.test(t, body) != nil {
+		if s.test(t, m, body) != nil {
 			return true
 		}
 		t.Logf("survived: sm_%d %s: %s of line %d: %s -> %s", m.capability, m.kernel, kind, at+1,
@@ -201,9 +217,10 @@ func zero(before []string, register string) bool {
 
 // TestSuites checks that the suites pass what is not changed.
 func TestSuites(t *testing.T) {
+	subjects := newSubjects(t)
 	for file := range suites {
 		for _, m := range mutables(t, file) {
-			require.NoError(t, m.test(t, m.body), "sm_%d %s", m.capability, m.kernel)
+			require.NoError(t, subjects.test(t, m, m.body), "sm_%d %s", m.capability, m.kernel)
 		}
 	}
 }
