@@ -1,132 +1,184 @@
 //go:build !purego
 
+#include "go_asm.h"
 #include "textflag.h"
 
 // The 6x16 tile: 12 registers of sums, two of B's row, one of an element of A.
+// At the edges of C it is as low as 4 or 2 rows and as narrow as 8 columns.
 
-#define ROW(i, p, q) \
-	VBROADCASTSS ((i)*4)(SI), Y14; \
-	VFMADD231PS Y14, Y12, p; \
-	VFMADD231PS Y14, Y13, q
+// A list of rows does first for each row, op for each of its registers of sums,
+// with its distance from the row's first and its part of B's row, and next at
+// the end of the row.
 
-#define STEP(k) \
-	VMOVUPS (k*64)(DX), Y12; \
-	VMOVUPS (k*64+32)(DX), Y13; \
-	ROW(k*6+0, Y0, Y1); \
-	ROW(k*6+1, Y2, Y3); \
-	ROW(k*6+2, Y4, Y5); \
-	ROW(k*6+3, Y6, Y7); \
-	ROW(k*6+4, Y8, Y9); \
-	ROW(k*6+5, Y10, Y11)
+#define ROWS6x16(first, op, next) \
+	first(0); op(Y0, 0, Y12); op(Y1, 32, Y13); next; \
+	first(1); op(Y2, 0, Y12); op(Y3, 32, Y13); next; \
+	first(2); op(Y4, 0, Y12); op(Y5, 32, Y13); next; \
+	first(3); op(Y6, 0, Y12); op(Y7, 32, Y13); next; \
+	first(4); op(Y8, 0, Y12); op(Y9, 32, Y13); next; \
+	first(5); op(Y10, 0, Y12); op(Y11, 32, Y13); next
 
-// ROWS does op for every row and its two registers.
-#define ROWS(op) \
-	op(0, Y0, Y1); \
-	op(1, Y2, Y3); \
-	op(2, Y4, Y5); \
-	op(3, Y6, Y7); \
-	op(4, Y8, Y9); \
-	op(5, Y10, Y11)
+#define ROWS4x16(first, op, next) \
+	first(0); op(Y0, 0, Y12); op(Y1, 32, Y13); next; \
+	first(1); op(Y2, 0, Y12); op(Y3, 32, Y13); next; \
+	first(2); op(Y4, 0, Y12); op(Y5, 32, Y13); next; \
+	first(3); op(Y6, 0, Y12); op(Y7, 32, Y13); next
 
-#define ZERO(i, p, q) \
-	VXORPS p, p, p; \
-	VXORPS q, q, q
+#define ROWS2x16(first, op, next) \
+	first(0); op(Y0, 0, Y12); op(Y1, 32, Y13); next; \
+	first(1); op(Y2, 0, Y12); op(Y3, 32, Y13); next
+
+#define ROWS6x8(first, op, next) \
+	first(0); op(Y0, 0, Y12); next; \
+	first(1); op(Y1, 0, Y12); next; \
+	first(2); op(Y2, 0, Y12); next; \
+	first(3); op(Y3, 0, Y12); next; \
+	first(4); op(Y4, 0, Y12); next; \
+	first(5); op(Y5, 0, Y12); next
+
+#define ROWS4x8(first, op, next) \
+	first(0); op(Y0, 0, Y12); next; \
+	first(1); op(Y1, 0, Y12); next; \
+	first(2); op(Y2, 0, Y12); next; \
+	first(3); op(Y3, 0, Y12); next
+
+#define ROWS2x8(first, op, next) \
+	first(0); op(Y0, 0, Y12); next; \
+	first(1); op(Y1, 0, Y12); next
+
+#define NONE
+#define NOROW(i)
+
+#define BROADCAST(i) VBROADCASTSS ((i)*4)(SI), Y14
+#define MULTIPLY(y, at, b) VFMADD231PS b, Y14, y
+#define ZERO(y, at, b) VXORPS y, y, y
+#define SCALE(y, at, b) VMULPS Y14, y, y
 
 // FETCH gets a row of C into the cache while the sums are formed.
-#define FETCH(i, p, q) \
-	PREFETCHT0 (R9); \
-	PREFETCHT0 60(R9); \
-	ADDQ R8, R9
+#define FETCH(y, at, b) PREFETCHT0 at(R9)
+#define NEXTROW ADDQ R8, R9
 
-#define SCALE(i, p, q) \
-	VMULPS Y14, p, p; \
-	VMULPS Y14, q, q
+#define ADDCOLUMN(y, at, b) VADDPS b, y, y
 
-#define ADDC(i, p, q) \
-	VFMADD231PS (R9), Y14, p; \
-	VFMADD231PS 32(R9), Y14, q; \
-	ADDQ R8, R9
-
-#define ADDROW(i, p, q) \
-	VBROADCASTSS ((i)*4)(R10), Y14; \
-	VADDPS Y14, p, p; \
-	VADDPS Y14, q, q
-
-#define ADDCOLUMN(i, p, q) \
-	VADDPS Y12, p, p; \
-	VADDPS Y13, q, q
-
-#define STORE(i, p, q) \
-	VMOVUPS p, (DI); \
-	VMOVUPS q, 32(DI); \
-	ADDQ R8, DI
-
-// func multiply6x16(k int, a, b, c *float32, ldc int, alpha, beta float32, rowBias, colBias *float32)
-TEXT ·multiply6x16(SB), NOSPLIT, $0-64
-	MOVQ k+0(FP), CX
-	MOVQ a+8(FP), SI
-	MOVQ b+16(FP), DX
-	MOVQ c+24(FP), DI
-	MOVQ ldc+32(FP), R8
-	SHLQ $2, R8
-	MOVQ DI, R9
-	ROWS(FETCH)
-	ROWS(ZERO)
-	MOVQ CX, BX
-	SHRQ $2, BX
-	JZ   rest
-
-steps4:
-	STEP(0)
-	STEP(1)
-	STEP(2)
-	STEP(3)
-	ADDQ $96, SI
-	ADDQ $256, DX
-	DECQ BX
-	JNZ  steps4
-
-rest:
-	ANDQ $3, CX
-	JZ   alpha
-
-step:
-	STEP(0)
-	ADDQ $24, SI
-	ADDQ $64, DX
-	DECQ CX
-	JNZ  step
-
-alpha:
-	MOVL alpha+40(FP), AX
-	CMPL AX, $0x3f800000 // 1
-	JEQ  beta
-	VBROADCASTSS alpha+40(FP), Y14
-	ROWS(SCALE)
-
-beta:
-	MOVL beta+44(FP), AX
-	SHLL $1, AX // -0 is 0
-	JZ   row
-	VBROADCASTSS beta+44(FP), Y14
-	MOVQ DI, R9
-	ROWS(ADDC)
-
-row:
-	MOVQ rowBias+48(FP), R10
-	TESTQ R10, R10
-	JZ   column
-	ROWS(ADDROW)
-
-column:
-	MOVQ colBias+56(FP), R10
-	TESTQ R10, R10
+#define ADDC(y, at, b) VFMADD231PS at(R9), Y14, y
+#define MOREC \
+	ADDQ R8, R9; \
+	DECQ R12; \
 	JZ   store
-	VMOVUPS (R10), Y12
-	VMOVUPS 32(R10), Y13
-	ROWS(ADDCOLUMN)
 
-store:
-	ROWS(STORE)
-	VZEROUPPER
+// STORE stores what is not below Y15, the least value, which lets a NaN pass.
+#define STORE(y, at, b) \
+	VMAXPS  y, Y15, Y14; \
+	VMOVUPS Y14, at(DI)
+
+#define MOREROWS \
+	ADDQ R8, DI; \
+	DECQ R12; \
+	JZ   done
+
+// READ2 and READ1 read a row of B and go on to the next.
+#define READ2 \
+	VMOVUPS (DX), Y12; \
+	VMOVUPS 32(DX), Y13; \
+	ADDQ R11, DX
+
+#define READ1 \
+	VMOVUPS (DX), Y12; \
+	ADDQ R11, DX
+
+// BIAS2 and BIAS1 read the columns' biases.
+#define BIAS2 \
+	VMOVUPS (R10), Y12; \
+	VMOVUPS 32(R10), Y13
+
+#define BIAS1 VMOVUPS (R10), Y12
+
+#define STEP(ROWS, READ) \
+	READ; \
+	ROWS(BROADCAST, MULTIPLY, NONE); \
+	ADDQ R9, SI
+
+#define TILE(ROWS, READ, BIAS) \
+	MOVQ k+0(FP), CX; \
+	MOVQ a+8(FP), SI; \
+	MOVQ b+24(FP), DX; \
+	MOVQ stepB+32(FP), R11; \
+	MOVQ c+40(FP), DI; \
+	MOVQ ldc+48(FP), R8; \
+	MOVQ s+64(FP), R13; \
+	SHLQ $2, R11; \
+	SHLQ $2, R8; \
+	MOVQ DI, R9; \
+	ROWS(NOROW, FETCH, NEXTROW); \
+	ROWS(NOROW, ZERO, NONE); \
+	MOVQ stepA+16(FP), R9; \
+	SHLQ $2, R9; \
+	MOVQ CX, AX; \
+	SHRQ $2, AX; \
+	JZ   rest; \
+	PCALIGN $64; \
+steps4: \
+	STEP(ROWS, READ); \
+	STEP(ROWS, READ); \
+	STEP(ROWS, READ); \
+	STEP(ROWS, READ); \
+	DECQ AX; \
+	JNZ  steps4; \
+rest: \
+	ANDQ $3, CX; \
+	JZ   alpha; \
+step: \
+	STEP(ROWS, READ); \
+	DECQ CX; \
+	JNZ  step; \
+alpha: \
+	MOVL Store_Alpha(R13), AX; \
+	CMPL AX, $0x3f800000 /* 1 */; \
+	JEQ  column; \
+	VBROADCASTSS Store_Alpha(R13), Y14; \
+	ROWS(NOROW, SCALE, NONE); \
+column: \
+	MOVQ Store_ColBias(R13), R10; \
+	TESTQ R10, R10; \
+	JZ   beta; \
+	BIAS; \
+	ROWS(NOROW, ADDCOLUMN, NONE); \
+beta: \
+	MOVL Store_Beta(R13), AX; \
+	SHLL $1, AX /* -0 is 0 */; \
+	JZ   store; \
+	VBROADCASTSS Store_Beta(R13), Y14; \
+	MOVQ DI, R9; \
+	MOVQ rows+56(FP), R12; \
+	ROWS(NOROW, ADDC, MOREC); \
+store: \
+	VBROADCASTSS Store_Least(R13), Y15; \
+	MOVQ rows+56(FP), R12; \
+	ROWS(NOROW, STORE, MOREROWS); \
+done: \
+	VZEROUPPER; \
 	RET
+
+// func ymm6x16(k int, a *float32, stepA int, b *float32, stepB int, c *float32, ldc, rows int, s *Store)
+TEXT ·ymm6x16(SB), NOSPLIT, $0-72
+	TILE(ROWS6x16, READ2, BIAS2)
+
+// func ymm4x16(k int, a *float32, stepA int, b *float32, stepB int, c *float32, ldc, rows int, s *Store)
+TEXT ·ymm4x16(SB), NOSPLIT, $0-72
+	TILE(ROWS4x16, READ2, BIAS2)
+
+// func ymm2x16(k int, a *float32, stepA int, b *float32, stepB int, c *float32, ldc, rows int, s *Store)
+TEXT ·ymm2x16(SB), NOSPLIT, $0-72
+	TILE(ROWS2x16, READ2, BIAS2)
+
+// func ymm6x8(k int, a *float32, stepA int, b *float32, stepB int, c *float32, ldc, rows int, s *Store)
+TEXT ·ymm6x8(SB), NOSPLIT, $0-72
+	TILE(ROWS6x8, READ1, BIAS1)
+
+// func ymm4x8(k int, a *float32, stepA int, b *float32, stepB int, c *float32, ldc, rows int, s *Store)
+TEXT ·ymm4x8(SB), NOSPLIT, $0-72
+	TILE(ROWS4x8, READ1, BIAS1)
+
+// func ymm2x8(k int, a *float32, stepA int, b *float32, stepB int, c *float32, ldc, rows int, s *Store)
+TEXT ·ymm2x8(SB), NOSPLIT, $0-72
+	TILE(ROWS2x8, READ1, BIAS1)

@@ -1,143 +1,207 @@
 //go:build !purego
 
+#include "go_asm.h"
 #include "textflag.h"
 
-// The 12x32 tile: 24 registers of sums, two of B's row, A's elements broadcast
-// from memory. That is 24 multiply-adds for 14 loads a step.
+// The 12x32 tile: 24 registers of sums, two of B's row, one of an element of A.
+// That is 24 multiply-adds for 14 loads a step. At the edges of C it is as low
+// as 8 or 4 rows and as narrow as 16 columns.
 
-#define ROW(i, p, q) \
-	VFMADD231PS.BCST ((i)*4)(SI), Z24, p; \
-	VFMADD231PS.BCST ((i)*4)(SI), Z25, q
+// A list of rows does first for each row, op for each of its registers of sums,
+// with its distance from the row's first, its part of B's row and its mask, and
+// next at the end of the row.
 
-#define STEP(k) \
-	VMOVUPS (k*128)(DX), Z24; \
-	VMOVUPS (k*128+64)(DX), Z25; \
-	ROW(k*12+0, Z0, Z1); \
-	ROW(k*12+1, Z2, Z3); \
-	ROW(k*12+2, Z4, Z5); \
-	ROW(k*12+3, Z6, Z7); \
-	ROW(k*12+4, Z8, Z9); \
-	ROW(k*12+5, Z10, Z11); \
-	ROW(k*12+6, Z12, Z13); \
-	ROW(k*12+7, Z14, Z15); \
-	ROW(k*12+8, Z16, Z17); \
-	ROW(k*12+9, Z18, Z19); \
-	ROW(k*12+10, Z20, Z21); \
-	ROW(k*12+11, Z22, Z23)
+#define ROWS12x32(first, op, next) \
+	first(0); op(Z0, 0, Z24, K1); op(Z1, 64, Z25, K2); next; \
+	first(1); op(Z2, 0, Z24, K1); op(Z3, 64, Z25, K2); next; \
+	first(2); op(Z4, 0, Z24, K1); op(Z5, 64, Z25, K2); next; \
+	first(3); op(Z6, 0, Z24, K1); op(Z7, 64, Z25, K2); next; \
+	first(4); op(Z8, 0, Z24, K1); op(Z9, 64, Z25, K2); next; \
+	first(5); op(Z10, 0, Z24, K1); op(Z11, 64, Z25, K2); next; \
+	first(6); op(Z12, 0, Z24, K1); op(Z13, 64, Z25, K2); next; \
+	first(7); op(Z14, 0, Z24, K1); op(Z15, 64, Z25, K2); next; \
+	first(8); op(Z16, 0, Z24, K1); op(Z17, 64, Z25, K2); next; \
+	first(9); op(Z18, 0, Z24, K1); op(Z19, 64, Z25, K2); next; \
+	first(10); op(Z20, 0, Z24, K1); op(Z21, 64, Z25, K2); next; \
+	first(11); op(Z22, 0, Z24, K1); op(Z23, 64, Z25, K2); next
 
-// ROWS does op for every row and its two registers.
-#define ROWS(op) \
-	op(0, Z0, Z1); \
-	op(1, Z2, Z3); \
-	op(2, Z4, Z5); \
-	op(3, Z6, Z7); \
-	op(4, Z8, Z9); \
-	op(5, Z10, Z11); \
-	op(6, Z12, Z13); \
-	op(7, Z14, Z15); \
-	op(8, Z16, Z17); \
-	op(9, Z18, Z19); \
-	op(10, Z20, Z21); \
-	op(11, Z22, Z23)
+#define ROWS8x32(first, op, next) \
+	first(0); op(Z0, 0, Z24, K1); op(Z1, 64, Z25, K2); next; \
+	first(1); op(Z2, 0, Z24, K1); op(Z3, 64, Z25, K2); next; \
+	first(2); op(Z4, 0, Z24, K1); op(Z5, 64, Z25, K2); next; \
+	first(3); op(Z6, 0, Z24, K1); op(Z7, 64, Z25, K2); next; \
+	first(4); op(Z8, 0, Z24, K1); op(Z9, 64, Z25, K2); next; \
+	first(5); op(Z10, 0, Z24, K1); op(Z11, 64, Z25, K2); next; \
+	first(6); op(Z12, 0, Z24, K1); op(Z13, 64, Z25, K2); next; \
+	first(7); op(Z14, 0, Z24, K1); op(Z15, 64, Z25, K2); next
 
-#define ZERO(i, p, q) \
-	VPXORD p, p, p; \
-	VPXORD q, q, q
+#define ROWS4x32(first, op, next) \
+	first(0); op(Z0, 0, Z24, K1); op(Z1, 64, Z25, K2); next; \
+	first(1); op(Z2, 0, Z24, K1); op(Z3, 64, Z25, K2); next; \
+	first(2); op(Z4, 0, Z24, K1); op(Z5, 64, Z25, K2); next; \
+	first(3); op(Z6, 0, Z24, K1); op(Z7, 64, Z25, K2); next
+
+#define ROWS12x16(first, op, next) \
+	first(0); op(Z0, 0, Z24, K1); next; \
+	first(1); op(Z1, 0, Z24, K1); next; \
+	first(2); op(Z2, 0, Z24, K1); next; \
+	first(3); op(Z3, 0, Z24, K1); next; \
+	first(4); op(Z4, 0, Z24, K1); next; \
+	first(5); op(Z5, 0, Z24, K1); next; \
+	first(6); op(Z6, 0, Z24, K1); next; \
+	first(7); op(Z7, 0, Z24, K1); next; \
+	first(8); op(Z8, 0, Z24, K1); next; \
+	first(9); op(Z9, 0, Z24, K1); next; \
+	first(10); op(Z10, 0, Z24, K1); next; \
+	first(11); op(Z11, 0, Z24, K1); next
+
+#define ROWS8x16(first, op, next) \
+	first(0); op(Z0, 0, Z24, K1); next; \
+	first(1); op(Z1, 0, Z24, K1); next; \
+	first(2); op(Z2, 0, Z24, K1); next; \
+	first(3); op(Z3, 0, Z24, K1); next; \
+	first(4); op(Z4, 0, Z24, K1); next; \
+	first(5); op(Z5, 0, Z24, K1); next; \
+	first(6); op(Z6, 0, Z24, K1); next; \
+	first(7); op(Z7, 0, Z24, K1); next
+
+#define ROWS4x16(first, op, next) \
+	first(0); op(Z0, 0, Z24, K1); next; \
+	first(1); op(Z1, 0, Z24, K1); next; \
+	first(2); op(Z2, 0, Z24, K1); next; \
+	first(3); op(Z3, 0, Z24, K1); next
+
+#define NONE
+#define NOROW(i)
+
+#define BROADCAST(i) VBROADCASTSS ((i)*4)(SI), Z26
+#define MULTIPLY(z, at, b, mask) VFMADD231PS b, Z26, z
+#define ZERO(z, at, b, mask) VPXORD z, z, z
+#define SCALE(z, at, b, mask) VMULPS Z26, z, z
 
 // FETCH gets a row of C into the cache while the sums are formed.
-#define FETCH(i, p, q) \
-	PREFETCHT0 (R9); \
-	PREFETCHT0 64(R9); \
-	ADDQ R8, R9
+#define FETCH(z, at, b, mask) PREFETCHT0 at(R9)
+#define NEXTROW ADDQ R8, R9
 
-#define SCALE(i, p, q) \
-	VMULPS Z26, p, p; \
-	VMULPS Z26, q, q
+#define ADDCOLUMN(z, at, b, mask) VADDPS b, z, z
 
-#define ADDC(i, p, q) \
-	VFMADD231PS (R9), Z26, p; \
-	VFMADD231PS 64(R9), Z26, q; \
-	ADDQ R8, R9
+// STORE and STOREC store the wanted columns, which Z27, the least value, bounds;
+// it lets a NaN pass.
+#define STORE(z, at, b, mask) \
+	VMAXPS  z, Z27, Z28; \
+	VMOVUPS Z28, mask, at(DI)
 
-#define ADDROW(i, p, q) \
-	VADDPS.BCST ((i)*4)(R10), p, p; \
-	VADDPS.BCST ((i)*4)(R10), q, q
+#define STOREC(z, at, b, mask) \
+	VMOVUPS.Z at(DI), mask, Z28; \
+	VFMADD213PS z, Z26, Z28; \
+	VMAXPS  Z28, Z27, Z28; \
+	VMOVUPS Z28, mask, at(DI)
 
-#define ADDCOLUMN(i, p, q) \
-	VADDPS Z26, p, p; \
-	VADDPS Z27, q, q
+#define MOREROWS \
+	ADDQ R8, DI; \
+	DECQ R12; \
+	JZ   done
 
-#define STORE(i, p, q) \
-	VMOVUPS p, (DI); \
-	VMOVUPS q, 64(DI); \
-	ADDQ R8, DI
+// READ2 and READ1 read a row of B and go on to the next.
+#define READ2 \
+	VMOVUPS (DX), Z24; \
+	VMOVUPS 64(DX), Z25; \
+	ADDQ R11, DX
 
-// func multiply12x32(k int, a, b, c *float32, ldc int, alpha, beta float32, rowBias, colBias *float32)
-TEXT ·multiply12x32(SB), NOSPLIT, $0-64
-	MOVQ k+0(FP), CX
-	MOVQ a+8(FP), SI
-	MOVQ b+16(FP), DX
-	MOVQ c+24(FP), DI
-	MOVQ ldc+32(FP), R8
-	SHLQ $2, R8
-	MOVQ DI, R9
-	ROWS(FETCH)
-	ROWS(ZERO)
-	MOVQ CX, BX
-	SHRQ $2, BX
-	JZ   rest
+#define READ1 \
+	VMOVUPS (DX), Z24; \
+	ADDQ R11, DX
 
-steps4:
-	STEP(0)
-	STEP(1)
-	STEP(2)
-	STEP(3)
-	ADDQ $192, SI
-	ADDQ $512, DX
-	DECQ BX
-	JNZ  steps4
+#define STEP(ROWS, READ) \
+	READ; \
+	ROWS(BROADCAST, MULTIPLY, NONE); \
+	ADDQ R9, SI
 
-rest:
-	ANDQ $3, CX
-	JZ   alpha
-
-step:
-	STEP(0)
-	ADDQ $48, SI
-	ADDQ $128, DX
-	DECQ CX
-	JNZ  step
-
-alpha:
-	MOVL alpha+40(FP), AX
-	CMPL AX, $0x3f800000 // 1
-	JEQ  beta
-	VBROADCASTSS alpha+40(FP), Z26
-	ROWS(SCALE)
-
-beta:
-	MOVL beta+44(FP), AX
-	SHLL $1, AX // -0 is 0
-	JZ   row
-	VBROADCASTSS beta+44(FP), Z26
-	MOVQ DI, R9
-	ROWS(ADDC)
-
-row:
-	MOVQ rowBias+48(FP), R10
-	TESTQ R10, R10
-	JZ   column
-	ROWS(ADDROW)
-
-column:
-	MOVQ colBias+56(FP), R10
-	TESTQ R10, R10
-	JZ   store
-	VMOVUPS (R10), Z26
-	VMOVUPS 64(R10), Z27
-	ROWS(ADDCOLUMN)
-
-store:
-	ROWS(STORE)
-	VZEROUPPER
+#define TILE(ROWS, READ) \
+	MOVQ k+0(FP), CX; \
+	MOVQ a+8(FP), SI; \
+	MOVQ b+24(FP), DX; \
+	MOVQ stepB+32(FP), R11; \
+	MOVQ c+40(FP), DI; \
+	MOVQ ldc+48(FP), R8; \
+	MOVQ s+64(FP), R13; \
+	SHLQ $2, R11; \
+	SHLQ $2, R8; \
+	MOVQ DI, R9; \
+	ROWS(NOROW, FETCH, NEXTROW); \
+	ROWS(NOROW, ZERO, NONE); \
+	MOVQ stepA+16(FP), R9; \
+	SHLQ $2, R9; \
+	MOVQ CX, AX; \
+	SHRQ $2, AX; \
+	JZ   rest; \
+	PCALIGN $64; \
+steps4: \
+	STEP(ROWS, READ); \
+	STEP(ROWS, READ); \
+	STEP(ROWS, READ); \
+	STEP(ROWS, READ); \
+	DECQ AX; \
+	JNZ  steps4; \
+rest: \
+	ANDQ $3, CX; \
+	JZ   alpha; \
+step: \
+	STEP(ROWS, READ); \
+	DECQ CX; \
+	JNZ  step; \
+alpha: \
+	MOVL Store_Alpha(R13), AX; \
+	CMPL AX, $0x3f800000 /* 1 */; \
+	JEQ  masks; \
+	VBROADCASTSS Store_Alpha(R13), Z26; \
+	ROWS(NOROW, SCALE, NONE); \
+masks: \
+	MOVL Store_lanes(R13), AX; \
+	KMOVW AX, K1; \
+	SHRL $16, AX; \
+	KMOVW AX, K2; \
+	MOVQ Store_ColBias(R13), R10; \
+	TESTQ R10, R10; \
+	JZ   store; \
+	VMOVUPS.Z (R10), K1, Z24; \
+	VMOVUPS.Z 64(R10), K2, Z25; \
+	ROWS(NOROW, ADDCOLUMN, NONE); \
+store: \
+	VBROADCASTSS Store_Least(R13), Z27; \
+	MOVQ rows+56(FP), R12; \
+	MOVL Store_Beta(R13), AX; \
+	SHLL $1, AX /* -0 is 0 */; \
+	JNZ  add; \
+	ROWS(NOROW, STORE, MOREROWS); \
+	JMP  done; \
+add: \
+	VBROADCASTSS Store_Beta(R13), Z26; \
+	ROWS(NOROW, STOREC, MOREROWS); \
+done: \
+	VZEROUPPER; \
 	RET
+
+// func zmm12x32(k int, a *float32, stepA int, b *float32, stepB int, c *float32, ldc, rows int, s *Store)
+TEXT ·zmm12x32(SB), NOSPLIT, $0-72
+	TILE(ROWS12x32, READ2)
+
+// func zmm8x32(k int, a *float32, stepA int, b *float32, stepB int, c *float32, ldc, rows int, s *Store)
+TEXT ·zmm8x32(SB), NOSPLIT, $0-72
+	TILE(ROWS8x32, READ2)
+
+// func zmm4x32(k int, a *float32, stepA int, b *float32, stepB int, c *float32, ldc, rows int, s *Store)
+TEXT ·zmm4x32(SB), NOSPLIT, $0-72
+	TILE(ROWS4x32, READ2)
+
+// func zmm12x16(k int, a *float32, stepA int, b *float32, stepB int, c *float32, ldc, rows int, s *Store)
+TEXT ·zmm12x16(SB), NOSPLIT, $0-72
+	TILE(ROWS12x16, READ1)
+
+// func zmm8x16(k int, a *float32, stepA int, b *float32, stepB int, c *float32, ldc, rows int, s *Store)
+TEXT ·zmm8x16(SB), NOSPLIT, $0-72
+	TILE(ROWS8x16, READ1)
+
+// func zmm4x16(k int, a *float32, stepA int, b *float32, stepB int, c *float32, ldc, rows int, s *Store)
+TEXT ·zmm4x16(SB), NOSPLIT, $0-72
+	TILE(ROWS4x16, READ1)

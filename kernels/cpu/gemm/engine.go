@@ -13,7 +13,7 @@ type Engine struct {
 	Pool *parallel.Pool
 
 	workers []*Worker
-	a, b    []float32 // blocks that all workers share: [NC,KC] each
+	shared  []float32 // panels for all workers, [NC,KC]
 }
 
 // Worker is the scratch memory of one worker.
@@ -21,10 +21,10 @@ type Worker struct {
 	Rows, Steps []int    // for MultiplyIndirect
 	Spans       [][2]int // of the steps of a tile
 
-	places      []int // of rows that are packed
+	places      []int     // of rows that are packed
+	panels      []float32 // for itself: MC rows or privateColumns columns, KC deep
 	store       Store
 	edge        []float32 // one tile
-	plain       Store     // for a tile that goes to edge
 	elementwise []float32
 }
 
@@ -35,15 +35,15 @@ const IndirectRows = 768
 // NewEngine allocates the memory of each worker of the pool.
 func NewEngine(t *Tile, p *parallel.Pool) *Engine {
 	e := &Engine{Tile: t, Pool: p, workers: make([]*Worker, p.Workers())}
-	e.a, e.b = aligned(Panel(t.NC, t.KC)), aligned(Panel(t.NC, t.KC))
+	e.shared = aligned(Panel(t.NC, t.KC))
 	for i := range e.workers {
 		e.workers[i] = &Worker{
 			Rows:   make([]int, IndirectRows+t.IR),
 			Steps:  make([]int, IndirectRows),
 			Spans:  make([][2]int, IndirectRows),
 			places: make([]int, max(t.MR, t.NR)),
+			panels: aligned(max(t.MC, privateColumns) * t.KC),
 			edge:   aligned(t.MR * t.NR),
-			plain:  Store{Alpha: 1},
 		}
 	}
 	return e

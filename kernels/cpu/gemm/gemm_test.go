@@ -38,16 +38,58 @@ func TestRandomProducts(t *testing.T) {
 	}
 }
 
+// FuzzMultiply does so for any shape. Its seeds go through each way in which a
+// product is made.
+func FuzzMultiply(f *testing.F) {
+	for _, s := range []struct {
+		m, n, k uint16
+		flags   uint8
+	}{
+		{1, 1, 0, 4}, {1, 1, 1, 0}, {5, 131, 700, 2}, {131, 5, 700, 6}, {24, 25, 48, 2}, // dot products
+		{20, 300, 25, 4}, {25, 310, 20, 1}, // B where it stands
+		{300, 50, 64, 5}, {128, 169, 600, 8}, {400, 169, 70, 3}, // few columns, and so cut across the rows
+		{96, 900, 60, 0}, {100, 600, 520, 7}, {9, 17, 1100, 13},
+	} {
+		f.Add(s.m, s.n, s.k, s.flags)
+	}
+	pool := parallel.New(2)
+	f.Cleanup(pool.Close)
+	var engines []*Engine
+	for _, tile := range tiles {
+		engines = append(engines, NewEngine(tile, pool))
+	}
+	f.Fuzz(func(t *testing.T, m, n, k uint16, flags uint8) {
+		g := device.GEMM{M: 1 + int(m)%600, N: 1 + int(n)%1000, K: int(k) % 1200,
+			TransA: flags&1 != 0, TransB: flags&2 != 0, Alpha: 1, Beta: float32(flags >> 2 & 1)}
+		if flags&8 != 0 {
+			g.Alpha, g.Beta = -0.5, 2*g.Beta
+		}
+		if g.FLOPs() > 1<<27 {
+			t.Skip("too long for the plain loop")
+		}
+		for _, e := range engines {
+			checkProduct(t, e, g, rand.New(rand.NewPCG(uint64(m), uint64(n))))
+		}
+	})
+}
+
+// checkProduct holds a product against a plain loop. Its operands lie between
+// guard pages.
 func checkProduct(t *testing.T, e *Engine, g device.GEMM, r *rand.Rand) {
-	a, b, c, bias := numbers(r, g.M*g.K), numbers(r, g.K*g.N), numbers(r, g.M*g.N), numbers(r, g.N)
+	atEnd := r.IntN(2) == 0
+	random := func(n int) []float32 {
+		x := guarded(t, n, atEnd)
+		copy(x, numbers(r, n))
+		return x
+	}
+	a, b, c, bias := random(g.M*g.K), random(g.K*g.N), random(g.M*g.N), random(g.N)
 	old := append([]float32(nil), c...)
 	if g.Beta == 0 {
-		for i := range c {
-			c[i] = float32(math.NaN())
-		}
+		forget(c)
 	}
-	act := device.Activation{Unary: device.Unary{Op: device.ReLU}, On: true}
+	act := device.Activation{Unary: device.Unary{Op: device.ReLU}, On: r.IntN(4) != 0}
 	e.Multiply(&Product{GEMM: g, C: c, A: a, B: b, ColBias: bias, Activation: act})
+	tolerance := 1e-6 * math.Sqrt(float64(g.K+1)) * 8
 	for i := range g.M {
 		for j := range g.N {
 			sum := 0.0
@@ -61,11 +103,16 @@ func checkProduct(t *testing.T, e *Engine, g device.GEMM, r *rand.Rand) {
 				}
 				sum += float64(a[x]) * float64(b[y])
 			}
-			want := max(0, float64(g.Alpha)*sum+float64(bias[j]))
+			want := float64(g.Alpha)*sum + float64(bias[j])
 			if g.Beta != 0 {
-				want = max(0, float64(g.Alpha)*sum+float64(g.Beta*old[i*g.N+j])+float64(bias[j]))
+				want += float64(g.Beta * old[i*g.N+j])
 			}
-			require.InDelta(t, want, c[i*g.N+j], 1e-6*math.Sqrt(float64(g.K+1))*8, "element %d,%d", i, j)
+			if act.On {
+				want = max(0, want)
+			}
+			if got := float64(c[i*g.N+j]); !(math.Abs(got-want) <= tolerance) {
+				require.InDelta(t, want, got, tolerance, "%s: %v, element %d,%d", e.Tile.Name, g, i, j)
+			}
 		}
 	}
 }
@@ -82,7 +129,7 @@ func numbers(r *rand.Rand, n int) []float32 {
 func TestDepthCoversTheSum(t *testing.T) {
 	for _, tile := range tiles {
 		require.Zero(t, tile.KC%16, "a panel of a whole block is a multiple of a cache line")
-		require.Zero(t, tile.NC%tile.MR+tile.NC%tile.NR+tile.MC%tile.MR, "blocks are whole panels")
+		require.Zero(t, tile.NC%tile.MR+tile.NC%tile.NR+tile.MC%tile.MR+tile.MR%tile.Low, "blocks are whole panels")
 		for k := range 20 * tile.KC {
 			blocks, length := tile.Depth(k)
 			require.LessOrEqual(t, length, tile.KC)

@@ -5,14 +5,14 @@ import "github.com/hubel-go/hubel/kernels/cpu/vec"
 // generic is the register tile in Go, for every machine. Eight sums are what
 // the compiler keeps in registers together with the factors: tiles of 3x4 and
 // 4x4 spill and reach half the speed.
-var generic = Tile{Name: "generic", MR: 2, NR: 4, KC: 256, MC: 128, NC: 2048, Loops: &vec.Generic, multiply: multiply2x4,
-	packRows: packRows, packColumns: packColumns, unpack: unpack,
+var generic = Tile{Name: "generic", MR: 2, NR: 4, Low: 2, KC: 256, MC: 128, NC: 2048, Loops: &vec.Generic,
+	multiply: multiply2x4, dot: dot2x2, DM: 2, DN: 2, packRows: packRows, packColumns: packColumns, unpack: unpack,
 	IR: 2, indirect: indirect2x4}
 
 // multiply2x4 takes eight steps at a time, to spare loop control. Products
 // are converted to float32 before they are added: that forbids to fuse the
 // two, and the result is the same bits on every platform.
-func multiply2x4(k int, a, b, c []float32, ldc int, s *Store) {
+func multiply2x4(k int, a []float32, _ int, b []float32, _ int, c []float32, ldc, rows int, s *Store) {
 	var c00, c01, c02, c03, c10, c11, c12, c13 float32
 	var x0, x1, y0, y1, y2, y3 float32
 	a, b = a[:2*k], b[:4*k]
@@ -50,25 +50,30 @@ func multiply2x4(k int, a, b, c []float32, ldc int, s *Store) {
 		c10, c11, c12, c13 = c10+float32(x1*y0), c11+float32(x1*y1), c12+float32(x1*y2), c13+float32(x1*y3)
 		a, b = a[2:], b[4:]
 	}
-	store4(0, [4]float32{c00, c01, c02, c03}, c, s)
-	store4(1, [4]float32{c10, c11, c12, c13}, c[ldc:], s)
+	if s.lanes == 0xf {
+		store4([4]float32{c00, c01, c02, c03}, c, s)
+		if rows == 2 {
+			store4([4]float32{c10, c11, c12, c13}, c[ldc:], s)
+		}
+		return
+	}
+	copy(s.edge, []float32{c00, c01, c02, c03, c10, c11, c12, c13})
+	s.merge(4, c, ldc, rows)
 }
 
-// store4 stores one row of a tile.
-func store4(row int, sum [4]float32, c []float32, s *Store) {
+// store4 stores one whole row of a tile.
+func store4(sum [4]float32, c []float32, s *Store) {
 	out := (*[4]float32)(c)
-	bias := float32(0)
-	if s.RowBias != nil {
-		bias = s.RowBias[row]
-	}
 	for j, v := range sum {
 		v = float32(s.Alpha * v)
 		if s.Beta != 0 {
 			v += float32(s.Beta * out[j])
 		}
-		v += bias
 		if s.ColBias != nil {
 			v += s.ColBias[j]
+		}
+		if v < s.Least { // a NaN stays
+			v = s.Least
 		}
 		out[j] = v
 	}

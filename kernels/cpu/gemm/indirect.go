@@ -1,5 +1,7 @@
 package gemm
 
+import "math"
+
 // MultiplyIndirect computes one tile c [IR,NR] from a panel b, [k][NR], and
 // rows that are not packed but read where they lie, which spares a convolution
 // its patches (Dukhan 2019, The Indirect Convolution Algorithm):
@@ -33,7 +35,7 @@ func indirect2x4(c, x []float32, rows []int, first int, steps []int, b []float32
 			pair[0], pair[1] = x[at], x[at+second]
 			at += step >> 2 // shifts, unlike divisions, cost nothing here
 		}
-		multiply2x4(k, a[:], b, c, 4, &Store{Alpha: 1, Beta: 1})
+		multiply2x4(k, a[:], 2, b, 4, c, 4, 2, &Store{Alpha: 1, Beta: 1, Least: float32(math.Inf(-1)), lanes: lanes(4)})
 		steps, b = steps[k:], b[4*k:]
 	}
 }

@@ -2,7 +2,7 @@
 
 #include "textflag.h"
 
-// The 6x16 tile of the indirect product: as multiply6x16, but an element of
+// The 6x16 tile of the indirect product: as ymm6x16, but an element of
 // row i is broadcast from where it lies, a distance from that of row 0.
 
 // DISTANCE gets the distance of a row from row 0, whose place is in AX.

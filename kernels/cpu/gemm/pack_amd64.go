@@ -21,9 +21,6 @@ func packColumns512(dst, src []float32, r, n, k, ld int) {
 	copy16(&dst[0], unsafe.SliceData(src), k, ld, r, lanes(n), lanes(r))
 }
 
-// lanes is the mask of the first n lanes.
-func lanes(n int) uint32 { return uint32(1<<n - 1) }
-
 // packRows2 is packRows, fast for panels of 6 and of multiples of 8 rows.
 func packRows2(dst, src []float32, r int, rows []int, k int) {
 	if r != 6 && r%8 != 0 {

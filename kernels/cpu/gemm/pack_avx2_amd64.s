@@ -114,7 +114,7 @@ done:
 	RET
 
 some:
-	LEAQ firstLanes<>+32(SB), AX
+	LEAQ ·firstLanes+32(SB), AX
 	NEGQ CX
 	VMOVUPS (AX)(CX*4), Y15
 	NEGQ CX
@@ -129,15 +129,15 @@ some:
 	JMP  loaded
 
 // firstLanes is the mask of the first n of 8 lanes at 32-4n.
-DATA firstLanes<>+0(SB)/8, $-1
-DATA firstLanes<>+8(SB)/8, $-1
-DATA firstLanes<>+16(SB)/8, $-1
-DATA firstLanes<>+24(SB)/8, $-1
-DATA firstLanes<>+32(SB)/8, $0
-DATA firstLanes<>+40(SB)/8, $0
-DATA firstLanes<>+48(SB)/8, $0
-DATA firstLanes<>+56(SB)/8, $0
-GLOBL firstLanes<>(SB), RODATA|NOPTR, $64
+DATA ·firstLanes+0(SB)/8, $-1
+DATA ·firstLanes+8(SB)/8, $-1
+DATA ·firstLanes+16(SB)/8, $-1
+DATA ·firstLanes+24(SB)/8, $-1
+DATA ·firstLanes+32(SB)/8, $0
+DATA ·firstLanes+40(SB)/8, $0
+DATA ·firstLanes+48(SB)/8, $0
+DATA ·firstLanes+56(SB)/8, $0
+GLOBL ·firstLanes(SB), RODATA|NOPTR, $64
 
 // func copy6(dst, src *float32, k, ld int)
 TEXT ·copy6(SB), NOSPLIT, $0-32

@@ -10,121 +10,259 @@ type Product struct {
 	ColBias    []float32 // [N]; may be absent
 	Activation device.Activation
 
-	e *Engine
-	// The block at hand: rows, columns and steps, from its first.
-	ic, mb, jc, nb, pc, kb int
-	packs                  bool // or multiplies
-	packsB                 bool
+	e     *Engine
+	phase phase
+	a, b  operand
+
+	// The smaller matrix is packed by all workers for all of them: rows of A
+	// or columns of B, [first,first+n), in blocks of length steps from step.
+	// The other is cut into items, whose worker packs its part for itself.
+	sharesA        bool
+	first, n       int
+	step, length   int
+	blocks         int
+	private, parts int // rows or columns of an item, and items
 }
 
-// itemSteps is how many multiply-adds an item has at least, if there are as
-// many: some tens of microseconds of work for the fastest tile.
-const itemSteps = 1 << 20
+// phase is what the items of a product do.
+type phase int
+
+const (
+	packing phase = iota
+	multiplying
+	dotting
+)
+
+// operand is a matrix as panels see it: element i of step p lies at i*ld+p
+// where the steps lie next to each other, and else at p*ld+i.
+type operand struct {
+	x     []float32
+	ld    int
+	along bool // the steps lie next to each other
+}
+
+// An item has at least itemSteps multiply-adds, some microseconds of work for
+// the fastest tile; a smaller product is not worth waking the workers. Where
+// panels have room for it, manyItems are enough. An item of rows has at least
+// as many as lowest panels, so that what all share is not fetched too often.
+const (
+	itemSteps = 1 << 19
+	manyItems = 32
+	lowest    = 4
+)
+
+// privateColumns is the most columns of an item: a multiple of every NR.
+const privateColumns = 256
+
+// fewPanels is how many panels of columns are too few to cut a product along.
+const fewPanels = 8
 
 // packPanels is how many panels an item packs.
-const packPanels = 16
+const packPanels = 8
 
-// Multiply computes p. For each block, all workers pack it together, and then
-// share its rows and columns.
+// fewTiles is how many tiles may share a panel of a small matrix that is not
+// packed but read where it stands, and smallMatrix is the most elements it has.
+const (
+	fewTiles    = 4
+	smallMatrix = 1 << 16
+)
+
+// Multiply computes p.
 func (e *Engine) Multiply(p *Product) {
-	t := e.Tile
 	p.e = e
 	e.Pool.Acquire()
 	defer e.Pool.Release()
-	blocks, length := t.Depth(p.K)
-	for p.jc = 0; p.jc < p.N; p.jc += t.NC {
-		p.nb = min(t.NC, p.N-p.jc)
-		for block := range blocks {
-			p.pc = block * length
-			p.kb = min(length, p.K-p.pc)
-			for p.ic = 0; p.ic < p.M; p.ic += t.NC {
-				p.mb = min(t.NC, p.M-p.ic)
-				p.packs, p.packsB = true, p.ic == 0
-				if p.kb > 0 {
-					e.Pool.Run(p, p.packItems())
-				}
-				p.packs = false
-				across, down, _ := p.items()
-				e.Pool.Run(p, across*down)
-			}
-		}
+	if p.asDots() {
+		p.phase = dotting
+		p.run(p.dotItems())
+	} else {
+		p.panels()
 	}
 	*p = Product{}
 }
 
-// Run packs some panels, or multiplies a part of the block.
-func (p *Product) Run(item, worker int) {
-	t := p.e.Tile
-	if p.packs {
-		w := p.e.workers[worker]
-		if itemsA := p.panelItems(p.mb, t.MR); item < itemsA {
-			p.packA(item, w)
-		} else {
-			p.packB(item-itemsA, w)
+// panels computes the product from packed panels: as many blocks of the
+// smaller matrix as there is room for, and then every item of the other.
+func (p *Product) panels() {
+	e, t := p.e, p.e.Tile
+	p.a = operand{p.A, p.K, true}
+	if p.TransA {
+		p.a = operand{p.A, p.M, false}
+	}
+	p.b = operand{p.B, p.N, false}
+	if p.TransB {
+		p.b = operand{p.B, p.K, true}
+	}
+	p.sharesA = p.M <= p.N && (p.N > fewPanels*t.NR || p.M < fewPanels*t.MR)
+	all, width := p.N, t.NR
+	if p.sharesA {
+		all, width = p.M, t.MR
+	}
+	blocks, length := t.Depth(p.K)
+	p.length = length
+	for p.first = 0; p.first < all; p.first += t.NC {
+		p.n = min(t.NC, all-p.first)
+		most := max(1, len(e.shared)/(panelCount(p.n, width)*Panel(width, max(length, 1))))
+		for block := 0; block < blocks; block += most {
+			p.step, p.blocks = block*length, min(most, blocks-block)
+			p.cut()
+			p.phase = packing
+			p.run(p.blocks * p.packItems(width))
+			p.phase = multiplying
+			p.run(p.parts)
 		}
+	}
+}
+
+// run runs items: those of a small product without the other workers.
+func (p *Product) run(items int) {
+	if p.M*p.N*p.K >= itemSteps {
+		p.e.Pool.Run(p, items)
 		return
 	}
-	across, _, columns := p.items()
-	i, j := item/across*t.MC, item%across*columns
-	b := Block{
-		M: min(t.MC, p.mb-i), N: min(columns, p.nb-j), K: p.kb,
-		A: p.e.a[i/t.MR*Panel(t.MR, p.kb):], B: p.e.b[j/t.NR*Panel(t.NR, p.kb):],
-		C: p.C[(p.ic+i)*p.N+p.jc+j:], LDC: p.N,
-		Alpha: p.Alpha, Beta: 1,
+	for i := range items {
+		p.Run(i, 0)
 	}
-	if p.pc == 0 {
+}
+
+// cut cuts the matrix that is not shared into items. Rows are cut finer than
+// panels, where tiles may be lower.
+func (p *Product) cut() {
+	t := p.e.Tile
+	all, most, least, unit := p.M, t.MC, lowest*t.MR, t.Low
+	if p.sharesA {
+		all, most, least, unit = p.N, privateColumns, t.NR, t.NR
+	}
+	work := p.n * all * min(p.K, p.blocks*p.length)
+	items := max((all+most-1)/most, min(manyItems, work/itemSteps, all/least))
+	p.private = roundUp((all+items-1)/items, unit)
+	p.parts = (all + p.private - 1) / p.private
+}
+
+// Run packs some panels of a shared block, or multiplies an item.
+func (p *Product) Run(item, worker int) {
+	w, t := p.e.workers[worker], p.e.Tile
+	switch {
+	case p.phase == dotting:
+		p.dots(w, item)
+	case p.phase == packing && p.sharesA:
+		p.pack(w, item, &p.a, t.MR)
+	case p.phase == packing:
+		p.pack(w, item, &p.b, t.NR)
+	case p.sharesA:
+		first := p.apart(item) * p.private
+		p.multiplyColumns(w, first, min(p.private, p.N-first))
+	default:
+		first := p.apart(item) * p.private
+		p.multiplyRows(w, first, min(p.private, p.M-first))
+	}
+}
+
+// apart puts items that follow each other half of C apart: neighbours share
+// cache lines of C, which two workers must not write at the same time.
+func (p *Product) apart(item int) int {
+	half := (p.parts + 1) / 2
+	return item/2 + item%2*half
+}
+
+// packItems is how many items pack a shared block.
+func (p *Product) packItems(width int) int {
+	return (p.n + packPanels*width - 1) / (packPanels * width)
+}
+
+func (p *Product) pack(w *Worker, item int, o *operand, width int) {
+	items := p.packItems(width)
+	block, i := item/items, item%items*packPanels*width
+	n, k := min(packPanels*width, p.n-i), p.depth(block)
+	shared := p.shared(block, width)[i/width*Panel(width, k):]
+	o.pack(p.e.Tile, w, shared, width, p.first+i, n, p.step+block*p.length, k)
+}
+
+// depth is the length of a block: the last may be shorter.
+func (p *Product) depth(block int) int {
+	return max(0, min(p.length, p.K-p.step-block*p.length))
+}
+
+// shared is a block of the shared matrix.
+func (p *Product) shared(block, width int) []float32 {
+	return p.e.shared[block*panelCount(p.n, width)*Panel(width, p.length):]
+}
+
+// multiplyColumns computes columns [j,j+n) of the rows that are shared.
+func (p *Product) multiplyColumns(w *Worker, j, n int) {
+	t := p.e.Tile
+	standing := 0 // columns of B that are read where they stand
+	if t.AnyStep && !p.b.along && p.n <= fewTiles*t.MR && p.N*p.K <= smallMatrix {
+		standing = n / t.NR * t.NR
+	}
+	for block := range p.blocks {
+		k, step := p.depth(block), p.step+block*p.length
+		if standing < n {
+			p.b.pack(t, w, w.panels, t.NR, j+standing, n-standing, step, k)
+		}
+		for i := 0; i < p.n; i += t.MC {
+			b := p.block(block, p.first+i, j)
+			b.M, b.A = min(t.MC, p.n-i), p.shared(block, t.MR)[i/t.MR*Panel(t.MR, k):]
+			if standing > 0 {
+				b.N, b.B, b.LDB = standing, p.B[step*p.N+j:], p.N
+				t.Multiply(w, &b)
+				b = p.block(block, p.first+i, j+standing)
+				b.M, b.A = min(t.MC, p.n-i), p.shared(block, t.MR)[i/t.MR*Panel(t.MR, k):]
+			}
+			b.N, b.B = n-standing, w.panels
+			t.Multiply(w, &b)
+		}
+	}
+}
+
+// multiplyRows computes rows [i,i+n) of the columns that are shared.
+func (p *Product) multiplyRows(w *Worker, i, n int) {
+	t := p.e.Tile
+	for block := range p.blocks {
+		k := p.depth(block)
+		p.a.pack(t, w, w.panels, t.MR, i, n, p.step+block*p.length, k)
+		b := p.block(block, i, p.first)
+		b.M, b.N, b.A, b.B = n, p.n, w.panels, p.shared(block, t.NR)
+		t.Multiply(w, &b)
+	}
+}
+
+// block is what all blocks at row i and column j share.
+func (p *Product) block(block, i, j int) Block {
+	first := p.step + block*p.length
+	b := Block{K: p.depth(block), C: p.C[i*p.N+j:], LDC: p.N, Alpha: p.Alpha, Beta: 1}
+	if first == 0 {
 		b.Beta = p.Beta
 	}
-	if p.pc+p.kb == p.K {
+	if first+p.length >= p.K {
 		if p.ColBias != nil {
-			b.ColBias = p.ColBias[p.jc+j:]
+			b.ColBias = p.ColBias[j:]
 		}
 		b.Activation = p.Activation
 	}
-	t.Multiply(p.e.workers[worker], &b)
+	return b
 }
 
-// items cuts the block at hand: into rows of MC, and columns of a number that
-// makes enough work.
-func (p *Product) items() (across, down, columns int) {
-	t := p.e.Tile
-	steps := min(t.MC, p.mb) * max(p.kb, 1)
-	columns = roundUp((itemSteps+steps-1)/steps, t.NR)
-	return (p.nb + columns - 1) / columns, (p.mb + t.MC - 1) / t.MC, columns
-}
+// packSteps is how many steps of panels whose columns lie next to each other
+// are packed at a time: the steps of several panels are one stretch of memory.
+const packSteps = 16
 
-func (p *Product) panelItems(n, r int) int {
-	return (n + r*packPanels - 1) / (r * packPanels)
-}
-
-func (p *Product) packItems() int {
-	n := p.panelItems(p.mb, p.e.Tile.MR)
-	if p.packsB {
-		n += p.panelItems(p.nb, p.e.Tile.NR)
+// pack packs n rows from first, and k steps from step, into panels.
+func (o *operand) pack(t *Tile, w *Worker, dst []float32, width, first, n, step, k int) {
+	panel := Panel(width, k)
+	if o.along {
+		for i := 0; i < n; i += width {
+			t.PackRows(dst[i/width*panel:], o.x[(first+i)*o.ld+step:], width, w.rows(min(width, n-i), o.ld), k)
+		}
+		return
 	}
-	return n
-}
-
-func (p *Product) packA(item int, w *Worker) {
-	r := p.e.Tile.MR
-	for i := item * packPanels * r; i < min((item+1)*packPanels*r, p.mb); i += r {
-		dst, n := p.e.a[i/r*Panel(r, p.kb):], min(r, p.mb-i)
-		if p.TransA {
-			p.e.Tile.PackColumns(dst, p.A[p.pc*p.M+p.ic+i:], r, n, p.kb, p.M)
-		} else {
-			p.e.Tile.PackRows(dst, p.A[(p.ic+i)*p.K+p.pc:], r, w.rows(n, p.K), p.kb)
+	for p := 0; p < k; p += packSteps {
+		for i := 0; i < n; i += width {
+			t.PackColumns(dst[i/width*panel+p*width:], o.x[(step+p)*o.ld+first+i:],
+				width, min(width, n-i), min(packSteps, k-p), o.ld)
 		}
 	}
 }
 
-func (p *Product) packB(item int, w *Worker) {
-	r := p.e.Tile.NR
-	for j := item * packPanels * r; j < min((item+1)*packPanels*r, p.nb); j += r {
-		dst, n := p.e.b[j/r*Panel(r, p.kb):], min(r, p.nb-j)
-		if p.TransB {
-			p.e.Tile.PackRows(dst, p.B[(p.jc+j)*p.K+p.pc:], r, w.rows(n, p.K), p.kb)
-		} else {
-			p.e.Tile.PackColumns(dst, p.B[p.pc*p.N+p.jc+j:], r, n, p.kb, p.N)
-		}
-	}
-}
+// panelCount is the number of panels of n rows or columns.
+func panelCount(n, width int) int { return (n + width - 1) / width }

@@ -1,8 +1,11 @@
 // Package gemm multiplies matrices of float32 in the manner of BLIS (Van Zee
-// and van de Geijn 2015; the blocking is Goto and van de Geijn 2008): both
-// factors are packed into panels as wide as a register tile, in blocks that
-// stay in the caches, and the register tile does all arithmetic. Only the
-// tile depends on the machine.
+// and van de Geijn 2015; the blocking is Goto and van de Geijn 2008): factors
+// are packed into panels as wide as a register tile, in blocks that stay in the
+// caches, and the register tile does all arithmetic. Only the tile depends on
+// the machine. The smaller factor is packed once, by all workers for all; of
+// the larger each worker packs what it is about to use, while it is hot. A
+// small factor whose steps lie apart is used where it stands, and where one
+// factor has a few rows only, elements are dot products of rows.
 //
 // The depth of a block, KC, fixes the order of each sum, so it is a constant
 // of the tile; no result depends on the other sizes or on the number of
@@ -22,16 +25,26 @@ import (
 type Tile struct {
 	Name   string // the value of HUBEL_CPU that forces it
 	MR, NR int    // rows and columns of the tile
+	Low    int    // a tile may as well have a multiple of so many rows
 	KC     int    // depth of a block: a panel of B, KC*NR, stays in the first-level cache
 	MC     int    // rows of a block of A, MC*KC, that stays in the second-level cache
-	NC     int    // columns of a block of B that all workers share
+	NC     int    // rows or columns of a block that all workers share
 
 	Loops *vec.Loops // the path's loops over elements
 
-	// multiply computes a tile of C from k steps of a panel of A, [k][MR],
-	// and one of B, [k][NR], and stores it as s says. c begins at the tile's
-	// first element; its rows lie ldc apart.
-	multiply func(k int, a, b, c []float32, ldc int, s *Store)
+	// AnyStep says that whole panels may be read where they stand: their steps
+	// lie any distance apart.
+	AnyStep bool
+
+	// multiply computes the first rows of a tile of C from k steps of a panel
+	// of A and one of B, whose steps lie stepA and stepB apart, and stores
+	// them as s says. The rows of C begin at c and lie ldc apart.
+	multiply func(k int, a []float32, stepA int, b []float32, stepB int, c []float32, ldc, rows int, s *Store)
+
+	// dot computes the products of each of m <= DM rows of A with each of n <=
+	// DN rows of B, [k] each and next to each other: sums[i*DN+j].
+	dot    func(k int, a []float32, m int, b []float32, n int, sums []float32)
+	DM, DN int
 
 	packRows    func(dst, src []float32, r int, rows []int, k int)
 	packColumns func(dst, src []float32, r, n, k, ld int)
@@ -43,13 +56,20 @@ type Tile struct {
 
 // Store is what happens to a sum before it is stored:
 //
-//	c = Alpha*sum + Beta*c + RowBias[row] + ColBias[column]
+//	c = max(Least, Alpha*sum + Beta*c + ColBias[column])
 //
-// With Beta 0, c is not read. An absent bias is nil.
+// With Beta 0, c is not read. An absent bias is nil. A NaN stays.
 type Store struct {
-	Alpha, Beta      float32
-	RowBias, ColBias []float32 // from the tile's first row and column
+	Alpha, Beta float32
+	Least       float32   // 0 for ReLU, -Inf for none
+	ColBias     []float32 // from the tile's first column
+
+	lanes uint32    // the tile's columns that are wanted, as a mask: the first ones
+	edge  []float32 // room for a tile
 }
+
+// lanes is the mask of the first n columns.
+func lanes(n int) uint32 { return uint32(1<<n - 1) }
 
 // tiles lists the register tiles, the best for this machine first.
 var tiles = []*Tile{&generic}
@@ -84,14 +104,6 @@ func (t *Tile) Depth(k int) (blocks, length int) {
 // Panel is the length of a packed panel, k steps of r elements: a multiple of
 // 64 bytes, so that each panel begins on a cache line.
 func Panel(r, k int) int { return roundUp(r*k, 16) }
-
-// PackedA is the length of a matrix A [m,k] in packed form, block after block
-// of its depth, and in a block panel after panel.
-func (t *Tile) PackedA(m, k int) int {
-	blocks, length := t.Depth(k)
-	panels := (m + t.MR - 1) / t.MR
-	return panels * ((blocks-1)*Panel(t.MR, length) + Panel(t.MR, k-(blocks-1)*length))
-}
 
 // roundUp is the smallest multiple of to that is at least n.
 func roundUp(n, to int) int { return (n + to - 1) / to * to }

@@ -3,6 +3,7 @@
 package gemm
 
 import (
+	"math"
 	"unsafe"
 
 	"golang.org/x/sys/cpu"
@@ -13,12 +14,12 @@ import (
 // Block sizes are for caches of 32 KiB, 1 MiB a core and a shared one of some
 // MiB, which every x86 server of this instruction set has at least.
 var (
-	avx512 = Tile{Name: "avx512", MR: 12, NR: 32, KC: 256, MC: 240, NC: 2304, Loops: &vec.AVX512, multiply: assembly(multiply12x32),
-		packRows: packRows512, packColumns: packColumns512, unpack: unpack512,
-		IR: 13, indirect: indirect512}
-	avx2 = Tile{Name: "avx2", MR: 6, NR: 16, KC: 256, MC: 240, NC: 2304, Loops: &vec.AVX2, multiply: assembly(multiply6x16),
-		packRows: packRows2, packColumns: packColumns2, unpack: unpack2,
-		IR: 6, indirect: indirect2}
+	avx512 = Tile{Name: "avx512", MR: 12, NR: 32, Low: 4, KC: 256, MC: 240, NC: 2304, AnyStep: true, Loops: &vec.AVX512,
+		multiply: multiply512, dot: dot512, DM: 5, DN: 5, packRows: packRows512, packColumns: packColumns512,
+		unpack: unpack512, IR: 13, indirect: indirect512}
+	avx2 = Tile{Name: "avx2", MR: 6, NR: 16, Low: 2, KC: 256, MC: 240, NC: 2304, AnyStep: true, Loops: &vec.AVX2,
+		multiply: multiply2, dot: dot2, DM: 4, DN: 3, packRows: packRows2, packColumns: packColumns2,
+		unpack: unpack2, IR: 6, indirect: indirect2}
 )
 
 func init() {
@@ -30,20 +31,103 @@ func init() {
 	}
 }
 
-// kernel is a tile in assembly: what Tile.multiply does, with nil for an
-// absent bias. It reads k*MR elements of a, k*NR of b, and the tile of c if
-// beta is not 0.
-type kernel func(k int, a, b, c *float32, ldc int, alpha, beta float32, rowBias, colBias *float32)
-
-//go:noescape
-func multiply12x32(k int, a, b, c *float32, ldc int, alpha, beta float32, rowBias, colBias *float32)
-
-//go:noescape
-func multiply6x16(k int, a, b, c *float32, ldc int, alpha, beta float32, rowBias, colBias *float32)
-
-func assembly(f kernel) func(k int, a, b, c []float32, ldc int, s *Store) {
-	return func(k int, a, b, c []float32, ldc int, s *Store) {
-		f(k, unsafe.SliceData(a), unsafe.SliceData(b), unsafe.SliceData(c), ldc,
-			s.Alpha, s.Beta, unsafe.SliceData(s.RowBias), unsafe.SliceData(s.ColBias))
+func multiply512(k int, a []float32, stepA int, b []float32, stepB int, c []float32, ldc, rows int, s *Store) {
+	pa, pb, pc := unsafe.SliceData(a), unsafe.SliceData(b), &c[0]
+	if s.lanes > 0xffff {
+		switch {
+		case rows > 8:
+			zmm12x32(k, pa, stepA, pb, stepB, pc, ldc, rows, s)
+		case rows > 4:
+			zmm8x32(k, pa, stepA, pb, stepB, pc, ldc, rows, s)
+		default:
+			zmm4x32(k, pa, stepA, pb, stepB, pc, ldc, rows, s)
+		}
+		return
+	}
+	switch {
+	case rows > 8:
+		zmm12x16(k, pa, stepA, pb, stepB, pc, ldc, rows, s)
+	case rows > 4:
+		zmm8x16(k, pa, stepA, pb, stepB, pc, ldc, rows, s)
+	default:
+		zmm4x16(k, pa, stepA, pb, stepB, pc, ldc, rows, s)
 	}
 }
+
+func multiply2(k int, a []float32, stepA int, b []float32, stepB int, c []float32, ldc, rows int, s *Store) {
+	if s.lanes != 0xffff && s.lanes != 0xff {
+		plain := &plain16
+		if s.lanes < 0xff {
+			plain = &plain8
+		}
+		multiply2(k, a, stepA, b, stepB, s.edge, 16, rows, plain)
+		s.merge(16, c, ldc, rows)
+		return
+	}
+	pa, pb, pc := unsafe.SliceData(a), unsafe.SliceData(b), &c[0]
+	if s.lanes > 0xff {
+		switch {
+		case rows > 4:
+			ymm6x16(k, pa, stepA, pb, stepB, pc, ldc, rows, s)
+		case rows > 2:
+			ymm4x16(k, pa, stepA, pb, stepB, pc, ldc, rows, s)
+		default:
+			ymm2x16(k, pa, stepA, pb, stepB, pc, ldc, rows, s)
+		}
+		return
+	}
+	switch {
+	case rows > 4:
+		ymm6x8(k, pa, stepA, pb, stepB, pc, ldc, rows, s)
+	case rows > 2:
+		ymm4x8(k, pa, stepA, pb, stepB, pc, ldc, rows, s)
+	default:
+		ymm2x8(k, pa, stepA, pb, stepB, pc, ldc, rows, s)
+	}
+}
+
+// plain16 and plain8 store sums as they are.
+var (
+	plain16 = Store{Alpha: 1, Least: float32(math.Inf(-1)), lanes: lanes(16)}
+	plain8  = Store{Alpha: 1, Least: float32(math.Inf(-1)), lanes: lanes(8)}
+)
+
+// The kernels in assembly do what Tile.multiply does for at most as many rows
+// as they are named after, and for the columns that s wants: as many, or half.
+// They read whole steps of a and b, and of c no more than they write.
+//
+//go:noescape
+func zmm12x32(k int, a *float32, stepA int, b *float32, stepB int, c *float32, ldc, rows int, s *Store)
+
+//go:noescape
+func zmm8x32(k int, a *float32, stepA int, b *float32, stepB int, c *float32, ldc, rows int, s *Store)
+
+//go:noescape
+func zmm4x32(k int, a *float32, stepA int, b *float32, stepB int, c *float32, ldc, rows int, s *Store)
+
+//go:noescape
+func zmm12x16(k int, a *float32, stepA int, b *float32, stepB int, c *float32, ldc, rows int, s *Store)
+
+//go:noescape
+func zmm8x16(k int, a *float32, stepA int, b *float32, stepB int, c *float32, ldc, rows int, s *Store)
+
+//go:noescape
+func zmm4x16(k int, a *float32, stepA int, b *float32, stepB int, c *float32, ldc, rows int, s *Store)
+
+//go:noescape
+func ymm6x16(k int, a *float32, stepA int, b *float32, stepB int, c *float32, ldc, rows int, s *Store)
+
+//go:noescape
+func ymm4x16(k int, a *float32, stepA int, b *float32, stepB int, c *float32, ldc, rows int, s *Store)
+
+//go:noescape
+func ymm2x16(k int, a *float32, stepA int, b *float32, stepB int, c *float32, ldc, rows int, s *Store)
+
+//go:noescape
+func ymm6x8(k int, a *float32, stepA int, b *float32, stepB int, c *float32, ldc, rows int, s *Store)
+
+//go:noescape
+func ymm4x8(k int, a *float32, stepA int, b *float32, stepB int, c *float32, ldc, rows int, s *Store)
+
+//go:noescape
+func ymm2x8(k int, a *float32, stepA int, b *float32, stepB int, c *float32, ldc, rows int, s *Store)

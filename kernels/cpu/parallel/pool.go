@@ -51,13 +51,17 @@ type helper struct {
 	_      [48]byte      // a cache line each
 }
 
-// spins is how often a worker looks for work before it sleeps: some tens of
-// microseconds, the time between two kernels.
-const spins = 2000
+// spins is how often a worker looks for work before it sleeps: some 60
+// microseconds, as long as it takes to wake it, and more than most kernels are
+// apart.
+const spins = 8000
 
 // nap is how long the caller sleeps between two looks at a worker that takes
-// long.
-const nap = 20 * time.Microsecond
+// longer than patience looks: than items should.
+const (
+	patience = 4 * spins
+	nap      = 20 * time.Microsecond
+)
 
 // New returns a pool of at least one worker. It must be closed.
 func New(workers int) *Pool {
@@ -118,7 +122,7 @@ func (p *Pool) work(t Task, worker int) {
 func (p *Pool) shut() {
 	g := p.gate.And(^uint64(open)) &^ open
 	for i := 0; g&inside != 0; i++ {
-		if i < spins {
+		if i < patience {
 			pause(i)
 		} else {
 			time.Sleep(nap)
