@@ -32,6 +32,8 @@ type Options struct {
 	Threads []int // of device "cpu"
 	Runs    int   // samples of each time, after a warm run
 
+	DirectConv bool // device.Options.DirectConv
+
 	// Progress gets a line before each part; nil means none.
 	Progress io.Writer
 }
@@ -115,7 +117,7 @@ func (b *bench) everywhere(f func(*graph.Network) error) error {
 
 // on calls f for every model on an open device.
 func (b *bench) on(name string, threads int, f func(*graph.Network) error) (err error) {
-	d, err := device.Open(name, device.Options{Threads: threads})
+	d, err := device.Open(name, device.Options{Threads: threads, DirectConv: b.DirectConv})
 	if err != nil {
 		return err
 	}

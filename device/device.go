@@ -155,6 +155,11 @@ type Traits interface {
 	// pass, written by ConvPack; 0 where it reads them as they are.
 	ConvPacked(c Conv, p Pass) int64
 
+	// ConvFast reports whether a pass goes by an algorithm that computes
+	// neighbouring elements together (Winograd's), so that the error of each is
+	// relative to the largest of them.
+	ConvFast(c Conv, p Pass) bool
+
 	// Scratch memory of one call, for the kernel of that name.
 	GEMMScratch(g GEMM) int64
 	ConvScratch(c Conv, p Pass) int64

@@ -10,6 +10,11 @@ import (
 // Options are what a device may be told when it is opened.
 type Options struct {
 	Threads int // CPU workers; 0 means as many as the process may use
+
+	// DirectConv computes every convolution by its definition, where a device
+	// would otherwise use a fast algorithm that rounds more (Winograd's).
+	// Weights packed with one setting are not for the other.
+	DirectConv bool
 }
 
 // Driver opens the devices of one kind.
@@ -19,7 +24,7 @@ type Driver struct {
 	Open func(name string, o Options) (Device, error)
 
 	// Traits are those of the driver's devices, known without opening one.
-	Traits func() (Traits, error)
+	Traits func(o Options) (Traits, error)
 }
 
 var registry = struct {
@@ -62,13 +67,14 @@ func Open(name string, o Options) (Device, error) {
 	return d.Open(name, o)
 }
 
-// TraitsOf returns the traits of a device by name, without opening it.
-func TraitsOf(name string) (Traits, error) {
+// TraitsOf returns the traits that a device opened by name with these options
+// has, without opening it.
+func TraitsOf(name string, o Options) (Traits, error) {
 	d, err := find(name)
 	if err != nil {
 		return nil, err
 	}
-	return d.Traits()
+	return d.Traits(o)
 }
 
 func find(name string) (Driver, error) {

@@ -25,7 +25,7 @@ func TestOpenGivesTheDriverTheWholeName(t *testing.T) {
 			name, options = n, o
 			return nil, errors.New("out of beads")
 		},
-		Traits: func() (Traits, error) { return nil, nil },
+		Traits: func(Options) (Traits, error) { return nil, nil },
 	})
 	register(t, "aardvark", Driver{})
 	require.Equal(t, []string{"aardvark", "abacus"}, Names())
@@ -34,7 +34,7 @@ func TestOpenGivesTheDriverTheWholeName(t *testing.T) {
 	require.EqualError(t, err, "out of beads")
 	require.Equal(t, "abacus:3", name)
 	require.Equal(t, Options{Threads: 2}, options)
-	_, err = TraitsOf("abacus:3")
+	_, err = TraitsOf("abacus:3", Options{})
 	require.NoError(t, err)
 }
 
@@ -44,7 +44,7 @@ func TestUnknownDeviceListsThoseThereAre(t *testing.T) {
 	const says = `device "cuda:0" is unknown; this program has abacus, slide-rule`
 	_, err := Open("cuda:0", Options{})
 	require.EqualError(t, err, says)
-	_, err = TraitsOf("cuda:0")
+	_, err = TraitsOf("cuda:0", Options{})
 	require.EqualError(t, err, says)
 }
 

@@ -47,6 +47,7 @@ const (
 // settings are what a checkpoint keeps of a Config, besides the model.
 type settings struct {
 	Data       string   `json:"data,omitempty"`
+	DirectConv bool     `json:"direct_conv,omitempty"`
 	Samples    int      `json:"samples"` // of the training set
 	Batch      int      `json:"batch"`
 	Accumulate int      `json:"accumulate"`
@@ -60,6 +61,7 @@ type settings struct {
 func (c *Config) settings(samples int) settings {
 	return settings{
 		Data:       c.Data,
+		DirectConv: c.DirectConv,
 		Samples:    samples,
 		Batch:      c.Batch,
 		Accumulate: c.Accumulate,
@@ -171,7 +173,7 @@ func decodeCheckpoint(dir, path string, metadata map[string]string) (*Checkpoint
 		return fail(fmt.Errorf("metadata %s: %w", standingKey, err))
 	}
 	c.Samples = s.Samples
-	c.Config.Data = s.Data
+	c.Config.Data, c.Config.DirectConv = s.Data, s.DirectConv
 	c.Config.Batch, c.Config.Accumulate, c.Config.Iterations = s.Batch, s.Accumulate, s.Iterations
 	c.Config.Seed, c.Config.Frozen, c.Config.SGD = s.Seed, s.Frozen, s.SGD
 	c.Config.Patience = s.Patience

@@ -29,6 +29,11 @@ type Config struct {
 	// in the checkpoint for whoever resumes the run, and means nothing here.
 	Data string
 
+	// DirectConv is how Device was opened, device.Options.DirectConv: it decides
+	// the weights, to the bit. It is kept in the checkpoint for whoever opens a
+	// device to resume the run, and means nothing here.
+	DirectConv bool
+
 	SGD        SGD
 	Batch      int // samples of one pass
 	Accumulate int // passes whose gradients make one update, at least 1

@@ -38,10 +38,16 @@ const (
 	asLines = "bench"
 )
 
+// The values of -winograd.
+const (
+	winogradAuto = "auto"
+	winogradOff  = "off"
+)
+
 // options are the flags.
 type options struct {
 	bench.Options
-	format string
+	format, winograd string
 
 	json, compare, plot, roofline, trace string
 	peers                                []string
@@ -57,6 +63,7 @@ func (o *options) flagSet() *flag.FlagSet {
 	f.IntVar(&o.Batch, "batch", 128, "images of one pass")
 	f.Var((*names)(&o.Devices), "devices", "`devices` with commas between: "+strings.Join(device.Names(), ", "))
 	f.Var((*numbers)(&o.Threads), "threads", "`numbers` of threads of device cpu with commas between, such as 1,2")
+	f.StringVar(&o.winograd, "winograd", winogradAuto, "auto: Winograd's algorithm for the convolutions it is faster for; off: direct ones")
 	f.IntVar(&o.Runs, "runs", 5, "samples of each time, after a warm run")
 	f.StringVar(&o.format, "format", asTable, "table, or bench for the lines that benchstat reads")
 	f.StringVar(&o.json, "json", "", "`file` for the results as JSON")
@@ -95,6 +102,8 @@ func parse(args []string) (*options, error) {
 		return nil, fmt.Errorf("%q is not a flag; -h lists the flags", f.Arg(0))
 	case o.format != asTable && o.format != asLines:
 		return nil, fmt.Errorf("-format %q is not table or bench", o.format)
+	case o.winograd != winogradAuto && o.winograd != winogradOff:
+		return nil, fmt.Errorf("-winograd %q is not auto or off", o.winograd)
 	case o.trace != "" && !layers:
 		return nil, errors.New("-trace shows the kernels of layers; give layers or all")
 	case o.roofline != "" && !layers:
@@ -102,6 +111,7 @@ func parse(args []string) (*options, error) {
 	case o.plot != "" && !layers && !products:
 		return nil, errors.New("-plot shows products; give gemm, layers or all")
 	}
+	o.DirectConv = o.winograd == winogradOff
 	return o, nil
 }
 

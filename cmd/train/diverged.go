@@ -47,7 +47,7 @@ func printDiverged(d *solver.Diverged, stdout io.Writer) {
 
 // replay repeats the update of a file of a run that diverged.
 func replay(o *options, stdout io.Writer) (err error) {
-	d, err := device.Open(o.device, device.Options{Threads: o.threads})
+	d, err := device.Open(o.device, o.deviceOptions())
 	if err != nil {
 		return err
 	}

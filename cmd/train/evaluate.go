@@ -33,7 +33,7 @@ func evaluate(ctx context.Context, o *options, stdout, stderr io.Writer) (err er
 		}
 		set = photos.TenCrops()
 	}
-	d, err := device.Open(o.device, device.Options{Threads: o.threads})
+	d, err := device.Open(o.device, o.deviceOptions())
 	if err != nil {
 		return err
 	}

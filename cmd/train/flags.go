@@ -42,6 +42,7 @@ type options struct {
 	model, net, init, weights string
 	data, device              string
 	threads                   int
+	winograd                  string
 
 	val, split          string
 	augmentText, normal string
@@ -73,6 +74,17 @@ type options struct {
 	replay        string
 	debug         int
 	memory        size
+}
+
+// The values of -winograd.
+const (
+	winogradAuto = "auto"
+	winogradOff  = "off"
+)
+
+// deviceOptions are those the device is opened with.
+func (o *options) deviceOptions() device.Options {
+	return device.Options{Threads: o.threads, DirectConv: o.winograd == winogradOff}
 }
 
 // entry is a flag as the usage shows it.
@@ -146,6 +158,7 @@ var groups = []group{
 	{"The machine", []entry{
 		{"device", every},
 		{"threads", training | resuming | evaluating | replaying},
+		{"winograd", training | evaluating | summarising | replaying},
 	}},
 }
 
@@ -201,6 +214,7 @@ func (o *options) flagSet() *flag.FlagSet {
 
 	f.StringVar(&o.device, "device", "cpu", "`one` of "+strings.Join(device.Names(), ", "))
 	f.IntVar(&o.threads, "threads", 0, "CPU threads; 0 for as many as there are")
+	f.StringVar(&o.winograd, "winograd", winogradAuto, "auto: Winograd's algorithm for the convolutions it is faster for; off: direct ones, which round less")
 	return f
 }
 
@@ -299,6 +313,7 @@ func (o *options) checkValues() error {
 		ok   bool
 		want string
 	}{
+		{"winograd", o.winograd == winogradAuto || o.winograd == winogradOff, "auto or off"},
 		{"threads", o.threads >= 0, "at least 0"},
 		{"batch", o.batch >= 1, "at least 1"},
 		{"accumulate", o.accumulate >= 1, "at least 1"},

@@ -63,6 +63,7 @@ func TestParseRefuses(t *testing.T) {
 		{start + "-epochs 0", "-epochs must be at least 1"},
 		{start + "-iters 0", "-iters must be at least 1"},
 		{start + "-threads -1", "-threads must be at least 0"},
+		{start + "-winograd on", "-winograd must be auto or off"},
 		{start + "-lr 0", "-lr must be above 0"},
 		{start + "-lr NaN", "-lr must be above 0"},
 		{start + "-lr Inf", "-lr must be above 0"},

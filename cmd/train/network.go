@@ -64,7 +64,7 @@ func (o *options) inputs(n *graph.Network) (shape []int, classes int, err error)
 	if shape == nil || len(n.Outputs) == 0 {
 		return nil, 0, fmt.Errorf("network %s needs an input \"data\" and an output to be trained on images", n.Name)
 	}
-	traits, err := device.TraitsOf(o.device)
+	traits, err := device.TraitsOf(o.device, o.deviceOptions())
 	if err != nil {
 		return nil, 0, err
 	}

@@ -15,7 +15,7 @@ func summarise(o *options, stdout io.Writer) error {
 	if err != nil {
 		return err
 	}
-	traits, err := device.TraitsOf(o.device)
+	traits, err := device.TraitsOf(o.device, o.deviceOptions())
 	if err != nil {
 		return err
 	}

@@ -37,7 +37,8 @@ func (e brokenError) Unwrap() error { return e.error }
 // were left out of its data.
 func (o *options) newRun(ctx context.Context, progress io.Writer) (c solver.Config, skipped []data.Skip, err error) {
 	c = solver.Config{
-		Data: o.dataText(),
+		Data:       o.dataText(),
+		DirectConv: o.deviceOptions().DirectConv,
 		SGD: solver.SGD{
 			Schedule: o.schedule(),
 			Momentum: float32(o.momentum),
@@ -162,7 +163,7 @@ func train(ctx context.Context, o *options, program string, stdout, stderr io.Wr
 	if err != nil {
 		return err
 	}
-	if c.Device, err = device.Open(o.device, device.Options{Threads: o.threads}); err != nil {
+	if c.Device, err = device.Open(o.device, device.Options{Threads: o.threads, DirectConv: c.DirectConv}); err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, c.Device.Close()) }()

@@ -133,6 +133,16 @@ func TestSameSeedSameBytes(t *testing.T) {
 	require.NotEqual(t, a.Weights["conv1.weight"].Float32s(), c.Weights["conv1.weight"].Float32s())
 }
 
+// Winograd's algorithm rounds otherwise, so a run keeps to what it began with.
+func TestRunKeepsItsConvolutions(t *testing.T) {
+	tiny(t)
+	succeed(t, with("-iters", "1", "-winograd", "off", "-out", "a")...)
+	c, err := solver.ReadCheckpoint("a")
+	require.NoError(t, err)
+	require.True(t, c.Config.DirectConv)
+	refused(t, "-winograd cannot be changed", "-resume", "a", "-winograd", "auto")
+}
+
 func TestResume(t *testing.T) {
 	tiny(t)
 	succeed(t, with("-epochs", "4", "-out", "whole", "-accumulate", "3", "-nesterov", "-clip", "1")...)

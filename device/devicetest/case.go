@@ -27,6 +27,10 @@ type Case struct {
 	// of a max pooling. It gets the values of all arguments.
 	relate func(values []any)
 
+	// fast reports whether errors are relative to the largest magnitude of a
+	// result rather than to the element's own; nil means no.
+	fast func(t device.Traits) bool
+
 	// has is Supported; nil means yes.
 	has func(t device.Traits) bool
 

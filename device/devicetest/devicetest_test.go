@@ -471,3 +471,33 @@ func TestSeedFromTheEnvironment(t *testing.T) {
 	t.Setenv("HUBEL_SEED", "0x10")
 	require.Equal(t, uint64(16), freshSeed(t))
 }
+
+// A fast convolution may err everywhere by what the largest element may, and
+// by no more.
+func TestFastConvolutionErrsByTheLargest(t *testing.T) {
+	c := convForward("", convOf(1, 2, 6, 2, 3, 1, 1, 1), false, device.Activation{})
+	values := c.values(1)
+	y, err := c.onReference(c.call, values)
+	require.NoError(t, err)
+	m, err := c.onReference(c.magnitude, absolute(values))
+	require.NoError(t, err)
+	largest, least := 0.0, 0
+	for i, v := range m[0] {
+		largest = max(largest, v)
+		if v < m[0][least] {
+			least = i
+		}
+	}
+	bound := c.args[0].tol.bound(largest)
+	off := func(by float64) []any {
+		got := make([]float32, len(y[0]))
+		for i, v := range y[0] {
+			got[i] = float32(v)
+		}
+		got[least] += float32(by)
+		return []any{got, nil, nil, nil}
+	}
+	require.NoError(t, c.compare(off(0.9*bound), values, true))
+	require.Error(t, c.compare(off(0.9*bound), values, false))
+	require.Error(t, c.compare(off(1.2*bound), values, true))
+}

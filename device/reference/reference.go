@@ -32,7 +32,7 @@ func init() {
 			}
 			return New(), nil
 		},
-		Traits: func() (device.Traits, error) { return traits{}, nil },
+		Traits: func(device.Options) (device.Traits, error) { return traits{}, nil },
 	})
 }
 
@@ -88,6 +88,7 @@ func (traits) Alignment() int64 { return 256 }
 
 func (traits) Epilogue(device.Unary) bool                   { return true }
 func (traits) ConvPacked(device.Conv, device.Pass) int64    { return 0 }
+func (traits) ConvFast(device.Conv, device.Pass) bool       { return false }
 func (traits) GEMMScratch(device.GEMM) int64                { return 0 }
 func (traits) ConvScratch(device.Conv, device.Pass) int64   { return 0 }
 func (traits) DenseScratch(device.Dense, device.Pass) int64 { return 0 }

@@ -18,7 +18,7 @@ func TestOpen(t *testing.T) {
 	require.Equal(t, "reference", dev.Name())
 	_, err = device.Open("reference:1", device.Options{})
 	require.ErrorContains(t, err, `"reference:1"`)
-	traits, err := device.TraitsOf("reference")
+	traits, err := device.TraitsOf("reference", device.Options{})
 	require.NoError(t, err)
 	require.Equal(t, dev.Traits(), traits)
 }

@@ -185,7 +185,7 @@ func BenchmarkLRN(b *testing.B) {
 }
 
 func traitsOf(tb testing.TB) device.Traits {
-	t, err := device.TraitsOf("cpu")
+	t, err := device.TraitsOf("cpu", device.Options{})
 	require.NoError(tb, err)
 	return t
 }

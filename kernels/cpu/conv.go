@@ -9,6 +9,10 @@ func (q *queue) ConvForward(c device.Conv, y, x device.Tensor, w device.Filter, 
 	if q.err != nil {
 		return
 	}
+	if q.traits.usesWinograd(c, device.Forward) {
+		q.winogradForward(c, y, x, w, e)
+		return
+	}
 	q.conv = convTask{
 		convProduct: newConvProduct(q.engine.Tile, c, device.Forward),
 		dst:         floats(y), src: floats(x), packed: scratch(w.Packed),
@@ -19,6 +23,10 @@ func (q *queue) ConvForward(c device.Conv, y, x device.Tensor, w device.Filter, 
 
 func (q *queue) ConvBackwardData(c device.Conv, dx, dy device.Tensor, w device.Filter, m device.Mode, _ device.Buffer) {
 	if q.err != nil {
+		return
+	}
+	if q.traits.usesWinograd(c, device.BackwardData) {
+		q.winogradBackwardData(c, dx, dy, w, m)
 		return
 	}
 	q.conv = convTask{
@@ -264,6 +272,10 @@ func (t *convTask) store(u *convItem) {
 
 func (q *queue) ConvPack(c device.Conv, p device.Pass, packed device.Buffer, w device.Tensor) {
 	if q.err != nil || p == device.BackwardFilter {
+		return
+	}
+	if q.traits.usesWinograd(c, p) {
+		q.winogradPack(c, p, packed, w)
 		return
 	}
 	t := &q.convPack

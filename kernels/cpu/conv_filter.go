@@ -14,7 +14,11 @@ func (q *queue) ConvBackwardFilter(c device.Conv, dw, dbias, x, dy device.Tensor
 		q.rowSums = rowSumsTask{loops: q.loops(), dst: floats(dbias), src: floats(dy), samples: c.N, length: c.OutH() * c.OutW(), m: m}
 		run(q, &q.rowSums, c.K)
 	}
-	if !dw.IsNil() {
+	switch {
+	case dw.IsNil():
+	case q.traits.usesWinograd(c, device.BackwardFilter):
+		q.winogradFilter(c, dw, x, dy, m, ws)
+	default:
 		q.filterGradient(c, dw, x, dy, m, ws)
 	}
 }

@@ -11,15 +11,17 @@ import (
 )
 
 // FuzzConv holds all passes of small convolutions, of whatever geometry, on
-// every path against the reference.
+// every path against the reference, by Winograd's algorithm and directly.
 func FuzzConv(f *testing.F) {
 	var devices []*Device
 	for _, tile := range gemm.Tiles() {
 		f.Setenv("HUBEL_CPU", tile.Name)
-		d, err := New(2)
-		require.NoError(f, err)
-		defer d.Close()
-		devices = append(devices, d)
+		for _, direct := range []bool{false, true} {
+			d, err := Open(device.Options{Threads: 2, DirectConv: direct})
+			require.NoError(f, err)
+			defer d.Close()
+			devices = append(devices, d)
+		}
 	}
 	// N, groups, channels and filters of a group, image, kernel, padding on each
 	// side, stride, dilation.
@@ -32,6 +34,8 @@ func FuzzConv(f *testing.F) {
 	f.Add([]byte{2, 1, 5, 24, 13, 13, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1}) // a row a tile
 	f.Add([]byte{1, 1, 17, 18, 4, 15, 5, 5, 2, 2, 2, 2, 1, 1, 1, 1}) // deeper than a block
 	f.Add([]byte{2, 1, 3, 9, 29, 21, 3, 3, 2, 2, 2, 2, 3, 2, 2, 3})  // classes without taps
+	f.Add([]byte{3, 1, 17, 35, 11, 9, 3, 3, 1, 2, 0, 1, 1, 1, 1, 1}) // for Winograd
+	f.Add([]byte{2, 1, 18, 16, 10, 7, 5, 5, 2, 2, 2, 2, 1, 1, 1, 1})
 	f.Fuzz(func(t *testing.T, b []byte) {
 		if len(b) != 16 {
 			t.Skip()

@@ -26,6 +26,7 @@ const maxWorkers = 4096
 type Device struct {
 	engine *gemm.Engine
 	pool   *parallel.Pool
+	traits traits
 }
 
 func init() {
@@ -34,25 +35,29 @@ func init() {
 			if name != "cpu" {
 				return nil, fmt.Errorf("device %q: there is one cpu device, named cpu; -threads chooses how many cores it uses", name)
 			}
-			d, err := New(o.Threads)
+			d, err := Open(o)
 			if err != nil {
 				return nil, err
 			}
 			return d, nil
 		},
-		Traits: func() (device.Traits, error) {
+		Traits: func(o device.Options) (device.Traits, error) {
 			tile, err := gemm.Choose()
 			if err != nil {
 				return nil, fmt.Errorf("cpu: %w", err)
 			}
-			return traits{tile}, nil
+			return traits{tile, o.DirectConv}, nil
 		},
 	})
 }
 
 // New opens the device with a number of workers, the goroutine that calls a
 // kernel included; 0 means runtime.GOMAXPROCS.
-func New(workers int) (*Device, error) {
+func New(workers int) (*Device, error) { return Open(device.Options{Threads: workers}) }
+
+// Open is New with options.
+func Open(o device.Options) (*Device, error) {
+	workers := o.Threads
 	if workers < 0 || workers > maxWorkers {
 		return nil, fmt.Errorf("cpu: %d threads; there can be 1 to %d, or 0 for as many as the process may use", workers, maxWorkers)
 	}
@@ -64,14 +69,14 @@ func New(workers int) (*Device, error) {
 		return nil, fmt.Errorf("cpu: %w", err)
 	}
 	pool := parallel.New(workers)
-	return &Device{engine: gemm.NewEngine(tile, pool), pool: pool}, nil
+	return &Device{engine: gemm.NewEngine(tile, pool), pool: pool, traits: traits{tile, o.DirectConv}}, nil
 }
 
 // Name is "cpu".
 func (d *Device) Name() string { return "cpu" }
 
 // Traits are those of the register tile in use.
-func (d *Device) Traits() device.Traits { return traits{d.engine.Tile} }
+func (d *Device) Traits() device.Traits { return d.traits }
 
 // Tile is the name of the register tile in use: the path that HUBEL_CPU
 // forces.
@@ -79,7 +84,9 @@ func (d *Device) Tile() string { return d.engine.Tile.Name }
 
 // NewQueue returns a queue whose calls return when they are done. Several
 // queues take turns at the workers.
-func (d *Device) NewQueue() (device.Queue, error) { return &queue{engine: d.engine, pool: d.pool}, nil }
+func (d *Device) NewQueue() (device.Queue, error) {
+	return &queue{engine: d.engine, pool: d.pool, traits: d.traits}, nil
+}
 
 // NewEvent returns an event that remembers a time.
 func (d *Device) NewEvent() (device.Event, error) { return &event{}, nil }

@@ -18,6 +18,7 @@ import (
 type queue struct {
 	engine *gemm.Engine
 	pool   *parallel.Pool
+	traits traits
 	scope  string
 	err    error
 
@@ -42,6 +43,10 @@ type queue struct {
 	columnSums  columnSumsTask
 	filterSums  filterSumsTask
 	product     gemm.Product
+
+	winograd           winogradTask
+	winogradFilters    winogradPackTask
+	winogradFilterTask winogradFilterTask
 }
 
 // loops are those of the path.

@@ -6,7 +6,10 @@ import (
 )
 
 // traits are those of a register tile.
-type traits struct{ tile *gemm.Tile }
+type traits struct {
+	tile   *gemm.Tile
+	direct bool // device.Options.DirectConv
+}
 
 // Alignment is a cache line.
 func (traits) Alignment() int64 { return alignment }
@@ -20,17 +23,29 @@ func (t traits) ConvPacked(c device.Conv, p device.Pass) int64 {
 	if p == device.BackwardFilter {
 		return 0
 	}
+	if t.usesWinograd(c, p) {
+		product := newWinogradProduct(t.tile, c, p)
+		return 4 * int64(c.Groups) * int64(product.packed())
+	}
 	product := newConvProduct(t.tile, c, p)
 	return 4 * int64(c.Groups) * int64(product.packed)
 }
 
+// ConvFast is Winograd's algorithm.
+func (t traits) ConvFast(c device.Conv, p device.Pass) bool { return t.usesWinograd(c, p) }
+
 // GEMMScratch is 0: the device has its own packed panels.
 func (traits) GEMMScratch(device.GEMM) int64 { return 0 }
 
-// ConvScratch is the sums of the gradient of the weights, part by part.
+// ConvScratch is the sums of the gradient of the weights, part by part, or what
+// Winograd's algorithm works in.
 func (t traits) ConvScratch(c device.Conv, p device.Pass) int64 {
 	if p != device.BackwardFilter {
 		return 0
+	}
+	if t.usesWinograd(c, p) {
+		f := newWinogradFilter(t.tile, c)
+		return 4 * int64(f.scratch())
 	}
 	cut := cutFilter(t.tile, &c)
 	return 4 * int64(cut.parts) * int64(cut.pieces()) * int64(cut.sums(t.tile))

@@ -1,0 +1,195 @@
+package cpu
+
+import (
+	"github.com/hubel-go/hubel/device"
+	"github.com/hubel-go/hubel/kernels/cpu/gemm"
+	"github.com/hubel-go/hubel/kernels/cpu/winograd"
+)
+
+// winogradFilter is the gradient of the filters by Winograd's algorithm. For
+// each group and frequency it is a product [C,K] of tiles of x, transposed,
+// with tiles of dy, summed over the tiles of all samples: block by block, all
+// workers transform, and then share the frequencies.
+type winogradFilter struct {
+	tile          *gemm.Tile
+	path          winograd.Path
+	c             device.Conv
+	rows, columns int // of a group's product: input and output channels
+	size          int // of a tile of dy
+	down, across  int // tiles of a plane
+	tiles         int // of all samples
+	blocks, depth int // blocks of tiles, and the length of each
+	longest       int // that any batch up to this one makes of depth
+}
+
+// winogradDepth is the most tiles of a block: transformed, they stay in the
+// shared cache.
+const winogradDepth = 128
+
+func newWinogradFilter(t *gemm.Tile, c device.Conv) winogradFilter {
+	f := winogradFilter{tile: t, path: winograd.PathOf(t), c: c, rows: c.C / c.Groups, columns: c.K / c.Groups, size: winograd.Outputs(c.R)}
+	f.down, f.across = (c.OutH()+f.size-1)/f.size, (c.OutW()+f.size-1)/f.size
+	f.tiles = c.N * f.down * f.across
+	f.blocks, f.depth = evenly(f.tiles, winogradDepth, 8)
+	f.longest = min(winogradDepth, roundUp(f.tiles, 8))
+	return f
+}
+
+// The distances of two frequencies of a group: of tiles of x and of dy, for
+// a depth, and of sums.
+func (f *winogradFilter) xStep(depth int) int {
+	return (f.rows+f.tile.MR-1)/f.tile.MR*gemm.Panel(f.tile.MR, depth) + apart
+}
+
+func (f *winogradFilter) yStep(depth int) int {
+	return (f.columns+f.tile.NR-1)/f.tile.NR*gemm.Panel(f.tile.NR, depth) + apart
+}
+
+func (f *winogradFilter) width() int { return roundUp(f.columns, f.tile.NR) }
+
+func (f *winogradFilter) sumStep() int {
+	return roundUp(roundUp(f.rows, f.tile.MR)*f.width(), 16) + apart
+}
+
+// scratch is the length of all of them.
+func (f *winogradFilter) scratch() int {
+	return f.c.Groups * winograd.Frequencies * (f.xStep(f.longest) + f.yStep(f.longest) + f.sumStep())
+}
+
+// winogradFilterTask transforms, multiplies, and transforms back.
+type winogradFilterTask struct {
+	winogradFilter
+	engine      *gemm.Engine
+	dw, x, dy   []float32
+	m           device.Mode
+	tx, ty, sum []float32
+
+	// The block at hand: its first tile and their number.
+	stage    stage
+	first, n int
+}
+
+type stage uint8
+
+const (
+	transforms stage = iota
+	multiplies
+	stores
+)
+
+// chunkTiles is how many tiles an item transforms.
+const chunkTiles = 8
+
+func (q *queue) winogradFilter(c device.Conv, dw, x, dy device.Tensor, m device.Mode, ws device.Buffer) {
+	t := &q.winogradFilterTask
+	*t = winogradFilterTask{winogradFilter: newWinogradFilter(q.engine.Tile, c), engine: q.engine, dw: floats(dw), x: floats(x), dy: floats(dy), m: m}
+	memory := scratch(ws)
+	all := c.Groups * winograd.Frequencies
+	t.tx, memory = cutOff(memory, all*t.xStep(t.longest))
+	t.ty, memory = cutOff(memory, all*t.yStep(t.longest))
+	t.sum, _ = cutOff(memory, all*t.sumStep())
+	q.pool.Acquire()
+	defer q.pool.Release()
+	q.engine.Reserve(winograd.WorkSize)
+	for block := range t.blocks {
+		t.first = block * t.depth
+		t.n = min(t.depth, t.tiles-t.first)
+		t.stage = transforms
+		q.pool.Run(t, c.Groups*((t.n+chunkTiles-1)/chunkTiles))
+		t.stage = multiplies
+		q.pool.Run(t, all)
+	}
+	t.stage = stores
+	q.pool.Run(t, c.Groups*t.rows)
+	reset(t)
+}
+
+func (t *winogradFilterTask) Run(item, worker int) {
+	switch t.stage {
+	case transforms:
+		t.transform(item, t.engine.Scratch(worker, winograd.WorkSize))
+	case multiplies:
+		t.multiply(item, t.engine.Worker(worker))
+	case stores:
+		t.store(item, t.engine.Scratch(worker, winograd.WorkSize))
+	}
+}
+
+// transform writes a chunk of tiles of a group, of x and of dy: their channels
+// are lanes.
+func (t *winogradFilterTask) transform(item int, work []float32) {
+	c := &t.c
+	chunks := (t.n + chunkTiles - 1) / chunkTiles
+	group, first := item/chunks, item%chunks*chunkTiles
+	n := min(chunkTiles, t.n-first)
+	mr, nr, lanes := t.tile.MR, t.tile.NR, t.path.Lanes
+	outH, outW := c.OutH(), c.OutW()
+
+	var x, y [chunkTiles]winograd.Patches
+	var atX, atY [chunkTiles]int
+	for k := range n {
+		tile := t.first + first + k
+		sample, i, j := tile/(t.down*t.across), tile/t.across%t.down*t.size, tile%t.across*t.size
+		atY[k] = ((sample*c.Groups+group)*t.columns*outH+i)*outW + j
+		for l := range lanes {
+			y[k].Set(l, l*outH*outW, t.size, t.size, i, j, outH, outW)
+		}
+		i, j = i-c.PadTop, j-c.PadLeft
+		atX[k] = ((sample*c.Groups+group)*t.rows*c.H+i)*c.W + j
+		for l := range mr {
+			x[k].Set(l, l*c.H*c.W, winograd.Points, winograd.Points, i, j, c.H, c.W)
+		}
+	}
+	g := winograd.Gather{Src: t.x, Pitch: c.W, Step: t.xStep(t.n), N: 1, Store: mr, Work: work}
+	for row := 0; row < t.rows; row += mr {
+		for k := range n {
+			x[k].Keep(t.rows - row)
+			g.Dst = t.tx[group*winograd.Frequencies*g.Step+row/mr*gemm.Panel(mr, t.n)+(first+k)*mr:]
+			g.Base, g.Patches = atX[k]+row*c.H*c.W, &x[k]
+			t.path.Image(&g)
+		}
+	}
+	g = winograd.Gather{Src: t.dy, Pitch: outW, Step: t.yStep(t.n), N: 1, Store: lanes, Work: work}
+	for column := 0; column < roundUp(t.columns, nr); column += lanes {
+		for k := range n {
+			y[k].Keep(t.columns - column)
+			g.Dst = t.ty[group*winograd.Frequencies*g.Step+column/nr*gemm.Panel(nr, t.n)+(first+k)*nr+column%nr:]
+			g.Base, g.Patches = atY[k]+column*outH*outW, &y[k]
+			t.path.Evaluate(&g, t.size)
+		}
+	}
+}
+
+// multiply adds the block's product of one frequency.
+func (t *winogradFilterTask) multiply(item int, w *gemm.Worker) {
+	b := gemm.Block{
+		M: roundUp(t.rows, t.tile.MR), N: t.width(), K: t.n,
+		A: t.tx[item*t.xStep(t.n):], B: t.ty[item*t.yStep(t.n):],
+		C: t.sum[item*t.sumStep():], LDC: t.width(), Alpha: 1, Beta: 1,
+	}
+	if t.first == 0 {
+		b.Beta = 0
+	}
+	t.tile.Multiply(w, &b)
+}
+
+// store transforms the sums of an input channel back.
+func (t *winogradFilterTask) store(item int, work []float32) {
+	c, lanes := &t.c, t.path.Lanes
+	group, row := item/t.rows, item%t.rows
+	taps := c.R * c.S
+	s := winograd.Scatter{
+		Dst: t.dw, Base: (group*t.columns*t.rows + row) * taps, Plane: t.rows * taps, Pitch: c.S, Rows: c.R,
+		Src: t.sum[group*winograd.Frequencies*t.sumStep()+row*t.width():], Step: t.sumStep(),
+		N: t.columns / lanes, Accumulate: t.m == device.Accumulate, Work: work,
+	}
+	if s.N > 0 {
+		s.SetColumns(lanes, c.S)
+		t.path.Interpolate(&s, c.R)
+	}
+	if rest := t.columns % lanes; rest > 0 {
+		s.Src, s.Base, s.N = s.Src[s.N*lanes:], s.Base+s.N*lanes*s.Plane, 1
+		s.SetColumns(rest, c.S)
+		t.path.Interpolate(&s, c.R)
+	}
+}

@@ -1,0 +1,317 @@
+package cpu
+
+import (
+	"github.com/hubel-go/hubel/device"
+	"github.com/hubel-go/hubel/kernels/cpu/gemm"
+	"github.com/hubel-go/hubel/kernels/cpu/winograd"
+)
+
+// winogradProduct is the forward pass or the gradient of the data by
+// Winograd's algorithm. Each group is 49 products, one a frequency: tiles of
+// the pass's input, as rows, times its filters. The gradient of the data is a
+// convolution of dy with the filters turned around.
+type winogradProduct struct {
+	tile         *gemm.Tile
+	path         winograd.Path
+	c            device.Conv
+	pass         device.Pass
+	rows, depth  int // output and input channels of one group, of the pass
+	h, w         int // input
+	outH, outW   int // output
+	top, left    int // padding; may be negative
+	size         int // outputs of a tile, in each direction
+	down, across int // tiles of a plane
+	panels       int // of packed filters
+	panel, step  int // distance of two panels, and of two frequencies
+}
+
+func newWinogradProduct(t *gemm.Tile, c device.Conv, pass device.Pass) winogradProduct {
+	p := winogradProduct{
+		tile: t, path: winograd.PathOf(t), c: c, pass: pass, rows: c.K / c.Groups, depth: c.C / c.Groups,
+		h: c.H, w: c.W, outH: c.OutH(), outW: c.OutW(), top: c.PadTop, left: c.PadLeft, size: winograd.Outputs(c.R),
+	}
+	if pass == device.BackwardData {
+		p.rows, p.depth = p.depth, p.rows
+		p.h, p.w, p.outH, p.outW = p.outH, p.outW, p.h, p.w
+		p.top, p.left = c.R-1-p.top, c.S-1-p.left
+	}
+	p.down, p.across = (p.outH+p.size-1)/p.size, (p.outW+p.size-1)/p.size
+	p.panels = (p.rows + t.NR - 1) / t.NR
+	p.panel = gemm.Panel(t.NR, p.depth)
+	p.step = p.panels*p.panel + apart
+	return p
+}
+
+// apart is a cache line between frequencies: without it all 49 would often lie
+// in one set of the first-level cache.
+const apart = 16
+
+// packed is the length of a group's packed filters.
+func (p *winogradProduct) packed() int { return winograd.Frequencies * p.step }
+
+// winogradTask's item is a block of tiles and, where those are few, a piece of
+// the rows.
+type winogradTask struct {
+	winogradProduct
+	winogradCut
+	engine           *gemm.Engine
+	dst, src, packed []float32
+	bias             []float32
+	activation       device.Activation
+	accumulate       bool
+}
+
+func (q *queue) winogradForward(c device.Conv, y, x device.Tensor, w device.Filter, e device.Epilogue) {
+	q.winograd = winogradTask{
+		winogradProduct: newWinogradProduct(q.engine.Tile, c, device.Forward),
+		dst:             floats(y), src: floats(x), packed: scratch(w.Packed),
+		bias: floats(e.Bias), activation: e.Activation,
+	}
+	q.winograd.run(q)
+}
+
+func (q *queue) winogradBackwardData(c device.Conv, dx, dy device.Tensor, w device.Filter, m device.Mode) {
+	q.winograd = winogradTask{
+		winogradProduct: newWinogradProduct(q.engine.Tile, c, device.BackwardData),
+		dst:             floats(dx), src: floats(dy), packed: scratch(w.Packed),
+		accumulate: m == device.Accumulate,
+	}
+	q.winograd.run(q)
+}
+
+func (t *winogradTask) run(q *queue) {
+	t.engine = q.engine
+	t.winogradCut = t.cut()
+	q.pool.Acquire()
+	defer q.pool.Release()
+	q.engine.Reserve(t.length())
+	q.pool.Run(t, t.c.Groups*t.blocks*t.pieces)
+	reset(t)
+}
+
+// winogradCut is how a pass is cut into items.
+type winogradCut struct{ blocks, tiles, pieces, piece int }
+
+const (
+	// winogradTiles is the most tiles of an item. More would read the packed
+	// filters less often, and fill more of the cache with tiles.
+	winogradTiles = 48
+
+	// winogradColumns is how many rows of the output are multiplied before
+	// they are transformed back.
+	winogradColumns = 64
+
+	// winogradPiece is the fewest rows that are worth to transform the tiles
+	// again for.
+	winogradPiece = 96
+)
+
+// cut cuts by shape alone.
+func (p *winogradProduct) cut() winogradCut {
+	var cut winogradCut
+	cut.blocks, cut.tiles = evenly(p.c.N*p.down*p.across, roundUp(winogradTiles, p.tile.MR), p.tile.MR)
+	pieces := min((fewItems+p.c.Groups*cut.blocks-1)/(p.c.Groups*cut.blocks), max(1, p.rows/winogradPiece))
+	cut.pieces, cut.piece = evenly(p.rows, (p.rows+pieces-1)/pieces, p.tile.NR)
+	return cut
+}
+
+// The scratch memory of a worker: transformed tiles, products, one tile at
+// work, and the bias of a piece.
+func (t *winogradTask) length() int {
+	return winograd.Frequencies*(t.tilesStep()+t.productsStep()) + winograd.WorkSize + roundUp(t.piece, t.tile.NR)
+}
+
+func (t *winogradTask) tilesStep() int {
+	return t.tiles/t.tile.MR*gemm.Panel(t.tile.MR, t.depth) + apart
+}
+
+func (t *winogradTask) columns() int { return roundUp(winogradColumns, t.tile.NR) }
+
+func (t *winogradTask) productsStep() int { return roundUp(t.tiles*t.columns(), 16) + apart }
+
+func (t *winogradTask) Run(item, worker int) {
+	block, piece, group := item%t.blocks, item/t.blocks%t.pieces, item/t.blocks/t.pieces
+	first := block * t.tiles
+	tiles := min(t.tiles, t.c.N*t.down*t.across-first)
+	row := piece * t.piece
+	rows := min(t.piece, t.rows-row)
+
+	memory := t.engine.Scratch(worker, t.length())
+	transformed, memory := cutOff(memory, winograd.Frequencies*t.tilesStep())
+	products, memory := cutOff(memory, winograd.Frequencies*t.productsStep())
+	work, bias := cutOff(memory, winograd.WorkSize)
+	if t.bias == nil {
+		bias = nil
+	} else {
+		clear(bias[copy(bias, t.bias[group*t.rows+row:][:rows]):])
+	}
+	t.transform(transformed, work, group, first, tiles)
+	for column := 0; column < rows; column += t.columns() {
+		n := min(t.columns(), rows-column)
+		t.multiply(t.engine.Worker(worker), products, transformed, group, tiles, row+column, n)
+		s := winograd.Scatter{Dst: t.dst, Src: products, Step: t.productsStep(), Work: work, Accumulate: t.accumulate}
+		if bias != nil {
+			s.Bias = bias[column:]
+		}
+		t.store(&s, group, first, tiles, row+column, n)
+	}
+}
+
+// cutOff cuts the first n elements off.
+func cutOff(s []float32, n int) (first, rest []float32) { return s[:n:n], s[n:] }
+
+// place is the sample of a tile and its first output.
+func (p *winogradProduct) place(tile int) (sample, i, j int) {
+	return tile / (p.down * p.across), tile / p.across % p.down * p.size, tile % p.across * p.size
+}
+
+// transform writes tiles of all channels as panels, for each frequency.
+func (t *winogradTask) transform(dst, work []float32, group, first, tiles int) {
+	mr := t.tile.MR
+	for panel := 0; panel < tiles; panel += mr {
+		var patches winograd.Patches
+		for lane := range min(mr, tiles-panel) {
+			sample, i, j := t.place(first + panel + lane)
+			i, j = i-t.top, j-t.left
+			offset := (sample*t.c.Groups*t.depth*t.h+i)*t.w + j
+			patches.Set(lane, offset, winograd.Points, winograd.Points, i, j, t.h, t.w)
+		}
+		t.path.Image(&winograd.Gather{
+			Dst: dst[panel/mr*gemm.Panel(mr, t.depth):], Step: t.tilesStep(), DstStep: mr, Store: mr,
+			Src: t.src, Base: group * t.depth * t.h * t.w, Pitch: t.w, SrcStep: t.h * t.w,
+			N: t.depth, Patches: &patches, Work: work,
+		})
+	}
+}
+
+// multiply writes, for each frequency, the products [tiles,columns] of tiles
+// with n filters from row.
+func (t *winogradTask) multiply(w *gemm.Worker, dst, tiles []float32, group, n, row, rows int) {
+	filters := t.packed[group*t.winogradProduct.packed()+row/t.tile.NR*t.panel:]
+	for f := range winograd.Frequencies {
+		t.tile.Multiply(w, &gemm.Block{
+			M: roundUp(n, t.tile.MR), N: roundUp(rows, t.tile.NR), K: t.depth,
+			A: tiles[f*t.tilesStep():], B: filters[f*t.step:],
+			C: dst[f*t.productsStep():], LDC: t.columns(), Alpha: 1,
+		})
+	}
+}
+
+// store transforms products back.
+func (t *winogradTask) store(s *winograd.Scatter, group, first, tiles, row, rows int) {
+	s.ReLU = t.activation.On && t.activation.Op == device.ReLU
+	s.Pitch, s.Plane = t.outW, t.outH*t.outW
+	products, bias, lanes := s.Src, s.Bias, t.path.Lanes
+	for tile := range tiles {
+		sample, i, j := t.place(first + tile)
+		base := ((sample*t.c.Groups+group)*t.rows+row)*s.Plane + i*t.outW + j
+		s.Rows = min(t.size, t.outH-i)
+		columns := min(t.size, t.outW-j)
+		s.Src, s.Base, s.Bias, s.N = products[tile*t.columns():], base, bias, rows/lanes
+		if s.N > 0 {
+			s.SetColumns(lanes, columns)
+			t.path.Interpolate(s, t.size)
+		}
+		if rest := rows % lanes; rest > 0 {
+			s.Src, s.Base = s.Src[s.N*lanes:], base+s.N*lanes*s.Plane
+			if bias != nil {
+				s.Bias = bias[s.N*lanes:]
+			}
+			s.N = 1
+			s.SetColumns(rest, columns)
+			t.path.Interpolate(s, t.size)
+		}
+		if t.activation.On && !s.ReLU {
+			for k := range rows * s.Rows {
+				y := t.dst[base+k/s.Rows*s.Plane+k%s.Rows*s.Pitch:][:columns]
+				t.tile.Loops.Unary(t.activation.Unary, y, y)
+			}
+		}
+	}
+}
+
+// winogradPackTask transforms the filters; an item is a panel of a group.
+type winogradPackTask struct {
+	winogradProduct
+	engine    *gemm.Engine
+	packed, w []float32
+}
+
+// flips is how many filters of each lane are turned around at a time.
+const flips = 32
+
+func (q *queue) winogradPack(c device.Conv, p device.Pass, packed device.Buffer, w device.Tensor) {
+	t := &q.winogradFilters
+	*t = winogradPackTask{winogradProduct: newWinogradProduct(q.engine.Tile, c, p), engine: q.engine, packed: scratch(packed), w: floats(w)}
+	q.pool.Acquire()
+	defer q.pool.Release()
+	q.engine.Reserve(winograd.WorkSize + flips*t.path.Lanes*c.R*c.S)
+	q.pool.Run(t, c.Groups*t.panels)
+	reset(t)
+}
+
+func (t *winogradPackTask) Run(item, worker int) {
+	group, panel := item/t.panels, item%t.panels
+	lanes, taps := t.path.Lanes, t.c.R*t.c.S
+	work, flipped := cutOff(t.engine.Scratch(worker, winograd.WorkSize+flips*lanes*taps), winograd.WorkSize)
+	for row := panel * t.tile.NR; row < (panel+1)*t.tile.NR; row += lanes {
+		g := winograd.Gather{
+			Dst:  t.packed[group*t.winogradProduct.packed()+panel*t.panel+row%t.tile.NR:],
+			Step: t.step, DstStep: t.tile.NR, Store: lanes, Pitch: t.c.S, Work: work,
+		}
+		if t.pass == device.Forward { // w is [rows,depth,taps]
+			g.Src, g.Base, g.SrcStep, g.N = t.w, (group*t.rows+row)*t.depth*taps, taps, t.depth
+			t.evaluate(g, row, t.depth*taps)
+			continue
+		}
+		for k := 0; k < t.depth; k += flips { // w is [depth,rows,taps]
+			g.Src, g.SrcStep, g.N = flipped, lanes*taps, min(flips, t.depth-k)
+			t.flip(flipped, group*t.depth+k, g.N, row)
+			t.evaluate(g, row, taps)
+			g.Dst = g.Dst[min(flips*t.tile.NR, len(g.Dst)):]
+		}
+	}
+}
+
+// evaluate transforms filters whose lanes lie apart; those past the last row
+// are zero.
+func (t *winogradPackTask) evaluate(g winograd.Gather, row, lane int) {
+	var patches winograd.Patches
+	for l := range max(0, min(t.path.Lanes, t.rows-row)) {
+		patches.Set(l, l*lane, t.c.R, t.c.S, 0, 0, t.c.R, t.c.S)
+	}
+	g.Patches = &patches
+	t.path.Evaluate(&g, t.c.R)
+}
+
+// flip turns n filters of each lane from row around.
+func (t *winogradPackTask) flip(dst []float32, first, n, row int) {
+	lanes, taps := t.path.Lanes, t.c.R*t.c.S
+	rows := max(0, min(lanes, t.rows-row))
+	for k := range n {
+		src := t.w[((first+k)*t.rows+min(row, t.rows))*taps:][:rows*taps]
+		for l := range rows {
+			to := dst[(k*lanes+l)*taps:][:taps]
+			for i, v := range src[l*taps : (l+1)*taps] {
+				to[taps-1-i] = v
+			}
+		}
+	}
+}
+
+// The fewest channels, in and out, for which transforms cost little beside the
+// products, and errors are small beside what a sum so long may have.
+const winogradChannels = 16
+
+// usesWinograd reports whether a pass goes by Winograd's algorithm: where it
+// multiplies at most two thirds as often as the direct one. Tiles that overlap
+// the edge of the output can take that away, for they cost as much as others.
+func (t traits) usesWinograd(c device.Conv, p device.Pass) bool {
+	if t.direct || c.R != c.S || winograd.Outputs(c.R) == 0 ||
+		c.StrideH != 1 || c.StrideW != 1 || c.DilationH != 1 || c.DilationW != 1 ||
+		min(c.C, c.K)/c.Groups < winogradChannels {
+		return false
+	}
+	w := newWinogradProduct(t.tile, c, p)
+	return 3*w.down*w.across*winograd.Frequencies <= 2*w.outH*w.outW*c.R*c.S
+}

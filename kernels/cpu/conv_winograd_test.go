@@ -1,0 +1,122 @@
+package cpu
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"gorgonia.org/tensor"
+
+	"github.com/hubel-go/hubel/device"
+	"github.com/hubel-go/hubel/device/devicetest"
+	"github.com/hubel-go/hubel/device/reference"
+)
+
+// TestWinogradError holds Winograd's algorithm, and direct convolution beside
+// it, against the reference on AlexNet's layers, in the root mean square of the
+// error relative to that of the result. It logs both:
+//
+//	go test -run TestWinogradError -v ./kernels/cpu
+func TestWinogradError(t *testing.T) {
+	for _, layer := range benchConvs {
+		c := layer.Conv
+		c.N = 1
+		if !traitsOf(t).ConvFast(c, device.Forward) {
+			continue
+		}
+		for _, pass := range []device.Pass{device.Forward, device.BackwardData, device.BackwardFilter} {
+			t.Run(fmt.Sprintf("%s/%v", layer.name, pass), func(t *testing.T) {
+				ref := reference.New()
+				want := convOn(t, ref, c, pass)
+				fast, err := New(2)
+				require.NoError(t, err)
+				defer fast.Close()
+				direct, err := Open(device.Options{Threads: 2, DirectConv: true})
+				require.NoError(t, err)
+				defer direct.Close()
+				f, d := relative(convOn(t, fast, c, pass), want), relative(convOn(t, direct, c, pass), want)
+				terms := map[device.Pass]int{
+					device.Forward: c.C / c.Groups * c.R * c.S, device.BackwardData: c.K / c.Groups * c.R * c.S, device.BackwardFilter: c.OutH() * c.OutW(),
+				}[pass]
+				t.Logf("sums of %4d: Winograd %.2g, direct %.2g, ratio %.1f", terms, f, d, f/d)
+				const u = 1. / (1 << 24)
+				require.Less(t, f, u*(16+math.Sqrt(float64(terms))))
+				require.NotEqual(t, f, d, "the direct algorithm ran")
+			})
+		}
+	}
+}
+
+// TestDirectConvolution runs the cases of layers that otherwise go by
+// Winograd's algorithm.
+func TestDirectConvolution(t *testing.T) {
+	d, err := Open(device.Options{Threads: 2, DirectConv: true})
+	require.NoError(t, err)
+	defer d.Close()
+	for _, c := range devicetest.Cases(devicetest.Options{Seed: 1}) {
+		if strings.HasPrefix(c.Op, "conv ") && (strings.Contains(c.Name, "many channels") || strings.Contains(c.Name, "grouped")) {
+			require.NoError(t, c.Check(d, devicetest.Options{Seed: 1}), "%s, %s", c.Op, c.Name)
+		}
+	}
+}
+
+// relative is the root mean square of the error over that of the result.
+func relative(got, want []float64) float64 {
+	e, y := 0.0, 0.0
+	for i, v := range want {
+		e += (got[i] - v) * (got[i] - v)
+		y += v * v
+	}
+	return math.Sqrt(e / y)
+}
+
+// convOn is the result of a pass for random inputs: of a normal distribution,
+// for products of uniform ones have a mean that hides errors.
+func convOn(t *testing.T, d device.Device, c device.Conv, p device.Pass) []float64 {
+	q, err := d.NewQueue()
+	require.NoError(t, err)
+	defer q.Close()
+	r := rand.New(rand.NewPCG(1, 2))
+	upload := func(s tensor.Shape) device.Tensor {
+		values := make([]float32, device.Elements(s))
+		for i := range values {
+			values[i] = float32(r.NormFloat64())
+		}
+		b, err := d.Alloc(int64(4 * len(values)))
+		require.NoError(t, err)
+		x := device.Tensor{Buffer: b, Shape: s}
+		q.Upload(x, tensor.New(tensor.WithShape(s...), tensor.WithBacking(values)))
+		return x
+	}
+	alloc := func(bytes int64) device.Buffer {
+		b, err := d.Alloc(bytes)
+		require.NoError(t, err)
+		return b
+	}
+	x, y, w := upload(c.XShape()), upload(c.YShape()), upload(c.WShape())
+	f := device.Filter{Tensor: w, Packed: alloc(d.Traits().ConvPacked(c, p))}
+	ws := alloc(d.Traits().ConvScratch(c, p))
+	q.ConvPack(c, p, f.Packed, w)
+	result := y
+	switch p {
+	case device.Forward:
+		q.ConvForward(c, y, x, f, device.Epilogue{}, ws)
+	case device.BackwardData:
+		q.ConvBackwardData(c, x, y, f, device.Overwrite, ws)
+		result = x
+	case device.BackwardFilter:
+		q.ConvBackwardFilter(c, w, device.Tensor{}, x, y, device.Overwrite, ws)
+		result = w
+	}
+	values := make([]float32, result.Len())
+	q.Download(tensor.New(tensor.WithShape(result.Shape...), tensor.WithBacking(values)), result)
+	require.NoError(t, q.Sync())
+	wide := make([]float64, len(values))
+	for i, v := range values {
+		wide[i] = float64(v)
+	}
+	return wide
+}
