@@ -5,12 +5,12 @@ import (
 	"github.com/hubel-go/hubel/kernels/cpu/gemm"
 )
 
-func (q *queue) ConvForward(c device.Conv, y, x device.Tensor, w device.Filter, e device.Epilogue, _ device.Buffer) {
+func (q *queue) ConvForward(c device.Conv, y, x device.Tensor, w device.Filter, e device.Epilogue, ws device.Buffer) {
 	if q.err != nil {
 		return
 	}
 	if q.traits.usesWinograd(c, device.Forward) {
-		q.winogradForward(c, y, x, w, e)
+		q.winogradForward(c, y, x, w, e, ws)
 		return
 	}
 	q.conv = convTask{

@@ -13,25 +13,31 @@ import (
 type winogradFilter struct {
 	tile          *gemm.Tile
 	path          winograd.Path
-	c             device.Conv
-	rows, columns int // of a group's product: input and output channels
-	size          int // of a tile of dy
-	down, across  int // tiles of a plane
-	tiles         int // of all samples
-	blocks, depth int // blocks of tiles, and the length of each
-	longest       int // that any batch up to this one makes of depth
+	strided       device.Conv // as it was asked for
+	c             device.Conv // of stride 1
+	rows, columns int         // of a group's product: input and output channels
+	size          int         // of a tile of dy
+	down, across  int         // tiles of a plane
+	tiles         int         // of all samples
+	blocks, depth int         // blocks of tiles, and the length of each
+	longest       int         // that any batch up to this one makes of depth
+	samples       int         // whose phases are in scratch at a time, 0 without a stride
 }
 
 // winogradDepth is the most tiles of a block: transformed, they stay in the
 // shared cache.
 const winogradDepth = 128
 
-func newWinogradFilter(t *gemm.Tile, c device.Conv) winogradFilter {
-	f := winogradFilter{tile: t, path: winograd.PathOf(t), c: c, rows: c.C / c.Groups, columns: c.K / c.Groups, size: winograd.Outputs(c.R)}
+func newWinogradFilter(t *gemm.Tile, strided device.Conv) winogradFilter {
+	c := unstride(strided)
+	f := winogradFilter{tile: t, path: winograd.PathOf(t), strided: strided, c: c, rows: c.C / c.Groups, columns: c.K / c.Groups, size: winograd.Outputs(c.R)}
 	f.down, f.across = (c.OutH()+f.size-1)/f.size, (c.OutW()+f.size-1)/f.size
 	f.tiles = c.N * f.down * f.across
 	f.blocks, f.depth = evenly(f.tiles, winogradDepth, 8)
 	f.longest = min(winogradDepth, roundUp(f.tiles, 8))
+	if strided.StrideH > 1 { // a block may begin inside a sample, and end inside another
+		f.samples = min(c.N, (f.longest-1)/(f.down*f.across)+2)
+	}
 	return f
 }
 
@@ -51,9 +57,25 @@ func (f *winogradFilter) sumStep() int {
 	return roundUp(roundUp(f.rows, f.tile.MR)*f.width(), 16) + apart
 }
 
+// phases is the length of the phases of one sample, and phaseGradient that of
+// the gradient of their filters; both 0 without a stride.
+func (f *winogradFilter) phases() int {
+	if f.samples == 0 {
+		return 0
+	}
+	return f.c.C * f.c.H * f.c.W
+}
+
+func (f *winogradFilter) phaseGradient() int {
+	if f.samples == 0 {
+		return 0
+	}
+	return roundUp(device.Elements(f.c.WShape()), 16)
+}
+
 // scratch is the length of all of them.
 func (f *winogradFilter) scratch() int {
-	return f.c.Groups * winograd.Frequencies * (f.xStep(f.longest) + f.yStep(f.longest) + f.sumStep())
+	return f.c.Groups*winograd.Frequencies*(f.xStep(f.longest)+f.yStep(f.longest)+f.sumStep()) + f.phaseGradient() + f.samples*f.phases()
 }
 
 // winogradFilterTask transforms, multiplies, and transforms back.
@@ -63,6 +85,8 @@ type winogradFilterTask struct {
 	dw, x, dy   []float32
 	m           device.Mode
 	tx, ty, sum []float32
+	dphases     []float32 // gradient of the phases' filters
+	sample      int       // whose x is the first there is
 
 	// The block at hand: its first tile and their number.
 	stage    stage
@@ -75,6 +99,7 @@ const (
 	transforms stage = iota
 	multiplies
 	stores
+	joins // the phases of filters
 )
 
 // chunkTiles is how many tiles an item transforms.
@@ -87,13 +112,23 @@ func (q *queue) winogradFilter(c device.Conv, dw, x, dy device.Tensor, m device.
 	all := c.Groups * winograd.Frequencies
 	t.tx, memory = cutOff(memory, all*t.xStep(t.longest))
 	t.ty, memory = cutOff(memory, all*t.yStep(t.longest))
-	t.sum, _ = cutOff(memory, all*t.sumStep())
+	t.sum, memory = cutOff(memory, all*t.sumStep())
+	t.dphases, memory = cutOff(memory, t.phaseGradient())
+	if t.samples > 0 {
+		q.phases = phaseTask{c: c, u: t.c, src: t.x, dst: memory}
+		t.x = memory
+	}
 	q.pool.Acquire()
 	defer q.pool.Release()
 	q.engine.Reserve(winograd.WorkSize)
 	for block := range t.blocks {
 		t.first = block * t.depth
 		t.n = min(t.depth, t.tiles-t.first)
+		if t.samples > 0 {
+			t.sample = t.first / (t.down * t.across)
+			q.phases.first = t.sample
+			q.pool.Run(&q.phases, ((t.first+t.n-1)/(t.down*t.across)-t.sample+1)*c.C)
+		}
 		t.stage = transforms
 		q.pool.Run(t, c.Groups*((t.n+chunkTiles-1)/chunkTiles))
 		t.stage = multiplies
@@ -101,6 +136,11 @@ func (q *queue) winogradFilter(c device.Conv, dw, x, dy device.Tensor, m device.
 	}
 	t.stage = stores
 	q.pool.Run(t, c.Groups*t.rows)
+	if t.samples > 0 {
+		t.stage = joins
+		q.pool.Run(t, c.K)
+	}
+	reset(&q.phases)
 	reset(t)
 }
 
@@ -112,6 +152,8 @@ func (t *winogradFilterTask) Run(item, worker int) {
 		t.multiply(item, t.engine.Worker(worker))
 	case stores:
 		t.store(item, t.engine.Scratch(worker, winograd.WorkSize))
+	case joins:
+		t.join(item)
 	}
 }
 
@@ -135,7 +177,7 @@ func (t *winogradFilterTask) transform(item int, work []float32) {
 			y[k].Set(l, l*outH*outW, t.size, t.size, i, j, outH, outW)
 		}
 		i, j = i-c.PadTop, j-c.PadLeft
-		atX[k] = ((sample*c.Groups+group)*t.rows*c.H+i)*c.W + j
+		atX[k] = (((sample-t.sample)*c.Groups+group)*t.rows*c.H+i)*c.W + j
 		for l := range mr {
 			x[k].Set(l, l*c.H*c.W, winograd.Points, winograd.Points, i, j, c.H, c.W)
 		}
@@ -183,6 +225,9 @@ func (t *winogradFilterTask) store(item int, work []float32) {
 		Src: t.sum[group*winograd.Frequencies*t.sumStep()+row*t.width():], Step: t.sumStep(),
 		N: t.columns / lanes, Accumulate: t.m == device.Accumulate, Work: work,
 	}
+	if t.samples > 0 {
+		s.Dst, s.Accumulate = t.dphases, false
+	}
 	if s.N > 0 {
 		s.SetColumns(lanes, c.S)
 		t.path.Interpolate(&s, c.R)
@@ -191,5 +236,14 @@ func (t *winogradFilterTask) store(item int, work []float32) {
 		s.Src, s.Base, s.N = s.Src[s.N*lanes:], s.Base+s.N*lanes*s.Plane, 1
 		s.SetColumns(rest, c.S)
 		t.path.Interpolate(&s, c.R)
+	}
+}
+
+// join writes the gradient of a filter from that of its phases.
+func (t *winogradFilterTask) join(filter int) {
+	c, u := &t.strided, &t.c
+	channels, from, to := c.C/c.Groups, u.C/c.C*u.R*u.S, c.R*c.S
+	for i := filter * channels; i < (filter+1)*channels; i++ {
+		filterPhases(c, u, t.dw[i*to:][:to], t.dphases[i*from:][:from], t.m)
 	}
 }

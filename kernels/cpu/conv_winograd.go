@@ -13,7 +13,8 @@ import (
 type winogradProduct struct {
 	tile         *gemm.Tile
 	path         winograd.Path
-	c            device.Conv
+	strided      device.Conv // as it was asked for
+	c            device.Conv // of stride 1
 	pass         device.Pass
 	rows, depth  int // output and input channels of one group, of the pass
 	h, w         int // input
@@ -25,9 +26,10 @@ type winogradProduct struct {
 	panel, step  int // distance of two panels, and of two frequencies
 }
 
-func newWinogradProduct(t *gemm.Tile, c device.Conv, pass device.Pass) winogradProduct {
+func newWinogradProduct(t *gemm.Tile, strided device.Conv, pass device.Pass) winogradProduct {
+	c := unstride(strided)
 	p := winogradProduct{
-		tile: t, path: winograd.PathOf(t), c: c, pass: pass, rows: c.K / c.Groups, depth: c.C / c.Groups,
+		tile: t, path: winograd.PathOf(t), strided: strided, c: c, pass: pass, rows: c.K / c.Groups, depth: c.C / c.Groups,
 		h: c.H, w: c.W, outH: c.OutH(), outW: c.OutW(), top: c.PadTop, left: c.PadLeft, size: winograd.Outputs(c.R),
 	}
 	if pass == device.BackwardData {
@@ -61,13 +63,32 @@ type winogradTask struct {
 	accumulate       bool
 }
 
-func (q *queue) winogradForward(c device.Conv, y, x device.Tensor, w device.Filter, e device.Epilogue) {
-	q.winograd = winogradTask{
+func (q *queue) winogradForward(c device.Conv, y, x device.Tensor, w device.Filter, e device.Epilogue, ws device.Buffer) {
+	t := &q.winograd
+	*t = winogradTask{
 		winogradProduct: newWinogradProduct(q.engine.Tile, c, device.Forward),
 		dst:             floats(y), src: floats(x), packed: scratch(w.Packed),
 		bias: floats(e.Bias), activation: e.Activation,
 	}
-	q.winograd.run(q)
+	q.pool.Acquire()
+	defer q.pool.Release()
+	if c.StrideH == 1 {
+		t.run(q)
+		reset(t)
+		return
+	}
+	whole, sample := t.dst, t.c.K*t.outH*t.outW
+	q.phases = phaseTask{c: c, u: t.c, dst: scratch(ws), src: t.src}
+	t.src = q.phases.dst
+	for first := 0; first < c.N; first += phaseSamples {
+		t.c.N = min(phaseSamples, c.N-first)
+		q.phases.first = first
+		q.pool.Run(&q.phases, t.c.N*c.C)
+		t.dst = whole[first*sample:]
+		t.run(q)
+	}
+	reset(&q.phases)
+	reset(t)
 }
 
 func (q *queue) winogradBackwardData(c device.Conv, dx, dy device.Tensor, w device.Filter, m device.Mode) {
@@ -76,26 +97,31 @@ func (q *queue) winogradBackwardData(c device.Conv, dx, dy device.Tensor, w devi
 		dst:             floats(dx), src: floats(dy), packed: scratch(w.Packed),
 		accumulate: m == device.Accumulate,
 	}
+	q.pool.Acquire()
+	defer q.pool.Release()
 	q.winograd.run(q)
+	reset(&q.winograd)
 }
 
+// run runs the items. The pool is acquired.
 func (t *winogradTask) run(q *queue) {
 	t.engine = q.engine
 	t.winogradCut = t.cut()
-	q.pool.Acquire()
-	defer q.pool.Release()
 	q.engine.Reserve(t.length())
 	q.pool.Run(t, t.c.Groups*t.blocks*t.pieces)
-	reset(t)
 }
 
 // winogradCut is how a pass is cut into items.
 type winogradCut struct{ blocks, tiles, pieces, piece int }
 
 const (
-	// winogradTiles is the most tiles of an item. More would read the packed
-	// filters less often, and fill more of the cache with tiles.
-	winogradTiles = 48
+	// winogradTiles is the most tiles of an item, and winogradFew the fewest it
+	// has where there are as many. More read the packed filters less often; fewer
+	// stay in the second-level cache: winogradBlock is the most tiles times
+	// channels.
+	winogradTiles = 96
+	winogradFew   = 24
+	winogradBlock = 24 * 256
 
 	// winogradColumns is how many rows of the output are multiplied before
 	// they are transformed back.
@@ -109,7 +135,8 @@ const (
 // cut cuts by shape alone.
 func (p *winogradProduct) cut() winogradCut {
 	var cut winogradCut
-	cut.blocks, cut.tiles = evenly(p.c.N*p.down*p.across, roundUp(winogradTiles, p.tile.MR), p.tile.MR)
+	tiles := max(winogradFew, min(winogradTiles, winogradBlock/p.depth))
+	cut.blocks, cut.tiles = evenly(p.c.N*p.down*p.across, roundUp(tiles, p.tile.MR), p.tile.MR)
 	pieces := min((fewItems+p.c.Groups*cut.blocks-1)/(p.c.Groups*cut.blocks), max(1, p.rows/winogradPiece))
 	cut.pieces, cut.piece = evenly(p.rows, (p.rows+pieces-1)/pieces, p.tile.NR)
 	return cut
@@ -245,19 +272,35 @@ func (q *queue) winogradPack(c device.Conv, p device.Pass, packed device.Buffer,
 	*t = winogradPackTask{winogradProduct: newWinogradProduct(q.engine.Tile, c, p), engine: q.engine, packed: scratch(packed), w: floats(w)}
 	q.pool.Acquire()
 	defer q.pool.Release()
-	q.engine.Reserve(winograd.WorkSize + flips*t.path.Lanes*c.R*c.S)
+	q.engine.Reserve(t.scratch())
 	q.pool.Run(t, c.Groups*t.panels)
 	reset(t)
+}
+
+// scratch is the length of a worker's: a tile at work, and filters of each
+// lane that are turned around or cut into phases.
+func (t *winogradPackTask) scratch() int {
+	filters := flips
+	if t.strided.StrideH > 1 {
+		filters = t.depth
+	}
+	return winograd.WorkSize + filters*t.path.Lanes*t.c.R*t.c.S
 }
 
 func (t *winogradPackTask) Run(item, worker int) {
 	group, panel := item/t.panels, item%t.panels
 	lanes, taps := t.path.Lanes, t.c.R*t.c.S
-	work, flipped := cutOff(t.engine.Scratch(worker, winograd.WorkSize+flips*lanes*taps), winograd.WorkSize)
+	work, filters := cutOff(t.engine.Scratch(worker, t.scratch()), winograd.WorkSize)
 	for row := panel * t.tile.NR; row < (panel+1)*t.tile.NR; row += lanes {
 		g := winograd.Gather{
 			Dst:  t.packed[group*t.winogradProduct.packed()+panel*t.panel+row%t.tile.NR:],
 			Step: t.step, DstStep: t.tile.NR, Store: lanes, Pitch: t.c.S, Work: work,
+		}
+		if t.strided.StrideH > 1 {
+			t.phases(filters, group, row)
+			g.Src, g.SrcStep, g.N = filters, taps, t.depth
+			t.evaluate(g, row, t.depth*taps)
+			continue
 		}
 		if t.pass == device.Forward { // w is [rows,depth,taps]
 			g.Src, g.Base, g.SrcStep, g.N = t.w, (group*t.rows+row)*t.depth*taps, taps, t.depth
@@ -265,8 +308,8 @@ func (t *winogradPackTask) Run(item, worker int) {
 			continue
 		}
 		for k := 0; k < t.depth; k += flips { // w is [depth,rows,taps]
-			g.Src, g.SrcStep, g.N = flipped, lanes*taps, min(flips, t.depth-k)
-			t.flip(flipped, group*t.depth+k, g.N, row)
+			g.Src, g.SrcStep, g.N = filters, lanes*taps, min(flips, t.depth-k)
+			t.flip(filters, group*t.depth+k, g.N, row)
 			t.evaluate(g, row, taps)
 			g.Dst = g.Dst[min(flips*t.tile.NR, len(g.Dst)):]
 		}
@@ -282,6 +325,15 @@ func (t *winogradPackTask) evaluate(g winograd.Gather, row, lane int) {
 	}
 	g.Patches = &patches
 	t.path.Evaluate(&g, t.c.R)
+}
+
+// phases writes the phases of the filters of each lane from row.
+func (t *winogradPackTask) phases(dst []float32, group, row int) {
+	from, to := t.strided.R*t.strided.S, t.c.C/t.strided.C*t.c.R*t.c.S
+	channels := t.strided.C / t.strided.Groups
+	for i := range max(0, min(t.path.Lanes, t.rows-row)) * channels {
+		phaseFilter(&t.strided, &t.c, dst[i*to:], t.w[((group*t.rows+row)*channels+i)*from:])
+	}
 }
 
 // flip turns n filters of each lane from row around.
@@ -305,13 +357,17 @@ const winogradChannels = 16
 
 // usesWinograd reports whether a pass goes by Winograd's algorithm: where it
 // multiplies at most two thirds as often as the direct one. Tiles that overlap
-// the edge of the output can take that away, for they cost as much as others.
+// the edge of the output can take that away, for they cost as much as others,
+// and so can the zeros that fill phases.
 func (t traits) usesWinograd(c device.Conv, p device.Pass) bool {
-	if t.direct || c.R != c.S || winograd.Outputs(c.R) == 0 ||
-		c.StrideH != 1 || c.StrideW != 1 || c.DilationH != 1 || c.DilationW != 1 ||
-		min(c.C, c.K)/c.Groups < winogradChannels {
+	if t.direct || c.StrideH != c.StrideW || c.DilationH != 1 || c.DilationW != 1 ||
+		c.StrideH > 1 && p == device.BackwardData || c.StrideH > c.R {
+		return false
+	}
+	u := unstride(c)
+	if u.R != u.S || winograd.Outputs(u.R) == 0 || min(u.C, u.K)/u.Groups < winogradChannels {
 		return false
 	}
 	w := newWinogradProduct(t.tile, c, p)
-	return 3*w.down*w.across*winograd.Frequencies <= 2*w.outH*w.outW*c.R*c.S
+	return 3*w.down*w.across*winograd.Frequencies*u.C <= 2*w.outH*w.outW*c.R*c.S*c.C
 }

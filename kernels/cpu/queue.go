@@ -44,6 +44,7 @@ type queue struct {
 	filterSums  filterSumsTask
 	product     gemm.Product
 
+	phases             phaseTask
 	winograd           winogradTask
 	winogradFilters    winogradPackTask
 	winogradFilterTask winogradFilterTask

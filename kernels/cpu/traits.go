@@ -40,12 +40,17 @@ func (traits) GEMMScratch(device.GEMM) int64 { return 0 }
 // ConvScratch is the sums of the gradient of the weights, part by part, or what
 // Winograd's algorithm works in.
 func (t traits) ConvScratch(c device.Conv, p device.Pass) int64 {
-	if p != device.BackwardFilter {
-		return 0
-	}
-	if t.usesWinograd(c, p) {
+	fast := t.usesWinograd(c, p)
+	switch {
+	case fast && p == device.BackwardFilter:
 		f := newWinogradFilter(t.tile, c)
 		return 4 * int64(f.scratch())
+	case fast && c.StrideH > 1:
+		u := unstride(c)
+		u.N = min(u.N, phaseSamples)
+		return 4 * int64(device.Elements(u.XShape()))
+	case p != device.BackwardFilter:
+		return 0
 	}
 	cut := cutFilter(t.tile, &c)
 	return 4 * int64(cut.parts) * int64(cut.pieces()) * int64(cut.sums(t.tile))

@@ -1,0 +1,97 @@
+package cpu
+
+import "github.com/hubel-go/hubel/device"
+
+// A convolution with a stride s is one of stride 1 on phases: plane (a,b) of a
+// channel holds the pixels of rows a, a+s, … and columns b, b+s, …, padding
+// included, and the taps are cut likewise. AlexNet's first layer, 11x11 with
+// stride 4, becomes 3x3 on 16 times the channels, a twelfth row and column of
+// zeros added to each filter; that is a layer for Winograd's algorithm.
+
+// unstride is the convolution of phases that c is, for the same stride in both
+// directions; c itself where the stride is 1.
+func unstride(c device.Conv) device.Conv {
+	s := c.StrideH
+	if s == 1 {
+		return c
+	}
+	u := c
+	u.R, u.S = (c.R+s-1)/s, (c.S+s-1)/s
+	u.H, u.W = c.OutH()+u.R-1, c.OutW()+u.S-1
+	u.C = c.C * s * s
+	u.PadTop, u.PadBottom, u.PadLeft, u.PadRight = 0, 0, 0, 0
+	u.StrideH, u.StrideW = 1, 1
+	return u
+}
+
+// phaseSamples is the samples whose phases are in scratch at a time: for
+// AlexNet's first layer 10 MiB, which stay in the shared cache.
+const phaseSamples = 16
+
+// phaseTask writes the phases of some samples; an item is a channel of one.
+type phaseTask struct {
+	c, u     device.Conv // with the stride, and of phases
+	first    int         // sample
+	dst, src []float32
+}
+
+func (t *phaseTask) Run(item, _ int) {
+	c, u, s := &t.c, &t.u, t.c.StrideH
+	src := t.src[(t.first*c.C+item)*c.H*c.W:][:c.H*c.W]
+	dst := t.dst[item*s*s*u.H*u.W:][:s*s*u.H*u.W]
+	for row := range s * u.H {
+		h := row - c.PadTop
+		a, i := row%s, row/s
+		for b := range s {
+			to := dst[((a*s+b)*u.H+i)*u.W:][:u.W]
+			if h < 0 || h >= c.H {
+				clear(to)
+				continue
+			}
+			from := src[h*c.W:][:c.W]
+			at, j := b-c.PadLeft, 0
+			for ; at < 0 && j < len(to); at += s {
+				to[j] = 0
+				j++
+			}
+			for ; at < len(from) && j < len(to); at += s {
+				to[j] = from[at]
+				j++
+			}
+			clear(to[j:])
+		}
+	}
+}
+
+// phaseFilter writes a filter's taps [R,S] of a channel as those of its
+// phases, [s*s,R',S'].
+func phaseFilter(c, u *device.Conv, dst, src []float32) {
+	s := c.StrideH
+	for a := range s {
+		for b := range s {
+			to := dst[(a*s+b)*u.R*u.S:][:u.R*u.S]
+			for r := range u.R {
+				for q := range u.S {
+					to[r*u.S+q] = 0
+					if h, w := r*s+a, q*s+b; h < c.R && w < c.S {
+						to[r*u.S+q] = src[h*c.S+w]
+					}
+				}
+			}
+		}
+	}
+}
+
+// filterPhases is the way back, of a gradient.
+func filterPhases(c, u *device.Conv, dst, src []float32, m device.Mode) {
+	s := c.StrideH
+	for h := range c.R {
+		for w := range c.S {
+			v := src[(h%s*s+w%s)*u.R*u.S+h/s*u.S+w/s]
+			if m == device.Accumulate {
+				v += dst[h*c.S+w]
+			}
+			dst[h*c.S+w] = v
+		}
+	}
+}
