@@ -24,17 +24,20 @@ type winogradFilter struct {
 	samples       int         // whose phases are in scratch at a time, 0 without a stride
 }
 
-// winogradDepth is the most tiles of a block: transformed, they stay in the
-// shared cache.
-const winogradDepth = 128
+// winogradDepth is the fewest tiles of a block, where there are as many. Long
+// blocks read and write the sums less often, short ones stay in the shared
+// cache.
+const winogradDepth = 96
 
 func newWinogradFilter(t *gemm.Tile, strided device.Conv) winogradFilter {
 	c := unstride(strided)
 	f := winogradFilter{tile: t, path: winograd.PathOf(t), strided: strided, c: c, rows: c.C / c.Groups, columns: c.K / c.Groups, size: winograd.Outputs(c.R)}
 	f.down, f.across = (c.OutH()+f.size-1)/f.size, (c.OutW()+f.size-1)/f.size
 	f.tiles = c.N * f.down * f.across
-	f.blocks, f.depth = evenly(f.tiles, winogradDepth, 8)
-	f.longest = min(winogradDepth, roundUp(f.tiles, 8))
+	// The traffic of the sums and of the tiles are alike at half that length.
+	longest := max(winogradDepth, roundUp(2*f.rows*f.columns/(f.rows+f.columns), 8))
+	f.blocks, f.depth = evenly(f.tiles, longest, 8)
+	f.longest = min(longest, roundUp(f.tiles, 8))
 	if strided.StrideH > 1 { // a block may begin inside a sample, and end inside another
 		f.samples = min(c.N, (f.longest-1)/(f.down*f.across)+2)
 	}

@@ -25,8 +25,8 @@ func unstride(c device.Conv) device.Conv {
 }
 
 // phaseSamples is the samples whose phases are in scratch at a time: for
-// AlexNet's first layer 10 MiB, which stay in the shared cache.
-const phaseSamples = 16
+// AlexNet's first layer 5 MiB, which stay in the shared cache.
+const phaseSamples = 8
 
 // phaseTask writes the phases of some samples; an item is a channel of one.
 type phaseTask struct {
@@ -41,24 +41,36 @@ func (t *phaseTask) Run(item, _ int) {
 	dst := t.dst[item*s*s*u.H*u.W:][:s*s*u.H*u.W]
 	for row := range s * u.H {
 		h := row - c.PadTop
-		a, i := row%s, row/s
-		for b := range s {
-			to := dst[((a*s+b)*u.H+i)*u.W:][:u.W]
-			if h < 0 || h >= c.H {
-				clear(to)
-				continue
+		to := dst[row%s*s*u.H*u.W+row/s*u.W:] // of the first of s phases
+		if h < 0 || h >= c.H {
+			for b := range s {
+				clear(to[b*u.H*u.W:][:u.W])
 			}
-			from := src[h*c.W:][:c.W]
-			at, j := b-c.PadLeft, 0
-			for ; at < 0 && j < len(to); at += s {
-				to[j] = 0
-				j++
+			continue
+		}
+		t.row(to, src[h*c.W:][:c.W])
+	}
+}
+
+// row cuts a row of the image into the rows of its phases.
+func (t *phaseTask) row(dst, src []float32) {
+	s, plane, n := t.c.StrideH, t.u.H*t.u.W, t.u.W
+	whole := 0
+	if s == 4 && t.c.PadLeft == 0 { // as AlexNet's: four phases in one go
+		whole = min(n, len(src)/4)
+		d0, d1, d2, d3 := dst[:whole], dst[plane:][:whole], dst[2*plane:][:whole], dst[3*plane:][:whole]
+		for j := range d0 {
+			p := (*[4]float32)(src[4*j:])
+			d0[j], d1[j], d2[j], d3[j] = p[0], p[1], p[2], p[3]
+		}
+	}
+	for b := range s {
+		to := dst[b*plane:][:n]
+		for j := whole; j < n; j++ {
+			to[j] = 0
+			if at := j*s + b - t.c.PadLeft; at >= 0 && at < len(src) {
+				to[j] = src[at]
 			}
-			for ; at < len(from) && j < len(to); at += s {
-				to[j] = from[at]
-				j++
-			}
-			clear(to[j:])
 		}
 	}
 }

@@ -20,6 +20,9 @@ func (traits) Epilogue(a device.Unary) bool { return hasEpilogue(a) }
 // ConvPacked is the size of the weights as the convolution reads them.
 func (traits) ConvPacked(c device.Conv, p device.Pass) int64 { return convPacked(c, p) }
 
+// ConvFast is never so: every sum is a direct one.
+func (traits) ConvFast(device.Conv, device.Pass) bool { return false }
+
 // GEMMScratch, ConvScratch and DenseScratch are the partial sums of products
 // that are cut along their sums.
 func (t traits) GEMMScratch(g device.GEMM) int64 { return gemmScratch(t.sms, g) }

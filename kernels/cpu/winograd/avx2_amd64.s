@@ -21,9 +21,13 @@
 	ADDQ $coefficients_masks, DX; \
 	VMOVUPS (R13)(DX*1), y
 
+// Rows of different channels lie far apart, where no prefetcher of the
+// processor follows; the next tile's are in the next cache line at most.
+
 #define LOAD1(i, y) \
 	MASK(i, AX, Y15); \
 	MOVQ ((i)*8)(BX), DX; \
+	PREFETCHT0 64(R8)(DX*4); \
 	VMASKMOVPS (R8)(DX*4), Y15, y
 
 // QUAD transposes four by four elements in each half.
@@ -239,6 +243,8 @@ TEXT ·evaluate5x8(SB), NOSPLIT, $0-8
 
 // A row of lanes i and i+4, a half of y each, whole.
 #define STORE3(i, x, y) \
+	PREFETCHT0 64(BX); \
+	PREFETCHT0 64(BX)(AX*1); \
 	VEXTRACTF128 $1, y, X14; \
 	VMOVLPS x, (BX); \
 	VEXTRACTPS $2, x, 8(BX); \
@@ -248,6 +254,8 @@ TEXT ·evaluate5x8(SB), NOSPLIT, $0-8
 	ADDQ R10, BX
 
 #define STORE5(i, x, y) \
+	PREFETCHT0 64(BX); \
+	PREFETCHT0 64(BX)(AX*1); \
 	VPERMILPS $(i), Y11, Y15; \
 	VEXTRACTF128 $1, Y15, X14; \
 	VMOVUPS x, (BX); \

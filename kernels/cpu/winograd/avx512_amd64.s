@@ -14,6 +14,9 @@
 #define PAIR(i) (i*pair__size)
 #define COEF(offset) (offset)(R13)
 
+// Rows of different channels lie far apart, where no prefetcher of the
+// processor follows; the next tile's are in the next cache line at most.
+
 // LOAD2 loads a row of lane i into the lower half of z, and of lane i+4 into
 // the upper: the byte before a mask of columns is zero, and so shifts it.
 #define LOAD2(i, y, z) \
@@ -21,6 +24,8 @@
 	MOVQ ((i)*8+32)(BX), R15; \
 	KMOVW ((i)*2)(AX), K1; \
 	KMOVW ((i)*2+7)(AX), K2; \
+	PREFETCHT0 64(R8)(DX*4); \
+	PREFETCHT0 64(R8)(R15*4); \
 	VMOVUPS.Z (R8)(DX*4), K1, y; \
 	VBROADCASTF32X8 (R8)(R15*4), K2, z
 
@@ -246,6 +251,10 @@ TEXT ·evaluate5x16(SB), NOSPLIT, $0-8
 // A row of lanes i, i+4, i+8 and i+12: a quarter of z each.
 #define STORE3(i, x, y, z) \
 	MASKS(i); \
+	PREFETCHT0 64(BX); \
+	PREFETCHT0 64(BX)(AX*1); \
+	PREFETCHT0 64(BX)(AX*2); \
+	PREFETCHT0 64(BX)(DX*1); \
 	VMOVUPS x, K1, (BX); \
 	VEXTRACTF32X4 $1, z, K2, (BX)(AX*1); \
 	VEXTRACTF32X4 $2, z, K3, (BX)(AX*2); \
@@ -274,6 +283,10 @@ TEXT ·evaluate5x16(SB), NOSPLIT, $0-8
 	VMOVAPS z, Z20; \
 	VPERMT2PD Z21, Z27, Z20; \
 	VPERMT2PD Z21, Z28, z; \
+	PREFETCHT0 64(BX); \
+	PREFETCHT0 64(BX)(AX*1); \
+	PREFETCHT0 64(BX)(AX*2); \
+	PREFETCHT0 64(BX)(DX*1); \
 	VMOVUPS Y20, K1, (BX); \
 	VEXTRACTF32X8 $1, Z20, K2, (BX)(AX*1); \
 	VMOVUPS y, K3, (BX)(AX*2); \

@@ -19,7 +19,7 @@ const maxWorkers = 4096
 func init() {
 	device.Register("ptxsim", device.Driver{
 		Open: open,
-		Traits: func() (device.Traits, error) {
+		Traits: func(device.Options) (device.Traits, error) {
 			sim := ptxsim.New(ptxsim.Config{})
 			return cuda.TraitsOf(sim.Properties()), sim.Close()
 		},

@@ -18,7 +18,7 @@ func TestOpen(t *testing.T) {
 	require.Equal(t, "ptxsim:1", second.Name())
 
 	// Traits are known without opening a device, and are those of an open one.
-	traits, err := device.TraitsOf("ptxsim")
+	traits, err := device.TraitsOf("ptxsim", device.Options{})
 	require.NoError(t, err)
 	require.Equal(t, first.Traits(), traits)
 	require.NoError(t, first.Close())
