@@ -32,12 +32,12 @@ GLOBL philox<>(SB), RODATA|NOPTR, $32
 
 // Each lane of the result is the four bytes of a block.
 //
-// func keepMask(mask []uint8, block uint32, c *philox)
-TEXT fn_keepMask(SB), NOSPLIT, $0-40
+// func keepMask(mask []uint8, block uint32, c philox)
+TEXT fn_keepMask(SB), NOSPLIT, $0-52
 	MOVQ mask_base+0(FP), DI
 	MOVQ mask_len+8(FP), CX
 	MOVL block+24(FP), AX
-	MOVQ c+32(FP), SI
+	LEAQ c+28(FP), SI
 	VPBROADCASTD philox<>+0(SB), V10
 	VPBROADCASTD philox<>+4(SB), V11
 	VPBROADCASTD philox_threshold(SI), V8

@@ -14,7 +14,7 @@ import (
 // touched.
 type memory struct{ spans [5][]byte }
 
-const span = 1 << 14
+const span = 1 << 15
 
 func newMemory(t testing.TB) *memory {
 	page := syscall.Getpagesize()
@@ -22,7 +22,7 @@ func newMemory(t testing.TB) *memory {
 	for i := range m.spans {
 		mem, err := syscall.Mmap(-1, 0, span+2*page, syscall.PROT_READ|syscall.PROT_WRITE, syscall.MAP_ANON|syscall.MAP_PRIVATE)
 		require.NoError(t, err)
-		t.Cleanup(func() { require.NoError(t, syscall.Munmap(mem)) })
+		t.Cleanup(func() { _ = syscall.Munmap(mem) })
 		require.NoError(t, syscall.Mprotect(mem[:page], syscall.PROT_NONE))
 		require.NoError(t, syscall.Mprotect(mem[page+span:], syscall.PROT_NONE))
 		m.spans[i] = mem[page : page+span]

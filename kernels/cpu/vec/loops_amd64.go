@@ -12,54 +12,15 @@ var (
 
 		Add: add512, Mul: mul512, Scale: scale512, AddScaled: addScaled512, Fill: fill512, Stream: stream512,
 		Sum: sum512, SumSquares: sumSquares512,
-		Largest: func(x []float32) float32 {
-			n := len(x) &^ 15
-			if n == 0 {
-				return largest(x)
-			}
-			return larger(largest512(x[:n]), x[n:])
-		},
-		ExpSum: func(y, x []float32, largest float32) float64 {
-			var sums [8]float64
-			n := len(y) &^ 15
-			if n > 0 {
-				expSum512(y[:n], x[:n], largest, &sums)
-			}
-			return addExp(y[n:], x[n:], largest, &sums)
-		},
-		ScaleWide: scaleWide512,
-		AddRows:   addRows512, SquareRows: squareRows512, Power: power512,
-		LRNTerms: lrnTerms512, Normalise75: normalise75512, StreamNormalise75: streamNormalise75512, StreamLRNGradient: streamLRNGradient512,
-		LRNTerms75:  lrnTerms75512,
+		Largest: wholeLargest(16, largest512), ExpSum: wholeExpSum(16, expSum512), ScaleWide: scaleWide512,
+		AddRows: addRows512, SquareRows: squareRows512, Power: power512, LRNTerms: lrnTerms512,
 		LRNGradient: [2]func(dx, s, sum, x, dy []float32, factor float32){lrnGradient512, lrnGradientAdd512},
-		MaxPool: func(y []float32, index []int32, x []float32, w Windows) {
-			if w.StrideW > 2 || w.StrideW == 1 && maxPool1512(y, index, x, w) || w.StrideW == 2 && maxPool2512(y, index, x, w) {
-				maxPool(y, index, x, w) // as does one with a NaN
-			}
-		},
-		KeepMask: func(mask []uint8, first int, r device.Random, sample int, threshold uint32) {
-			n := len(mask) &^ 31
-			if n > 0 {
-				c := newPhilox(r, sample, threshold)
-				keepMask512(mask[:n], uint32(first/4), &c)
-			}
-			keepMask(mask[n:], first+n, r, sample, threshold)
-		},
+		Normalise75: normalise75512, LRNTerms75: lrnTerms75512,
+		StreamNormalise75: streamNormalise75512, StreamLRNGradient: streamLRNGradient512,
+		MaxPool:  nearMaxPool(maxPool1512, maxPool2512),
+		KeepMask: wholeKeepMask(32, keepMask512),
 		Dropout: [2]func(y, x []float32, mask []uint8, scale float32){
-			func(y, x []float32, mask []uint8, scale float32) {
-				n := len(y) &^ 15
-				if n > 0 {
-					dropout512(y[:n], x[:n], mask[:n], scale)
-				}
-				dropout(y[n:], x[n:], mask[n:], scale)
-			},
-			func(y, x []float32, mask []uint8, scale float32) {
-				n := len(y) &^ 15
-				if n > 0 {
-					dropoutAdd512(y[:n], x[:n], mask[:n], scale)
-				}
-				dropoutAdd(y[n:], x[n:], mask[n:], scale)
-			},
+			wholeDropout(16, dropout512, dropout), wholeDropout(16, dropoutAdd512, dropoutAdd),
 		},
 		SGD: sgd512, Nesterov: nesterov512,
 
@@ -74,54 +35,15 @@ var (
 
 		Add: addAVX2, Mul: mulAVX2, Scale: scaleAVX2, AddScaled: addScaledAVX2, Fill: fillAVX2, Stream: streamAVX2,
 		Sum: sumAVX2, SumSquares: sumSquaresAVX2,
-		Largest: func(x []float32) float32 {
-			n := len(x) &^ 7
-			if n == 0 {
-				return largest(x)
-			}
-			return larger(largestAVX2(x[:n]), x[n:])
-		},
-		ExpSum: func(y, x []float32, largest float32) float64 {
-			var sums [8]float64
-			n := len(y) &^ 7
-			if n > 0 {
-				expSumAVX2(y[:n], x[:n], largest, &sums)
-			}
-			return addExp(y[n:], x[n:], largest, &sums)
-		},
-		ScaleWide: scaleWideAVX2,
-		AddRows:   addRowsAVX2, SquareRows: squareRowsAVX2, Power: powerAVX2,
-		LRNTerms: lrnTermsAVX2, Normalise75: normalise75AVX2, StreamNormalise75: streamNormalise75AVX2, StreamLRNGradient: streamLRNGradientAVX2,
-		LRNTerms75:  lrnTerms75AVX2,
+		Largest: wholeLargest(8, largestAVX2), ExpSum: wholeExpSum(8, expSumAVX2), ScaleWide: scaleWideAVX2,
+		AddRows: addRowsAVX2, SquareRows: squareRowsAVX2, Power: powerAVX2, LRNTerms: lrnTermsAVX2,
 		LRNGradient: [2]func(dx, s, sum, x, dy []float32, factor float32){lrnGradientAVX2, lrnGradientAddAVX2},
-		MaxPool: func(y []float32, index []int32, x []float32, w Windows) {
-			if w.StrideW > 2 || w.StrideW == 1 && maxPool1AVX2(y, index, x, w) || w.StrideW == 2 && maxPool2AVX2(y, index, x, w) {
-				maxPool(y, index, x, w) // as does one with a NaN
-			}
-		},
-		KeepMask: func(mask []uint8, first int, r device.Random, sample int, threshold uint32) {
-			n := len(mask) &^ 15
-			if n > 0 {
-				c := newPhilox(r, sample, threshold)
-				keepMaskAVX2(mask[:n], uint32(first/4), &c)
-			}
-			keepMask(mask[n:], first+n, r, sample, threshold)
-		},
+		Normalise75: normalise75AVX2, LRNTerms75: lrnTerms75AVX2,
+		StreamNormalise75: streamNormalise75AVX2, StreamLRNGradient: streamLRNGradientAVX2,
+		MaxPool:  nearMaxPool(maxPool1AVX2, maxPool2AVX2),
+		KeepMask: wholeKeepMask(16, keepMaskAVX2),
 		Dropout: [2]func(y, x []float32, mask []uint8, scale float32){
-			func(y, x []float32, mask []uint8, scale float32) {
-				n := len(y) &^ 7
-				if n > 0 {
-					dropoutAVX2(y[:n], x[:n], mask[:n], scale)
-				}
-				dropout(y[n:], x[n:], mask[n:], scale)
-			},
-			func(y, x []float32, mask []uint8, scale float32) {
-				n := len(y) &^ 7
-				if n > 0 {
-					dropoutAddAVX2(y[:n], x[:n], mask[:n], scale)
-				}
-				dropoutAdd(y[n:], x[n:], mask[n:], scale)
-			},
+			wholeDropout(8, dropoutAVX2, dropout), wholeDropout(8, dropoutAddAVX2, dropoutAdd),
 		},
 		SGD: sgdAVX2, Nesterov: nesterovAVX2,
 
@@ -133,19 +55,67 @@ var (
 	}
 )
 
-// philox is what the draws of a sample have in common.
-type philox struct{ sample, iteration, stream, key0, key1, threshold uint32 }
+// The loops below have assembly for whole vectors alone; what is left is for the
+// Go loops. f gets at least one vector of width elements.
 
-func newPhilox(r device.Random, sample int, threshold uint32) philox {
-	return philox{
-		sample: r.Sample + uint32(sample), iteration: r.Iteration, stream: r.Stream,
-		key0: uint32(r.Seed), key1: uint32(r.Seed >> 32), threshold: threshold,
+func wholeLargest(width int, f func(x []float32) float32) func(x []float32) float32 {
+	return func(x []float32) float32 {
+		n := len(x) &^ (width - 1)
+		if n == 0 {
+			return largest(x)
+		}
+		return larger(f(x[:n]), x[n:])
 	}
 }
 
-// What works on whole vectors alone, and is called with at least one: largest,
-// expSum, keepMask, of whole vectors of blocks, and dropout. The maxima of
-// maxPool are wrong where it returns true.
+// wholeExpSum's f returns its eight sums.
+func wholeExpSum(width int, f func(y, x []float32, largest float32) [8]float64) func(y, x []float32, largest float32) float64 {
+	return func(y, x []float32, largest float32) float64 {
+		var sums [8]float64
+		n := len(y) &^ (width - 1)
+		if n > 0 {
+			sums = f(y[:n], x[:n], largest)
+		}
+		return addExp(y[n:], x[n:], largest, &sums)
+	}
+}
+
+// wholeKeepMask's f gets a mask from an element that begins a block of four.
+func wholeKeepMask(width int, f func(mask []uint8, block uint32, c philox)) func(mask []uint8, first int, r device.Random, sample int, threshold uint32) {
+	return func(mask []uint8, first int, r device.Random, sample int, threshold uint32) {
+		n := len(mask) &^ (width - 1)
+		if n > 0 {
+			f(mask[:n], uint32(first/4), philox{
+				sample: r.Sample + uint32(sample), iteration: r.Iteration, stream: r.Stream,
+				key0: uint32(r.Seed), key1: uint32(r.Seed >> 32), threshold: threshold,
+			})
+		}
+		keepMask(mask[n:], first+n, r, sample, threshold)
+	}
+}
+
+// philox is what the draws of a sample have in common.
+type philox struct{ sample, iteration, stream, key0, key1, threshold uint32 }
+
+func wholeDropout(width int, f, rest func(y, x []float32, mask []uint8, scale float32)) func(y, x []float32, mask []uint8, scale float32) {
+	return func(y, x []float32, mask []uint8, scale float32) {
+		n := len(y) &^ (width - 1)
+		if n > 0 {
+			f(y[:n], x[:n], mask[:n], scale)
+		}
+		rest(y[n:], x[n:], mask[n:], scale)
+	}
+}
+
+// nearMaxPool has assembly for windows one and two pixels apart, which returns
+// true, and wrong maxima, where a pixel is NaN.
+func nearMaxPool(one, two func(y []float32, index []int32, x []float32, w Windows) (nan bool)) func(y []float32, index []int32, x []float32, w Windows) {
+	return func(y []float32, index []int32, x []float32, w Windows) {
+		if w.StrideW > 2 || w.StrideW == 1 && one(y, index, x, w) || w.StrideW == 2 && two(y, index, x, w) {
+			maxPool(y, index, x, w)
+		}
+	}
+}
 
 //go:noescape
 func add512(y, a, b []float32)
@@ -175,7 +145,7 @@ func sumSquares512(x []float32) float64
 func largest512(x []float32) float32
 
 //go:noescape
-func expSum512(y, x []float32, largest float32, sums *[8]float64)
+func expSum512(y, x []float32, largest float32) [8]float64
 
 //go:noescape
 func scaleWide512(y, x []float32, factor float64)
@@ -217,7 +187,7 @@ func maxPool1512(y []float32, index []int32, x []float32, w Windows) (nan bool)
 func maxPool2512(y []float32, index []int32, x []float32, w Windows) (nan bool)
 
 //go:noescape
-func keepMask512(mask []uint8, block uint32, c *philox)
+func keepMask512(mask []uint8, block uint32, c philox)
 
 //go:noescape
 func dropout512(y, x []float32, mask []uint8, scale float32)
@@ -295,7 +265,7 @@ func sumSquaresAVX2(x []float32) float64
 func largestAVX2(x []float32) float32
 
 //go:noescape
-func expSumAVX2(y, x []float32, largest float32, sums *[8]float64)
+func expSumAVX2(y, x []float32, largest float32) [8]float64
 
 //go:noescape
 func scaleWideAVX2(y, x []float32, factor float64)
@@ -337,7 +307,7 @@ func maxPool1AVX2(y []float32, index []int32, x []float32, w Windows) (nan bool)
 func maxPool2AVX2(y []float32, index []int32, x []float32, w Windows) (nan bool)
 
 //go:noescape
-func keepMaskAVX2(mask []uint8, block uint32, c *philox)
+func keepMaskAVX2(mask []uint8, block uint32, c philox)
 
 //go:noescape
 func dropoutAVX2(y, x []float32, mask []uint8, scale float32)

@@ -21,12 +21,11 @@ vectors:
 	VZEROUPPER
 	RET
 
-// func expSum(y, x []float32, largest float32, sums *[8]float64)
-TEXT fn_expSum(SB), NOSPLIT, $0-64
+// func expSum(y, x []float32, largest float32) [8]float64
+TEXT fn_expSum(SB), NOSPLIT, $0-120
 	MOVQ y_base+0(FP), DI
 	MOVQ y_len+8(FP), CX
 	MOVQ x_base+24(FP), SI
-	MOVQ sums+56(FP), DX
 	VBROADCASTSS largest+48(FP), V1
 	WIDEN(V1, H1, V0, V2, H2)
 	CLEAR(SUMSLO)
@@ -47,6 +46,7 @@ vectors:
 	ADDQ $BYTES, AX
 	SUBQ $LANES, CX
 	JG   vectors
+	LEAQ ret+56(FP), DX
 	STORESUMS(DX)
 	VZEROUPPER
 	RET
