@@ -4,7 +4,6 @@ import (
 	"math"
 	"runtime"
 	"slices"
-	"strings"
 	"sync"
 	"testing"
 
@@ -28,34 +27,6 @@ func TestConformance(t *testing.T) {
 			t.Setenv("HUBEL_CPU", tile.Name)
 			devicetest.Run(t, func() (device.Device, error) { return New(2) },
 				devicetest.Options{NoAllocs: true, Short: tile != used || testing.Short()})
-		})
-	}
-}
-
-// TestSameBitsPastTheCaches stores small results past the caches, as large
-// ones are.
-func TestSameBitsPastTheCaches(t *testing.T) {
-	large := streamed
-	defer func() { streamed = large }()
-	for _, tile := range gemm.Tiles() {
-		t.Run(tile.Name, func(t *testing.T) {
-			t.Setenv("HUBEL_CPU", tile.Name)
-			d, err := New(2)
-			require.NoError(t, err)
-			defer d.Close()
-			within, past := &recorder{Device: d}, &recorder{Device: d}
-			for _, c := range devicetest.Cases(devicetest.Options{Random: 4, Seed: 1}) {
-				if !strings.HasPrefix(c.Op, "lrn") && c.Op != "pool backward" {
-					continue
-				}
-				streamed = large
-				within.run(t, c)
-				streamed = 0
-				past.run(t, c)
-				for i, b := range within.buffers {
-					require.True(t, slices.Equal(b.mem, past.buffers[i].mem), "%s, %s", c.Op, c.Name)
-				}
-			}
 		})
 	}
 }

@@ -31,8 +31,7 @@ type lrnTask struct {
 	y, scale, x, dx, dy []float32
 	m                   device.Mode
 	engine              *gemm.Engine
-	strip               int  // positions of an item
-	streams             bool // results go past the caches
+	strip               int // positions of an item
 }
 
 // An item has the positions of whole planes up to maxStrip, which are read as
@@ -50,7 +49,6 @@ func (t *lrnTask) run(q *queue) {
 		most = fewStrip
 	}
 	_, t.strip = evenly(plane, most, 16)
-	t.streams = len(t.x) >= streamed
 	q.pool.Acquire()
 	defer q.pool.Release()
 	t.engine.Reserve(t.rows() * t.strip)
@@ -91,10 +89,6 @@ func (t *lrnTask) half() int { return min(t.l.Size/2, t.l.C-1) }
 func (t *lrnTask) forward(first, n int) {
 	c, plane, half := t.l.C, t.l.H*t.l.W, t.half()
 	a, k := t.l.A(), t.l.K
-	normalise := t.loops.Normalise75
-	if t.streams {
-		normalise = t.loops.StreamNormalise75
-	}
 	for i := range c {
 		from, to := max(i-half, 0), min(i+half, c-1)
 		rows, window := to-from+1, t.x[first+from*plane:]
@@ -105,7 +99,7 @@ func (t *lrnTask) forward(first, n int) {
 			scale = t.scale[at:][:n]
 		}
 		if t.fast() {
-			normalise(y, scale, window, rows, plane, i-from, a, k)
+			t.loops.Normalise75(y, scale, window, rows, plane, i-from, a, k)
 			continue
 		}
 		t.loops.SquareRows(scale, window, rows, plane, a, k)
@@ -124,10 +118,6 @@ func (t *lrnTask) backward(first, n int, space []float32) {
 	c, plane, half := t.l.C, t.l.H*t.l.W, t.half()
 	ring := t.ring()
 	powers, terms, sum := space[:ring*n], space[ring*n:2*ring*n], space[2*ring*n:]
-	gradient := t.loops.LRNGradient[t.m]
-	if t.streams && t.m == device.Overwrite {
-		gradient = t.loops.StreamLRNGradient
-	}
 	factor := 2 * t.l.A() * t.l.Beta
 	for ahead := range c + half {
 		if ahead < c {
@@ -153,7 +143,7 @@ func (t *lrnTask) backward(first, n int, space []float32) {
 			t.loops.AddRows(sum, terms, rest, n)
 		}
 		at := first + i*plane
-		gradient(t.dx[at:][:n], powers[i%ring*n:][:n], sum, t.x[at:][:n], t.dy[at:][:n], factor)
+		t.loops.LRNGradient[t.m](t.dx[at:][:n], powers[i%ring*n:][:n], sum, t.x[at:][:n], t.dy[at:][:n], factor)
 	}
 }
 

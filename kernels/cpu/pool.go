@@ -28,10 +28,9 @@ func (q *queue) PoolBackward(p device.Pool, dx, dy, index device.Tensor, m devic
 	if p.Op == device.MaxPool {
 		t.index = ints(index)
 	}
-	t.streams = m == device.Overwrite && len(t.dx) >= streamed
 	q.pool.Acquire()
 	defer q.pool.Release()
-	t.engine.Reserve(p.H*p.W + p.W)
+	t.engine.Reserve(p.W)
 	q.pool.Run(t, rowItems(p.N*p.C, p.H*p.W))
 	reset(t)
 }
@@ -135,38 +134,30 @@ func (t *poolTask) averageRow(y, row, x []float32, i int) {
 
 // poolBackTask is cut into planes.
 type poolBackTask struct {
-	loops   *vec.Loops
-	p       device.Pool
-	dx, dy  []float32
-	index   []int32 // max pooling's
-	m       device.Mode
-	engine  *gemm.Engine
-	streams bool // a plane is made in the cache and stored past it
+	loops  *vec.Loops
+	p      device.Pool
+	dx, dy []float32
+	index  []int32 // max pooling's
+	m      device.Mode
+	engine *gemm.Engine
 }
 
 func (t *poolBackTask) Run(item, worker int) {
 	p := &t.p
 	in, out := p.H*p.W, p.OutH()*p.OutW()
-	space := t.engine.Scratch(worker, in+p.W)
+	row := t.engine.Scratch(worker, p.W)
 	first, end := rows(item, p.N*p.C, in)
 	for plane := first; plane < end; plane++ {
-		result, dy := t.dx[plane*in:][:in], t.dy[plane*out:][:out]
-		dx := result
-		if t.streams {
-			dx = space[:in]
-		}
+		dx, dy := t.dx[plane*in:][:in], t.dy[plane*out:][:out]
 		if t.m == device.Overwrite {
 			clear(dx)
 		}
 		if p.Op == device.MaxPool {
 			scatter(dx, dy, t.index[plane*out:])
-		} else {
-			for i := range p.OutH() {
-				t.averageRow(dx, space[in:], dy[i*p.OutW():][:p.OutW()], i)
-			}
+			continue
 		}
-		if t.streams {
-			t.loops.Stream(result, dx)
+		for i := range p.OutH() {
+			t.averageRow(dx, row, dy[i*p.OutW():][:p.OutW()], i)
 		}
 	}
 }

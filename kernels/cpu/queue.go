@@ -63,10 +63,6 @@ func chunks(n int) int { return (n + grain - 1) / grain }
 // chunk is the elements of one item.
 func chunk(item, n int) (first, end int) { return item * grain, min((item+1)*grain, n) }
 
-// streamed is the number of elements from which a result is stored past the
-// caches: the next kernel would find little of it there.
-var streamed = 8 << 20
-
 // rowItems is the number of items of a task over n rows of a length, and rows
 // the rows of one item: as many as make a grain.
 func rowItems(n, length int) int {

@@ -37,8 +37,6 @@ func fill(y []float32, v float32) {
 	}
 }
 
-func stream(y, x []float32) { copy(y, x[:len(y)]) }
-
 func sum(x []float32) float64 {
 	var sums [8]float64
 	for i, v := range x {

@@ -75,19 +75,6 @@ TEXT fn_fill(SB), NOSPLIT, $0-28
 	VZEROUPPER
 	RET
 
-#define COPY(LD, ST, label) \
-	LD(SI, V1); \
-	ST(V1, DI)
-
-// func stream(y, x []float32)
-TEXT fn_stream(SB), NOSPLIT, $0-48
-	MOVQ y_base+0(FP), DI
-	MOVQ y_len+8(FP), CX
-	MOVQ x_base+24(FP), SI
-	EACHSTREAM(COPY)
-	VZEROUPPER
-	RET
-
 #define ADDWIDE(LD, ST, label) \
 	LD(SI, V1); \
 	WIDEN(V1, H1, V3, V2, H2); \

@@ -151,7 +151,6 @@ GLOBL masks<>(SB), RODATA|NOPTR, $128
 #define fn_scale ·scaleAVX2
 #define fn_addScaled ·addScaledAVX2
 #define fn_fill ·fillAVX2
-#define fn_stream ·streamAVX2
 #define fn_sum ·sumAVX2
 #define fn_sumSquares ·sumSquaresAVX2
 #define fn_relu ·reluAVX2
@@ -170,8 +169,6 @@ GLOBL masks<>(SB), RODATA|NOPTR, $128
 #define fn_expSum ·expSumAVX2
 #define fn_scaleWide ·scaleWideAVX2
 #define fn_normalise75 ·normalise75AVX2
-#define fn_streamNormalise75 ·streamNormalise75AVX2
-#define fn_streamLRNGradient ·streamLRNGradientAVX2
 #define fn_lrnTerms75 ·lrnTerms75AVX2
 #define fn_power ·powerAVX2
 #define fn_addRows ·addRowsAVX2

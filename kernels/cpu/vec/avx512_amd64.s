@@ -163,7 +163,6 @@ GLOBL even<>(SB), RODATA|NOPTR, $64
 #define fn_scale ·scale512
 #define fn_addScaled ·addScaled512
 #define fn_fill ·fill512
-#define fn_stream ·stream512
 #define fn_sum ·sum512
 #define fn_sumSquares ·sumSquares512
 #define fn_relu ·relu512
@@ -182,8 +181,6 @@ GLOBL even<>(SB), RODATA|NOPTR, $64
 #define fn_expSum ·expSum512
 #define fn_scaleWide ·scaleWide512
 #define fn_normalise75 ·normalise75512
-#define fn_streamNormalise75 ·streamNormalise75512
-#define fn_streamLRNGradient ·streamLRNGradient512
 #define fn_lrnTerms75 ·lrnTerms75512
 #define fn_power ·power512
 #define fn_addRows ·addRows512

@@ -26,9 +26,6 @@ type Loops struct {
 	AddScaled func(y, x []float32, alpha float32)
 	// Fill sets every element of y to v.
 	Fill func(y []float32, v float32)
-	// Stream copies x to y past the caches, without reading y's lines first:
-	// for what is next read after the caches have seen much else.
-	Stream func(y, x []float32)
 	// Sum adds the elements in double precision.
 	Sum func(x []float32) float64
 	// SumSquares adds the squares of the elements in double precision, where
@@ -62,11 +59,6 @@ type Loops struct {
 	// LRNGradient is dx = dy s - factor x sum, by mode.
 	LRNGradient [2]func(dx, s, sum, x, dy []float32, factor float32)
 
-	// StreamNormalise75 and StreamLRNGradient store past the caches. y and
-	// scale begin at the same place in a cache line.
-	StreamNormalise75 func(y, scale, x []float32, rows, stride, centre int, a, k float32)
-	StreamLRNGradient func(dx, s, sum, x, dy []float32, factor float32)
-
 	// MaxPool writes the maxima of the windows w of the planes x, and where in
 	// their planes they lie: the first among equals; a NaN counts as largest.
 	// y, and index unless it is nil, begin at the first window's output.
@@ -91,11 +83,11 @@ type Loops struct {
 var Generic = Loops{
 	Name: "generic",
 
-	Add: add, Mul: mul, Scale: scale, AddScaled: addScaled, Fill: fill, Stream: stream,
+	Add: add, Mul: mul, Scale: scale, AddScaled: addScaled, Fill: fill,
 	Sum: sum, SumSquares: sumSquares,
 	Largest: largest, ExpSum: expSum, ScaleWide: scaleWide,
 	AddRows: addRows, SquareRows: squareRows, Power: power,
-	LRNTerms: lrnTerms, Normalise75: normalise75, StreamNormalise75: normalise75, StreamLRNGradient: lrnGradient,
+	LRNTerms: lrnTerms, Normalise75: normalise75,
 	LRNTerms75:  lrnTerms75,
 	LRNGradient: [2]func(dx, s, sum, x, dy []float32, factor float32){lrnGradient, lrnGradientAdd},
 	MaxPool:     maxPool,

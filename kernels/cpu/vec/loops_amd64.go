@@ -10,13 +10,12 @@ var (
 	AVX512 = Loops{
 		Name: "avx512",
 
-		Add: add512, Mul: mul512, Scale: scale512, AddScaled: addScaled512, Fill: fill512, Stream: stream512,
+		Add: add512, Mul: mul512, Scale: scale512, AddScaled: addScaled512, Fill: fill512,
 		Sum: sum512, SumSquares: sumSquares512,
 		Largest: wholeLargest(16, largest512), ExpSum: wholeExpSum(16, expSum512), ScaleWide: scaleWide512,
 		AddRows: addRows512, SquareRows: squareRows512, Power: power512, LRNTerms: lrnTerms512,
 		LRNGradient: [2]func(dx, s, sum, x, dy []float32, factor float32){lrnGradient512, lrnGradientAdd512},
 		Normalise75: normalise75512, LRNTerms75: lrnTerms75512,
-		StreamNormalise75: streamNormalise75512, StreamLRNGradient: streamLRNGradient512,
 		MaxPool:  nearMaxPool(maxPool1512, maxPool2512),
 		KeepMask: wholeKeepMask(32, keepMask512),
 		Dropout: [2]func(y, x []float32, mask []uint8, scale float32){
@@ -33,13 +32,12 @@ var (
 	AVX2 = Loops{
 		Name: "avx2",
 
-		Add: addAVX2, Mul: mulAVX2, Scale: scaleAVX2, AddScaled: addScaledAVX2, Fill: fillAVX2, Stream: streamAVX2,
+		Add: addAVX2, Mul: mulAVX2, Scale: scaleAVX2, AddScaled: addScaledAVX2, Fill: fillAVX2,
 		Sum: sumAVX2, SumSquares: sumSquaresAVX2,
 		Largest: wholeLargest(8, largestAVX2), ExpSum: wholeExpSum(8, expSumAVX2), ScaleWide: scaleWideAVX2,
 		AddRows: addRowsAVX2, SquareRows: squareRowsAVX2, Power: powerAVX2, LRNTerms: lrnTermsAVX2,
 		LRNGradient: [2]func(dx, s, sum, x, dy []float32, factor float32){lrnGradientAVX2, lrnGradientAddAVX2},
 		Normalise75: normalise75AVX2, LRNTerms75: lrnTerms75AVX2,
-		StreamNormalise75: streamNormalise75AVX2, StreamLRNGradient: streamLRNGradientAVX2,
 		MaxPool:  nearMaxPool(maxPool1AVX2, maxPool2AVX2),
 		KeepMask: wholeKeepMask(16, keepMaskAVX2),
 		Dropout: [2]func(y, x []float32, mask []uint8, scale float32){
@@ -133,9 +131,6 @@ func addScaled512(y, x []float32, alpha float32)
 func fill512(y []float32, v float32)
 
 //go:noescape
-func stream512(y, x []float32)
-
-//go:noescape
 func sum512(x []float32) float64
 
 //go:noescape
@@ -158,12 +153,6 @@ func squareRows512(y, x []float32, rows, stride int, a, k float32)
 
 //go:noescape
 func normalise75512(y, scale, x []float32, rows, stride, centre int, a, k float32)
-
-//go:noescape
-func streamNormalise75512(y, scale, x []float32, rows, stride, centre int, a, k float32)
-
-//go:noescape
-func streamLRNGradient512(dx, s, sum, x, dy []float32, factor float32)
 
 //go:noescape
 func lrnTerms75512(t, s, scale, x, dy []float32)
@@ -253,9 +242,6 @@ func addScaledAVX2(y, x []float32, alpha float32)
 func fillAVX2(y []float32, v float32)
 
 //go:noescape
-func streamAVX2(y, x []float32)
-
-//go:noescape
 func sumAVX2(x []float32) float64
 
 //go:noescape
@@ -278,12 +264,6 @@ func squareRowsAVX2(y, x []float32, rows, stride int, a, k float32)
 
 //go:noescape
 func normalise75AVX2(y, scale, x []float32, rows, stride, centre int, a, k float32)
-
-//go:noescape
-func streamNormalise75AVX2(y, scale, x []float32, rows, stride, centre int, a, k float32)
-
-//go:noescape
-func streamLRNGradientAVX2(dx, s, sum, x, dy []float32, factor float32)
 
 //go:noescape
 func lrnTerms75AVX2(t, s, scale, x, dy []float32)

@@ -57,32 +57,22 @@ label: \
 	VMULPS V1, V3, V3; \
 	ST(V3, DI)
 
-#define NORMALISE75ARGS \
-	MOVQ y_base+0(FP), DI; \
-	MOVQ y_len+8(FP), CX; \
-	MOVQ scale_base+24(FP), R12; \
-	MOVQ x_base+48(FP), SI; \
-	MOVQ rows+72(FP), BX; \
-	MOVQ stride+80(FP), DX; \
-	SHLQ $2, DX; \
-	MOVQ centre+88(FP), R10; \
-	IMULQ DX, R10; \
-	ADDQ SI, R10; \
-	VBROADCASTSS a+96(FP), V7; \
-	VBROADCASTSS k+100(FP), V8; \
-	ROOTARGS
-
 // func normalise75(y, scale, x []float32, rows, stride, centre int, a, k float32)
 TEXT fn_normalise75(SB), NOSPLIT, $0-104
-	NORMALISE75ARGS
+	MOVQ y_base+0(FP), DI
+	MOVQ y_len+8(FP), CX
+	MOVQ scale_base+24(FP), R12
+	MOVQ x_base+48(FP), SI
+	MOVQ rows+72(FP), BX
+	MOVQ stride+80(FP), DX
+	SHLQ $2, DX
+	MOVQ centre+88(FP), R10
+	IMULQ DX, R10
+	ADDQ SI, R10
+	VBROADCASTSS a+96(FP), V7
+	VBROADCASTSS k+100(FP), V8
+	ROOTARGS
 	EACH(NORMALISE75)
-	VZEROUPPER
-	RET
-
-// func streamNormalise75(y, scale, x []float32, rows, stride, centre int, a, k float32)
-TEXT fn_streamNormalise75(SB), NOSPLIT, $0-104
-	NORMALISE75ARGS
-	EACHSTREAM(NORMALISE75)
 	VZEROUPPER
 	RET
 
@@ -231,13 +221,6 @@ TEXT fn_lrnTerms(SB), NOSPLIT, $0-120
 TEXT fn_lrnGradient(SB), NOSPLIT, $0-124
 	LRNARGS
 	EACH(LRNWRITE)
-	VZEROUPPER
-	RET
-
-// func streamLRNGradient(dx, s, sum, x, dy []float32, factor float32)
-TEXT fn_streamLRNGradient(SB), NOSPLIT, $0-124
-	LRNARGS
-	EACHSTREAM(LRNWRITE)
 	VZEROUPPER
 	RET
 

@@ -31,7 +31,6 @@ func calls() []call {
 		{"scale", 2, func(l *Loops, f [][]float32) any { l.Scale(f[0], f[1], 1.7); return nil }},
 		{"addScaled", 2, func(l *Loops, f [][]float32) any { l.AddScaled(f[0], f[1], 1.7); return nil }},
 		{"fill", 1, func(l *Loops, f [][]float32) any { l.Fill(f[0], 1.7); return nil }},
-		{"stream", 2, func(l *Loops, f [][]float32) any { l.Stream(f[0], f[1]); return nil }},
 		{"sum", 1, func(l *Loops, f [][]float32) any { return l.Sum(f[0]) }},
 		{"sumSquares", 1, func(l *Loops, f [][]float32) any { return l.SumSquares(f[0]) }},
 		{"largest", 1, func(l *Loops, f [][]float32) any { return l.Largest(f[0]) + 0 }},
@@ -51,16 +50,6 @@ func calls() []call {
 			n := len(f[0]) / 3
 			l.Normalise75(f[0][:n], f[1][:n], f[2][:3*n], 3, n, 1, 0.3, 2)
 			l.Normalise75(f[0][n:2*n], f[0][n:2*n], f[2][:2*n], 2, n, 0, 0.3, 2)
-			return nil
-		}},
-		{"streamNormalise75", 3, func(l *Loops, f [][]float32) any {
-			n := len(f[0]) / 3
-			l.StreamNormalise75(f[0][:n], f[1][:n], f[2][:3*n], 3, n, 1, 0.3, 2)
-			l.StreamNormalise75(f[0][n:2*n], f[0][n:2*n], f[2][:2*n], 2, n, 0, 0.3, 2)
-			return nil
-		}},
-		{"streamLRNGradient", 5, func(l *Loops, f [][]float32) any {
-			l.StreamLRNGradient(f[0], f[1], f[2], f[3], f[4], 0.7)
 			return nil
 		}},
 		{"lrnTerms75", 5, func(l *Loops, f [][]float32) any { l.LRNTerms75(f[0], f[1], f[2], f[3], f[4]); return nil }},
