@@ -3,7 +3,10 @@
 #include "textflag.h"
 
 // The 4x3 dots: 12 registers of sums, each 8 partial sums of one dot product,
-// three of B and one of A.
+// three of B and one of A. Rows of B come from memory, AHEAD bytes before they
+// are needed.
+
+#define AHEAD 1024
 
 #define ROW(a, p, q, r) \
 	VMOVUPS (a)(AX*1), Y15; \
@@ -60,6 +63,9 @@ step:
 	VMOVUPS (DX)(AX*1), Y12
 	VMOVUPS (BX)(AX*1), Y13
 	VMOVUPS (R12)(AX*1), Y14
+	PREFETCHT0 AHEAD(DX)(AX*1)
+	PREFETCHT0 AHEAD(BX)(AX*1)
+	PREFETCHT0 AHEAD(R12)(AX*1)
 	ROWS(ROW)
 	ADDQ $32, AX
 	SUBQ $8, CX

@@ -3,7 +3,10 @@
 #include "textflag.h"
 
 // The 5x5 dots: 25 registers of sums, each 16 partial sums of one dot product,
-// five of B and one of A. That is 25 multiply-adds for 10 loads.
+// five of B and one of A. That is 25 multiply-adds for 10 loads. Rows of B come
+// from memory, AHEAD bytes before they are needed.
+
+#define AHEAD 1024
 
 #define ROW(a, p, q, r, s, t) \
 	VMOVUPS (a)(AX*1), Z30; \
@@ -78,6 +81,11 @@ step:
 	VMOVUPS (R12)(AX*1), Z27
 	VMOVUPS (R13)(AX*1), Z28
 	VMOVUPS (DI)(AX*1), Z29
+	PREFETCHT0 AHEAD(DX)(AX*1)
+	PREFETCHT0 AHEAD(BX)(AX*1)
+	PREFETCHT0 AHEAD(R12)(AX*1)
+	PREFETCHT0 AHEAD(R13)(AX*1)
+	PREFETCHT0 AHEAD(DI)(AX*1)
 	ROWS(ROW)
 	ADDQ $64, AX
 	SUBQ $16, CX

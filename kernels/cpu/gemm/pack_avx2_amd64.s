@@ -165,8 +165,11 @@ TEXT ·copy2x8(SB), NOSPLIT, $0-32
 	MOVQ k+16(FP), CX
 	MOVQ ld+24(FP), R9
 	SHLQ $2, R9
+	MOVQ R9, R10
+	SHLQ $4, R10 // fetch what lies 16 steps ahead
 
 step:
+	PREFETCHT0 (SI)(R10*1)
 	VMOVUPS (SI), Y0
 	VMOVUPS 32(SI), Y1
 	VMOVUPS Y0, (DI)

@@ -129,6 +129,8 @@ TEXT ·copy16(SB), NOSPLIT, $0-48
 	MOVQ r+32(FP), R8
 	SHLQ $2, R9
 	SHLQ $2, R8
+	MOVQ R9, R10
+	SHLQ $4, R10 // fetch what lies 16 steps ahead
 	MOVL load+40(FP), AX
 	MOVL store+44(FP), BX
 	KMOVW AX, K1
@@ -140,6 +142,8 @@ TEXT ·copy16(SB), NOSPLIT, $0-48
 	KMOVW BX, K4
 
 wide:
+	PREFETCHT0 (SI)(R10*1)
+	PREFETCHT0 64(SI)(R10*1)
 	VMOVUPS.Z (SI), K1, Z0
 	VMOVUPS.Z 64(SI), K2, Z1
 	VMOVUPS Z0, K3, (DI)
@@ -152,6 +156,7 @@ wide:
 	RET
 
 narrow:
+	PREFETCHT0 (SI)(R10*1)
 	VMOVUPS.Z (SI), K1, Z0
 	VMOVUPS Z0, K3, (DI)
 	ADDQ R9, SI

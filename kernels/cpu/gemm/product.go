@@ -43,12 +43,13 @@ type operand struct {
 
 // An item has at least itemSteps multiply-adds, some microseconds of work for
 // the fastest tile; a smaller product is not worth waking the workers. Where
-// panels have room for it, manyItems are enough. An item of rows has at least
-// as many as lowest panels, so that what all share is not fetched too often.
+// panels have room for it, manyItems are enough. An item has at least lowest rows
+// or narrowest columns, so that what all share is not fetched too often.
 const (
 	itemSteps = 1 << 19
 	manyItems = 32
-	lowest    = 4
+	lowest    = 48
+	narrowest = 64
 )
 
 // privateColumns is the most columns of an item: a multiple of every NR.
@@ -62,8 +63,9 @@ const packPanels = 8
 
 // fewTiles is how many tiles may share a panel of a small matrix that is not
 // packed but read where it stands, and smallMatrix is the most elements it has.
+// One tile alone reads any matrix where it stands.
 const (
-	fewTiles    = 4
+	fewTiles    = 8
 	smallMatrix = 1 << 16
 )
 
@@ -129,9 +131,9 @@ func (p *Product) run(items int) {
 // panels, where tiles may be lower.
 func (p *Product) cut() {
 	t := p.e.Tile
-	all, most, least, unit := p.M, t.MC, lowest*t.MR, t.Low
+	all, most, least, unit := p.M, t.MC, lowest, t.Low
 	if p.sharesA {
-		all, most, least, unit = p.N, privateColumns, t.NR, t.NR
+		all, most, least, unit = p.N, privateColumns, narrowest, t.NR
 	}
 	work := p.n * all * min(p.K, p.blocks*p.length)
 	items := max((all+most-1)/most, min(manyItems, work/itemSteps, all/least))
@@ -192,7 +194,7 @@ func (p *Product) shared(block, width int) []float32 {
 func (p *Product) multiplyColumns(w *Worker, j, n int) {
 	t := p.e.Tile
 	standing := 0 // columns of B that are read where they stand
-	if t.AnyStep && !p.b.along && p.n <= fewTiles*t.MR && p.N*p.K <= smallMatrix {
+	if t.AnyStep && !p.b.along && (p.n <= t.MR || p.n <= fewTiles*t.MR && p.N*p.K <= smallMatrix) {
 		standing = n / t.NR * t.NR
 	}
 	for block := range p.blocks {
