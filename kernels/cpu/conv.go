@@ -215,23 +215,23 @@ func (t *convTask) sum(u *convItem, w *gemm.Worker) {
 	line := t.depth * u.s // steps of one row of taps
 	_, length := evenly(max(1, u.depth), convDepth, 8)
 	for first := 0; first == 0 || first < u.depth; first += length {
-		end := min(first+length, u.depth)
+		end, at := min(first+length, u.depth), 0
 		for i := range u.tiles {
 			c, ld := u.sums[i*size:], 0
 			if first > 0 {
 				plus, ld = c, nr
 			}
 			from, to := max(first, w.Spans[i][0]*line), min(end, w.Spans[i][1]*line)
-			at := [1]int{}
 			switch {
-			case from < to:
-				u.taps(at[:], from, &u.pixels)
-			case first > 0:
+			case from >= to && first > 0:
 				continue
-			default:
+			case from >= to:
 				from, to = 0, 0
+			case i == 0 || w.Spans[i] != w.Spans[i-1]:
+				r, channel, s := u.split(from, &u.pixels)
+				at = u.tap(r, channel, s, &u.pixels)
 			}
-			t.tile.MultiplyIndirect(c, u.x, w.Rows[i*t.tile.IR:], at[0], u.steps[from:to], u.packed[from*nr:], u.channels, plus, ld)
+			t.tile.MultiplyIndirect(c, u.x, w.Rows[i*t.tile.IR:], at, u.steps[from:to], u.packed[from*nr:], u.channels, plus, ld)
 		}
 	}
 }

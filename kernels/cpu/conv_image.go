@@ -145,13 +145,9 @@ func (g *windows) taps(dst []int, first int, p *pixels) {
 	if len(dst) == 0 {
 		return
 	}
-	r, c, s := first/g.s/p.channels, first/g.s%p.channels, first%g.s
+	r, c, s := g.split(first, p)
 	for i := range dst {
-		h, w := r, s
-		if g.turned {
-			h, w = g.r-1-r, g.s-1-s
-		}
-		dst[i] = 4 * (h*g.stepH*p.line + c*p.width + w*g.stepW)
+		dst[i] = g.tap(r, c, s, p)
 		if s++; s == g.s {
 			s = 0
 			if c++; c == p.channels {
@@ -160,6 +156,18 @@ func (g *windows) taps(dst []int, first int, p *pixels) {
 			}
 		}
 	}
+}
+
+// split is the row, the channel and the column of a tap.
+func (g *windows) split(tap int, p *pixels) (r, c, s int) {
+	return tap / g.s / p.channels, tap / g.s % p.channels, tap % g.s
+}
+
+func (g *windows) tap(r, c, s int, p *pixels) int {
+	if g.turned {
+		r, s = g.r-1-r, g.s-1-s
+	}
+	return 4 * (r*g.stepH*p.line + c*p.width + s*g.stepW)
 }
 
 // inside is the rows of a block's windows that have one of the rows of taps
