@@ -28,7 +28,8 @@ type CheckOptions struct {
 // found is what a file of the cache holds.
 type found struct {
 	Statistics *Statistics `json:"statistics"`
-	Skipped    []Skip      `json:"skipped,omitempty"`
+	Bad        []int       `json:"bad,omitempty"` // indexes of files, in order
+	Reasons    []string    `json:"reasons,omitempty"`
 }
 
 // Check decodes every file once, leaves out those that cannot be decoded, and
@@ -52,15 +53,15 @@ func (f *Files) Check(ctx context.Context, a Augment, o CheckOptions) (*Statisti
 	}
 	kept := found{Statistics: s}
 	for _, b := range bad {
-		name := f.files[b.Sample].name
-		kept.Skipped = append(kept.Skipped, Skip{name, reasonOf(b.Err)})
+		kept.Bad = append(kept.Bad, b.Sample)
+		kept.Reasons = append(kept.Reasons, reasonOf(b.Err))
 	}
 	if path != "" {
 		// The cache saves time; that it cannot be written is no reason to stop.
 		_ = os.MkdirAll(o.Cache, 0o777)
 		_ = atomicfile.Write(path, func(w io.Writer) error { return json.NewEncoder(w).Encode(kept) })
 	}
-	f.drop(kept.Skipped)
+	f.drop(kept)
 	return s, nil
 }
 
@@ -79,28 +80,24 @@ func (f *Files) recall(path string) (*Statistics, bool) {
 		return nil, false
 	}
 	var kept found
-	if json.Unmarshal(text, &kept) != nil || kept.Statistics == nil {
+	if json.Unmarshal(text, &kept) != nil || kept.Statistics == nil || len(kept.Bad) != len(kept.Reasons) {
 		return nil, false
 	}
-	f.drop(kept.Skipped)
+	f.drop(kept)
 	return kept.Statistics, true
 }
 
-// drop leaves files out. It names them in the order of the files.
-func (f *Files) drop(skipped []Skip) {
-	if len(skipped) == 0 {
-		return
-	}
-	f.skipped = append(f.skipped, skipped...)
-	bad := map[string]bool{}
-	for _, s := range skipped {
-		bad[s.Name] = true
-	}
+// drop leaves the bad files out.
+func (f *Files) drop(bad found) {
 	kept := f.files[:0]
-	for _, e := range f.files {
-		if !bad[e.name] {
-			kept = append(kept, e)
+	next := 0
+	for i, e := range f.files {
+		if next < len(bad.Bad) && i == bad.Bad[next] {
+			f.skip(int(e.shard), e.name, bad.Reasons[next])
+			next++
+			continue
 		}
+		kept = append(kept, e)
 	}
 	f.files = kept
 }
@@ -109,7 +106,7 @@ func (f *Files) drop(skipped []Skip) {
 func (f *Files) fingerprint(a Augment) string {
 	h := sha256.New()
 	w := bufio.NewWriter(h)
-	fmt.Fprintln(w, "hubel check 1", a.Test())
+	fmt.Fprintln(w, "hubel check 2", a.Test())
 	for _, s := range f.shards {
 		if abs, err := filepath.Abs(s); err == nil {
 			s = abs

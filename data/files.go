@@ -146,27 +146,27 @@ func (f *Files) indexFolder(dir string) (found []labelled, err error) {
 		case err != nil && name == ".":
 			return err
 		case err != nil:
-			f.skip(name, reason(err))
+			f.skip(0, name, reason(err))
 			return nil
 		case hidden(name) && e.IsDir():
 			return fs.SkipDir
 		case hidden(name) || e.IsDir():
 			return nil
 		case !isPicture(name) && e.Type()&fs.ModeSymlink == 0:
-			f.skip(name, notAPicture)
+			f.skip(0, name, notAPicture)
 			return nil
 		}
 		s, err := os.Stat(filepath.Join(dir, filepath.FromSlash(name)))
 		switch {
 		case err != nil:
-			f.skip(name, reason(err))
+			f.skip(0, name, reason(err))
 		case s.IsDir():
-			f.skip(name, "it is a link to a folder")
+			f.skip(0, name, "it is a link to a folder")
 		case !isPicture(name):
-			f.skip(name, notAPicture)
+			f.skip(0, name, notAPicture)
 		case !s.Mode().IsRegular():
-			f.skip(name, "it is not a regular file")
-		case f.sized(name, s.Size()):
+			f.skip(0, name, "it is not a regular file")
+		case f.sized(0, name, s.Size()):
 			found = append(found, labelled{file: file{name: name, size: s.Size(), time: s.ModTime().UnixNano()}})
 		}
 		return nil
@@ -175,12 +175,12 @@ func (f *Files) indexFolder(dir string) (found []labelled, err error) {
 }
 
 // sized skips a file whose size is none of a picture's.
-func (f *Files) sized(name string, size int64) bool {
+func (f *Files) sized(shard int, name string, size int64) bool {
 	switch {
 	case size == 0:
-		f.skip(name, "it is empty")
+		f.skip(shard, name, "it is empty")
 	case size > largestFile:
-		f.skip(name, fmt.Sprintf("%d bytes are more than the %d allowed", size, largestFile))
+		f.skip(shard, name, fmt.Sprintf("%d bytes are more than the %d allowed", size, largestFile))
 	default:
 		return true
 	}
@@ -196,7 +196,12 @@ func reason(err error) string {
 	return err.Error()
 }
 
-func (f *Files) skip(name, reason string) {
+// skip notes that a file is left out. Where there are several tar files it
+// says in which it is.
+func (f *Files) skip(shard int, name, reason string) {
+	if len(f.shards) > 1 {
+		name = filepath.Base(f.shards[shard]) + ": " + name
+	}
 	f.skipped = append(f.skipped, Skip{name, reason})
 }
 
@@ -204,7 +209,7 @@ func (f *Files) skip(name, reason string) {
 func (f *Files) classify(found []labelled) {
 	named, err := f.labels(found)
 	if err != nil {
-		f.skip(f.shards[0], err.Error())
+		f.skip(0, f.shards[0], err.Error())
 		return
 	}
 	index := map[string]int32{}
@@ -232,11 +237,11 @@ func (f *Files) labels(found []labelled) ([]string, error) {
 	for i, l := range found {
 		switch {
 		case texts && !l.hasText:
-			f.skip(l.name, "there is no .cls member beside it")
+			f.skip(int(l.shard), l.name, "there is no .cls member beside it")
 		case texts:
 			named[i] = strings.TrimSpace(l.text)
 			if named[i] == "" {
-				f.skip(l.name, "its .cls member is empty")
+				f.skip(int(l.shard), l.name, "its .cls member is empty")
 				continue
 			}
 			n, err := strconv.Atoi(named[i])
@@ -248,7 +253,7 @@ func (f *Files) labels(found []labelled) ([]string, error) {
 		default:
 			class, _, ok := strings.Cut(strings.TrimPrefix(cleaned(l.name), prefix), "/")
 			if !ok {
-				f.skip(l.name, "it is not in a class folder")
+				f.skip(int(l.shard), l.name, "it is not in a class folder")
 				continue
 			}
 			named[i] = class

@@ -74,6 +74,9 @@ func OpenPhotos(ctx context.Context, spec PhotoSpec, o PhotoOptions) (*PhotoSets
 	s.Skipped = append(s.Skipped, train.skipped...)
 	if o.Known != nil {
 		s.Preprocess = *o.Known
+		if s.Preprocess.Statistics == nil { // of weights that were trained without an Augment
+			s.Preprocess.Statistics = stats.ofColours()
+		}
 		stats = s.Preprocess.Statistics
 	} else if s.Preprocess, err = o.Normal.Preprocess(o.Augment, stats); err != nil {
 		return nil, err

@@ -126,13 +126,6 @@ func (p *Photos) ReadFile(dst []float32, file []byte) error {
 	return nil
 }
 
-// With is the same set with the statistics of its training set.
-func (p *Photos) With(stats *Statistics) *Photos {
-	q := *p
-	q.stats = stats
-	return &q
-}
-
 // Varied is the same set with chance: what training takes.
 func (p *Photos) Varied() Varied { return varied{p} }
 

@@ -237,10 +237,10 @@ func TestOpenWebDataset(t *testing.T) {
 	require.Equal(t, []string{"0", "1", "2"}, f.Classes())
 	require.Equal(t, []string{"s0001.jpg 2", "s0002.jpg 0", "s0003.jpg 2"}, listing(f))
 	require.Equal(t, map[string]string{
-		"s0004.jpg": "there is no .cls member beside it",
-		"s0006.jpg": "its .cls member is empty",
-		"s0007.cls": "a label of 300 bytes is too long",
-		"s0007.jpg": "there is no .cls member beside it",
+		"01.tar: s0004.jpg": "there is no .cls member beside it",
+		"01.tar: s0006.jpg": "its .cls member is empty",
+		"01.tar: s0007.cls": "a label of 300 bytes is too long",
+		"01.tar: s0007.jpg": "there is no .cls member beside it",
 	}, skips(f))
 
 	f, err = OpenFiles(writeFile(t, "named.tar", tarOf(t,

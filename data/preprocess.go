@@ -225,7 +225,7 @@ func (n Normal) Preprocess(a Augment, s *Statistics) (p Preprocess, err error) {
 		p.Whiten, err = whiten(s.colours, whitenShare)
 	}
 	if a != nil {
-		p.Statistics = &Statistics{Mean: s.Mean, Deviation: s.Deviation, Variances: s.Variances, Components: s.Components}
+		p.Statistics = s.ofColours()
 	}
 	return p, err
 }

@@ -27,6 +27,11 @@ type Statistics struct {
 	colours *mat.SymDense // of channels
 }
 
+// ofColours is the part that the steps of an Augment need.
+func (s *Statistics) ofColours() *Statistics {
+	return &Statistics{Mean: s.Mean, Deviation: s.Deviation, Variances: s.Variances, Components: s.Components}
+}
+
 // MeasureOptions say what Measure finds out.
 type MeasureOptions struct {
 	Workers int  // 0 means one for each core

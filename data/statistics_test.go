@@ -99,7 +99,7 @@ func TestMeasure(t *testing.T) {
 	require.ErrorContains(t, err, "whitening of whole samples needs at most 3072 values")
 }
 
-func TestNormal_Parse(t *testing.T) {
+func TestParseNormal(t *testing.T) {
 	for text, want := range map[string]Normal{
 		"none":                      {Scale: 1},
 		"mean,scale=0.5":            {Mean: true, Scale: 0.5},

@@ -63,7 +63,7 @@ func (f *Files) indexTar(r io.ReadSeeker, size int64, shard int32) ([]labelled, 
 		}
 		if err != nil {
 			// What came before is whole; a file that is cut off ends here.
-			f.skip(filepath.Base(f.shards[shard]), fmt.Sprintf("after %d members: %v", n, err))
+			f.skip(int(shard), filepath.Base(f.shards[shard]), fmt.Sprintf("after %d members: %v", n, err))
 			break
 		}
 		switch {
@@ -71,23 +71,23 @@ func (f *Files) indexTar(r io.ReadSeeker, size int64, shard int32) ([]labelled, 
 			continue
 		case strings.EqualFold(path.Ext(h.Name), ".cls"):
 			if h.Size > largestLabel {
-				f.skip(h.Name, fmt.Sprintf("a label of %d bytes is too long", h.Size))
+				f.skip(int(shard), h.Name, fmt.Sprintf("a label of %d bytes is too long", h.Size))
 				continue
 			}
 			text, err := io.ReadAll(t)
 			if err != nil {
-				f.skip(h.Name, reason(truncated(err)))
+				f.skip(int(shard), h.Name, reason(truncated(err)))
 				continue
 			}
 			texts[stem(h.Name)] = string(text)
 			continue
 		case !isPicture(h.Name):
 			if ext := strings.ToLower(path.Ext(h.Name)); ext != ".json" && ext != ".txt" { // WebDataset's notes
-				f.skip(h.Name, notAPicture)
+				f.skip(int(shard), h.Name, notAPicture)
 			}
 			continue
 		case h.Typeflag != tar.TypeReg || h.PAXRecords["GNU.sparse.major"] != "" || h.PAXRecords["GNU.sparse.map"] != "":
-			f.skip(h.Name, "it is a link, a device or a sparse file")
+			f.skip(int(shard), h.Name, "it is a link, a device or a sparse file")
 			continue
 		}
 		offset, err := r.Seek(0, io.SeekCurrent)
@@ -95,9 +95,9 @@ func (f *Files) indexTar(r io.ReadSeeker, size int64, shard int32) ([]labelled, 
 			return nil, err
 		}
 		switch {
-		case !f.sized(h.Name, h.Size):
+		case !f.sized(int(shard), h.Name, h.Size):
 		case h.Size > size-offset:
-			f.skip(h.Name, "truncated: the tar file ends in it")
+			f.skip(int(shard), h.Name, "truncated: the tar file ends in it")
 		default:
 			found = append(found, labelled{file: file{name: h.Name, shard: shard, offset: offset, size: h.Size}})
 		}

@@ -50,6 +50,9 @@ func (o *options) checkData() (err error) {
 			return fmt.Errorf("-preprocess: %w", err)
 		}
 	}
+	if o.normal != "" && o.weights != "" {
+		return errors.New("-preprocess cannot change what -weights bring along")
+	}
 	if o.mode == previewing && o.picture == "" {
 		return errors.New("-preview needs a number and a file to draw into, such as -preview 24 out.png")
 	}

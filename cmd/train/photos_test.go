@@ -131,6 +131,7 @@ func TestAugmentOtherSets(t *testing.T) {
 	} {
 		refused(t, message, with(flags...)...)
 	}
+	refused(t, "-preprocess cannot change what -weights bring along", with("-weights", "a/weights.safetensors", "-preprocess", "mean")...)
 	refused(t, "-augment has no meaning with -eval", "-eval", "-weights", "x", "-data", "mnist", "-augment", "flip")
 }
 
