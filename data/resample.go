@@ -130,32 +130,31 @@ func (r *resampler) turned(dst []float32, h, w int, p *plane, m affine) {
 	x0, y0, x1, y1 := m.bounds(h, w)
 	x0, x1 = clip(x0-2*scale, x1+2*scale, p.x0, p.x0+float64(p.w)*p.sx)
 	y0, y1 = clip(y0-2*scale, y1+2*scale, p.y0, p.y0+float64(p.h)*p.sy)
-	mw, mh := max(1, int(math.Ceil((x1-x0)/scale))), max(1, int(math.Ceil((y1-y0)/scale)))
+	// A column and a row more than there is, copies of the last, so that each
+	// pixel has neighbours.
+	mw, mh := max(1, int(math.Ceil((x1-x0)/scale)))+1, max(1, int(math.Ceil((y1-y0)/scale)))+1
 	r.middle = grown(r.middle, mw*mh)
 	r.upright(r.middle, mh, mw, p, affine{a: scale, c: x0, e: scale, f: y0})
 
-	// The map from the sample's pixels to those of the middle.
-	m = affine{a: 1 / scale, c: -x0 / scale, e: 1 / scale, f: -y0 / scale}.after(m)
+	// The map from the sample's pixels to those of the middle, in steps of
+	// 1/65536 of them.
+	m = affine{a: 1 / scale, c: -x0/scale - 0.5, e: 1 / scale, f: -y0/scale - 0.5}.after(m)
+	const one = 1 << 16
+	right, bottom := (mw-2)*one, (mh-2)*one
+	du, dv := int(math.Round(m.a*one)), int(math.Round(m.d*one))
 	for y := range h {
-		u, v := m.apply(0.5, float64(y)+0.5)
-		for x := range w {
-			fx := min(max(u-0.5, 0), float64(mw-1))
-			fy := min(max(v-0.5, 0), float64(mh-1))
-			ix, iy := int(fx), int(fy)
-			ax, ay := float32(fx-float64(ix)), float32(fy-float64(iy))
-			right, down := 1, mw
-			if ix == mw-1 {
-				right = 0
-			}
-			if iy == mh-1 {
-				down = 0
-			}
-			q := r.middle[iy*mw+ix:]
-			above := q[0] + float32(ax*(q[right]-q[0]))
-			below := q[down] + float32(ax*(q[down+right]-q[down]))
-			dst[y*w+x] = above + float32(ay*(below-above))
-			u += m.a
-			v += m.d
+		fu, fv := m.apply(0.5, float64(y)+0.5)
+		u, v := int(math.Round(fu*one)), int(math.Round(fv*one))
+		row := dst[y*w : (y+1)*w]
+		for x := range row {
+			cu, cv := min(max(u, 0), right), min(max(v, 0), bottom)
+			ax, ay := float32(cu%one)*(1./one), float32(cv%one)*(1./one)
+			q := r.middle[(cv/one)*mw+cu/one:][:mw+2]
+			above := q[0] + float32(ax*(q[1]-q[0]))
+			below := q[mw] + float32(ax*(q[mw+1]-q[mw]))
+			row[x] = above + float32(ay*(below-above))
+			u += du
+			v += dv
 		}
 	}
 }

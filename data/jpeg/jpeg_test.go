@@ -228,6 +228,9 @@ func TestTransformPathsAgree(t *testing.T) {
 		inverse8(a, 11, &c, &p.multipliers)
 		inverse8Go(b, 11, &c, &p.multipliers)
 		require.Equal(t, b, a)
+		inverse4(a, 11, &c, &p.multipliers)
+		inverse4Go(b, 11, &c, &p.multipliers)
+		require.Equal(t, b, a)
 	}
 }
 

@@ -22,6 +22,7 @@ func (p *component) transform(dst []uint8, stride int, c *[64]int16, last int) {
 		_ = dst[7*stride+7]
 		inverse8(dst, stride, c, &p.multipliers)
 	case 1:
+		_ = dst[3*stride+3]
 		inverse4(dst, stride, c, &p.multipliers)
 	case 2:
 		inverse2(dst, stride, c, &p.multipliers)
@@ -30,10 +31,16 @@ func (p *component) transform(dst []uint8, stride int, c *[64]int16, last int) {
 
 // rounded is the nearest byte; of two, the even one.
 func rounded(x float32) uint8 {
-	x = max(min(x, 255), 0)
-	// Numbers of this size have no digits after the point.
+	// Numbers of this size have no digits after the point, and their last bits
+	// are the number.
 	const large = 1 << 23
-	return uint8(math.Float32bits(x+large) & 0xff)
+	if x > 255 {
+		return 255
+	}
+	if x < 0 {
+		return 0
+	}
+	return uint8(math.Float32bits(x + large))
 }
 
 // The constants of the transform.
@@ -98,25 +105,30 @@ func inverseLine(in *[8]float32) (out [8]float32) {
 	return [8]float32{e0 + o7, e1 + o6, e2 + o5, e3 + o4, e3 - o4, e2 - o5, e1 - o6, e0 - o7}
 }
 
-// inverse4 is the transform of the 4x4 lowest frequencies to 4x4 samples, each
-// the picture's at half its size (as in libjpeg's jidctred).
-func inverse4(dst []uint8, stride int, c *[64]int16, multipliers *[64]float32) {
-	var w [16]float32
-	line := func(a, b, c, d float32) (float32, float32, float32, float32) {
-		e0, e1 := a+float32(c*rootHf), a-float32(c*rootHf)
-		o0 := float32(b*cosPi8) + float32(d*sinPi8)
-		o1 := float32(b*sinPi8) - float32(d*cosPi8)
-		return e0 + o0, e1 + o1, e1 - o1, e0 - o0
-	}
+// inverse4Go is the transform of the 4x4 lowest frequencies to 4x4 samples, each
+// the picture's at half its size (as in libjpeg's jidctred). inverse4 is the
+// same in assembly where there is one.
+func inverse4Go(dst []uint8, stride int, c *[64]int16, multipliers *[64]float32) {
+	var w [16]float32 // [x][v]
 	for v := range 4 {
-		f := func(u int) float32 { return float32(c[8*u+v]) * multipliers[8*u+v] }
-		w[v], w[4+v], w[8+v], w[12+v] = line(f(0), f(1), f(2), f(3))
+		w[v], w[4+v], w[8+v], w[12+v] = inverseLine4(
+			float32(c[v])*multipliers[v], float32(c[8+v])*multipliers[8+v],
+			float32(c[16+v])*multipliers[16+v], float32(c[24+v])*multipliers[24+v])
 	}
+	rows := dst[:3*stride+4]
 	for x := range 4 {
-		a, b, e, f := line(w[4*x], w[4*x+1], w[4*x+2], w[4*x+3])
-		dst[x], dst[stride+x] = rounded(a+128), rounded(b+128)
-		dst[2*stride+x], dst[3*stride+x] = rounded(e+128), rounded(f+128)
+		p, q, r, s := inverseLine4(w[4*x]+128, w[4*x+1], w[4*x+2], w[4*x+3])
+		rows[x], rows[stride+x] = rounded(p), rounded(q)
+		rows[2*stride+x], rows[3*stride+x] = rounded(r), rounded(s)
 	}
+}
+
+// inverseLine4 is the transform of 4 numbers.
+func inverseLine4(a, b, c, d float32) (p, q, r, s float32) {
+	c = float32(c * rootHf)
+	o0 := float32(b*cosPi8) + float32(d*sinPi8)
+	o1 := float32(b*sinPi8) - float32(d*cosPi8)
+	return a + c + o0, a - c + o1, a - c - o1, a + c - o0
 }
 
 // inverse2 is the same for 2x2.

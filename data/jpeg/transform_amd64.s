@@ -15,7 +15,11 @@ DATA constants<>+4(SB)/4, $0x3fec835e // twoC2
 DATA constants<>+8(SB)/4, $0x3f8a8bd4 // c2mC6
 DATA constants<>+12(SB)/4, $0x40273d75 // c2pC6
 DATA constants<>+16(SB)/4, $0x437f0000 // 255
-GLOBL constants<>(SB), RODATA|NOPTR, $20
+DATA constants<>+20(SB)/4, $0x3f3504f3 // rootHf
+DATA constants<>+24(SB)/4, $0x3f6c835e // cosPi8
+DATA constants<>+28(SB)/4, $0x3ec3ef15 // sinPi8
+DATA constants<>+32(SB)/4, $0x43000000 // 128
+GLOBL constants<>(SB), RODATA|NOPTR, $36
 
 // How packing in halves of a register has to be put right.
 DATA lanes<>+0(SB)/4, $0
@@ -167,4 +171,71 @@ TEXT ·inverse8AVX2(SB), NOSPLIT, $0-32
 	VMOVQ X5, (R10)(R8*2)
 	VPEXTRQ $1, X5, (R10)(R9*1)
 	VZEROUPPER
+	RET
+
+#define LOAD4(u, x) \
+	VPMOVSXWD (u*16)(SI), x; \
+	VCVTDQ2PS x, x; \
+	VMULPS (u*32)(DX), x, x
+
+// LINES4 is inverseLine4 for four lines at once: in and out in X0 to X3. X13 is
+// rootHf, X14 cosPi8, X15 sinPi8.
+#define LINES4 \
+	VMULPS X13, X2, X2; \
+	VMULPS X14, X1, X4; \
+	VMULPS X15, X3, X5; \
+	VADDPS X5, X4, X4; \
+	VMULPS X15, X1, X5; \
+	VMULPS X14, X3, X6; \
+	VSUBPS X6, X5, X5; \
+	VADDPS X2, X0, X6; \
+	VSUBPS X2, X0, X7; \
+	VADDPS X4, X6, X0; \
+	VADDPS X5, X7, X1; \
+	VSUBPS X5, X7, X2; \
+	VSUBPS X4, X6, X3
+
+// func inverse4AVX2(dst *uint8, stride int, c *[64]int16, multipliers *[64]float32)
+TEXT ·inverse4AVX2(SB), NOSPLIT, $0-32
+	MOVQ dst+0(FP), DI
+	MOVQ stride+8(FP), R8
+	MOVQ c+16(FP), SI
+	MOVQ multipliers+24(FP), DX
+	VBROADCASTSS constants<>+20(SB), X13
+	VBROADCASTSS constants<>+24(SB), X14
+	VBROADCASTSS constants<>+28(SB), X15
+	LOAD4(0, X0)
+	LOAD4(1, X1)
+	LOAD4(2, X2)
+	LOAD4(3, X3)
+	LINES4
+	// Transpose.
+	VUNPCKLPS X1, X0, X4
+	VUNPCKHPS X1, X0, X5
+	VUNPCKLPS X3, X2, X6
+	VUNPCKHPS X3, X2, X7
+	VUNPCKLPD X6, X4, X0
+	VUNPCKHPD X6, X4, X1
+	VUNPCKLPD X7, X5, X2
+	VUNPCKHPD X7, X5, X3
+	VBROADCASTSS constants<>+32(SB), X8
+	VADDPS X8, X0, X0
+	LINES4
+	VBROADCASTSS constants<>+16(SB), X8
+	VMINPS X8, X0, X0
+	VMINPS X8, X1, X1
+	VMINPS X8, X2, X2
+	VMINPS X8, X3, X3
+	VCVTPS2DQ X0, X0
+	VCVTPS2DQ X1, X1
+	VCVTPS2DQ X2, X2
+	VCVTPS2DQ X3, X3
+	VPACKSSDW X1, X0, X0
+	VPACKSSDW X3, X2, X2
+	VPACKUSWB X2, X0, X0
+	LEAQ (R8)(R8*2), R9
+	VMOVD X0, (DI)
+	VPEXTRD $1, X0, (DI)(R8*1)
+	VPEXTRD $2, X0, (DI)(R8*2)
+	VPEXTRD $3, X0, (DI)(R9*1)
 	RET
