@@ -36,8 +36,8 @@ func (m *colours) row(weights [3]float64) (row [4]float64) {
 
 // colour is the map of colours of a view. The means are those of the
 // picture's components in the sample.
-func (a Augment) colour(v view, s space, channels int, means [3]float64, stats *Statistics) colours {
-	m := coloursOf(s)
+func (a Augment) colour(v view, from space, channels int, means [3]float64, stats *Statistics) colours {
+	m := coloursOf(from)
 	grey := channels == 1
 	for k := range a {
 		s := &a[k]

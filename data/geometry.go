@@ -142,13 +142,13 @@ func (a Augment) geometry(v view, h, w int) (m affine, outH, outW int) {
 
 // shorter is the size of a picture whose shorter side becomes side.
 func shorter(h, w, side int) (nh, nw int) {
-	long := func(long, short int) int {
+	longer := func(long, short int) int {
 		return max(1, min(largestSide, (long*side+short/2)/short))
 	}
 	if h <= w {
-		return side, long(w, h)
+		return side, longer(w, h)
 	}
-	return long(h, w), side
+	return longer(h, w), side
 }
 
 // place is where a crop begins, which leaves free pixels, along an axis: 0 for

@@ -1,7 +1,6 @@
 package data
 
 import (
-	"archive/tar"
 	"bytes"
 	"encoding/base64"
 	"fmt"
@@ -70,199 +69,6 @@ func cmykJPEG(t testing.TB) []byte {
 	b, err := base64.StdEncoding.DecodeString(strings.ReplaceAll(cmykBase64, "\n", ""))
 	require.NoError(t, err)
 	return b
-}
-
-// writeTree writes files below a folder.
-func writeTree(t testing.TB, dir string, files map[string][]byte) {
-	t.Helper()
-	for name, content := range files {
-		path := filepath.Join(dir, filepath.FromSlash(name))
-		require.NoError(t, os.MkdirAll(filepath.Dir(path), 0o777))
-		require.NoError(t, os.WriteFile(path, content, 0o666))
-	}
-}
-
-// member is one of a tar file; a link where to is set.
-type member struct {
-	name    string
-	content []byte
-	to      string
-}
-
-func tarOf(t testing.TB, members ...member) []byte {
-	var b bytes.Buffer
-	w := tar.NewWriter(&b)
-	for _, m := range members {
-		h := &tar.Header{Name: m.name, Mode: 0o644, Size: int64(len(m.content)), Typeflag: tar.TypeReg}
-		if m.to != "" {
-			h.Typeflag, h.Linkname = tar.TypeSymlink, m.to
-		}
-		require.NoError(t, w.WriteHeader(h))
-		_, err := w.Write(m.content)
-		require.NoError(t, err)
-	}
-	require.NoError(t, w.Close())
-	return b.Bytes()
-}
-
-func writeFile(t testing.TB, name string, content []byte) string {
-	path := filepath.Join(t.TempDir(), name)
-	require.NoError(t, os.WriteFile(path, content, 0o666))
-	return path
-}
-
-// listing is what a set of files holds.
-func listing(f *Files) []string {
-	var l []string
-	for i := range f.Len() {
-		l = append(l, fmt.Sprintf("%s %s", f.Name(i), f.Classes()[f.Label(i)]))
-	}
-	return l
-}
-
-func skips(f *Files) map[string]string {
-	m := map[string]string{}
-	for _, s := range f.Skipped() {
-		m[s.Name] = s.Reason
-	}
-	return m
-}
-
-func TestOpenFolder(t *testing.T) {
-	dir := t.TempDir()
-	j := asJPEG(t, drawn(8, 8, 0))
-	writeTree(t, dir, map[string][]byte{
-		"dog/b.jpg": j, "dog/a.JPEG": j, "cat/deep/er/1.png": asPNG(t, drawn(8, 8, 1)),
-		"dog/empty.jpg": nil, "dog/notes.txt": []byte("woof"), "loose.jpg": j,
-		"cat/.hidden.jpg": j, ".git/x/y.jpg": j,
-	})
-	f, err := OpenFiles(dir)
-	require.NoError(t, err)
-	require.Equal(t, []string{"cat", "dog"}, f.Classes())
-	require.Equal(t, []string{"cat/deep/er/1.png cat", "dog/a.JPEG dog", "dog/b.jpg dog"}, listing(f))
-	require.Equal(t, map[string]string{
-		"dog/empty.jpg": "it is empty",
-		"dog/notes.txt": "its name does not end in .jpg, .jpeg or .png",
-		"loose.jpg":     "it is not in a class folder",
-	}, skips(f))
-	b, err := f.Load(nil, 2)
-	require.NoError(t, err)
-	require.Equal(t, j, b)
-	require.NoError(t, os.Truncate(filepath.Join(dir, "dog", "b.jpg"), 10))
-	_, err = f.Load(b, 2)
-	require.ErrorContains(t, err, "it became shorter")
-
-	for want, files := range map[string]map[string][]byte{
-		"there are no pictures in class folders":                       {"readme.md": nil},
-		"1.jpg: it is not in a class folder, for one":                  {"1.jpg": j},
-		"there are no pictures in class folders, such as cat/1.jpg; c": {"c/d.jpg": nil},
-	} {
-		dir := t.TempDir()
-		writeTree(t, dir, files)
-		_, err := OpenFiles(dir)
-		require.ErrorContains(t, err, want)
-	}
-}
-
-func TestOpenTar(t *testing.T) {
-	j, p := asJPEG(t, drawn(8, 8, 0)), asPNG(t, drawn(8, 8, 1))
-	long := "set/train/dog/" + strings.Repeat("long", 60) + ".jpg" // needs a PAX record
-	whole := tarOf(t,
-		member{name: "./set/train/dog/1.jpg", content: j},
-		member{name: "./set/train/cat/1.png", content: p},
-		member{name: long, content: j},
-		member{name: "set/train/cat/none.jpg"},
-		member{name: "set/train/cat/passwd.jpg", to: "/etc/passwd"},
-		member{name: "set/train/cat/x.gif", content: []byte("GIF89a")},
-	)
-	f, err := OpenFiles(writeFile(t, "a.tar", whole))
-	require.NoError(t, err)
-	require.Equal(t, []string{"./set/train/dog/1.jpg dog", "./set/train/cat/1.png cat", long + " dog"}, listing(f))
-	require.Equal(t, map[string]string{
-		"set/train/cat/none.jpg":   "it is empty",
-		"set/train/cat/passwd.jpg": "it is a link, a device or a sparse file",
-		"set/train/cat/x.gif":      "its name does not end in .jpg, .jpeg or .png",
-	}, skips(f))
-	for i, want := range [][]byte{j, p, j} {
-		b, err := f.Load(nil, i)
-		require.NoError(t, err)
-		require.Equal(t, want, b)
-	}
-
-	// A name that leads elsewhere is only a name.
-	f, err = OpenFiles(writeFile(t, "evil.tar", tarOf(t,
-		member{name: "../../etc/cat/1.jpg", content: j}, member{name: "/dev/dog/1.jpg", content: p})))
-	require.NoError(t, err)
-	require.Equal(t, []string{"../../etc/cat/1.jpg etc", "/dev/dog/1.jpg dev"}, listing(f))
-	b, err := f.Load(nil, 1)
-	require.NoError(t, err)
-	require.Equal(t, p, b)
-
-	// Cut off in the third picture.
-	cut := writeFile(t, "cut.tar", whole[:bytes.LastIndex(whole, j)+100])
-	f, err = OpenFiles(cut)
-	require.NoError(t, err)
-	require.Equal(t, 2, f.Len())
-	require.Contains(t, skips(f)[long], "truncated")
-
-	for want, content := range map[string][]byte{
-		"it is neither a tar file nor a folder":      []byte(strings.Repeat("text ", 300)),
-		"it is compressed with gzip":                 zip(whole),
-		"there are no pictures in class folders":     tarOf(t),
-		"x.jpg: it is not in a class folder, for on": tarOf(t, member{name: "x.jpg", content: j}),
-	} {
-		_, err := OpenFiles(writeFile(t, "b.tar", content))
-		require.ErrorContains(t, err, want)
-	}
-	_, err = OpenFiles("nowhere.tar")
-	require.ErrorIs(t, err, os.ErrNotExist)
-}
-
-func TestOpenWebDataset(t *testing.T) {
-	j := asJPEG(t, drawn(8, 8, 0))
-	dir := t.TempDir()
-	writeTree(t, dir, map[string][]byte{
-		"00.tar": tarOf(t,
-			member{name: "s0001.jpg", content: j}, member{name: "s0001.cls", content: []byte("2\n")},
-			member{name: "s0002.cls", content: []byte("00")}, member{name: "s0002.jpg", content: j}, member{name: "s0002.json", content: []byte("{}")}),
-		"01.tar": tarOf(t,
-			member{name: "s0003.jpg", content: j}, member{name: "s0003.cls", content: []byte("2")},
-			member{name: "s0004.jpg", content: j}, member{name: "s0005.cls", content: []byte("1")},
-			member{name: "s0006.jpg", content: j}, member{name: "s0006.cls", content: []byte(" ")},
-			member{name: "s0007.jpg", content: j}, member{name: "s0007.cls", content: bytes.Repeat([]byte("9"), 300)}),
-		"notes.txt": []byte("beside the shards"),
-	})
-	f, err := OpenFiles(dir)
-	require.NoError(t, err)
-	require.Equal(t, []string{"0", "1", "2"}, f.Classes())
-	require.Equal(t, []string{"s0001.jpg 2", "s0002.jpg 0", "s0003.jpg 2"}, listing(f))
-	require.Equal(t, map[string]string{
-		"01.tar: s0004.jpg": "there is no .cls member beside it",
-		"01.tar: s0006.jpg": "its .cls member is empty",
-		"01.tar: s0007.cls": "a label of 300 bytes is too long",
-		"01.tar: s0007.jpg": "there is no .cls member beside it",
-	}, skips(f))
-
-	f, err = OpenFiles(writeFile(t, "named.tar", tarOf(t,
-		member{name: "a/1.jpg", content: j}, member{name: "a/1.cls", content: []byte("tench")},
-		member{name: "b/1.jpg", content: j}, member{name: "b/1.cls", content: []byte("7")})))
-	require.NoError(t, err)
-	require.Equal(t, []string{"7", "tench"}, f.Classes())
-	require.Equal(t, []string{"a/1.jpg tench", "b/1.jpg 7"}, listing(f))
-
-	_, err = OpenFiles(writeFile(t, "huge.tar", tarOf(t, member{name: "1.jpg", content: j}, member{name: "1.cls", content: []byte("2000000000")})))
-	require.ErrorContains(t, err, "the label 2000000000 of 1 pictures cannot be the number of a class")
-}
-
-func TestRelabel(t *testing.T) {
-	dir := t.TempDir()
-	j := asJPEG(t, drawn(8, 8, 0))
-	writeTree(t, dir, map[string][]byte{"b/1.jpg": j, "d/1.jpg": j})
-	f, err := OpenFiles(dir)
-	require.NoError(t, err)
-	require.NoError(t, f.Relabel([]string{"a", "b", "c", "d"}))
-	require.Equal(t, []int32{1, 3}, []int32{f.Label(0), f.Label(1)})
-	require.ErrorContains(t, f.Relabel([]string{"a", "b"}), `d/1.jpg is of the class "d", which the training set does not have`)
 }
 
 // photosOf makes samples of files in one class.
@@ -538,7 +344,7 @@ func TestPhotosDependOnSeedEpochAndSampleAlone(t *testing.T) {
 	require.LessOrEqual(t, allocations, 6*8.)
 }
 
-// What a rotation and its inverse make of a picture is nearly the picture.
+// A clock's hand turns clockwise, moves right and down, and leaves the picture.
 func TestRotationGoesTheRightWay(t *testing.T) {
 	m := image.NewNRGBA(image.Rect(0, 0, 65, 65))
 	for i := range m.Pix {
@@ -610,25 +416,6 @@ func TestAugmentedDataset(t *testing.T) {
 	require.ErrorContains(t, err, "pictures of 2 channels cannot be augmented")
 }
 
-func FuzzTar(f *testing.F) {
-	j := asJPEG(f, drawn(8, 8, 0))
-	f.Add(tarOf(f, member{name: "a/1.jpg", content: j}, member{name: "a/1.cls", content: []byte("3")}, member{name: "b/2.png", to: "../../x"}))
-	f.Add(tarOf(f, member{name: "../a/" + strings.Repeat("x", 200) + ".jpg", content: j})[:1500])
-	f.Fuzz(func(t *testing.T, b []byte) {
-		files := &Files{shards: []string{"fuzzed.tar"}, tar: true}
-		found, err := files.indexTar(bytes.NewReader(b), int64(len(b)), 0)
-		if err != nil {
-			return
-		}
-		files.classify(found)
-		for i := range files.files {
-			e := &files.files[i]
-			require.True(t, e.offset >= 0 && e.size > 0 && e.offset+e.size <= int64(len(b)))
-			require.Less(t, int(e.label), len(files.classes))
-		}
-	})
-}
-
 func FuzzPicture(f *testing.F) {
 	m := drawn(20, 30, 1)
 	f.Add(asJPEG(f, m))
@@ -636,7 +423,10 @@ func FuzzPicture(f *testing.F) {
 	f.Add(asJPEG(f, greyOf(m)))
 	f.Add(cmykJPEG(f))
 	var d decoder
+	f.Add(withExif(asJPEG(f, m), 6, true))
 	f.Fuzz(func(t *testing.T, b []byte) {
+		o := orientation(b)
+		require.True(t, o >= 1 && o <= 8)
 		h, w, err := d.open(b)
 		if err != nil || h*w > 1<<20 {
 			return
