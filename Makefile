@@ -6,7 +6,7 @@ STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
 PLATFORMS   = linux/arm64 darwin/arm64 windows/amd64
 
 # Packages whose goroutines share memory.
-CONCURRENT = ./data/... ./kernels/... ./solver/... ./predict/... ./cmd/train/... ./cmd/predict/...
+CONCURRENT = ./data/... ./kernels/... ./solver/... ./predict/... ./cmd/train/...
 
 # Where the pinned CUDA compiler is; tools/install-nvcc.sh puts it there.
 CUDA ?= $(or $(HUBEL_CUDA),$(HOME)/.cache/hubel/cuda-11.8)

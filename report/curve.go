@@ -34,14 +34,15 @@ var (
 	lossColour     = color.RGBA{0x1f, 0x77, 0xb4, 0xff}
 	rawColour      = color.RGBA{0xbf, 0xd7, 0xea, 0xff} // the loss colour, faint
 	testColour     = color.RGBA{0xd6, 0x4a, 0x1e, 0xff}
+	trainingColour = color.RGBA{0xb5, 0xdb, 0xba, 0xff} // the accuracy's, faint
 	accuracyColour = color.RGBA{0x2c, 0x8a, 0x3d, 0xff}
 	gridColour     = color.RGBA{0xe4, 0xe4, 0xe4, 0xff}
 )
 
 // Curve plots a training log to a PNG file: above, the training loss as it
 // was logged and smoothed, and the test loss, on a logarithmic axis; below,
-// the test accuracy in percent. Both run over the iterations. A log without
-// a finite loss is an error.
+// the test accuracy in percent and, smoothed, that of training. Both run over
+// the iterations. A log without a finite loss is an error.
 func Curve(path, title string, log []solver.LogLine) error {
 	s := seriesOf(log)
 	if len(s.loss) == 0 {
@@ -75,8 +76,9 @@ func Curve(path, title string, log []solver.LogLine) error {
 // series is a log as it is drawn.
 type series struct {
 	loss, testLoss, accuracy plotter.XYs
-	last                     float64 // iteration
-	perEpoch                 float64 // iterations
+	training                 plotter.XYs // accuracy
+	last                     float64     // iteration
+	perEpoch                 float64     // iterations
 }
 
 // seriesOf picks what can be drawn from a log. Losses of zero, which a
@@ -97,6 +99,9 @@ func seriesOf(log []solver.LogLine) series {
 		}
 		if l.Accuracy != nil {
 			add(&s.accuracy, l.Iteration, 100**l.Accuracy)
+		}
+		if l.TrainAccuracy != nil {
+			add(&s.training, l.Iteration, 100**l.TrainAccuracy)
 		}
 		s.last = max(s.last, float64(l.Iteration))
 		if l.Epoch > 0 {
@@ -172,7 +177,7 @@ func logRange(s series) (low, high float64) {
 
 func accuracyPanel(s series) (*plot.Plot, error) {
 	p := newPanel()
-	p.Y.Label.Text = "test accuracy, %"
+	p.Y.Label.Text = "accuracy, %"
 	p.X.Label.Text = "iteration"
 	if s.perEpoch >= 1 {
 		p.X.Label.Text = fmt.Sprintf("iteration (an epoch has %.0f)", s.perEpoch)
@@ -181,7 +186,17 @@ func accuracyPanel(s series) (*plot.Plot, error) {
 		p.Y.Min, p.Y.Max = 0, 100
 		return p, nil
 	}
-	if err := addPoints(p, "", s.accuracy, accuracyColour, draw.CircleGlyph{}); err != nil {
+	if len(s.training) > shortLog {
+		line, err := plotter.NewLine(smoothed(s.training))
+		if err != nil {
+			return nil, err
+		}
+		line.Color, line.Width = trainingColour, vg.Points(2)
+		p.Add(line)
+		p.Legend.Add("training, smoothed", line)
+		p.Legend.YOffs = vg.Points(8) // at the bottom, where curves seldom are
+	}
+	if err := addPoints(p, "test", s.accuracy, accuracyColour, draw.CircleGlyph{}); err != nil {
 		return nil, err
 	}
 	room := max(0.15*(p.Y.Max-p.Y.Min), 0.2)

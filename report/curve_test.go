@@ -17,6 +17,7 @@ func falling(n int) []solver.LogLine {
 	var log []solver.LogLine
 	for i := range n {
 		l := solver.LogLine{Iteration: 10 * (i + 1), Epoch: float64(i+1) / 100, Loss: 2 * math.Exp(-float64(i)/50)}
+		l.TrainAccuracy = new(1 - math.Exp(-float64(i)/50))
 		if (i+1)%100 == 0 {
 			accuracy, loss := 1-0.1/float64(i), 1.5*l.Loss
 			l.Accuracy, l.TestLoss = &accuracy, &loss
@@ -54,6 +55,7 @@ func TestCurve(t *testing.T) {
 	require.Greater(t, count(m, upper, testColour.R, testColour.G, testColour.B), 50)
 	require.Greater(t, count(m, lower, accuracyColour.R, accuracyColour.G, accuracyColour.B), 300)
 	require.Zero(t, count(m, upper, accuracyColour.R, accuracyColour.G, accuracyColour.B))
+	require.Greater(t, count(m, lower, trainingColour.R, trainingColour.G, trainingColour.B), 300)
 }
 
 func TestCurveOfAwkwardLogs(t *testing.T) {

@@ -26,7 +26,7 @@ type Sanity struct {
 // The sizes of the sanity checks.
 const (
 	overfitSamples    = 20
-	overfitIterations = 300
+	overfitIterations = 1000
 	overfitEvery      = 10   // iterations between two looks
 	overfitLoss       = 0.1  // of the loss at the start
 	gradientSamples   = 8    // of the pass whose gradients are checked
@@ -231,7 +231,7 @@ func checkSlopes(ctx context.Context, c Config) (s Sanity, err error) {
 		s.OK = worst <= gradientTolerance && checked > 0
 		s.Text = fmt.Sprintf("along those of %d tensors the slope differs from differences of the loss by at most %.2g %%, of %s", checked, 100*worst, where)
 		if flat > 0 {
-			s.Text += fmt.Sprintf("; %d are too small to tell", flat)
+			s.Text += fmt.Sprintf("; of %d the loss does not show it well enough", flat)
 		}
 		return nil
 	})
@@ -263,9 +263,10 @@ func (t *trainer) moveBiases() error {
 }
 
 // slopeError is how far, in relation, the gradient of a parameter is off the
-// difference of the loss along it, for the step that agrees best: large ones
-// suffer from curvature and kinks, small ones from rounding. It is NaN where
-// the gradient is too small for the loss to show.
+// difference of the loss along it. Large steps suffer from curvature and kinks,
+// small ones from rounding, so that of several the one is taken which agrees
+// best with half of it. It is NaN where none does: there the loss does not show
+// the slope well enough.
 func (t *trainer) slopeError(b *kept, param string) (float64, error) {
 	start, err := t.weights.Get(param)
 	if err != nil {
@@ -279,15 +280,10 @@ func (t *trainer) slopeError(b *kept, param string) (float64, error) {
 	}
 	norm := math.Sqrt(sumSquares(g.Float32s()))
 	base, err := t.lossOf(b)
-	if err != nil {
-		return 0, err
+	if err != nil || norm == 0 {
+		return math.NaN(), err
 	}
-	best := math.NaN()
-	for _, change := range []float64{1e-2, 1e-3, 1e-4, 1e-5} { // of the loss, were it straight
-		h := change * math.Max(base, 1e-3) / norm
-		if !(h*norm < 1e3*math.Sqrt(sumSquares(start.Float32s())+1)) {
-			continue // so small a gradient that the step would leave its neighbourhood
-		}
+	slope := func(h float64) (float64, error) {
 		var side [2]float64
 		for i, sign := range []float64{1, -1} {
 			moved := start.Clone().(*tensor.Dense)
@@ -301,12 +297,24 @@ func (t *trainer) slopeError(b *kept, param string) (float64, error) {
 				return 0, err
 			}
 		}
-		off := math.Abs((side[0]-side[1])/(2*h)-norm) / norm
-		if math.IsNaN(best) || off < best {
-			best = off
+		return (side[0] - side[1]) / (2 * h), nil
+	}
+	off, spread := math.NaN(), gradientTolerance/3
+	for _, change := range []float64{1e-2, 1e-3, 1e-4, 1e-5} { // of the loss, were it straight
+		h := change * math.Max(base, 1e-3) / norm
+		wide, err := slope(h)
+		if err != nil {
+			return 0, err
+		}
+		narrow, err := slope(h / 2)
+		if err != nil {
+			return 0, err
+		}
+		if d := math.Abs(wide-narrow) / norm; d < spread {
+			off, spread = math.Abs(narrow-norm)/norm, d
 		}
 	}
-	return best, t.weights.Set(param, start)
+	return off, t.weights.Set(param, start)
 }
 
 // lossOf is the loss of samples in training, of the first iteration.
