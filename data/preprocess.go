@@ -34,6 +34,10 @@ type Preprocess struct {
 
 	// Statistics are what the steps of Augment need.
 	Statistics *Statistics `json:"statistics,omitempty"`
+
+	// TenCrops asks whoever uses the network for the mean over Photos.TenCrops.
+	// Tests during training take the centre alone.
+	TenCrops bool `json:"ten_crops,omitempty"`
 }
 
 // Check says what is wrong with the preprocessing for samples of the shape
@@ -60,6 +64,9 @@ func (p Preprocess) Check(sample tensor.Shape) error {
 	}
 	if slices.Contains(p.Deviation, 0) {
 		return errors.New("preprocessing: a deviation of 0 cannot divide")
+	}
+	if p.TenCrops && !p.Augment.has(Crop) {
+		return errors.New("preprocessing: ten crops need a step of augmentation that crops")
 	}
 	return p.Augment.Check()
 }

@@ -39,7 +39,8 @@ type Options struct {
 
 	// TenCrops makes Files take the mean over ten views of a picture, the centre,
 	// the corners and their mirror images, of a network that was trained on
-	// crops (Krizhevsky et al. 2012, section 4.1).
+	// crops (Krizhevsky et al. 2012, section 4.1), even if the file of the weights
+	// does not ask for it.
 	TenCrops bool
 }
 
@@ -102,6 +103,7 @@ func New(d device.Device, m *solver.Model, o Options) (*Predictor, error) {
 	if o.Batch < 1 || o.Parallel < 1 {
 		return nil, fmt.Errorf("batch %d and %d batches in parallel must be at least 1", o.Batch, o.Parallel)
 	}
+	o.TenCrops = o.TenCrops || m.Preprocess.TenCrops
 	p := &Predictor{model: m, options: o}
 	n := m.Network
 	for _, in := range n.Inputs {

@@ -22,6 +22,7 @@ import (
 	"github.com/hubel-go/hubel/graph"
 	"github.com/hubel-go/hubel/layers"
 	"github.com/hubel-go/hubel/models"
+	"github.com/hubel-go/hubel/predict"
 	"github.com/hubel-go/hubel/solver"
 )
 
@@ -120,6 +121,34 @@ func TestPredict(t *testing.T) {
 			require.Greater(t, l.Top[0].Probability, float32(0.5))
 		}
 	}
+}
+
+// Weights may ask for ten crops themselves.
+func TestTenCropsOfTheRun(t *testing.T) {
+	colours(t)
+	_, one, _ := call("-weights", "w.safetensors", "-json", "photos/red")
+	_, ten, _ := call("-weights", "w.safetensors", "-json", "-ten-crop", "photos/red")
+	require.NotEqual(t, one, ten)
+	m, err := solver.LoadWeights("w.safetensors")
+	require.NoError(t, err)
+	m.Preprocess.TenCrops = true
+	d, err := device.Open("cpu", device.Options{Threads: 2})
+	require.NoError(t, err)
+	defer d.Close()
+	p, err := predict.New(d, m, predict.Options{})
+	require.NoError(t, err)
+	defer p.Close()
+	lines := strings.Split(ten, "\n")
+	err = p.Files(t.Context(), []string{"photos/red/0.png"}, func(_ int, y predict.Prediction, err error) {
+		require.NoError(t, err)
+		var l line
+		require.NoError(t, json.Unmarshal([]byte(lines[0]), &l))
+		require.Equal(t, l.Top, p.Top(y, 5))
+	})
+	require.NoError(t, err)
+	m.Preprocess.Augment = nil
+	_, err = predict.New(d, m, predict.Options{})
+	require.ErrorContains(t, err, "ten crops need a step of augmentation that crops")
 }
 
 func TestPicturesThatCannotBeRead(t *testing.T) {

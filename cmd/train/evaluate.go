@@ -26,7 +26,7 @@ func evaluate(ctx context.Context, o *options, stdout, stderr io.Writer) (err er
 	if err != nil {
 		return err
 	}
-	if o.tenCrop {
+	if o.tenCrop || m.Preprocess.TenCrops {
 		photos, ok := set.(*data.Photos)
 		if !ok {
 			return fmt.Errorf("-ten-crop needs weights that were trained with a crop in -augment, and %s were not", o.weights)

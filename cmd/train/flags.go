@@ -118,7 +118,7 @@ var groups = []group{
 		{"augment", training | previewing},
 		{"preprocess", training},
 		{"strict", training | resuming | evaluating | previewing},
-		{"ten-crop", evaluating},
+		{"ten-crop", training | evaluating},
 	}},
 	{"How long", []entry{
 		{"epochs", training | resuming},
@@ -175,7 +175,7 @@ func (o *options) flagSet() *flag.FlagSet {
 	f.StringVar(&o.augmentText, "augment", "", "`steps` from a picture to an image: "+strings.Join(data.AugmentGrammar(), ", "))
 	f.StringVar(&o.normal, "preprocess", "", "`words` for what is done to pixels then: mean or mean-image; std, whiten or whiten-colours; scale=X; or none (mean for photographs, otherwise scale=0.00390625)")
 	f.BoolVar(&o.strict, "strict", false, "end with an error where a file cannot be used, instead of leaving it out")
-	f.BoolVar(&o.tenCrop, "ten-crop", false, "test with ten crops of each picture and the mean of what the network says of them")
+	f.BoolVar(&o.tenCrop, "ten-crop", false, "use the mean over ten crops of each picture: with -eval, or in all uses of what is trained")
 	f.IntVar(&o.preview, "preview", 0, "draw `N` images as -augment makes them: train -data SET -augment STEPS -preview N out.png")
 	f.StringVar(&o.weights, "weights", "", "`file` of weights to start from, or to evaluate")
 	f.Var(&o.frozen, "frozen", "layers or parameters that are not trained: `names` with commas, such as conv1,ip1.bias")

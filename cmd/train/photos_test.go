@@ -121,6 +121,16 @@ func TestAugmentOtherSets(t *testing.T) {
 	succeed(t, "-eval", "-weights", "b/weights.safetensors", "-data", "mnist:set")
 	refused(t, "-ten-crop needs weights that were trained with a crop", "-eval", "-weights", "b/weights.safetensors", "-data", "mnist:set", "-ten-crop")
 	succeed(t, "-resume", "b", "-iters", "4")
+
+	// Weights that ask for ten crops are tested so: as the flag does.
+	succeed(t, with("-iters", "2", "-augment", "pad=1,crop=8", "-ten-crop", "-out", "c")...)
+	succeed(t, with("-iters", "2", "-augment", "pad=1,crop=8", "-out", "d")...)
+	eval := func(run string, more ...string) string {
+		return succeed(t, append([]string{"-eval", "-weights", run + "/weights.safetensors", "-data", "mnist:set"}, more...)...)
+	}
+	require.Equal(t, eval("d", "-ten-crop"), eval("c"))
+	require.NotEqual(t, eval("d"), eval("c"))
+	refused(t, "ten crops need a step of augmentation that crops", with("-iters", "2", "-ten-crop", "-out", "e")...)
 	require.Contains(t, succeed(t, "-data", "mnist:set", "-augment", "pad=1,crop=8", "-preview", "6", "p.png"), "6 images of 8x8 from mnist in p.png")
 
 	for message, flags := range map[string][]string{

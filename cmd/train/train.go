@@ -81,6 +81,7 @@ func (o *options) newRun(ctx context.Context, progress io.Writer) (c solver.Conf
 		return c, nil, err
 	}
 	c.Train, c.Test, c.Preprocess = s.train, s.test, s.preprocess
+	c.Preprocess.TenCrops = c.Preprocess.TenCrops || o.tenCrop
 	c.Iterations = o.iterations(c)
 	return c, s.skipped, nil
 }
