@@ -13,7 +13,7 @@ func dropoutCases(Options) []Case {
 	key := device.Random{Seed: 0xFEDCBA9876543210, Stream: 3, Iteration: 1_000_000, Sample: 37}
 	var forward, backward []Case
 	for _, d := range []device.Dropout{
-		{Samples: 1, Elems: 1, P: 0.5}, {Samples: 5, Elems: 7, P: 0.5}, {Samples: 3, Elems: 1001, P: 0.25},
+		{Samples: 1, Elems: 1, P: 0.5}, {Samples: 5, Elems: 7, P: 0.5}, {Samples: 3, Elems: 68, P: 0.5}, {Samples: 3, Elems: 1001, P: 0.25},
 		{Samples: 2, Elems: 64, P: 0}, {Samples: 2, Elems: 999, P: 0.9}, {Samples: 9, Elems: 4096, P: 0.5},
 	} {
 		forward = append(forward, dropoutForward(d, key, false))
