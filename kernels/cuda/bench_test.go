@@ -81,6 +81,15 @@ func random(r *rand.Rand, n int) []float32 {
 	return v
 }
 
+// watch notes which kernels run, and requires that none has conflicts of shared
+// memory's banks.
+func watch(t *testing.T, seen map[string]bool) func(ptxsim.Report) {
+	return func(l ptxsim.Report) {
+		seen[l.Kernel] = true
+		require.Equal(t, l.SharedIdeal, l.SharedWavefronts, "%s has bank conflicts", l.Kernel)
+	}
+}
+
 // A guarded output lies between bands of guard floats that nobody may touch.
 const guard, band = 64, float32(12345.5)
 

@@ -39,7 +39,7 @@ struct Matrix {
         place = keep(4 * (k * Row + (Spreads ? Spread::place(i(0)) : i(0))));
         at = p + (KMajor ? (size_t)(tile + min(i(0), last)) * K + begin + k
                          : (size_t)(begin + k) * extent + tile + min(i(0), last));
-        for (int j = 1; KMajor && j < Pieces; j++) offset[j] = (min(i(j), last) - min(i(0), last)) * K;
+        for (int j = 1; KMajor && j < Pieces; j++) offset[j] = keep((min(i(j), last) - min(i(0), last)) * K);
     }
 
     // first is k of the first piece, and i that of piece j. One at a time along

@@ -136,7 +136,7 @@ func TestSGEMM(t *testing.T) {
 	for _, capability := range capabilities {
 		seen := map[string]bool{}
 		r := rand.New(rand.NewPCG(1, 2))
-		bn := newBench(t, ptxsim.Config{Capability: capability, OnLaunch: func(l ptxsim.Report) { seen[l.Kernel] = true }})
+		bn := newBench(t, ptxsim.Config{Capability: capability, OnLaunch: watch(t, seen)})
 		for _, c := range gemmCases() {
 			require.NoError(t, runSGEMM(bn, c, r), "sm_%d", capability)
 		}
