@@ -67,6 +67,10 @@ func denseCases() []denseCase {
 			denseCase{Dense: device.Dense{N: n, In: 8, Out: 188}, pass: device.BackwardData, epilogue: noEpilogue},
 			denseCase{Dense: device.Dense{N: n, In: 20, Out: 196}, pass: device.BackwardData, epilogue: add})
 	}
+	for n := range denseSamples[len(denseSamples)-1] {
+		d := device.Dense{N: n + 1, In: 4, Out: 8}
+		cases = append(cases, denseCase{Dense: d, epilogue: noEpilogue}, denseCase{Dense: d, pass: device.BackwardData, epilogue: add})
+	}
 	return append(cases,
 		denseCase{Dense: device.Dense{N: 17, In: 40, Out: 24}, epilogue: leaky, bias: true},
 		denseCase{Dense: device.Dense{N: 17, In: 40, Out: 24}, pass: device.BackwardData, epilogue: add},

@@ -108,9 +108,9 @@ func runSGEMM(bn *bench, c gemmCase, r *rand.Rand) error {
 func gemmCases() []gemmCase {
 	var cases []gemmCase
 	shapes := [][][4]int{
-		{{4, 4, 4, 1}, {132, 260, 20, 1}, {64, 136, 96, 3}},
-		{{1, 1, 1, 1}, {67, 129, 17, 1}, {5, 66, 33, 5}},
-		{{1, 35, 3, 1}, {33, 67, 9, 1}, {34, 3, 100, 7}},
+		{{4, 4, 4, 1}, {132, 260, 44, 1}, {64, 136, 96, 3}},
+		{{1, 1, 1, 1}, {67, 129, 35, 1}, {5, 66, 33, 5}},
+		{{1, 35, 3, 1}, {33, 67, 35, 1}, {34, 3, 100, 7}},
 	}
 	for variant, list := range shapes {
 		for i, s := range list {
@@ -129,7 +129,9 @@ func gemmCases() []gemmCase {
 	for _, splits := range []int{1, 2} {
 		cases = append(cases, gemmCase{GEMM: device.GEMM{M: 8, N: 12, K: 16, Alpha: 1, Beta: 1}, splits: splits, slope: 1, offset: 1})
 	}
-	return append(cases, gemmCase{GEMM: device.GEMM{M: 9, N: 35, K: 40, Alpha: -1, Beta: 0.5}, variant: 2, splits: 5, bias: true, slope: 0.25})
+	return append(cases,
+		gemmCase{GEMM: device.GEMM{M: 9, N: 35, K: 40, Alpha: -1, Beta: 0.5}, variant: 2, splits: 5, bias: true},
+		gemmCase{GEMM: device.GEMM{M: 3, N: 9, K: 190, Alpha: 2}, variant: 2, splits: 12, slope: 0.25})
 }
 
 func TestSGEMM(t *testing.T) {
