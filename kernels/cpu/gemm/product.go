@@ -43,12 +43,12 @@ type operand struct {
 
 // An item has at least itemSteps multiply-adds, some microseconds of work for
 // the fastest tile; a smaller product is not worth waking the workers. Where
-// panels have room for it, manyItems are enough. An item has at least lowest rows
-// or narrowest columns, so that what all share is not fetched too often.
+// panels have room for it, manyItems are enough. An item has at least lowest panels
+// of rows or narrowest columns, so that what all share is not fetched too often.
 const (
 	itemSteps = 1 << 19
 	manyItems = 32
-	lowest    = 48
+	lowest    = 4
 	narrowest = 64
 )
 
@@ -131,12 +131,15 @@ func (p *Product) run(items int) {
 // panels, where tiles may be lower.
 func (p *Product) cut() {
 	t := p.e.Tile
-	all, most, least, unit := p.M, t.MC, lowest, t.Low
+	all, most, least, unit := p.M, t.MC, lowest*t.MR, t.Low
 	if p.sharesA {
 		all, most, least, unit = p.N, privateColumns, narrowest, t.NR
 	}
 	work := p.n * all * min(p.K, p.blocks*p.length)
 	items := max((all+most-1)/most, min(manyItems, work/itemSteps, all/least))
+	if items > 1 {
+		items = roundUp(items, 2) // as many for each of two workers
+	}
 	p.private = roundUp((all+items-1)/items, unit)
 	p.parts = (all + p.private - 1) / p.private
 }
