@@ -10,6 +10,7 @@ import (
 	"os"
 	"runtime"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"time"
 
@@ -17,6 +18,7 @@ import (
 	"github.com/hubel-go/hubel/device"
 	"github.com/hubel-go/hubel/graph"
 	"github.com/hubel-go/hubel/kernels/cpu/gemm"
+	"github.com/hubel-go/hubel/kernels/cuda/predict"
 	"github.com/hubel-go/hubel/models"
 )
 
@@ -33,6 +35,13 @@ type Options struct {
 	Runs    int   // samples of each time, after a warm run
 
 	DirectConv bool // device.Options.DirectConv
+
+	// GPUs are cards whose times are predicted, in place of measuring the
+	// simulator ptxsim.
+	GPUs []predict.Card
+
+	// Shapes are matrix products to measure in place of the networks'.
+	Shapes []device.GEMM
 
 	// Progress gets a line before each part; nil means none.
 	Progress io.Writer
@@ -99,30 +108,52 @@ func (o *Options) check() error {
 	return nil
 }
 
-// everywhere calls f for every device with its threads and every model.
+// everywhere calls f for every device with its threads, every card, and every
+// model.
 func (b *bench) everywhere(f func(*graph.Network) error) error {
 	for _, name := range b.Devices {
-		threads := b.Threads
-		if name != cpuDevice {
-			threads = []int{0}
-		}
-		for _, t := range threads {
-			if err := b.on(name, t, f); err != nil {
-				return err
+		var err error
+		switch {
+		case name == cpuDevice:
+			for _, t := range b.Threads {
+				err = errors.Join(err, b.on(name, t, f))
 			}
+		case name == simulator && len(b.GPUs) > 0:
+			for _, card := range b.GPUs {
+				err = errors.Join(err, b.onCard(card, f))
+			}
+		default:
+			err = b.on(name, 0, f)
+		}
+		if err != nil {
+			return err
 		}
 	}
 	return nil
 }
 
 // on calls f for every model on an open device.
-func (b *bench) on(name string, threads int, f func(*graph.Network) error) (err error) {
+func (b *bench) on(name string, threads int, f func(*graph.Network) error) error {
 	d, err := device.Open(name, device.Options{Threads: threads, DirectConv: b.DirectConv})
 	if err != nil {
 		return err
 	}
-	b.device = &timedDevice{Device: d}
-	defer func() { err = errors.Join(err, b.device.Close()) }()
+	return b.with(&timedDevice{Device: d}, Result{Device: name, Threads: threads}, f)
+}
+
+// onCard calls f for every model on a card that is predicted.
+func (b *bench) onCard(card predict.Card, f func(*graph.Network) error) error {
+	d, err := newPredicted(card)
+	if err != nil {
+		return err
+	}
+	return b.with(d, Result{Device: placeOf(card)}, f)
+}
+
+// with calls f for every model on a device, and closes it.
+func (b *bench) with(d *timedDevice, common Result, f func(*graph.Network) error) (err error) {
+	b.device = d
+	defer func() { err = errors.Join(err, d.Close()) }()
 	for _, m := range b.Models {
 		n, err := models.Build(m, models.Options{})
 		if err != nil {
@@ -132,9 +163,10 @@ func (b *bench) on(name string, threads int, f func(*graph.Network) error) (err 
 		if b.plan, err = n.Plan(d.Traits(), b.spec); err != nil {
 			return err
 		}
-		b.common = Result{Model: m, Batch: b.Batch, Device: name, Threads: threads}
+		b.common = common
+		b.common.Model, b.common.Batch = m, b.Batch
 		if err := f(n); err != nil {
-			return fmt.Errorf("%s: %w", where(name, threads), err)
+			return fmt.Errorf("%s: %w", b.common.Where(), err)
 		}
 	}
 	return nil
@@ -151,9 +183,16 @@ func (b *bench) machine() error {
 	}
 	m := &b.report.Machine
 	*m = Machine{CPU: cpuName(), Cores: runtime.NumCPU(), OS: runtime.GOOS, Arch: runtime.GOARCH, Go: runtime.Version(), Path: tile.Name}
-	for _, t := range b.Threads {
+	threads := b.Threads
+	if !slices.Contains(b.Devices, cpuDevice) {
+		threads = nil
+	}
+	for _, t := range threads {
 		fmt.Fprintf(b.Progress, "peak and bandwidth of the machine, threads %d\n", t)
 		m.Roofs = append(m.Roofs, Roof{Threads: t, FLOPS: roof.PeakFLOPS(tile.Name, t), Bandwidth: roof.Bandwidth(t)})
+	}
+	for _, card := range b.GPUs {
+		m.Roofs = append(m.Roofs, roofOf(card))
 	}
 	debug.FreeOSMemory() // the arrays of the copy
 	return nil
@@ -192,7 +231,11 @@ func (b *bench) gemm(*graph.Network) error {
 		return err
 	}
 	defer q.Close()
-	for _, p := range Products(b.plan) {
+	products := Products(b.plan)
+	if len(b.Shapes) > 0 {
+		products = shaped(b.Shapes)
+	}
+	for _, p := range products {
 		samples, sum, err := b.product(b.device, q, p.GEMM)
 		if err != nil {
 			return fmt.Errorf("%s %s: %w", p.Layer, p.Pass, err)
@@ -200,7 +243,7 @@ func (b *bench) gemm(*graph.Network) error {
 		r := b.common
 		r.Name, r.Pass, r.Shape, r.FLOPs, r.Product = p.Layer, p.Pass, p.String(), p.FLOPs(), true
 		r.Bytes = 4 * int64(p.M*p.K+p.K*p.N+p.M*p.N)
-		r.Checksum = sum
+		r.Checksum, r.Limit = sum, b.device.limit()
 		r.set(samples)
 		b.report.Results = append(b.report.Results, r)
 	}
@@ -225,7 +268,8 @@ func (b *bench) layers(n *graph.Network) (err error) {
 	row := map[part]int{}
 	var rows []Result
 	var times [][]float64
-	for run := range b.Runs + 1 {
+	runs := b.runs()
+	for run := range runs + 1 {
 		if err := b.ctx.Err(); err != nil {
 			return err
 		}
@@ -241,10 +285,11 @@ func (b *bench) layers(n *graph.Network) (err error) {
 					row[part{x.Scope, x.Pass}] = i
 					r := b.common
 					r.Name, r.Pass = x.Scope, x.Pass
-					rows, times = append(rows, r), append(times, make([]float64, b.Runs))
+					rows, times = append(rows, r), append(times, make([]float64, runs))
 				}
 				rows[i].FLOPs += x.FLOPs
 				rows[i].Product = rows[i].Product || x.Product
+				rows[i].Limit = x.Limit
 				rows[i].Bytes += x.Bytes
 			}
 			continue
@@ -252,7 +297,7 @@ func (b *bench) layers(n *graph.Network) (err error) {
 		for _, x := range spans {
 			times[row[part{x.Scope, x.Pass}]][run-1] += x.Length.Seconds()
 		}
-		if run == b.Runs {
+		if run == runs {
 			b.report.Steps = append(b.report.Steps, Step{b.common.Model, b.common.Device, b.common.Threads, spans})
 		}
 	}
@@ -263,7 +308,7 @@ func (b *bench) layers(n *graph.Network) (err error) {
 		rows[i].set(times[i])
 	}
 	for _, node := range n.Nodes {
-		if i, ok := row[part{node.Name, forward}]; ok {
+		if i, ok := row[part{node.Name, forward}]; ok && b.device.predicted == nil {
 			if rows[i].Checksum, err = b.values(node); err != nil {
 				return fmt.Errorf("%s: %w", node.Name, err)
 			}
@@ -344,12 +389,23 @@ func (b *bench) weights(n *graph.Network) (*graph.Weights, error) {
 	return w, nil
 }
 
+// runs is the number of samples; a prediction is the same each time.
+func (b *bench) runs() int {
+	if b.device.predicted != nil {
+		return 1
+	}
+	return b.Runs
+}
+
 // shortest is how long a sample is at least: what is shorter is repeated.
 const shortest = 2 * time.Millisecond
 
 // sample runs f, which does its work a number of times, once to warm up and
 // then for each sample, in seconds for one time.
 func (b *bench) sample(f func(times int) error) ([]float64, error) {
+	if b.device.predicted != nil {
+		return b.device.predict(func() error { return f(1) })
+	}
 	timed := func(times int) (time.Duration, error) {
 		if err := b.ctx.Err(); err != nil {
 			return 0, err

@@ -16,6 +16,7 @@ import (
 	"github.com/hubel-go/hubel/device"
 	"github.com/hubel-go/hubel/graph"
 	"github.com/hubel-go/hubel/kernels/cpu"
+	"github.com/hubel-go/hubel/kernels/cuda/predict"
 	"github.com/hubel-go/hubel/models"
 )
 
@@ -33,7 +34,7 @@ func fake() *Report {
 	onlyThere.Device, onlyThere.Threads = "abacus:0", 0
 	return &Report{
 		Machine: Machine{CPU: "Abacus 3000", Cores: 2, OS: "linux", Arch: "amd64", Go: "go1.26", Path: "avx2",
-			Roofs: []Roof{{1, 100e9, 10e9}, {2, 200e9, 15e9}}},
+			Roofs: []Roof{{Threads: 1, FLOPS: 100e9, Bandwidth: 10e9}, {Threads: 2, FLOPS: 200e9, Bandwidth: 15e9}}},
 		Results: []Result{
 			result(KindGEMM, "fc", forward, "NT 4x10x20", 1, 2e9, 0, 0.04, 0.05, 0.06),
 			result(KindGEMM, "fc", forward, "NT 4x10x20", 2, 2e9, 0, 0.02),
@@ -43,8 +44,8 @@ func fake() *Report {
 			step,
 		},
 		Steps: []Step{{"toy", "cpu", 2, []Span{
-			{"fc", "dense forward", forward, 0, 2 * time.Millisecond, 1e8, 1e6, true},
-			{"update", "sgd", update, 2 * time.Millisecond, time.Microsecond, 6, 9, false},
+			{"fc", "dense forward", forward, 0, 2 * time.Millisecond, 1e8, 1e6, true, ""},
+			{"update", "sgd", update, 2 * time.Millisecond, time.Microsecond, 6, 9, false, ""},
 		}}},
 	}
 }
@@ -249,6 +250,40 @@ func TestRunLeNet(t *testing.T) {
 	require.False(t, got["layers pool1 forward"].Product)
 	require.Equal(t, int64(2*20*12*12*2*2), got["layers pool1 forward"].FLOPs, "a comparison for each pixel of each window")
 	require.Equal(t, int64(4*(20*25+25*576+20*576)), got["gemm conv1 forward"].Bytes)
+}
+
+// A small network on a card that is not there. Nothing is faster than the card
+// can be, and everything has a limit.
+func TestPredict(t *testing.T) {
+	card, err := predict.Find("a100")
+	require.NoError(t, err)
+	r, err := Run(t.Context(), Options{Kinds: []string{KindGEMM, KindLayers, KindNet}, Models: []string{"lenet"}, Batch: 64,
+		Devices: []string{"ptxsim"}, GPUs: []predict.Card{card}, Threads: []int{1}, Runs: 5})
+	require.NoError(t, err)
+	require.Equal(t, []Roof{{Device: "a100 (predicted)", FLOPS: card.Peak(), Bandwidth: 1555e9}}, r.Machine.Roofs)
+	require.Greater(t, len(r.Results), 30)
+	for _, x := range r.Results {
+		require.Equal(t, "a100 (predicted)", x.Device)
+		require.Len(t, x.Samples, 1, x.Key())
+		require.NotEmpty(t, x.Limit, x.Key())
+		share, _, ok := r.Machine.OfRoof(x)
+		require.True(t, ok, x.Key())
+		require.LessOrEqual(t, share, 1.02, "%s: times are whole nanoseconds", x.Key())
+	}
+	var b bytes.Buffer
+	require.NoError(t, r.WriteTable(&b))
+	require.Contains(t, b.String(), "a100 (predicted): at most 19492 GFLOP/s and 1555.0 GB/s")
+	require.NotContains(t, b.String(), "±", "a prediction has no spread")
+}
+
+func TestParseShape(t *testing.T) {
+	g, err := ParseShape("NT128x4096x9216")
+	require.NoError(t, err)
+	require.Equal(t, device.GEMM{M: 128, N: 4096, K: 9216, TransB: true, Alpha: 1}, g)
+	for _, text := range []string{"", "128x4096x9216", "NX1x2x3", "NN1x2", "NN0x2x3", "NN1x2x3x4", "NN1x2x3 "} {
+		_, err := ParseShape(text)
+		require.ErrorContains(t, err, "is not a shape such as NN4096x4096x4096", text)
+	}
 }
 
 func TestRunRefuses(t *testing.T) {

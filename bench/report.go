@@ -29,9 +29,10 @@ type Machine struct {
 	Roofs []Roof `json:"roofs"`
 }
 
-// Roof is what so many cores can do at most.
+// Roof is what so many cores, or a card, can do at most.
 type Roof struct {
-	Threads   int     `json:"threads"`
+	Device    string  `json:"device,omitempty"` // a card; nothing for the CPU
+	Threads   int     `json:"threads,omitempty"`
 	FLOPS     float64 `json:"flops"`     // float32 operations a second
 	Bandwidth float64 `json:"bandwidth"` // bytes a second, read and written
 }
@@ -65,6 +66,9 @@ type Result struct {
 	// memory. Winograd's algorithm takes fewer operations than FLOPs says,
 	// which are those of the definition.
 	Product bool `json:"product,omitempty"`
+
+	// Limit is what limits a predicted time: FMA, issue, shared, L2 or DRAM.
+	Limit string `json:"limit,omitempty"`
 
 	// Checksum is of the result of a matrix product, or of a convolution or
 	// dense layer going forward alone.
@@ -110,8 +114,10 @@ func (r Result) PerSecond() float64 { return float64(r.Images) / r.Seconds }
 // roof is what the machine can do at most where r was measured. It is false
 // where that is not known.
 func (m Machine) roof(r Result) (Roof, bool) {
-	i := slices.IndexFunc(m.Roofs, func(f Roof) bool { return f.Threads == r.Threads })
-	if r.Device != cpuDevice || i < 0 {
+	i := slices.IndexFunc(m.Roofs, func(f Roof) bool {
+		return f.Threads == r.Threads && (f.Device == r.Device || f.Device == "" && r.Device == cpuDevice)
+	})
+	if i < 0 {
 		return Roof{}, false
 	}
 	return m.Roofs[i], true

@@ -16,7 +16,11 @@ func (r *Report) WriteTable(out io.Writer) error {
 	m := r.Machine
 	fmt.Fprintf(out, "%s, cores %d, %s/%s, %s, path %s\n", m.CPU, m.Cores, m.OS, m.Arch, m.Go, m.Path)
 	for _, f := range m.Roofs {
-		fmt.Fprintf(out, "threads %d: at most %.0f GFLOP/s and %.1f GB/s\n", f.Threads, f.FLOPS/1e9, f.Bandwidth/1e9)
+		place := f.Device
+		if place == "" {
+			place = fmt.Sprintf("threads %d", f.Threads)
+		}
+		fmt.Fprintf(out, "%s: at most %.0f GFLOP/s and %.1f GB/s\n", place, f.FLOPS/1e9, f.Bandwidth/1e9)
 	}
 	for _, g := range r.grouped() {
 		fmt.Fprintf(out, "\n%s of %s, batch %d\n", g.kind, g.model, g.batch)
@@ -90,7 +94,7 @@ func (t *table) write(w io.Writer, m Machine) {
 		if t.kind == KindLayers {
 			head = append(head, "MB")
 		}
-		head = append(head, "GFLOP/s", "% of roof")
+		head = append(head, "GFLOP/s", "% of roof", "limit")
 		if i > 0 {
 			head = append(head, "vs "+t.places[0])
 		}
@@ -141,10 +145,14 @@ func line(w io.Writer, cells []string) { fmt.Fprintln(w, strings.Join(cells, "\t
 // cells is a result in one place.
 func (t *table) cells(x *Result, m Machine) []string {
 	if x == nil {
-		n := map[string]int{KindGEMM: 4, KindLayers: 5, KindNet: 7}[t.kind]
+		n := map[string]int{KindGEMM: 5, KindLayers: 6, KindNet: 8}[t.kind]
 		return slices.Repeat([]string{nothing}, n)
 	}
-	cells := []string{fmt.Sprintf("%.3f ms", 1e3*x.Seconds), fmt.Sprintf("%.0f %%", 100*x.Spread)}
+	spread := nothing // of what is predicted
+	if x.Limit == "" {
+		spread = fmt.Sprintf("%.0f %%", 100*x.Spread)
+	}
+	cells := []string{fmt.Sprintf("%.3f ms", 1e3*x.Seconds), spread}
 	if t.kind == KindNet {
 		cells = append(cells, fmt.Sprintf("%.1f", x.PerSecond()), slabs(x), beyond(x))
 	}
@@ -162,7 +170,11 @@ func (t *table) cells(x *Result, m Machine) []string {
 			share += "b"
 		}
 	}
-	return append(cells, gflops, share)
+	limit := x.Limit
+	if limit == "" {
+		limit = nothing
+	}
+	return append(cells, gflops, share, limit)
 }
 
 // megabytes is the traffic of a layer; other programs do not tell theirs.

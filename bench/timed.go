@@ -17,7 +17,8 @@ type Span struct {
 	FLOPs  int64
 	Bytes  int64 // arguments read once and written once
 
-	Product bool // a matrix product or a convolution
+	Product bool   // a matrix product or a convolution
+	Limit   string // where the time is predicted: what limits it
 }
 
 // The passes besides those of device.Pass.
@@ -32,9 +33,11 @@ var (
 	backwardFilter = device.BackwardFilter.String()
 )
 
-// timedDevice times the kernels of all its queues while it records.
+// timedDevice times the kernels of all its queues while it records, or has
+// their times predicted.
 type timedDevice struct {
 	device.Device
+	predicted *predicted // nil where time is measured
 	recording bool
 	pass      string // of kernels that serve both ways
 	calls     []call // those of the last recording and, behind them, spare events
@@ -56,12 +59,20 @@ func (d *timedDevice) NewQueue() (device.Queue, error) {
 }
 
 // record starts a recording.
-func (d *timedDevice) record() { d.recording, d.count = true, 0 }
+func (d *timedDevice) record() {
+	d.recording, d.count = true, 0
+	if d.predicted != nil {
+		d.predicted.launches = d.predicted.launches[:0]
+	}
+}
 
 // stop ends it and returns its spans. The queues have been synchronised.
 func (d *timedDevice) stop() ([]Span, error) {
 	d.recording = false
 	spans := make([]Span, d.count)
+	if d.predicted != nil {
+		return spans, d.predictions(spans)
+	}
 	for i := range spans {
 		c := &d.calls[i]
 		spans[i] = c.Span
@@ -74,6 +85,18 @@ func (d *timedDevice) stop() ([]Span, error) {
 		}
 	}
 	return spans, nil
+}
+
+// predictions are the spans of a recording one after the other, as a card
+// would run them.
+func (d *timedDevice) predictions(spans []Span) error {
+	at := time.Duration(0)
+	for i := range spans {
+		spans[i] = d.calls[i].Span
+		spans[i].Start = at
+		at += spans[i].Length
+	}
+	return d.predicted.err
 }
 
 // Close frees the events and closes the device.
@@ -134,7 +157,11 @@ func (q *timedQueue) end() {
 	if !d.recording || d.count == len(d.calls) {
 		return
 	}
-	q.Record(d.calls[d.count].end)
+	c := &d.calls[d.count]
+	q.Record(c.end)
+	if d.predicted != nil {
+		c.Length, c.Limit = d.predicted.call(c.Bytes)
+	}
 	d.count++
 }
 

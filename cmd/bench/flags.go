@@ -12,6 +12,7 @@ import (
 
 	"github.com/hubel-go/hubel/bench"
 	"github.com/hubel-go/hubel/device"
+	"github.com/hubel-go/hubel/kernels/cuda/predict"
 	"github.com/hubel-go/hubel/models"
 )
 
@@ -64,6 +65,8 @@ func (o *options) flagSet() *flag.FlagSet {
 	f.Var((*names)(&o.Devices), "devices", "`devices` with commas between: "+strings.Join(device.Names(), ", "))
 	f.Var((*numbers)(&o.Threads), "threads", "`numbers` of threads of device cpu with commas between, such as 1,2")
 	f.StringVar(&o.winograd, "winograd", winogradAuto, "auto: Winograd's algorithm for the convolutions it is faster for; off: direct ones")
+	f.Var((*cards)(&o.GPUs), "gpu", "`cards` with commas between whose times are predicted on device ptxsim: "+cardNames())
+	f.Var((*shapes)(&o.Shapes), "shape", "matrix `products` with commas between, such as NN4096x4096x4096, for gemm in place of the networks'")
 	f.IntVar(&o.Runs, "runs", 5, "samples of each time, after a warm run")
 	f.StringVar(&o.format, "format", asTable, "table, or bench for the lines that benchstat reads")
 	f.StringVar(&o.json, "json", "", "`file` for the results as JSON")
@@ -104,6 +107,10 @@ func parse(args []string) (*options, error) {
 		return nil, fmt.Errorf("-format %q is not table or bench", o.format)
 	case o.winograd != winogradAuto && o.winograd != winogradOff:
 		return nil, fmt.Errorf("-winograd %q is not auto or off", o.winograd)
+	case len(o.GPUs) > 0 && !slices.Contains(o.Devices, "ptxsim"):
+		return nil, errors.New("-gpu predicts with the simulator; give -devices ptxsim")
+	case len(o.Shapes) > 0 && (layers || !products):
+		return nil, errors.New("-shape is for gemm; give gemm")
 	case o.trace != "" && !layers:
 		return nil, errors.New("-trace shows the kernels of layers; give layers or all")
 	case o.roofline != "" && !layers:
@@ -137,6 +144,58 @@ func (l *names) Set(text string) error {
 
 // String implements flag.Value.
 func (l *names) String() string { return strings.Join(*l, ",") }
+
+// cards is a flag of GPUs with commas between.
+type cards []predict.Card
+
+// Set implements flag.Value.
+func (l *cards) Set(text string) error {
+	*l = nil
+	for name := range strings.SplitSeq(text, ",") {
+		c, err := predict.Find(name)
+		if err != nil {
+			return err
+		}
+		*l = append(*l, c)
+	}
+	return nil
+}
+
+// String implements flag.Value.
+func (l *cards) String() string {
+	parts := make([]string, len(*l))
+	for i, c := range *l {
+		parts[i] = c.Name
+	}
+	return strings.Join(parts, ",")
+}
+
+func cardNames() string { return (*cards)(&predict.Cards).String() }
+
+// shapes is a flag of matrix products with commas between.
+type shapes []device.GEMM
+
+// Set implements flag.Value.
+func (l *shapes) Set(text string) error {
+	*l = nil
+	for part := range strings.SplitSeq(text, ",") {
+		g, err := bench.ParseShape(part)
+		if err != nil {
+			return err
+		}
+		*l = append(*l, g)
+	}
+	return nil
+}
+
+// String implements flag.Value.
+func (l *shapes) String() string {
+	parts := make([]string, len(*l))
+	for i, g := range *l {
+		parts[i] = strings.ReplaceAll(g.String(), " ", "")
+	}
+	return strings.Join(parts, ",")
+}
 
 // numbers is a flag of positive whole numbers with commas between.
 type numbers []int

@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"unsafe"
 
-	"golang.org/x/sys/windows"
+	sys "golang.org/x/sys/windows" // windows are what a convolution looks through
 )
 
 // memoryStatus is MEMORYSTATUSEX.
@@ -16,7 +16,7 @@ type memoryStatus struct {
 	availExtendedVirtual         uint64
 }
 
-var globalMemoryStatus = windows.NewLazySystemDLL("kernel32.dll").NewProc("GlobalMemoryStatusEx")
+var globalMemoryStatus = sys.NewLazySystemDLL("kernel32.dll").NewProc("GlobalMemoryStatusEx")
 
 // MemInfo is the physical memory that Windows calls available.
 func (d *Device) MemInfo() (free, total int64, err error) {

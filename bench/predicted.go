@@ -1,0 +1,108 @@
+package bench
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/hubel-go/hubel/kernels/cuda"
+	"github.com/hubel-go/hubel/kernels/cuda/predict"
+	"github.com/hubel-go/hubel/kernels/cuda/ptxsim"
+)
+
+// simulator is the device whose counters predictions are made of.
+const simulator = "ptxsim"
+
+// sampledBlocks is how many blocks of a launch are simulated for a prediction.
+// The blocks of one grid do nearly the same.
+const sampledBlocks = 4
+
+// predicted is the time of a card that is not there: the launches of a call on
+// the simulator, each predicted.
+type predicted struct {
+	card     predict.Card
+	launches []ptxsim.Report // since the call began
+	limit    string          // of the longest kernel, of what was predicted last
+	err      error
+}
+
+// newPredicted opens a simulator like the card, which runs some blocks of each
+// launch only: its results mean nothing.
+func newPredicted(card predict.Card) (*timedDevice, error) {
+	p := &predicted{card: card}
+	sim := ptxsim.New(ptxsim.Config{
+		Capability: card.Capability, SMs: card.SMs, Sample: sampledBlocks,
+		OnLaunch: func(r ptxsim.Report) { p.launches = append(p.launches, r) },
+	})
+	d, err := cuda.New(placeOf(card), sim)
+	if err != nil {
+		return nil, err
+	}
+	return &timedDevice{Device: d, predicted: p}, nil
+}
+
+// placeOf is the name a card has in reports.
+func placeOf(card predict.Card) string { return card.Name + " (predicted)" }
+
+// call predicts the launches since the last call, which together move bytes of
+// memory: each as much of it as it has of their requests.
+func (p *predicted) call(bytes int64) (elapsed time.Duration, limit string) {
+	var sectors, longest float64
+	moved := func(r ptxsim.Report) float64 {
+		return float64(r.LoadSectors+r.StoreSectors) * float64(r.Config.Grid.Size()) / float64(max(r.Blocks, 1))
+	}
+	for _, r := range p.launches {
+		sectors += moved(r)
+	}
+	seconds := 0.0
+	for _, r := range p.launches {
+		l := predict.Launch{Report: r}
+		if sectors > 0 {
+			l.Bytes = int64(float64(bytes) * moved(r) / sectors)
+		}
+		t, err := p.card.Of(l)
+		if err != nil {
+			p.err = fmt.Errorf("%s: %w", placeOf(p.card), err)
+			break
+		}
+		seconds += t.Seconds
+		if t.Seconds > longest {
+			longest, limit = t.Seconds, t.Limit.String()
+		}
+	}
+	p.launches = p.launches[:0]
+	return time.Duration(seconds * float64(time.Second)), limit
+}
+
+// roofOf is what the card's maker says it does at most.
+func roofOf(card predict.Card) Roof {
+	return Roof{Device: placeOf(card), FLOPS: card.Peak(), Bandwidth: card.Bandwidth}
+}
+
+// predict is the time of everything that f does.
+func (d *timedDevice) predict(f func() error) ([]float64, error) {
+	d.record()
+	if err := f(); err != nil {
+		d.recording = false
+		return nil, err
+	}
+	spans, err := d.stop()
+	if err != nil {
+		return nil, err
+	}
+	seconds, longest := 0.0, time.Duration(0)
+	for _, x := range spans {
+		seconds += x.Length.Seconds()
+		if x.Length > longest {
+			longest, d.predicted.limit = x.Length, x.Limit
+		}
+	}
+	return []float64{max(seconds, 1e-9)}, nil
+}
+
+// limit is what limits the longest kernel of the last prediction.
+func (d *timedDevice) limit() string {
+	if d.predicted == nil {
+		return ""
+	}
+	return d.predicted.limit
+}
