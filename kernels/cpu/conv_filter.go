@@ -34,7 +34,7 @@ func (q *queue) filterGradient(c device.Conv, dw, x, dy device.Tensor, m device.
 	defer q.pool.Release()
 	q.engine.Reserve(t.room())
 	q.pool.Run(t, t.pieces()*t.parts)
-	q.pool.Run(&q.filterSums, t.pieces())
+	q.pool.Run(&q.filterSums, t.pieces()*t.panels*c.R)
 	reset(t)
 	reset(&q.filterSums)
 }
@@ -211,7 +211,7 @@ func (t *convFilterTask) packFilters(u *filterItem, w *gemm.Worker) {
 }
 
 // filterSumsTask adds the parts' sums, in order, and writes the gradient; an
-// item is a block.
+// item is a row of taps of a panel of a piece.
 type filterSumsTask struct {
 	filterCut
 	c         device.Conv
@@ -220,33 +220,36 @@ type filterSumsTask struct {
 	m         device.Mode
 }
 
-func (t *filterSumsTask) Run(piece, _ int) {
+func (t *filterSumsTask) Run(item, _ int) {
 	c, nr := &t.c, t.tile.NR
+	r, item := item%c.R, item/c.R
+	panel, piece := item%t.panels, item/t.panels
+	u := t.piece(c, piece)
+	first := u.filter + panel*nr
+	n := min(nr, u.filter+u.filters-first)
+	if n <= 0 { // the last piece may have fewer panels
+		return
+	}
 	taps := c.R * c.S
 	depth := c.C / c.Groups * taps // a filter's weights
-	u, size := t.piece(c, piece), t.filterCut.sums(t.tile)
-	dst := t.dst[(u.group*c.K/c.Groups+u.filter)*depth+u.channel*taps:]
-	for j := 0; j < u.filters; j += nr {
-		at := piece*size + j/nr*t.tiles*t.tile.IR*nr
-		sums := t.sums[at:][:u.channels*taps*nr]
-		for part := 1; part < t.parts; part++ {
-			t.tile.Loops.Add(sums, sums, t.sums[part*t.pieces()*size+at:][:len(sums)])
-		}
-		n := min(nr, u.filters-j)
-		for r := range c.R {
-			for k := range u.channels {
-				for s := range c.S {
-					to := j*depth + k*taps + r*c.S + s
-					for _, v := range sums[:n] {
-						if t.m == device.Accumulate {
-							v += dst[to]
-						}
-						dst[to] = v
-						to += depth
-					}
-					sums = sums[nr:]
+	line := u.channels * c.S * nr
+	at := piece*t.filterCut.sums(t.tile) + panel*t.tiles*t.tile.IR*nr + r*line
+	sums := t.sums[at:][:line]
+	for part := 1; part < t.parts; part++ {
+		t.tile.Loops.Add(sums, sums, t.sums[part*t.pieces()*t.filterCut.sums(t.tile)+at:][:line])
+	}
+	dst := t.dst[(u.group*c.K/c.Groups+first)*depth+u.channel*taps:]
+	for channel := range u.channels {
+		for s := range c.S {
+			to := channel*taps + r*c.S + s
+			for _, v := range sums[:n] {
+				if t.m == device.Accumulate {
+					v += dst[to]
 				}
+				dst[to] = v
+				to += depth
 			}
+			sums = sums[nr:]
 		}
 	}
 }
