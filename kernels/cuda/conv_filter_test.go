@@ -93,7 +93,7 @@ func runConvBias(bn *bench, c device.Conv, m device.Mode, r *rand.Rand) error {
 }
 
 var biasCases = []device.Conv{
-	square(19, 1, 9, 3, 1, 0, 1, 1), square(1, 1, 1, 2, 1, 0, 1, 1), square(9, 1, 5, 1, 2, 0, 1, 1), square(2, 1, 17, 3, 1, 0, 1, 1),
+	square(19, 1, 9, 3, 1, 0, 1, 1), square(1, 1, 1, 2, 1, 0, 1, 1), square(9, 1, 5, 1, 2, 0, 1, 1), square(2, 1, 17, 3, 1, 0, 1, 1), square(2, 1, 15, 2, 1, 0, 1, 1),
 }
 
 func TestConvFilter(t *testing.T) {
