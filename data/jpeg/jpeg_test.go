@@ -220,7 +220,10 @@ func TestTransformPathsAgree(t *testing.T) {
 		for k := range quant {
 			quant[k] = uint16(r.IntN(1 << r.IntN(17)))
 			if r.IntN(3) == 0 {
-				c[k] = int16(r.IntN(1<<r.IntN(16))) - int16(r.IntN(1<<r.IntN(16)))
+				c[k] = int16(r.IntN(1 << r.IntN(16)))
+				if r.IntN(2) == 0 {
+					c[k] = -c[k]
+				}
 			}
 		}
 		p.setMultipliers(&quant)
