@@ -364,6 +364,7 @@ func (b *bench) steps(name string, p *graph.Plan, w *graph.Weights) (err error) 
 		return err
 	}
 	r.set(samples)
+	r.Limit = b.device.limit()
 	for _, x := range p.Steps {
 		r.FLOPs += x.FLOPs
 	}
