@@ -236,6 +236,8 @@ func (l *Loader) Next() (*Batch, error) {
 		select {
 		case <-b.filled:
 		case <-l.ctx.Done():
+		}
+		if l.ctx.Err() != nil { // also where both have happened
 			return nil, context.Cause(l.ctx)
 		}
 		if l.failed = b.failure.err; l.failed != nil {

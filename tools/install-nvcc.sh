@@ -24,6 +24,10 @@ if [ -x "$folder/bin/nvcc" ] && "$folder/bin/nvcc" --version | grep -q 'V11\.8\.
 	printf '%s\n' "$folder/bin/nvcc"
 	exit
 fi
+# What is not from here is not to be replaced.
+if [ -e "$folder" ] && [ ! -e "$folder/.hubel" ] && [ -n "$(ls -A "$folder")" ]; then
+	fail "$folder is not empty and not an installation of this script: name another folder, or remove it"
+fi
 for tool in apt-get dpkg-deb tar; do
 	command -v $tool >/dev/null || fail "needs $tool: run it on Debian 12 or a derivative"
 done
@@ -83,6 +87,7 @@ EOF
 chmod +x "$new/bin/nvcc"
 for tool in ptxas cuobjdump nvdisasm; do ln -s ../usr/bin/$tool "$new/bin/$tool"; done
 
+touch "$new/.hubel"
 mkdir -p "$(dirname "$folder")"
 rm -rf "$folder"
 mv "$new" "$folder"

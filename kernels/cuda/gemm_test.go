@@ -259,8 +259,6 @@ func BenchmarkSGEMM(b *testing.B) {
 				bn.queue.sgemm(g.GEMM, g.cut(), noEpilogue, pc, pa, pb, 0)
 			}
 			require.NoError(b, bn.queue.Sync())
-			{
-			}
 			b.ReportMetric(float64(g.FLOPs()/2)*float64(b.N)/b.Elapsed().Seconds()/1e6, "MFMA/s")
 		})
 	}
