@@ -15,8 +15,16 @@ import (
 // launch counted.
 func run(t *testing.T, module, body string, c driver.Config) ([]uint32, Counters) {
 	t.Helper()
+	got, counters, err := runWith(t, 0, module, body, c)
+	require.NoError(t, err)
+	return got, counters
+}
+
+// runWith runs with so many workers, and returns the fault of the launch too.
+func runWith(t *testing.T, workers int, module, body string, c driver.Config) ([]uint32, Counters, error) {
+	t.Helper()
 	var report Report
-	sim := New(Config{OnLaunch: func(r Report) { report = r }})
+	sim := New(Config{Workers: workers, OnLaunch: func(r Report) { report = r }})
 	t.Cleanup(func() { require.NoError(t, sim.Close()) })
 	m, err := sim.Load("test", ".version 7.8\n.target sm_80\n.address_size 64\n"+module+`
 .visible .entry k(.param .u64 out)
@@ -48,14 +56,16 @@ ret;
 	require.NoError(t, err)
 	require.NoError(t, st.Memset32(out, 0, int64(n)))
 	var args driver.Args
-	require.NoError(t, st.Launch(f, c, args.Ptr(out)))
+	if err := st.Launch(f, c, args.Ptr(out)); err != nil {
+		return nil, report.Counters, err
+	}
 	data := make([]byte, 4*n)
 	require.NoError(t, st.Download(data, out))
 	got := make([]uint32, n)
 	for i := range got {
 		got[i] = binary.LittleEndian.Uint32(data[4*i:])
 	}
-	return got, report.Counters
+	return got, report.Counters, nil
 }
 
 func shape(blocks, threads int) driver.Config {
@@ -427,12 +437,25 @@ func TestCounters(t *testing.T) {
 	require.Equal(t, 2*c.Instructions(), sum.Instructions())
 }
 
-// Results and counts do not depend on the number of workers.
+// Results, counts and faults do not depend on the number of workers: of many
+// faulty blocks, the first in grid order is reported.
 func TestWorkersAgree(t *testing.T) {
-	body := "mul.lo.s32 %r2, %i, %i;\nst.global.u32 [%o], %r2;"
-	got, counters := run(t, "", body, shape(100, 40))
-	expect(t, got, func(i int) uint32 { return uint32(i * i) })
-	require.Equal(t, int64(100), counters.Blocks)
-	require.Equal(t, int64(200), counters.Warps)
-	require.Less(t, counters.Active, 32*counters.Instructions())
+	var want Counters
+	for _, workers := range []int{1, 2, 7} {
+		got, counters, err := runWith(t, workers, "", "mul.lo.s32 %r2, %i, %i;\nst.global.u32 [%o], %r2;", shape(100, 40))
+		require.NoError(t, err)
+		expect(t, got, func(i int) uint32 { return uint32(i * i) })
+		require.Equal(t, int64(100), counters.Blocks)
+		require.Equal(t, int64(200), counters.Warps)
+		require.Less(t, counters.Active, 32*counters.Instructions())
+		if workers == 1 {
+			want = counters
+		}
+		require.Equal(t, want, counters, "%d workers", workers)
+
+		_, _, err = runWith(t, workers, "", "setp.ge.s32 %p1, %r0, 37;\n@%p1 trap;\nst.global.u32 [%o], %i;", shape(100, 40))
+		var fault *Fault
+		require.ErrorAs(t, err, &fault, "%d workers", workers)
+		require.Equal(t, [3]int{37, 0, 0}, fault.Block, "%d workers", workers)
+	}
 }
