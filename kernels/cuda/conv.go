@@ -77,10 +77,15 @@ func (p *convProduct) fits() error {
 	const most, mostPlane, mostGroups = 1<<31 - 256, 1 << 24, 65535
 	c := &p.c
 	in, out := int64(p.inH)*int64(p.inW), int64(p.outH)*int64(p.outW)
+	// Where a window begins and how far a tap lies from that may be outside of
+	// the image by its padding.
+	height, width := int64(c.H+c.PadTop+c.PadBottom), int64(c.W+c.PadLeft+c.PadRight)
 	switch {
 	case max(in, out) > mostPlane:
 		return fmt.Errorf("an image of %dx%d is larger than %d pixels", max(p.inH, p.outH), max(p.inW, p.outW), mostPlane)
-	case max(in*int64(p.channels), out*int64(p.rows))*int64(c.Groups) > most:
+	case height > mostPlane || width > mostPlane || height*width > mostPlane:
+		return fmt.Errorf("an image of %dx%d with its padding is larger than %d pixels", height, width, mostPlane)
+	case max(in*int64(p.channels), out*int64(p.rows))*int64(c.Groups)+height*width > most:
 		return fmt.Errorf("a sample is larger than %d elements", most)
 	case int64(c.N)*max(in, out) > most:
 		return fmt.Errorf("a batch of %d has more than %d pixels", c.N, most)

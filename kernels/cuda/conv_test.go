@@ -289,7 +289,12 @@ func TestConvFits(t *testing.T) {
 		"a batch of 1048576 has more than 2147483392 pixels":   square(1<<20, 1, 64, 1, 1, 0, 1, 1),
 		"more than 2147483392 weights":                         square(1, 1<<16, 1, 1<<16, 1, 0, 1, 1),
 		"65536 groups are more than 65535":                     square(1, 1<<16, 1, 1<<16, 1, 0, 1, 1<<16),
+		"an image of 65537x32768 with its padding is larger than 16777216 pixels": {
+			N: 1, C: 1, H: 1, W: 32768, K: 1, R: 2, S: 1, PadTop: 65536,
+			StrideH: 1, StrideW: 1, DilationH: 65536, DilationW: 1, Groups: 1,
+		},
 	} {
+		require.NoError(t, c.Check())
 		p := newConvProduct(c, device.Forward)
 		require.EqualError(t, p.fits(), want)
 	}
