@@ -72,7 +72,11 @@ func table(all []kernel) string {
 		}
 		fmt.Fprintf(&b, "| %s | %d |", name, first.loop)
 		for _, c := range capabilities {
-			fmt.Fprintf(&b, " %.1f %% |", 100*rows[name][c].share)
+			if k := rows[name][c]; k.loop > 0 {
+				fmt.Fprintf(&b, " %.1f %% |", 100*k.share)
+			} else { // below half: mostly something else
+				b.WriteString(" < 50 % |")
+			}
 		}
 		b.WriteString("\n")
 	}
