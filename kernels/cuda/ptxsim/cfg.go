@@ -129,8 +129,13 @@ func (in *inst) sources(yield func(r ref)) {
 	for _, r := range [...]ref{in.a, in.b, in.c} {
 		yield(r)
 	}
-	if in.op == opSt || in.op == opPack || in.op == opShfl {
+	switch in.op {
+	case opSt, opPack, opShfl:
 		for _, r := range in.vec {
+			yield(r)
+		}
+	case opMMA:
+		for _, r := range in.vec[4:] {
 			yield(r)
 		}
 	}
@@ -143,8 +148,13 @@ func (in *inst) sources(yield func(r ref)) {
 func (in *inst) results(yield func(r ref)) {
 	yield(in.dst)
 	yield(in.dst2)
-	if in.op == opLd || in.op == opUnpack {
+	switch in.op {
+	case opLd, opUnpack:
 		for _, r := range in.vec {
+			yield(r)
+		}
+	case opMMA:
+		for _, r := range in.vec[:4] {
 			yield(r)
 		}
 	}

@@ -11,6 +11,7 @@ type Class uint8
 // The classes.
 const (
 	ClassFMA         Class = iota // fma and mad of float32
+	ClassTensor                   // mma: products of matrices
 	ClassFloat                    // other arithmetic on floats
 	ClassSpecial                  // approximations: ex2, rcp, sqrt, sin, …
 	ClassInt                      // integer and logic
@@ -33,7 +34,7 @@ const (
 	Classes
 )
 
-var classNames = [Classes]string{"fma", "float", "special", "int", "move", "compare", "control",
+var classNames = [Classes]string{"fma", "tensor", "float", "special", "int", "move", "compare", "control",
 	"ld.global", "st.global", "ld.shared", "st.shared", "local", "param", "async", "atomic",
 	"barrier", "warp", "other"}
 
@@ -53,6 +54,9 @@ type Counters struct {
 	// leaves in use.
 	Issued [Classes]int64
 	Active int64
+
+	// TensorFMAs is the multiply-adds of single elements that mma made.
+	TensorFMAs int64
 
 	// Global memory: requests of warps, and the 32-byte sectors they touch.
 	// A perfectly coalesced request of 4-byte elements has 4.
@@ -85,6 +89,7 @@ func (c *Counters) Add(other *Counters) {
 		c.Issued[i] += v
 	}
 	c.Active += other.Active
+	c.TensorFMAs += other.TensorFMAs
 	c.LoadRequests += other.LoadRequests
 	c.LoadSectors += other.LoadSectors
 	c.StoreRequests += other.StoreRequests
@@ -107,6 +112,9 @@ func (c *Counters) String() string {
 		if n > 0 {
 			fmt.Fprintf(&b, "  %-10s %12d  %5.1f %%\n", Class(i), n, percent(n, total))
 		}
+	}
+	if c.TensorFMAs > 0 {
+		fmt.Fprintf(&b, "multiply-adds of tensor cores %d\n", c.TensorFMAs)
 	}
 	fmt.Fprintf(&b, "global loads %d, %.2f sectors each; stores %d, %.2f sectors each\n",
 		c.LoadRequests, ratio(c.LoadSectors, c.LoadRequests), c.StoreRequests, ratio(c.StoreSectors, c.StoreRequests))

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"math/bits"
+	"slices"
 )
 
 // decodeArithmetic is what add, sub, mul, mad, fma, div, rem, min, max, abs,
@@ -459,6 +460,9 @@ func decodeField(d *decoder, in *inst) error {
 
 func decodeCvt(d *decoder, in *inst) error {
 	in.class = ClassMove
+	if slices.Contains(d.mods, "tf32") {
+		return decodeCvtTF32(d, in)
+	}
 	from, err := d.takeType()
 	if err != nil {
 		return err

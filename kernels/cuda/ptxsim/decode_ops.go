@@ -38,7 +38,7 @@ func init() {
 		"ld": decodeLoad, "ldu": decodeLoad, "st": decodeStore, "atom": decodeAtomic, "red": decodeAtomic,
 		"cp": decodeAsync, "bra": decodeBranch, "brx": decodeBranchIndexed, "ret": decodeExit, "exit": decodeExit,
 		"trap": decodeTrap, "bar": decodeBarrier, "barrier": decodeBarrier,
-		"shfl": decodeShuffle, "vote": decodeVote, "activemask": decodeActive, "redux": decodeRedux,
+		"shfl": decodeShuffle, "vote": decodeVote, "activemask": decodeActive, "redux": decodeRedux, "mma": decodeMMA,
 		"membar": decodeFence, "fence": decodeFence, "prefetch": decodeFence, "prefetchu": decodeFence,
 		"nanosleep": decodeFence,
 	}

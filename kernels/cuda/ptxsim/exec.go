@@ -123,6 +123,8 @@ func (w *warp) effect(in *inst, m uint32) {
 			w.set32(in, m, func(int) uint32 { return m })
 		case opRedux:
 			w.redux(in, m)
+		case opMMA:
+			w.mma(in, m)
 		case opTrap:
 			w.fail(FaultTrap, m, "the kernel runs into a trap")
 		}
@@ -228,6 +230,10 @@ func compute32(op opcode, d, a, b, c *[32]uint32) {
 	case opShr32:
 		for i := range d {
 			d[i] = a[i] >> b[i]
+		}
+	case opCvtTF32:
+		for i := range d {
+			d[i] = roundTF32(a[i])
 		}
 	}
 }

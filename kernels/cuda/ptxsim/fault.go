@@ -17,6 +17,7 @@ const (
 	FaultUninitReg                     // register read before written
 	FaultAsync                         // data of cp.async used before its wait
 	FaultShuffle                       // shuffle or vote with lanes that are not there
+	FaultMMA                           // mma with part of a warp
 	FaultReadOnly                      // write to const memory
 	FaultTrap                          // trap
 	FaultEndless                       // more instructions than allowed
@@ -24,7 +25,7 @@ const (
 
 var faultNames = [...]string{"address", "alignment", "barrier", "shared race", "global race",
 	"uninitialised shared memory", "uninitialised global memory", "uninitialised register",
-	"asynchronous copy", "shuffle", "read-only memory", "trap", "endless"}
+	"asynchronous copy", "shuffle", "mma", "read-only memory", "trap", "endless"}
 
 // String returns the kind's name.
 func (k FaultKind) String() string { return faultNames[k] }

@@ -68,7 +68,7 @@ type inst struct {
 	dst2     ref // second predicate
 	a, b, c  ref
 	fn       func(a, b, c uint64) uint64
-	vec      []ref // registers of a vector, or of what is loaded or stored
+	vec      []ref // registers of a vector, of what is loaded or stored, or of mma: D, A, B, C
 	offset   int64
 	target   int32
 	targets  []int32 // of brx.idx
@@ -95,6 +95,7 @@ const (
 	opXor32
 	opShl32
 	opShr32
+	opCvtTF32
 	opMov32
 	opMov64
 	opIAdd64
@@ -124,6 +125,7 @@ const (
 	opVote
 	opActive
 	opRedux
+	opMMA
 	opNop
 )
 
