@@ -341,9 +341,11 @@ func (w *warp) atomic(in *inst, m uint32) {
 				}
 				if b.shadow != nil {
 					first, last := at>>b.grain, (at+uint64(n)-1)>>b.grain
-					if b.shadow[first].written == 0 {
-						w.sharedConflict(l, first, 0, "reads")
-						return
+					for i := first; i <= last; i++ {
+						if b.shadow[i].written == 0 {
+							w.sharedConflict(l, i, 0, "reads")
+							return
+						}
 					}
 					w.sharedWrite(l, first, last, keyAtomic)
 					if b.fault != nil {
