@@ -517,8 +517,32 @@ func decodeBranchIndexed(d *decoder, in *inst) error {
 }
 
 // decodeFence is what has no effect here: blocks see each other's writes in
-// order, and there are no caches.
+// order, there are no caches, and nobody waits.
 func decodeFence(d *decoder, in *inst) error {
 	in.op, in.class = opNop, ClassOther
-	return nil
+	switch d.s.op {
+	case "membar":
+		if _, ok := takeOne(d, map[string]bool{"cta": true, "gl": true, "sys": true}); !ok {
+			return fmt.Errorf("needs .cta, .gl or .sys")
+		}
+	case "fence":
+		takeOne(d, map[string]bool{"sc": true, "acq_rel": true})
+		if _, ok := takeOne(d, map[string]bool{"cta": true, "gpu": true, "sys": true}); !ok {
+			return fmt.Errorf("needs .cta, .gpu or .sys")
+		}
+	case "prefetch", "prefetchu":
+		in.space, _ = takeOne(d, map[string]space{"global": spaceGlobal, "local": spaceLocal})
+		if _, ok := takeOne(d, map[string]bool{"L1": true, "L2": true}); !ok {
+			return fmt.Errorf("needs .L1 or .L2")
+		}
+		return firstError(d.done(), d.args(1), d.address(d.s.args[0], in))
+	case "nanosleep":
+		if t, err := d.takeType(); err != nil || t != typU32 {
+			return fmt.Errorf("needs type u32")
+		}
+		r, err := d.src(d.s.args[0], typU32)
+		in.a = r
+		return firstError(err, d.done(), d.args(1))
+	}
+	return firstError(d.done(), d.args(0))
 }

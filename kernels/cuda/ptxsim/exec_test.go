@@ -194,58 +194,32 @@ $end:
 	})
 }
 
-func TestShuffles(t *testing.T) {
-	for text, want := range map[string]func(i int) uint32{
-		"shfl.sync.up.b32 %r2|%p1, %i, 3, 0, -1;":      func(i int) uint32 { return uint32(i - 3*b2i(i%32 >= 3)) },
-		"shfl.sync.down.b32 %r2|%p1, %i, 5, 31, -1;":   func(i int) uint32 { return uint32(i + 5*b2i(i%32 < 27)) },
-		"shfl.sync.bfly.b32 %r2|%p1, %i, 9, 31, -1;":   func(i int) uint32 { return uint32(i ^ 9) },
-		"shfl.sync.idx.b32 %r2|%p1, %i, 7, 31, -1;":    func(i int) uint32 { return uint32(i/32*32 + 7) },
-		"shfl.sync.idx.b32 %r2|%p1, %i, 2, 6175, -1;":  func(i int) uint32 { return uint32(i/8*8 + 2) }, // segments of 8
-		"shfl.sync.down.b32 %r2|%p1, %i, 1, 6175, -1;": func(i int) uint32 { return uint32(i + b2i(i%8 < 7)) },
-	} {
-		got, _ := run(t, "", text+"\nst.global.u32 [%o], %r2;", shape(1, 64))
-		for i, v := range got {
-			require.Equal(t, want(i), v, "%s, thread %d", text, i)
-		}
-	}
-	got, _ := run(t, "", "shfl.sync.down.b32 %r2|%p1, %i, 5, 31, -1;\nselp.u32 %r3, 1, 0, %p1;\nst.global.u32 [%o], %r3;", shape(1, 32))
-	expect(t, got, func(i int) uint32 { return uint32(b2i(i < 27)) })
-}
-
-func TestVotes(t *testing.T) {
-	for text, want := range map[string]uint32{
-		"vote.sync.ballot.b32 %r2, %p1, -1;":                                                            0x3ff,
-		"vote.sync.any.pred %p2, %p1, -1;\nselp.u32 %r2, 1, 0, %p2;":                                    1,
-		"vote.sync.all.pred %p2, %p1, -1;\nselp.u32 %r2, 1, 0, %p2;":                                    0,
-		"vote.sync.uni.pred %p2, %p1, -1;\nselp.u32 %r2, 1, 0, %p2;":                                    0,
-		"vote.sync.ballot.b32 %r2, !%p1, -1;":                                                           ^uint32(0x3ff),
-		"bar.red.popc.u32 %r2, 0, %p1;":                                                                 20,
-		"bar.red.or.pred %p2, 0, %p1;\nselp.u32 %r2, 1, 0, %p2;":                                        1,
-		"bar.red.and.pred %p2, 0, %p1;\nselp.u32 %r2, 1, 0, %p2;":                                       0,
-		"and.b32 %r3, %tid, 31;\nredux.sync.add.s32 %r2, %r3, -1;":                                      31 * 16,
-		"and.b32 %r3, %tid, 31;\nredux.sync.max.u32 %r2, %r3, -1;":                                      31,
-		"and.b32 %r3, %tid, 31;\nsub.s32 %r3, 5, %r3;\nredux.sync.min.s32 %r2, %r3, -1;":                uint32(1<<32 - 26),
-		"and.b32 %r3, %tid, 31;\nredux.sync.or.b32 %r2, %r3, -1;":                                       31,
-		"mov.u32 %r2, %lanemask_lt;\npopc.b32 %r3, %r2;\nmov.u32 %r4, %laneid;\nsub.s32 %r2, %r3, %r4;": 0,
-	} {
-		got, _ := run(t, "", "and.b32 %r5, %tid, 31;\nsetp.lt.u32 %p1, %r5, 10;\n"+text+"\nst.global.u32 [%o], %r2;", shape(1, 64))
-		for i, v := range got {
-			require.Equal(t, want, v, "%s, thread %d", text, i)
-		}
-	}
-}
-
 func TestSpecialRegisters(t *testing.T) {
 	for text, want := range map[string]func(x, y, bx, by int) int{
-		"mov.u32 %r2, %tid.y;":           func(x, y, bx, by int) int { return y },
-		"mov.u32 %r2, %ctaid.y;":         func(x, y, bx, by int) int { return by },
-		"mov.u32 %r2, %nctaid.x;":        func(x, y, bx, by int) int { return 2 },
-		"mov.u32 %r2, %ntid.y;":          func(x, y, bx, by int) int { return 6 },
-		"mov.u32 %r2, %warpid;":          func(x, y, bx, by int) int { return (8*y + x) / 32 },
-		"mov.u32 %r2, %laneid;":          func(x, y, bx, by int) int { return (8*y + x) % 32 },
-		"mov.u32 %r2, %total_smem_size;": func(x, y, bx, by int) int { return 0 },
-		"mov.u32 %r2, WARP_SZ;":          func(x, y, bx, by int) int { return 32 },
-		"mov.u32 %r2, %clock;\nmov.u32 %r3, %clock;\nsub.s32 %r2, %r3, %r2;": func(x, y, bx, by int) int { return 1 },
+		"mov.u32 %r2, %tid.y;":             func(x, y, bx, by int) int { return y },
+		"mov.u32 %r2, %ctaid.y;":           func(x, y, bx, by int) int { return by },
+		"mov.u32 %r2, %ctaid.z;":           func(x, y, bx, by int) int { return 0 },
+		"mov.u32 %r2, %nctaid.x;":          func(x, y, bx, by int) int { return 2 },
+		"mov.u32 %r2, %nctaid.y;":          func(x, y, bx, by int) int { return 3 },
+		"mov.u32 %r2, %nctaid.z;":          func(x, y, bx, by int) int { return 1 },
+		"mov.u32 %r2, %ntid.y;":            func(x, y, bx, by int) int { return 6 },
+		"mov.u32 %r2, %ntid.z;":            func(x, y, bx, by int) int { return 1 },
+		"mov.u32 %r2, %tid.z;":             func(x, y, bx, by int) int { return 0 },
+		"mov.u32 %r2, %nwarpid;":           func(x, y, bx, by int) int { return 2 },
+		"mov.u32 %r2, %nsmid;":             func(x, y, bx, by int) int { return 1 },
+		"mov.u32 %r2, %smid;":              func(x, y, bx, by int) int { return 0 },
+		"mov.u32 %r2, %lanemask_eq;":       func(x, y, bx, by int) int { return 1 << ((8*y + x) % 32) },
+		"mov.u32 %r2, %lanemask_lt;":       func(x, y, bx, by int) int { return 1<<((8*y+x)%32) - 1 },
+		"mov.u32 %r2, %lanemask_le;":       func(x, y, bx, by int) int { return 2<<((8*y+x)%32) - 1 },
+		"mov.u32 %r2, %lanemask_gt;":       func(x, y, bx, by int) int { return -(2 << ((8*y + x) % 32)) },
+		"mov.u32 %r2, %lanemask_ge;":       func(x, y, bx, by int) int { return -(1 << ((8*y + x) % 32)) },
+		"mov.u32 %r2, %warpid;":            func(x, y, bx, by int) int { return (8*y + x) / 32 },
+		"mov.u32 %r2, %laneid;":            func(x, y, bx, by int) int { return (8*y + x) % 32 },
+		"mov.u32 %r2, %total_smem_size;":   func(x, y, bx, by int) int { return 0 },
+		"mov.u32 %r2, %dynamic_smem_size;": func(x, y, bx, by int) int { return 0 },
+		"mov.u32 %r2, WARP_SZ;":            func(x, y, bx, by int) int { return 32 },
+		"mov.u32 %r2, %clock;\nmov.u32 %r3, %clock;\nsub.s32 %r2, %r3, %r2;":                            func(x, y, bx, by int) int { return 1 },
+		"mov.u64 %d1, %clock64;\nmov.u64 %d2, %clock64;\nsub.s64 %d2, %d2, %d1;\ncvt.u32.u64 %r2, %d2;": func(x, y, bx, by int) int { return 1 },
 	} {
 		got, _ := run(t, "", text+`
 	mov.u32 %r5, %ctaid.y;
@@ -277,6 +251,8 @@ func TestAtomics(t *testing.T) {
 		"xor.b32 %r4, [%r2], 1":     5, // 96 times
 		"exch.b32 %r4, [%r2], 77":   77,
 		"cas.b32 %r4, [%r2], 5, 88": 88,
+		"add.f32 %r4, [%r2], 0.5":   0x42400000, // 48: 5 is subnormal
+		"exch.b32 _, [%r2], 77":     77,
 	} {
 		got, _ := run(t, "", `
 	.shared .b32 s;

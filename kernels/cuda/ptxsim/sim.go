@@ -231,7 +231,18 @@ func (s *Sim) Load(name, ptx string) (driver.Module, error) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	m := &simModule{sim: s, name: name, functions: map[string]*function{}}
+	live, used := s.live, s.used
+	m, err := s.link(text, strings.Split(ptx, "\n"))
+	if err != nil {
+		s.live, s.used = live, used // without the module's variables
+		return nil, err
+	}
+	return m, nil
+}
+
+// link places a module's variables and decodes its kernels.
+func (s *Sim) link(text *module, source []string) (*simModule, error) {
+	m := &simModule{sim: s, name: text.name, functions: map[string]*function{}}
 	for _, v := range text.vars {
 		if v.space != spaceGlobal && v.space != spaceConst {
 			continue
@@ -246,7 +257,6 @@ func (s *Sim) Load(name, ptx string) (driver.Module, error) {
 		v.address = int64(al.base)
 		m.vars = append(m.vars, driver.Ptr(al.base))
 	}
-	source := strings.Split(ptx, "\n")
 	for _, k := range text.kernels {
 		p, err := decode(text, k, source)
 		if err != nil {

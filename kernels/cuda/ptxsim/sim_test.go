@@ -46,6 +46,12 @@ func TestLoadErrors(t *testing.T) {
 		"@%r0 bra $nowhere;":                            `"%r0" is not a predicate`,
 		"vote.sync.ballot.pred %p0, %p0, -1;":           "needs .all",
 		"mul.rp.f64 %d0, %d0, %d0;":                     "float64 rounds to nearest only",
+		"membar;":                                       "needs .cta, .gl or .sys",
+		"fence.proxy.async;":                            "needs .cta, .gpu or .sys",
+		"fence.sc.gpu %r0;":                             "has 1 operands, not 0",
+		"prefetch.global.L3 [%d0];":                     "needs .L1 or .L2",
+		"prefetch.global.L1 %d0;":                       "operand is not an address",
+		"nanosleep.u64 %d0;":                            "needs type u32",
 		"mov.u32 %r0, 0x1g;":                            `"0x1g" is not a number`,
 	} {
 		_, err := New(Config{}).Load("m.ptx", header+".visible .entry k()\n{\n.reg .b32 %r<2>;\n.reg .b16 %h<1>;\n.reg .f32 %f<1>;\n.reg .b64 %d<1>;\n.reg .pred %p<1>;\n.shared .b32 sh;\n"+body+"\nret;\n}\n")
@@ -64,6 +70,26 @@ func TestLoadErrors(t *testing.T) {
 		_, err := New(Config{}).Load("m.ptx", text)
 		require.ErrorContains(t, err, says)
 	}
+}
+
+// A module that does not load leaves nothing behind.
+func TestLoadErrorFreesVariables(t *testing.T) {
+	sim := New(Config{Memory: 4096})
+	before, _, err := sim.MemInfo()
+	require.NoError(t, err)
+	for _, text := range []string{
+		".global .b8 g[2048];\n.visible .entry k() { mma.sync; }",
+		".global .b8 g[2048];\n.global .b8 h[4096];\n",
+	} {
+		_, err = sim.Load("m.ptx", header+text)
+		require.Error(t, err)
+		after, _, err := sim.MemInfo()
+		require.NoError(t, err)
+		require.Equal(t, before, after)
+	}
+	m, err := sim.Load("m.ptx", header+".global .b8 g[4096];\n")
+	require.NoError(t, err)
+	require.NoError(t, m.Unload())
 }
 
 const copyKernel = header + `
