@@ -35,6 +35,7 @@ type Pool struct {
 	gate atomic.Uint64
 
 	helpers []helper
+	seats   seats
 	ended   sync.WaitGroup
 }
 
@@ -67,6 +68,7 @@ const (
 func New(workers int) *Pool {
 	p := &Pool{workers: max(workers, 1)}
 	p.helpers = make([]helper, p.workers-1)
+	p.seats = newSeats(p.workers)
 	p.ended.Add(len(p.helpers))
 	for i := range p.helpers {
 		p.helpers[i].wake = make(chan struct{}, 1)
@@ -96,6 +98,7 @@ func (p *Pool) Run(t Task, items int) {
 	}
 	p.task, p.items = t, int64(items)
 	p.next.Store(0)
+	p.seats.note(0)
 	p.gate.Store(p.gate.Load()&^(round-1) + round | open)
 	for i := range min(len(p.helpers), items-1) {
 		p.helpers[i].rouse()
@@ -134,10 +137,9 @@ func (p *Pool) shut() {
 // help is the life of a worker.
 func (p *Pool) help(worker int) {
 	defer p.ended.Done()
-	h := &p.helpers[worker-1]
 	var last uint64 // the round before
 	for {
-		g, ok := p.await(h, last)
+		g, ok := p.await(worker, last)
 		if !ok {
 			return
 		}
@@ -145,6 +147,7 @@ func (p *Pool) help(worker int) {
 		if !p.enter(g) {
 			continue
 		}
+		p.seats.part(worker)
 		p.work(p.task, worker)
 		p.gate.Add(^uint64(0))
 	}
@@ -152,7 +155,8 @@ func (p *Pool) help(worker int) {
 
 // await returns the gate once it is open for another round than the last,
 // or false once the pool is closed.
-func (p *Pool) await(h *helper, last uint64) (gate uint64, ok bool) {
+func (p *Pool) await(worker int, last uint64) (gate uint64, ok bool) {
+	h := &p.helpers[worker-1]
 	for {
 		for i := range spins {
 			if g := p.gate.Load(); g&open != 0 && g/round != last {
@@ -160,6 +164,7 @@ func (p *Pool) await(h *helper, last uint64) (gate uint64, ok bool) {
 			}
 			pause(i)
 		}
+		p.seats.leave(worker)
 		h.asleep.Store(true)
 		if g := p.gate.Load(); g&open != 0 && g/round != last && h.asleep.CompareAndSwap(true, false) {
 			return g, true
