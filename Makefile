@@ -114,6 +114,10 @@ ptx: ## compile the CUDA kernels to the PTX that is committed; needs tools/insta
 sass: ## assemble the PTX and write docs/kernels.md; CHECK=-check only compares; needs tools/install-nvcc.sh
 	$(GO) run ./tools/sass $(CHECK) $(CUDA)/bin kernels/cuda docs/kernels.md kernels/cuda/predict/assembled.json
 
+.PHONY: predictions
+predictions: ## predict AlexNet on four GPUs and write docs/kernels.md; CHECK=-check only compares
+	$(GO) run ./tools/predictions $(CHECK) docs/kernels.md
+
 # Building for real GPUs takes cgo, the headers of CUDA, and something named
 # libcuda to link with: the package libcuda, as a library. No program is linked
 # to it in the end.

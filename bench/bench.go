@@ -234,6 +234,7 @@ func (b *bench) gemm(*graph.Network) error {
 	products := Products(b.plan)
 	if len(b.Shapes) > 0 {
 		products = shaped(b.Shapes)
+		b.common.Model, b.common.Batch = "", 0
 	}
 	for _, p := range products {
 		samples, sum, err := b.product(b.device, q, p.GEMM)

@@ -165,6 +165,30 @@ func TestPlot(t *testing.T) {
 	require.ErrorContains(t, r.WritePlot(&b), "measure gemm or layers")
 }
 
+func TestMarkdown(t *testing.T) {
+	r := fake()
+	predicted := r.Results[2]
+	predicted.Device, predicted.Threads, predicted.Limit = "v100 (predicted)", 0, "issue"
+	predicted.set([]float64{25e-6})
+	r.Machine.Roofs = append(r.Machine.Roofs, Roof{Device: predicted.Device, FLOPS: 8e12, Bandwidth: 900e9})
+	r.Results = append(r.Results, predicted)
+	var b bytes.Buffer
+	require.NoError(t, r.WriteMarkdown(&b))
+	require.Equal(t, `| gemm of toy, batch 4 | pass | cpu/1 | cpu/2 |
+|---|---|---|---|
+| fc | forward | 50.0 ms | 20.0 ms |
+
+| layers of toy, batch 4 | pass | cpu/1 | abacus:0 | v100 (predicted) |
+|---|---|---|---|---|
+| fc | forward | 2.00 ms, 50 % |  | 25.0 µs, 50 %, issue |
+| pool | forward | 1.00 ms, 50 % | 1.00 ms |  |
+
+| net of toy, batch 4 | pass | cpu/1 |
+|---|---|---|
+| step | training | 500 ms, 8 images/s |
+`, b.String())
+}
+
 // A thing of low intensity is held against the bandwidth, one of high against
 // the peak.
 func TestOfRoof(t *testing.T) {

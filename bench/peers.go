@@ -53,7 +53,7 @@ func (r *Report) WriteRatios(out io.Writer) error {
 				continue
 			}
 			line(w, []string{
-				fmt.Sprintf("%s: %s of %s, batch %d", t.places[0], t.kind, t.model, t.batch), t.places[place],
+				t.places[0] + ": " + t.title(), t.places[place],
 				fmt.Sprintf("%.2f", slices.Min(c.ratios)), c.least, fmt.Sprintf("%.2f", c.median()),
 				fmt.Sprintf("%.2f", c.other/c.own), fmt.Sprint(len(c.ratios))})
 		}

@@ -31,7 +31,7 @@ func (r *Report) WritePlot(w io.Writer) error {
 	}
 
 	p := plot.New()
-	p.Title.Text = fmt.Sprintf("%s of %s, batch %d (%s, %s)", t.kind, t.model, t.batch, r.Machine.CPU, r.Machine.Path)
+	p.Title.Text = fmt.Sprintf("%s (%s, %s)", t.title(), r.Machine.CPU, r.Machine.Path)
 	p.Y.Label.Text = "GFLOP/s"
 	p.Y.Min = 0
 	p.Legend.Top = true

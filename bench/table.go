@@ -23,7 +23,7 @@ func (r *Report) WriteTable(out io.Writer) error {
 		fmt.Fprintf(out, "%s: at most %.0f GFLOP/s and %.1f GB/s\n", place, f.FLOPS/1e9, f.Bandwidth/1e9)
 	}
 	for _, g := range r.grouped() {
-		fmt.Fprintf(out, "\n%s of %s, batch %d\n", g.kind, g.model, g.batch)
+		fmt.Fprintf(out, "\n%s\n", g.title())
 		w := tabwriter.NewWriter(out, 0, 0, 2, ' ', tabwriter.AlignRight)
 		g.write(w, m)
 		if err := w.Flush(); err != nil {
@@ -43,6 +43,15 @@ type table struct {
 	batch       int
 	places      []string
 	rows        [][]*Result // by row and place; nil where it was not measured
+}
+
+// title is what stands above the table. Shapes that were given belong to no
+// network.
+func (t *table) title() string {
+	if t.model == "" {
+		return t.kind
+	}
+	return fmt.Sprintf("%s of %s, batch %d", t.kind, t.model, t.batch)
 }
 
 func (r *Report) grouped() []*table {

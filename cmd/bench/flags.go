@@ -37,6 +37,7 @@ the batch, or the files they name, 130 stopped by Ctrl-C.
 const (
 	asTable = "table"
 	asLines = "bench"
+	asPages = "markdown"
 )
 
 // The values of -winograd.
@@ -68,7 +69,7 @@ func (o *options) flagSet() *flag.FlagSet {
 	f.Var((*cards)(&o.GPUs), "gpu", "`cards` with commas between whose times are predicted on device ptxsim: "+cardNames())
 	f.Var((*shapes)(&o.Shapes), "shape", "matrix `products` with commas between, such as NN4096x4096x4096, for gemm in place of the networks'")
 	f.IntVar(&o.Runs, "runs", 5, "samples of each time, after a warm run")
-	f.StringVar(&o.format, "format", asTable, "table, or bench for the lines that benchstat reads")
+	f.StringVar(&o.format, "format", asTable, "table; bench for the lines that benchstat reads; markdown for documents")
 	f.StringVar(&o.json, "json", "", "`file` for the results as JSON")
 	f.StringVar(&o.compare, "compare", "", "`file` that -json wrote, to print old/new ratios with")
 	f.Var((*names)(&o.peers), "peers", "`files` with commas between, of results of other programs to show beside; bench/peers makes them")
@@ -103,8 +104,8 @@ func parse(args []string) (*options, error) {
 	switch {
 	case f.NArg() > 0:
 		return nil, fmt.Errorf("%q is not a flag; -h lists the flags", f.Arg(0))
-	case o.format != asTable && o.format != asLines:
-		return nil, fmt.Errorf("-format %q is not table or bench", o.format)
+	case o.format != asTable && o.format != asLines && o.format != asPages:
+		return nil, fmt.Errorf("-format %q is not table, bench or markdown", o.format)
 	case o.winograd != winogradAuto && o.winograd != winogradOff:
 		return nil, fmt.Errorf("-winograd %q is not auto or off", o.winograd)
 	case len(o.GPUs) > 0 && !slices.Contains(o.Devices, "ptxsim"):

@@ -45,7 +45,7 @@ func TestWrongFlags(t *testing.T) {
 		"-gpu gtx480":                 `GPU "gtx480" is unknown; there are v100, a100, h100, rtx4090`,
 		"-shape NN1x2x3":              "-shape is for gemm; give gemm",
 		"gemm -shape 3x3":             `"3x3" is not a shape such as`,
-		"-format xml":                 `-format "xml" is not table or bench`,
+		"-format xml":                 `-format "xml" is not table, bench or markdown`,
 		"net -trace t":                "-trace shows the kernels of layers",
 		"net -roofline r":             "-roofline shows the passes of layers",
 		"net -plot p":                 "-plot shows products",

@@ -93,10 +93,7 @@ func measure(ctx context.Context, o *options, stdout, stderr io.Writer) (code in
 
 // write gives out the report in every way that was asked for.
 func write(o *options, r, before *bench.Report, stdout io.Writer) error {
-	print := r.WriteTable
-	if o.format == asLines {
-		print = r.WriteLines
-	}
+	print := map[string]func(io.Writer) error{asTable: r.WriteTable, asLines: r.WriteLines, asPages: r.WriteMarkdown}[o.format]
 	if err := print(stdout); err != nil {
 		return err
 	}

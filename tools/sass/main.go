@@ -19,6 +19,7 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/hubel-go/hubel/internal/section"
 	"github.com/hubel-go/hubel/kernels/cuda/occupancy"
 )
 
@@ -50,29 +51,12 @@ func run(tools, kernels, document, list string, check bool) error {
 	if err := spills(all); err != nil {
 		return err
 	}
-	old, err := os.ReadFile(document)
+	const command = "make sass"
+	text, err := section.InsertFile(document, command, table(all))
 	if err != nil {
 		return err
 	}
-	text, err := insert(string(old), table(all))
-	if err != nil {
-		return fmt.Errorf("%s: %w", document, err)
-	}
-	return errors.Join(update(document, text, check), update(list, assembled(all), check))
-}
-
-// update writes a file, or only says whether that would change it.
-func update(path, text string, check bool) error {
-	old, err := os.ReadFile(path)
-	switch {
-	case err != nil && !os.IsNotExist(err):
-		return err
-	case string(old) == text:
-		return nil
-	case check:
-		return fmt.Errorf("%s is not up to date: run make sass", path)
-	}
-	return os.WriteFile(path, []byte(text), 0o644)
+	return errors.Join(section.Update(document, text, command, check), section.Update(list, assembled(all), command, check))
 }
 
 // kernel is a kernel, assembled for one capability.

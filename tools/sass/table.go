@@ -2,7 +2,6 @@ package main
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -11,25 +10,6 @@ import (
 	"github.com/hubel-go/hubel/kernels/cuda/occupancy"
 	"github.com/hubel-go/hubel/kernels/cuda/predict"
 )
-
-// The marks between which the tables stand.
-const (
-	begin = "<!-- make sass writes from here -->\n"
-	end   = "<!-- to here -->\n"
-)
-
-// insert puts the tables between the marks of a document.
-func insert(document, tables string) (string, error) {
-	head, rest, ok := strings.Cut(document, begin)
-	if !ok {
-		return "", errors.New("has no line " + strings.TrimSpace(begin))
-	}
-	_, tail, ok := strings.Cut(rest, end)
-	if !ok {
-		return "", errors.New("has no line " + strings.TrimSpace(end))
-	}
-	return head + begin + "\n" + tables + "\n" + end + tail, nil
-}
 
 // table is a table of all kernels, and one of the main loops.
 func table(all []kernel) string {

@@ -69,7 +69,7 @@ func (w *warp) load(in *inst, m uint32) {
 		total := n * len(in.vec)
 		switch sp {
 		case spaceShared:
-			w.countShared(m, total)
+			w.countShared(m, total, true)
 			w.loadShared(in, m, n, total)
 		case spaceLocal:
 			for ; m != 0; m &= m - 1 {
@@ -182,7 +182,7 @@ func (w *warp) store(in *inst, m uint32) {
 		b := w.blk
 		switch sp {
 		case spaceShared:
-			w.countShared(m, total)
+			w.countShared(m, total, false)
 		case spaceGlobal:
 			b.counters.StoreRequests++
 			b.counters.StoreSectors += w.sectors(m)
@@ -397,7 +397,7 @@ func (w *warp) copyAsync(in *inst, m uint32) {
 	b.counters.LoadRequests++
 	b.counters.LoadSectors += w.sectors(m)
 	w.addresses(in.a, in.offset, m)
-	w.countShared(m, size)
+	w.countShared(m, size, false)
 	for ; m != 0; m &= m - 1 {
 		l := bits.TrailingZeros32(m) & 31
 		at := w.addr[l]
@@ -472,14 +472,18 @@ next:
 }
 
 // countShared counts a request of shared memory. Memory has 32 banks of 4
-// bytes. Requests of 8 bytes a lane go by half warps, of 16 by quarters; a
-// group takes as many wavefronts as the most words that it asks of one bank.
-func (w *warp) countShared(m uint32, total int) {
+// bytes. Requests of 8 bytes a lane go by half warps, of 16 by quarters, and
+// loads by groups of twice that where lanes go in pairs; a group takes as many
+// wavefronts as the most words that it asks of one bank.
+func (w *warp) countShared(m uint32, total int, load bool) {
 	c := &w.blk.counters
 	c.SharedRequests++
 	group := 32
 	if total > 4 {
 		group = 128 / total
+		if load && (w.paired(m, 1) || w.paired(m, 2)) {
+			group *= 2
+		}
 	}
 	lanes := uint32(1)<<group - 1
 	for at := 0; at < 32; at += group {
@@ -488,6 +492,20 @@ func (w *warp) countShared(m uint32, total int) {
 			c.SharedWavefronts += w.wavefronts(g, max(total/4, 1))
 		}
 	}
+}
+
+// paired reports whether all lanes have the address of the lane whose number
+// differs in that bit. What such loads return is packed, two registers to a
+// cycle (NVIDIA's developer forum, "Unexpected shared memory bank conflict", of
+// capability 7.x).
+func (w *warp) paired(m uint32, bit int) bool {
+	for lanes := m; lanes != 0; lanes &= lanes - 1 {
+		lane := bits.TrailingZeros32(lanes) & 31
+		if other := lane ^ bit; m>>other&1 != 0 && w.addr[other] != w.addr[lane] {
+			return false
+		}
+	}
+	return true
 }
 
 func (w *warp) wavefronts(m uint32, words int) int64 {

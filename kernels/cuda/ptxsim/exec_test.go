@@ -406,6 +406,20 @@ func TestCounters(t *testing.T) {
 	require.Equal(t, int64(4), c.SharedWavefronts)
 	require.Equal(t, int64(4), c.SharedIdeal)
 	require.Equal(t, int64(1), c.Barriers)
+	// Loads of 16 bytes where lanes have the address of a neighbour, of the next
+	// but one, of neither; in pairs with conflicts; and one lane alone.
+	for lane, wavefronts := range map[string][2]int64{
+		"shr.u32 %r2, %tid, 1;\nand.b32 %r2, %r2, 7;":                       {2, 2},
+		"and.b32 %r2, %tid, 1;":                                             {2, 2},
+		"and.b32 %r2, %tid, 3;":                                             {4, 4},
+		"shr.u32 %r2, %tid, 1;\nand.b32 %r2, %r2, 7;\nshl.b32 %r2, %r2, 1;": {4, 2},
+		"mov.u32 %r2, 0;\nsetp.gt.u32 %p1, %tid, 0;\n@%p1 ret;":             {1, 1},
+	} {
+		_, c = run(t, "", ".shared .align 16 .b8 s[512];\nmov.u32 %r2, s;\nmad.lo.s32 %r2, %tid, 16, %r2;\n"+
+			"st.shared.v4.u32 [%r2], {%tid, %tid, %tid, %tid};\nbar.sync 0;\n"+lane+
+			"\nmov.u32 %r3, s;\nmad.lo.s32 %r2, %r2, 16, %r3;\nld.shared.v4.u32 {%r4, %r5, %r6, %r7}, [%r2];", shape(1, 32))
+		require.Equal(t, wavefronts, [2]int64{c.SharedWavefronts - 4, c.SharedIdeal - 4}, lane)
+	}
 	require.Contains(t, c.String(), "st.shared")
 	var sum Counters
 	sum.Add(&c)
