@@ -14,7 +14,7 @@ func lrnCases(Options) []Case {
 	}
 	layers := []device.LRN{paper(1, 96, 55, 55), paper(1, 256, 27, 27), paper(3, 7, 5, 3), paper(2, 70, 3, 2)}
 	// A large alpha makes every channel of a window count.
-	for _, c := range []int{1, 2, 4, 11} {
+	for _, c := range []int{1, 2, 4, 7, 13} {
 		for _, size := range []int{1, 3, 5, 9} {
 			layers = append(layers, device.LRN{N: 2, C: c, H: 3, W: 5, Size: size, Alpha: 1.5, Beta: 0.75, K: 1})
 		}

@@ -52,10 +52,10 @@ func runFilter(bn *bench, c filterCase, r *rand.Rand) error {
 
 // filterCases has, for each tile, more and fewer filters and taps than the
 // tile, windows that overlap each edge, strides, dilation, groups, planes of
-// fewer pixels than a slice, and parts of the sum.
+// fewer pixels than a slice, parts of the sum, and odd numbers of taps to add to.
 func filterCases() []filterCase {
 	var cases []filterCase
-	for v := range filterTiles {
+	for v, t := range filterTiles {
 		cases = append(cases,
 			filterCase{Conv: device.Conv{N: 3, C: 4, H: 5, W: 4, K: 5, R: 3, S: 2, PadTop: 1, PadBottom: 2, PadLeft: 2, PadRight: 1,
 				StrideH: 2, StrideW: 1, DilationH: 1, DilationW: 2, Groups: 1}, variant: v, splits: 1},
@@ -63,6 +63,8 @@ func filterCases() []filterCase {
 				DilationH: 1, DilationW: 1, Groups: 1}, variant: v, splits: 1, mode: device.Accumulate},
 			filterCase{Conv: device.Conv{N: 3, C: 30, H: 3, W: 3, K: 198, R: 3, S: 3, PadTop: 1, PadBottom: 1, PadLeft: 1, PadRight: 1,
 				StrideH: 1, StrideW: 1, DilationH: 1, DilationW: 1, Groups: 2}, variant: v, splits: 3, mode: device.Accumulate},
+			filterCase{Conv: device.Conv{N: 1, C: t.n/5 + 1, H: 3, W: 4, K: t.m + 5, R: 1, S: 5, PadLeft: 2, PadRight: 2,
+				StrideH: 1, StrideW: 1, DilationH: 1, DilationW: 1, Groups: 1}, variant: v, splits: 1, mode: device.Accumulate},
 			filterCase{Conv: device.Conv{N: 1, C: 1, H: 5, W: 7, K: 3, R: 3, S: 5, PadLeft: 3, StrideH: 1, StrideW: 1,
 				DilationH: 2, DilationW: 1, Groups: 1}, variant: v, splits: 1})
 	}

@@ -2,6 +2,7 @@ package cuda
 
 import (
 	"fmt"
+	"hash/fnv"
 	"io/fs"
 	"math/rand/v2"
 	"os"
@@ -146,6 +147,51 @@ func (m mutated) with(body []string) string {
 	return strings.Join(m.head, "\n") + "\n" + strings.Join(body, "\n")
 }
 
+// mutants has the tests of all kernels.
+type mutants struct {
+	products subjects
+	others   *mutator
+}
+
+func newMutants(t *testing.T) mutants { return mutants{newSubjects(t), newMutator(t)} }
+
+// test runs a changed kernel through its tests, and returns what is wrong with
+// it.
+func (m mutants) test(t *testing.T, k mutated, body []string) error {
+	if suites[k.file] != nil {
+		return m.products.test(t, k, body)
+	}
+	return m.others.test(t, k, body)
+}
+
+// ordering is what orders the threads of a block, and a thread with its
+// asynchronous copies.
+var ordering = regexp.MustCompile(`^\s*(@!?%p\d+ )?(bar\.|barrier\.|cp\.async\.(commit|wait)_)`)
+
+// Every barrier, and every commit and wait of asynchronous copies, is needed:
+// the tests see it when any one of them is dropped.
+func TestOrdering(t *testing.T) {
+	files, err := fs.Glob(ptx, ptxFile(capabilities[0], "*"))
+	require.NoError(t, err)
+	m := newMutants(t)
+	dropped := 0
+	for _, file := range files {
+		for _, k := range mutables(t, strings.TrimSuffix(path.Base(file), ".ptx")) {
+			for at, line := range k.body {
+				if !ordering.MatchString(line) {
+					continue
+				}
+				body := slices.Clone(k.body)
+				body[at] = "//" + line
+				dropped++
+				require.Error(t, m.test(t, k, body), "sm_%d %s passes without line %d: %s", k.capability, k.kernel, at+1, line)
+			}
+		}
+	}
+	t.Logf("%d dropped", dropped)
+	require.Greater(t, dropped, 100)
+}
+
 // TestMutations changes the shipped PTX at random and requires the tests to
 // notice. HUBEL_MUTATIONS sets the number of changes to each file; at least 95 %
 // of many are to be seen. A few scatter, so that of those at least 85 % are.
@@ -156,31 +202,28 @@ func TestMutations(t *testing.T) {
 	}
 	files, err := fs.Glob(ptx, ptxFile(capabilities[0], "*"))
 	require.NoError(t, err)
-	products, others := newSubjects(t), newMutator(t)
-	total, caught := 0, 0
+	m := newMutants(t)
+	caught := 0
 	for _, file := range files {
 		file = strings.TrimSuffix(path.Base(file), ".ptx")
 		kernels := mutables(t, file)
+		seed := fnv.New64a()
+		seed.Write([]byte(file)) // a file's changes do not depend on the others
 		n := 0
-		for range count {
-			r := rand.New(rand.NewPCG(11, uint64(total)))
+		for i := range count {
+			r := rand.New(rand.NewPCG(seed.Sum64(), uint64(i)))
 			k := kernels[r.IntN(len(kernels))]
 			body, change := k.change(r)
-			if suites[file] != nil {
-				err = products.test(t, k, body)
-			} else {
-				err = others.test(t, k, body)
-			}
-			if err != nil {
+			if m.test(t, k, body) != nil {
 				n++
 			} else {
 				t.Logf("survived: sm_%d %s: %s", k.capability, k.kernel, change)
 			}
-			total++
 		}
 		t.Logf("%s: %d of %d caught", file, n, count)
 		caught += n
 	}
+	total := count * len(files)
 	t.Logf("%d of %d caught", caught, total)
 	require.GreaterOrEqual(t, caught*100, total*least)
 }
