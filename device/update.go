@@ -30,8 +30,8 @@ type Segment struct {
 // UpdateKernels changes weights.
 type UpdateKernels interface {
 	// SGD updates all segments of the slab w in one call. norm2 [1] is read
-	// only if s.MaxNorm is not 0. The segments do not overlap, and the slice
-	// does not change while the queue may read it.
+	// only if s.MaxNorm is not 0. The segments do not overlap and may be empty,
+	// and the slice does not change while the queue may read it.
 	SGD(s SGD, w, v, dw, norm2 Tensor, segments []Segment)
 
 	// SumSquares writes out[0] = sum of x², added in an order that depends on

@@ -2,6 +2,7 @@ package devicetest
 
 import (
 	"fmt"
+	"slices"
 
 	"gorgonia.org/tensor"
 
@@ -19,6 +20,8 @@ func updateCases(Options) []Case {
 		{Weight: 800, Grad: 500, Len: 199, Rate: 10, Decay: 0.5},
 		{Weight: 500, Grad: 900, Len: 17, Rate: 0, Decay: 0},
 	}
+	empty := []device.Segment{{Weight: 3, Rate: 1, Decay: 1}, {Weight: 3, Grad: 9, Rate: 1}}
+	some := slices.Concat(empty, parts[:2], empty, parts[2:], empty)
 	one := []device.Segment{{Len: 1, Rate: 1, Decay: 1}}
 	s := device.SGD{Rate: 0.01, Momentum: 0.9, Decay: 5e-4}
 	var cases []Case
@@ -32,6 +35,8 @@ func updateCases(Options) []Case {
 		sgdCase(device.SGD{Rate: 0.5}, parts, 0),
 		sgdCase(device.SGD{Rate: 0.5, Decay: 0.1}, parts, 0),
 		sgdCase(device.SGD{Rate: 0.5, Momentum: 0.5}, nil, 0),
+		sgdCase(device.SGD{Rate: 0.5, Momentum: 0.5}, empty, 0),
+		sgdCase(device.SGD{Rate: 0.5, Momentum: 0.5}, some, 0),
 	)
 	for _, n := range []int{1, 7, 1000, 4099, 1_000_000} {
 		cases = append(cases, sumSquaresCase(n))

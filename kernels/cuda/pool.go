@@ -27,7 +27,7 @@ func (q *queue) PoolForward(p device.Pool, y, indices, x device.Tensor) {
 	}
 	in, out := p.H*p.W, p.OutH()*p.OutW()
 	to, at, from := q.at(y), q.at(indices), q.at(x)
-	for planes, left := planesEach(in, out), p.N*p.C; left > 0 && q.err == nil; left -= planes {
+	for planes, left := planesEach(in, out), p.N*p.C; left > 0; left -= planes {
 		n := min(planes, left) * out
 		q.args.Reset().Ptr(to)
 		if p.Op == device.MaxPool {
@@ -60,7 +60,7 @@ func (q *queue) PoolBackward(p device.Pool, dx, dy, indices device.Tensor, m dev
 	if p.Op == device.MaxPool {
 		at = q.at(indices)
 	}
-	for planes, left := planesEach(in, out), p.N*p.C; left > 0 && q.err == nil; left -= planes {
+	for planes, left := planesEach(in, out), p.N*p.C; left > 0; left -= planes {
 		n := min(planes, left) * in
 		q.args.Reset().Ptr(to).Ptr(from)
 		if p.Op == device.MaxPool {

@@ -62,8 +62,12 @@ func (q *queue) elements(f driver.Function, n int) {
 	q.launch(f, driver.Dim{X: ceil(n, blockElements)}, elementThreads)
 }
 
-// launch launches a kernel with the arguments in q.args.
+// launch launches a kernel with the arguments in q.args. After an error it does
+// nothing: what a call launches next would work on what is not there.
 func (q *queue) launch(f driver.Function, grid driver.Dim, threads int) {
+	if q.err != nil {
+		return
+	}
 	err := q.stream.Launch(f, driver.Config{Grid: grid, Block: driver.Dim{X: threads}}, &q.args)
 	if err != nil {
 		q.Fail(f.Name(), err)

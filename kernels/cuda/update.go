@@ -51,6 +51,9 @@ func (q *queue) SGD(s device.SGD, w, v, dw, norm2 device.Tensor, segments []devi
 			return
 		}
 	}
+	if t.blocks == 0 {
+		return // every segment is empty
+	}
 	if s.MaxNorm == 0 {
 		norm2 = device.Tensor{}
 	}
@@ -108,9 +111,6 @@ func (q *queue) SumSquares(out, x device.Tensor) {
 	parts := min(ceil(n, blockElements), limits.parts)
 	q.args.Reset().Ptr(q.parts).Ptr(q.at(x)).Int64(int64(n))
 	q.launch(q.kernels.update.sumSquares, driver.Dim{X: parts}, elementThreads)
-	if q.err != nil {
-		return
-	}
 	q.args.Reset().Ptr(q.at(out)).Ptr(q.parts).Int(parts)
 	q.launch(q.kernels.update.sumParts, driver.Dim{X: 1}, elementThreads)
 }
