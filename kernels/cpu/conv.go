@@ -244,8 +244,8 @@ func (t *convTask) store(u *convItem) {
 	for sample := range u.samples {
 		sums := u.sums[sample*windows*t.tile.NR:]
 		dst := t.dst[(u.sample+sample)*outputs+u.channel*t.plane:]
-		first := (u.height.first+u.line*u.height.place)*width + u.width.first + u.column*u.width.place
-		whole := u.height.place == 1 && u.width.place == 1
+		first := (u.height.First+u.line*u.height.Place)*width + u.width.First + u.column*u.width.Place
+		whole := u.height.Place == 1 && u.width.Place == 1
 		if whole && t.m == device.Overwrite {
 			t.tile.Unpack(dst[first:], sums, t.tile.NR, u.channels, windows, t.plane)
 			continue
@@ -259,7 +259,7 @@ func (t *convTask) store(u *convItem) {
 			}
 			for i := range u.lines {
 				for j := range u.columns {
-					v, at := from[i*u.columns+j], i*u.height.place*width+j*u.width.place
+					v, at := from[i*u.columns+j], i*u.height.Place*width+j*u.width.Place
 					if t.m == device.Accumulate {
 						v += to[at]
 					}
@@ -315,14 +315,14 @@ func (t *convPackTask) Run(item, worker int) {
 	}
 	for r := range k.r {
 		for channel := range t.depth {
-			src := t.w[first+channel*step+(k.height.tap+r*k.height.apart)*c.S+k.width.tap:]
-			if k.width.apart == 1 {
+			src := t.w[first+channel*step+(k.height.Tap+r*k.height.Apart)*c.S+k.width.Tap:]
+			if k.width.Apart == 1 {
 				t.tile.PackRows(dst, src, nr, rows, k.s)
 				dst = dst[k.s*nr:]
 				continue
 			}
 			for s := range k.s {
-				t.tile.PackRows(dst, src[s*k.width.apart:], nr, rows, 1)
+				t.tile.PackRows(dst, src[s*k.width.Apart:], nr, rows, 1)
 				dst = dst[nr:]
 			}
 		}

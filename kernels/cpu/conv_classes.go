@@ -11,11 +11,7 @@ import (
 // weights [(r,c,s),K].
 //
 // The gradient of the data multiplies what windows of dy see with weights
-// [(r,k,s),C]. With a stride, pixel h of dx meets only the taps r for which
-// h+PadTop-r*DilationH is a multiple of the stride. So the pixels are cut
-// into classes of equal (h+PadTop) mod StrideH and equal (w+PadLeft) mod
-// StrideW; each is a convolution of dy of stride 1 with the taps of its class,
-// and no product with a zero between is ever taken.
+// [(r,k,s),C], for each class of pixels (device.Conv.Class).
 type convProduct struct {
 	tile    *gemm.Tile
 	c       device.Conv
@@ -28,13 +24,10 @@ type convProduct struct {
 }
 
 func newConvProduct(t *gemm.Tile, c device.Conv, pass device.Pass) convProduct {
-	// A stride past the padded image takes no step; bounded, it makes no
-	// classes without pixels.
-	c.StrideH = min(c.StrideH, c.H+c.PadTop+c.PadBottom)
-	c.StrideW = min(c.StrideW, c.W+c.PadLeft+c.PadRight)
+	c = c.Bounded()
 	p := convProduct{tile: t, c: c, pass: pass, rows: c.K / c.Groups, depth: c.C / c.Groups, plane: c.OutH() * c.OutW(), classes: 1}
 	if pass == device.BackwardData {
-		p.rows, p.depth, p.plane, p.classes = p.depth, p.rows, c.H*c.W, c.StrideH*c.StrideW
+		p.rows, p.depth, p.plane, p.classes = p.depth, p.rows, c.H*c.W, c.Classes()
 	}
 	for i := range p.classes {
 		k := p.class(i)
@@ -49,7 +42,7 @@ func (p *convProduct) panels() int { return (p.rows + p.tile.NR - 1) / p.tile.NR
 // convClass is the pixels of a class with their windows, as a product.
 type convClass struct {
 	windows
-	height, width residue
+	height, width device.ClassAxis
 	depth         int // of the sum
 }
 
@@ -62,57 +55,18 @@ func (p *convProduct) class(i int) convClass {
 	var k convClass
 	if p.pass == device.Forward {
 		k.windows = newWindows(c)
-		k.height = residue{place: 1, apart: 1}
-		k.width = residue{place: 1, apart: 1}
+		k.height = device.ClassAxis{Place: 1, Apart: 1}
+		k.width = device.ClassAxis{Place: 1, Apart: 1}
 	} else {
-		k.height = newResidue(i/c.StrideW, c.H, c.R, c.PadTop, c.StrideH, c.DilationH)
-		k.width = newResidue(i%c.StrideW, c.W, c.S, c.PadLeft, c.StrideW, c.DilationW)
+		k.height, k.width = c.Class(i)
 		k.windows = windows{
-			channels: c.K, h: c.OutH(), w: c.OutW(), outH: k.height.count, outW: k.width.count,
-			strideH: 1, strideW: 1, top: k.height.pad, left: k.width.pad,
-			r: k.height.taps, s: k.width.taps, stepH: k.height.step, stepW: k.width.step, turned: true,
+			channels: c.K, h: c.OutH(), w: c.OutW(), outH: k.height.Count, outW: k.width.Count,
+			strideH: 1, strideW: 1, top: k.height.Pad, left: k.width.Pad,
+			r: k.height.Taps, s: k.width.Taps, stepH: k.height.Step, stepW: k.width.Step, turned: true,
 		}
 	}
 	k.depth = p.depth * k.r * k.s
 	return k
-}
-
-// residue is one axis of a class: its places in the output of the pass, and
-// the convolution that makes them.
-type residue struct {
-	count        int // places
-	first, place int // the first, and the distance of two
-	taps         int
-	tap, apart   int // the filter's row of the first tap, and the distance of two
-	pad, step    int // of the windows
-}
-
-// newResidue is the axis of the pixels with (h+pad) mod stride = rho. Its taps
-// are every stride/gcd(stride,dilation)-th.
-func newResidue(rho, size, filter, pad, stride, dilation int) residue {
-	first := ((rho-pad)%stride + stride) % stride
-	a := residue{first: first, place: stride, step: 1}
-	if first < size {
-		a.count = (size-1-first)/stride + 1
-	}
-	divisor := gcd(stride, dilation)
-	a.apart = stride / divisor
-	for r := range min(a.apart, filter) {
-		if r*dilation%stride != rho {
-			continue
-		}
-		a.tap, a.taps = r, (filter-1-r)/a.apart+1
-		a.step = dilation / divisor
-		a.pad = (r*dilation-rho)/stride + (a.taps-1)*a.step - (first+pad-rho)/stride
-	}
-	return a
-}
-
-func gcd(a, b int) int {
-	for b != 0 {
-		a, b = b, a%b
-	}
-	return a
 }
 
 // output is the height and width of the pass's output.

@@ -41,12 +41,8 @@ func (k *convKernels) load(d driver.Driver) error {
 // product, for each group: weights [rows, channels x taps] times patches of the
 // pass's input.
 //
-// The gradient of the data multiplies weights [C,(k,r,s)] with patches of dy.
-// With a stride, pixel h of dx meets only the taps r for which
-// h+PadTop-r*DilationH is a multiple of the stride. So the pixels are cut into
-// classes of equal (h+PadTop) mod StrideH and equal (w+PadLeft) mod StrideW;
-// each is a product of its own, a convolution of dy of stride 1 with the taps of
-// its class.
+// The gradient of the data multiplies weights [C,(k,r,s)] with patches of dy,
+// for each class of pixels (device.Conv.Class).
 type convProduct struct {
 	c              device.Conv
 	pass           device.Pass
@@ -57,16 +53,13 @@ type convProduct struct {
 }
 
 func newConvProduct(c device.Conv, pass device.Pass) convProduct {
-	// A stride past the padded image takes no step; bounded, it makes no
-	// classes without pixels.
-	c.StrideH = min(c.StrideH, c.H+c.PadTop+c.PadBottom)
-	c.StrideW = min(c.StrideW, c.W+c.PadLeft+c.PadRight)
+	c = c.Bounded()
 	p := convProduct{c: c, pass: pass, rows: c.K / c.Groups, channels: c.C / c.Groups, classes: 1,
 		inH: c.H, inW: c.W, outH: c.OutH(), outW: c.OutW()}
 	if pass == device.BackwardData {
 		p.rows, p.channels = p.channels, p.rows
 		p.inH, p.inW, p.outH, p.outW = p.outH, p.outW, p.inH, p.inW
-		p.classes = c.StrideH * c.StrideW
+		p.classes = c.Classes()
 	}
 	return p
 }
@@ -123,8 +116,8 @@ func (p *convProduct) class(i int) convClass {
 		k.h = axis{count: p.outH, stride: c.StrideH, pad: c.PadTop, taps: c.R, tapStep: 1, step: c.DilationH, place: 1}
 		k.w = axis{count: p.outW, stride: c.StrideW, pad: c.PadLeft, taps: c.S, tapStep: 1, step: c.DilationW, place: 1}
 	} else {
-		k.h = newAxis(i/c.StrideW, c.H, c.R, c.PadTop, c.StrideH, c.DilationH)
-		k.w = newAxis(i%c.StrideW, c.W, c.S, c.PadLeft, c.StrideW, c.DilationW)
+		h, w := c.Class(i)
+		k.h, k.w = newAxis(h), newAxis(w)
 	}
 	k.taps = k.h.taps * k.w.taps
 	k.depth = p.channels * k.taps
@@ -152,34 +145,11 @@ type axis struct {
 	tap, tapStep      int // the filter's row of the first tap, and the distance of two
 }
 
-// newAxis is the axis of the pixels with (h+pad) mod stride = rho. Its taps are
-// every stride/gcd(stride,dilation)-th; the last comes first, for going back
-// over a convolution turns the filter around.
-func newAxis(rho, size, filter, pad, stride, dilation int) axis {
-	first := ((rho-pad)%stride + stride) % stride
-	a := axis{first: first, place: stride, stride: 1, step: 1}
-	if first < size {
-		a.count = (size-1-first)/stride + 1
-	}
-	divisor := gcd(stride, dilation)
-	apart := stride / divisor
-	for r := range min(apart, filter) {
-		if r*dilation%stride != rho {
-			continue
-		}
-		a.taps = (filter-1-r)/apart + 1
-		a.step = dilation / divisor
-		a.tap, a.tapStep = r+(a.taps-1)*apart, -apart
-		a.pad = (r*dilation-rho)/stride + (a.taps-1)*a.step - (first+pad-rho)/stride
-	}
-	return a
-}
-
-func gcd(a, b int) int {
-	for b != 0 {
-		a, b = b, a%b
-	}
-	return a
+// newAxis is an axis of the gradient of the data. The last tap comes first, for
+// going back over a convolution turns the filter around.
+func newAxis(a device.ClassAxis) axis {
+	return axis{count: a.Count, first: a.First, place: a.Place, stride: 1, pad: a.Pad, step: a.Step,
+		taps: a.Taps, tap: a.Tap + (a.Taps-1)*a.Apart, tapStep: -a.Apart}
 }
 
 // inside reports whether every window lies in an image of size.
