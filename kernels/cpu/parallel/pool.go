@@ -25,10 +25,9 @@ type Pool struct {
 	users   sync.Mutex // held between Acquire and Release
 
 	// The task at hand. Written only while no worker is inside the gate.
-	task  Task
-	items int64
+	task Task
 
-	next atomic.Int64 // the first item nobody has taken
+	shares []share // one for each worker
 
 	// gate lets workers into the task at hand: its round in the upper half, a
 	// flag, and the number of workers inside.
@@ -44,6 +43,16 @@ const (
 	open   = 1 << 31   // workers may enter
 	round  = 1 << 32   // one more task
 )
+
+// share is the items that a worker begins with: as many as those of the others,
+// and the same ones in two tasks of as many items, so that a worker finds in its
+// cache what it made itself. Whoever has done with its share goes on with those
+// of others.
+type share struct {
+	next atomic.Int64 // the first item nobody has taken
+	end  int64
+	_    [48]byte // a cache line each
+}
 
 // helper is one of the goroutines that wait for work.
 type helper struct {
@@ -69,6 +78,7 @@ func New(workers int) *Pool {
 	p := &Pool{workers: max(workers, 1)}
 	p.helpers = make([]helper, p.workers-1)
 	p.seats = newSeats(p.workers)
+	p.shares = make([]share, p.workers)
 	p.ended.Add(len(p.helpers))
 	for i := range p.helpers {
 		p.helpers[i].wake = make(chan struct{}, 1)
@@ -96,8 +106,11 @@ func (p *Pool) Run(t Task, items int) {
 		}
 		return
 	}
-	p.task, p.items = t, int64(items)
-	p.next.Store(0)
+	p.task = t
+	for w := range p.shares {
+		p.shares[w].next.Store(int64(w * items / p.workers))
+		p.shares[w].end = int64((w + 1) * items / p.workers)
+	}
 	p.seats.note(0)
 	p.gate.Store(p.gate.Load()&^(round-1) + round | open)
 	for i := range min(len(p.helpers), items-1) {
@@ -107,14 +120,13 @@ func (p *Pool) Run(t Task, items int) {
 	p.work(t, 0)
 }
 
-// work takes items until there are none.
+// work takes items, its own share first, until there are none.
 func (p *Pool) work(t Task, worker int) {
-	for {
-		i := p.next.Add(1) - 1
-		if i >= p.items {
-			return
+	for k := range p.shares {
+		s := &p.shares[(worker+k)%p.workers]
+		for i := s.next.Add(1) - 1; i < s.end; i = s.next.Add(1) - 1 {
+			t.Run(int(i), worker)
 		}
-		t.Run(int(i), worker)
 	}
 }
 
