@@ -8,13 +8,17 @@ import (
 
 // AlexNet's initialisations differ in the biases of conv2, conv4, conv5, fc6
 // and fc7 (1 in the paper, 0.1 in Caffe) and in the deviation of the weights
-// of fc6 and fc7 (0.01 and 0.005).
+// of fc6 and fc7 (0.01 and 0.005). Both let the loss stand still for some
+// thousand updates first. He et al. 2015 let every layer keep the deviation of
+// its input: no bias, and deviation sqrt(2/fan-in) in all layers but the last. It
+// takes images of about deviation 1 (-preprocess mean,std).
 const (
 	paper = "paper"
 	caffe = "caffe"
+	msra  = "msra"
 )
 
-var alexNetInits = []string{paper, caffe}
+var alexNetInits = []string{paper, caffe, msra}
 
 // twoTowers is AlexNet (Krizhevsky et al. 2012): conv2, conv4 and conv5 in
 // two groups, 60,965,224 parameters.
@@ -33,20 +37,23 @@ func oneTower(n *graph.Network, data string, o Options) string { return alexNet(
 // AlexNet, CaffeNet, pools before it normalises.)
 func alexNet(n *graph.Network, data string, o Options, groups int) string {
 	isCaffe := o.Init == caffe
-	hiddenBias, hiddenStd := layers.Constant(1), float32(0.01)
+	weights, hidden, hiddenBias := layers.Gaussian(0.01), layers.Gaussian(0.01), layers.Constant(1)
 	k, rate, decay := float32(2), float32(1), float32(1)
-	if isCaffe {
-		hiddenBias, hiddenStd = layers.Constant(0.1), 0.005
+	switch o.Init {
+	case caffe:
+		hidden, hiddenBias = layers.Gaussian(0.005), layers.Constant(0.1)
 		k, rate, decay = 1, 2, 0
+	case msra:
+		weights, hidden, hiddenBias = layers.MSRA(), layers.MSRA(), layers.Constant(0)
 	}
 	conv := func(filters, kernel, stride, pad, groups int, bias layers.Filler) layers.Layer {
 		return &layers.Conv{
 			Filters: filters, Kernel: layers.Square(kernel), Stride: layers.Square(stride), Pad: layers.Around(pad), Groups: groups,
-			WeightFiller: layers.Gaussian(0.01), BiasFiller: bias, BiasRate: new(rate), BiasDecay: new(decay),
+			WeightFiller: weights, BiasFiller: bias, BiasRate: new(rate), BiasDecay: new(decay),
 		}
 	}
-	dense := func(out int, std float32, bias layers.Filler) layers.Layer {
-		return &layers.Dense{Out: out, WeightFiller: layers.Gaussian(std), BiasFiller: bias, BiasRate: new(rate), BiasDecay: new(decay)}
+	dense := func(out int, weights, bias layers.Filler) layers.Layer {
+		return &layers.Dense{Out: out, WeightFiller: weights, BiasFiller: bias, BiasRate: new(rate), BiasDecay: new(decay)}
 	}
 	norm := func() layers.Layer {
 		return &layers.LRN{Size: 5, Alpha: new(float32(1e-4)), Beta: new(float32(0.75)), K: k, AlphaOverSize: isCaffe}
@@ -70,11 +77,11 @@ func alexNet(n *graph.Network, data string, o Options, groups int) string {
 	x = n.Add("conv5", conv(256, 3, 1, 1, groups, hiddenBias), x)
 	x = n.Add("relu5", relu(), x)
 	x = n.Add("pool5", shrink(), x)
-	x = n.Add("fc6", dense(4096, hiddenStd, hiddenBias), x)
+	x = n.Add("fc6", dense(4096, hidden, hiddenBias), x)
 	x = n.Add("relu6", relu(), x)
 	x = n.Add("drop6", drop(), x)
-	x = n.Add("fc7", dense(4096, hiddenStd, hiddenBias), x)
+	x = n.Add("fc7", dense(4096, hidden, hiddenBias), x)
 	x = n.Add("relu7", relu(), x)
 	x = n.Add("drop7", drop(), x)
-	return n.Add("fc8", dense(o.Classes, 0.01, zero), x)
+	return n.Add("fc8", dense(o.Classes, layers.Gaussian(0.01), zero), x)
 }
