@@ -133,7 +133,8 @@ func (p *Product) cut() {
 	t := p.e.Tile
 	all, most, least, unit := p.M, t.MC, lowest*t.MR, t.Low
 	if p.sharesA {
-		all, most, least, unit = p.N, privateColumns, narrowest, t.NR
+		all, most, unit = p.N, privateColumns, t.NR
+		least = min(narrowest, roundUp((all+1)/2, t.NR)) // for two workers
 	}
 	work := p.n * all * min(p.K, p.blocks*p.length)
 	items := max((all+most-1)/most, min(manyItems, work/itemSteps, all/least))
