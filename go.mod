@@ -3,6 +3,7 @@ module github.com/hubel-go/hubel
 go 1.26
 
 require (
+	github.com/klauspost/cpuid/v2 v2.4.2
 	github.com/schollz/progressbar/v3 v3.19.1
 	github.com/stretchr/testify v1.12.1
 	golang.org/x/image v0.30.0

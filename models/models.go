@@ -23,7 +23,7 @@ type Options struct {
 	Shape   []int // of one image: channels, height, width
 
 	// Init chooses between published initialisations: for AlexNet "paper",
-	// which is the default, or "caffe".
+	// which is the default, "caffe", or "msra" (He et al. 2015).
 	Init string
 }
 

@@ -53,6 +53,7 @@ func TestParameters(t *testing.T) {
 		{"lenet5", models.Options{Shape: []int{1, 32, 32}}, 61_706},
 		{"alexnet", models.Options{}, 60_965_224},
 		{"alexnet", models.Options{Init: "caffe"}, 60_965_224},
+		{"alexnet", models.Options{Init: "msra"}, 60_965_224},
 		{"alexnet", models.Options{Classes: 10}, 60_965_224 - 990*4097},
 		{"alexnet-onetower", models.Options{}, 62_378_344},
 		{"net1", models.Options{}, 924_730},
@@ -137,7 +138,7 @@ func TestErrors(t *testing.T) {
 		{"lenet", models.Options{Shape: []int{28, 28}}, "network lenet: shape [28 28] is not channels, height and width of an image"},
 		{"lenet", models.Options{Shape: []int{1, 0, 28}}, "network lenet: shape [1 0 28] is not channels, height and width of an image"},
 		{"lenet", models.Options{Init: "caffe"}, `network lenet: init "caffe": this network has one initialisation only`},
-		{"alexnet", models.Options{Init: "he"}, `network alexnet: init "he" is unknown; there are [paper, caffe]`},
+		{"alexnet", models.Options{Init: "he"}, `network alexnet: init "he" is unknown; there are [paper, caffe, msra]`},
 	} {
 		_, err := models.Build(c.name, c.options)
 		require.EqualError(t, err, c.want)
@@ -147,15 +148,18 @@ func TestErrors(t *testing.T) {
 	require.ErrorContains(t, err, "pool5: a window of 3x3 does not fit")
 }
 
-// TestAlexNetInit compares the two initialisations with the paper's section 5
-// and Caffe's models/bvlc_alexnet.
+// TestAlexNetInit compares the initialisations with the paper's section 5,
+// Caffe's models/bvlc_alexnet, and He et al. 2015.
 func TestAlexNetInit(t *testing.T) {
 	for init, c := range map[string]struct {
-		bias, std, rate, decay float32
-		norm                   layers.LRN
+		bias           float32
+		weight, hidden layers.Filler
+		rate, decay    float32
+		norm           layers.LRN
 	}{
-		"paper": {1, 0.01, 1, 1, layers.LRN{Size: 5, Alpha: new(float32(1e-4)), Beta: new(float32(0.75)), K: 2}},
-		"caffe": {0.1, 0.005, 2, 0, layers.LRN{Size: 5, Alpha: new(float32(1e-4)), Beta: new(float32(0.75)), K: 1, AlphaOverSize: true}},
+		"msra":  {0, layers.MSRA(), layers.MSRA(), 1, 1, layers.LRN{Size: 5, Alpha: new(float32(1e-4)), Beta: new(float32(0.75)), K: 2}},
+		"paper": {1, layers.Gaussian(0.01), layers.Gaussian(0.01), 1, 1, layers.LRN{Size: 5, Alpha: new(float32(1e-4)), Beta: new(float32(0.75)), K: 2}},
+		"caffe": {0.1, layers.Gaussian(0.01), layers.Gaussian(0.005), 2, 0, layers.LRN{Size: 5, Alpha: new(float32(1e-4)), Beta: new(float32(0.75)), K: 1, AlphaOverSize: true}},
 	} {
 		n := build(t, "alexnet", models.Options{Init: init})
 		for _, p := range plan(t, n, graph.PlanOptions{Mode: graph.Train, Batch: 1}).Params {
@@ -169,9 +173,12 @@ func TestAlexNetInit(t *testing.T) {
 				require.Equal(t, [2]float32{c.rate, c.decay}, [2]float32{p.Rate, p.Decay}, p.Name)
 				continue
 			}
-			want := layers.Gaussian(0.01)
-			if layer == "fc6" || layer == "fc7" {
-				want = layers.Gaussian(c.std)
+			want := c.weight
+			switch layer {
+			case "fc6", "fc7":
+				want = c.hidden
+			case "fc8":
+				want = layers.Gaussian(0.01)
 			}
 			require.Equal(t, want, p.Filler, p.Name)
 			require.Equal(t, [2]float32{1, 1}, [2]float32{p.Rate, p.Decay}, p.Name)

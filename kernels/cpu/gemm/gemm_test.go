@@ -152,3 +152,28 @@ func TestChoose(t *testing.T) {
 	_, err := Choose()
 	require.ErrorContains(t, err, "generic")
 }
+
+// TestCachesChangeNoBit: whatever blocks a machine's caches ask for, products
+// are the same.
+func TestCachesChangeNoBit(t *testing.T) {
+	pool := parallel.New(2)
+	defer pool.Close()
+	r := rand.New(rand.NewPCG(3, 4))
+	const m, n, k = 600, 700, 300
+	a, b := numbers(r, m*k), numbers(r, k*n)
+	for _, tile := range tiles {
+		var first []float32
+		for _, cache := range [][2]int{{-1, 0}, {128 << 10, 1 << 20}, {1 << 20, 32 << 20}, {64 << 20, 1 << 30}} {
+			other := *tile
+			other.MC, other.NC = blockSizes(tile.MR, tile.NR, tile.KC, cache[0], cache[1])
+			require.Zero(t, other.NC%tile.MR+other.NC%tile.NR+other.MC%tile.MR, "blocks are whole panels")
+			require.Positive(t, min(other.MC, other.NC))
+			c := make([]float32, m*n)
+			NewEngine(&other, pool).Multiply(&Product{GEMM: device.GEMM{M: m, N: n, K: k, Alpha: 1}, C: c, A: a, B: b})
+			if first == nil {
+				first = c
+			}
+			require.Equal(t, first, c, "%s, caches of %v", tile.Name, cache)
+		}
+	}
+}

@@ -101,6 +101,22 @@ func (t *Tile) Depth(k int) (blocks, length int) {
 	return blocks, roundUp((k+blocks-1)/blocks, 8)
 }
 
+// blockSizes returns MC and NC for caches of so many bytes, where they are
+// known (and not 0 or -1): a block of A fills a quarter of a core's second-level
+// cache, a shared one an eighth of the third-level cache.
+func blockSizes(mr, nr, kc, l2, l3 int) (mc, nc int) {
+	if l2 <= 0 {
+		l2 = 1 << 20
+	}
+	if l3 <= 0 {
+		l3 = 16 << 20
+	}
+	step := 4 * kc // bytes of a row
+	mc = min(max(l2/4/step, 64), 512) / mr * mr
+	nc = min(max(l3/8/step, 512), 4096) / (mr * nr) * (mr * nr)
+	return mc, nc
+}
+
 // Panel is the length of a packed panel, k steps of r elements: a multiple of
 // 64 bytes, so that each panel begins on a cache line.
 func Panel(r, k int) int { return roundUp(r*k, 16) }
