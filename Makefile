@@ -121,17 +121,32 @@ predictions: ## predict AlexNet on four GPUs and write docs/kernels.md; CHECK=-c
 # Building for real GPUs takes cgo, the headers of CUDA, and something named
 # libcuda to link with: the package libcuda, as a library. No program is linked
 # to it in the end.
+CUDA_INCLUDE ?= $(CUDA)/usr/lib/cuda/include
 LINK = kernels/cuda/cudriver/libcuda
-CUDA_BUILD = CGO_ENABLED=1 CGO_CFLAGS="-O2 -I$(CUDA)/usr/lib/cuda/include" CGO_LDFLAGS="-L$(CURDIR)/.tools/link -Wl,--as-needed"
+CUDA_BUILD = CGO_ENABLED=1 CC="$(CC)" CGO_CFLAGS="-O2 -I$(CUDA_INCLUDE)" CGO_LDFLAGS="-L$(CURDIR)/.tools/link -Wl,--as-needed"
+
+.PHONY: cuda
+cuda: cuda-needs .tools/link/libcuda.so ## build the commands with CUDA into bin/, for machines with and without a GPU
+	@mkdir -p bin
+	$(CUDA_BUILD) $(GO) build -tags cuda -o bin/ ./cmd/...
+
+.PHONY: cuda-needs
+cuda-needs:
+	@[ "$$($(GO) env GOOS)/$$($(GO) env GOARCH)" = linux/amd64 ] || { echo "make cuda: CUDA is supported on linux/amd64, and this is for $$($(GO) env GOOS)/$$($(GO) env GOARCH)"; exit 1; }
+	@command -v $(firstword $(CC)) >/dev/null || { echo "make cuda: needs a C compiler, and there is no $(CC): install gcc and libc6-dev, or name another with CC="; exit 1; }
+	@[ -e "$(CUDA_INCLUDE)/cuda.h" ] || tools/install-nvcc.sh "$(CUDA)" || { echo "make cuda: needs cuda.h of CUDA 11.8: make cuda CUDA_INCLUDE=FOLDER says where one is"; exit 1; }
 
 .tools/link/libcuda.so: $(LINK)/libcuda.c $(LINK)/forward.S $(LINK)/symbols.h
 	@mkdir -p $(@D)
 	$(CC) -shared -fPIC -DHUBEL_LINK_LIBRARY -Wl,-soname,libcuda.so.1 -o $@ $(LINK)/libcuda.c $(LINK)/forward.S -ldl
 
+# The packages that have files for the tag cuda.
+TAGGED = ./kernels/cuda/cudriver/... ./kernels/cuda/cudadevice ./cmd/...
+
 .PHONY: cuda-test
-cuda-test: .tools/link/libcuda.so ## test the CUDA driver's side against a stand-in that records its calls
-	$(CUDA_BUILD) $(GO) vet -tags cuda ./kernels/cuda/cudriver/... ./cmd/...
-	$(CUDA_BUILD) $(GO) test -tags cuda -timeout 10m ./kernels/cuda/cudriver/...
+cuda-test: cuda-needs .tools/link/libcuda.so ## test the CUDA driver's side against a stand-in that records its calls
+	$(CUDA_BUILD) $(GO) vet -tags cuda $(TAGGED)
+	$(CUDA_BUILD) $(GO) test -tags cuda -timeout 10m ./kernels/cuda/cudriver/... ./kernels/cuda/cudadevice
 
 .PHONY: clean
 clean: ## remove what was built; runs and data sets stay

@@ -23,8 +23,33 @@ type Driver struct {
 	// with an index, such as "cuda:1".
 	Open func(name string, o Options) (Device, error)
 
-	// Traits are those of the driver's devices, known without opening one.
-	Traits func(o Options) (Traits, error)
+	// Traits are those of the device of the given name, known without opening it.
+	Traits func(name string, o Options) (Traits, error)
+
+	// List describes the driver's devices of this machine. What cannot be used
+	// is listed too, the driver itself where it has no device.
+	List func(o Options) []Info
+}
+
+// Info describes a device to people.
+type Info struct {
+	Name    string // what Open takes
+	Facts   []Fact
+	Problem string // why it cannot be used, and what would mend it; empty where it can
+}
+
+// Fact is one of the things to know of a device, such as its memory.
+type Fact struct{ Name, Value string }
+
+// Memory is the fact of how much memory a device has, and of how much of it
+// nobody uses, where that is known and not 0.
+func Memory(free, total int64) Fact {
+	const gib = 1 << 30
+	text := fmt.Sprintf("%.1f GiB", float64(total)/gib)
+	if free > 0 {
+		text += fmt.Sprintf(", %.1f free", float64(free)/gib)
+	}
+	return Fact{"memory", text}
 }
 
 var registry = struct {
@@ -57,6 +82,19 @@ func Names() []string {
 	return names
 }
 
+// List describes the devices of every driver linked into this program, as they
+// would be opened with these options.
+func List(o Options) []Info {
+	var all []Info
+	for _, name := range Names() {
+		d, err := find(name)
+		if err == nil {
+			all = append(all, d.List(o)...)
+		}
+	}
+	return all
+}
+
 // Open opens a device by name: "cpu", "cuda:0", "ptxsim". There is no
 // fallback: a device that is not there is an error that lists those that are.
 func Open(name string, o Options) (Device, error) {
@@ -74,7 +112,7 @@ func TraitsOf(name string, o Options) (Traits, error) {
 	if err != nil {
 		return nil, err
 	}
-	return d.Traits(o)
+	return d.Traits(name, o)
 }
 
 func find(name string) (Driver, error) {

@@ -25,7 +25,7 @@ func TestOpenGivesTheDriverTheWholeName(t *testing.T) {
 			name, options = n, o
 			return nil, errors.New("out of beads")
 		},
-		Traits: func(Options) (Traits, error) { return nil, nil },
+		Traits: func(n string, _ Options) (Traits, error) { name += " " + n; return nil, nil },
 	})
 	register(t, "aardvark", Driver{})
 	require.Equal(t, []string{"aardvark", "abacus"}, Names())
@@ -34,8 +34,20 @@ func TestOpenGivesTheDriverTheWholeName(t *testing.T) {
 	require.EqualError(t, err, "out of beads")
 	require.Equal(t, "abacus:3", name)
 	require.Equal(t, Options{Threads: 2}, options)
-	_, err = TraitsOf("abacus:3", Options{})
+	_, err = TraitsOf("abacus:4", Options{})
 	require.NoError(t, err)
+	require.Equal(t, "abacus:3 abacus:4", name)
+}
+
+func TestListAsksEveryDriver(t *testing.T) {
+	list := func(infos ...Info) Driver { return Driver{List: func(Options) []Info { return infos }} }
+	register(t, "slide-rule", list(Info{Name: "slide-rule", Problem: "it is broken; mend it"}))
+	register(t, "abacus", list(Info{Name: "abacus:0", Facts: []Fact{Memory(0, 3<<29)}}, Info{Name: "abacus:1", Facts: []Fact{Memory(1<<30, 2<<30)}}))
+	require.Equal(t, []Info{
+		{Name: "abacus:0", Facts: []Fact{{"memory", "1.5 GiB"}}},
+		{Name: "abacus:1", Facts: []Fact{{"memory", "2.0 GiB, 1.0 free"}}},
+		{Name: "slide-rule", Problem: "it is broken; mend it"},
+	}, List(Options{}))
 }
 
 func TestUnknownDeviceListsThoseThereAre(t *testing.T) {

@@ -17,6 +17,7 @@ import (
 	_ "github.com/hubel-go/hubel/device/reference"
 	"github.com/hubel-go/hubel/internal/atomicfile"
 	_ "github.com/hubel-go/hubel/kernels/cpu"
+	_ "github.com/hubel-go/hubel/kernels/cuda/cudadevice"
 	_ "github.com/hubel-go/hubel/kernels/cuda/simdevice"
 )
 

@@ -15,6 +15,7 @@ import (
 
 	_ "github.com/hubel-go/hubel/device/reference"
 	_ "github.com/hubel-go/hubel/kernels/cpu"
+	_ "github.com/hubel-go/hubel/kernels/cuda/cudadevice"
 )
 
 // The exit codes.

@@ -27,11 +27,12 @@ const (
 	summarising
 	replaying
 	previewing
+	listing
 )
 
 // String is the flag that chose the mode.
 func (m mode) String() string {
-	return map[mode]string{training: "training", resuming: "-resume", evaluating: "-eval", summarising: "-summary", replaying: "-replay", previewing: "-preview"}[m]
+	return map[mode]string{training: "training", resuming: "-resume", evaluating: "-eval", summarising: "-summary", replaying: "-replay", previewing: "-preview", listing: "-devices"}[m]
 }
 
 // options are the flags.
@@ -70,6 +71,7 @@ type options struct {
 	patience    int
 
 	eval, summary bool
+	devices       bool
 	check         bool
 	replay        string
 	debug         int
@@ -154,10 +156,11 @@ var groups = []group{
 		{"check", training},
 		{"replay", replaying},
 		{"preview", previewing},
+		{"devices", listing},
 	}},
 	{"The machine", []entry{
 		{"device", every},
-		{"threads", training | resuming | evaluating | replaying},
+		{"threads", training | resuming | evaluating | replaying | listing},
 		{"winograd", training | evaluating | summarising | replaying},
 	}},
 }
@@ -212,6 +215,8 @@ func (o *options) flagSet() *flag.FlagSet {
 	f.BoolVar(&o.check, "check", false, "check, before training: the loss at the start, weight decay, gradients, and whether a few images can be learnt by heart")
 	f.StringVar(&o.replay, "replay", "", "repeat the update of a diverged.safetensors, the `file` of a run whose loss was not finite")
 
+	f.BoolVar(&o.devices, "devices", false, "list the devices of this machine, and what is missing for those that cannot be used")
+
 	f.StringVar(&o.device, "device", "cpu", "`one` of "+strings.Join(device.Names(), ", "))
 	f.IntVar(&o.threads, "threads", 0, "CPU threads; 0 for as many as there are")
 	f.StringVar(&o.winograd, "winograd", winogradAuto, "auto: Winograd's algorithm for the convolutions it is faster for; off: direct ones, which round less")
@@ -255,7 +260,7 @@ func (o *options) checkMode() error {
 	for _, m := range []struct {
 		asked bool
 		mode  mode
-	}{{o.given["resume"], resuming}, {o.eval, evaluating}, {o.summary, summarising}, {o.given["replay"], replaying}, {o.given["preview"], previewing}} {
+	}{{o.given["resume"], resuming}, {o.eval, evaluating}, {o.summary, summarising}, {o.given["replay"], replaying}, {o.given["preview"], previewing}, {o.devices, listing}} {
 		if !m.asked {
 			continue
 		}

@@ -98,6 +98,8 @@ func TestParseRefuses(t *testing.T) {
 		{"-resume runs/a -eval", "-resume and -eval contradict"},
 		{"-resume=", "-resume needs the folder"},
 		{"-eval -summary", "-eval and -summary contradict"},
+		{"-devices -summary", "-summary and -devices contradict"},
+		{"-devices -model lenet", "-model has no meaning with -devices"},
 		{"-eval -data mnist", "-eval needs -weights"},
 		{"-eval -weights w -data mnist -epochs 3", "-epochs has no meaning with -eval"},
 		{"-eval -weights w -data mnist -model lenet", "-model has no meaning with -eval"},

@@ -16,6 +16,7 @@ import (
 
 	_ "github.com/hubel-go/hubel/device/reference"
 	_ "github.com/hubel-go/hubel/kernels/cpu"
+	_ "github.com/hubel-go/hubel/kernels/cuda/cudadevice"
 	_ "github.com/hubel-go/hubel/kernels/cuda/simdevice"
 )
 
@@ -49,6 +50,8 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 			err = evaluate(ctx, o, stdout, stderr)
 		case replaying:
 			err = replay(o, stdout)
+		case listing:
+			err = listDevices(o, stdout)
 		case previewing:
 			err = drawPreview(ctx, o, stdout, stderr)
 		default:

@@ -17,6 +17,7 @@ describes a network, or repeats an update that went wrong.
   train -replay FILE [flags]
   train -preview N out.png -data SET -augment STEPS
   train -check -model NAME|-net FILE -data SET [flags]
+  train -devices
 `
 
 const usageFoot = `

@@ -32,7 +32,13 @@ func init() {
 			}
 			return New(), nil
 		},
-		Traits: func(device.Options) (device.Traits, error) { return traits{}, nil },
+		Traits: func(string, device.Options) (device.Traits, error) { return traits{}, nil },
+		List: func(device.Options) []device.Info {
+			return []device.Info{{Name: "reference", Facts: []device.Fact{
+				{Name: "kernels", Value: "plain float64 loops, which tests hold the others against"},
+				device.Memory(0, memory),
+			}}}
+		},
 	})
 }
 

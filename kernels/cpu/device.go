@@ -13,6 +13,8 @@ package cpu
 import (
 	"fmt"
 	"runtime"
+	"strconv"
+	"strings"
 
 	"github.com/hubel-go/hubel/device"
 	"github.com/hubel-go/hubel/kernels/cpu/gemm"
@@ -41,14 +43,34 @@ func init() {
 			}
 			return d, nil
 		},
-		Traits: func(o device.Options) (device.Traits, error) {
+		Traits: func(_ string, o device.Options) (device.Traits, error) {
 			tile, err := gemm.Choose()
 			if err != nil {
 				return nil, fmt.Errorf("cpu: %w", err)
 			}
 			return traits{tile, o.DirectConv}, nil
 		},
+		List: func(o device.Options) []device.Info { return []device.Info{describe(o)} },
 	})
+}
+
+// describe says what Open would open.
+func describe(o device.Options) device.Info {
+	info := device.Info{Name: "cpu"}
+	d, err := Open(o)
+	if err != nil {
+		info.Problem = strings.TrimPrefix(err.Error(), "cpu: ")
+		return info
+	}
+	defer d.Close()
+	info.Facts = []device.Fact{
+		{Name: "path", Value: fmt.Sprintf("%s, of %s; HUBEL_CPU chooses", d.Tile(), strings.Join(gemm.Names(), ", "))},
+		{Name: "threads", Value: strconv.Itoa(d.pool.Workers())},
+	}
+	if free, total, err := d.MemInfo(); err == nil {
+		info.Facts = append(info.Facts, device.Memory(free, total))
+	}
+	return info
 }
 
 // New opens the device with a number of workers, the goroutine that calls a

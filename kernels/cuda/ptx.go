@@ -6,6 +6,7 @@ package cuda
 import (
 	"embed"
 	"fmt"
+	"strings"
 
 	"github.com/hubel-go/hubel/kernels/cuda/driver"
 )
@@ -44,6 +45,19 @@ func capabilityFor(device int) int {
 		}
 	}
 	return 0
+}
+
+// PTX is the version of what a device runs, and the architecture that it is made
+// for: "7.8 for sm_80". The device has to run some of it.
+func PTX(p driver.Properties) string {
+	capability := capabilityFor(p.Capability())
+	text, err := ptx.ReadFile(ptxFile(capability, "gemm"))
+	if err != nil {
+		panic(err)
+	}
+	_, after, _ := strings.Cut(string(text), "\n.version ")
+	version, _, _ := strings.Cut(after, "\n")
+	return fmt.Sprintf("%s for sm_%d", version, capability)
 }
 
 func ptxFile(capability int, name string) string {

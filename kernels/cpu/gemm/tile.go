@@ -15,6 +15,7 @@ package gemm
 import (
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/hubel-go/hubel/kernels/cpu/vec"
@@ -77,6 +78,15 @@ var tiles = []*Tile{&generic}
 // Tiles lists the register tiles this machine can run, the best first.
 func Tiles() []*Tile { return tiles }
 
+// Names lists the names of Tiles.
+func Names() []string {
+	names := make([]string, len(tiles))
+	for i, t := range tiles {
+		names[i] = t.Name
+	}
+	return names
+}
+
 // Choose returns the tile that the environment variable HUBEL_CPU names, or
 // the best where it is not set.
 func Choose() (*Tile, error) {
@@ -84,14 +94,10 @@ func Choose() (*Tile, error) {
 	if name == "" {
 		return tiles[0], nil
 	}
-	names := make([]string, len(tiles))
-	for i, t := range tiles {
-		if t.Name == name {
-			return t, nil
-		}
-		names[i] = t.Name
+	if i := slices.Index(Names(), name); i >= 0 {
+		return tiles[i], nil
 	}
-	return nil, fmt.Errorf("HUBEL_CPU=%s is not a path of this machine, which has %s", name, strings.Join(names, ", "))
+	return nil, fmt.Errorf("HUBEL_CPU=%s is not a path of this machine, which has %s", name, strings.Join(Names(), ", "))
 }
 
 // Depth returns into how many blocks a sum of k products is cut, and their

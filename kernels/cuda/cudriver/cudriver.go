@@ -10,7 +10,11 @@ package cudriver
 import (
 	"errors"
 	"fmt"
+	"os"
 	"runtime"
+	"slices"
+	"strings"
+	"sync"
 
 	"gorgonia.org/cu"
 
@@ -25,62 +29,111 @@ const (
 	minCapability = 70
 )
 
-// Check says what keeps this machine from using CUDA, and what would mend it;
-// nil where a device can be opened.
-func Check() error {
-	if p := libcuda.Problem(); p != "" {
-		return fmt.Errorf("no CUDA driver: %s; install NVIDIA's driver, version 520 or later", p)
+// count is how many devices the machine has, at least one. Its error says what
+// keeps the machine from using CUDA, and what would mend it.
+func count() (int, error) {
+	problem, code := libcuda.Open()
+	if problem != "" {
+		return 0, fmt.Errorf("no CUDA driver: %s; install NVIDIA's driver, version 520.61 or later", problem)
+	}
+	if code != 0 {
+		return 0, fmt.Errorf("the CUDA driver does not start: cuInit: %w; %s", result(code), remedy(code))
 	}
 	if v := cu.Version(); v < minDriver {
-		return fmt.Errorf("the CUDA driver is for CUDA %s; the kernels need one for CUDA 11.8 or later (version 520)", version(v))
+		return 0, fmt.Errorf("the CUDA driver is for CUDA %s; the kernels need one for CUDA 11.8 or later: install version 520.61 or later", version(v))
 	}
 	n, err := cu.NumDevices()
 	switch {
 	case err != nil:
-		return named("cuDeviceGetCount", err)
+		return 0, named("cuDeviceGetCount", err)
 	case n == 0:
-		return errors.New("the CUDA driver finds no device")
+		return 0, errors.New("the CUDA driver finds no device; " + remedy(noDevice))
 	}
-	return nil
+	return n, nil
+}
+
+// Results of cuInit that have a remedy of their own.
+const (
+	noDevice       = 100
+	driverMismatch = 803
+)
+
+// remedy is what may help where cuInit returns a code.
+func remedy(code int) string {
+	visible, ok := os.LookupEnv("CUDA_VISIBLE_DEVICES")
+	switch {
+	case code == noDevice && ok:
+		return fmt.Sprintf("CUDA_VISIBLE_DEVICES is %q: unset it", visible)
+	case code == driverMismatch:
+		return "the driver's library and its kernel module are of different versions: restart the machine"
+	}
+	return "nvidia-smi has to list the card: see that it is seated and has power, and that the kernel module nvidia is loaded"
 }
 
 // version is CUDA's way to write a version: 11080 is 11.8.
 func version(v int) string { return fmt.Sprintf("%d.%d", v/1000, v%1000/10) }
 
+// kernelModule is where Linux says which version of NVIDIA's kernel module runs.
+const kernelModule = "/sys/module/nvidia/version"
+
+// Version is that of the driver, such as "535.104.05, for CUDA 12.2"; its own
+// number is left out where the system does not tell it.
+func Version() string {
+	text := "for CUDA " + version(cu.Version())
+	if b, err := os.ReadFile(kernelModule); err == nil {
+		text = strings.TrimSpace(string(b)) + ", " + text
+	}
+	return text
+}
+
 // Device is a CUDA device of this machine.
 type Device struct {
 	driver.Properties
-	Problem string // why it cannot be used; empty where it can
+	Problem string // why it cannot be used, and what would mend it; empty where it can
 }
 
 // Devices lists the machine's CUDA devices, also those that cannot be used.
 func Devices() ([]Device, error) {
-	if err := Check(); err != nil {
-		return nil, err
-	}
-	n, err := cu.NumDevices()
+	n, err := count()
 	if err != nil {
-		return nil, named("cuDeviceGetCount", err)
+		return nil, err
 	}
 	devices := make([]Device, n)
 	for i := range devices {
-		if devices[i], err = describe(cu.Device(i)); err != nil {
-			return nil, fmt.Errorf("cuda:%d: %w", i, err)
+		if err := devices[i].describe(cu.Device(i)); err != nil {
+			devices[i].Problem = err.Error()
 		}
 	}
 	return devices, nil
 }
 
+// Properties are those of the device of an index, which has to be one that can
+// be used.
+func Properties(index int) (driver.Properties, error) {
+	n, err := count()
+	if err != nil {
+		return driver.Properties{}, err
+	}
+	if index < 0 || index >= n {
+		return driver.Properties{}, fmt.Errorf("there is no CUDA device %d; this machine has %d, counted from 0", index, n)
+	}
+	var d Device
+	err = d.describe(cu.Device(index))
+	return d.Properties, err
+}
+
+// prohibited is the compute mode in which a device takes no work.
+const prohibited = 2
+
 // describe asks for a device's properties.
-func describe(d cu.Device) (Device, error) {
-	var p Device
-	var err error
+func (p *Device) describe(d cu.Device) (err error) {
 	if p.Name, err = d.Name(); err != nil {
-		return Device{}, named("cuDeviceGetName", err)
+		return named("cuDeviceGetName", err)
 	}
 	if p.TotalMem, err = d.TotalMem(); err != nil {
-		return Device{}, named("cuDeviceTotalMem", err)
+		return named("cuDeviceTotalMem", err)
 	}
+	mode := 0
 	for _, a := range []struct {
 		to   *int
 		what cu.DeviceAttribute
@@ -91,15 +144,19 @@ func describe(d cu.Device) (Device, error) {
 		{&p.SharedPerBlock, cu.MaxSharedMemoryPerBlock},
 		{&p.SharedOptin, sharedOptin},
 		{&p.MaxThreads, cu.MaxThreadsPerBlock},
+		{&mode, cu.ComputeMode},
 	} {
 		if *a.to, err = d.Attribute(a.what); err != nil {
-			return Device{}, named("cuDeviceGetAttribute", err)
+			return named("cuDeviceGetAttribute", err)
 		}
 	}
-	if p.Capability() < minCapability {
-		p.Problem = fmt.Sprintf("%s has compute capability %d.%d; the kernels need 7.0 or later", p.Name, p.Major, p.Minor)
+	switch {
+	case p.Capability() < minCapability:
+		return fmt.Errorf("%s has compute capability %d.%d; the kernels need a card of 7.0 or later", p.Name, p.Major, p.Minor)
+	case mode == prohibited:
+		return fmt.Errorf("%s is set to take no work: nvidia-smi -c DEFAULT allows it", p.Name)
 	}
-	return p, nil
+	return nil
 }
 
 var _ driver.Driver = (*cuda)(nil)
@@ -109,21 +166,18 @@ type cuda struct {
 	device     cu.Device
 	context    cu.CUContext
 	properties driver.Properties
+
+	mu      sync.Mutex
+	modules []*module // loaded
 }
 
 // Open opens the device of an index.
 func Open(index int) (driver.Driver, error) {
-	devices, err := Devices()
+	p, err := Properties(index)
 	if err != nil {
 		return nil, err
 	}
-	if index < 0 || index >= len(devices) {
-		return nil, fmt.Errorf("there is no CUDA device %d; this machine has 0 to %d", index, len(devices)-1)
-	}
-	if p := devices[index].Problem; p != "" {
-		return nil, errors.New(p)
-	}
-	d := &cuda{device: cu.Device(index), properties: devices[index].Properties}
+	d := &cuda{device: cu.Device(index), properties: p}
 	if d.context, err = d.device.RetainPrimaryCtx(); err != nil {
 		return nil, named("cuDevicePrimaryCtxRetain", err)
 	}
@@ -169,11 +223,19 @@ func (d *cuda) Free(p driver.Ptr) error {
 	return d.do("cuMemFree", func() error { return cu.MemFree(cu.DevicePtr(p)) })
 }
 
-// Close gives the context back. What was allocated and not freed goes with it
-// once nobody else holds it.
-func (d *cuda) Close() error {
-	if err := d.device.ReleasePrimaryCtx(); err != nil {
-		return named("cuDevicePrimaryCtxRelease", err)
+// Close unloads what is loaded and gives the context back. What was allocated
+// and not freed goes with it once nobody else holds it.
+func (d *cuda) Close() (err error) {
+	d.mu.Lock()
+	modules := slices.Clone(d.modules)
+	d.mu.Unlock()
+	for _, m := range modules {
+		if unloading := m.Unload(); err == nil {
+			err = unloading
+		}
 	}
-	return nil
+	if releasing := d.device.ReleasePrimaryCtx(); releasing != nil && err == nil {
+		err = named("cuDevicePrimaryCtxRelease", releasing)
+	}
+	return err
 }

@@ -5,52 +5,15 @@ package cudriver
 import (
 	"bytes"
 	"fmt"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"runtime"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/hubel-go/hubel/kernels/cuda/cudriver/recorder"
 	"github.com/hubel-go/hubel/kernels/cuda/driver"
 )
-
-// The driver is opened when a program starts. So these tests run themselves
-// again, with a stand-in for the driver that records every call.
-
-// recorder compiles the stand-in.
-func recorder(t *testing.T) string {
-	t.Helper()
-	path := filepath.Join(t.TempDir(), "recorder.so")
-	out, err := exec.Command("cc", "-shared", "-fPIC", "-O1", "-o", path, "testdata/recorder.c", "-lpthread").CombinedOutput()
-	require.NoError(t, err, string(out))
-	return path
-}
-
-// again runs one test of this binary as a program of its own, and returns
-// what it printed and the calls that were recorded.
-func again(t *testing.T, library, test string, env ...string) (output, record string, err error) {
-	t.Helper()
-	path := filepath.Join(t.TempDir(), "record")
-	c := exec.Command(os.Args[0], "-test.run=^"+test+"$", "-test.v")
-	c.Env = append(append(os.Environ(), "HUBEL_INSIDE=1", "HUBEL_LIBCUDA="+library, "HUBEL_RECORD="+path), env...)
-	out, err := c.CombinedOutput()
-	b, readErr := os.ReadFile(path)
-	if readErr != nil && !os.IsNotExist(readErr) {
-		t.Fatal(readErr)
-	}
-	return string(out), string(b), err
-}
-
-// inside skips what is only run by again.
-func inside(t *testing.T) {
-	t.Helper()
-	if os.Getenv("HUBEL_INSIDE") == "" {
-		t.Skip("a part of TestCalls and others, which run it with a stand-in for the driver")
-	}
-}
 
 const ptx = ".version 7.8\n.visible .entry scale(\n"
 
@@ -140,7 +103,7 @@ func use() (err error) {
 }
 
 func TestInsideUse(t *testing.T) {
-	inside(t)
+	recorder.Inside(t)
 	if err := use(); err != nil {
 		fmt.Println("use:", err)
 	}
@@ -149,10 +112,10 @@ func TestInsideUse(t *testing.T) {
 // TestCalls holds the calls that reach the driver, their sizes and arguments,
 // against what they must be. Everything is given back.
 func TestCalls(t *testing.T) {
-	out, record, err := again(t, recorder(t), "TestInsideUse")
-	require.NoError(t, err, out)
-	require.NotContains(t, out, "use:")
-	require.NotContains(t, record, "NO CONTEXT")
+	r := recorder.Test(t, recorder.Build(t), "TestInsideUse")
+	record := r.Calls
+	require.NotContains(t, r.Output, "use:")
+	require.NotContains(t, record, "FAULT")
 	at := 0
 	for _, call := range []string{
 		"cuInit 0", "cuDevicePrimaryCtxRetain 1", "cuModuleLoadDataEx", "cuModuleGetFunction scale",
@@ -166,57 +129,38 @@ func TestCalls(t *testing.T) {
 		require.GreaterOrEqual(t, next, 0, "%s is missing, or not in order, in\n%s", call, record)
 		at += next
 	}
-	require.Equal(t, nothingLeft, lastLeft(record))
-}
-
-const nothingLeft = "left: 0 contexts, 0 allocations, 0 host allocations, 0 streams, 0 events, 0 modules"
-
-// lastLeft is what was not freed in the end.
-func lastLeft(record string) string {
-	i := strings.LastIndex(record, "left: ")
-	if i < 0 {
-		return nothingLeft
-	}
-	line, _, _ := strings.Cut(record[i:], "\n")
-	return line
+	require.Equal(t, recorder.NothingLeft, r.Left())
 }
 
 // TestEveryFailure makes each call fail. The error names the call and CUDA's
 // name for it, and what was made before is given back.
 func TestEveryFailure(t *testing.T) {
-	library := recorder(t)
-	_, record, err := again(t, library, "TestInsideUse")
-	require.NoError(t, err)
+	library := recorder.Build(t)
 	calls := map[string]bool{"cuCtxSetCurrent": true}
-	for line := range strings.Lines(record) {
+	for line := range strings.Lines(recorder.Test(t, library, "TestInsideUse").Calls) {
 		if name, _, _ := strings.Cut(strings.TrimSpace(line), " "); strings.HasPrefix(name, "cu") {
 			calls[name] = true
 		}
 	}
 	require.Greater(t, len(calls), 25)
 	for call := range calls {
-		out, record, err := again(t, library, "TestInsideUse", "HUBEL_FAIL="+call+":1:719")
-		require.NoError(t, err, out)
+		r := recorder.Test(t, library, "TestInsideUse", "HUBEL_FAIL="+call+":1:719")
 		said := ""
-		for line := range strings.Lines(out) {
+		for line := range strings.Lines(r.Output) {
 			if rest, ok := strings.CutPrefix(line, "use: "); ok {
 				said = strings.TrimSpace(rest)
 			}
 		}
 		name, _, _ := strings.Cut(call, "_v")
-		if call == "cuInit" {
-			require.Contains(t, said, "no CUDA driver: cuInit")
-			continue
-		}
-		require.Contains(t, said, name+": CUDA_ERROR_LAUNCH_FAILED (719): an error of the test", "%s: %s", call, out)
+		require.Contains(t, said, name+": CUDA_ERROR_LAUNCH_FAILED (719): an error of the test", "%s: %s", call, r.Output)
 		if !strings.Contains(call, "Destroy") && !strings.Contains(call, "Free") && !strings.Contains(call, "Unload") && !strings.Contains(call, "Release") {
-			require.Equal(t, nothingLeft, lastLeft(record), call)
+			require.Equal(t, recorder.NothingLeft, r.Left(), call)
 		}
 	}
 }
 
 func TestInsideDevices(t *testing.T) {
-	inside(t)
+	recorder.Inside(t)
 	devices, err := Devices()
 	fmt.Printf("devices: %+v %v\n", devices, err)
 	_, err = Open(2)
@@ -228,23 +172,27 @@ func TestInsideDevices(t *testing.T) {
 // TestWhatIsMissing: each thing that keeps a machine from using CUDA is said,
 // with what would mend it.
 func TestWhatIsMissing(t *testing.T) {
-	library := recorder(t)
+	library := recorder.Build(t)
+	const notDriver = "libm.so.6"
 	for _, c := range []struct{ library, env, says string }{
-		{library, "", "there is no CUDA device 2; this machine has 0 to 1"},
-		{library, "", "{Properties:{Name:Recorder 1 Major:8 Minor:0 SMs:108 TotalMem:1073741824 SharedPerBlock:49152 SharedOptin:166912 MaxThreads:1024}"},
-		{library, "HUBEL_DEVICES=0", "the CUDA driver finds no device"},
-		{library, "HUBEL_DRIVER=11040", "the CUDA driver is for CUDA 11.4; the kernels need one for CUDA 11.8 or later (version 520)"},
-		{library, "HUBEL_CAPABILITY=61", "open 0: Recorder 0 has compute capability 6.1; the kernels need 7.0 or later"},
-		{"/nowhere/libcuda.so.1", "", "no CUDA driver: /nowhere/libcuda.so.1: cannot open shared object file: No such file or directory; install NVIDIA's driver, version 520 or later"},
+		{library, "", "open 2: there is no CUDA device 2; this machine has 2, counted from 0"},
+		{library, "", "{Properties:{Name:Recorder 1 Major:8 Minor:0 SMs:108 TotalMem:1073741824 SharedPerBlock:49152 SharedOptin:166912 MaxThreads:1024} Problem:}"},
+		{library, "HUBEL_DEVICES=0", "open 0: the CUDA driver finds no device; nvidia-smi has to list the card"},
+		{library, "HUBEL_DRIVER=11040", "open 0: the CUDA driver is for CUDA 11.4; the kernels need one for CUDA 11.8 or later: install version 520.61 or later"},
+		{library, "HUBEL_CAPABILITY=61", "open 0: Recorder 0 has compute capability 6.1; the kernels need a card of 7.0 or later"},
+		{library, "HUBEL_MODE=2", "open 0: Recorder 0 is set to take no work: nvidia-smi -c DEFAULT allows it"},
+		{library, "HUBEL_FAIL=cuInit:1:100", "open 0: the CUDA driver does not start: cuInit: CUDA_ERROR_NO_DEVICE (100): an error of the test; nvidia-smi has to list the card"},
+		{library, "HUBEL_FAIL=cuInit:1:100 CUDA_VISIBLE_DEVICES=7", `cuInit: CUDA_ERROR_NO_DEVICE (100): an error of the test; CUDA_VISIBLE_DEVICES is "7": unset it`},
+		{library, "HUBEL_FAIL=cuInit:1:803", "cuInit: CUDA_ERROR_SYSTEM_DRIVER_MISMATCH (803): an error of the test; the driver's library and its kernel module are of different versions: restart the machine"},
+		{"/nowhere/libcuda.so.1", "", "open 0: no CUDA driver: /nowhere/libcuda.so.1: cannot open shared object file: No such file or directory; install NVIDIA's driver, version 520.61 or later"},
+		{notDriver, "", "no CUDA driver: " + notDriver + " is no CUDA driver: it has no cuInit; install NVIDIA's driver"},
 	} {
-		out, _, err := again(t, c.library, "TestInsideDevices", c.env)
-		require.NoError(t, err, out)
-		require.Contains(t, out, c.says)
+		require.Contains(t, recorder.Test(t, c.library, "TestInsideDevices", strings.Fields(c.env)...).Output, c.says)
 	}
 }
 
 func TestInsidePTX(t *testing.T) {
-	inside(t)
+	recorder.Inside(t)
 	d, err := Open(0)
 	require.NoError(t, err)
 	_, err = d.Load("bad.ptx", "nonsense")
@@ -258,14 +206,13 @@ func TestInsidePTX(t *testing.T) {
 }
 
 func TestPTXThatDoesNotCompile(t *testing.T) {
-	out, _, err := again(t, recorder(t), "TestInsidePTX")
-	require.NoError(t, err, out)
+	out := recorder.Test(t, recorder.Build(t), "TestInsidePTX").Output
 	require.Contains(t, out, "load: bad.ptx: cuModuleLoadDataEx: CUDA_ERROR_INVALID_PTX (218): an error of the test\nptxas fatal : Missing .version directive\n")
 	require.Contains(t, out, "function: good.ptx: kernel absent: cuModuleGetFunction: CUDA_ERROR_NOT_FOUND (500)")
 }
 
 func TestInsideAllocs(t *testing.T) {
-	inside(t)
+	recorder.Inside(t)
 	d, err := Open(0)
 	require.NoError(t, err)
 	m, err := d.Load("scale.ptx", ptx)
@@ -301,9 +248,8 @@ func TestInsideAllocs(t *testing.T) {
 
 // TestStepAllocatesNothing: neither Go memory nor the driver's.
 func TestStepAllocatesNothing(t *testing.T) {
-	out, record, err := again(t, recorder(t), "TestInsideAllocs")
-	require.NoError(t, err, out)
-	require.Contains(t, out, "allocations: 0\n")
-	require.Equal(t, 1, strings.Count(record, "cuMemAlloc"))
-	require.Equal(t, 101, strings.Count(record, "cuLaunchKernel"))
+	r := recorder.Test(t, recorder.Build(t), "TestInsideAllocs")
+	require.Contains(t, r.Output, "allocations: 0\n")
+	require.Equal(t, 1, strings.Count(r.Calls, "cuMemAlloc"))
+	require.Equal(t, 101, strings.Count(r.Calls, "cuLaunchKernel"))
 }

@@ -5,6 +5,7 @@ package cudriver
 import (
 	"bytes"
 	"fmt"
+	"slices"
 
 	"gorgonia.org/cu"
 
@@ -30,6 +31,9 @@ func (d *cuda) Load(name, ptx string) (driver.Module, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w%s", name, err, said)
 	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.modules = append(d.modules, m)
 	return m, nil
 }
 
@@ -46,6 +50,9 @@ func (m *module) Function(name string) (driver.Function, error) {
 }
 
 func (m *module) Unload() error {
+	m.d.mu.Lock()
+	m.d.modules = slices.DeleteFunc(m.d.modules, func(other *module) bool { return other == m })
+	m.d.mu.Unlock()
 	return m.d.do("cuModuleUnload", func() error { return m.m.Unload() })
 }
 

@@ -115,6 +115,9 @@ func (s *Sim) Properties() driver.Properties {
 	}
 }
 
+// Workers is the number of blocks that run at a time.
+func (s *Sim) Workers() int { return s.config.Workers }
+
 // MemInfo returns what is left of Config.Memory.
 func (s *Sim) MemInfo() (free, total int64, err error) {
 	s.mu.Lock()

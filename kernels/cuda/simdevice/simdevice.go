@@ -19,11 +19,37 @@ const maxWorkers = 4096
 func init() {
 	device.Register("ptxsim", device.Driver{
 		Open: open,
-		Traits: func(device.Options) (device.Traits, error) {
+		Traits: func(string, device.Options) (device.Traits, error) {
 			sim := ptxsim.New(ptxsim.Config{})
 			return cuda.TraitsOf(sim.Properties()), sim.Close()
 		},
+		List: func(o device.Options) []device.Info { return []device.Info{describe(o)} },
 	})
+}
+
+// describe says what a device opened with these options is.
+func describe(o device.Options) device.Info {
+	info := device.Info{Name: "ptxsim"}
+	if err := checkThreads(o); err != nil {
+		info.Problem = strings.TrimPrefix(err.Error(), "ptxsim: ")
+		return info
+	}
+	sim := ptxsim.New(ptxsim.Config{Workers: o.Threads})
+	defer sim.Close()
+	p := sim.Properties()
+	info.Facts = []device.Fact{
+		{Name: "simulates", Value: fmt.Sprintf("compute capability %d.%d, %d multiprocessors", p.Major, p.Minor, p.SMs)},
+		{Name: "PTX", Value: cuda.PTX(p)},
+		{Name: "workers", Value: strconv.Itoa(sim.Workers())},
+	}
+	return info
+}
+
+func checkThreads(o device.Options) error {
+	if o.Threads < 0 || o.Threads > maxWorkers {
+		return fmt.Errorf("ptxsim: %d threads; there can be 1 to %d, or 0 for as many as the process may use", o.Threads, maxWorkers)
+	}
+	return nil
 }
 
 func open(name string, o device.Options) (device.Device, error) {
@@ -32,8 +58,8 @@ func open(name string, o device.Options) (device.Device, error) {
 			return nil, fmt.Errorf("device %q: simulated devices are named ptxsim, or ptxsim:0, ptxsim:1 and so on", name)
 		}
 	}
-	if o.Threads < 0 || o.Threads > maxWorkers {
-		return nil, fmt.Errorf("ptxsim: %d threads; there can be 1 to %d, or 0 for as many as the process may use", o.Threads, maxWorkers)
+	if err := checkThreads(o); err != nil {
+		return nil, err
 	}
 	d, err := cuda.New(name, ptxsim.New(ptxsim.Config{Workers: o.Threads}))
 	if err != nil {

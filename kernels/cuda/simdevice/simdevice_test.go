@@ -25,6 +25,16 @@ func TestOpen(t *testing.T) {
 	require.NoError(t, second.Close())
 }
 
+func TestList(t *testing.T) {
+	info := describe(device.Options{Threads: 3})
+	require.Equal(t, device.Info{Name: "ptxsim", Facts: []device.Fact{
+		{Name: "simulates", Value: "compute capability 8.0, 80 multiprocessors"},
+		{Name: "PTX", Value: "7.8 for sm_80"},
+		{Name: "workers", Value: "3"},
+	}}, info)
+	require.Equal(t, "5000 threads; there can be 1 to 4096, or 0 for as many as the process may use", describe(device.Options{Threads: 5000}).Problem)
+}
+
 func TestOpenRefuses(t *testing.T) {
 	for name, says := range map[string]string{
 		"ptxsim:gpu": `device "ptxsim:gpu": simulated devices are named ptxsim, or ptxsim:0, ptxsim:1 and so on`,

@@ -1,6 +1,6 @@
 // The symbols of the CUDA driver that gorgonia.org/cu and cudriver refer to, but
-// for cuInit and cuDeviceGetCount, which libcuda.c answers itself where there
-// is no driver. One that is missing here fails the link.
+// for cuInit, which libcuda.c answers itself. One that is missing here fails the
+// link.
 SYMBOL(cuArray3DCreate_v2)
 SYMBOL(cuArray3DGetDescriptor_v2)
 SYMBOL(cuArrayCreate_v2)
@@ -29,6 +29,7 @@ SYMBOL(cuCtxSynchronize)
 SYMBOL(cuDeviceCanAccessPeer)
 SYMBOL(cuDeviceGet)
 SYMBOL(cuDeviceGetAttribute)
+SYMBOL(cuDeviceGetCount)
 SYMBOL(cuDeviceGetName)
 SYMBOL(cuDeviceGetP2PAttribute)
 SYMBOL(cuDeviceGetUuid)

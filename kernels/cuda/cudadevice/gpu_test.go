@@ -1,0 +1,95 @@
+//go:build cuda && linux && amd64
+
+package cudadevice
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"gorgonia.org/tensor"
+
+	"github.com/hubel-go/hubel/device"
+	"github.com/hubel-go/hubel/kernels/cuda/cudriver/recorder"
+)
+
+func TestInsideTwo(t *testing.T) {
+	recorder.Inside(t)
+	var devices []device.Device
+	for _, name := range []string{"cuda", "cuda:1"} {
+		d, err := device.Open(name, device.Options{})
+		require.NoError(t, err)
+		require.Equal(t, name, d.Name())
+		traits, err := device.TraitsOf(name, device.Options{})
+		require.NoError(t, err)
+		require.Equal(t, d.Traits(), traits)
+		devices = append(devices, d)
+	}
+	// Turn by turn, and each from another goroutine.
+	var queues []device.Queue
+	var tensors []device.Tensor
+	for _, d := range devices {
+		q, err := d.NewQueue()
+		require.NoError(t, err)
+		b, err := d.Alloc(64)
+		require.NoError(t, err)
+		queues = append(queues, q)
+		tensors = append(tensors, device.Tensor{Buffer: b, Shape: tensor.Shape{16}})
+	}
+	for turn := range 4 {
+		done := make(chan error)
+		for i, q := range queues {
+			go func() {
+				q.Fill(tensors[i], float32(turn))
+				q.SumSquares(tensors[i], tensors[i])
+				done <- q.Sync()
+			}()
+		}
+		require.NoError(t, <-done)
+		require.NoError(t, <-done)
+	}
+	require.PanicsWithValue(t, "cuda: a buffer of type *cuda.buffer, which belongs to another device than cuda",
+		func() { queues[0].Fill(tensors[1], 0) })
+	for i, d := range devices {
+		require.NoError(t, queues[i].Close())
+		require.NoError(t, tensors[i].Buffer.Free())
+		require.NoError(t, d.Close())
+	}
+	_, err := device.Open("cuda:2", device.Options{})
+	fmt.Println("cuda:2:", err)
+}
+
+// Two cards live in one process, each opened by its number. What is made on one
+// is used on that one alone, and all of it is given back.
+func TestTwoCards(t *testing.T) {
+	r := recorder.Test(t, recorder.Build(t), "TestInsideTwo")
+	require.Contains(t, r.Output, "cuda:2: cuda:2: there is no CUDA device 2; this machine has 2, counted from 0")
+	require.NotContains(t, r.Calls, "FAULT")
+	for _, call := range []string{"cuDevicePrimaryCtxRetain 0\n", "cuDevicePrimaryCtxRetain 1\n"} {
+		require.Equal(t, 1, strings.Count(r.Calls, call), call)
+	}
+	require.Equal(t, 8, strings.Count(r.Calls, "cuMemsetD32Async"))
+	require.Equal(t, 16, strings.Count(r.Calls, "cuLaunchKernel"))
+	require.Equal(t, recorder.NothingLeft, r.Left())
+}
+
+func TestInsideList(t *testing.T) {
+	recorder.Inside(t)
+	for _, d := range list() {
+		fmt.Printf("%+v\n", d)
+	}
+}
+
+func TestList(t *testing.T) {
+	library := recorder.Build(t)
+	out := recorder.Test(t, library, "TestInsideList").Output
+	require.Contains(t, out, "{Name:cuda:1 Facts:[{Name:card Value:Recorder 1, 108 multiprocessors} {Name:compute capability Value:8.0} {Name:memory Value:1.0 GiB} {Name:driver Value:for CUDA 12.2} {Name:PTX Value:7.8 for sm_80}] Problem:}\n")
+	out = recorder.Test(t, library, "TestInsideList", "HUBEL_CAPABILITY=75").Output
+	require.Contains(t, out, "{Name:compute capability Value:7.5}")
+	require.Contains(t, out, "{Name:PTX Value:7.8 for sm_70}")
+	out = recorder.Test(t, library, "TestInsideList", "HUBEL_CAPABILITY=52").Output
+	require.Contains(t, out, "{Name:cuda:0 Facts:[] Problem:Recorder 0 has compute capability 5.2; the kernels need a card of 7.0 or later}\n")
+	out = recorder.Test(t, "/nowhere/libcuda.so.1", "TestInsideList").Output
+	require.Contains(t, out, "{Name:cuda Facts:[] Problem:no CUDA driver: /nowhere/libcuda.so.1: ")
+}
