@@ -189,7 +189,11 @@ func (b *bench) machine() error {
 	}
 	for _, t := range threads {
 		fmt.Fprintf(b.Progress, "peak and bandwidth of the machine, threads %d\n", t)
-		m.Roofs = append(m.Roofs, Roof{Threads: t, FLOPS: roof.PeakFLOPS(tile.Name, t), Bandwidth: roof.Bandwidth(t)})
+		limits := Roof{Threads: t, FLOPS: roof.PeakFLOPS(tile.Name, t), Bandwidth: roof.Bandwidth(t)}
+		if t > 1 {
+			limits.Handoff = roof.Handoff().Seconds()
+		}
+		m.Roofs = append(m.Roofs, limits)
 	}
 	for _, card := range b.GPUs {
 		m.Roofs = append(m.Roofs, roofOf(card))

@@ -35,6 +35,10 @@ type Roof struct {
 	Threads   int     `json:"threads,omitempty"`
 	FLOPS     float64 `json:"flops"`     // float32 operations a second
 	Bandwidth float64 `json:"bandwidth"` // bytes a second, read and written
+
+	// Handoff is how many seconds a word takes from one thread to another and
+	// back, on the CPU with at least two.
+	Handoff float64 `json:"handoff,omitempty"`
 }
 
 // The kinds of results.

@@ -20,7 +20,11 @@ func (r *Report) WriteTable(out io.Writer) error {
 		if place == "" {
 			place = fmt.Sprintf("threads %d", f.Threads)
 		}
-		fmt.Fprintf(out, "%s: at most %.0f GFLOP/s and %.1f GB/s\n", place, f.FLOPS/1e9, f.Bandwidth/1e9)
+		fmt.Fprintf(out, "%s: at most %.0f GFLOP/s and %.1f GB/s", place, f.FLOPS/1e9, f.Bandwidth/1e9)
+		if f.Handoff > 0 {
+			fmt.Fprintf(out, "; %.0f ns from thread to thread and back", f.Handoff*1e9)
+		}
+		fmt.Fprintln(out)
 	}
 	for _, g := range r.grouped() {
 		fmt.Fprintf(out, "\n%s\n", g.title())

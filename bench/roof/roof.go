@@ -1,10 +1,12 @@
 // Package roof measures the two limits of a processor that no kernel passes:
 // its rate of float32 multiply-adds and its memory bandwidth (the roofline of
-// Williams et al. 2009).
+// Williams et al. 2009). It also tells how far apart its cores are.
 package roof
 
 import (
+	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -45,6 +47,43 @@ func Bandwidth(threads int) float64 {
 		copy(to[i*part:(i+1)*part], from[i*part:(i+1)*part])
 	})
 	return 2 * float64(part) * float64(threads) / elapsed.Seconds()
+}
+
+// handoffs is how many round trips are timed together, and windows how often.
+const (
+	handoffs = 100
+	windows  = 101
+)
+
+// Handoff is how long a word takes from one thread to another and back: the
+// median, since it differs between pairs of cores and a system may move
+// threads. Some 50 ns are cores that share a cache, 300 ns and more cores that do
+// not; threads that share one core take milliseconds.
+func Handoff() time.Duration {
+	var word atomic.Int64
+	var done sync.WaitGroup
+	end := time.Now().Add(50 * time.Millisecond)
+	done.Go(func() {
+		for v := word.Load(); v >= 0; v = word.Load() {
+			if v&1 != 0 {
+				word.Store(v + 1)
+			}
+		}
+	})
+	var times []time.Duration
+	for i := int64(0); len(times) < windows && (len(times) == 0 || time.Now().Before(end)); {
+		start := time.Now()
+		for range handoffs {
+			word.Store(2*i + 1)
+			for i++; word.Load() != 2*i; {
+			}
+		}
+		times = append(times, time.Since(start)/handoffs)
+	}
+	word.Store(-1)
+	done.Wait()
+	slices.Sort(times)
+	return times[len(times)/2]
 }
 
 // best is the shortest of some runs of f, by several threads at once.

@@ -20,6 +20,10 @@ func TestBestRunsEveryThreadEachTime(t *testing.T) {
 	require.Equal(t, [2]int{3, 3}, calls)
 }
 
+func TestHandoff(t *testing.T) {
+	require.Positive(t, Handoff())
+}
+
 func TestBandwidth(t *testing.T) {
 	if testing.Short() {
 		t.Skip("copies 256 MiB, which is slow under the race detector")
