@@ -217,7 +217,7 @@ func (t *winogradTask) multiply(w *gemm.Worker, dst, tiles []float32, group, n, 
 	filters := t.packed[group*t.winogradProduct.packed()+row/t.tile.NR*t.panel:]
 	for f := range winograd.Frequencies {
 		t.tile.Multiply(w, &gemm.Block{
-			M: roundUp(n, t.tile.MR), N: roundUp(rows, t.tile.NR), K: t.depth,
+			M: roundUp(n, t.tile.MR), N: roundUp(rows, t.tile.NR/2), K: t.depth, // half a panel where that is all
 			A: tiles[f*t.tilesStep():], B: filters[f*t.step:],
 			C: dst[f*t.productsStep():], LDC: t.columns(), Alpha: 1,
 		})
