@@ -48,6 +48,7 @@ func run(tools, kernels, document, list string, check bool) error {
 		return err
 	}
 	all := slices.Concat(found...)
+	keepMainLoops(all)
 	if err := spills(all); err != nil {
 		return err
 	}

@@ -104,7 +104,7 @@ func parseSASS(sass string) map[string][]instruction {
 
 // mainLoop finds the loop with most multiply-adds, and in it the innermost one
 // that has at least half of them, and returns their share of its instructions
-// and its length. A loop that is mostly something else is none.
+// and its length.
 func mainLoop(code []instruction) (share float64, length int) {
 	most := 0
 	type loop struct{ fma, length int }
@@ -131,8 +131,23 @@ func mainLoop(code []instruction) (share float64, length int) {
 			share, length = float64(l.fma)/float64(l.length), l.length
 		}
 	}
-	if share < 0.5 {
+	if most == 0 {
 		return 0, 0
 	}
 	return share, length
+}
+
+// keepMainLoops forgets the main loops of kernels that are mostly something
+// else for every capability. Of the others each capability has its share, so
+// that predictions for two cards rest on the same.
+func keepMainLoops(all []kernel) {
+	best := map[string]float64{}
+	for _, k := range all {
+		best[k.name] = max(best[k.name], k.share)
+	}
+	for i, k := range all {
+		if best[k.name] < 0.5 {
+			all[i].share, all[i].loop = 0, 0
+		}
+	}
 }

@@ -57,6 +57,19 @@ func TestMainLoop(t *testing.T) {
 	require.Zero(t, length)
 }
 
+// A loop that is half multiply-adds for one capability counts for all.
+func TestKeepMainLoops(t *testing.T) {
+	all := []kernel{
+		{name: "dense", capability: 80, share: 0.5, loop: 32}, {name: "lrn", capability: 80, share: 0.2, loop: 20},
+		{name: "dense", capability: 86, share: 0.4, loop: 40}, {name: "lrn", capability: 86, share: 0.3, loop: 20},
+	}
+	keepMainLoops(all)
+	require.Equal(t, []kernel{
+		{name: "dense", capability: 80, share: 0.5, loop: 32}, {name: "lrn", capability: 80},
+		{name: "dense", capability: 86, share: 0.4, loop: 40}, {name: "lrn", capability: 86},
+	}, all)
+}
+
 func TestTable(t *testing.T) {
 	all := []kernel{
 		{source: "gemm", name: "sgemm", capability: 80, threads: 256, usage: usage{registers: 128, shared: 16896}, share: 0.871, loop: 588},

@@ -52,11 +52,7 @@ func table(all []kernel) string {
 		}
 		fmt.Fprintf(&b, "| %s | %d |", name, first.loop)
 		for _, c := range capabilities {
-			if k := rows[name][c]; k.loop > 0 {
-				fmt.Fprintf(&b, " %.1f %% |", 100*k.share)
-			} else { // below half: mostly something else
-				b.WriteString(" < 50 % |")
-			}
+			fmt.Fprintf(&b, " %.1f %% |", 100*rows[name][c].share)
 		}
 		b.WriteString("\n")
 	}
