@@ -5,7 +5,7 @@
 
 // The 12x32 tile: 24 registers of sums, two of B's row, one of an element of A.
 // That is 24 multiply-adds for 14 loads a step. At the edges of C it is as low
-// as 8 or 4 rows and as narrow as 16 columns.
+// as 8 or 4 rows and as narrow as 24 or 16 columns.
 
 // A list of rows does first for each row, op for each of its registers of sums,
 // with its distance from the row's first, its part of B's row and its mask, and
@@ -71,11 +71,45 @@
 	first(2); op(Z2, 0, Z24, K1); next; \
 	first(3); op(Z3, 0, Z24, K1); next
 
+// Of 24 columns only the sums differ: the upper halves of the second registers
+// stay 0.
+
+#define ROWS12x24(first, op, next) \
+	first(0); op(Z0, 0, Z24, K1); HALF(Y1, Y25); next; \
+	first(1); op(Z2, 0, Z24, K1); HALF(Y3, Y25); next; \
+	first(2); op(Z4, 0, Z24, K1); HALF(Y5, Y25); next; \
+	first(3); op(Z6, 0, Z24, K1); HALF(Y7, Y25); next; \
+	first(4); op(Z8, 0, Z24, K1); HALF(Y9, Y25); next; \
+	first(5); op(Z10, 0, Z24, K1); HALF(Y11, Y25); next; \
+	first(6); op(Z12, 0, Z24, K1); HALF(Y13, Y25); next; \
+	first(7); op(Z14, 0, Z24, K1); HALF(Y15, Y25); next; \
+	first(8); op(Z16, 0, Z24, K1); HALF(Y17, Y25); next; \
+	first(9); op(Z18, 0, Z24, K1); HALF(Y19, Y25); next; \
+	first(10); op(Z20, 0, Z24, K1); HALF(Y21, Y25); next; \
+	first(11); op(Z22, 0, Z24, K1); HALF(Y23, Y25); next
+
+#define ROWS8x24(first, op, next) \
+	first(0); op(Z0, 0, Z24, K1); HALF(Y1, Y25); next; \
+	first(1); op(Z2, 0, Z24, K1); HALF(Y3, Y25); next; \
+	first(2); op(Z4, 0, Z24, K1); HALF(Y5, Y25); next; \
+	first(3); op(Z6, 0, Z24, K1); HALF(Y7, Y25); next; \
+	first(4); op(Z8, 0, Z24, K1); HALF(Y9, Y25); next; \
+	first(5); op(Z10, 0, Z24, K1); HALF(Y11, Y25); next; \
+	first(6); op(Z12, 0, Z24, K1); HALF(Y13, Y25); next; \
+	first(7); op(Z14, 0, Z24, K1); HALF(Y15, Y25); next
+
+#define ROWS4x24(first, op, next) \
+	first(0); op(Z0, 0, Z24, K1); HALF(Y1, Y25); next; \
+	first(1); op(Z2, 0, Z24, K1); HALF(Y3, Y25); next; \
+	first(2); op(Z4, 0, Z24, K1); HALF(Y5, Y25); next; \
+	first(3); op(Z6, 0, Z24, K1); HALF(Y7, Y25); next
+
 #define NONE
 #define NOROW(i)
 
 #define BROADCAST(i) VBROADCASTSS ((i)*4)(SI), Z26
 #define MULTIPLY(z, at, b, mask) VFMADD231PS b, Z26, z
+#define HALF(y, b) VFMADD231PS b, Y26, y
 #define ZERO(z, at, b, mask) VPXORD z, z, z
 #define SCALE(z, at, b, mask) VMULPS Z26, z, z
 
@@ -102,22 +136,28 @@
 	DECQ R12; \
 	JZ   done
 
-// READ2 and READ1 read a row of B and go on to the next.
-#define READ2 \
+// READ32, READ24 and READ16 read a row of B and go on to the next.
+#define READ32 \
 	VMOVUPS (DX), Z24; \
 	VMOVUPS 64(DX), Z25; \
 	ADDQ R11, DX
 
-#define READ1 \
+#define READ24 \
+	VMOVUPS (DX), Z24; \
+	VMOVUPS 64(DX), Y25; \
+	ADDQ R11, DX
+
+#define READ16 \
 	VMOVUPS (DX), Z24; \
 	ADDQ R11, DX
 
-#define STEP(ROWS, READ) \
+#define STEP(SUMS, READ) \
 	READ; \
-	ROWS(BROADCAST, MULTIPLY, NONE); \
+	SUMS(BROADCAST, MULTIPLY, NONE); \
 	ADDQ R9, SI
 
-#define TILE(ROWS, READ) \
+// TILE has rows of registers, which take part in steps as SUMS lists them.
+#define TILE(ROWS, SUMS, READ) \
 	MOVQ k+0(FP), CX; \
 	MOVQ a+8(FP), SI; \
 	MOVQ b+24(FP), DX; \
@@ -137,17 +177,17 @@
 	JZ   rest; \
 	PCALIGN $64; \
 steps4: \
-	STEP(ROWS, READ); \
-	STEP(ROWS, READ); \
-	STEP(ROWS, READ); \
-	STEP(ROWS, READ); \
+	STEP(SUMS, READ); \
+	STEP(SUMS, READ); \
+	STEP(SUMS, READ); \
+	STEP(SUMS, READ); \
 	DECQ AX; \
 	JNZ  steps4; \
 rest: \
 	ANDQ $3, CX; \
 	JZ   alpha; \
 step: \
-	STEP(ROWS, READ); \
+	STEP(SUMS, READ); \
 	DECQ CX; \
 	JNZ  step; \
 alpha: \
@@ -184,24 +224,36 @@ done: \
 
 // func zmm12x32(k int, a *float32, stepA int, b *float32, stepB int, c *float32, ldc, rows int, s *Store)
 TEXT ·zmm12x32(SB), NOSPLIT, $0-72
-	TILE(ROWS12x32, READ2)
+	TILE(ROWS12x32, ROWS12x32, READ32)
 
 // func zmm8x32(k int, a *float32, stepA int, b *float32, stepB int, c *float32, ldc, rows int, s *Store)
 TEXT ·zmm8x32(SB), NOSPLIT, $0-72
-	TILE(ROWS8x32, READ2)
+	TILE(ROWS8x32, ROWS8x32, READ32)
 
 // func zmm4x32(k int, a *float32, stepA int, b *float32, stepB int, c *float32, ldc, rows int, s *Store)
 TEXT ·zmm4x32(SB), NOSPLIT, $0-72
-	TILE(ROWS4x32, READ2)
+	TILE(ROWS4x32, ROWS4x32, READ32)
+
+// func zmm12x24(k int, a *float32, stepA int, b *float32, stepB int, c *float32, ldc, rows int, s *Store)
+TEXT ·zmm12x24(SB), NOSPLIT, $0-72
+	TILE(ROWS12x32, ROWS12x24, READ24)
 
 // func zmm12x16(k int, a *float32, stepA int, b *float32, stepB int, c *float32, ldc, rows int, s *Store)
 TEXT ·zmm12x16(SB), NOSPLIT, $0-72
-	TILE(ROWS12x16, READ1)
+	TILE(ROWS12x16, ROWS12x16, READ16)
+
+// func zmm8x24(k int, a *float32, stepA int, b *float32, stepB int, c *float32, ldc, rows int, s *Store)
+TEXT ·zmm8x24(SB), NOSPLIT, $0-72
+	TILE(ROWS8x32, ROWS8x24, READ24)
 
 // func zmm8x16(k int, a *float32, stepA int, b *float32, stepB int, c *float32, ldc, rows int, s *Store)
 TEXT ·zmm8x16(SB), NOSPLIT, $0-72
-	TILE(ROWS8x16, READ1)
+	TILE(ROWS8x16, ROWS8x16, READ16)
+
+// func zmm4x24(k int, a *float32, stepA int, b *float32, stepB int, c *float32, ldc, rows int, s *Store)
+TEXT ·zmm4x24(SB), NOSPLIT, $0-72
+	TILE(ROWS4x32, ROWS4x24, READ24)
 
 // func zmm4x16(k int, a *float32, stepA int, b *float32, stepB int, c *float32, ldc, rows int, s *Store)
 TEXT ·zmm4x16(SB), NOSPLIT, $0-72
-	TILE(ROWS4x16, READ1)
+	TILE(ROWS4x16, ROWS4x16, READ16)

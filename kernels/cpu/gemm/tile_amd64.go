@@ -37,7 +37,7 @@ func init() {
 
 func multiply512(k int, a []float32, stepA int, b []float32, stepB int, c []float32, ldc, rows int, s *Store) {
 	pa, pb, pc := unsafe.SliceData(a), unsafe.SliceData(b), &c[0]
-	if s.lanes > 0xffff {
+	if s.lanes > 0xffffff {
 		switch {
 		case rows > 8:
 			zmm12x32(k, pa, stepA, pb, stepB, pc, ldc, rows, s)
@@ -45,6 +45,17 @@ func multiply512(k int, a []float32, stepA int, b []float32, stepB int, c []floa
 			zmm8x32(k, pa, stepA, pb, stepB, pc, ldc, rows, s)
 		default:
 			zmm4x32(k, pa, stepA, pb, stepB, pc, ldc, rows, s)
+		}
+		return
+	}
+	if s.lanes > 0xffff {
+		switch {
+		case rows > 8:
+			zmm12x24(k, pa, stepA, pb, stepB, pc, ldc, rows, s)
+		case rows > 4:
+			zmm8x24(k, pa, stepA, pb, stepB, pc, ldc, rows, s)
+		default:
+			zmm4x24(k, pa, stepA, pb, stepB, pc, ldc, rows, s)
 		}
 		return
 	}
@@ -97,8 +108,9 @@ var (
 )
 
 // The kernels in assembly do what Tile.multiply does for at most as many rows
-// as they are named after, and for the columns that s wants: as many, or half.
-// They read whole steps of a and b, and of c no more than they write.
+// as they are named after, and for the columns that s wants: as many, or fewer
+// where there is a narrower one. They read whole steps of a and b, and of c no
+// more than they write.
 //
 //go:noescape
 func zmm12x32(k int, a *float32, stepA int, b *float32, stepB int, c *float32, ldc, rows int, s *Store)
@@ -110,10 +122,19 @@ func zmm8x32(k int, a *float32, stepA int, b *float32, stepB int, c *float32, ld
 func zmm4x32(k int, a *float32, stepA int, b *float32, stepB int, c *float32, ldc, rows int, s *Store)
 
 //go:noescape
+func zmm12x24(k int, a *float32, stepA int, b *float32, stepB int, c *float32, ldc, rows int, s *Store)
+
+//go:noescape
 func zmm12x16(k int, a *float32, stepA int, b *float32, stepB int, c *float32, ldc, rows int, s *Store)
 
 //go:noescape
+func zmm8x24(k int, a *float32, stepA int, b *float32, stepB int, c *float32, ldc, rows int, s *Store)
+
+//go:noescape
 func zmm8x16(k int, a *float32, stepA int, b *float32, stepB int, c *float32, ldc, rows int, s *Store)
+
+//go:noescape
+func zmm4x24(k int, a *float32, stepA int, b *float32, stepB int, c *float32, ldc, rows int, s *Store)
 
 //go:noescape
 func zmm4x16(k int, a *float32, stepA int, b *float32, stepB int, c *float32, ldc, rows int, s *Store)
