@@ -208,7 +208,7 @@ func (t *winogradFilterTask) transform(item int, work []float32) {
 // multiply adds the block's product of one frequency.
 func (t *winogradFilterTask) multiply(item int, w *gemm.Worker) {
 	b := gemm.Block{
-		M: t.rows, N: roundUp(t.columns, tileColumns), K: t.n,
+		M: t.rows, N: roundUp(t.columns, t.tile.Narrow), K: t.n,
 		A: t.tx[item*t.xStep(t.n):], B: t.ty[item*t.yStep(t.n):],
 		C: t.sum[item*t.sumStep():], LDC: t.width(), Alpha: 1, Beta: 1,
 	}

@@ -211,16 +211,13 @@ func (t *winogradTask) transform(dst, work []float32, group, first, tiles int) {
 	}
 }
 
-// tileColumns is what the columns of register tiles are multiples of.
-const tileColumns = 8
-
 // multiply writes, for each frequency, the products [tiles,columns] of tiles
 // with n filters from row.
 func (t *winogradTask) multiply(w *gemm.Worker, dst, tiles []float32, group, n, row, rows int) {
 	filters := t.packed[group*t.winogradProduct.packed()+row/t.tile.NR*t.panel:]
 	for f := range winograd.Frequencies {
 		t.tile.Multiply(w, &gemm.Block{
-			M: n, N: roundUp(rows, tileColumns), K: t.depth,
+			M: n, N: roundUp(rows, t.tile.Narrow), K: t.depth,
 			A: tiles[f*t.tilesStep():], B: filters[f*t.step:],
 			C: dst[f*t.productsStep():], LDC: t.columns(), Alpha: 1,
 		})

@@ -129,7 +129,7 @@ func numbers(r *rand.Rand, n int) []float32 {
 func TestDepthCoversTheSum(t *testing.T) {
 	for _, tile := range tiles {
 		require.Zero(t, tile.KC%16, "a panel of a whole block is a multiple of a cache line")
-		require.Zero(t, tile.NC%tile.MR+tile.NC%tile.NR+tile.MC%tile.MR+tile.MR%tile.Low, "blocks are whole panels")
+		require.Zero(t, tile.NC%tile.MR+tile.NC%tile.NR+tile.MC%tile.MR+tile.MR%tile.Low+tile.NR%tile.Narrow, "blocks are whole panels")
 		for k := range 20 * tile.KC {
 			blocks, length := tile.Depth(k)
 			require.LessOrEqual(t, length, tile.KC)

@@ -5,7 +5,7 @@ import "github.com/hubel-go/hubel/kernels/cpu/vec"
 // generic is the register tile in Go, for every machine. Eight sums are what
 // the compiler keeps in registers together with the factors: tiles of 3x4 and
 // 4x4 spill and reach half the speed.
-var generic = Tile{Name: "generic", MR: 2, NR: 4, Low: 2, KC: 256, MC: 128, NC: 2048, Loops: &vec.Generic,
+var generic = Tile{Name: "generic", MR: 2, NR: 4, Low: 2, Narrow: 4, KC: 256, MC: 128, NC: 2048, Loops: &vec.Generic,
 	multiply: multiply2x4, dot: dot2x2, DM: 2, DN: 2, packRows: packRows, packColumns: packColumns, unpack: unpack,
 	IR: 2, indirect: indirect2x4}
 

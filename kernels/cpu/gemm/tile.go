@@ -27,6 +27,7 @@ type Tile struct {
 	Name   string // the value of HUBEL_CPU that forces it
 	MR, NR int    // rows and columns of the tile
 	Low    int    // a tile may as well have a multiple of so many rows
+	Narrow int    // and a multiple of so many columns
 	KC     int    // depth of a block: a panel of B, KC*NR, stays in the first-level cache
 	MC     int    // rows of a block of A, MC*KC, that stays in the second-level cache
 	NC     int    // rows or columns of a block that all workers share

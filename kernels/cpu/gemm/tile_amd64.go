@@ -15,10 +15,10 @@ import (
 // The depth of blocks is for a first-level cache of 32 KiB, which every x86
 // processor has at least.
 var (
-	avx512 = Tile{Name: "avx512", MR: 12, NR: 32, Low: 4, KC: 256, AnyStep: true, Loops: &vec.AVX512,
+	avx512 = Tile{Name: "avx512", MR: 12, NR: 32, Low: 4, Narrow: 8, KC: 256, AnyStep: true, Loops: &vec.AVX512,
 		multiply: multiply512, dot: dot512, DM: 5, DN: 5, packRows: packRows512, packColumns: packColumns512,
 		unpack: unpack512, IR: 13, indirect: indirect512}
-	avx2 = Tile{Name: "avx2", MR: 6, NR: 16, Low: 6, KC: 256, AnyStep: true, Loops: &vec.AVX2,
+	avx2 = Tile{Name: "avx2", MR: 6, NR: 16, Low: 6, Narrow: 8, KC: 256, AnyStep: true, Loops: &vec.AVX2,
 		multiply: multiply2, dot: dot2, DM: 4, DN: 3, packRows: packRows2, packColumns: packColumns2,
 		unpack: unpack2, IR: 6, indirect: indirect2}
 )
