@@ -10,6 +10,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+	"unsafe"
 
 	"gorgonia.org/tensor"
 )
@@ -34,6 +35,11 @@ type LoaderOptions struct {
 	Prefetch   int // batches made ahead; 0 means 2
 	Workers    int // goroutines that make them; 0 means one for each core
 	Preprocess Preprocess
+
+	// Memory returns bytes of memory for a batch's values, aligned for float32,
+	// such as page-locked memory, which the caller may have back once the loader
+	// is closed. nil means the Go heap.
+	Memory func(bytes int64) ([]byte, error)
 }
 
 // Batch is some samples in host memory. It belongs to the caller from Next to
@@ -168,7 +174,11 @@ func NewLoader(ctx context.Context, d Dataset, o LoaderOptions) (*Loader, error)
 		l.order = make([]int32, d.Len())
 	}
 	for range slots {
-		l.free <- l.newBatch()
+		b, err := l.newBatch()
+		if err != nil {
+			return nil, fmt.Errorf("data loader: %w", err)
+		}
+		l.free <- b
 	}
 	l.ctx, l.cancel = context.WithCancelCause(ctx)
 	l.running.Add(1 + o.Workers)
@@ -179,19 +189,33 @@ func NewLoader(ctx context.Context, d Dataset, o LoaderOptions) (*Loader, error)
 	return l, nil
 }
 
-func (l *Loader) newBatch() *Batch {
+func (l *Loader) newBatch() (b *Batch, err error) {
 	n := min(l.o.Batch, l.data.Len())
-	b := &Batch{
-		loader:  l,
-		x:       make([]float32, n*l.sampleLen),
-		labels:  make([]int32, n),
-		targets: make([]float32, n*l.perSample),
-		samples: make([]int, n),
-		filled:  make(chan struct{}, 1),
+	b = &Batch{loader: l, samples: make([]int, n), filled: make(chan struct{}, 1)}
+	if b.x, err = values[float32](l.o.Memory, n*l.sampleLen); err != nil {
+		return nil, err
+	}
+	if b.labels, err = values[int32](l.o.Memory, n); err != nil {
+		return nil, err
+	}
+	if b.targets, err = values[float32](l.o.Memory, n*l.perSample); err != nil {
+		return nil, err
 	}
 	b.full = l.views(b, n)
 	b.last = l.views(b, l.data.Len()-(l.batches-1)*l.o.Batch)
-	return b
+	return b, nil
+}
+
+// values is n values in memory of the given function, or of the Go heap.
+func values[T float32 | int32](memory func(bytes int64) ([]byte, error), n int) ([]T, error) {
+	if memory == nil || n == 0 {
+		return make([]T, n), nil
+	}
+	mem, err := memory(4 * int64(n))
+	if err != nil {
+		return nil, err
+	}
+	return unsafe.Slice((*T)(unsafe.Pointer(unsafe.SliceData(mem))), n), nil
 }
 
 func (l *Loader) views(b *Batch, n int) views {

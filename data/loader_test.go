@@ -10,6 +10,7 @@ import (
 	"slices"
 	"testing"
 	"time"
+	"unsafe"
 
 	"github.com/stretchr/testify/require"
 	"gorgonia.org/tensor"
@@ -370,3 +371,29 @@ func TestNewLoaderRefuses(t *testing.T) {
 type flat struct{ numbered }
 
 func (flat) Shape() tensor.Shape { return tensor.Shape{2} }
+
+// Batches lie in the memory that the loader is given; where there is none, the
+// loader does not start.
+func TestLoaderMemory(t *testing.T) {
+	train, _, err := NewSynthetic(SyntheticOptions{Shape: []int{1, 8, 8}, Targets: 3, Train: 5, Test: 1})
+	require.NoError(t, err)
+	var given [][]byte
+	o := LoaderOptions{Batch: 2, Prefetch: 1, Epochs: 1, Memory: func(bytes int64) ([]byte, error) {
+		given = append(given, make([]byte, bytes))
+		return given[len(given)-1], nil
+	}}
+	l, err := NewLoader(t.Context(), train, o)
+	require.NoError(t, err)
+	defer l.Close()
+	b, err := l.Next()
+	require.NoError(t, err)
+	require.Len(t, given, 2*3, "images, labels and targets of two batches")
+	for i, first := range []unsafe.Pointer{unsafe.Pointer(&b.X.Float32s()[0]), unsafe.Pointer(&b.Labels.Int32s()[0]), unsafe.Pointer(&b.Targets.Float32s()[0])} {
+		require.Equal(t, unsafe.Pointer(&given[i][0]), first)
+		require.Len(t, given[i], 4*2*[]int{64, 1, 3}[i])
+	}
+
+	o.Memory = func(int64) ([]byte, error) { return nil, errors.New("the machine is full") }
+	_, err = NewLoader(t.Context(), train, o)
+	require.EqualError(t, err, "data loader: the machine is full")
+}

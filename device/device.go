@@ -97,7 +97,8 @@ type Queue interface {
 	Copy(dst, src Tensor)
 
 	// Record marks this point of the queue in e. Wait holds the queue until
-	// e, recorded on any queue of the same device, has passed.
+	// e, recorded on any queue of the same device, has passed. Where the queue
+	// that e was recorded on had failed before, its error is this one's too.
 	Record(e Event)
 	Wait(e Event)
 
@@ -112,6 +113,9 @@ type Event interface {
 	// Sync blocks until the recorded point has passed. An event that was
 	// never recorded has passed.
 	Sync() error
+
+	// Passed reports whether Sync would not wait.
+	Passed() (bool, error)
 
 	// Since is the time that passed on the device between start and this
 	// event. Both must have been recorded.
@@ -146,6 +150,11 @@ type Kernels interface {
 type Traits interface {
 	// Alignment is what every offset into an arena must be a multiple of.
 	Alignment() int64
+
+	// Staged reports whether uploads on one queue go on while kernels run on
+	// another, so that the next batch is best uploaded ahead of its use, from
+	// memory of HostAlloc.
+	Staged() bool
 
 	// Epilogue reports whether forward convolutions and dense layers can
 	// apply the activation themselves.

@@ -15,6 +15,11 @@ type Options struct {
 	// would otherwise use a fast algorithm that rounds more (Winograd's).
 	// Weights packed with one setting are not for the other.
 	DirectConv bool
+
+	// DebugSync makes a CUDA device run one kernel at a time and wait for each,
+	// so that an error names the kernel that failed and its layer. A device that
+	// always does so has no use for it.
+	DebugSync bool
 }
 
 // Driver opens the devices of one kind.

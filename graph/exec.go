@@ -1,7 +1,7 @@
 package graph
 
 import (
-	"errors"
+	"cmp"
 	"fmt"
 	"slices"
 
@@ -61,7 +61,7 @@ type Pass struct {
 func NewExecutor(p *Plan, w *Weights) (*Executor, error) {
 	e := &Executor{plan: p, device: w.device, weights: w, byName: map[string]int{}, host: map[hostKey]*tensor.Dense{}, batch: p.Options.Batch}
 	if err := e.bind(); err != nil {
-		return nil, errors.Join(fmt.Errorf("plan of %s: %w", p.Network.Name, err), e.Close())
+		return nil, cmp.Or(fmt.Errorf("plan of %s: %w", p.Network.Name, err), e.Close())
 	}
 	return e, nil
 }
@@ -175,8 +175,8 @@ func (e *Executor) Batch() int { return e.batch }
 // SetBatch sets the number of samples of the following passes, at most what
 // was planned: the last batch of an epoch may be smaller.
 func (e *Executor) SetBatch(samples int) error {
-	if samples < 1 || samples > e.plan.Options.Batch {
-		return fmt.Errorf("a batch of %d samples does not fit a plan for 1 to %d", samples, e.plan.Options.Batch)
+	if err := e.plan.checkBatch(samples); err != nil {
+		return err
 	}
 	if samples == e.batch {
 		return nil
@@ -186,6 +186,14 @@ func (e *Executor) SetBatch(samples int) error {
 		if v.Kind != Scratch {
 			e.tensors[i].Shape[0] = samples // calls share the shape
 		}
+	}
+	return nil
+}
+
+// checkBatch says whether a pass may have so many samples.
+func (p *Plan) checkBatch(samples int) error {
+	if samples < 1 || samples > p.Options.Batch {
+		return fmt.Errorf("a batch of %d samples does not fit a plan for 1 to %d", samples, p.Options.Batch)
 	}
 	return nil
 }
@@ -229,18 +237,31 @@ func (e *Executor) OnGradient(f func(p *Param, gradient device.Tensor)) { e.onGr
 // Every pass wants its inputs uploaded again: their memory is used for other
 // values once the last layer has read them.
 func (e *Executor) Upload(name string, x *tensor.Dense) error {
-	v, ok := e.byName[name]
-	if !ok || e.plan.Values[v].Kind != Uploaded {
-		if slices.ContainsFunc(e.plan.Network.Inputs, func(in Input) bool { return in.Name == name }) {
-			return nil
-		}
-		return fmt.Errorf("network %s has no input %q", e.plan.Network.Name, name)
+	v, err := e.input(name)
+	if v < 0 || err != nil {
+		return err
 	}
-	if t := e.tensors[v]; x.Size() != t.Len() {
+	return upload(e.queue, name, e.tensors[v], x)
+}
+
+// input is the value of an input by name, -1 of one that the plan does not read.
+func (e *Executor) input(name string) (int, error) {
+	if v, ok := e.byName[name]; ok && e.plan.Values[v].Kind == Uploaded {
+		return v, nil
+	}
+	if slices.ContainsFunc(e.plan.Network.Inputs, func(in Input) bool { return in.Name == name }) {
+		return -1, nil
+	}
+	return -1, fmt.Errorf("network %s has no input %q", e.plan.Network.Name, name)
+}
+
+// upload enqueues the copy of an input.
+func upload(q device.Queue, name string, t device.Tensor, x *tensor.Dense) error {
+	if x.Size() != t.Len() {
 		return fmt.Errorf("input %s wants the shape %v, not %v", name, []int(t.Shape), []int(x.Shape()))
 	}
-	e.queue.Scope(name)
-	e.queue.Upload(e.tensors[v], x)
+	q.Scope(name)
+	q.Upload(t, x)
 	return nil
 }
 
@@ -369,5 +390,5 @@ func (e *Executor) Close() error {
 			errs = append(errs, b.Free())
 		}
 	}
-	return errors.Join(errs...)
+	return cmp.Or(errs...)
 }

@@ -16,6 +16,7 @@ import (
 type traits struct{ packed [2]int64 }
 
 func (traits) Alignment() int64                       { return 64 }
+func (traits) Staged() bool                           { return false }
 func (traits) Epilogue(device.Unary) bool             { return true }
 func (traits) ConvFast(device.Conv, device.Pass) bool { return false }
 func (traits) GEMMScratch(device.GEMM) int64          { return 0 }

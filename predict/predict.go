@@ -137,7 +137,7 @@ func New(d device.Device, m *solver.Model, o Options) (*Predictor, error) {
 		return nil, err
 	}
 	if err := m.Set(p.weights); err != nil {
-		return nil, errors.Join(err, p.weights.Close())
+		return nil, cmp.Or(err, p.weights.Close())
 	}
 	p.slots = make(chan *slot, o.Parallel)
 	for range o.Parallel {
@@ -145,7 +145,7 @@ func New(d device.Device, m *solver.Model, o Options) (*Predictor, error) {
 	}
 	first, err := p.acquire(context.Background()) // what is wrong shows here
 	if err != nil {
-		return nil, errors.Join(err, p.weights.Close())
+		return nil, cmp.Or(err, p.weights.Close())
 	}
 	p.slots <- first
 	return p, nil
@@ -229,7 +229,7 @@ func (p *Predictor) newSlot() (*slot, error) {
 	}
 	s := &slot{exec: exec, x: make([]float32, p.options.Batch*p.sampleLen())}
 	if err := p.run(s, 1); err != nil {
-		return nil, errors.Join(err, exec.Close())
+		return nil, cmp.Or(err, exec.Close())
 	}
 	return s, nil
 }
@@ -293,5 +293,5 @@ func (p *Predictor) Close() error {
 			errs = append(errs, s.exec.Close())
 		}
 	}
-	return errors.Join(append(errs, p.weights.Close())...)
+	return cmp.Or(append(errs, p.weights.Close())...)
 }

@@ -107,6 +107,7 @@ type Test struct {
 
 // Result is how training ended.
 type Result struct {
+	Began     bool    // all that can be checked before was in order, and the folder is there
 	Iteration int     // updates done
 	Loss      float64 // of a training batch, when it was last read back; NaN if never
 	Test      *Test   // the last one, nil where there was none

@@ -1,6 +1,7 @@
 package solver
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -216,14 +217,16 @@ func (t *trainer) rewind() error {
 			return err
 		}
 	}
-	t.loader.Close()
+	if err := t.feed.stop(); err != nil {
+		return err
+	}
 	if err := t.sgd.clear(); err != nil {
 		return err
 	}
 	if err := t.begin(s); err != nil {
 		return err
 	}
-	return t.openLoader()
+	return t.startFeed()
 }
 
 // suspicious reports whether the loss or a gradient of the last update is not
@@ -258,7 +261,7 @@ func firstBad(d device.Device, w *graph.Weights, o graph.PlanOptions, s *kept, p
 	if err != nil {
 		return nil, err
 	}
-	defer func() { err = errors.Join(err, p.Close()) }()
+	defer func() { err = cmp.Or(err, p.Close()) }()
 	stats := newStatistics(w.Network())
 	err = p.run(s, pass, func(first int) (bool, error) {
 		largest := map[string]float64{} // of each layer's outputs and of the inputs
@@ -374,7 +377,7 @@ func Replay(d device.Device, path string) (bad *Diverged, err error) {
 	if err != nil {
 		return fail(err)
 	}
-	defer func() { err = errors.Join(err, w.Close()) }()
+	defer func() { err = cmp.Or(err, w.Close()) }()
 	maps.DeleteFunc(tensors, func(name string, _ *tensor.Dense) bool { return strings.HasPrefix(name, momentumPrefix) })
 	if err := setWeights(w, tensors, path, nil); err != nil {
 		return nil, err

@@ -1,6 +1,7 @@
 package solver
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -41,7 +42,7 @@ func Evaluate(ctx context.Context, d device.Device, w *graph.Weights, set data.D
 		if err != nil {
 			return 0, err
 		}
-		return p.Arena + p.PackedBytes, nil // the weights are there
+		return p.Arena + p.PackedBytes + feedBytes(d, p), nil // the weights are there
 	})
 	if err != nil {
 		return Test{}, err
@@ -94,7 +95,7 @@ type evaluator struct {
 	set        data.Dataset
 	preprocess data.Preprocess
 	exec       *graph.Executor
-	uploaded   device.Event
+	feed       *feed
 	scores     string // value; empty without a softmax loss
 }
 
@@ -104,8 +105,8 @@ func newEvaluator(d device.Device, p *graph.Plan, w *graph.Weights, set data.Dat
 		return nil, err
 	}
 	e := &evaluator{set: set, preprocess: pre, exec: exec, scores: scoresNode(p.Network)}
-	if e.uploaded, err = d.NewEvent(); err != nil {
-		return nil, errors.Join(err, exec.Close())
+	if e.feed, err = newFeed(d, exec); err != nil {
+		return nil, cmp.Or(err, exec.Close())
 	}
 	return e, nil
 }
@@ -118,21 +119,27 @@ type sums struct {
 
 // run goes through the data set once. The iteration and the epoch are the
 // caller's to fill in.
-func (e *evaluator) run(ctx context.Context) (Test, error) {
-	loader, err := data.NewLoader(ctx, e.set, data.LoaderOptions{Batch: e.exec.Plan().Options.Batch, Epochs: 1, Preprocess: e.preprocess})
+func (e *evaluator) run(ctx context.Context) (t Test, err error) {
+	err = e.feed.start(ctx, e.set, data.LoaderOptions{Batch: e.exec.Plan().Options.Batch, Epochs: 1, Preprocess: e.preprocess})
 	if err != nil {
 		return Test{}, err
 	}
-	defer loader.Close()
+	defer func() {
+		if stopping := e.feed.stop(); err == nil {
+			err = stopping
+		}
+	}()
 	var s sums
 	for {
-		b, err := loader.Next()
+		b, err := e.feed.next()
 		if errors.Is(err, io.EOF) {
 			return e.test(s), nil
 		}
 		if err == nil {
 			err = e.add(&s, b)
-			b.Release()
+		}
+		if err == nil {
+			err = e.feed.done()
 		}
 		if err != nil {
 			return Test{}, fmt.Errorf("test: %w", err)
@@ -142,10 +149,8 @@ func (e *evaluator) run(ctx context.Context) (Test, error) {
 
 // add tests one batch.
 func (e *evaluator) add(s *sums, b *data.Batch) error {
-	if err := upload(e.exec, b, e.uploaded); err != nil {
-		return err
-	}
 	e.exec.Forward(graph.Pass{})
+	e.feed.ahead()
 	n := float64(b.N)
 	if v := views(e.set); v > 1 {
 		scores, err := e.exec.Read(e.scores)
@@ -224,4 +229,4 @@ func (e *evaluator) test(s sums) Test {
 }
 
 // Close frees the evaluator's memory; the weights stay.
-func (e *evaluator) Close() error { return errors.Join(e.uploaded.Free(), e.exec.Close()) }
+func (e *evaluator) Close() error { return cmp.Or(e.feed.Close(), e.exec.Close()) }

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 
+	"gorgonia.org/tensor"
+
 	"github.com/hubel-go/hubel/data"
 	"github.com/hubel-go/hubel/device"
 	"github.com/hubel-go/hubel/graph"
@@ -65,24 +67,29 @@ func checkClasses(p *graph.Plan, d data.Dataset, role string) error {
 	return nil
 }
 
-// upload enqueues the copy of a batch to the inputs of a network. The batch
-// may be released once done has passed.
-func upload(e *graph.Executor, b *data.Batch, done device.Event) error {
-	if err := e.SetBatch(b.N); err != nil {
+// uploader is what takes the inputs of a pass: an executor, or what stages those
+// of its next pass.
+type uploader interface {
+	SetBatch(samples int) error
+	Upload(name string, x *tensor.Dense) error
+}
+
+// upload enqueues the copy of a batch to the inputs of a network.
+func upload(to uploader, n *graph.Network, b *data.Batch) error {
+	if err := to.SetBatch(b.N); err != nil {
 		return err
 	}
-	for i := range e.Plan().Network.Inputs {
-		name, x := e.Plan().Network.Inputs[i].Name, b.X
+	for i := range n.Inputs {
+		name, x := n.Inputs[i].Name, b.X
 		switch name {
 		case labelInput:
 			x = b.Labels
 		case targetInput:
 			x = b.Targets
 		}
-		if err := e.Upload(name, x); err != nil {
+		if err := to.Upload(name, x); err != nil {
 			return err
 		}
 	}
-	e.Queue().Record(done)
 	return nil
 }

@@ -1,8 +1,6 @@
 package solver
 
 import (
-	"errors"
-
 	"gorgonia.org/tensor"
 
 	"github.com/hubel-go/hubel/device"
@@ -13,10 +11,7 @@ import (
 // that memory between values and works in place, so that little is left to look
 // at after a step; what a probe computes are the same numbers, and all of them
 // stay.
-type probe struct {
-	exec     *graph.Executor
-	uploaded device.Event
-}
+type probe struct{ exec *graph.Executor }
 
 // newProbe makes a probe for passes of at most batch samples, fewer where there
 // is not the memory for so many. The options are those of the plan of which the
@@ -39,15 +34,11 @@ func newProbe(d device.Device, w *graph.Weights, o graph.PlanOptions) (*probe, e
 	if err != nil {
 		return nil, err
 	}
-	uploaded, err := d.NewEvent()
-	if err != nil {
-		return nil, errors.Join(err, exec.Close())
-	}
-	return &probe{exec: exec, uploaded: uploaded}, nil
+	return &probe{exec}, nil
 }
 
 // Close frees the probe's memory; the weights stay.
-func (p *probe) Close() error { return errors.Join(p.uploaded.Free(), p.exec.Close()) }
+func (p *probe) Close() error { return p.exec.Close() }
 
 // run repeats the passes of an update, and calls look after each with its first
 // sample, until that returns false.
@@ -56,7 +47,7 @@ func (p *probe) run(s *kept, pass graph.Pass, look func(first int) (more bool, e
 	mode := device.Overwrite
 	pass.WholeBatch = s.len()
 	for first := 0; first < s.len(); first += plan.Options.Batch {
-		if err := upload(p.exec, s.batch(first, min(first+plan.Options.Batch, s.len())), p.uploaded); err != nil {
+		if err := upload(p.exec, plan.Network, s.batch(first, min(first+plan.Options.Batch, s.len()))); err != nil {
 			return err
 		}
 		pass.FirstSample = first

@@ -1,6 +1,7 @@
 package solver
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -62,7 +63,7 @@ func (c Config) with(samples, batch int, f func(t *trainer) error) error {
 	if err != nil {
 		return err
 	}
-	return errors.Join(f(t), t.close())
+	return cmp.Or(f(t), t.close())
 }
 
 // checkInitialLoss sets the last layers to zero: every class is as likely as
@@ -319,7 +320,7 @@ func (t *trainer) slopeError(b *kept, param string) (float64, error) {
 
 // lossOf is the loss of samples in training, of the first iteration.
 func (t *trainer) lossOf(b *kept) (float64, error) {
-	if err := upload(t.exec, b.batch(0, b.len()), t.uploaded); err != nil {
+	if err := upload(t.exec, t.c.Network, b.batch(0, b.len())); err != nil {
 		return 0, err
 	}
 	t.exec.Forward(graph.Pass{Seed: t.c.Seed})

@@ -1,8 +1,8 @@
 package solver
 
 import (
+	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"math"
 	"os"
@@ -37,7 +37,7 @@ func newTrainer(c Config) (*trainer, error) {
 		return nil, err
 	}
 	if err := t.open(plans, start); err != nil {
-		return nil, errors.Join(err, t.close())
+		return nil, cmp.Or(err, t.close())
 	}
 	return t, nil
 }
@@ -116,9 +116,9 @@ func (t *trainer) plan() (plans, error) {
 		if err != nil {
 			return 0, err
 		}
-		bytes := p.train.Memory().Total()
-		if p.test != nil {
-			bytes += p.test.Arena // weights and their packed copies are shared
+		bytes := p.train.Memory().Total() + feedBytes(c.Device, p.train)
+		if p.test != nil { // weights and their packed copies are shared
+			bytes += p.test.Arena + feedBytes(c.Device, p.test)
 		}
 		return bytes, nil
 	})
@@ -144,10 +144,10 @@ func (t *trainer) open(p plans, s start) (err error) {
 		return err
 	}
 	t.opened = append(t.opened, t.exec.Close)
-	if t.uploaded, err = c.Device.NewEvent(); err != nil {
+	if t.feed, err = newFeed(c.Device, t.exec); err != nil {
 		return err
 	}
-	t.opened = append(t.opened, t.uploaded.Free)
+	t.opened = append(t.opened, t.feed.Close)
 	sgd := c.SGD
 	if sgd.Schedule.Max == 0 {
 		sgd.Schedule.Max = c.Iterations
@@ -165,10 +165,9 @@ func (t *trainer) open(p plans, s start) (err error) {
 	if err := t.begin(s); err != nil {
 		return err
 	}
-	if err := t.openLoader(); err != nil {
+	if err := t.startFeed(); err != nil {
 		return err
 	}
-	t.opened = append(t.opened, func() error { t.loader.Close(); return nil })
 	return t.openFolder(s)
 }
 
@@ -196,18 +195,16 @@ func (t *trainer) begin(s start) error {
 	return nil
 }
 
-// openLoader starts the loader at the first batch of the next update. It
-// outlives a cancelled training, whose last update is to be made whole.
-func (t *trainer) openLoader() (err error) {
+// startFeed starts the feed at the first batch of the next update. It outlives a cancelled training, whose last update is to be made whole.
+func (t *trainer) startFeed() error {
 	passes := (t.c.Train.Len() + t.c.Batch - 1) / t.c.Batch // of an epoch
-	t.loader, err = data.NewLoader(context.Background(), t.c.Train, data.LoaderOptions{
+	return t.feed.start(context.Background(), t.c.Train, data.LoaderOptions{
 		Batch:      t.c.Batch,
 		Shuffle:    true,
 		Seed:       t.c.Seed,
 		Start:      t.iteration/t.perEpoch*passes + t.iteration%t.perEpoch*t.c.Accumulate,
 		Preprocess: t.c.Preprocess,
 	})
-	return err
 }
 
 // openFolder makes the run's folder, or clears that of one that was killed, and
@@ -259,5 +256,5 @@ func (t *trainer) close() error {
 	for i := len(t.opened) - 1; i >= 0; i-- {
 		errs = append(errs, t.opened[i]())
 	}
-	return errors.Join(errs...)
+	return cmp.Or(errs...)
 }

@@ -1,6 +1,7 @@
 package solver
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"math"
@@ -86,11 +87,11 @@ func newUpdater(d device.Device, e *graph.Executor, s SGD) (*updater, error) {
 	}
 	u.v = device.Tensor{Buffer: b, DType: device.Float32, Shape: u.dw.Shape}
 	if b, err = d.Alloc(device.Float32.Size()); err != nil {
-		return nil, errors.Join(fmt.Errorf("norm of the gradients: %w", err), u.Close())
+		return nil, cmp.Or(fmt.Errorf("norm of the gradients: %w", err), u.Close())
 	}
 	u.norm2 = device.Tensor{Buffer: b, DType: device.Float32, Shape: tensor.Shape{1}}
 	if err := u.clear(); err != nil {
-		return nil, errors.Join(err, u.Close())
+		return nil, cmp.Or(err, u.Close())
 	}
 	return u, nil
 }
@@ -158,5 +159,5 @@ func (u *updater) Close() error {
 			errs = append(errs, t.Buffer.Free())
 		}
 	}
-	return errors.Join(errs...)
+	return cmp.Or(errs...)
 }

@@ -42,8 +42,7 @@ type trainer struct {
 	exec     *graph.Executor
 	sgd      *updater
 	eval     *evaluator // nil without a test set
-	loader   *data.Loader
-	uploaded device.Event
+	feed     *feed
 	log      *logWriter // nil without a folder
 	debugLog *logWriter // nil where there is none
 	probe    *probe     // nil before the first use
@@ -65,7 +64,7 @@ type reading struct {
 }
 
 func (t *trainer) result() Result {
-	r := Result{Iteration: t.iteration, Loss: t.last.Loss, Test: t.test, Early: t.standing.over(t.c.Patience)}
+	r := Result{Began: true, Iteration: t.iteration, Loss: t.last.Loss, Test: t.test, Early: t.standing.over(t.c.Patience)}
 	if t.standing.Best != nil {
 		r.Best = t.standing.Best.Iteration
 	}
@@ -80,7 +79,7 @@ func (t *trainer) run(ctx context.Context) error {
 		}
 	}
 	t.saved = time.Now()
-	t.speed.input = t.loader.Throughput
+	t.speed.input = func() data.Throughput { return t.feed.loader.Throughput() }
 	t.speed.start()
 	if t.standing.Due {
 		if err := t.finish(ctx, work{test: true, log: true, save: true}); err != nil {
@@ -165,28 +164,25 @@ func (t *trainer) gradients(read bool, keep *kept) (samples int, r reading, err 
 	pass := graph.Pass{Seed: t.c.Seed, Iteration: uint32(t.iteration), WholeBatch: samples}
 	mode := device.Overwrite
 	for pass.FirstSample < samples {
-		b, err := t.loader.Next()
+		b, err := t.feed.next()
 		if err != nil {
 			return 0, reading{}, err
 		}
 		if keep != nil {
 			keep.add(b, t.c.Train)
 		}
-		if err := upload(t.exec, b, t.uploaded); err != nil {
-			return 0, reading{}, err
-		}
 		t.exec.Forward(pass)
 		t.exec.Backward(pass, mode)
+		t.feed.ahead()
 		if read {
 			if err := r.add(t.exec, float64(b.N)/float64(samples)); err != nil {
 				return 0, reading{}, err
 			}
 		}
-		if err := t.uploaded.Sync(); err != nil {
+		pass.FirstSample += b.N
+		if err := t.feed.done(); err != nil {
 			return 0, reading{}, err
 		}
-		pass.FirstSample += b.N
-		b.Release()
 		mode = device.Accumulate
 	}
 	return samples, r, nil

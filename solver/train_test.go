@@ -131,7 +131,7 @@ func TestTrainLearns(t *testing.T) {
 	best := slices.MaxFunc(tests, func(a, b Test) int {
 		return cmp.Or(cmp.Compare(*a.Accuracy, *b.Accuracy), cmp.Compare(b.Loss, a.Loss))
 	})
-	require.Equal(t, Result{Iteration: 80, Loss: progress[79].Loss, Test: &last, Best: best.Iteration}, result)
+	require.Equal(t, Result{Began: true, Iteration: 80, Loss: progress[79].Loss, Test: &last, Best: best.Iteration}, result)
 	require.Equal(t, 80, last.Iteration)
 	require.Equal(t, 4, last.Epoch)
 	require.Equal(t, 100, last.Samples)
@@ -299,10 +299,37 @@ func TestFrozenParametersStay(t *testing.T) {
 	require.Len(t, velocities, 1)
 }
 
-// countingDriver counts the calls that make or free something on a device.
+// countingDriver counts the calls that make or free something on a device, and
+// those that wait for it.
 type countingDriver struct {
 	driver.Driver
 	calls int
+}
+
+type countingStream struct {
+	driver.Stream
+	on *countingDriver
+}
+
+type countingEvent struct {
+	driver.Event
+	on *countingDriver
+}
+
+func (s *countingStream) Sync() error {
+	s.on.calls++
+	return s.Stream.Sync()
+}
+
+func (s *countingStream) Record(e driver.Event) error {
+	return s.Stream.Record(e.(*countingEvent).Event)
+}
+
+func (s *countingStream) Wait(e driver.Event) error { return s.Stream.Wait(e.(*countingEvent).Event) }
+
+func (e *countingEvent) Sync() error {
+	e.on.calls++
+	return e.Event.Sync()
 }
 
 func (d *countingDriver) Alloc(name string, bytes int64) (driver.Ptr, error) {
@@ -327,19 +354,21 @@ func (d *countingDriver) Load(name, ptx string) (driver.Module, error) {
 
 func (d *countingDriver) NewStream() (driver.Stream, error) {
 	d.calls++
-	return d.Driver.NewStream()
+	s, err := d.Driver.NewStream()
+	return &countingStream{s, d}, err
 }
 
 func (d *countingDriver) NewEvent() (driver.Event, error) {
 	d.calls++
-	return d.Driver.NewEvent()
+	e, err := d.Driver.NewEvent()
+	return &countingEvent{e, d}, err
 }
 
 // TestAStepAllocatesNothing counts what uploads, both passes, the update and
 // the loader of the next batch allocate together in an epoch. The runtime
 // allocates now and then where a goroutine has to wait, so one epoch of a few
 // must be without. On a CUDA device, simulated here, no epoch may make or free
-// anything on the device.
+// anything on the device, or wait for it.
 func TestAStepAllocatesNothing(t *testing.T) {
 	sim := &countingDriver{Driver: ptxsim.New(ptxsim.Config{Workers: 2})}
 	simulated, err := cuda.New("ptxsim", sim)
@@ -391,8 +420,8 @@ func TestAStepAllocatesNothing(t *testing.T) {
 				least = min(least, epoch())
 			}
 			require.Zero(t, least)
+			require.Equal(t, calls, sim.calls, "memory, streams, events and modules made or freed on the device, and waits for it")
 			require.NoError(t, tr.exec.Sync())
-			require.Equal(t, calls, sim.calls, "memory, streams, events and modules made or freed on the device")
 			require.NoError(t, tr.close())
 		})
 	}

@@ -2,9 +2,9 @@ package main
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -36,12 +36,12 @@ func predictFiles(ctx context.Context, o *options, stdout, stderr io.Writer) (er
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, d.Close()) }()
+	defer func() { err = cmp.Or(err, d.Close()) }()
 	p, err := predict.Open(d, o.weights, predict.Options{Batch: o.batch, Features: o.layers(), TenCrops: o.tenCrop})
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, p.Close()) }()
+	defer func() { err = cmp.Or(err, p.Close()) }()
 
 	out := bufio.NewWriter(stdout)
 	features := make([][]float32, len(o.layers()))

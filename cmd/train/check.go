@@ -1,8 +1,8 @@
 package main
 
 import (
+	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 
@@ -18,10 +18,10 @@ func check(ctx context.Context, o *options, stdout, stderr io.Writer) (err error
 	if err != nil {
 		return err
 	}
-	if c.Device, err = device.Open(o.device, device.Options{Threads: o.threads}); err != nil {
+	if c.Device, err = o.openDevice(c); err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, c.Device.Close()) }()
+	defer func() { err = cmp.Or(err, c.Device.Close()) }()
 	all, failed := 0, 0
 	report := func(s solver.Sanity) {
 		all++

@@ -44,6 +44,7 @@ type options struct {
 	data, device              string
 	threads                   int
 	winograd                  string
+	debugSync                 bool
 
 	val, split          string
 	augmentText, normal string
@@ -86,7 +87,7 @@ const (
 
 // deviceOptions are those the device is opened with.
 func (o *options) deviceOptions() device.Options {
-	return device.Options{Threads: o.threads, DirectConv: o.winograd == winogradOff}
+	return device.Options{Threads: o.threads, DirectConv: o.winograd == winogradOff, DebugSync: o.debugSync}
 }
 
 // entry is a flag as the usage shows it.
@@ -162,6 +163,7 @@ var groups = []group{
 		{"device", every},
 		{"threads", training | resuming | evaluating | replaying | listing},
 		{"winograd", training | evaluating | summarising | replaying},
+		{"debug-sync", training | resuming | evaluating | replaying},
 	}},
 }
 
@@ -220,6 +222,7 @@ func (o *options) flagSet() *flag.FlagSet {
 	f.StringVar(&o.device, "device", "cpu", "`one` of "+strings.Join(device.Names(), ", "))
 	f.IntVar(&o.threads, "threads", 0, "CPU threads; 0 for as many as there are")
 	f.StringVar(&o.winograd, "winograd", winogradAuto, "auto: Winograd's algorithm for the convolutions it is faster for; off: direct ones, which round less")
+	f.BoolVar(&o.debugSync, "debug-sync", false, "on a GPU, wait for each kernel before the next is launched, so that an error names the kernel and the layer that failed")
 	return f
 }
 

@@ -164,10 +164,14 @@ func train(ctx context.Context, o *options, program string, stdout, stderr io.Wr
 	if err != nil {
 		return err
 	}
-	if c.Device, err = device.Open(o.device, device.Options{Threads: o.threads, DirectConv: c.DirectConv}); err != nil {
+	if c.Device, err = o.openDevice(c); err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, c.Device.Close()) }()
+	defer func() {
+		if closing := c.Device.Close(); closing != nil && err == nil {
+			err = brokenError{closing}
+		}
+	}()
 
 	s := session{c: c, skipped: skipped, program: program, stdout: stdout, stderr: stderr, progress: newProgress(stderr), started: time.Now()}
 	c.Progress, c.Tested, c.Notice = s.update, s.tested, s.notice
@@ -176,12 +180,19 @@ func train(ctx context.Context, o *options, program string, stdout, stderr io.Wr
 	switch {
 	case err != nil && ctx.Err() != nil && errors.Is(err, ctx.Err()):
 		return s.stopped(result, err)
-	case err != nil && s.diverged(err), err != nil && s.begun:
+	case err != nil && s.diverged(err), err != nil && result.Began:
 		return brokenError{err}
 	case err != nil:
 		return err
 	}
 	return s.finished(result)
+}
+
+// openDevice opens the device of a run, whose convolutions are the run's.
+func (o *options) openDevice(c solver.Config) (device.Device, error) {
+	d := o.deviceOptions()
+	d.DirectConv = c.DirectConv
+	return device.Open(o.device, d)
 }
 
 // session is what is shown of one training.

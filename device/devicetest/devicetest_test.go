@@ -340,6 +340,9 @@ func TestSuiteFindsMisbehaviour(t *testing.T) {
 				}
 			}
 		}},
+		{"events without errors", checkErrorsGoWithEvents, "has the error <nil>", func(f *faulty) {
+			f.queue.wait = func(device.Queue, device.Event) {}
+		}},
 		{"clears before it copies", checkCopyToItself, "changed", func(f *faulty) {
 			f.queue.copy = func(q device.Queue, dst, src device.Tensor) {
 				q.Fill(dst, 0)

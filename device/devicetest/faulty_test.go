@@ -46,6 +46,7 @@ func (f *faulty) NewQueue() (device.Queue, error) {
 type greedy struct{ device.Traits }
 
 func (greedy) Alignment() int64                               { return 256 }
+func (greedy) Staged() bool                                   { return false }
 func (greedy) Epilogue(a device.Unary) bool                   { return a.Op != device.Tanh }
 func (greedy) ConvFast(device.Conv, device.Pass) bool         { return false }
 func (greedy) GEMMScratch(device.GEMM) int64                  { return 37 }
@@ -63,6 +64,7 @@ type faultyQueue struct {
 	sync            func(q device.Queue) error
 	upload          func(q device.Queue, dst device.Tensor, src *tensor.Dense)
 	copy            func(q device.Queue, dst, src device.Tensor)
+	wait            func(q device.Queue, e device.Event)
 	gemm            func(q *faultyQueue, g device.GEMM, c, a, b device.Tensor, ws device.Buffer)
 	denseForward    func(q *faultyQueue, d device.Dense, y, x, w device.Tensor, e device.Epilogue)
 	convForward     func(q *faultyQueue, c device.Conv, y, x device.Tensor, w device.Filter, e device.Epilogue)
@@ -102,6 +104,14 @@ func (q *faultyQueue) Copy(dst, src device.Tensor) {
 		return
 	}
 	q.Queue.Copy(dst, src)
+}
+
+func (q *faultyQueue) Wait(e device.Event) {
+	if q.wait != nil {
+		q.wait(q.Queue, e)
+		return
+	}
+	q.Queue.Wait(e)
 }
 
 func (q *faultyQueue) GEMM(g device.GEMM, c, a, b device.Tensor, ws device.Buffer) {

@@ -15,6 +15,7 @@ var queueBehaviours = []behaviour{
 	{"kernels run in order", checkOrder},
 	{"events", checkEvents},
 	{"wait between queues", checkWait},
+	{"errors go with events", checkErrorsGoWithEvents},
 	{"queues side by side", checkTwoQueues},
 	{"sum of squares repeats its bits", checkSumSquaresRepeats},
 }
@@ -160,6 +161,9 @@ func checkEvents(dev device.Device) error {
 		if d < 0 {
 			return fmt.Errorf("%v passed between an event and a later one", d)
 		}
+		if passed, err := e[1].Passed(); !passed || err != nil {
+			return fmt.Errorf("an event that was waited for has not passed: %w", err)
+		}
 	}
 	if _, err := e[1].Since(e[2]); err == nil {
 		return errors.New("no error about the time since an event that was never recorded")
@@ -203,6 +207,42 @@ func checkWait(dev device.Device) error {
 		if err := maker.Sync(); err != nil {
 			return err
 		}
+	}
+	return nil
+}
+
+// checkErrorsGoWithEvents lets a queue wait for one that has failed, and again
+// once that has recovered.
+func checkErrorsGoWithEvents(dev device.Device) error {
+	failing, err := dev.NewQueue()
+	if err != nil {
+		return err
+	}
+	defer failing.Close()
+	waiting, err := dev.NewQueue()
+	if err != nil {
+		return err
+	}
+	defer waiting.Close()
+	e, err := dev.NewEvent()
+	if err != nil {
+		return err
+	}
+	defer e.Free()
+	failing.Scope("elsewhere")
+	failing.Fail("kernel", errors.New("out of order"))
+	failing.Record(e)
+	waiting.Wait(e)
+	if err := waiting.Sync(); err == nil || !strings.Contains(err.Error(), "elsewhere: kernel: out of order") {
+		return fmt.Errorf("a queue that waits for one that has failed has the error %v, not that one's", err)
+	}
+	if err := failing.Sync(); err == nil {
+		return errors.New("an event took away the error of the queue that recorded it")
+	}
+	failing.Record(e)
+	waiting.Wait(e)
+	if err := waiting.Sync(); err != nil {
+		return fmt.Errorf("an event that is recorded again still has the error %w", err)
 	}
 	return nil
 }

@@ -92,6 +92,7 @@ type traits struct{}
 // are aligned as plans for others are.
 func (traits) Alignment() int64 { return 256 }
 
+func (traits) Staged() bool                                 { return false }
 func (traits) Epilogue(device.Unary) bool                   { return true }
 func (traits) ConvPacked(device.Conv, device.Pass) int64    { return 0 }
 func (traits) ConvFast(device.Conv, device.Pass) bool       { return false }

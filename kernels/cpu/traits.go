@@ -14,6 +14,9 @@ type traits struct {
 // Alignment is a cache line.
 func (traits) Alignment() int64 { return alignment }
 
+// Staged is never so: a queue's calls are done when they return.
+func (traits) Staged() bool { return false }
+
 // Epilogue has every activation: a block of output gets it while it is in
 // the cache.
 func (traits) Epilogue(a device.Unary) bool { return true }

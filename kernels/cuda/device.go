@@ -1,7 +1,7 @@
 package cuda
 
 import (
-	"errors"
+	"cmp"
 	"fmt"
 	"sync/atomic"
 
@@ -60,7 +60,7 @@ func (k *kernels) products() []func(driver.Driver) error {
 func New(name string, d driver.Driver) (*Device, error) {
 	dev := &Device{name: name, driver: d}
 	if err := dev.kernels.load(d); err != nil {
-		return nil, errors.Join(fmt.Errorf("%s: %w", name, err), d.Close())
+		return nil, cmp.Or(fmt.Errorf("%s: %w", name, err), d.Close())
 	}
 	return dev, nil
 }
@@ -87,7 +87,7 @@ func (d *Device) NewEvent() (device.Event, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", d.name, err)
 	}
-	return &event{e}, nil
+	return &event{at: e}, nil
 }
 
 // Close closes the driver, which frees what is on the device.

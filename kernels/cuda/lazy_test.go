@@ -15,6 +15,22 @@ type lazyDriver struct {
 	driver.Driver
 	mu      sync.Mutex
 	streams []*lazyStream
+
+	// hasty makes streams that launch no kernels do their work as early as they
+	// may: at once, or when the event has passed that they wait for.
+	hasty bool
+}
+
+// rush does what hasty streams may do.
+func (d *lazyDriver) rush() {
+	if !d.hasty {
+		return
+	}
+	for _, s := range d.streams {
+		for !s.launched && len(s.work) > 0 && (s.work[0].wait == nil || s.work[0].wait.passed()) {
+			s.runTo(s.done + 1)
+		}
+	}
 }
 
 func (d *lazyDriver) NewStream() (driver.Stream, error) {
@@ -48,9 +64,17 @@ func (d *lazyDriver) Free(p driver.Ptr) error {
 type lazyStream struct {
 	driver.Stream
 	on   *lazyDriver
-	work []func() error
+	work []job
 	done int   // jobs of work that are dropped because they are done
 	err  error // the first
+
+	launched bool // a kernel
+}
+
+// job is something to do, once an event has passed if there is one.
+type job struct {
+	do   func() error
+	wait *lazyEvent
 }
 
 func (s *lazyStream) end() int { return s.done + len(s.work) }
@@ -58,19 +82,25 @@ func (s *lazyStream) end() int { return s.done + len(s.work) }
 // runTo does the jobs up to number n.
 func (s *lazyStream) runTo(n int) {
 	for s.done < n {
-		job := s.work[0]
+		j := s.work[0]
 		s.work = s.work[1:]
+		if j.wait != nil {
+			j.wait.pass()
+		}
 		s.done++
-		if err := job(); err != nil && s.err == nil {
+		if err := j.do(); err != nil && s.err == nil {
 			s.err = err
 		}
 	}
 }
 
-func (s *lazyStream) later(job func() error) error {
+func (s *lazyStream) later(do func() error) error { return s.enqueue(job{do: do}) }
+
+func (s *lazyStream) enqueue(j job) error {
 	s.on.mu.Lock()
 	defer s.on.mu.Unlock()
-	s.work = append(s.work, job)
+	s.work = append(s.work, j)
+	s.on.rush()
 	return nil
 }
 
@@ -96,27 +126,28 @@ func (s *lazyStream) Memset32(dst driver.Ptr, value uint32, words int64) error {
 
 func (s *lazyStream) Launch(f driver.Function, c driver.Config, args *driver.Args) error {
 	kept := *args
+	s.launched = true
 	return s.later(func() error { return s.Stream.Launch(f, c, &kept) })
 }
 
 func (s *lazyStream) Record(e driver.Event) error {
 	event := e.(*lazyEvent)
-	err := s.later(func() error { return s.Stream.Record(event.Event) })
 	s.on.mu.Lock()
-	defer s.on.mu.Unlock()
-	event.stream, event.at = s, s.end()
-	return err
+	event.stream, event.at = s, s.end()+1
+	s.on.mu.Unlock()
+	return s.later(func() error { return s.Stream.Record(event.Event) })
 }
 
 func (s *lazyStream) Wait(e driver.Event) error {
 	event := *e.(*lazyEvent) // as it is now: it may be recorded again
-	return s.later(func() error { event.pass(); return nil })
+	return s.enqueue(job{do: func() error { return nil }, wait: &event})
 }
 
 func (s *lazyStream) Sync() error {
 	s.on.mu.Lock()
 	defer s.on.mu.Unlock()
 	s.runTo(s.end())
+	s.on.rush()
 	err := s.err
 	s.err = nil
 	return err
@@ -138,11 +169,21 @@ func (e *lazyEvent) pass() {
 	}
 }
 
+// passed reports whether that is done.
+func (e *lazyEvent) passed() bool { return e.stream == nil || e.stream.done >= e.at }
+
 func (e *lazyEvent) Sync() error {
 	e.on.mu.Lock()
 	defer e.on.mu.Unlock()
 	e.pass()
+	e.on.rush()
 	return e.Event.Sync()
+}
+
+func (e *lazyEvent) Passed() (bool, error) {
+	e.on.mu.Lock()
+	defer e.on.mu.Unlock()
+	return e.passed(), nil
 }
 
 func (e *lazyEvent) Since(start driver.Event) (time.Duration, error) {

@@ -1,6 +1,7 @@
 package cuda
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"math"
@@ -21,6 +22,7 @@ type queue struct {
 	kernels *kernels
 	sms     int // multiprocessors
 	stream  driver.Stream
+	exact   bool // errors are those of the call that returns them: DebugSync
 	scope   string
 	err     error
 
@@ -35,8 +37,9 @@ func (d *Device) newQueue() (*queue, error) {
 		return nil, fmt.Errorf("%s: %w", d.name, err)
 	}
 	q := &queue{device: d, driver: d.driver, kernels: &d.kernels, sms: d.driver.Properties().SMs, stream: stream}
+	_, q.exact = d.driver.(*debugDriver)
 	if q.parts, err = d.driver.Alloc("partial sums", 4*int64(limits.parts)); err != nil {
-		return nil, errors.Join(d.noRoom(4*int64(limits.parts), err), stream.Close())
+		return nil, cmp.Or(d.noRoom(4*int64(limits.parts), err), stream.Close())
 	}
 	return q, nil
 }
@@ -85,13 +88,19 @@ func (q *queue) Fail(kernel string, err error) {
 		kernel = q.scope + ": " + kernel
 	}
 	q.err = fmt.Errorf("%s: %w", kernel, err)
+	if late := driver.Late(nil); !q.exact && errors.As(err, &late) && late.Late() {
+		q.err = fmt.Errorf("%w; %s", q.err, earlier)
+	}
 }
+
+// earlier is said of an error that may be of another kernel than that it names.
+const earlier = "a kernel before may have failed: -debug-sync finds which"
 
 // Sync waits for the stream. An error that the driver reports only now is that
 // of some kernel since the last Sync.
 func (q *queue) Sync() error {
-	if err := q.stream.Sync(); err != nil {
-		q.Fail("sync", err)
+	if err := q.stream.Sync(); err != nil && q.err == nil {
+		q.err = fmt.Errorf("sync: %w; %s", err, earlier)
 	}
 	err := q.err
 	q.err = nil
@@ -100,7 +109,7 @@ func (q *queue) Sync() error {
 
 // Close waits for the stream and frees what the queue holds.
 func (q *queue) Close() error {
-	err := errors.Join(q.stream.Sync(), q.segments.free(q), q.driver.Free(q.parts), q.stream.Close())
+	err := cmp.Or(q.stream.Sync(), q.segments.free(q), q.driver.Free(q.parts), q.stream.Close())
 	if err != nil {
 		return fmt.Errorf("%s: close of a queue: %w", q.device.name, err)
 	}
@@ -151,11 +160,13 @@ func (q *queue) Copy(dst, src device.Tensor) {
 }
 
 func (q *queue) Record(e device.Event) {
-	if q.err != nil {
+	v := e.(*event)
+	if v.failed = q.err; q.err != nil {
 		return
 	}
-	if err := q.stream.Record(e.(*event).at); err != nil {
+	if err := q.stream.Record(v.at); err != nil {
 		q.Fail("record", err)
+		v.failed = q.err
 	}
 }
 
@@ -163,7 +174,11 @@ func (q *queue) Wait(e device.Event) {
 	if q.err != nil {
 		return
 	}
-	if err := q.stream.Wait(e.(*event).at); err != nil {
+	v := e.(*event)
+	if q.err = v.failed; q.err != nil {
+		return
+	}
+	if err := q.stream.Wait(v.at); err != nil {
 		q.Fail("wait", err)
 	}
 }
@@ -209,9 +224,14 @@ func bytes[T any](v []T) []byte {
 }
 
 // event is the driver's event.
-type event struct{ at driver.Event }
+type event struct {
+	at     driver.Event
+	failed error // of the queue that recorded it, then
+}
 
 func (e *event) Sync() error { return e.at.Sync() }
+
+func (e *event) Passed() (bool, error) { return e.at.Passed() }
 
 func (e *event) Since(start device.Event) (time.Duration, error) {
 	return e.at.Since(start.(*event).at)

@@ -43,6 +43,7 @@ type run struct {
 	model             string
 	shape             []int
 	batch, iterations int
+	accumulate        int // passes of an update; 0 is 1
 	logEvery          int
 	test, debug       bool
 }
@@ -55,7 +56,13 @@ type numbers struct {
 }
 
 // train trains a network on a device, from the same start on each.
-func train(t *testing.T, d device.Device, r run) (n numbers) {
+func train(t *testing.T, d device.Device, r run) numbers {
+	n, err := tryTrain(t, d, r)
+	require.NoError(t, err)
+	return n
+}
+
+func tryTrain(t *testing.T, d device.Device, r run) (n numbers, err error) {
 	net, err := models.Build(r.model, models.Options{Shape: r.shape})
 	require.NoError(t, err)
 	classes := map[string]int{"alexnet": 1000}[r.model]
@@ -66,7 +73,7 @@ func train(t *testing.T, d device.Device, r run) (n numbers) {
 	c := solver.Config{
 		Network: net, Device: d, Train: set, Preprocess: data.Preprocess{Scale: 1. / 256},
 		SGD:   solver.SGD{Schedule: solver.Schedule{Policy: "fixed", Rate: 0.01}, Momentum: 0.9, Decay: 5e-4, ClipNorm: 10},
-		Batch: r.batch, Accumulate: 1, Iterations: r.iterations, Seed: 3, LogEvery: r.logEvery,
+		Batch: r.batch, Accumulate: max(1, r.accumulate), Iterations: r.iterations, Seed: 3, LogEvery: r.logEvery,
 		Progress: func(p solver.Progress) { n.losses = append(n.losses, p.Loss) },
 		Tested:   func(x solver.Test) { n.tests = append(n.tests, x.Loss, *x.Accuracy) },
 		Debugged: func(l solver.DebugLine) { n.debug = append(n.debug, l) },
@@ -78,8 +85,7 @@ func train(t *testing.T, d device.Device, r run) (n numbers) {
 		c.DebugEvery = 2
 	}
 	_, err = solver.Train(context.Background(), c)
-	require.NoError(t, err)
-	return n
+	return n, err
 }
 
 // requireClose compares losses. They are means of logarithms of numbers that
@@ -112,6 +118,16 @@ func TestLateDevice(t *testing.T) {
 	require.Len(t, want.debug, 6)
 	require.Len(t, want.tests, 4)
 	require.Equal(t, want, got)
+}
+
+// Nor does it where batches are uploaded as early as may be, while the kernels
+// of the step before are as late as may be.
+func TestHastyUploads(t *testing.T) {
+	small := run{model: "lenet", shape: []int{1, 16, 16}, batch: 1, accumulate: 2, iterations: 3, logEvery: 4, test: true}
+	d, err := New("ptxsim", &lazyDriver{Driver: ptxsim.New(ptxsim.Config{}), hasty: true})
+	require.NoError(t, err)
+	defer d.Close()
+	require.Equal(t, train(t, open(t, false), small), train(t, d, small))
 }
 
 // Two devices in one process do not know of each other.

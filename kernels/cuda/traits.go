@@ -14,6 +14,9 @@ func TraitsOf(p driver.Properties) device.Traits { return traits{p.SMs} }
 // Alignment is 256 bytes.
 func (traits) Alignment() int64 { return alignment }
 
+// Staged is always so: streams run side by side.
+func (traits) Staged() bool { return true }
+
 // Epilogue is that of the products' kernels.
 func (traits) Epilogue(a device.Unary) bool { return hasEpilogue(a) }
 

@@ -31,7 +31,7 @@ func init() {
 	})
 }
 
-func open(name string, _ device.Options) (device.Device, error) {
+func open(name string, o device.Options) (device.Device, error) {
 	i, err := index(name)
 	if err != nil {
 		return nil, err
@@ -39,6 +39,9 @@ func open(name string, _ device.Options) (device.Device, error) {
 	d, err := openDriver(i)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	if o.DebugSync {
+		d = cuda.DebugSync(d)
 	}
 	dev, err := cuda.New(name, d)
 	if err != nil {

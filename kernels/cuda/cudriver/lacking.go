@@ -58,6 +58,18 @@ func (r result) Error() string {
 	return fmt.Sprintf("%s (%d): %s", C.GoString(name), int(r), C.GoString(text))
 }
 
+// Late reports whether it is a code of what kernels and copies can do wrong, which
+// any later call may return.
+func (r result) Late() bool {
+	switch r {
+	case C.CUDA_ERROR_ECC_UNCORRECTABLE, C.CUDA_ERROR_NVLINK_UNCORRECTABLE, C.CUDA_ERROR_ILLEGAL_ADDRESS, C.CUDA_ERROR_LAUNCH_TIMEOUT,
+		C.CUDA_ERROR_ASSERT, C.CUDA_ERROR_HARDWARE_STACK_ERROR, C.CUDA_ERROR_ILLEGAL_INSTRUCTION, C.CUDA_ERROR_MISALIGNED_ADDRESS,
+		C.CUDA_ERROR_INVALID_ADDRESS_SPACE, C.CUDA_ERROR_INVALID_PC, C.CUDA_ERROR_LAUNCH_FAILED, C.CUDA_ERROR_UNKNOWN:
+		return true
+	}
+	return false
+}
+
 func check(r C.CUresult) error {
 	if r != C.CUDA_SUCCESS {
 		return result(r)

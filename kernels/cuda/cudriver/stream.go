@@ -123,6 +123,17 @@ func (e *event) Sync() error {
 	return e.d.do("cuEventSynchronize", func() error { return e.e.Synchronize() })
 }
 
+func (e *event) Passed() (passed bool, err error) {
+	err = e.d.do("cuEventQuery", func() error {
+		err := e.e.Query()
+		if passed = err == nil; err == cu.NotReady {
+			return nil
+		}
+		return err
+	})
+	return passed, err
+}
+
 func (e *event) Since(start driver.Event) (elapsed time.Duration, err error) {
 	s := start.(*event)
 	if !s.recorded || !e.recorded {

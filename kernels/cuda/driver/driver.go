@@ -42,6 +42,13 @@ type Driver interface {
 	Close() error
 }
 
+// Late is an error that may be of work enqueued before the call that returns it,
+// on any stream of the device.
+type Late interface {
+	error
+	Late() bool // whether it may be
+}
+
 // Properties is what launchers choose variants by.
 type Properties struct {
 	Name string
@@ -125,6 +132,9 @@ type Stream interface {
 // never recorded has passed.
 type Event interface {
 	Sync() error
+
+	// Passed reports whether Sync would not wait.
+	Passed() (bool, error)
 
 	// Since is the time that passed on the device between start and this
 	// event. Both must have been recorded.

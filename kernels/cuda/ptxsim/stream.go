@@ -118,7 +118,8 @@ type event struct{ at time.Time }
 // NewEvent returns an event. It measures the simulation, not the device.
 func (s *Sim) NewEvent() (driver.Event, error) { return &event{}, nil }
 
-func (e *event) Sync() error { return nil }
+func (e *event) Sync() error           { return nil }
+func (e *event) Passed() (bool, error) { return true, nil }
 
 func (e *event) Since(start driver.Event) (time.Duration, error) {
 	s, ok := start.(*event)

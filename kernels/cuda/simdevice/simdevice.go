@@ -10,6 +10,7 @@ import (
 
 	"github.com/hubel-go/hubel/device"
 	"github.com/hubel-go/hubel/kernels/cuda"
+	"github.com/hubel-go/hubel/kernels/cuda/driver"
 	"github.com/hubel-go/hubel/kernels/cuda/ptxsim"
 )
 
@@ -61,9 +62,17 @@ func open(name string, o device.Options) (device.Device, error) {
 	if err := checkThreads(o); err != nil {
 		return nil, err
 	}
-	d, err := cuda.New(name, ptxsim.New(ptxsim.Config{Workers: o.Threads}))
+	d, err := cuda.New(name, driverOf(o))
 	if err != nil {
 		return nil, err
 	}
 	return d, nil
+}
+
+func driverOf(o device.Options) driver.Driver {
+	sim := ptxsim.New(ptxsim.Config{Workers: o.Threads})
+	if o.DebugSync {
+		return cuda.DebugSync(sim)
+	}
+	return sim
 }

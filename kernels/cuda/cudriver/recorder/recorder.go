@@ -43,7 +43,9 @@ type Run struct {
 func Program(t *testing.T, library string, args []string, env ...string) Run {
 	t.Helper()
 	record := filepath.Join(t.TempDir(), "record")
-	c := exec.Command(os.Args[0], args...)
+	program, err := os.Executable()
+	require.NoError(t, err)
+	c := exec.Command(program, args...)
 	c.Env = append(append(os.Environ(), "HUBEL_LIBCUDA="+library, "HUBEL_RECORD="+record), env...)
 	out, err := c.CombinedOutput()
 	if exit := (*exec.ExitError)(nil); err != nil && !errors.As(err, &exit) {
@@ -76,6 +78,17 @@ func Inside(t *testing.T) {
 
 // NothingLeft is what Left says where everything is given back.
 const NothingLeft = "0 contexts, 0 allocations, 0 host allocations, 0 streams, 0 events, 0 modules"
+
+// Count is how often each function of the driver was called.
+func (r Run) Count() map[string]int {
+	count := map[string]int{}
+	for line := range strings.Lines(r.Calls) {
+		if name, _, _ := strings.Cut(strings.TrimSpace(line), " "); strings.HasPrefix(name, "cu") {
+			count[name]++
+		}
+	}
+	return count
+}
 
 // Left is what the program had not given back in the end.
 func (r Run) Left() string {

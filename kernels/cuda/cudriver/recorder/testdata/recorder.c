@@ -269,8 +269,8 @@ CUresult cuFuncSetAttribute(void *f, int attribute, int v) { IN(" %d %d", attrib
 CUresult cuLaunchKernel(void *f, unsigned gx, unsigned gy, unsigned gz, unsigned bx, unsigned by, unsigned bz,
                         unsigned shared, void *q, void **params, void **extra) {
 	uint64_t first = params && params[0] ? *(uint64_t *)params[0] : 0;
-	IN(" %s grid %u,%u,%u block %u,%u,%u shared %u extra %d first %llu", ((object *)f)->text, gx, gy, gz, bx, by, bz, shared,
-	   extra != NULL, (unsigned long long)first);
+	IN(" %s grid %u,%u,%u block %u,%u,%u shared %u extra %d first %llu stream %p", ((object *)f)->text, gx, gy, gz, bx, by, bz, shared,
+	   extra != NULL, (unsigned long long)first, q);
 	OWN(f); OWN(q);
 	return 0;
 }

@@ -1,0 +1,75 @@
+package cuda
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/hubel-go/hubel/kernels/cuda/driver"
+	"github.com/hubel-go/hubel/kernels/cuda/ptxsim"
+)
+
+// seededDriver has a fault: one kernel gets an address where there is no memory.
+type seededDriver struct {
+	driver.Driver
+	kernel string
+}
+
+func (d *seededDriver) NewStream() (driver.Stream, error) {
+	s, err := d.Driver.NewStream()
+	return &seededStream{s, d.kernel}, err
+}
+
+type seededStream struct {
+	driver.Stream
+	kernel string
+}
+
+func (s *seededStream) Launch(f driver.Function, c driver.Config, args *driver.Args) error {
+	if f.Name() != s.kernel {
+		return s.Stream.Launch(f, c, args)
+	}
+	bad := *args
+	bad.Slots()[0] = 64
+	return s.Stream.Launch(f, c, &bad)
+}
+
+// On a device that reports errors when it is waited for, DebugSync finds the
+// kernel and the layer. Without it the error says how to.
+func TestDebugSync(t *testing.T) {
+	r := run{model: "lenet", shape: []int{1, 16, 16}, batch: 1, iterations: 2, logEvery: 1}
+	sim := onceDriver{ptxsim.New(ptxsim.Config{}), map[string]driver.Module{}}
+	defer sim.Close()
+	for _, c := range []struct{ kernel, layer string }{
+		{"pool_max_forward", "pool1"},
+		{"sgd", "update"},
+	} {
+		open := func(debug bool) *Device {
+			var d driver.Driver = &lazyDriver{Driver: &seededDriver{sim, c.kernel}}
+			if debug {
+				d = DebugSync(d)
+			}
+			dev, err := New("ptxsim", d)
+			require.NoError(t, err)
+			return dev
+		}
+		d := open(true)
+		_, err := tryTrain(t, d, r)
+		require.ErrorContains(t, err, c.layer+": "+c.kernel+": ")
+		require.NotContains(t, err.Error(), "-debug-sync")
+		d = open(false)
+		_, err = tryTrain(t, d, r)
+		require.ErrorContains(t, err, "sync: ")
+		require.NotContains(t, err.Error(), c.layer+": ")
+		require.ErrorContains(t, err, "; a kernel before may have failed: -debug-sync finds which")
+	}
+}
+
+// A device that does one thing at a time computes the same.
+func TestDebugSyncComputes(t *testing.T) {
+	small := run{model: "lenet", shape: []int{1, 16, 16}, batch: 1, iterations: 3, logEvery: 2, test: true}
+	d, err := New("ptxsim", DebugSync(&lazyDriver{Driver: ptxsim.New(ptxsim.Config{})}))
+	require.NoError(t, err)
+	defer d.Close()
+	require.Equal(t, train(t, open(t, false), small), train(t, d, small))
+}
