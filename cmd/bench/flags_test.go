@@ -51,7 +51,7 @@ func TestWrongFlags(t *testing.T) {
 		"net -plot p":                 "-plot shows products",
 		"-batch 0":                    "batch 0 must be at least 1",
 		"-runs 0":                     "runs 0 must be at least 1",
-		"-devices cuda:0":             `device "cuda:0" is unknown; this program has cpu`,
+		"-devices abacus":             `device "abacus" is unknown; this program has cpu`,
 		"-model lenet -batch 9999999": "the largest batch that fits is",
 		"-peers " + notJSON:           "is not a report of bench",
 		"-compare " + notJSON:         "is not a report of bench",
