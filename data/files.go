@@ -41,7 +41,11 @@ type file struct {
 }
 
 // Skip is a file that was left out, and why.
-type Skip struct{ Name, Reason string }
+type Skip struct {
+	Name, Reason string
+
+	shard string // what Name begins with: the tar file, where there are several
+}
 
 // largestFile bounds the size of an encoded picture.
 const largestFile = 1 << 28
@@ -59,7 +63,7 @@ func OpenFiles(path string) (*Files, error) {
 	case !s.IsDir():
 		f.shards, f.tar = []string{path}, true
 	default:
-		if f.shards, err = tarFiles(path); err != nil {
+		if err := f.findTars(path); err != nil {
 			return nil, err
 		}
 		f.tar = len(f.shards) > 0
@@ -94,19 +98,28 @@ func ListFiles(names []string) *Files {
 	return f
 }
 
-// tarFiles lists the tar files of a folder, in order.
-func tarFiles(dir string) ([]string, error) {
+// findTars makes the tar files of a folder, in order, the shards. Pictures and
+// folders beside them are skipped.
+func (f *Files) findTars(dir string) error {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	var names []string
+	var others []Skip
 	for _, e := range entries {
-		if !e.IsDir() && strings.EqualFold(filepath.Ext(e.Name()), ".tar") {
-			names = append(names, filepath.Join(dir, e.Name()))
+		name := e.Name()
+		switch {
+		case hidden(name):
+		case e.IsDir() || isPicture(name):
+			others = append(others, Skip{Name: name, Reason: "of a folder with tar files, only those are read"})
+		case strings.EqualFold(filepath.Ext(name), ".tar"):
+			f.shards = append(f.shards, filepath.Join(dir, name))
 		}
 	}
-	return names, nil
+	if len(f.shards) > 0 {
+		f.skipped = others
+	}
+	return nil
 }
 
 // labelled is a picture with the text of its label; hasText says whether there
@@ -199,10 +212,12 @@ func reason(err error) string {
 // skip notes that a file is left out. Where there are several tar files it
 // says in which it is.
 func (f *Files) skip(shard int, name, reason string) {
+	s := Skip{Reason: reason}
 	if len(f.shards) > 1 {
-		name = filepath.Base(f.shards[shard]) + ": " + name
+		s.shard = filepath.Base(f.shards[shard]) + ": "
 	}
-	f.skipped = append(f.skipped, Skip{name, reason})
+	s.Name = s.shard + name
+	f.skipped = append(f.skipped, s)
 }
 
 // classify finds the classes, and the label of each file.

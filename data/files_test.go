@@ -170,13 +170,15 @@ func TestOpenWebDataset(t *testing.T) {
 			member{name: "s0004.jpg", content: j}, member{name: "s0005.cls", content: []byte("1")},
 			member{name: "s0006.jpg", content: j}, member{name: "s0006.cls", content: []byte(" ")},
 			member{name: "s0007.jpg", content: j}, member{name: "s0007.cls", content: bytes.Repeat([]byte("9"), 300)}),
-		"notes.txt": []byte("beside the shards"),
+		"notes.txt": []byte("beside the shards"), "._00.tar": []byte("a Mac's notes"), "extra/cat/1.jpg": j, "loose.jpg": j,
 	})
 	f, err := OpenFiles(dir)
 	require.NoError(t, err)
 	require.Equal(t, []string{"0", "1", "2"}, f.Classes())
 	require.Equal(t, []string{"s0001.jpg 2", "s0002.jpg 0", "s0003.jpg 2"}, listing(f))
 	require.Equal(t, map[string]string{
+		"extra":             "of a folder with tar files, only those are read",
+		"loose.jpg":         "of a folder with tar files, only those are read",
 		"01.tar: s0004.jpg": "there is no .cls member beside it",
 		"01.tar: s0006.jpg": "its .cls member is empty",
 		"01.tar: s0007.cls": "a label of 300 bytes is too long",

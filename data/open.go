@@ -61,5 +61,5 @@ func Open(spec string, o OpenOptions) (train, test Dataset, err error) {
 		}
 		return s.open(dir, o)
 	}
-	return nil, nil, fmt.Errorf("data set %q is unknown; there are %s, and folders or tar files of pictures", name, strings.Join(Names(), ", "))
+	return nil, nil, fmt.Errorf("data set %q is unknown; there are %s, and folders or tar files of pictures, but none of this name", spec, strings.Join(Names(), ", "))
 }

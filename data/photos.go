@@ -85,9 +85,15 @@ func Augmented(d Dataset, a Augment, stats *Statistics) (*Photos, error) {
 	return newPhotos(&samples{d}, a, stats, tensor.Shape{a.Channels(shape[0]), h, w})
 }
 
+// largestSample bounds the pixels of a sample: workers hold some each.
+const largestSample = 1 << 24
+
 func newPhotos(from pictures, a Augment, stats *Statistics, shape tensor.Shape) (*Photos, error) {
 	if err := checkShape(shape); err != nil {
 		return nil, err
+	}
+	if h, w := shape[1], shape[2]; w > largestSample/h {
+		return nil, fmt.Errorf("the augmentation makes samples of %dx%d, larger than the %d pixels allowed", w, h, largestSample)
 	}
 	return &Photos{from: from, augment: a, stats: stats, shape: shape, free: make(chan *scratch, 4*runtime.GOMAXPROCS(0))}, nil
 }

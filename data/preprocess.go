@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 
+	"gonum.org/v1/gonum/mat"
 	"gorgonia.org/tensor"
 )
 
@@ -54,6 +55,8 @@ func (p Preprocess) Check(sample tensor.Shape) error {
 		return fmt.Errorf("preprocessing has a deviation for %d channels, but a sample has %d", len(p.Deviation), c)
 	case len(p.Whiten) != 0 && len(p.Whiten) != c*c && len(p.Whiten) != n*n:
 		return fmt.Errorf("preprocessing has a whitening matrix of %d elements, but a sample has %d channels and %d values", len(p.Whiten), c, n)
+	case len(p.Whiten) == c*c && c > mostWhitened && c < n:
+		return fmt.Errorf("preprocessing whitens at most %d channels, and a sample has %d", mostWhitened, c)
 	}
 	for _, values := range []Floats{{p.Scale}, p.Mean, p.Deviation, p.Whiten} {
 		for _, v := range values {
@@ -134,11 +137,14 @@ func multiply(y, w, x []float32) {
 	}
 }
 
+// mostWhitened bounds the channels of pixels that are whitened.
+const mostWhitened = 16
+
 // whitenPixels multiplies the channels of every pixel by w, [C,C].
 func whitenPixels(x, w []float32) {
 	c := int(math.Sqrt(float64(len(w))))
 	plane := len(x) / c
-	var pixel, white [16]float32
+	var pixel, white [mostWhitened]float32
 	for i := range plane {
 		for k := range c {
 			pixel[k] = x[k*plane+i]
@@ -229,7 +235,7 @@ func (n Normal) Preprocess(a Augment, s *Statistics) (p Preprocess, err error) {
 		p.Whiten, err = whiten(s.whole, whitenShare)
 	}
 	if n.WhitenColours {
-		p.Whiten, err = whiten(s.colours, whitenShare)
+		p.Whiten, err = whiten(mat.NewSymDense(len(s.Mean), s.Covariance), whitenShare)
 	}
 	if a != nil {
 		p.Statistics = s.ofColours()

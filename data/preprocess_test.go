@@ -50,4 +50,6 @@ func TestPreprocessCheck(t *testing.T) {
 	require.EqualError(t, Preprocess{Mean: []float32{1}}.Check(s),
 		"preprocessing has a mean for 1 channels, but a sample has 3")
 	require.ErrorContains(t, Preprocess{Scale: float32(math.NaN())}.Check(s), "must be finite")
+	require.EqualError(t, Preprocess{Whiten: make(Floats, 17*17)}.Check(tensor.Shape{17, 2, 2}),
+		"preprocessing whitens at most 16 channels, and a sample has 17")
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"math"
 	"os"
 	"slices"
@@ -99,16 +100,21 @@ func ReadSplitList(r io.Reader) (map[string]string, error) {
 func (f *Files) Parts(s Split) (train, val, test *Files, err error) {
 	var in [3][]int
 	if s.List != nil {
-		found := 0
+		missing := maps.Clone(s.List)
 		for i := range f.files {
-			if p, ok := s.List[cleaned(f.files[i].name)]; ok {
-				found++
+			name := cleaned(f.files[i].name)
+			if p, ok := s.List[name]; ok {
+				delete(missing, name)
 				k := slices.Index([]string{TrainPart, ValPart, TestPart}, p)
 				in[k] = append(in[k], i)
 			}
 		}
-		if found < len(s.List) {
-			return nil, nil, nil, fmt.Errorf("%d of the %d files that the list of the split names are not in %s", len(s.List)-found, len(s.List), f.shards[0])
+		for _, skip := range f.skipped { // they are there, and reported
+			delete(missing, cleaned(strings.TrimPrefix(skip.Name, skip.shard)))
+		}
+		if len(missing) > 0 && len(f.files) > 0 {
+			return nil, nil, nil, fmt.Errorf("%d of the %d files that the list of the split names are not in %s, such as %s; names there are like %s",
+				len(missing), len(s.List), f.shards[0], slices.Min(slices.Collect(maps.Keys(missing))), cleaned(f.files[0].name))
 		}
 	} else {
 		in = f.shares(s)

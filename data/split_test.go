@@ -64,7 +64,15 @@ func TestSplitList(t *testing.T) {
 	require.Equal(t, []string{"c1/0.jpg c1"}, listing(val))
 	require.Equal(t, []string{"c0/0.jpg c0"}, listing(test))
 	_, _, _, err = numberedFiles(3).Parts(s)
-	require.ErrorContains(t, err, "1 of the 3 files that the list of the split names are not in set")
+	require.EqualError(t, err, "1 of the 3 files that the list of the split names are not in set, such as c1/0.jpg; names there are like c0/0.jpg")
+
+	// One that was left out is in the set all the same, and is reported.
+	f := numberedFiles(3)
+	f.shards = []string{"a.tar", "b.tar"}
+	f.skip(1, "./c1/0.jpg", "it is empty")
+	train, val, test, err = f.Parts(s)
+	require.NoError(t, err)
+	require.Equal(t, []int{1, 0, 1}, []int{train.Len(), val.Len(), test.Len()})
 
 	for text, want := range map[string]string{
 		"a.jpg":                    "line 1 is not a name and one of train, val and test",

@@ -23,8 +23,8 @@ type Statistics struct {
 	Variances  []float64 `json:"variances,omitempty"`  // [3]
 	Components []float64 `json:"components,omitempty"` // [3,3]
 
-	whole   *mat.SymDense // covariance of whole samples
-	colours *mat.SymDense // of channels
+	Covariance []float64     `json:"covariance,omitempty"` // of channels, [C,C]
+	whole      *mat.SymDense // of whole samples
 }
 
 // ofColours is the part that the steps of an Augment need.
@@ -227,13 +227,14 @@ func (s *sums) statistics() (*Statistics, error) {
 		st.MeanImage[i] = float32(v / n)
 		means[i/plane] += v / n / float64(plane)
 	}
-	st.colours = mat.NewSymDense(c, nil)
+	st.Covariance = make([]float64, c*c)
 	for a := range c {
 		for b := range a + 1 {
-			st.colours.SetSym(a, b, s.products[a*c+b]/n/float64(plane)-means[a]*means[b])
+			v := s.products[a*c+b]/n/float64(plane) - means[a]*means[b]
+			st.Covariance[a*c+b], st.Covariance[b*c+a] = v, v
 		}
 		st.Mean[a] = float32(means[a])
-		st.Deviation[a] = float32(math.Sqrt(max(0, st.colours.At(a, a))))
+		st.Deviation[a] = float32(math.Sqrt(max(0, st.Covariance[a*c+a])))
 	}
 	if s.whole != nil {
 		st.whole = mat.NewSymDense(len(s.values), nil)
@@ -245,7 +246,7 @@ func (s *sums) statistics() (*Statistics, error) {
 	}
 	if c == 3 {
 		var eigen mat.EigenSym
-		if !eigen.Factorize(st.colours, true) {
+		if !eigen.Factorize(mat.NewSymDense(c, st.Covariance), true) {
 			return nil, errors.New("the principal components of the colours cannot be found")
 		}
 		var vectors mat.Dense
@@ -277,13 +278,14 @@ func whiten(covariance *mat.SymDense, share float64) (Floats, error) {
 	}
 	var vectors, scaled, w mat.Dense
 	eigen.VectorsTo(&vectors)
+	values := eigen.Values(nil)
 	n := covariance.SymmetricDim()
 	floor := share * mat.Trace(covariance) / float64(n)
 	if !(floor > 0) {
 		return nil, errors.New("whitening: the samples do not vary")
 	}
 	scaled.Apply(func(_, k int, v float64) float64 {
-		return v / math.Sqrt(max(0, eigen.Values(nil)[k])+floor)
+		return v / math.Sqrt(max(0, values[k])+floor)
 	}, &vectors)
 	w.Mul(&scaled, vectors.T())
 	f := make(Floats, n*n)

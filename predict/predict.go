@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"runtime"
 	"slices"
+	"strings"
 	"sync"
 
 	"gorgonia.org/tensor"
@@ -123,10 +124,17 @@ func New(d device.Device, m *solver.Model, o Options) (*Predictor, error) {
 	if err != nil {
 		return nil, err
 	}
+	find := func(name string) int {
+		return slices.IndexFunc(p.plan.Values, func(v graph.Value) bool { return v.Name == name })
+	}
+	for _, in := range n.Inputs {
+		if in.Name != "data" && (find(in.Name) >= 0 || slices.Contains(p.names, in.Name)) {
+			return nil, fmt.Errorf("%s: that takes the input %q, and a picture has none", strings.Join(p.names, ", "), in.Name)
+		}
+	}
 	for _, name := range p.names {
-		i := slices.IndexFunc(p.plan.Values, func(v graph.Value) bool { return v.Name == name })
-		if p.plan.Values[i].DType != device.Float32 {
-			return nil, fmt.Errorf("%s is %v, not float32", name, p.plan.Values[i].DType)
+		if i := find(name); i < 0 || p.plan.Values[i].DType != device.Float32 {
+			return nil, fmt.Errorf("%s is not made of float32 numbers of the picture", name)
 		}
 	}
 	p.pictures, p.noPictures = p.photos(data.ListFiles(nil))

@@ -210,6 +210,10 @@ func TestPredictRefuses(t *testing.T) {
 	path, _ := trained(t, d)
 	_, err := Open(d, path, Options{Features: []string{"fc9"}})
 	require.ErrorContains(t, err, path+": keep: network small has no value \"fc9\"; it has data, ")
+	for _, feature := range []string{"label", "loss", "accuracy"} {
+		_, err = Open(d, path, Options{Features: []string{"fc2", feature}})
+		require.EqualError(t, err, path+": prob, fc2, "+feature+`: that takes the input "label", and a picture has none`)
+	}
 	_, err = Open(d, path, Options{Batch: -1})
 	require.ErrorContains(t, err, "batch -1")
 	_, err = Open(d, filepath.Join(filepath.Dir(path), solver.CheckpointFile), Options{})

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"maps"
 	"math"
+	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -116,10 +117,15 @@ func readState(dir string) (*Checkpoint, map[string]*tensor.Dense, error) {
 	case before == nil:
 		c.Damaged = err
 		return c, tensors, nil
+	case errors.Is(before, fs.ErrNotExist) && errors.Is(err, fs.ErrNotExist):
+		return nil, nil, fmt.Errorf("there is no run to resume in %s: %w", dir, err)
 	case errors.Is(before, fs.ErrNotExist):
-		return nil, nil, noCheckpoint(dir, err)
+		before = errors.New("there is none before it")
 	}
-	return nil, nil, errors.Join(err, before)
+	if s, err := os.Stat(dir); err == nil && !s.IsDir() {
+		return nil, nil, fmt.Errorf("there is no run to resume in %s: it is not a folder", dir)
+	}
+	return nil, nil, fmt.Errorf("%w; %w; a new run can start from the weights in %s or %s beside it", err, before, BestFile, WeightsFile)
 }
 
 // readCheckpoint reads a checkpoint with its tensors: the weights by name, and
@@ -147,20 +153,15 @@ func split(tensors map[string]*tensor.Dense) (weights, velocities map[string]*te
 	return weights, velocities
 }
 
-// noCheckpoint says it in words where the error is that there is no file.
-func noCheckpoint(dir string, err error) error {
-	if errors.Is(err, fs.ErrNotExist) {
-		return fmt.Errorf("there is no run to resume in %s: %w", dir, err)
-	}
-	return err
-}
-
 func decodeCheckpoint(dir, path string, metadata map[string]string) (*Checkpoint, error) {
 	c := &Checkpoint{Config: Config{Dir: dir, Resume: true}, Path: path}
 	fail := func(err error) (*Checkpoint, error) { return nil, fmt.Errorf("%s: %w", path, err) }
 	var err error
 	if c.Config.Network, err = decodeModel(metadata, &c.Config.Preprocess, &c.Classes); err != nil {
 		return fail(err)
+	}
+	if metadata[solverKey] == "" {
+		return fail(errors.New("it is no checkpoint: it has weights, but nothing of the run that made them"))
 	}
 	var s settings
 	if err := json.Unmarshal([]byte(metadata[solverKey]), &s); err != nil {

@@ -53,7 +53,7 @@ type Diverged struct {
 
 	Input  float64      // largest finite magnitude that the layer read
 	Layers []LayerStats // of the passes up to the bad one
-	File   string       // ReplayFile with its folder; empty without a folder
+	File   string       // ReplayFile with its folder; empty without one, or where it could not be written
 }
 
 // Error says it in one line.
@@ -250,8 +250,12 @@ func (t *trainer) takeApart(s *kept, loss float64) (*Diverged, error) {
 	if t.c.Dir == "" {
 		return d, nil
 	}
-	d.File = filepath.Join(t.c.Dir, ReplayFile)
-	return d, t.saveReplay(d.File, s, loss)
+	path := filepath.Join(t.c.Dir, ReplayFile)
+	if err := t.saveReplay(path, s, loss); err != nil {
+		return d, err
+	}
+	d.File = path
+	return d, nil
 }
 
 // firstBad repeats the passes of an update or a test with all values kept. It
@@ -361,14 +365,14 @@ func Replay(d device.Device, path string) (bad *Diverged, err error) {
 	if err != nil {
 		return nil, err
 	}
-	c, err := decodeCheckpoint(filepath.Dir(path), path, metadata)
-	if err != nil {
-		return nil, err
-	}
 	fail := func(err error) (*Diverged, error) { return nil, fmt.Errorf("%s: %w", path, err) }
 	s, err := takeSamples(tensors)
 	if err != nil {
 		return fail(err)
+	}
+	c, err := decodeCheckpoint(filepath.Dir(path), path, metadata)
+	if err != nil {
+		return nil, err
 	}
 	if err := json.Unmarshal([]byte(metadata[namesKey]), &s.names); err != nil || s.names != nil && len(s.names) != s.len() {
 		return fail(fmt.Errorf("metadata %s: %q are not the names of %d samples", namesKey, metadata[namesKey], s.len()))

@@ -280,6 +280,20 @@ func TestDivergedIsCutShort(t *testing.T) {
 	require.ErrorContains(t, err, "the search for where it began was cut short")
 }
 
+// What could not be saved is not offered for a replay.
+func TestDivergedWhereNothingCanBeWritten(t *testing.T) {
+	c := smallConfig(t)
+	c.Train = marked{c.Train, float32(math.NaN()), []int{52}}
+	c.Dir = filepath.Join(t.TempDir(), "run")
+	require.NoError(t, os.MkdirAll(filepath.Join(c.Dir, ReplayFile, "in the way"), 0o777))
+	_, err := Train(t.Context(), c)
+	var d *Diverged
+	require.ErrorAs(t, err, &d)
+	require.Equal(t, 52, d.Index)
+	require.Empty(t, d.File)
+	require.ErrorContains(t, err, filepath.Join(c.Dir, ReplayFile)+": ")
+}
+
 func TestReplayRefuses(t *testing.T) {
 	c := smallConfig(t)
 	c.Train = marked{c.Train, float32(math.NaN()), []int{52}}
@@ -316,7 +330,7 @@ func TestReplayRefuses(t *testing.T) {
 		require.ErrorContains(t, err, path)
 	}
 	_, err = Replay(c.Device, filepath.Join(c.Dir, WeightsFile))
-	require.Error(t, err)
+	require.ErrorContains(t, err, "there is no batch to repeat, as in diverged.safetensors of a run that diverged")
 	_, err = Replay(c.Device, "nowhere")
 	require.ErrorIs(t, err, os.ErrNotExist)
 }

@@ -54,14 +54,18 @@ func checkInputs(n *graph.Network, d data.Dataset, role string) error {
 }
 
 // checkClasses says whether a data set has labels that a plan's losses have
-// no score for.
+// no score for, or only one.
 func checkClasses(p *graph.Plan, d data.Dataset, role string) error {
 	for _, s := range p.Steps {
 		if _, ok := p.Network.Nodes[s.Node].Layer.(*layers.SoftmaxLoss); !ok {
 			continue
 		}
-		if scores := p.Values[s.In[0]].Shape[1]; scores < len(d.Classes()) {
-			return fmt.Errorf("network %s tells %d classes apart, but the %s has %d", p.Network.Name, scores, role, len(d.Classes()))
+		classes := d.Classes()
+		if scores := p.Values[s.In[0]].Shape[1]; scores < len(classes) {
+			return fmt.Errorf("network %s tells %d classes apart, but the %s has %d", p.Network.Name, scores, role, len(classes))
+		}
+		if len(classes) == 1 {
+			return fmt.Errorf("network %s tells classes apart, but all of the %s is of one, %q", p.Network.Name, role, classes[0])
 		}
 	}
 	return nil

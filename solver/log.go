@@ -90,7 +90,7 @@ func newLog(path string) (*logWriter, error) {
 func resumeLog[Line interface{ at() int }](path string, iteration int) (*logWriter, error) {
 	log, err := readLines[Line](path)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil, err
+		return nil, fmt.Errorf("%w; the run goes on without that file, so move it away", err)
 	}
 	err = atomicfile.Write(path, func(w io.Writer) error {
 		e := json.NewEncoder(w)

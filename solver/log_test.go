@@ -70,6 +70,14 @@ func TestReadLogRefuses(t *testing.T) {
 	require.ErrorContains(t, err, "log.jsonl: line 2: ")
 }
 
+func TestResumeLogThatIsDamaged(t *testing.T) {
+	path := filepath.Join(t.TempDir(), LogFile)
+	require.NoError(t, os.WriteFile(path, []byte("nonsense\n"), 0o666))
+	_, err := resumeLog[LogLine](path, 3)
+	require.ErrorContains(t, err, path+": line 1: ")
+	require.ErrorContains(t, err, "; the run goes on without that file, so move it away")
+}
+
 func TestResumeLogThatIsGone(t *testing.T) {
 	path := filepath.Join(t.TempDir(), LogFile)
 	w, err := resumeLog[LogLine](path, 7)

@@ -87,7 +87,7 @@ func takeSamples(tensors map[string]*tensor.Dense) (*kept, error) {
 		x, ok := tensors[name]
 		delete(tensors, name)
 		if !ok || x.Dtype() != dtype || x.Dims() != dims || x.Shape()[0] < 1 {
-			return nil, fmt.Errorf("tensor %s is missing or is not %v of %d dimensions: there is no batch to repeat", name, dtype, dims)
+			return nil, fmt.Errorf("tensor %s is missing or is not %v of %d dimensions: there is no batch to repeat, as in %s of a run that diverged", name, dtype, dims, ReplayFile)
 		}
 		return x, nil
 	}

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"io/fs"
 	"math"
 	"os"
 	"path/filepath"
@@ -246,6 +247,17 @@ func (t *trainer) openFolder(s start) (err error) {
 			return err
 		}
 		t.opened = append(t.opened, t.debugLog.Close)
+	}
+	return nil
+}
+
+// discard removes the files of a run that has no checkpoint: it can be started
+// again, and could not be resumed.
+func (t *trainer) discard() error {
+	for _, name := range []string{WeightsFile, LogFile, DebugFile} {
+		if err := os.Remove(filepath.Join(t.c.Dir, name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
 	}
 	return nil
 }

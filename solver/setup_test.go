@@ -2,6 +2,7 @@ package solver
 
 import (
 	"fmt"
+	"math"
 	"path/filepath"
 	"regexp"
 	"strconv"
@@ -31,7 +32,13 @@ func TestTrainRefuses(t *testing.T) {
 		"no data set":                               func(c *Config) { c.Train = nil },
 		"batch 0 must be":                           func(c *Config) { c.Batch = 0 },
 		"0 passes to accumulate must be at least 1": func(c *Config) { c.Accumulate = 0 },
-		"0 iterations must be":                      func(c *Config) { c.Iterations = 0 },
+		"are too many for one update":               func(c *Config) { c.Batch, c.Accumulate = math.MaxInt32, math.MaxInt/2 },
+		`all of the training set is of one, "0"`: func(c *Config) {
+			var err error
+			c.Train, _, err = data.NewSynthetic(data.SyntheticOptions{Shape: []int{1, 12, 12}, Classes: 1, Train: 9, Test: 9})
+			require.NoError(t, err)
+		},
+		"0 iterations must be": func(c *Config) { c.Iterations = 0 },
 		"a log every -1, a checkpoint every 0 iterations and one every 0s must not be negative": func(c *Config) { c.LogEvery = -1 },
 		"a log every 2, a checkpoint every 0 iterations and one every -1s must not be negative": func(c *Config) { c.CheckpointTime = -time.Second },
 		"a patience of -1 tests must not be negative":                                           func(c *Config) { c.Patience = -1 },

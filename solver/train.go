@@ -30,6 +30,9 @@ func Train(ctx context.Context, c Config) (Result, error) {
 	if closing := t.close(); err == nil {
 		err = closing
 	}
+	if t.stillborn {
+		err = errors.Join(err, t.discard())
+	}
 	return t.result(), err
 }
 
@@ -48,6 +51,7 @@ type trainer struct {
 	probe    *probe     // nil before the first use
 	opened   []func() error
 
+	stillborn bool      // the first checkpoint could not be written
 	iteration int       // updates done
 	last      reading   // of a batch
 	test      *Test     // the last one
@@ -75,6 +79,7 @@ func (t *trainer) result() Result {
 func (t *trainer) run(ctx context.Context) error {
 	if t.c.Dir != "" && !t.c.Resume { // so that it can be resumed at any time, and a full disk shows now
 		if err := t.save(); err != nil {
+			t.stillborn = true
 			return fmt.Errorf("the first checkpoint: %w", err)
 		}
 	}

@@ -14,7 +14,7 @@ import (
 
 // check runs the sanity checks of what the flags describe, a line each.
 func check(ctx context.Context, o *options, stdout, stderr io.Writer) (err error) {
-	c, _, err := o.newRun(ctx, stderr)
+	c, skipped, err := o.newRun(ctx, stderr)
 	if err != nil {
 		return err
 	}
@@ -42,6 +42,7 @@ func check(ctx context.Context, o *options, stdout, stderr io.Writer) (err error
 	if small {
 		report(checkGradients(c))
 	}
+	listSkipped(stdout, skipped)
 	if failed > 0 {
 		return brokenError{fmt.Errorf("%d of %d checks failed", failed, all)}
 	}

@@ -74,11 +74,11 @@ func (o *options) openData(ctx context.Context, text string, n *graph.Network, k
 	if data.IsPath(spec.Train) {
 		return o.openPhotos(ctx, spec, n, known, progress)
 	}
-	if spec.Val != "" || spec.Split != "" {
-		return s, fmt.Errorf("-val and -split are for folders and tar files of photographs; %s brings images to test on", dataName(text))
-	}
 	if s.train, s.test, err = o.openNamed(spec.Train, n); err != nil {
 		return s, err
+	}
+	if spec.Val != "" || spec.Split != "" {
+		return s, fmt.Errorf("-val and -split are for folders and tar files of photographs; %s brings images to test on", dataName(text))
 	}
 	if known != nil {
 		s.preprocess = *known
@@ -135,7 +135,10 @@ func (o *options) openPhotos(ctx context.Context, spec data.PhotoSpec, n *graph.
 	if err != nil {
 		return s, err
 	}
-	if photos.Val == nil {
+	switch {
+	case photos.Val == nil && spec.Split != "":
+		return s, fmt.Errorf("-split %s puts none of the pictures of %s aside to test on: a larger share does, or a list with the part val", spec.Split, spec.Train)
+	case photos.Val == nil:
 		return s, fmt.Errorf("%s has nothing to test on: -val names other photographs, and -split 0.1 puts a tenth of these aside", spec.Train)
 	}
 	return sets{photos.Train, photos.Val, photos.Preprocess, photos.Skipped}, nil
@@ -197,7 +200,7 @@ func checking(w io.Writer) func(done, all int) {
 
 // openNamed opens a data set that has a name. A synthetic one has the images
 // and the classes or targets that the network wants, always the same ones;
-// files have their own.
+// files have their own. Without a network it is as large as MNIST's.
 func (o *options) openNamed(spec string, n *graph.Network) (train, test data.Dataset, err error) {
 	if dataName(spec) != synthetic {
 		return data.Open(spec, data.OpenOptions{})
@@ -211,6 +214,9 @@ func (o *options) openNamed(spec string, n *graph.Network) (train, test data.Dat
 		if errTrain != nil || errTest != nil || s.Train < 1 || s.Test < 1 {
 			return nil, nil, fmt.Errorf("-data %s: synthetic takes two numbers of images, to train and to test, such as synthetic:600,100", spec)
 		}
+	}
+	if n == nil {
+		return data.Open(synthetic, data.OpenOptions{Synthetic: s})
 	}
 	var shape []int
 	if shape, s.Classes, err = o.inputs(n); err != nil {

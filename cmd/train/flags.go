@@ -323,8 +323,8 @@ func (o *options) checkValues() error {
 	}{
 		{"winograd", o.winograd == winogradAuto || o.winograd == winogradOff, "auto or off"},
 		{"threads", o.threads >= 0, "at least 0"},
-		{"batch", o.batch >= 1, "at least 1"},
-		{"accumulate", o.accumulate >= 1, "at least 1"},
+		{"batch", o.batch >= 1 && o.batch <= math.MaxInt32, "at least 1 and at most 2,147,483,647"},
+		{"accumulate", o.accumulate >= 1 && o.accumulate <= 1e6, "at least 1 and at most 1,000,000"},
 		{"epochs", o.epochs >= 1 && o.epochs <= 1e6, "at least 1 and at most 1,000,000"},
 		{"iters", o.iters >= 1 && o.iters <= math.MaxInt32 || !o.given["iters"], "at least 1 and at most 2,147,483,647"},
 		{"lr", o.rate > 0 && finite(o.rate), "above 0"},

@@ -60,6 +60,7 @@ func TestParseRefuses(t *testing.T) {
 		{start + "-batch", "needs an argument: -batch"},
 		{start + "-batch 0", "-batch must be at least 1"},
 		{start + "-accumulate 0", "-accumulate must be at least 1"},
+		{start + "-batch 4294967296 -accumulate 4294967296", "-batch must be at least 1 and at most"},
 		{start + "-epochs 0", "-epochs must be at least 1"},
 		{start + "-iters 0", "-iters must be at least 1"},
 		{start + "-threads -1", "-threads must be at least 0"},

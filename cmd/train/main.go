@@ -89,5 +89,5 @@ func program(arg string) string {
 	if strings.HasPrefix(arg, filepath.Clean(os.TempDir())+string(filepath.Separator)+"go-build") {
 		return filepath.Base(arg)
 	}
-	return arg
+	return quoted(arg)
 }

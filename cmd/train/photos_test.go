@@ -82,6 +82,8 @@ func TestTrainOnPhotographs(t *testing.T) {
 
 	refused(t, "2 files cannot be used; red/\x1bempty.jpg: it is empty, for one", append(flags, "-val", "val", "-strict")...)
 	refused(t, "set has nothing to test on", flags...)
+	refused(t, "-split 0.01 puts none of the pictures of set aside to test on: a larger share does", append(flags, "-split", "0.01")...)
+	refused(t, `data set "nowhere" is unknown`, append(flags, "-data", "nowhere", "-split", "0.1")...)
 	refused(t, "-val and -split contradict each other", append(flags, "-val", "val", "-split", "0.1")...)
 	refused(t, "nowhere", append(flags, "-val", "nowhere")...)
 	require.NoError(t, os.Rename("val/red", "val/green"))
@@ -99,7 +101,11 @@ func TestTrainOnTarWithSplit(t *testing.T) {
 	stdout := succeed(t, "-net", "colour.json", "-data", "set.tar", "-split", "0.25,0.1", "-epochs", "1", "-lr", "0.0001")
 	require.Contains(t, stdout, "tiny on set into runs/colour-set: 26 images to train, 10 to test")
 	require.Contains(t, stdout, "-eval -weights runs/colour-set/weights.safetensors -data set.tar -split 0.25,0.1\n")
-	succeed(t, "-resume", "runs/colour-set", "-epochs", "2")
+	require.NoError(t, os.Rename("set.tar", "my set's.tar"))
+	refused(t, "samples is 40, but the run was started with 26", "-resume", "runs/colour-set", "-epochs", "1", "-data", "my set's.tar", "-val", "set")
+	stdout = succeed(t, "-resume", "runs/colour-set", "-epochs", "2", "-data", "my set's.tar", "-split", "0.25,0.1")
+	require.Contains(t, stdout, ` -data 'my set'\''s.tar' -split 0.25,0.1`+"\n")
+	require.NoError(t, os.Rename("my set's.tar", "set.tar"))
 	stdout = succeed(t, "-eval", "-weights", "runs/colour-set/weights.safetensors", "-data", "set.tar", "-split", "0.25,0.1")
 	require.Contains(t, stdout, "on the 4 test images", "the part that training never saw")
 
@@ -132,6 +138,7 @@ func TestAugmentOtherSets(t *testing.T) {
 	require.NotEqual(t, eval("d"), eval("c"))
 	refused(t, "ten crops need a step of augmentation that crops", with("-iters", "2", "-ten-crop", "-out", "e")...)
 	require.Contains(t, succeed(t, "-data", "mnist:set", "-augment", "pad=1,crop=8", "-preview", "6", "p.png"), "6 images of 8x8 from mnist in p.png")
+	require.Contains(t, succeed(t, "-data", "synthetic:20,4", "-augment", "crop=8", "-preview", "2", "p.png"), "2 images of 8x8 from synthetic in p.png")
 
 	for message, flags := range map[string][]string{
 		"augmentation pca needs pictures in colour":        {"-augment", "pca=0.1"},
@@ -147,7 +154,9 @@ func TestAugmentOtherSets(t *testing.T) {
 
 func TestPreview(t *testing.T) {
 	inPhotos(t)
-	require.Contains(t, succeed(t, "-data", "set", "-augment", "crop=12,flip", "-preview", "10", "out.png", "-seed", "3"), "10 images of 12x12 from set in out.png")
+	require.NoError(t, os.WriteFile("set/red/empty.jpg", nil, 0o666))
+	require.Equal(t, "10 images of 12x12 from set in out.png\n\nLeft out: 1 files\n  red/empty.jpg: it is empty\n",
+		succeed(t, "-data", "set", "-augment", "crop=12,flip", "-preview", "10", "out.png", "-seed", "3"))
 	_, err := os.Stat("out.png")
 	require.NoError(t, err)
 	refused(t, "the augmentation needs a crop", "-data", "set", "-augment", "flip", "-preview", "10", "out2.png")

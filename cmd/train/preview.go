@@ -12,7 +12,7 @@ import (
 // drawPreview draws images of a training set as the augmentation makes them,
 // four of each picture: as a test sees it, and as it is in epochs 1 to 3.
 func drawPreview(ctx context.Context, o *options, stdout, stderr io.Writer) error {
-	set, err := o.previewSet(ctx, stderr)
+	set, skipped, err := o.previewSet(ctx, stderr)
 	if err != nil {
 		return err
 	}
@@ -51,33 +51,35 @@ func drawPreview(ctx context.Context, o *options, stdout, stderr io.Writer) erro
 		return err
 	}
 	fmt.Fprintf(stdout, "%d images of %dx%d from %s in %s\n", len(images), shape[1], shape[2], dataName(o.data), o.picture)
+	listSkipped(stdout, skipped)
 	return nil
 }
 
-// previewSet is a training set with the augmentation of -augment.
-func (o *options) previewSet(ctx context.Context, stderr io.Writer) (data.Varied, error) {
+// previewSet is a training set with the augmentation of -augment, and the files
+// that were left out of it.
+func (o *options) previewSet(ctx context.Context, stderr io.Writer) (data.Varied, []data.Skip, error) {
 	if data.IsPath(o.data) {
 		p, err := o.photoOptions(nil, stderr)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		photos, err := data.OpenPhotos(ctx, data.PhotoSpec{Train: o.data}, p)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
-		return photos.Train, nil
+		return photos.Train, photos.Skipped, nil
 	}
-	set, _, err := data.Open(o.data, data.OpenOptions{})
+	set, _, err := o.openNamed(o.data, nil)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	p, err := o.measured(ctx, set)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	photos, err := data.Augmented(set, o.augment, p.Statistics)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	return photos.Varied(), nil
+	return photos.Varied(), nil, nil
 }

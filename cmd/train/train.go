@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"text/tabwriter"
@@ -118,7 +119,7 @@ func (o *options) resumedRun(ctx context.Context, stderr io.Writer) (solver.Conf
 	if o.given["epochs"] || o.given["iters"] {
 		c.Iterations = o.iterations(c)
 	}
-	if checkpoint.Done(c.Iterations) {
+	if c.Train.Len() == checkpoint.Samples && checkpoint.Done(c.Iterations) {
 		return c, nil, fmt.Errorf("%s has %d of %d iterations behind it; a larger -epochs or -iters goes on with it", o.resume, checkpoint.Iteration, c.Iterations)
 	}
 	return c, s.skipped, nil
@@ -132,10 +133,12 @@ func checkFolder(dir string) error {
 		return nil
 	case err != nil:
 		return fmt.Errorf("-out: %w", err)
-	case len(entries) > 0:
-		return fmt.Errorf("%s is there already: choose another folder with -out, go on with -resume %s, or remove it", dir, dir)
+	case len(entries) == 0:
+		return nil
+	case slices.ContainsFunc(entries, func(e fs.DirEntry) bool { return e.Name() == solver.CheckpointFile || e.Name() == solver.PreviousFile }):
+		return fmt.Errorf("%s is there already: choose another folder with -out, go on with -resume %s, or remove it", dir, quoted(dir))
 	}
-	return nil
+	return fmt.Errorf("%s is there already: choose another folder with -out, or remove it", dir)
 }
 
 // iterations is the number of updates that -iters or -epochs ask for.
@@ -280,8 +283,10 @@ func (s *session) finished(r solver.Result) error {
 	listSkipped(s.stdout, s.skipped)
 	fmt.Fprintln(s.stdout, "\nWhat next")
 	w := tabwriter.NewWriter(s.stdout, 0, 0, 2, ' ', 0)
-	fmt.Fprintf(w, "  test again\t%s -eval -weights %s -data %s\n", s.program, filepath.Join(s.c.Dir, solver.WeightsFile), s.c.Data)
-	fmt.Fprintf(w, "  train twice as long\t%s -resume %s %s\n", s.program, s.c.Dir, longer)
+	d := data.ParsePhotoSpec(s.c.Data)
+	d.Train, d.Val, d.Split = quoted(d.Train), quoted(d.Val), quoted(d.Split)
+	fmt.Fprintf(w, "  test again\t%s -eval -weights %s -data %v\n", s.program, quoted(filepath.Join(s.c.Dir, solver.WeightsFile)), d)
+	fmt.Fprintf(w, "  train twice as long\t%s -resume %s %s\n", s.program, quoted(s.c.Dir), longer)
 	fmt.Fprintf(w, "  other networks and settings\t%s -h\n", s.program)
 	return w.Flush()
 }
@@ -307,10 +312,18 @@ func printable(text string) string {
 	}, text)
 }
 
+// quoted is a word of a command as a shell takes it.
+func quoted(word string) string {
+	if !strings.ContainsAny(word, " \t\n'\"`$&|;<>()[]{}*?#~!") {
+		return word
+	}
+	return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
+}
+
 // stopped says how to go on after Ctrl-C.
 func (s *session) stopped(r solver.Result, err error) error {
 	listSkipped(s.stdout, s.skipped)
-	fmt.Fprintf(s.stdout, "\nStopped and saved after %d of %d iterations. To go on:\n  %s -resume %s\n", r.Iteration, s.c.Iterations, s.program, s.c.Dir)
+	fmt.Fprintf(s.stdout, "\nStopped and saved after %d of %d iterations. To go on:\n  %s -resume %s\n", r.Iteration, s.c.Iterations, s.program, quoted(s.c.Dir))
 	return err
 }
 
