@@ -224,6 +224,8 @@ func TestPhotosRefuse(t *testing.T) {
 	huge := bytes.Clone(j)
 	i := bytes.Index(huge, []byte{0xff, 0xc0})
 	copy(huge[i+5:], []byte{60000 >> 8, 60000 & 255, 60000 >> 8, 60000 & 255})
+	hollow := bytes.Clone(j)
+	copy(hollow[i+5:], []byte{11000 >> 8, 11000 & 255, 11000 >> 8, 11000 & 255})
 	none := bytes.Clone(j)
 	copy(none[i+5:], []byte{0, 0, 0, 40})
 	twelve := bytes.Clone(j)
@@ -237,6 +239,7 @@ func TestPhotosRefuse(t *testing.T) {
 		"it is neither a JPEG nor a PNG":             []byte("woof"),
 		"truncated":                                  j[:len(j)/2],
 		"a picture of 60000x60000 is larger than the 134217728 pixels allowed": huge,
+		"bytes cannot hold a picture of 11000x11000":                           hollow,
 		"precision": twelve,
 		"png":       hugePNG, // its checksum is wrong, too
 		"c/0.jpg: ": none,

@@ -97,6 +97,8 @@ func (d *decoder) open(file []byte) (h, w int, err error) {
 		return 0, 0, fmt.Errorf("a picture of %dx%d has no pixels", c.Width, c.Height)
 	case c.Width > largestPicture/c.Height:
 		return 0, 0, fmt.Errorf("a picture of %dx%d is larger than the %d pixels allowed", c.Width, c.Height, largestPicture)
+	case d.format != pngFormat && c.Width*c.Height/64 > 8*len(file): // a block of 8x8 takes at least one bit
+		return 0, 0, fmt.Errorf("truncated: %d bytes cannot hold a picture of %dx%d", len(file), c.Width, c.Height)
 	}
 	return c.Height, c.Width, nil
 }
