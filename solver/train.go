@@ -1,6 +1,7 @@
 package solver
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -31,7 +32,7 @@ func Train(ctx context.Context, c Config) (Result, error) {
 		err = closing
 	}
 	if t.stillborn {
-		err = errors.Join(err, t.discard())
+		err = cmp.Or(err, t.discard())
 	}
 	return t.result(), err
 }

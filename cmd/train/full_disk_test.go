@@ -54,7 +54,7 @@ func TestAFullDiskKeepsTheOldCheckpoint(t *testing.T) {
 
 	// A run that could not even begin leaves nothing in the way of the next.
 	code, stderr = onFullDisk(flags("-epochs", "2", "-out", "new")...)
-	require.Equal(t, wrong, code, stderr)
+	require.Equal(t, broken, code, stderr)
 	require.Regexp(t, `^train: the first checkpoint: new/checkpoint.safetensors: .*file too large\n$`, stderr)
 	left, err := os.ReadDir("new")
 	require.NoError(t, err)
