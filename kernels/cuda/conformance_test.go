@@ -186,14 +186,3 @@ func entries(t *testing.T, capability int) map[string]bool {
 	}
 	return kernels
 }
-
-// The whole device passes the whole suite, also when it does nothing before it
-// must.
-func TestConformance(t *testing.T) {
-	for _, late := range []bool{false, true} {
-		t.Run(fmt.Sprintf("late %v", late), func(t *testing.T) {
-			devicetest.Run(t, func() (device.Device, error) { return openDevice(t, late), nil },
-				devicetest.Options{Short: true, NoAllocs: !late, Random: 6})
-		})
-	}
-}

@@ -1,9 +1,8 @@
-package cuda
+package cuda_test
 
 import (
 	"context"
 	"math"
-	"os"
 	"testing"
 	"time"
 
@@ -13,30 +12,9 @@ import (
 	"github.com/hubel-go/hubel/device"
 	"github.com/hubel-go/hubel/device/devicetest"
 	"github.com/hubel-go/hubel/kernels/cpu"
-	"github.com/hubel-go/hubel/kernels/cuda/driver"
-	"github.com/hubel-go/hubel/kernels/cuda/ptxsim"
 	"github.com/hubel-go/hubel/models"
 	"github.com/hubel-go/hubel/solver"
 )
-
-// openDevice opens a simulated device, which does its work at once or as late
-// as it may.
-func openDevice(t *testing.T, late bool) *Device {
-	var d driver.Driver = ptxsim.New(ptxsim.Config{})
-	if late {
-		d = &lazyDriver{Driver: d}
-	}
-	dev, err := New("ptxsim", d)
-	require.NoError(t, err)
-	return dev
-}
-
-// open is openDevice, closed at the test's end.
-func open(t *testing.T, late bool) *Device {
-	dev := openDevice(t, late)
-	t.Cleanup(func() { require.NoError(t, dev.Close()) })
-	return dev
-}
 
 // run is what train trains.
 type run struct {
@@ -104,7 +82,7 @@ func TestLeNetTrains(t *testing.T) {
 	require.NoError(t, err)
 	defer c.Close()
 	lenet := run{model: "lenet", shape: []int{1, 28, 28}, batch: 16, iterations: 20, logEvery: 1, test: true}
-	want, got := train(t, c, lenet), train(t, open(t, false), lenet)
+	want, got := train(t, c, lenet), train(t, open(t), lenet)
 	require.Less(t, want.losses[19], want.losses[0]-0.5, "it learns")
 	requireClose(t, want.losses, got.losses, 1e-4)
 	requireClose(t, want.tests, got.tests, 1e-4)
@@ -114,7 +92,7 @@ func TestLeNetTrains(t *testing.T) {
 // early or changes memory too soon.
 func TestLateDevice(t *testing.T) {
 	small := run{model: "lenet", shape: []int{1, 16, 16}, batch: 4, iterations: 11, logEvery: 4, test: true, debug: true}
-	want, got := train(t, open(t, false), small), train(t, open(t, true), small)
+	want, got := train(t, simulated(t, false), small), train(t, simulated(t, true), small)
 	require.Len(t, want.debug, 6)
 	require.Len(t, want.tests, 4)
 	require.Equal(t, want, got)
@@ -132,7 +110,7 @@ func TestHastyUploads(t *testing.T) {
 
 // Two devices in one process do not know of each other.
 func TestTwoDevices(t *testing.T) {
-	first, second := open(t, false), open(t, false)
+	first, second := simulated(t, false), simulated(t, false)
 	small := run{model: "lenet", shape: []int{1, 16, 16}, batch: 4, iterations: 3, logEvery: 1}
 	trained := make(chan numbers)
 	for _, d := range []device.Device{first, second} {
@@ -149,28 +127,27 @@ func TestTwoDevices(t *testing.T) {
 }
 
 // AlexNet makes a step at its real size, and its loss after the update is the
-// CPU's. It takes a minute.
+// CPU's. It takes the simulator a minute.
 func TestAlexNetStep(t *testing.T) {
-	if os.Getenv("HUBEL_LONG") == "" {
-		t.Skip("set HUBEL_LONG=1 to simulate AlexNet")
-	}
+	long(t)
 	c, err := cpu.New(0)
 	require.NoError(t, err)
 	defer c.Close()
 	alexnet := run{model: "alexnet", shape: []int{3, 227, 227}, batch: 2, iterations: 2, logEvery: 1}
+	if !onSimulator() {
+		alexnet.batch = 128
+	}
 	want := train(t, c, alexnet)
 	began := time.Now()
-	got := train(t, open(t, false), alexnet)
+	got := train(t, open(t), alexnet)
 	t.Logf("losses %v, on the CPU %v; two steps in %v", got.losses, want.losses, time.Since(began).Round(time.Second))
 	requireClose(t, want.losses, got.losses, 1e-4)
 }
 
-// Kernels at AlexNet's real shapes, one image. They take minutes.
+// Kernels at AlexNet's real shapes, one image. They take the simulator minutes.
 func TestAlexNetKernels(t *testing.T) {
-	if os.Getenv("HUBEL_LONG") == "" {
-		t.Skip("set HUBEL_LONG=1 to simulate AlexNet")
-	}
-	dev := open(t, false)
+	long(t)
+	dev := open(t)
 	for _, c := range devicetest.AlexNet(1) {
 		began := time.Now()
 		require.NoError(t, c.Check(dev, devicetest.Options{Seed: 1}), "%s %s", c.Op, c.Name)
