@@ -149,6 +149,27 @@ cuda-test: cuda-needs .tools/link/libcuda.so ## test the CUDA driver's side agai
 	$(CUDA_BUILD) $(GO) test -tags cuda -timeout 10m ./kernels/cuda/cudriver/... ./kernels/cuda/cudadevice
 	$(CUDA_BUILD) $(GO) test -tags cuda -timeout 10m -run "OnACard|CallFails|LateErrors|Device" ./cmd/train
 
+# What a GPU machine without Go and network needs. gpu-check itself is without
+# cgo, so that it runs, and says what fails, wherever Linux does.
+BUNDLE = bin/gpu-bundle
+
+.PHONY: gpu-bundle
+gpu-bundle: mnist .tools/link/libcuda.so ## make bin/gpu-bundle, a folder to copy to a GPU machine: binaries, tests, MNIST, gpu-check
+	@rm -rf $(BUNDLE)
+	@mkdir -p $(BUNDLE)/bin $(BUNDLE)/tests
+	$(CUDA_BUILD) $(GO) build -tags cuda -o $(BUNDLE)/bin/ ./cmd/train ./cmd/bench ./cmd/predict
+	$(CUDA_BUILD) $(GO) test -c -tags cuda -o $(BUNDLE)/tests/cuda.test ./kernels/cuda
+	CGO_ENABLED=0 $(GO) build -o $(BUNDLE)/ ./cmd/gpu-check
+	@cp -r datasets/mnist $(BUNDLE)/mnist
+	@cp bench/peers/torch_layers.py $(BUNDLE)/
+	@echo "copy $(BUNDLE) to a GPU machine and run gpu-check there"
+
+.PHONY: gpu-check
+gpu-check: gpu-bundle ## make the bundle and run gpu-check here, into a new folder of runs/; ARGS="-device ptxsim" simulates
+	@out=runs/gpu-check; n=2; \
+	while [ -e "$$out" ]; do out=runs/gpu-check-$$n; n=$$((n + 1)); done; \
+	exec $(BUNDLE)/gpu-check -out "$$out" $(ARGS)
+
 .PHONY: clean
 clean: ## remove what was built; runs and data sets stay
 	rm -rf bin

@@ -1,8 +1,9 @@
 """Times PyTorch on the layers of AlexNet or LeNet, or on whole steps of it.
 
-    torch_layers.py all|layers|net MODEL BATCH RUNS THREADS > torch.json
+    torch_layers.py all|layers|net MODEL BATCH RUNS THREADS [cuda] > torch.json
 
-The result is a report as bench writes it; names and passes are bench's.
+The result is a report as bench writes it; names and passes are bench's. On a
+GPU it computes in float32, without TF32.
 """
 import json
 import statistics
@@ -12,9 +13,14 @@ import time
 import torch
 from torch import nn
 
-kinds, model, batch, runs, threads = *sys.argv[1:3], *map(int, sys.argv[3:])
+kinds, model, batch, runs, threads = *sys.argv[1:3], *map(int, sys.argv[3:6])
+place = sys.argv[6] if len(sys.argv) > 6 else "cpu"
 device = "pytorch-" + torch.__version__.split("+")[0]
 torch.set_num_threads(threads)
+if place == "cuda":
+    device, threads = device + "-cuda", 0
+    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = False
+    torch.backends.cudnn.benchmark = True
 torch.manual_seed(1)
 
 
@@ -53,7 +59,15 @@ known = {"alexnet": alexnet, "lenet": lenet}
 if model not in known:
     sys.exit(f"torch_layers.py: {model} is unknown; there are {', '.join(known)}")
 shape, classes, layers = known[model]()
+for _, layer in layers:
+    layer.to(place)
 results = []
+
+
+def wait():
+    """Waits for the device: a GPU's work goes on after a call."""
+    if place == "cuda":
+        torch.cuda.synchronize()
 
 
 def measure(kind, name, what, f, flops=0, images=0):
@@ -61,8 +75,10 @@ def measure(kind, name, what, f, flops=0, images=0):
     f()
     samples = []
     for _ in range(runs):
+        wait()
         start = time.perf_counter()
         f()
+        wait()
         samples.append(time.perf_counter() - start)
     quarters = statistics.quantiles(samples, method="inclusive") if runs > 1 else samples * 3
     result = {"kind": kind, "model": model, "batch": batch, "name": name, "pass": what, "device": device,
@@ -87,7 +103,7 @@ def flops(layer, y):
 def uniform(*shape):
     """Numbers in [-1,1), those of package bench: Knuth's multiplicative hash of the index."""
     index = torch.arange(torch.Size(shape).numel())
-    return (((index * 2654435761) % 2**32 >> 8).double() / 2**23 - 1).float().reshape(shape)
+    return (((index * 2654435761) % 2**32 >> 8).double() / 2**23 - 1).float().reshape(shape).to(place)
 
 
 def checksum(layer, shape):
@@ -96,7 +112,7 @@ def checksum(layer, shape):
     with torch.no_grad():
         for p in layer.parameters():
             p.copy_(uniform(*p.shape))
-        y = layer(uniform(*shape)).double().flatten()
+        y = layer(uniform(*shape)).double().flatten().cpu()
         for p, old in zip(layer.parameters(), before):
             p.copy_(old)
     terms = y * (1 + torch.arange(y.numel()) % 7)
@@ -109,7 +125,7 @@ def forward_only(layer, x):
 
 
 def measure_layers():
-    x = torch.rand(batch, *shape) * 2 - 1
+    x = torch.rand(batch, *shape, device=place) * 2 - 1
     for i, (name, layer) in enumerate(layers):
         y = layer(x)
         work = flops(layer, y)
@@ -133,7 +149,7 @@ def measure_steps():
     net = nn.Sequential(*(layer for _, layer in layers))
     optimiser = torch.optim.SGD(net.parameters(), lr=1e-5, momentum=0.9, weight_decay=5e-4)
     loss = nn.CrossEntropyLoss()
-    images, labels = torch.rand(batch, *shape) * 2 - 1, torch.arange(batch) % 10
+    images, labels = torch.rand(batch, *shape, device=place) * 2 - 1, torch.arange(batch, device=place) % 10
 
     def step():
         optimiser.zero_grad()

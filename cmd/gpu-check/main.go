@@ -1,0 +1,135 @@
+// Command gpu-check tries hubel on a GPU: it runs the conformance suite, trains
+// LeNet, times AlexNet, and compares values and times with the CPU, with the
+// predictions and with PyTorch. It stands in the folder that `make gpu-bundle`
+// makes, with all that it needs besides a driver. Its -h says how.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/hubel-go/hubel/kernels/cuda/predict"
+)
+
+// The exit codes.
+const (
+	done        = 0
+	failed      = 1   // a step
+	wrong       = 2   // flags, or the folder
+	interrupted = 130 // what shells report for Ctrl-C: 128 + SIGINT
+)
+
+const usageText = `gpu-check tries this machine's GPU, step by step, and writes out/report.md. It goes
+on after a step that fails.
+
+  gpu-check [flags]
+
+`
+
+const usageFoot = `
+Exit code: 0 every step passed or had nothing to do, 1 a step failed, 2 something is
+wrong with the flags or the folder, 130 stopped by Ctrl-C.
+`
+
+// options are the flags.
+type options struct {
+	device, out, gpu string
+	quick            bool
+	limit            time.Duration
+}
+
+func (o *options) flagSet() *flag.FlagSet {
+	f := flag.NewFlagSet("gpu-check", flag.ContinueOnError)
+	f.SetOutput(io.Discard) // an error is one line, without the usage
+	f.StringVar(&o.device, "device", "cuda:0", "`one` that bin/train -devices lists; ptxsim, the simulator, takes everything smaller")
+	f.StringVar(&o.out, "out", "out", "new or empty `folder` for the report and what the steps wrote")
+	f.StringVar(&o.gpu, "gpu", "", "`card` to predict, such as h100; without it, the one that the device's name tells")
+	f.DurationVar(&o.limit, "limit", 5*time.Minute, "longest `time` of a step")
+	return f
+}
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop) // a second signal ends the process at once
+	program, err := os.Executable()
+	if err == nil {
+		program, err = filepath.EvalSymlinks(program)
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "gpu-check: where this program is cannot be found out:", err)
+		os.Exit(wrong)
+	}
+	os.Exit(run(ctx, filepath.Dir(program), os.Args[1:], os.Stdout, os.Stderr))
+}
+
+// run is the whole program, in the given bundle. It returns the exit code.
+func run(ctx context.Context, bundle string, args []string, stdout, stderr io.Writer) int {
+	o := options{}
+	f := o.flagSet()
+	err := f.Parse(args)
+	switch {
+	case errors.Is(err, flag.ErrHelp):
+		fmt.Fprint(stdout, usageText)
+		f.SetOutput(stdout)
+		f.PrintDefaults()
+		fmt.Fprint(stdout, usageFoot)
+		return done
+	case err != nil:
+		err = fmt.Errorf("%w; -h lists the flags", err)
+	case f.NArg() > 0:
+		err = fmt.Errorf("%q is not a flag; -h lists the flags", f.Arg(0))
+	case o.limit <= 0:
+		err = fmt.Errorf("-limit %v must be positive", o.limit)
+	case o.gpu != "":
+		_, err = predict.Find(o.gpu)
+	}
+	if err == nil {
+		err = prepare(bundle, o.out)
+	}
+	if err != nil {
+		fmt.Fprintln(stderr, "gpu-check:", err)
+		return wrong
+	}
+	o.quick = strings.HasPrefix(o.device, "ptxsim")
+	c := &check{ctx: ctx, options: o, bundle: bundle, progress: stdout}
+	c.steps()
+	switch {
+	case ctx.Err() != nil:
+		return interrupted
+	case c.writeError != nil:
+		fmt.Fprintln(stderr, "gpu-check:", c.writeError)
+		return failed
+	case c.anyFailed():
+		return failed
+	}
+	return done
+}
+
+// prepare checks the bundle and makes the folder of the report.
+func prepare(bundle, out string) error {
+	for _, name := range []string{"bin/train", "bin/bench", "tests/cuda.test", "mnist"} {
+		if _, err := os.Stat(filepath.Join(bundle, name)); err != nil {
+			return fmt.Errorf("%s is missing beside this program, which belongs into the folder that `make gpu-bundle` makes", name)
+		}
+	}
+	if err := os.MkdirAll(out, 0o777); err != nil {
+		return err
+	}
+	entries, err := os.ReadDir(out)
+	if err != nil {
+		return err
+	}
+	if len(entries) > 0 {
+		return fmt.Errorf("-out %s is not empty; name another, or remove it", out)
+	}
+	return nil
+}
