@@ -31,7 +31,7 @@ func (c *check) comparison(context.Context) (string, error) {
 			errs = errors.Join(errs, err)
 		}
 		if compared > 0 {
-			parts = append(parts, fmt.Sprintf("%s: %d values agree", compared, place))
+			parts = append(parts, fmt.Sprintf("%s: %d values agree", place, compared))
 		}
 	}
 	if len(parts) == 0 && errs == nil {

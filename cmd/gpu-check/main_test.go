@@ -190,7 +190,7 @@ func TestOnSimulator(t *testing.T) {
 	}
 	code, report := checked(t, bundle, "-device", "ptxsim", "-limit", "10m")
 	require.Equal(t, done, code, report)
-	require.Contains(t, report, "values agree)
+	require.Contains(t, report, "values agree")
 	require.Contains(t, report, "| net of alexnet, batch 128 | pass | v100 (predicted) |")
 	require.NotContains(t, report, "| "+fail+" |")
 }
