@@ -49,13 +49,14 @@ test: ## run the tests; needs neither a GPU nor the network
 KERNELS = ./kernels/cpu/... ./layers ./graph/... ./solver ./data/...
 
 .PHONY: test-long
-test-long: ## run the CPU's tests again on its generic path and on AVX2; simulate AlexNet, and 100 changes to each file of PTX
+test-long: ## run the CPU's tests again on its generic path and on AVX2; simulate AlexNet, gpu-check, and 100 changes to each file of PTX
 	$(GO) test -tags purego -timeout 20m $(KERNELS)
 	@if grep -q -w avx2 /proc/cpuinfo 2>/dev/null; then \
 		echo "HUBEL_CPU=avx2 $(GO) test $(KERNELS)"; \
 		HUBEL_CPU=avx2 $(GO) test -timeout 20m $(KERNELS); \
 	else echo "test-long: AVX2 skipped, this machine has none"; fi
 	HUBEL_LONG=1 HUBEL_MUTATIONS=100 $(GO) test -timeout 40m -run "AlexNet|Mutations" ./kernels/cuda
+	HUBEL_LONG=1 $(GO) test -timeout 20m -run OnSimulator ./cmd/gpu-check
 
 .PHONY: race
 race: ## run the tests of concurrent packages under the race detector, which needs a C compiler
@@ -154,7 +155,7 @@ cuda-test: cuda-needs .tools/link/libcuda.so ## test the CUDA driver's side agai
 BUNDLE = bin/gpu-bundle
 
 .PHONY: gpu-bundle
-gpu-bundle: mnist .tools/link/libcuda.so ## make bin/gpu-bundle, a folder to copy to a GPU machine: binaries, tests, MNIST, gpu-check
+gpu-bundle: cuda-needs mnist .tools/link/libcuda.so ## make bin/gpu-bundle, a folder to copy to a GPU machine: binaries, tests, MNIST, gpu-check
 	@rm -rf $(BUNDLE)
 	@mkdir -p $(BUNDLE)/bin $(BUNDLE)/tests
 	$(CUDA_BUILD) $(GO) build -tags cuda -o $(BUNDLE)/bin/ ./cmd/train ./cmd/bench ./cmd/predict

@@ -11,6 +11,7 @@ import (
 	"github.com/hubel-go/hubel/device"
 	"github.com/hubel-go/hubel/device/devicetest"
 	"github.com/hubel-go/hubel/kernels/cuda"
+	_ "github.com/hubel-go/hubel/kernels/cuda/cudadevice"
 	"github.com/hubel-go/hubel/kernels/cuda/driver"
 	"github.com/hubel-go/hubel/kernels/cuda/ptxsim"
 	_ "github.com/hubel-go/hubel/kernels/cuda/simdevice"
