@@ -151,11 +151,11 @@ func TestCutFilterChoices(t *testing.T) {
 		conv device.Conv
 		want string
 	}{
-		{"conv1", square(128, 3, 227, 96, 11, 0, 4, 1), "96x128 splits 128"},
+		{"conv1", square(128, 3, 227, 96, 11, 0, 4, 1), "96x128 splits 80"},
 		{"conv2", square(128, 96, 27, 256, 5, 2, 1, 2), "128x128 splits 8"},
 		{"conv3", square(128, 256, 13, 384, 3, 1, 1, 1), "128x128 splits 4"},
-		{"conv4", square(128, 384, 13, 384, 3, 1, 1, 2), "96x128 splits 4"},
-		{"conv5", square(128, 384, 13, 256, 3, 1, 1, 2), "128x128 splits 8"},
+		{"conv4", square(128, 384, 13, 384, 3, 1, 1, 2), "96x128 splits 7"},
+		{"conv5", square(128, 384, 13, 256, 3, 1, 1, 2), "128x128 splits 11"},
 		{"LeNet's conv1", square(64, 1, 28, 20, 5, 0, 1, 1), "32x32 splits 128"},
 	} {
 		p := cutFilter(80, c.conv)

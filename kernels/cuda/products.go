@@ -29,6 +29,9 @@ const (
 	leastRange = 64
 	blockStart = 24
 
+	// mostParts is how many parts a sum is cut into at most.
+	mostParts = 128
+
 	// warpsInFlight is how many warps hide half of the latency of a
 	// multiprocessor.
 	warpsInFlight = 4
@@ -40,9 +43,6 @@ const (
 	launchCost = 270_000
 	wordCost   = 32
 )
-
-// parts is the numbers of parts that a sum may be cut into.
-var parts = []int{1, 2, 3, 4, 5, 6, 8, 10, 12, 16, 20, 24, 32, 48, 64, 96, 128}
 
 // cutProduct chooses the variant and the number of parts for batch products
 // [m,n] with sums over depth: the cheapest in a model in which blocks are dealt
@@ -56,19 +56,11 @@ func cutProduct(tiles []tile, sms, m, n, depth, batch int, vector bool) cut {
 			continue
 		}
 		c := cut{tile: t, variant: i, down: ceil(m, t.m), across: ceil(n, t.n)}
-		for _, c.splits = range parts {
-			if c.splits > 1 && depth < c.splits*leastRange {
-				break
-			}
-			c.length = ceil(ceil(depth, c.splits), sliceDepth) * sliceDepth
-			if (c.splits-1)*c.length >= depth && c.splits > 1 {
-				continue // rounded up, the last part is empty
-			}
-			blocks := c.down * c.across * c.splits * batch
-			if c.splits > 1 && blocks > 2*t.resident*sms {
-				break // enough to do; more parts would only take memory
-			}
-			perSM := ceil(blocks, sms)
+		whole := c.down * c.across * batch
+		try := func(splits int) {
+			c.length = ceil(ceil(depth, splits), sliceDepth) * sliceDepth
+			c.splits = ceil(max(depth, 1), max(c.length, 1)) // a sum of nothing is one part
+			perSM := ceil(whole*c.splits, sms)
 			warps := float64(min(perSM, t.resident) * t.threads / 32)
 			cost := float64(perSM) * float64(t.m*t.n) * float64(c.length+blockStart) / t.share *
 				(warps + warpsInFlight) / warps
@@ -77,6 +69,14 @@ func cutProduct(tiles []tile, sms, m, n, depth, batch int, vector bool) cut {
 			}
 			if cost < least {
 				best, least = c, cost
+			}
+		}
+		try(1)
+		// The most parts that give a multiprocessor so many blocks. With more than
+		// two rounds of resident blocks there is enough to do.
+		for perSM := ceil(whole, sms); perSM <= 2*t.resident; perSM++ {
+			if splits := min(perSM*sms/whole, depth/leastRange, mostParts); splits > 1 {
+				try(splits)
 			}
 		}
 	}
