@@ -1,10 +1,12 @@
-package cuda
+package cuda_test
 
 import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/hubel-go/hubel/device"
+	"github.com/hubel-go/hubel/kernels/cuda"
 	"github.com/hubel-go/hubel/kernels/cuda/driver"
 	"github.com/hubel-go/hubel/kernels/cuda/ptxsim"
 )
@@ -38,18 +40,18 @@ func (s *seededStream) Launch(f driver.Function, c driver.Config, args *driver.A
 // kernel and the layer. Without it the error says how to.
 func TestDebugSync(t *testing.T) {
 	r := run{model: "lenet", shape: []int{1, 16, 16}, batch: 1, iterations: 2, logEvery: 1}
-	sim := onceDriver{ptxsim.New(ptxsim.Config{}), map[string]driver.Module{}}
+	sim := ptxsim.New(ptxsim.Config{})
 	defer sim.Close()
 	for _, c := range []struct{ kernel, layer string }{
 		{"pool_max_forward", "pool1"},
 		{"sgd", "update"},
 	} {
-		open := func(debug bool) *Device {
+		open := func(debug bool) device.Device {
 			var d driver.Driver = &lazyDriver{Driver: &seededDriver{sim, c.kernel}}
 			if debug {
-				d = DebugSync(d)
+				d = cuda.DebugSync(d)
 			}
-			dev, err := New("ptxsim", d)
+			dev, err := cuda.New("ptxsim", d)
 			require.NoError(t, err)
 			return dev
 		}
@@ -68,8 +70,8 @@ func TestDebugSync(t *testing.T) {
 // A device that does one thing at a time computes the same.
 func TestDebugSyncComputes(t *testing.T) {
 	small := run{model: "lenet", shape: []int{1, 16, 16}, batch: 1, iterations: 3, logEvery: 2, test: true}
-	d, err := New("ptxsim", DebugSync(&lazyDriver{Driver: ptxsim.New(ptxsim.Config{})}))
+	d, err := cuda.New("ptxsim", cuda.DebugSync(&lazyDriver{Driver: ptxsim.New(ptxsim.Config{})}))
 	require.NoError(t, err)
 	defer d.Close()
-	require.Equal(t, train(t, open(t, false), small), train(t, d, small))
+	require.Equal(t, train(t, simulated(t, false), small), train(t, d, small))
 }

@@ -12,6 +12,8 @@ import (
 	"github.com/hubel-go/hubel/device"
 	"github.com/hubel-go/hubel/device/devicetest"
 	"github.com/hubel-go/hubel/kernels/cpu"
+	"github.com/hubel-go/hubel/kernels/cuda"
+	"github.com/hubel-go/hubel/kernels/cuda/ptxsim"
 	"github.com/hubel-go/hubel/models"
 	"github.com/hubel-go/hubel/solver"
 )
@@ -102,10 +104,10 @@ func TestLateDevice(t *testing.T) {
 // of the step before are as late as may be.
 func TestHastyUploads(t *testing.T) {
 	small := run{model: "lenet", shape: []int{1, 16, 16}, batch: 1, accumulate: 2, iterations: 3, logEvery: 4, test: true}
-	d, err := New("ptxsim", &lazyDriver{Driver: ptxsim.New(ptxsim.Config{}), hasty: true})
+	d, err := cuda.New("ptxsim", &lazyDriver{Driver: ptxsim.New(ptxsim.Config{}), hasty: true})
 	require.NoError(t, err)
 	defer d.Close()
-	require.Equal(t, train(t, open(t, false), small), train(t, d, small))
+	require.Equal(t, train(t, simulated(t, false), small), train(t, d, small))
 }
 
 // Two devices in one process do not know of each other.
