@@ -35,6 +35,7 @@ type Options struct {
 	Runs    int   // samples of each time, after a warm run
 
 	DirectConv bool // device.Options.DirectConv
+	TF32       bool // device.Options.TF32
 
 	// GPUs are cards whose times are predicted, in place of measuring the
 	// simulator ptxsim.
@@ -134,7 +135,7 @@ func (b *bench) everywhere(f func(*graph.Network) error) error {
 
 // on calls f for every model on an open device.
 func (b *bench) on(name string, threads int, f func(*graph.Network) error) error {
-	d, err := device.Open(name, device.Options{Threads: threads, DirectConv: b.DirectConv})
+	d, err := device.Open(name, device.Options{Threads: threads, DirectConv: b.DirectConv, TF32: b.TF32})
 	if err != nil {
 		return err
 	}
@@ -143,11 +144,11 @@ func (b *bench) on(name string, threads int, f func(*graph.Network) error) error
 
 // onCard calls f for every model on a card that is predicted.
 func (b *bench) onCard(card predict.Card, f func(*graph.Network) error) error {
-	d, err := newPredicted(card)
+	d, err := newPredicted(card, device.Options{TF32: b.TF32})
 	if err != nil {
 		return err
 	}
-	return b.with(d, Result{Device: placeOf(card)}, f)
+	return b.with(d, Result{Device: d.predicted.place()}, f)
 }
 
 // with calls f for every model on a device, and closes it.
@@ -196,7 +197,7 @@ func (b *bench) machine() error {
 		m.Roofs = append(m.Roofs, limits)
 	}
 	for _, card := range b.GPUs {
-		m.Roofs = append(m.Roofs, roofOf(card))
+		m.Roofs = append(m.Roofs, roofOf(card, b.TF32))
 	}
 	debug.FreeOSMemory() // the arrays of the copy
 	return nil

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/hubel-go/hubel/device"
 	"github.com/hubel-go/hubel/kernels/cuda"
 	"github.com/hubel-go/hubel/kernels/cuda/predict"
 	"github.com/hubel-go/hubel/kernels/cuda/ptxsim"
@@ -20,6 +21,7 @@ const sampledBlocks = 4
 // the simulator, each predicted.
 type predicted struct {
 	card     predict.Card
+	tf32     bool
 	launches []ptxsim.Report // since the call began
 	limit    string          // of the longest kernel, of what was predicted last
 	err      error
@@ -27,21 +29,28 @@ type predicted struct {
 
 // newPredicted opens a simulator like the card, which runs some blocks of each
 // launch only: its results mean nothing.
-func newPredicted(card predict.Card) (*timedDevice, error) {
-	p := &predicted{card: card}
+func newPredicted(card predict.Card, o device.Options) (*timedDevice, error) {
+	p := &predicted{card: card, tf32: o.TF32}
 	sim := ptxsim.New(ptxsim.Config{
 		Capability: card.Capability, SMs: card.SMs, Sample: sampledBlocks,
 		OnLaunch: func(r ptxsim.Report) { p.launches = append(p.launches, r) },
 	})
-	d, err := cuda.New(placeOf(card), sim)
+	d, err := cuda.New(p.place(), sim, o)
 	if err != nil {
 		return nil, err
 	}
 	return &timedDevice{Device: d, predicted: p}, nil
 }
 
-// placeOf is the name a card has in reports.
-func placeOf(card predict.Card) string { return card.Name + " (predicted)" }
+// place is the name of the card in reports.
+func (p *predicted) place() string { return placeOf(p.card, p.tf32) }
+
+func placeOf(card predict.Card, tf32 bool) string {
+	if tf32 {
+		return card.Name + " TF32 (predicted)"
+	}
+	return card.Name + " (predicted)"
+}
 
 // call predicts the launches since the last call, which together move bytes of
 // memory: each as much of it as it has of their requests.
@@ -61,7 +70,7 @@ func (p *predicted) call(bytes int64) (elapsed time.Duration, limit string) {
 		}
 		t, err := p.card.Of(l)
 		if err != nil {
-			p.err = fmt.Errorf("%s: %w", placeOf(p.card), err)
+			p.err = fmt.Errorf("%s: %w", p.place(), err)
 			break
 		}
 		seconds += t.Seconds
@@ -73,9 +82,14 @@ func (p *predicted) call(bytes int64) (elapsed time.Duration, limit string) {
 	return time.Duration(seconds * float64(time.Second)), limit
 }
 
-// roofOf is what the card's maker says it does at most.
-func roofOf(card predict.Card) Roof {
-	return Roof{Device: placeOf(card), FLOPS: card.Peak(), Bandwidth: card.Bandwidth}
+// roofOf is what the card's maker says it does at most, with tensor cores or
+// without.
+func roofOf(card predict.Card, tf32 bool) Roof {
+	r := Roof{Device: placeOf(card, tf32), FLOPS: card.Peak(), Bandwidth: card.Bandwidth}
+	if tf32 {
+		r.FLOPS = max(r.FLOPS, card.TF32)
+	}
+	return r
 }
 
 // predict is the time of everything that f does.

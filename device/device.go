@@ -169,6 +169,10 @@ type Traits interface {
 	// relative to the largest of them.
 	ConvFast(c Conv, p Pass) bool
 
+	// TF32 reports whether GEMM, Dense and Conv kernels may round what they
+	// multiply to TF32.
+	TF32() bool
+
 	// Scratch memory of one call, for the kernel of that name.
 	GEMMScratch(g GEMM) int64
 	ConvScratch(c Conv, p Pass) int64

@@ -16,6 +16,12 @@ type Options struct {
 	// Weights packed with one setting are not for the other.
 	DirectConv bool
 
+	// TF32 lets tensor cores make matrix products and convolutions, forward and
+	// backward, of numbers that are rounded to 10 bits after the leading one, and
+	// add them up in float32. An error where a device has none. Dense layers of
+	// up to 16 samples, which memory limits, stay float32.
+	TF32 bool
+
 	// DebugSync makes a CUDA device run one kernel at a time and wait for each,
 	// so that an error names the kernel that failed and its layer. A device that
 	// always does so has no use for it.
@@ -30,6 +36,10 @@ type Driver struct {
 
 	// Traits are those of the device of the given name, known without opening it.
 	Traits func(name string, o Options) (Traits, error)
+
+	// TF32 reports whether some of its devices have Options.TF32. Those of
+	// others are never opened with it.
+	TF32 bool
 
 	// List describes the driver's devices of this machine. What cannot be used
 	// is listed too, the driver itself where it has no device.
@@ -92,7 +102,7 @@ func Names() []string {
 func List(o Options) []Info {
 	var all []Info
 	for _, name := range Names() {
-		d, err := find(name)
+		d, err := find(name, Options{})
 		if err == nil {
 			all = append(all, d.List(o)...)
 		}
@@ -103,7 +113,7 @@ func List(o Options) []Info {
 // Open opens a device by name: "cpu", "cuda:0", "ptxsim". There is no
 // fallback: a device that is not there is an error that lists those that are.
 func Open(name string, o Options) (Device, error) {
-	d, err := find(name)
+	d, err := find(name, o)
 	if err != nil {
 		return nil, err
 	}
@@ -113,20 +123,23 @@ func Open(name string, o Options) (Device, error) {
 // TraitsOf returns the traits that a device opened by name with these options
 // has, without opening it.
 func TraitsOf(name string, o Options) (Traits, error) {
-	d, err := find(name)
+	d, err := find(name, o)
 	if err != nil {
 		return nil, err
 	}
 	return d.Traits(name, o)
 }
 
-func find(name string) (Driver, error) {
+func find(name string, o Options) (Driver, error) {
 	kind, _, _ := strings.Cut(name, ":")
 	registry.Lock()
 	d, ok := registry.drivers[kind]
 	registry.Unlock()
 	if !ok {
 		return Driver{}, fmt.Errorf("device %q is unknown; this program has %s", name, strings.Join(Names(), ", "))
+	}
+	if o.TF32 && !d.TF32 {
+		return Driver{}, fmt.Errorf("device %q has no tensor cores: -tf32 is for GPUs of compute capability 8.0 or later", name)
 	}
 	return d, nil
 }

@@ -60,6 +60,23 @@ func TestUnknownDeviceListsThoseThereAre(t *testing.T) {
 	require.EqualError(t, err, says)
 }
 
+// A device of a kind without tensor cores is not asked to use them.
+func TestOnlySomeKindsHaveTF32(t *testing.T) {
+	open := func(string, Options) (Device, error) { return nil, errors.New("out of beads") }
+	traits := func(string, Options) (Traits, error) { return nil, nil }
+	register(t, "abacus", Driver{Open: open, Traits: traits})
+	register(t, "steam-abacus", Driver{Open: open, Traits: traits, TF32: true})
+	const says = `device "abacus" has no tensor cores: -tf32 is for GPUs of compute capability 8.0 or later`
+	_, err := Open("abacus", Options{TF32: true})
+	require.EqualError(t, err, says)
+	_, err = TraitsOf("abacus", Options{TF32: true})
+	require.EqualError(t, err, says)
+	_, err = Open("steam-abacus", Options{TF32: true})
+	require.EqualError(t, err, "out of beads")
+	_, err = TraitsOf("steam-abacus", Options{TF32: true})
+	require.NoError(t, err)
+}
+
 func TestRegisterTwicePanics(t *testing.T) {
 	register(t, "abacus", Driver{})
 	require.PanicsWithValue(t, "device: abacus is registered twice", func() { Register("abacus", Driver{}) })

@@ -19,6 +19,7 @@ func (traits) Alignment() int64                       { return 64 }
 func (traits) Staged() bool                           { return false }
 func (traits) Epilogue(device.Unary) bool             { return true }
 func (traits) ConvFast(device.Conv, device.Pass) bool { return false }
+func (traits) TF32() bool                             { return false }
 func (traits) GEMMScratch(device.GEMM) int64          { return 0 }
 func (t traits) ConvPacked(_ device.Conv, p device.Pass) int64 {
 	return t.packed[p]

@@ -49,6 +49,7 @@ const (
 type settings struct {
 	Data       string   `json:"data,omitempty"`
 	DirectConv bool     `json:"direct_conv,omitempty"`
+	TF32       bool     `json:"tf32,omitempty"`
 	Samples    int      `json:"samples"` // of the training set
 	Batch      int      `json:"batch"`
 	Accumulate int      `json:"accumulate"`
@@ -63,6 +64,7 @@ func (c *Config) settings(samples int) settings {
 	return settings{
 		Data:       c.Data,
 		DirectConv: c.DirectConv,
+		TF32:       c.TF32,
 		Samples:    samples,
 		Batch:      c.Batch,
 		Accumulate: c.Accumulate,
@@ -174,7 +176,7 @@ func decodeCheckpoint(dir, path string, metadata map[string]string) (*Checkpoint
 		return fail(fmt.Errorf("metadata %s: %w", standingKey, err))
 	}
 	c.Samples = s.Samples
-	c.Config.Data, c.Config.DirectConv = s.Data, s.DirectConv
+	c.Config.Data, c.Config.DirectConv, c.Config.TF32 = s.Data, s.DirectConv, s.TF32
 	c.Config.Batch, c.Config.Accumulate, c.Config.Iterations = s.Batch, s.Accumulate, s.Iterations
 	c.Config.Seed, c.Config.Frozen, c.Config.SGD = s.Seed, s.Frozen, s.SGD
 	c.Config.Patience = s.Patience

@@ -34,6 +34,9 @@ type Config struct {
 	// device to resume the run, and means nothing here.
 	DirectConv bool
 
+	// TF32 is likewise device.Options.TF32.
+	TF32 bool
+
 	SGD        SGD
 	Batch      int // samples of one pass
 	Accumulate int // passes whose gradients make one update, at least 1

@@ -371,7 +371,7 @@ func (d *countingDriver) NewEvent() (driver.Event, error) {
 // anything on the device, or wait for it.
 func TestAStepAllocatesNothing(t *testing.T) {
 	sim := &countingDriver{Driver: ptxsim.New(ptxsim.Config{Workers: 2})}
-	simulated, err := cuda.New("ptxsim", sim)
+	simulated, err := cuda.New("ptxsim", sim, device.Options{})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, simulated.Close()) })
 	for _, c := range []struct {

@@ -66,6 +66,7 @@ func (o *options) flagSet() *flag.FlagSet {
 	f.Var((*names)(&o.Devices), "devices", "`devices` with commas between: "+strings.Join(device.Names(), ", "))
 	f.Var((*numbers)(&o.Threads), "threads", "`numbers` of threads of device cpu with commas between, such as 1,2")
 	f.StringVar(&o.winograd, "winograd", winogradAuto, "auto: Winograd's algorithm for the convolutions it is faster for; off: direct ones")
+	f.BoolVar(&o.TF32, "tf32", false, "let GPUs' tensor cores multiply, which round to 10 bits after the leading one; compute capability 8.0 or later")
 	f.Var((*cards)(&o.GPUs), "gpu", "`cards` with commas between whose times are predicted on device ptxsim: "+cardNames())
 	f.Var((*shapes)(&o.Shapes), "shape", "matrix `products` with commas between, such as NN4096x4096x4096, for gemm in place of the networks'")
 	f.IntVar(&o.Runs, "runs", 5, "samples of each time, after a warm run")

@@ -44,6 +44,7 @@ type options struct {
 	data, device              string
 	threads                   int
 	winograd                  string
+	tf32                      bool
 	debugSync                 bool
 
 	val, split          string
@@ -87,7 +88,7 @@ const (
 
 // deviceOptions are those the device is opened with.
 func (o *options) deviceOptions() device.Options {
-	return device.Options{Threads: o.threads, DirectConv: o.winograd == winogradOff, DebugSync: o.debugSync}
+	return device.Options{Threads: o.threads, DirectConv: o.winograd == winogradOff, TF32: o.tf32, DebugSync: o.debugSync}
 }
 
 // entry is a flag as the usage shows it.
@@ -163,6 +164,7 @@ var groups = []group{
 		{"device", every},
 		{"threads", training | resuming | evaluating | replaying | listing},
 		{"winograd", training | evaluating | summarising | replaying},
+		{"tf32", training | evaluating | summarising | replaying},
 		{"debug-sync", training | resuming | evaluating | replaying},
 	}},
 }
@@ -222,6 +224,7 @@ func (o *options) flagSet() *flag.FlagSet {
 	f.StringVar(&o.device, "device", "cpu", "`one` of "+strings.Join(device.Names(), ", "))
 	f.IntVar(&o.threads, "threads", 0, "CPU threads; 0 for as many as there are")
 	f.StringVar(&o.winograd, "winograd", winogradAuto, "auto: Winograd's algorithm for the convolutions it is faster for; off: direct ones, which round less")
+	f.BoolVar(&o.tf32, "tf32", false, "let a GPU's tensor cores multiply, which round to 10 bits after the leading one; compute capability 8.0 or later")
 	f.BoolVar(&o.debugSync, "debug-sync", false, "on a GPU, wait for each kernel before the next is launched, so that an error names the kernel and the layer that failed")
 	return f
 }

@@ -40,6 +40,7 @@ func (o *options) newRun(ctx context.Context, progress io.Writer) (c solver.Conf
 	c = solver.Config{
 		Data:       o.dataText(),
 		DirectConv: o.deviceOptions().DirectConv,
+		TF32:       o.tf32,
 		SGD: solver.SGD{
 			Schedule: o.schedule(),
 			Momentum: float32(o.momentum),
@@ -191,10 +192,10 @@ func train(ctx context.Context, o *options, program string, stdout, stderr io.Wr
 	return s.finished(result)
 }
 
-// openDevice opens the device of a run, whose convolutions are the run's.
+// openDevice opens the device of a run, whose arithmetic is the run's.
 func (o *options) openDevice(c solver.Config) (device.Device, error) {
 	d := o.deviceOptions()
-	d.DirectConv = c.DirectConv
+	d.DirectConv, d.TF32 = c.DirectConv, c.TF32
 	return device.Open(o.device, d)
 }
 

@@ -143,6 +143,21 @@ func TestRunKeepsItsConvolutions(t *testing.T) {
 	refused(t, "-winograd cannot be changed", "-resume", "a", "-winograd", "auto")
 }
 
+// TF32 is for GPUs that have it, and a run keeps to it too.
+func TestRunKeepsTF32(t *testing.T) {
+	tiny(t)
+	const says = `device "cpu" has no tensor cores: -tf32 is for GPUs of compute capability 8.0 or later`
+	refused(t, says, with("-tf32", "-out", "a")...)
+	refused(t, says, "-net", "tiny.json", "-summary", "-tf32")
+	succeed(t, with("-iters", "1", "-device", "ptxsim", "-tf32", "-out", "a")...)
+	c, err := solver.ReadCheckpoint("a")
+	require.NoError(t, err)
+	require.True(t, c.Config.TF32)
+	refused(t, "-tf32 cannot be changed", "-resume", "a", "-tf32=false")
+	refused(t, says, "-resume", "a", "-iters", "2")
+	succeed(t, "-resume", "a", "-iters", "2", "-device", "ptxsim")
+}
+
 func TestResume(t *testing.T) {
 	tiny(t)
 	succeed(t, with("-epochs", "4", "-out", "whole", "-accumulate", "3", "-nesterov", "-clip", "1")...)

@@ -22,8 +22,13 @@ import (
 // the very worst, plus some roundings before and after the sum:
 //
 //	|got - want| <= u (4 sqrt(terms) + ulps) M
+//
+// TF32 has a unit roundoff v of 2^-11. Both numbers of a product are rounded to
+// it, so each product errs by at most 2v + v² of itself, and their sum by as much
+// of M, which is added.
 type tolerance struct {
 	exact bool    // the one float32 nearest to the reference's result
+	tf32  bool    // where the device has it, a sum of products of rounded numbers
 	terms int     // of the sum in one element
 	ulps  float64 // roundings apart from those of the sum
 	floor float64 // without a magnitude call, M is the result plus this
@@ -31,6 +36,7 @@ type tolerance struct {
 
 const (
 	unitRoundoff = 1.0 / (1 << 24)
+	tf32Roundoff = 1.0 / (1 << 11)
 	// A device may flush numbers below the smallest normal one to zero.
 	smallestNormal = 0x1p-126
 )
@@ -40,6 +46,13 @@ var exactly = tolerance{exact: true}
 
 // products is for sums of products.
 func products(terms int) tolerance { return tolerance{terms: terms, ulps: 8} }
+
+// matrixProduct is for sums of products that a device with TF32 rounds for.
+func matrixProduct(terms int) tolerance {
+	t := products(terms)
+	t.tf32 = true
+	return t
+}
 
 // ulps is for a few roundings, relative to the result plus floor.
 func ulps(n, floor float64) tolerance { return tolerance{ulps: n, floor: floor} }
@@ -57,7 +70,11 @@ func (t tolerance) allows(got, want, magnitude float64) bool {
 }
 
 func (t tolerance) bound(magnitude float64) float64 {
-	return unitRoundoff*(4*math.Sqrt(float64(t.terms))+t.ulps)*magnitude + smallestNormal
+	relative := unitRoundoff * (4*math.Sqrt(float64(t.terms)) + t.ulps)
+	if t.tf32 {
+		relative += 2*tf32Roundoff + tf32Roundoff*tf32Roundoff
+	}
+	return relative*magnitude + smallestNormal
 }
 
 // Check runs the case on a device and on the reference, with random inputs
@@ -83,6 +100,9 @@ func (c Case) Check(dev device.Device, o Options) error {
 	if err != nil {
 		return err
 	}
+	if !dev.Traits().TF32() {
+		c = c.inFloat32()
+	}
 	if err := c.compare(got, values, c.fast != nil && c.fast(dev.Traits())); err != nil {
 		return err
 	}
@@ -90,6 +110,15 @@ func (c Case) Check(dev device.Device, o Options) error {
 		return checkAllocs(q, func() { b.Launch(q) })
 	}
 	return nil
+}
+
+// inFloat32 is the case for a device without TF32.
+func (c Case) inFloat32() Case {
+	c.args = slices.Clone(c.args)
+	for i := range c.args {
+		c.args[i].tol.tf32 = false
+	}
+	return c
 }
 
 // results reads all arguments back and checks what the kernel may not have

@@ -155,7 +155,7 @@ func convForward(name string, c device.Conv, bias bool, a device.Activation) Cas
 		Name:  convName(name, c) + epilogueName(bias, a),
 		FLOPs: c.FLOPs(),
 		args: []arg{
-			output("y", c.YShape(), products(c.C/c.Groups*c.R*c.S)),
+			output("y", c.YShape(), matrixProduct(c.C/c.Groups*c.R*c.S)),
 			input("x", c.XShape(), uniform),
 			input("w", c.WShape(), uniform),
 			input("bias", tensor.Shape{c.K}, uniform).when(bias),
@@ -185,7 +185,7 @@ func convBackwardData(name string, c device.Conv, m device.Mode) Case {
 		Name:  fmt.Sprintf("%s %v", convName(name, c), m),
 		FLOPs: c.FLOPs(),
 		args: []arg{
-			destination("dx", c.XShape(), m, products(c.K/c.Groups*c.R*c.S)),
+			destination("dx", c.XShape(), m, matrixProduct(c.K/c.Groups*c.R*c.S)),
 			input("dy", c.YShape(), uniform),
 			input("w", c.WShape(), uniform),
 		},
@@ -206,7 +206,7 @@ func convBackwardFilter(name string, c device.Conv, m device.Mode, wanted gradie
 		Name:  fmt.Sprintf("%s %s %v", convName(name, c), wanted.name, m),
 		FLOPs: wanted.flops(c.FLOPs()),
 		args: []arg{
-			destination("dw", c.WShape(), m, products(terms)).when(wanted.weight),
+			destination("dw", c.WShape(), m, matrixProduct(terms)).when(wanted.weight),
 			destination("dbias", tensor.Shape{c.K}, m, products(terms)).when(wanted.bias),
 			input("x", c.XShape(), uniform),
 			input("dy", c.YShape(), uniform),

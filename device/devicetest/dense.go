@@ -41,7 +41,7 @@ func denseForward(d device.Dense, bias bool, a device.Activation) Case {
 		Name:  denseName(d) + epilogueName(bias, a),
 		FLOPs: d.FLOPs(),
 		args: []arg{
-			output("y", tensor.Shape{d.N, d.Out}, products(d.In)),
+			output("y", tensor.Shape{d.N, d.Out}, matrixProduct(d.In)),
 			input("x", tensor.Shape{d.N, d.In}, uniform),
 			input("w", tensor.Shape{d.Out, d.In}, uniform),
 			input("bias", tensor.Shape{d.Out}, uniform).when(bias),
@@ -65,7 +65,7 @@ func denseBackwardData(d device.Dense, m device.Mode) Case {
 		Name:  fmt.Sprintf("%s %v", denseName(d), m),
 		FLOPs: d.FLOPs(),
 		args: []arg{
-			destination("dx", tensor.Shape{d.N, d.In}, m, products(d.Out)),
+			destination("dx", tensor.Shape{d.N, d.In}, m, matrixProduct(d.Out)),
 			input("dy", tensor.Shape{d.N, d.Out}, uniform),
 			input("w", tensor.Shape{d.Out, d.In}, uniform),
 		},
@@ -82,7 +82,7 @@ func denseBackwardFilter(d device.Dense, m device.Mode, wanted gradient) Case {
 		Name:  fmt.Sprintf("%s %s %v", denseName(d), wanted.name, m),
 		FLOPs: wanted.flops(d.FLOPs()),
 		args: []arg{
-			destination("dw", tensor.Shape{d.Out, d.In}, m, products(d.N)).when(wanted.weight),
+			destination("dw", tensor.Shape{d.Out, d.In}, m, matrixProduct(d.N)).when(wanted.weight),
 			destination("dbias", tensor.Shape{d.Out}, m, products(d.N)).when(wanted.bias),
 			input("x", tensor.Shape{d.N, d.In}, uniform),
 			input("dy", tensor.Shape{d.N, d.Out}, uniform),

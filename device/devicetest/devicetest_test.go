@@ -455,6 +455,8 @@ func TestTolerance(t *testing.T) {
 		{sum, 1 + 23*unitRoundoff, 1, 1, true},
 		{sum, 1 + 25*unitRoundoff, 1, 1, false},
 		{sum, 1 + 25*unitRoundoff, 1, 2, true},
+		{matrixProduct(1), 1 + 0x1p-10, 1, 1, true},
+		{matrixProduct(1), 1 + 0x1.01p-10, 1, 1, false},
 		{sum, nan, 1, 1, false},
 		{sum, 1, nan, nan, false},
 		{sum, nan, nan, nan, true},

@@ -49,6 +49,7 @@ func (greedy) Alignment() int64                               { return 256 }
 func (greedy) Staged() bool                                   { return false }
 func (greedy) Epilogue(a device.Unary) bool                   { return a.Op != device.Tanh }
 func (greedy) ConvFast(device.Conv, device.Pass) bool         { return false }
+func (greedy) TF32() bool                                     { return false }
 func (greedy) GEMMScratch(device.GEMM) int64                  { return 37 }
 func (greedy) DenseScratch(device.Dense, device.Pass) int64   { return 8 }
 func (greedy) ConvScratch(c device.Conv, _ device.Pass) int64 { return int64(c.N) * 4 }

@@ -60,7 +60,7 @@ func gemmCase(prefix string, g device.GEMM) Case {
 		Name:  fmt.Sprintf("%s%v alpha %g beta %g", prefix, g, g.Alpha, g.Beta),
 		FLOPs: g.FLOPs(),
 		args: []arg{
-			destination("c", tensor.Shape{g.M, g.N}, mode, products(g.K)),
+			destination("c", tensor.Shape{g.M, g.N}, mode, matrixProduct(g.K)),
 			input("a", aShape, uniform),
 			input("b", bShape, uniform),
 		},

@@ -37,6 +37,9 @@ func (t traits) ConvPacked(c device.Conv, p device.Pass) int64 {
 // ConvFast is Winograd's algorithm.
 func (t traits) ConvFast(c device.Conv, p device.Pass) bool { return t.usesWinograd(c, p) }
 
+// TF32 is never so.
+func (traits) TF32() bool { return false }
+
 // GEMMScratch is 0: the device has its own packed panels.
 func (traits) GEMMScratch(device.GEMM) int64 { return 0 }
 

@@ -9,9 +9,23 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/hubel-go/hubel/device"
 	"github.com/hubel-go/hubel/kernels/cuda/driver"
 	"github.com/hubel-go/hubel/kernels/cuda/ptxsim"
 )
+
+// machine is what kernels of products are made for.
+type machine struct {
+	capability int
+	arithmetic arithmetic
+}
+
+var machines = []machine{{80, float32s}, {70, float32s}, {80, tf32}}
+
+func (m machine) String() string { return fmt.Sprintf("sm_%d%s", m.capability, m.arithmetic.suffix()) }
+
+// options are those of a device that multiplies so.
+func (m machine) options() device.Options { return device.Options{TF32: m.arithmetic == tf32} }
 
 // bench is a simulated device with a queue, and the kernels of products.
 type bench struct {
@@ -21,16 +35,17 @@ type bench struct {
 	queue  *queue
 }
 
-func newBench(tb testing.TB, c ptxsim.Config) *bench {
+func newBench(tb testing.TB, m machine, c ptxsim.Config) *bench {
+	c.Capability = m.capability
 	sim := ptxsim.New(c)
 	tb.Cleanup(func() { require.NoError(tb, sim.Close()) })
 	st, err := sim.NewStream()
 	require.NoError(tb, err)
 	k := &kernels{}
-	for _, load := range k.products() {
-		require.NoError(tb, load(sim))
-	}
-	return &bench{tb, sim, st, &queue{driver: sim, kernels: k, stream: st, sms: sim.Properties().SMs}}
+	require.NoError(tb, k.products(sim, m.arithmetic))
+	traits, err := traitsOf(sim.Properties(), m.options())
+	require.NoError(tb, err)
+	return &bench{tb, sim, st, &queue{driver: sim, kernels: k, stream: st, traits: traits}}
 }
 
 func bytesOf(v []float32) []byte {
@@ -79,6 +94,19 @@ func random(r *rand.Rand, n int) []float32 {
 		v[i] = r.Float32()*2 - 1
 	}
 	return v
+}
+
+// multiplied is the numbers that products of v are made of: TF32 keeps 10 bits
+// after the leading one, rounded to nearest and halves away from zero.
+func (b *bench) multiplied(v []float32) []float32 {
+	if b.queue.traits.arithmetic != tf32 {
+		return v
+	}
+	rounded := make([]float32, len(v))
+	for i, x := range v {
+		rounded[i] = math.Float32frombits((math.Float32bits(x) + 1<<12) &^ (1<<13 - 1))
+	}
+	return rounded
 }
 
 // watch notes which kernels run, and requires that none has conflicts of shared

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"path"
 	"regexp"
 	"slices"
 	"strings"
@@ -120,7 +121,7 @@ func suiteDevices(t *testing.T, sim *ptxsim.Sim, d driver.Driver, c *ptxsim.Coun
 	}
 	var all []suiteDevice
 	for i, d := range drivers {
-		dev, err := New("ptxsim", d)
+		dev, err := New("ptxsim", d, device.Options{})
 		require.NoError(t, err)
 		all = append(all, suiteDevice{dev, sim, c, i == 0, i == 1})
 	}
@@ -167,10 +168,8 @@ func TestKernels(t *testing.T) {
 
 var entry = regexp.MustCompile(`\.visible \.entry (\w+)\(`)
 
-// productFiles have tests that look for every kernel and choose the shapes.
-var productFiles = regexp.MustCompile("/(gemm|partials|conv|conv_filter|dense).ptx$")
-
-// entries is the kernels that ship, without products.
+// entries is the kernels that ship, without products: those have tests that look
+// for every kernel and choose the shapes.
 func entries(t *testing.T, capability int) map[string]bool {
 	kernels := map[string]bool{}
 	files, err := fs.Glob(ptx, ptxFile(capability, "*"))
@@ -179,7 +178,7 @@ func entries(t *testing.T, capability int) map[string]bool {
 		text, err := ptx.ReadFile(file)
 		require.NoError(t, err)
 		for _, e := range entry.FindAllSubmatch(text, -1) {
-			if !productFiles.MatchString(file) {
+			if suites[strings.TrimSuffix(path.Base(file), ".ptx")] == nil {
 				kernels[string(e[1])] = true
 			}
 		}

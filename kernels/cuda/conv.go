@@ -1,40 +1,53 @@
 package cuda
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/hubel-go/hubel/device"
 	"github.com/hubel-go/hubel/kernels/cuda/driver"
 )
 
-// convTiles is the tiles of conv.cu. The first has no kernel for taps, since
+// convTiles is the tiles of conv.cuh. The first has no kernel for taps, since
 // only first layers have few channels.
-var convTiles = [...]tile{
-	{m: 128, n: 128, threads: 256, resident: 2, share: 0.87},
-	{m: 96, n: 128, threads: 128, resident: 3, share: 0.87},
-	{m: 64, n: 64, threads: 64, resident: 6, share: 0.75},
-	{m: 32, n: 64, threads: 64, resident: 10, share: 0.55},
+var convTiles = [arithmetics][4]tile{
+	{
+		{m: 128, n: 128, threads: 256, resident: 2, share: 0.87},
+		{m: 96, n: 128, threads: 128, resident: 3, share: 0.87},
+		{m: 64, n: 64, threads: 64, resident: 6, share: 0.75},
+		{m: 32, n: 64, threads: 64, resident: 10, share: 0.55},
+	}, {
+		{m: 128, n: 128, threads: 128, resident: 2, share: 0.85},
+		{m: 96, n: 128, threads: 128, resident: 3, share: 0.8},
+		{m: 64, n: 64, threads: 64, resident: 8, share: 0.65},
+		{m: 32, n: 64, threads: 64, resident: 12, share: 0.45},
+	},
 }
 
 // tallTile is the one with a kernel for windows that lie inside the image.
 const tallTile = 1
 
-// convKernels are the kernels of conv.cu, by tile.
+// convKernels are the kernels of conv.cuh, by tile.
 type convKernels struct {
 	pack           driver.Function
-	channels, taps [len(convTiles)]driver.Function
+	channels, taps [len(convTiles[0])]driver.Function
 	inside         driver.Function
 }
 
-func (k *convKernels) load(d driver.Driver) error {
-	names := map[string]*driver.Function{"conv_pack": &k.pack, "conv_96x128_inside": &k.inside}
-	for i, t := range convTiles {
-		names[fmt.Sprintf("conv_%dx%d_channels", t.m, t.n)] = &k.channels[i]
+func (k *convKernels) load(d driver.Driver, a arithmetic) error {
+	names := map[string]*driver.Function{}
+	for i, t := range convTiles[a] {
+		name := fmt.Sprintf("conv%s_%dx%d_", a.suffix(), t.m, t.n)
+		names[name+"channels"] = &k.channels[i]
 		if i > 0 {
-			names[fmt.Sprintf("conv_%dx%d_taps", t.m, t.n)] = &k.taps[i]
+			names[name+"taps"] = &k.taps[i]
+		}
+		if i == tallTile {
+			names[name+"inside"] = &k.inside
 		}
 	}
-	return loadKernels(d, "conv", names)
+	return errors.Join(loadKernels(d, "conv"+a.suffix(), names),
+		loadKernels(d, "conv_pack", map[string]*driver.Function{"conv_pack": &k.pack}))
 }
 
 // convProduct is the forward pass or the gradient of the data as a matrix
@@ -208,8 +221,8 @@ func (q *queue) convPack(p convProduct, packed, w driver.Ptr) {
 
 // cut chooses the tile for a class. Only a pass of one class is split along its
 // sum.
-func (p *convProduct) cut(sms int, k *convClass) cut {
-	tiles, first := convTiles[:], 0
+func (p *convProduct) cut(on traits, k *convClass) cut {
+	tiles, first := convTiles[on.arithmetic][:], 0
 	if !p.byChannels() {
 		tiles, first = tiles[1:], 1
 	}
@@ -217,7 +230,7 @@ func (p *convProduct) cut(sms int, k *convClass) cut {
 	if p.classes > 1 {
 		depth = min(depth, leastRange)
 	}
-	c := cutProduct(tiles, sms, p.rows, p.c.N*k.pixels, depth, p.c.Groups, true)
+	c := cutProduct(on, tiles, p.rows, p.c.N*k.pixels, depth, p.c.Groups, true)
 	c.variant += first
 	if c.splits == 1 {
 		c.length = k.padded
@@ -226,9 +239,9 @@ func (p *convProduct) cut(sms int, k *convClass) cut {
 }
 
 // convScratch is Traits.ConvScratch: the partial sums of the pass's output.
-func convScratch(sms int, c device.Conv, pass device.Pass) int64 {
+func convScratch(on traits, c device.Conv, pass device.Pass) int64 {
 	if pass == device.BackwardFilter {
-		return filterScratch(sms, c)
+		return filterScratch(on, c)
 	}
 	return most(c.N, func(n int) int64 {
 		c.N = n
@@ -237,7 +250,7 @@ func convScratch(sms int, c device.Conv, pass device.Pass) int64 {
 			return 0
 		}
 		k := p.class(0)
-		return p.cut(sms, &k).scratch(p.outputs())
+		return p.cut(on, &k).scratch(p.outputs())
 	})
 }
 
@@ -267,7 +280,7 @@ func (q *queue) convolve(p convProduct, e epilogue, out, in, packed, ws driver.P
 	for i := range p.classes {
 		k := p.class(i)
 		if k.pixels > 0 {
-			q.convClass(&p, &k, p.cut(q.sms, &k), e, out, in, packed, ws)
+			q.convClass(&p, &k, p.cut(q.traits, &k), e, out, in, packed, ws)
 		}
 		packed = packed.Offset(k.bytes)
 	}

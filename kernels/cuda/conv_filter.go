@@ -1,32 +1,41 @@
 package cuda
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/hubel-go/hubel/device"
 	"github.com/hubel-go/hubel/kernels/cuda/driver"
 )
 
-// filterTiles is the tiles of conv_filter.cu.
-var filterTiles = [...]tile{
-	{m: 128, n: 128, threads: 256, resident: 2, share: 0.8},
-	{m: 96, n: 128, threads: 128, resident: 3, share: 0.81},
-	{m: 64, n: 64, threads: 64, resident: 6, share: 0.65},
-	{m: 32, n: 32, threads: 64, resident: 12, share: 0.4},
+// filterTiles is the tiles of conv_filter.cuh.
+var filterTiles = [arithmetics][4]tile{
+	{
+		{m: 128, n: 128, threads: 256, resident: 2, share: 0.8},
+		{m: 96, n: 128, threads: 128, resident: 3, share: 0.81},
+		{m: 64, n: 64, threads: 64, resident: 6, share: 0.65},
+		{m: 32, n: 32, threads: 64, resident: 12, share: 0.4},
+	}, {
+		{m: 128, n: 128, threads: 128, resident: 2, share: 0.8},
+		{m: 96, n: 128, threads: 128, resident: 3, share: 0.75},
+		{m: 64, n: 64, threads: 64, resident: 6, share: 0.6},
+		{m: 32, n: 32, threads: 64, resident: 16, share: 0.3},
+	},
 }
 
-// filterKernels are the kernels of conv_filter.cu, by tile.
+// filterKernels are the kernels of conv_filter.cuh, by tile, and conv_bias.cu.
 type filterKernels struct {
-	weights [len(filterTiles)]driver.Function
+	weights [len(filterTiles[0])]driver.Function
 	bias    driver.Function
 }
 
-func (k *filterKernels) load(d driver.Driver) error {
-	names := map[string]*driver.Function{"conv_bias": &k.bias}
-	for i, t := range filterTiles {
-		names[fmt.Sprintf("conv_filter_%dx%d", t.m, t.n)] = &k.weights[i]
+func (k *filterKernels) load(d driver.Driver, a arithmetic) error {
+	names := map[string]*driver.Function{}
+	for i, t := range filterTiles[a] {
+		names[fmt.Sprintf("conv_filter%s_%dx%d", a.suffix(), t.m, t.n)] = &k.weights[i]
 	}
-	return loadKernels(d, "conv_filter", names)
+	return errors.Join(loadKernels(d, "conv_filter"+a.suffix(), names),
+		loadKernels(d, "conv_bias", map[string]*driver.Function{"conv_bias": &k.bias}))
 }
 
 // fitsFilter says why the kernels cannot index the gradient of the weights, if
@@ -46,16 +55,16 @@ func fitsFilter(c device.Conv) error {
 }
 
 // cutFilter chooses the tile and the parts of the sum over pixels.
-func cutFilter(sms int, c device.Conv) cut {
-	return cutProduct(filterTiles[:], sms, c.K/c.Groups, c.C/c.Groups*c.R*c.S, c.N*c.OutH()*c.OutW(), c.Groups, true)
+func cutFilter(on traits, c device.Conv) cut {
+	return cutProduct(on, filterTiles[on.arithmetic][:], c.K/c.Groups, c.C/c.Groups*c.R*c.S, c.N*c.OutH()*c.OutW(), c.Groups, true)
 }
 
 // filterScratch is Traits.ConvScratch for the gradient of the weights: partial
 // sums.
-func filterScratch(sms int, c device.Conv) int64 {
+func filterScratch(on traits, c device.Conv) int64 {
 	return most(c.N, func(n int) int64 {
 		c.N = n
-		return cutFilter(sms, c).scratch(device.Elements(c.WShape()))
+		return cutFilter(on, c).scratch(device.Elements(c.WShape()))
 	})
 }
 
@@ -67,7 +76,7 @@ func (q *queue) ConvBackwardFilter(c device.Conv, dw, dbias, x, dy device.Tensor
 		q.convBias(c, gradient(m), q.at(dbias), q.at(dy))
 	}
 	if !dw.IsNil() {
-		q.convFilter(c, cutFilter(q.sms, c), gradient(m), q.at(dw), q.at(x), q.at(dy), q.scratch(ws))
+		q.convFilter(c, cutFilter(q.traits, c), gradient(m), q.at(dw), q.at(x), q.at(dy), q.scratch(ws))
 	}
 }
 

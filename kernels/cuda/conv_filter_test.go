@@ -30,7 +30,7 @@ func runFilter(bn *bench, c filterCase, r *rand.Rand) error {
 	e := gradient(c.mode)
 	px, pdy := bn.upload("x", x, 0), bn.upload("dy", dy, 0)
 	dw, old := bn.guarded("dw", n, r, e.beta != 0, 0)
-	t := filterTiles[c.variant]
+	t := filterTiles[bn.queue.traits.arithmetic][c.variant]
 	terms := c.N * c.OutH() * c.OutW()
 	p := cut{tile: t, variant: c.variant, down: ceil(c.K/c.Groups, t.m), across: ceil(c.C/c.Groups*c.R*c.S, t.n),
 		splits: c.splits, length: ceil(ceil(terms, c.splits), sliceDepth) * sliceDepth}
@@ -40,7 +40,7 @@ func runFilter(bn *bench, c filterCase, r *rand.Rand) error {
 	if err := bn.queue.Sync(); err != nil {
 		return err
 	}
-	sum, size := convSums(c.Conv, device.BackwardFilter, nil, x, dy)
+	sum, size := convSums(c.Conv, device.BackwardFilter, nil, bn.multiplied(x), bn.multiplied(dy))
 	for i := range sum {
 		sum[i], size[i] = e.apply(sum[i], size[i], old[i], 0, rounding(terms))
 	}
@@ -55,7 +55,7 @@ func runFilter(bn *bench, c filterCase, r *rand.Rand) error {
 // fewer pixels than a slice, parts of the sum, and odd numbers of taps to add to.
 func filterCases() []filterCase {
 	var cases []filterCase
-	for v, t := range filterTiles {
+	for v, t := range filterTiles[0] {
 		cases = append(cases,
 			filterCase{Conv: device.Conv{N: 3, C: 4, H: 5, W: 4, K: 5, R: 3, S: 2, PadTop: 1, PadBottom: 2, PadLeft: 2, PadRight: 1,
 				StrideH: 2, StrideW: 1, DilationH: 1, DilationW: 2, Groups: 1}, variant: v, splits: 1},
@@ -99,24 +99,24 @@ var biasCases = []device.Conv{
 }
 
 func TestConvFilter(t *testing.T) {
-	for _, capability := range capabilities {
+	for _, m := range machines {
 		seen := map[string]bool{}
 		r := rand.New(rand.NewPCG(1, 2))
-		bn := newBench(t, ptxsim.Config{Capability: capability, OnLaunch: watch(t, seen)})
+		bn := newBench(t, m, ptxsim.Config{OnLaunch: watch(t, seen)})
 		for _, c := range filterCases() {
 			require.NoError(t, c.Check())
-			require.NoError(t, runFilter(bn, c, r), "sm_%d", capability)
+			require.NoError(t, runFilter(bn, c, r), "%v", m)
 		}
 		for _, c := range biasCases {
-			for _, m := range []device.Mode{device.Overwrite, device.Accumulate} {
-				require.NoError(t, runConvBias(bn, c, m, r), "sm_%d", capability)
+			for _, mode := range []device.Mode{device.Overwrite, device.Accumulate} {
+				require.NoError(t, runConvBias(bn, c, mode, r), "%v", m)
 			}
 		}
 		require.Len(t, seen, 6, "every kernel ran: %v", seen)
 	}
 }
 
-// mutantFilter tests one kernel of conv_filter.cu.
+// mutantFilter tests one kernel of conv_filter.cuh, or conv_bias.
 func mutantFilter(bn *bench, name string, f driver.Function) error {
 	r := rand.New(rand.NewPCG(3, 4))
 	if name == "conv_bias" {
@@ -129,8 +129,9 @@ func mutantFilter(bn *bench, name string, f driver.Function) error {
 		return nil
 	}
 	for _, c := range filterCases() {
-		t := filterTiles[c.variant]
-		if name != fmt.Sprintf("conv_filter_%dx%d", t.m, t.n) {
+		a := bn.queue.traits.arithmetic
+		t := filterTiles[a][c.variant]
+		if name != fmt.Sprintf("conv_filter%s_%dx%d", a.suffix(), t.m, t.n) {
 			continue
 		}
 		bn.queue.kernels.filter.weights[c.variant] = f
@@ -158,7 +159,7 @@ func TestCutFilterChoices(t *testing.T) {
 		{"conv5", square(128, 384, 13, 256, 3, 1, 1, 2), "128x128 splits 11"},
 		{"LeNet's conv1", square(64, 1, 28, 20, 5, 0, 1, 1), "32x32 splits 128"},
 	} {
-		p := cutFilter(80, c.conv)
+		p := cutFilter(traits{sms: 80}, c.conv)
 		require.Equal(t, c.want, fmt.Sprintf("%dx%d splits %d", p.m, p.n, p.splits), c.name)
 	}
 }

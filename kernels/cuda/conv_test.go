@@ -85,7 +85,7 @@ func runConv(bn *bench, c convCase, r *rand.Rand) error {
 	bytes := convPacked(c.Conv, c.pass)
 	packed := bn.alloc("packed", bytes)
 	cut := func(k *convClass) cut {
-		t := convTiles[c.variant]
+		t := convTiles[q.traits.arithmetic][c.variant]
 		return cut{tile: t, variant: c.variant, down: ceil(p.rows, t.m), across: ceil(c.N*k.pixels, t.n),
 			splits: c.splits, length: ceil(ceil(k.padded, c.splits), sliceDepth) * sliceDepth}
 	}
@@ -105,7 +105,7 @@ func runConv(bn *bench, c convCase, r *rand.Rand) error {
 	if err := q.Sync(); err != nil {
 		return err
 	}
-	sum, size := convSums(c.Conv, c.pass, w, in, in)
+	sum, size := convSums(c.Conv, c.pass, bn.multiplied(w), bn.multiplied(in), bn.multiplied(in))
 	for i := range sum {
 		add := 0.0
 		if bias != nil {
@@ -165,38 +165,37 @@ func convCases() []convCase {
 }
 
 func TestConv(t *testing.T) {
-	for _, capability := range capabilities {
+	for _, m := range machines {
 		seen := map[string]bool{}
 		r := rand.New(rand.NewPCG(1, 2))
-		bn := newBench(t, ptxsim.Config{Capability: capability, OnLaunch: watch(t, seen)})
+		bn := newBench(t, m, ptxsim.Config{OnLaunch: watch(t, seen)})
 		for _, c := range convCases() {
 			require.NoError(t, c.Check())
-			require.NoError(t, runConv(bn, c, r), "sm_%d", capability)
+			require.NoError(t, runConv(bn, c, r), "%v", m)
 		}
 		require.Len(t, seen, 10, "every kernel ran: %v", seen)
 	}
 }
 
-// mutantConv tests one kernel of conv.cu.
+// mutantConv tests one kernel of conv.cuh, or conv_pack.
 func mutantConv(bn *bench, name string, f driver.Function) error {
-	k := &bn.queue.kernels.conv
-	switch name {
-	case "conv_pack":
+	k, a := &bn.queue.kernels.conv, bn.queue.traits.arithmetic
+	if name == "conv_pack" {
 		k.pack = f
-	case "conv_96x128_inside":
-		k.inside = f
 	}
-	for i, t := range convTiles {
-		switch name {
-		case fmt.Sprintf("conv_%dx%d_channels", t.m, t.n):
+	for i, t := range convTiles[a] {
+		switch tile := fmt.Sprintf("conv%s_%dx%d_", a.suffix(), t.m, t.n); name {
+		case tile + "channels":
 			k.channels[i] = f
-		case fmt.Sprintf("conv_%dx%d_taps", t.m, t.n):
+		case tile + "taps":
 			k.taps[i] = f
+		case tile + "inside":
+			k.inside = f
 		}
 	}
 	r := rand.New(rand.NewPCG(3, 4))
 	for _, c := range convCases() {
-		if name != "conv_pack" && name != convName(c) {
+		if name != "conv_pack" && name != convName(a, c) {
 			continue
 		}
 		if err := runConv(bn, c, r); err != nil {
@@ -207,9 +206,9 @@ func mutantConv(bn *bench, name string, f driver.Function) error {
 }
 
 // convName is the kernel that a case runs, or one of them.
-func convName(c convCase) string {
+func convName(a arithmetic, c convCase) string {
 	p := newConvProduct(c.Conv, c.pass)
-	t, k := convTiles[c.variant], p.class(0)
+	t, k := convTiles[a][c.variant], p.class(0)
 	kind := "channels"
 	if !p.byChannels() {
 		kind = "taps"
@@ -217,7 +216,7 @@ func convName(c convCase) string {
 			kind = "inside"
 		}
 	}
-	return fmt.Sprintf("conv_%dx%d_%s", t.m, t.n, kind)
+	return fmt.Sprintf("conv%s_%dx%d_%s", a.suffix(), t.m, t.n, kind)
 }
 
 // The suite's cases, with the tiles that the rule chooses.
@@ -227,9 +226,9 @@ func TestConvConforms(t *testing.T) {
 
 // conform runs the suite's cases of some operations.
 func conform(t *testing.T, ops ...string) {
-	for _, capability := range capabilities {
-		sim := ptxsim.New(ptxsim.Config{Capability: capability})
-		d, err := New("ptxsim", sim)
+	for _, m := range machines {
+		sim := ptxsim.New(ptxsim.Config{Capability: m.capability})
+		d, err := New("ptxsim", sim, m.options())
 		require.NoError(t, err)
 		dev := suiteDevice{Device: d, sim: sim}
 		o := devicetest.Options{Short: true, Seed: 1, Random: 6}
@@ -237,7 +236,7 @@ func conform(t *testing.T, ops ...string) {
 		for _, c := range devicetest.Cases(o) {
 			for _, op := range ops {
 				if c.Op == op && c.Supported(dev.Traits()) {
-					require.NoError(t, c.Check(dev, o), "%s %s", c.Op, c.Name)
+					require.NoError(t, c.Check(dev, o), "%v %s %s", m, c.Op, c.Name)
 					ran[op] = true
 				}
 			}
@@ -267,7 +266,7 @@ func TestCutConvChoices(t *testing.T) {
 			}
 			p := newConvProduct(c.conv, pass)
 			k := p.class(0)
-			cut := p.cut(80, &k)
+			cut := p.cut(traits{sms: 80}, &k)
 			require.Equal(t, want, fmt.Sprintf("%dx%d splits %d", cut.m, cut.n, cut.splits), "%s %v", c.name, pass)
 		}
 	}

@@ -6,11 +6,10 @@ import (
 	"github.com/hubel-go/hubel/kernels/cuda/driver"
 )
 
-// DebugSync is a driver whose device does one thing at a time: each call on a
-// stream returns when the device has done it. So an error is that of the call
-// that returns it, and a device made of the driver names kernel and layer.
-func DebugSync(d driver.Driver) driver.Driver { return &debugDriver{Driver: d} }
-
+// debugDriver is a driver whose device does one thing at a time, for
+// device.Options.DebugSync: each call on a stream returns when the device has
+// done it. So an error is that of the call that returns it, and a device made of
+// the driver names kernel and layer.
 type debugDriver struct {
 	driver.Driver
 	busy sync.Mutex // held while the device does something

@@ -47,11 +47,7 @@ func TestDebugSync(t *testing.T) {
 		{"sgd", "update"},
 	} {
 		open := func(debug bool) device.Device {
-			var d driver.Driver = &lazyDriver{Driver: &seededDriver{sim, c.kernel}}
-			if debug {
-				d = cuda.DebugSync(d)
-			}
-			dev, err := cuda.New("ptxsim", d)
+			dev, err := cuda.New("ptxsim", &lazyDriver{Driver: &seededDriver{sim, c.kernel}}, device.Options{DebugSync: debug})
 			require.NoError(t, err)
 			return dev
 		}
@@ -70,7 +66,7 @@ func TestDebugSync(t *testing.T) {
 // A device that does one thing at a time computes the same.
 func TestDebugSyncComputes(t *testing.T) {
 	small := run{model: "lenet", shape: []int{1, 16, 16}, batch: 1, iterations: 3, logEvery: 2, test: true}
-	d, err := cuda.New("ptxsim", cuda.DebugSync(&lazyDriver{Driver: ptxsim.New(ptxsim.Config{})}))
+	d, err := cuda.New("ptxsim", &lazyDriver{Driver: ptxsim.New(ptxsim.Config{})}, device.Options{DebugSync: true})
 	require.NoError(t, err)
 	defer d.Close()
 	require.Equal(t, train(t, simulated(t, false), small), train(t, d, small))

@@ -67,16 +67,16 @@ func cutDense(sms int, d device.Dense) (splits, length int) {
 }
 
 // denseScratch is Traits.DenseScratch.
-func denseScratch(sms int, d device.Dense, p device.Pass) int64 {
+func denseScratch(on traits, d device.Dense, p device.Pass) int64 {
 	return most(d.N, func(n int) int64 {
 		d.N = n
 		if _, ok := streamed(d); ok && p != device.BackwardFilter {
-			if splits, _ := cutDense(sms, d); p == device.BackwardData && splits > 1 {
+			if splits, _ := cutDense(on.sms, d); p == device.BackwardData && splits > 1 {
 				return 4 * int64(splits) * int64(d.N*d.In)
 			}
 			return 0
 		}
-		return gemmScratch(sms, denseGEMM(d, p))
+		return gemmScratch(on, denseGEMM(d, p))
 	})
 }
 
@@ -117,7 +117,7 @@ func (q *queue) denseData(d device.Dense, e epilogue, dx, dy, w, ws driver.Ptr) 
 		q.unaligned(denseGEMM(d, device.BackwardData), e, dx, dy, w)
 		return
 	}
-	splits, length := cutDense(q.sms, d)
+	splits, length := cutDense(q.traits.sms, d)
 	to, last := dx, e
 	if splits > 1 {
 		to, e = ws, noEpilogue
@@ -131,7 +131,7 @@ func (q *queue) denseData(d device.Dense, e epilogue, dx, dy, w, ws driver.Ptr) 
 
 // unaligned is a product in one part, which needs no scratch.
 func (q *queue) unaligned(g device.GEMM, e epilogue, c, a, b driver.Ptr) {
-	p := cutGEMM(q.sms, g)
+	p := cutGEMM(q.traits, g)
 	p.splits, p.length = 1, ceil(g.K, sliceDepth)*sliceDepth
 	q.sgemm(g, p, e, c, a, b, 0)
 }

@@ -35,7 +35,7 @@ func runDense(bn *bench, c denseCase, r *rand.Rand) error {
 		e.bias = bn.upload("bias", bias, 0)
 	}
 	out, old := bn.guarded("output", g.M*g.N, r, e.beta != 0, 0)
-	ws := bn.alloc("scratch", denseScratch(bn.queue.sms, c.Dense, c.pass))
+	ws := bn.alloc("scratch", denseScratch(bn.queue.traits, c.Dense, c.pass))
 	defer bn.free(pin, pw.Offset(-int64(4*c.offset)), e.bias, out.Offset(-4*guard), ws)
 	if c.pass == device.Forward {
 		bn.queue.denseForward(c.Dense, e, out, pin, pw, ws)
@@ -103,16 +103,19 @@ func runDenseBias(bn *bench, d device.Dense, m device.Mode, r *rand.Rand) error 
 var denseBiasCases = []device.Dense{{N: 1, Out: 1}, {N: 19, Out: 35}, {N: 7, Out: 64}, {N: 77, Out: 33}}
 
 func TestDense(t *testing.T) {
-	for _, capability := range capabilities {
+	for _, m := range machines {
+		if m.arithmetic != float32s {
+			continue // these kernels are the same
+		}
 		seen := map[string]bool{}
 		r := rand.New(rand.NewPCG(1, 2))
-		bn := newBench(t, ptxsim.Config{Capability: capability, OnLaunch: watch(t, seen)})
+		bn := newBench(t, m, ptxsim.Config{OnLaunch: watch(t, seen)})
 		for _, c := range denseCases() {
-			require.NoError(t, runDense(bn, c, r), "sm_%d", capability)
+			require.NoError(t, runDense(bn, c, r), "%v", m)
 		}
 		for _, c := range denseBiasCases {
-			for _, m := range []device.Mode{device.Overwrite, device.Accumulate} {
-				require.NoError(t, runDenseBias(bn, c, m, r), "sm_%d", capability)
+			for _, mode := range []device.Mode{device.Overwrite, device.Accumulate} {
+				require.NoError(t, runDenseBias(bn, c, mode, r), "%v", m)
 			}
 		}
 		maps.DeleteFunc(seen, func(name string, _ bool) bool { return !strings.HasPrefix(name, "dense") })

@@ -15,6 +15,7 @@ import (
 type Device struct {
 	name    string
 	driver  driver.Driver
+	traits  traits
 	kernels kernels
 	buffers atomic.Int64 // allocated so far, for their names
 }
@@ -38,11 +39,14 @@ type kernels struct {
 	update     updateKernels
 }
 
-func (k *kernels) load(d driver.Driver) error {
-	for _, load := range append(k.products(),
+func (k *kernels) load(d driver.Driver, a arithmetic) error {
+	if err := k.products(d, a); err != nil {
+		return err
+	}
+	for _, load := range []func(driver.Driver) error{
 		k.pool.load, k.lrn.load, k.unary.load, k.dropout.load, k.softmax.load,
 		k.loss.load, k.accuracy.load, k.arithmetic.load, k.concat.load, k.update.load,
-	) {
+	} {
 		if err := load(d); err != nil {
 			return err
 		}
@@ -50,16 +54,31 @@ func (k *kernels) load(d driver.Driver) error {
 	return nil
 }
 
-// products is the loaders of matrix products.
-func (k *kernels) products() []func(driver.Driver) error {
-	return []func(driver.Driver) error{k.gemm.load, k.partials.load, k.conv.load, k.filter.load, k.dense.load}
+// products loads the kernels of matrix products.
+func (k *kernels) products(d driver.Driver, a arithmetic) error {
+	for _, load := range []func(driver.Driver, arithmetic) error{k.gemm.load, k.conv.load, k.filter.load} {
+		if err := load(d, a); err != nil {
+			return err
+		}
+	}
+	if err := k.partials.load(d); err != nil {
+		return err
+	}
+	return k.dense.load(d)
 }
 
 // New makes a device of an opened driver, under the name that device.Open was
-// given. Close closes the driver too.
-func New(name string, d driver.Driver) (*Device, error) {
-	dev := &Device{name: name, driver: d}
-	if err := dev.kernels.load(d); err != nil {
+// given with the options. Close closes the driver too.
+func New(name string, d driver.Driver, o device.Options) (*Device, error) {
+	t, err := traitsOf(d.Properties(), o)
+	if err != nil {
+		return nil, cmp.Or(fmt.Errorf("%s: %w", name, err), d.Close())
+	}
+	if o.DebugSync {
+		d = &debugDriver{Driver: d}
+	}
+	dev := &Device{name: name, driver: d, traits: t}
+	if err := dev.kernels.load(d, dev.traits.arithmetic); err != nil {
 		return nil, cmp.Or(fmt.Errorf("%s: %w", name, err), d.Close())
 	}
 	return dev, nil
@@ -69,7 +88,7 @@ func New(name string, d driver.Driver) (*Device, error) {
 func (d *Device) Name() string { return d.name }
 
 // Traits are those of the driver's device.
-func (d *Device) Traits() device.Traits { return TraitsOf(d.driver.Properties()) }
+func (d *Device) Traits() device.Traits { return d.traits }
 
 // NewQueue returns a queue on a stream of its own, which runs what is enqueued
 // when the device comes to it.

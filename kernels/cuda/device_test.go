@@ -3,6 +3,7 @@ package cuda_test
 import (
 	"cmp"
 	"os"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -32,6 +33,18 @@ func open(t *testing.T) device.Device {
 	return dev
 }
 
+// openTF32 opens it with TF32 and so many threads, where it has tensor cores.
+func openTF32(t *testing.T, threads int) device.Device {
+	o := device.Options{TF32: true, Threads: threads}
+	if _, err := device.TraitsOf(deviceName, o); err != nil {
+		t.Skip(err)
+	}
+	dev, err := device.Open(deviceName, o)
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, dev.Close()) })
+	return dev
+}
+
 // simulated is the simulator, which does its work at once or as late as it may.
 func simulated(t *testing.T, late bool) device.Device {
 	dev, err := newSimulated(late)
@@ -45,7 +58,7 @@ func newSimulated(late bool) (device.Device, error) {
 	if late {
 		d = &lazyDriver{Driver: d}
 	}
-	return cuda.New("ptxsim", d)
+	return cuda.New("ptxsim", d, device.Options{})
 }
 
 // long leaves a test out that takes the simulator long.
@@ -64,6 +77,22 @@ func TestConformance(t *testing.T) {
 	}
 	devicetest.Run(t, func() (device.Device, error) { return device.Open(deviceName, device.Options{}) }, o)
 }
+
+// With TF32 the products are others.
+func TestConformanceTF32(t *testing.T) {
+	if onSimulator() {
+		t.Skip("TestConvConforms, TestConvFilterConforms and TestDenseConforms are this on the simulator")
+	}
+	dev := openTF32(t, 0)
+	o := devicetest.Options{Seed: 1}
+	for _, c := range devicetest.Cases(o) {
+		if product.MatchString(c.Op) && c.Supported(dev.Traits()) {
+			require.NoError(t, c.Check(dev, o), "%s %s", c.Op, c.Name)
+		}
+	}
+}
+
+var product = regexp.MustCompile("^(gemm|dense|conv)")
 
 // So does a device that does nothing before it must.
 func TestLateConformance(t *testing.T) {

@@ -8,25 +8,31 @@ import (
 )
 
 // gemmTiles is the variants of sgemm.
-var gemmTiles = [...]tile{
-	{m: 128, n: 128, threads: 256, resident: 2, share: 0.88, vector: true},
-	{m: 64, n: 64, threads: 64, resident: 6, share: 0.7},
-	{m: 32, n: 32, threads: 64, resident: 16, share: 0.45},
+var gemmTiles = [arithmetics][3]tile{
+	{
+		{m: 128, n: 128, threads: 256, resident: 2, share: 0.88, vector: true},
+		{m: 64, n: 64, threads: 64, resident: 6, share: 0.7},
+		{m: 32, n: 32, threads: 64, resident: 16, share: 0.45},
+	}, {
+		{m: 128, n: 128, threads: 128, resident: 2, share: 0.85, vector: true},
+		{m: 64, n: 64, threads: 64, resident: 7, share: 0.65},
+		{m: 32, n: 32, threads: 64, resident: 16, share: 0.3},
+	},
 }
 
-// gemmKernels are the kernels of gemm.cu, by variant, transA and transB.
-type gemmKernels [len(gemmTiles)][2][2]driver.Function
+// gemmKernels are the kernels of gemm.cuh, by variant, transA and transB.
+type gemmKernels [len(gemmTiles[0])][2][2]driver.Function
 
-func (k *gemmKernels) load(d driver.Driver) error {
+func (k *gemmKernels) load(d driver.Driver, a arithmetic) error {
 	names := map[string]*driver.Function{}
-	for i, t := range gemmTiles {
-		for a, transA := range []string{"n", "t"} {
-			for b, transB := range []string{"n", "t"} {
-				names[fmt.Sprintf("sgemm_%dx%d_%s%s", t.m, t.n, transA, transB)] = &k[i][a][b]
+	for i, t := range gemmTiles[a] {
+		for transA, ta := range []string{"n", "t"} {
+			for transB, tb := range []string{"n", "t"} {
+				names[fmt.Sprintf("sgemm%s_%dx%d_%s%s", a.suffix(), t.m, t.n, ta, tb)] = &k[i][transA][transB]
 			}
 		}
 	}
-	return loadKernels(d, "gemm", names)
+	return loadKernels(d, "gemm"+a.suffix(), names)
 }
 
 // maxExtent is the largest extent of a matrix: a tile spans 128 rows, whose
@@ -41,8 +47,8 @@ func fitsGEMM(g device.GEMM) error {
 	return nil
 }
 
-// cutGEMM chooses the variant of a product on a device with sms multiprocessors.
-func cutGEMM(sms int, g device.GEMM) cut {
+// cutGEMM chooses the variant of a product.
+func cutGEMM(on traits, g device.GEMM) cut {
 	alongA, alongB := g.K, g.N
 	if g.TransA {
 		alongA = g.M
@@ -50,11 +56,11 @@ func cutGEMM(sms int, g device.GEMM) cut {
 	if g.TransB {
 		alongB = g.K
 	}
-	return cutProduct(gemmTiles[:], sms, g.M, g.N, g.K, 1, (alongA|alongB|g.N)%4 == 0)
+	return cutProduct(on, gemmTiles[on.arithmetic][:], g.M, g.N, g.K, 1, (alongA|alongB|g.N)%4 == 0)
 }
 
 // gemmScratch is Traits.GEMMScratch.
-func gemmScratch(sms int, g device.GEMM) int64 { return cutGEMM(sms, g).scratch(g.M * g.N) }
+func gemmScratch(on traits, g device.GEMM) int64 { return cutGEMM(on, g).scratch(g.M * g.N) }
 
 func (q *queue) GEMM(g device.GEMM, c, a, b device.Tensor, ws device.Buffer) {
 	if q.err != nil {
@@ -66,7 +72,7 @@ func (q *queue) GEMM(g device.GEMM, c, a, b device.Tensor, ws device.Buffer) {
 // product is C = the epilogue of op(A) op(B), with a bias for each column. ws
 // has gemmScratch bytes.
 func (q *queue) product(g device.GEMM, e epilogue, c, a, b, ws driver.Ptr) {
-	q.sgemm(g, cutGEMM(q.sms, g), e, c, a, b, ws)
+	q.sgemm(g, cutGEMM(q.traits, g), e, c, a, b, ws)
 }
 
 func (q *queue) sgemm(g device.GEMM, p cut, e epilogue, c, a, b, ws driver.Ptr) {
@@ -77,7 +83,7 @@ func (q *queue) sgemm(g device.GEMM, p cut, e epilogue, c, a, b, ws driver.Ptr) 
 	if p.vector && (c|a|b|ws)%16 != 0 {
 		// The same parts, with tiles of any alignment.
 		p.variant = 1
-		p.tile = gemmTiles[p.variant]
+		p.tile = gemmTiles[q.traits.arithmetic][p.variant]
 		p.down, p.across = ceil(g.M, p.m), ceil(g.N, p.n)
 	}
 	out, last := c, e

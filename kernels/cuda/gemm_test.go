@@ -24,11 +24,11 @@ type gemmCase struct {
 
 func (c gemmCase) String() string {
 	return fmt.Sprintf("%v alpha %g beta %g %dx%d splits %d bias %t slope %g offset %d",
-		c.GEMM, c.Alpha, c.Beta, gemmTiles[c.variant].m, gemmTiles[c.variant].n, c.splits, c.bias, c.slope, c.offset)
+		c.GEMM, c.Alpha, c.Beta, gemmTiles[0][c.variant].m, gemmTiles[0][c.variant].n, c.splits, c.bias, c.slope, c.offset)
 }
 
-func (c gemmCase) cut() cut {
-	t := gemmTiles[c.variant]
+func (c gemmCase) cut(a arithmetic) cut {
+	t := gemmTiles[a][c.variant]
 	return cut{tile: t, variant: c.variant, down: ceil(c.M, t.m), across: ceil(c.N, t.n),
 		splits: c.splits, length: ceil(ceil(c.K, c.splits), sliceDepth) * sliceDepth}
 }
@@ -88,10 +88,10 @@ func runSGEMM(bn *bench, c gemmCase, r *rand.Rand) error {
 		e.bias = bn.upload("bias", bias, 0)
 	}
 	pc, old := bn.guarded("C", g.M*g.N, r, g.Beta != 0, c.offset)
-	p := c.cut()
+	p := c.cut(bn.queue.traits.arithmetic)
 	ws := bn.alloc("scratch", p.scratch(g.M*g.N))
 	defer bn.free(pa, pb, e.bias, pc.Offset(-int64(4*(guard+c.offset))), ws)
-	want, bound := gemm(g, e, old, a, b, bias)
+	want, bound := gemm(g, e, old, bn.multiplied(a), bn.multiplied(b), bias)
 	bn.queue.sgemm(g, p, e, pc, pa, pb, ws)
 	if err := bn.queue.Sync(); err != nil {
 		return err
@@ -135,23 +135,24 @@ func gemmCases() []gemmCase {
 }
 
 func TestSGEMM(t *testing.T) {
-	for _, capability := range capabilities {
+	for _, m := range machines {
 		seen := map[string]bool{}
 		r := rand.New(rand.NewPCG(1, 2))
-		bn := newBench(t, ptxsim.Config{Capability: capability, OnLaunch: watch(t, seen)})
+		bn := newBench(t, m, ptxsim.Config{OnLaunch: watch(t, seen)})
 		for _, c := range gemmCases() {
-			require.NoError(t, runSGEMM(bn, c, r), "sm_%d", capability)
+			require.NoError(t, runSGEMM(bn, c, r), "%v", m)
 		}
 		require.Len(t, seen, 13, "every kernel ran: %v", seen)
 	}
 }
 
-// mutantGEMM tests one kernel of gemm.cu.
+// mutantGEMM tests one kernel of gemm.cuh.
 func mutantGEMM(bn *bench, name string, f driver.Function) error {
 	r := rand.New(rand.NewPCG(3, 4))
 	for _, c := range gemmCases() {
-		t := gemmTiles[c.variant]
-		if name != fmt.Sprintf("sgemm_%dx%d_%s%s", t.m, t.n, "nt"[index(c.TransA):][:1], "nt"[index(c.TransB):][:1]) {
+		a := bn.queue.traits.arithmetic
+		t := gemmTiles[a][c.variant]
+		if name != fmt.Sprintf("sgemm%s_%dx%d_%s%s", a.suffix(), t.m, t.n, "nt"[index(c.TransA):][:1], "nt"[index(c.TransB):][:1]) {
 			continue
 		}
 		bn.queue.kernels.gemm[c.variant][index(c.TransA)][index(c.TransB)] = f
@@ -180,7 +181,12 @@ func mutantPartials(bn *bench, _ string, f driver.Function) error {
 // What is infinite or NaN goes the way of the plain loop through the epilogue,
 // and no zero times it makes another NaN.
 func TestSGEMMPassesInfinities(t *testing.T) {
-	bn := newBench(t, ptxsim.Config{})
+	for _, m := range machines {
+		passesInfinities(t, newBench(t, m, ptxsim.Config{}))
+	}
+}
+
+func passesInfinities(t *testing.T, bn *bench) {
 	inf, nan := float32(math.Inf(1)), float32(math.NaN())
 	a := []float32{1, -1, 0.5, 0}
 	b := []float32{inf, 2, nan}
@@ -207,7 +213,7 @@ func TestCutGEMM(t *testing.T) {
 		if r.IntN(2) == 0 {
 			g.M, g.N, g.K = ceil(g.M, 4)*4, ceil(g.N, 4)*4, ceil(g.K, 4)*4
 		}
-		c := cutGEMM(1+r.IntN(140), g)
+		c := cutGEMM(traits{1 + r.IntN(140), arithmetic(r.IntN(int(arithmetics)))}, g)
 		require.GreaterOrEqual(t, c.down*c.m, g.M)
 		require.GreaterOrEqual(t, c.across*c.n, g.N)
 		require.GreaterOrEqual(t, c.splits*c.length, g.K)
@@ -230,8 +236,34 @@ func TestCutGEMMChoices(t *testing.T) {
 		{device.GEMM{M: 64, N: 10, K: 500, TransB: true}, "32x32 splits 7"},        // LeNet's scores
 		{device.GEMM{M: 1001, N: 1003, K: 1007}, "64x64 splits 2"},
 	} {
-		p := cutGEMM(80, c.g)
+		p := cutGEMM(traits{sms: 80}, c.g)
 		require.Equal(t, c.want, fmt.Sprintf("%dx%d splits %d", p.m, p.n, p.splits), "%v", c.g)
+	}
+}
+
+// What TF32 multiplies is rounded to nearest, halves away from zero; infinities
+// stay and the largest numbers become one. A NaN stays too, where adding half of
+// the last bit that is kept would make a zero of it.
+func TestTF32Rounds(t *testing.T) {
+	bn := newBench(t, machine{80, tf32}, ptxsim.Config{})
+	a := []uint32{0x3f800fff, 0x3f801000, 0xbf801000, 0xbf802fff, 0x3fffffff, 0x00001000, 0x7f7fffff, 0xff800000, 0x7fffffff, 0xffffffff, 0xffc00000}
+	want := []uint32{0x3f800000, 0x3f802000, 0xbf802000, 0xbf802000, 0x40000000, 0x00002000, 0x7f800000, 0xff800000, 0x7fffffff, 0x7fffffff, 0x7fffffff}
+	floats := make([]float32, len(a))
+	for i, v := range a {
+		floats[i] = math.Float32frombits(v)
+	}
+	one := bn.upload("one", []float32{1}, 0)
+	numbers, c := bn.upload("numbers", floats, 0), bn.alloc("C", 4*int64(len(a)))
+	for _, g := range []device.GEMM{{M: len(a), N: 1, K: 1}, {M: 1, N: len(a), K: 1}} {
+		pa, pb := numbers, one
+		if g.M == 1 {
+			pa, pb = one, numbers
+		}
+		bn.queue.product(g, noEpilogue, c, pa, pb, 0)
+		require.NoError(t, bn.queue.Sync())
+		for i, v := range bn.download(c, len(a)) {
+			require.Equal(t, want[i], math.Float32bits(v), "%#x", a[i])
+		}
 	}
 }
 
@@ -250,13 +282,13 @@ func BenchmarkSGEMM(b *testing.B) {
 		{"all-cores", ptxsim.Config{}},
 	} {
 		b.Run(c.name, func(b *testing.B) {
-			bn := newBench(b, c.config)
+			bn := newBench(b, machines[0], c.config)
 			g := gemmCase{GEMM: device.GEMM{M: 256, N: 256, K: 256}, splits: 1}
 			r := rand.New(rand.NewPCG(1, 2))
 			pa, pb := bn.upload("A", random(r, g.M*g.K), 0), bn.upload("B", random(r, g.K*g.N), 0)
 			pc := bn.upload("C", make([]float32, g.M*g.N), 0)
 			for b.Loop() {
-				bn.queue.sgemm(g.GEMM, g.cut(), noEpilogue, pc, pa, pb, 0)
+				bn.queue.sgemm(g.GEMM, g.cut(float32s), noEpilogue, pc, pa, pb, 0)
 			}
 			require.NoError(b, bn.queue.Sync())
 			b.ReportMetric(float64(g.FLOPs()/2)*float64(b.N)/b.Elapsed().Seconds()/1e6, "MFMA/s")

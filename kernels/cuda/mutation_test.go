@@ -74,16 +74,19 @@ var (
 
 // mutated is a kernel cut out of its file, to be changed.
 type mutated struct {
-	capability   int
+	machine
 	file, kernel string
 	head, body   []string // what stands before the file's kernels, and the kernel
 }
 
-// mutables lists the kernels of a file for both capabilities.
+// mutables lists the kernels of a file for every capability that has it.
 func mutables(t *testing.T, file string) []mutated {
 	var list []mutated
-	for _, c := range capabilities {
-		text, err := ptx.ReadFile(ptxFile(c, file))
+	for _, m := range machines {
+		if (m.arithmetic == tf32) != strings.HasSuffix(file, tf32.suffix()) {
+			continue
+		}
+		text, err := ptx.ReadFile(ptxFile(m.capability, file))
 		require.NoError(t, err)
 		lines := strings.Split(string(text), "\n")
 		var starts []int
@@ -98,7 +101,7 @@ func mutables(t *testing.T, file string) []mutated {
 			if i+1 < len(starts) {
 				end = starts[i+1]
 			}
-			list = append(list, mutated{c, file, strings.TrimSuffix(name, "("), lines[:starts[0]], lines[start:end]})
+			list = append(list, mutated{m, file, strings.TrimSuffix(name, "("), lines[:starts[0]], lines[start:end]})
 		}
 	}
 	return list
@@ -108,20 +111,25 @@ func mutables(t *testing.T, file string) []mutated {
 // change is to be seen. Each is given the kernel by its name. What other kernels
 // are tested by, the mutator has.
 var suites = map[string]func(bn *bench, name string, f driver.Function) error{
-	"conv":        mutantConv,
-	"conv_filter": mutantFilter,
-	"dense":       mutantDense,
-	"gemm":        mutantGEMM,
-	"partials":    mutantPartials,
+	"conv":             mutantConv,
+	"conv_tf32":        mutantConv,
+	"conv_pack":        mutantConv,
+	"conv_filter":      mutantFilter,
+	"conv_filter_tf32": mutantFilter,
+	"conv_bias":        mutantFilter,
+	"dense":            mutantDense,
+	"gemm":             mutantGEMM,
+	"gemm_tf32":        mutantGEMM,
+	"partials":         mutantPartials,
 }
 
-// subjects are a device for each capability, with kernels to be replaced.
-type subjects map[int]*bench
+// subjects are a device for each machine, with kernels to be replaced.
+type subjects map[machine]*bench
 
 func newSubjects(t *testing.T) subjects {
 	s := subjects{}
-	for _, c := range capabilities {
-		s[c] = newBench(t, ptxsim.Config{Capability: c, MaxInstructions: 1 << 16})
+	for _, m := range machines {
+		s[m] = newBench(t, m, ptxsim.Config{MaxInstructions: 1 << 16})
 	}
 	return s
 }
@@ -129,7 +137,7 @@ func newSubjects(t *testing.T) subjects {
 // test loads the kernel with the given body in the place of its original and
 // runs its suite.
 func (s subjects) test(t *testing.T, m mutated, body []string) error {
-	bn := *s[m.capability]
+	bn := *s[m.machine]
 	q, k := *bn.queue, *bn.queue.kernels
 	bn.queue, q.kernels = &q, &k
 	mod, err := bn.device.Load(m.file+".ptx", m.with(body))
@@ -184,7 +192,7 @@ func TestOrdering(t *testing.T) {
 				body := slices.Clone(k.body)
 				body[at] = "//" + line
 				dropped++
-				require.Error(t, m.test(t, k, body), "sm_%d %s passes without line %d: %s", k.capability, k.kernel, at+1, line)
+				require.Error(t, m.test(t, k, body), "%v %s passes without line %d: %s", k.machine, k.kernel, at+1, line)
 			}
 		}
 	}
@@ -217,7 +225,7 @@ func TestMutations(t *testing.T) {
 			if m.test(t, k, body) != nil {
 				n++
 			} else {
-				t.Logf("survived: sm_%d %s: %s", k.capability, k.kernel, change)
+				t.Logf("survived: %v %s: %s", k.machine, k.kernel, change)
 			}
 		}
 		t.Logf("%s: %d of %d caught", file, n, count)
@@ -285,7 +293,7 @@ func TestSuites(t *testing.T) {
 			} else {
 				_, err = sim.Load(file, k.with(k.body))
 			}
-			require.NoError(t, err, "sm_%d %s", k.capability, k.kernel)
+			require.NoError(t, err, "%v %s", k.machine, k.kernel)
 		}
 	}
 }

@@ -2,6 +2,22 @@ package cuda
 
 import "math"
 
+// arithmetic is how matrix products and convolutions multiply.
+type arithmetic uint8
+
+const (
+	float32s    arithmetic = iota
+	tf32                   // tensor cores, which round what they multiply
+	arithmetics            // their number
+)
+
+// suffix is the end of the names of its files, and a part of its kernels'.
+func (a arithmetic) suffix() string { return [...]string{"", "_tf32"}[a] }
+
+// rate is the multiply-adds that it makes in the time of one in float32: an
+// A100's, whose tensor cores gain the most.
+func (a arithmetic) rate() float64 { return [...]float64{1, 8}[a] }
+
 // tile is a variant of a product: what a block makes, and what that costs.
 type tile struct {
 	m, n     int
@@ -25,7 +41,7 @@ const (
 	sliceDepth = 8 // of the sum in shared memory at a time
 
 	// The shortest sum that is worth a block of its own: filling the pipeline
-	// and storing the tile cost as much as blockStart of depth.
+	// and storing the tile cost as much as blockStart of depth in float32.
 	leastRange = 64
 	blockStart = 24
 
@@ -47,8 +63,9 @@ const (
 // cutProduct chooses the variant and the number of parts for batch products
 // [m,n] with sums over depth: the cheapest in a model in which blocks are dealt
 // to multiprocessors evenly, and those with few warps wait for memory. It
-// depends on the shape and the number of multiprocessors alone.
-func cutProduct(tiles []tile, sms, m, n, depth, batch int, vector bool) cut {
+// depends on the shape, the arithmetic and the number of multiprocessors alone.
+func cutProduct(on traits, tiles []tile, m, n, depth, batch int, vector bool) cut {
+	sms, rate := on.sms, on.arithmetic.rate()
 	var best cut
 	least := math.Inf(1)
 	for i, t := range tiles {
@@ -62,7 +79,7 @@ func cutProduct(tiles []tile, sms, m, n, depth, batch int, vector bool) cut {
 			c.splits = ceil(max(depth, 1), max(c.length, 1)) // a sum of nothing is one part
 			perSM := ceil(whole*c.splits, sms)
 			warps := float64(min(perSM, t.resident) * t.threads / 32)
-			cost := float64(perSM) * float64(t.m*t.n) * float64(c.length+blockStart) / t.share *
+			cost := float64(perSM) * float64(t.m*t.n) * (float64(c.length)/rate + blockStart) / t.share *
 				(warps + warpsInFlight) / warps
 			if c.splits > 1 {
 				cost += launchCost + wordCost*float64(m)*float64(n)*float64(batch)*float64(2*c.splits+1)/float64(sms)

@@ -5,6 +5,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/hubel-go/hubel/device"
 	"github.com/hubel-go/hubel/kernels/cuda/ptxsim"
 )
 
@@ -17,6 +18,8 @@ func TestLoadChoosesTheCapability(t *testing.T) {
 		require.NoError(t, err)
 		require.Contains(t, string(text[:500]), ".target "+want)
 	}
-	_, err := load(ptxsim.New(ptxsim.Config{Capability: 61}), "gemm")
+	_, err := New("ptxsim:2", ptxsim.New(ptxsim.Config{Capability: 75}), device.Options{TF32: true})
+	require.EqualError(t, err, "ptxsim:2: TF32 takes tensor cores of compute capability 8.0 or later, and ptxsim has 7.5: leave -tf32 away")
+	_, err = load(ptxsim.New(ptxsim.Config{Capability: 61}), "gemm")
 	require.EqualError(t, err, "cuda: ptxsim is sm_61; the kernels need sm_70 or later")
 }

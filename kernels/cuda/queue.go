@@ -20,7 +20,7 @@ type queue struct {
 	device  *Device
 	driver  driver.Driver
 	kernels *kernels
-	sms     int // multiprocessors
+	traits  traits
 	stream  driver.Stream
 	exact   bool // errors are those of the call that returns them: DebugSync
 	scope   string
@@ -36,7 +36,7 @@ func (d *Device) newQueue() (*queue, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", d.name, err)
 	}
-	q := &queue{device: d, driver: d.driver, kernels: &d.kernels, sms: d.driver.Properties().SMs, stream: stream}
+	q := &queue{device: d, driver: d.driver, kernels: &d.kernels, traits: d.traits, stream: stream}
 	_, q.exact = d.driver.(*debugDriver)
 	if q.parts, err = d.driver.Alloc("partial sums", 4*int64(limits.parts)); err != nil {
 		return nil, cmp.Or(d.noRoom(4*int64(limits.parts), err), stream.Close())

@@ -6,6 +6,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/hubel-go/hubel/device"
 	"github.com/hubel-go/hubel/device/devicetest"
 	"github.com/hubel-go/hubel/kernels/cuda/driver"
 	"github.com/hubel-go/hubel/kernels/cuda/ptxsim"
@@ -36,7 +37,7 @@ func (s idleStream) Launch(driver.Function, driver.Config, *driver.Args) error {
 // After a launch that fails, nothing else is launched, by the same call either.
 func TestFirstErrorStopsLaunches(t *testing.T) {
 	idle := &idleDriver{Driver: ptxsim.New(ptxsim.Config{Unchecked: true})}
-	dev, err := New("ptxsim", idle)
+	dev, err := New("ptxsim", idle, device.Options{})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, dev.Close()) })
 	before := limits

@@ -6,7 +6,8 @@
 //   sm_70   two buffers: the next slice waits in registers while the present
 //           one is multiplied.
 //   sm_80   three buffers: cp.async copies straight into shared memory, two
-//           slices ahead, without registers.
+//           slices ahead, without registers. tensor.cuh has a tile that takes
+//           four.
 //
 // An operand's loader says how a thread's pieces of a slice are found:
 //
@@ -28,6 +29,23 @@
 
 constexpr int Depth = 8;
 
+#if __CUDA_ARCH__ >= 800
+constexpr bool Asynchronous = true;
+#else
+constexpr bool Asynchronous = false;
+#endif
+
+// fragment reads n floats of a thread from a row of a slice, in groups of four
+// that lie apart from each other.
+template <int n>
+__device__ __forceinline__ void fragment(float v[n], const float *row, int apart) {
+#pragma unroll
+    for (int i = 0; i < n; i += 4) {
+        const float4 f = *reinterpret_cast<const float4 *>(row + i / 4 * apart);
+        v[i] = f.x, v[i + 1] = f.y, v[i + 2] = f.z, v[i + 3] = f.w;
+    }
+}
+
 // Tile is an M x N tile made by ThreadM x ThreadN in each thread. The lanes of
 // a warp lie 4 by 8, each with groups of four neighbouring rows and columns, so
 // that a warp reads few distinct addresses of shared memory, 16 bytes of each.
@@ -37,6 +55,9 @@ struct Tile {
     static constexpr int WarpM = 4 * ThreadM, WarpN = 8 * ThreadN;
     static constexpr int WarpsN = N / WarpN;
     static constexpr int Threads = 32 * (M / WarpM) * WarpsN;
+    static constexpr int Stages = Asynchronous ? 3 : 2;
+    static constexpr int Neighbours = 4; // columns that a thread has side by side
+    static constexpr bool Spreads = true;
 
     static_assert(M % WarpM == 0 && N % WarpN == 0, "warps fill the tile");
     static_assert(ThreadM % 4 == 0 && ThreadN % 4 == 0, "fragments are read as float4");
@@ -56,17 +77,42 @@ struct Tile {
     // 16 rows or 32 columns apart.
     static constexpr __device__ int down(int i) { return i / 4 * 16 + i % 4; }
     static constexpr __device__ int right(int j) { return j / 4 * 32 + j % 4; }
+
+    // fromA and fromB are where a thread begins to read its fragments of slices
+    // with rows of RowA and RowB.
+    template <int RowA> static __device__ __forceinline__ int fromA() { return row(); }
+    template <int RowB> static __device__ __forceinline__ int fromB() { return column(); }
+
+    // multiply adds the product of two slices, read from there.
+    template <int RowA, int RowB>
+    static __device__ __forceinline__ void multiply(float sum[ThreadM][ThreadN], const float *a, const float *b) {
+#pragma unroll
+        for (int k = 0; k < Depth; k++) {
+            float fa[ThreadM], fb[ThreadN];
+            fragment<ThreadM>(fa, a + k * RowA, 16);
+            fragment<ThreadN>(fb, b + k * RowB, 32);
+#pragma unroll
+            for (int i = 0; i < ThreadM; i++)
+#pragma unroll
+                for (int j = 0; j < ThreadN; j++) sum[i][j] += fa[i] * fb[j];
+        }
+    }
 };
 
 // Columns of B that are not stored four at a time are spread in their slice: of
 // 32 columns, those that element j of all lanes stand for are neighbours in C,
-// so that a warp stores 32 bytes at once. spread is where column c of the tile
-// lies, column the one at a place c, a multiple of 4, and right the distance
-// from there to the column of element j.
+// so that a warp stores 32 bytes at once. place is where column c of the tile
+// lies, column the one at a thread's first place, and right the distance from
+// there to the column of element j. A tile without Spreads has such neighbours
+// as it is.
+template <class T>
 struct Spread {
-    static __device__ __forceinline__ int place(int c) { return c / 32 * 32 + c % 8 * 4 + c / 8 % 4; }
-    static __device__ __forceinline__ int column(int place) { return place / 32 * 32 + place / 4 % 8; }
-    static constexpr __device__ int right(int j) { return j / 4 * 32 + j % 4 * 8; }
+    static __device__ __forceinline__ int place(int c) { return T::Spreads ? c / 32 * 32 + c % 8 * 4 + c / 8 % 4 : c; }
+    static __device__ __forceinline__ int column() {
+        const int place = T::column();
+        return T::Spreads ? place / 32 * 32 + place / 4 % 8 : place;
+    }
+    static constexpr __device__ int right(int j) { return T::Spreads ? j / 4 * 32 + j % 4 * 8 : T::right(j); }
 };
 
 // transposed is the row or column, of the tile, that a thread moves from an
@@ -79,9 +125,6 @@ __device__ __forceinline__ int transposed(int q) {
 }
 
 #if __CUDA_ARCH__ >= 800
-
-constexpr bool Asynchronous = true;
-constexpr int Stages = 3;
 
 // copy starts a copy of Floats neighbouring floats, or of zeroes.
 template <int Floats>
@@ -102,12 +145,10 @@ __device__ __forceinline__ void fetch(char *slice, Loader &loader, int rest) {
 __device__ __forceinline__ void commit() { asm volatile("cp.async.commit_group;" ::: "memory"); }
 
 // arrived waits for all but the last Stages-2 groups of copies.
+template <int Stages>
 __device__ __forceinline__ void arrived() { asm volatile("cp.async.wait_group %0;" :: "n"(Stages - 2) : "memory"); }
 
 #else
-
-constexpr bool Asynchronous = false;
-constexpr int Stages = 2;
 
 // Waiting is a thread's part of a slice on its way to shared memory.
 template <class Loader>
@@ -141,17 +182,6 @@ struct Waiting {
 
 #endif
 
-// fragment reads n floats of a thread from a row of a slice, in groups of four
-// that lie apart from each other.
-template <int n>
-__device__ __forceinline__ void fragment(float v[n], const float *row, int apart) {
-#pragma unroll
-    for (int i = 0; i < n; i += 4) {
-        const float4 f = *reinterpret_cast<const float4 *>(row + i / 4 * apart);
-        v[i] = f.x, v[i + 1] = f.y, v[i + 2] = f.z, v[i + 3] = f.w;
-    }
-}
-
 // Product is the sums of a thread and the slices of its block.
 template <class T>
 struct Product {
@@ -159,31 +189,18 @@ struct Product {
     // stores that transpose, 8 rows by 4 columns of a warp, fall on 32 banks.
     static constexpr int RowA = T::M + 4, RowB = T::N + 4;
     static constexpr int SliceA = 4 * Depth * RowA, Slices = SliceA + 4 * Depth * RowB; // bytes
-    static constexpr int Shared = Stages * Slices;
+    static constexpr int Stages = T::Stages, Shared = Stages * Slices;
 
     float sum[T::ThreadM][T::ThreadN];
 
-    // multiply adds the product of two slices, from this thread's first row
-    // and column.
-    __device__ __forceinline__ void multiply(const char *from, int fromA, int fromB) {
-        const float *a = reinterpret_cast<const float *>(from + fromA);
-        const float *b = reinterpret_cast<const float *>(from + fromB);
-#pragma unroll
-        for (int k = 0; k < Depth; k++) {
-            float fa[T::ThreadM], fb[T::ThreadN];
-            fragment<T::ThreadM>(fa, a + k * RowA, 16);
-            fragment<T::ThreadN>(fb, b + k * RowB, 32);
-#pragma unroll
-            for (int i = 0; i < T::ThreadM; i++)
-#pragma unroll
-                for (int j = 0; j < T::ThreadN; j++) sum[i][j] += fa[i] * fb[j];
-        }
+    __device__ __forceinline__ void multiply(const char *a, const char *b) {
+        T::template multiply<RowA, RowB>(sum, reinterpret_cast<const float *>(a), reinterpret_cast<const float *>(b));
     }
 
     // run sums over depth. shared has Shared bytes.
     template <class A, class B>
     __device__ __forceinline__ void run(char *shared, A &a, B &b, int depth) {
-        const int fromA = keep(4 * T::row()), fromB = keep(SliceA + 4 * T::column());
+        const int fromA = keep(4 * T::template fromA<RowA>()), fromB = keep(SliceA + 4 * T::template fromB<RowB>());
 #pragma unroll
         for (int i = 0; i < T::ThreadM; i++)
 #pragma unroll
@@ -199,7 +216,7 @@ struct Product {
         }
         int now = 0, next = (Stages - 1) * Slices;
         for (int rest = depth; rest > 0; rest -= Depth) {
-            arrived();
+            arrived<Stages>();
             __syncthreads();
             // Every thread has multiplied the slices that were there before.
             const int ahead = rest - (Stages - 1) * Depth;
@@ -208,7 +225,7 @@ struct Product {
                 fetch(shared + next + SliceA, b, ahead);
             }
             commit();
-            multiply(shared + now, fromA, fromB);
+            multiply(shared + now + fromA, shared + now + fromB);
             next = now;
             now += Slices;
             if (now == Shared) now = 0;
@@ -229,7 +246,7 @@ struct Product {
                 nextA.fetch(a, rest);
                 nextB.fetch(b, rest);
             }
-            multiply(shared + now, fromA, fromB);
+            multiply(shared + now + fromA, shared + now + fromB);
             if (rest > 0) {
                 // The other buffer was last read before the previous barrier.
                 now = Slices - now;

@@ -90,6 +90,20 @@ func TestLeNetTrains(t *testing.T) {
 	requireClose(t, want.tests, got.tests, 1e-4)
 }
 
+// With TF32 LeNet trains nearly as on the CPU: within 2^-10, by which rounding
+// may take each product off. Few iterations, before training enlarges that. The
+// number of workers makes no difference.
+func TestLeNetTrainsTF32(t *testing.T) {
+	c, err := cpu.New(0)
+	require.NoError(t, err)
+	defer c.Close()
+	small := run{model: "lenet", shape: []int{1, 16, 16}, batch: 20, iterations: 4, logEvery: 1}
+	want, got := train(t, c, small), train(t, openTF32(t, 0), small)
+	requireClose(t, want.losses, got.losses, 0x1p-10)
+	require.NotEqual(t, train(t, open(t), small), got, "it rounds")
+	require.Equal(t, train(t, openTF32(t, 1), small), got)
+}
+
 // What a device does late makes no difference: nothing above it reads too
 // early or changes memory too soon.
 func TestLateDevice(t *testing.T) {
@@ -104,7 +118,7 @@ func TestLateDevice(t *testing.T) {
 // of the step before are as late as may be.
 func TestHastyUploads(t *testing.T) {
 	small := run{model: "lenet", shape: []int{1, 16, 16}, batch: 1, accumulate: 2, iterations: 3, logEvery: 4, test: true}
-	d, err := cuda.New("ptxsim", &lazyDriver{Driver: ptxsim.New(ptxsim.Config{}), hasty: true})
+	d, err := cuda.New("ptxsim", &lazyDriver{Driver: ptxsim.New(ptxsim.Config{}), hasty: true}, device.Options{})
 	require.NoError(t, err)
 	defer d.Close()
 	require.Equal(t, train(t, simulated(t, false), small), train(t, d, small))

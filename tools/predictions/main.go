@@ -1,5 +1,6 @@
 // Predictions predicts AlexNet's layers and a large product on every card that
-// package predict knows, and writes the tables into docs/kernels.md. Whatever
+// package predict knows, in float32 and in TF32, and writes the tables into
+// docs/kernels.md. Whatever
 // would be faster than a card's peak and bandwidth allow is an error. `make
 // predictions` runs it.
 //
@@ -11,6 +12,7 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/hubel-go/hubel/bench"
@@ -37,8 +39,10 @@ func run(document string, check bool) error {
 	large, net := common, common
 	large.Kinds, large.Shapes = []string{bench.KindGEMM}, shapes()
 	net.Kinds = []string{bench.KindLayers, bench.KindNet}
+	largeTF32, netTF32 := inTF32(large), inTF32(net)
+	netTF32.Kinds = []string{bench.KindNet}
 	var b strings.Builder
-	for i, o := range []bench.Options{large, net} {
+	for i, o := range []bench.Options{large, net, largeTF32, netTF32} {
 		r, err := bench.Run(context.Background(), o)
 		if err != nil {
 			return err
@@ -59,6 +63,12 @@ func run(document string, check bool) error {
 		return err
 	}
 	return section.Update(document, text, command, check)
+}
+
+// inTF32 is the same with TF32, on the cards that have it.
+func inTF32(o bench.Options) bench.Options {
+	o.TF32, o.GPUs = true, slices.DeleteFunc(slices.Clone(o.GPUs), func(c predict.Card) bool { return c.TF32 == 0 })
+	return o
 }
 
 // shapes is a product of 4096 cubed in each of its four ways to be stored.

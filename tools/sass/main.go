@@ -67,8 +67,9 @@ type kernel struct {
 	capability int
 	usage      usage
 	threads    int     // a block
-	share      float64 // of multiply-adds in the main loop; 0 without one
+	share      float64 // of multiplications in the main loop; 0 without one
 	loop       int     // instructions of the main loop
+	tensor     bool    // its multiplications are those of tensor cores
 }
 
 // assemble assembles every PTX file of the highest capability that the given
@@ -115,6 +116,7 @@ func assemble(tools, ptx string, capability int) ([]kernel, error) {
 			}
 			k := kernel{source: source, name: name, capability: capability, usage: u, threads: threads}
 			k.share, k.loop = mainLoop(functions[name])
+			k.tensor = multiplication(functions[name]) == tensorProduct
 			all = append(all, k)
 		}
 	}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -102,11 +103,22 @@ func parseSASS(sass string) map[string][]instruction {
 	return all
 }
 
-// mainLoop finds the loop with most multiply-adds, and in it the innermost one
+// multiplication is the machine instruction that a kernel multiplies with: HMMA,
+// a warp's product of matrices, where tensor cores do it, or FFMA.
+func multiplication(code []instruction) string {
+	if slices.ContainsFunc(code, func(in instruction) bool { return strings.HasPrefix(in.op, tensorProduct) }) {
+		return tensorProduct
+	}
+	return "FFMA"
+}
+
+const tensorProduct = "HMMA"
+
+// mainLoop finds the loop with most multiplications, and in it the innermost one
 // that has at least half of them, and returns their share of its instructions
 // and its length.
 func mainLoop(code []instruction) (share float64, length int) {
-	most := 0
+	most, multiplies := 0, multiplication(code)
 	type loop struct{ fma, length int }
 	var loops []loop
 	for _, b := range code {
@@ -119,7 +131,7 @@ func mainLoop(code []instruction) (share float64, length int) {
 				continue
 			}
 			l.length++
-			if strings.HasPrefix(in.op, "FFMA") {
+			if strings.HasPrefix(in.op, multiplies) {
 				l.fma++
 			}
 		}
@@ -138,15 +150,16 @@ func mainLoop(code []instruction) (share float64, length int) {
 }
 
 // keepMainLoops forgets the main loops of kernels that are mostly something
-// else for every capability. Of the others each capability has its share, so
-// that predictions for two cards rest on the same.
+// else for every capability, but for those on tensor cores, where one product is
+// a thousand multiply-adds. Of the others each capability has its share, so that
+// predictions for two cards rest on the same.
 func keepMainLoops(all []kernel) {
 	best := map[string]float64{}
 	for _, k := range all {
 		best[k.name] = max(best[k.name], k.share)
 	}
 	for i, k := range all {
-		if best[k.name] < 0.5 {
+		if best[k.name] < 0.5 && !k.tensor {
 			all[i].share, all[i].loop = 0, 0
 		}
 	}

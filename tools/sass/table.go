@@ -34,25 +34,41 @@ func table(all []kernel) string {
 		}
 		b.WriteString("\n" + strings.Repeat("|---", strings.Count(first, "|")-1+len(capabilities)) + "|\n")
 	}
+	first := func(name string) (k kernel) {
+		for _, c := range slices.Backward(capabilities) {
+			if of, ok := rows[name][c]; ok {
+				k = of
+			}
+		}
+		return k
+	}
 	header("| kernel | source | threads | shared |")
 	for _, name := range names {
-		first := rows[name][capabilities[0]]
+		first := first(name)
 		fmt.Fprintf(&b, "| %s | %s.cu | %d | %d |", name, first.source, first.threads, first.usage.shared)
 		for _, c := range capabilities {
-			fmt.Fprintf(&b, " %s |", residency(rows[name][c]))
+			if k, ok := rows[name][c]; ok {
+				fmt.Fprintf(&b, " %s |", residency(k))
+			} else {
+				b.WriteString(" – |")
+			}
 		}
 		b.WriteString("\n")
 	}
 	b.WriteString("\n")
 	header("| main loop | instructions |")
 	for _, name := range names {
-		first := rows[name][capabilities[0]]
+		first := first(name)
 		if first.loop == 0 {
 			continue
 		}
 		fmt.Fprintf(&b, "| %s | %d |", name, first.loop)
 		for _, c := range capabilities {
-			fmt.Fprintf(&b, " %.1f %% |", 100*rows[name][c].share)
+			if k, ok := rows[name][c]; ok {
+				fmt.Fprintf(&b, " %.1f %% |", 100*k.share)
+			} else {
+				b.WriteString(" – |")
+			}
 		}
 		b.WriteString("\n")
 	}

@@ -16,7 +16,7 @@ import (
 func init() {
 	device.Register("cuda", device.Driver{
 		Open: open,
-		Traits: func(name string, _ device.Options) (device.Traits, error) {
+		Traits: func(name string, o device.Options) (device.Traits, error) {
 			i, err := index(name)
 			if err != nil {
 				return nil, err
@@ -25,8 +25,13 @@ func init() {
 			if err != nil {
 				return nil, fmt.Errorf("%s: %w", name, err)
 			}
-			return cuda.TraitsOf(p), nil
+			traits, err := cuda.TraitsOf(p, o)
+			if err != nil {
+				return nil, fmt.Errorf("%s: %w", name, err)
+			}
+			return traits, nil
 		},
+		TF32: true,
 		List: func(device.Options) []device.Info { return list() },
 	})
 }
@@ -40,10 +45,7 @@ func open(name string, o device.Options) (device.Device, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", name, err)
 	}
-	if o.DebugSync {
-		d = cuda.DebugSync(d)
-	}
-	dev, err := cuda.New(name, d)
+	dev, err := cuda.New(name, d, o)
 	if err != nil {
 		return nil, err
 	}

@@ -12,7 +12,7 @@ type Assembled struct {
 	Capability int     `json:"capability"`
 	Registers  int     `json:"registers"`        // a thread
 	Shared     int     `json:"shared,omitempty"` // bytes a block, static
-	Share      float64 `json:"share,omitempty"`  // of multiply-adds in the main loop; 0 without one
+	Share      float64 `json:"share,omitempty"`  // of multiply-adds, or products of tensor cores, in the main loop; 0 without one
 }
 
 // make sass writes it, with docs/kernels.md.

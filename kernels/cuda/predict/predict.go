@@ -21,6 +21,7 @@ type Term uint8
 // The resources.
 const (
 	FMA    Term = iota // arithmetic on float32
+	Tensor             // cores
 	Issue              // of instructions
 	Shared             // memory's wavefronts, and the sectors that pass the first-level cache
 	L2                 // the second-level cache
@@ -29,7 +30,9 @@ const (
 )
 
 // String returns the resource's name.
-func (t Term) String() string { return [...]string{"FMA", "issue", "shared", "L2", "DRAM"}[t] }
+func (t Term) String() string {
+	return [...]string{"FMA", "tensor", "issue", "shared", "L2", "DRAM"}[t]
+}
 
 // Time is a prediction.
 type Time struct {
@@ -67,18 +70,25 @@ func (c Card) Of(l Launch) (Time, error) {
 			l.Kernel, threads, k.Registers, k.Shared+l.Config.Shared, c.Capability)
 	}
 
+	if l.TensorFMAs > 0 && c.TF32 == 0 {
+		return Time{}, fmt.Errorf("kernel %s: a %s has no tensor cores for TF32", l.Kernel, c.Model)
+	}
+
 	// The multiprocessor with the most blocks is done last.
 	busiest := math.Ceil(float64(blocks)/float64(c.SMs)) / float64(l.Blocks)
 	fma := float64(l.Issued[ptxsim.ClassFMA])
 	float := fma + float64(l.Issued[ptxsim.ClassFloat])
 	issued := float64(l.Instructions())
-	if k.Share > 0 { // what the main loop really has
-		issued = max(fma/k.Share, float)
+	if tensor := float64(l.Issued[ptxsim.ClassTensor]); k.Share > 0 { // what the main loop really has
+		issued = max((fma+tensor)/k.Share, float)
 	}
 	sectors := float64(l.LoadSectors + l.StoreSectors)
 	cycles := func(n, perCycle float64) float64 { return busiest * n / perCycle / c.Clock }
 	t := Time{}
 	t.Terms[FMA] = cycles(float, float64(c.Lanes)/warp)
+	if l.TensorFMAs > 0 {
+		t.Terms[Tensor] = busiest * float64(l.TensorFMAs) * 2 * float64(c.SMs) / c.TF32
+	}
 	t.Terms[Issue] = cycles(issued, schedulers)
 	t.Terms[Shared] = cycles(float64(l.SharedWavefronts)+sectors*sector/wavefront, 1)
 	t.Terms[L2] = whole * sectors * sector / c.L2

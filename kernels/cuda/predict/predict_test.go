@@ -20,6 +20,11 @@ func TestPeaks(t *testing.T) {
 		require.InEpsilon(t, peak, c.Peak()/1e12, 0.005, name)
 		require.Equal(t, c.Capability, c.sm().Capability)
 	}
+	for name, peak := range map[string]float64{"v100": 0, "a100": 156, "h100": 494.7, "rtx4090": 82.6} {
+		c, err := Find(name)
+		require.NoError(t, err)
+		require.InDelta(t, peak, c.TF32/1e12, 1e-6, name)
+	}
 	_, err := Find("gtx480")
 	require.EqualError(t, err, `GPU "gtx480" is unknown; there are v100, a100, h100, rtx4090`)
 }
@@ -48,7 +53,7 @@ func TestEveryKernelIsAssembled(t *testing.T) {
 
 // slow is a card on which everything is easily worked out: 2 multiprocessors
 // at 1 kHz with 64 lanes.
-var slow = Card{Name: "slow", Capability: 80, SMs: 2, Lanes: 64, Clock: 1e3, Bandwidth: 1e6, L2: 1e5}
+var slow = Card{Model: "slow", Capability: 80, SMs: 2, Lanes: 64, Clock: 1e3, Bandwidth: 1e6, L2: 1e5, TF32: 1e4}
 
 // launch is 4 blocks of the kernel add, which did what f says.
 func launch(f func(c *ptxsim.Counters)) Launch {
@@ -66,6 +71,7 @@ func TestTerms(t *testing.T) {
 		does    func(c *ptxsim.Counters)
 	}{
 		{FMA, 4, func(c *ptxsim.Counters) { c.Issued[ptxsim.ClassFMA], c.Issued[ptxsim.ClassFloat] = 10e3, 6e3 }},
+		{Tensor, 16, func(c *ptxsim.Counters) { c.Issued[ptxsim.ClassTensor], c.TensorFMAs = 80, 80e3 }},
 		{Issue, 2, func(c *ptxsim.Counters) { c.Issued[ptxsim.ClassInt] = 16e3 }},
 		{Shared, 8, func(c *ptxsim.Counters) { c.SharedWavefronts = 16e3 }},
 		{L2, 32, func(c *ptxsim.Counters) { c.LoadSectors, c.StoreSectors = 60e3, 40e3 }},
@@ -109,6 +115,10 @@ func TestRefuses(t *testing.T) {
 	l = launch(func(c *ptxsim.Counters) { c.Blocks = 0 })
 	_, err = slow.Of(l)
 	require.ErrorContains(t, err, "no block ran")
+	none := slow
+	none.TF32 = 0
+	_, err = none.Of(launch(func(c *ptxsim.Counters) { c.TensorFMAs = 1024 }))
+	require.ErrorContains(t, err, "kernel add: a slow has no tensor cores for TF32")
 	l = launch(func(*ptxsim.Counters) {})
 	l.Config.Shared = 200 << 10
 	_, err = slow.Of(l)

@@ -10,7 +10,6 @@ import (
 
 	"github.com/hubel-go/hubel/device"
 	"github.com/hubel-go/hubel/kernels/cuda"
-	"github.com/hubel-go/hubel/kernels/cuda/driver"
 	"github.com/hubel-go/hubel/kernels/cuda/ptxsim"
 )
 
@@ -20,10 +19,12 @@ const maxWorkers = 4096
 func init() {
 	device.Register("ptxsim", device.Driver{
 		Open: open,
-		Traits: func(string, device.Options) (device.Traits, error) {
+		Traits: func(_ string, o device.Options) (device.Traits, error) {
 			sim := ptxsim.New(ptxsim.Config{})
-			return cuda.TraitsOf(sim.Properties()), sim.Close()
+			defer sim.Close()
+			return cuda.TraitsOf(sim.Properties(), o)
 		},
+		TF32: true,
 		List: func(o device.Options) []device.Info { return []device.Info{describe(o)} },
 	})
 }
@@ -62,17 +63,9 @@ func open(name string, o device.Options) (device.Device, error) {
 	if err := checkThreads(o); err != nil {
 		return nil, err
 	}
-	d, err := cuda.New(name, driverOf(o))
+	d, err := cuda.New(name, ptxsim.New(ptxsim.Config{Workers: o.Threads}), o)
 	if err != nil {
 		return nil, err
 	}
 	return d, nil
-}
-
-func driverOf(o device.Options) driver.Driver {
-	sim := ptxsim.New(ptxsim.Config{Workers: o.Threads})
-	if o.DebugSync {
-		return cuda.DebugSync(sim)
-	}
-	return sim
 }

@@ -21,6 +21,10 @@ func TestOpen(t *testing.T) {
 	traits, err := device.TraitsOf("ptxsim", device.Options{})
 	require.NoError(t, err)
 	require.Equal(t, first.Traits(), traits)
+	require.False(t, traits.TF32())
+	traits, err = device.TraitsOf("ptxsim", device.Options{TF32: true})
+	require.NoError(t, err)
+	require.True(t, traits.TF32())
 	require.NoError(t, first.Close())
 	require.NoError(t, second.Close())
 }
