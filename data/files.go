@@ -348,14 +348,9 @@ func (f *Files) Load(buf []byte, i int) ([]byte, error) {
 	if !f.tar {
 		path = filepath.Join(path, filepath.FromSlash(e.name))
 	}
-	r, err := os.Open(path)
-	if err != nil {
-		return buf[:0], err
-	}
-	defer r.Close()
 	size := e.size
 	if size < 0 { // of ListFiles
-		s, err := r.Stat()
+		s, err := os.Stat(path)
 		switch {
 		case err != nil:
 			return buf[:0], err
@@ -368,6 +363,11 @@ func (f *Files) Load(buf []byte, i int) ([]byte, error) {
 		}
 		size = s.Size()
 	}
+	r, err := os.Open(path)
+	if err != nil {
+		return buf[:0], err
+	}
+	defer r.Close()
 	if int64(cap(buf)) < size {
 		buf = make([]byte, size+size/4)
 	}

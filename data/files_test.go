@@ -154,6 +154,8 @@ func TestOpenTar(t *testing.T) {
 		_, err := OpenFiles(writeFile(t, "b.tar", content))
 		require.ErrorContains(t, err, want)
 	}
+	_, err = OpenFiles(os.DevNull)
+	require.EqualError(t, err, os.DevNull+": it is neither a tar file nor a folder")
 	_, err = OpenFiles("nowhere.tar")
 	require.ErrorIs(t, err, os.ErrNotExist)
 }

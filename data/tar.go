@@ -15,6 +15,8 @@ import (
 // largestLabel bounds the size of a .cls member.
 const largestLabel = 256
 
+var errNoTar = errors.New("it is neither a tar file nor a folder")
+
 // indexTars finds the pictures in the tar files.
 func (f *Files) indexTars() (found []labelled, err error) {
 	for i, path := range f.shards {
@@ -28,15 +30,18 @@ func (f *Files) indexTars() (found []labelled, err error) {
 }
 
 func (f *Files) indexTarFile(path string, shard int32) ([]labelled, error) {
+	s, err := os.Stat(path)
+	if err != nil {
+		return nil, err
+	}
+	if !s.Mode().IsRegular() { // to open a pipe may wait for ever
+		return nil, errNoTar
+	}
 	r, err := os.Open(path)
 	if err != nil {
 		return nil, err
 	}
 	defer r.Close()
-	s, err := r.Stat()
-	if err != nil {
-		return nil, err
-	}
 	found, err := f.indexTar(r, s.Size(), shard)
 	for i := range found {
 		found[i].time = s.ModTime().UnixNano()
@@ -59,7 +64,7 @@ func (f *Files) indexTar(r io.ReadSeeker, size int64, shard int32) ([]labelled, 
 			break
 		}
 		if err != nil && n == 0 {
-			return nil, errors.New("it is neither a tar file nor a folder")
+			return nil, errNoTar
 		}
 		if err != nil {
 			// What came before is whole; a file that is cut off ends here.

@@ -102,6 +102,8 @@ func TestTrainOnTarWithSplit(t *testing.T) {
 	require.Contains(t, stdout, "tiny on set into runs/colour-set: 26 images to train, 10 to test")
 	require.Contains(t, stdout, "-eval -weights runs/colour-set/weights.safetensors -data set.tar -split 0.25,0.1\n")
 	require.NoError(t, os.Rename("set.tar", "my set's.tar"))
+	refused(t, `data set "set.tar" is unknown`, "-resume", "runs/colour-set", "-epochs", "2")
+	refused(t, "; if the data has moved, -data says where to, with -val or -split as before", "-resume", "runs/colour-set", "-epochs", "2")
 	refused(t, "samples is 40, but the run was started with 26", "-resume", "runs/colour-set", "-epochs", "1", "-data", "my set's.tar", "-val", "set")
 	stdout = succeed(t, "-resume", "runs/colour-set", "-epochs", "2", "-data", "my set's.tar", "-split", "0.25,0.1")
 	require.Contains(t, stdout, ` -data 'my set'\''s.tar' -split 0.25,0.1`+"\n")

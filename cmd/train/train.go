@@ -113,6 +113,9 @@ func (o *options) resumedRun(ctx context.Context, stderr io.Writer) (solver.Conf
 		c.Data = o.dataText()
 	}
 	s, err := o.openData(ctx, c.Data, c.Network, &c.Preprocess, stderr)
+	if err != nil && o.data == "" {
+		err = fmt.Errorf("%w; if the data has moved, -data says where to, with -val or -split as before", err)
+	}
 	if err != nil {
 		return c, nil, err
 	}
