@@ -95,7 +95,7 @@ func (p *convProduct) fits() error {
 		return fmt.Errorf("a sample is larger than %d elements", most)
 	case int64(c.N)*max(in, out) > most:
 		return fmt.Errorf("a batch of %d has more than %d pixels", c.N, most)
-	case int64(device.Elements(c.WShape())) > most || int64(p.depth())*int64(p.padded()) > most:
+	case int64(device.Elements(c.WShape())) > most || roundUp(int64(p.depth()), sliceDepth)*int64(p.padded()) > most:
 		return fmt.Errorf("more than %d weights", most)
 	case c.Groups > mostGroups:
 		return fmt.Errorf("%d groups are more than %d", c.Groups, mostGroups)

@@ -16,8 +16,8 @@ extern "C" __global__ void __launch_bounds__(256)
               int across, int byChannels, int S, int group, int rowStep, int channelStep, int tapH, int tapW,
               int stepTapH, int stepTapW, int stepH, int stepW, int plane, int W) {
     const int depth = (channels * taps + Depth - 1) / Depth * Depth;
-    const long long at = (long long)blockIdx.x * 256 + threadIdx.x;
-    if (at >= (long long)depth * padded) return;
+    const int at = blockIdx.x * 256 + threadIdx.x; // conv.go allows no more
+    if (at >= depth * padded) return;
     const int i = at % padded, k = at / padded;
     const int slice = k / Depth;
     const int channel = byChannels ? slice / taps * Depth + k % Depth : k / taps;
