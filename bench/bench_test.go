@@ -300,6 +300,30 @@ func TestPredict(t *testing.T) {
 	require.NotContains(t, b.String(), "±", "a prediction has no spread")
 }
 
+// With TF32 it is the tensor cores' peak that counts, and a card without them is
+// an error.
+func TestPredictionsInTF32(t *testing.T) {
+	o := Options{Kinds: []string{KindGEMM}, Models: []string{"lenet"}, Batch: 1, Devices: []string{"ptxsim"}, Threads: []int{1}, Runs: 1,
+		Shapes: []device.GEMM{{M: 2048, N: 1024, K: 512, Alpha: 1}}, TF32: true}
+	for _, name := range []string{"a100", "v100"} {
+		card, err := predict.Find(name)
+		require.NoError(t, err)
+		o.GPUs = append(o.GPUs, card)
+	}
+	_, err := Run(t.Context(), o)
+	require.ErrorContains(t, err, "v100 TF32 (predicted): TF32 takes tensor cores of compute capability 8.0 or later")
+	o.GPUs = o.GPUs[:1]
+	r, err := Run(t.Context(), o)
+	require.NoError(t, err)
+	require.Equal(t, []Roof{{Device: "a100 TF32 (predicted)", FLOPS: 156e12, Bandwidth: 1555e9}}, r.Machine.Roofs)
+	require.Len(t, r.Results, 1)
+	require.Equal(t, "a100 TF32 (predicted)", r.Results[0].Device)
+	share, _, ok := r.Machine.OfRoof(r.Results[0])
+	require.True(t, ok)
+	require.Greater(t, share, 0.5, "%+v", r.Results[0])
+	require.Less(t, share, 1.02)
+}
+
 func TestParseShape(t *testing.T) {
 	g, err := ParseShape("NT128x4096x9216")
 	require.NoError(t, err)

@@ -87,7 +87,7 @@ func TestConformanceTF32(t *testing.T) {
 	o := devicetest.Options{Seed: 1}
 	for _, c := range devicetest.Cases(o) {
 		if product.MatchString(c.Op) && c.Supported(dev.Traits()) {
-			require.NoError(t, c.Check(dev, o), "%s %s", c.Op, c.Name)
+			t.Run(c.Op+" "+c.Name, func(t *testing.T) { require.NoError(t, c.Check(dev, o)) })
 		}
 	}
 }
