@@ -4,6 +4,7 @@ package gemm
 
 import (
 	"math"
+	"math/bits"
 	"unsafe"
 
 	"github.com/klauspost/cpuid/v2"
@@ -35,38 +36,14 @@ func init() {
 	}
 }
 
+// tiles512 are the kernels of 32, 24 and 16 columns, each of 12, 8 and 4 rows.
+var tiles512 = [3][3]func(k int, a *float32, stepA int, b *float32, stepB int, c *float32, ldc, rows int, s *Store){
+	{zmm12x32, zmm8x32, zmm4x32}, {zmm12x24, zmm8x24, zmm4x24}, {zmm12x16, zmm8x16, zmm4x16},
+}
+
 func multiply512(k int, a []float32, stepA int, b []float32, stepB int, c []float32, ldc, rows int, s *Store) {
-	pa, pb, pc := unsafe.SliceData(a), unsafe.SliceData(b), &c[0]
-	if s.lanes > 0xffffff {
-		switch {
-		case rows > 8:
-			zmm12x32(k, pa, stepA, pb, stepB, pc, ldc, rows, s)
-		case rows > 4:
-			zmm8x32(k, pa, stepA, pb, stepB, pc, ldc, rows, s)
-		default:
-			zmm4x32(k, pa, stepA, pb, stepB, pc, ldc, rows, s)
-		}
-		return
-	}
-	if s.lanes > 0xffff {
-		switch {
-		case rows > 8:
-			zmm12x24(k, pa, stepA, pb, stepB, pc, ldc, rows, s)
-		case rows > 4:
-			zmm8x24(k, pa, stepA, pb, stepB, pc, ldc, rows, s)
-		default:
-			zmm4x24(k, pa, stepA, pb, stepB, pc, ldc, rows, s)
-		}
-		return
-	}
-	switch {
-	case rows > 8:
-		zmm12x16(k, pa, stepA, pb, stepB, pc, ldc, rows, s)
-	case rows > 4:
-		zmm8x16(k, pa, stepA, pb, stepB, pc, ldc, rows, s)
-	default:
-		zmm4x16(k, pa, stepA, pb, stepB, pc, ldc, rows, s)
-	}
+	columns := max(16, bits.Len32(s.lanes))
+	tiles512[(32-columns)/8][(12-rows)/4](k, unsafe.SliceData(a), stepA, unsafe.SliceData(b), stepB, &c[0], ldc, rows, s)
 }
 
 func multiply2(k int, a []float32, stepA int, b []float32, stepB int, c []float32, ldc, rows int, s *Store) {
