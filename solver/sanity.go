@@ -32,6 +32,8 @@ const (
 	overfitLoss       = 0.1  // of the loss at the start
 	gradientSamples   = 8    // of the pass whose gradients are checked
 	gradientTolerance = 0.03 // relative, of a slope that float32 losses are good for
+	decayTried        = 0.01 // the decay of an update by decay alone, at the rate 1
+	decayTolerance    = 0.01 // relative, of what that update takes from a tensor's squares
 )
 
 // CheckSanity checks a configuration before it is trained, by what must be true
@@ -170,7 +172,9 @@ func (t *trainer) lossOfNothing() (loss float64, words string, err error) {
 }
 
 // checkDecay compares what is minimised, the loss and half the decay times the
-// squares of the weights, without decay and with more and more of it.
+// squares of the weights, without decay and with more and more of it. Then the
+// device makes an update by decay alone, which must take from each tensor what
+// that term's derivative says.
 func checkDecay(ctx context.Context, c Config) (s Sanity, err error) {
 	s.Name = "weight decay"
 	err = c.with(c.Batch, c.Batch, func(t *trainer) error {
@@ -178,25 +182,56 @@ func checkDecay(ctx context.Context, c Config) (s Sanity, err error) {
 		if err != nil {
 			return err
 		}
+		before, err := t.squaresOfWeights()
+		if err != nil {
+			return err
+		}
 		squares := 0.0
-		for _, p := range t.sgd.trained() {
-			x, err := t.weights.Get(p.Name)
-			if err != nil {
-				return err
-			}
-			squares += float64(p.Decay) * sumSquares(x.Float32s())
+		for i, p := range t.sgd.trained() {
+			squares += float64(p.Decay) * before[i]
 		}
-		decay := float64(c.SGD.Decay)
-		if decay == 0 {
-			decay = 5e-4
-		}
+		decay := cmp.Or(float64(c.SGD.Decay), 5e-4)
 		objective := func(decay float64) float64 { return test.Loss + decay/2*squares }
 		s.OK = objective(0) < objective(decay) && objective(decay) < objective(10*decay)
 		s.Text = fmt.Sprintf("%.6g without, %.6g with %.3g, %.6g with %.3g",
 			objective(0), objective(decay), float32(decay), objective(10*decay), 10*float32(decay))
+
+		if err := t.sgd.clear(); err != nil {
+			return err
+		}
+		t.sgd.sgd = SGD{Schedule: Schedule{Policy: Fixed, Rate: 1}, Decay: decayTried}
+		t.sgd.update(0)
+		if err := t.exec.Sync(); err != nil {
+			return err
+		}
+		after, err := t.squaresOfWeights()
+		if err != nil {
+			return err
+		}
+		for i, p := range t.sgd.trained() {
+			kept := 1 - decayTried*float64(p.Rate)*float64(p.Decay)
+			taken := before[i] * (1 - kept*kept)
+			if off := before[i] - taken - after[i]; !(math.Abs(off) <= decayTolerance*math.Abs(taken)) {
+				s.OK = false
+				s.Text += fmt.Sprintf("; an update by a decay of %g alone makes the squares of %s %.6g of %.6g, and not %.6g",
+					decayTried, p.Name, after[i], before[i], before[i]-taken)
+			}
+		}
 		return nil
 	})
 	return s, err
+}
+
+// squaresOfWeights is the sum of the squares of each tensor that is trained.
+func (t *trainer) squaresOfWeights() (squares []float64, err error) {
+	for _, p := range t.sgd.trained() {
+		x, err := t.weights.Get(p.Name)
+		if err != nil {
+			return nil, err
+		}
+		squares = append(squares, sumSquares(x.Float32s()))
+	}
+	return squares, nil
 }
 
 // checkSlopes compares the gradient of each parameter tensor with the

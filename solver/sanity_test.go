@@ -94,6 +94,33 @@ func TestSanityFails(t *testing.T) {
 	}
 }
 
+// A device that does not decay as it is told is found.
+func TestSanityOfAnUpdate(t *testing.T) {
+	c := smallConfig(t)
+	c.Device = forgetful{c.Device}
+	for name, s := range checked(t, c) {
+		require.Equal(t, name != "weight decay", s.OK, "%s: %s", name, s.Text)
+		if !s.OK {
+			require.Contains(t, s.Text, "an update by a decay of 0.01 alone makes the squares of conv1.weight ")
+		}
+	}
+}
+
+// forgetful is a device whose updates decay by half of what they are told.
+type forgetful struct{ device.Device }
+
+func (f forgetful) NewQueue() (device.Queue, error) {
+	q, err := f.Device.NewQueue()
+	return forgetfulQueue{q}, err
+}
+
+type forgetfulQueue struct{ device.Queue }
+
+func (q forgetfulQueue) SGD(s device.SGD, w, v, dw, norm2 device.Tensor, segments []device.Segment) {
+	s.Decay /= 2
+	q.Queue.SGD(s, w, v, dw, norm2, segments)
+}
+
 // steep is a ReLU whose gradient is a tenth too large.
 type steep struct{ layers.Unary }
 
