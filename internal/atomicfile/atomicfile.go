@@ -36,6 +36,16 @@ func Rotate(path, previous string, write func(w io.Writer) error) error {
 	})
 }
 
+// Check says whether Write could write to path, for those who want to know before
+// they work out what to write.
+func Check(path string) error {
+	f, err := create(path)
+	if err != nil {
+		return err
+	}
+	return errors.Join(f.Close(), os.Remove(f.Name()))
+}
+
 // Clean removes the temporary files of writes to path that were killed. No
 // other write to it may be under way.
 func Clean(path string) error {
@@ -65,13 +75,11 @@ func escape(path string) string {
 
 // replace calls before once the new content is on the disk.
 func replace(path string, write func(w io.Writer) error, before func() error) error {
-	// Not os.CreateTemp: its files can be read by their owner alone, whatever
-	// the umask.
-	temp := path + "." + rand.Text() + extension
-	f, err := os.OpenFile(temp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
+	f, err := create(path)
 	if err != nil {
-		return fmt.Errorf("%s: %w", path, err)
+		return err
 	}
+	temp := f.Name()
 	renamed := false
 	defer func() {
 		if !renamed { // also where write panics
@@ -101,6 +109,21 @@ func replace(path string, write func(w io.Writer) error, before func() error) er
 	}
 	renamed = true
 	return syncFolder(filepath.Dir(path))
+}
+
+// create makes a temporary file for path. What path names must not be a folder,
+// or a device such as /dev/null, which a rename would replace.
+func create(path string) (*os.File, error) {
+	if s, err := os.Stat(path); err == nil && !s.Mode().IsRegular() {
+		return nil, fmt.Errorf("%s is not a regular file", path)
+	}
+	// Not os.CreateTemp: its files can be read by their owner alone, whatever
+	// the umask.
+	f, err := os.OpenFile(path+"."+rand.Text()+extension, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, errors.Unwrap(err)) // without the temporary name
+	}
+	return f, nil
 }
 
 // syncFolder makes a rename last. Windows cannot flush a folder, and some file

@@ -76,6 +76,30 @@ func TestWriteErrorsNameTheFile(t *testing.T) {
 	require.Len(t, entries, 1, "the temporary file is removed")
 }
 
+func TestCheck(t *testing.T) {
+	folder := t.TempDir()
+	path := filepath.Join(folder, "f")
+	require.NoError(t, Check(path))
+	require.NoError(t, Write(path, put("old")))
+	require.NoError(t, Check(path))
+	only(t, folder, "f", "old")
+	require.ErrorContains(t, Check(folder), folder+" is not a regular file")
+
+	path = filepath.Join(folder, "missing", "f")
+	require.ErrorIs(t, Check(path), fs.ErrNotExist)
+	require.EqualError(t, Check(path), path+": no such file or directory")
+}
+
+// A device is not replaced, whoever may do so.
+func TestWriteKeepsDevices(t *testing.T) {
+	before, err := os.Stat(os.DevNull)
+	require.NoError(t, err)
+	require.ErrorContains(t, Write(os.DevNull, put("x")), os.DevNull+" is not a regular file")
+	after, err := os.Stat(os.DevNull)
+	require.NoError(t, err)
+	require.Equal(t, before.Mode(), after.Mode())
+}
+
 func TestWriteRespectsUmask(t *testing.T) {
 	folder := t.TempDir()
 	require.NoError(t, os.WriteFile(filepath.Join(folder, "plain"), nil, 0o666))
