@@ -3,6 +3,7 @@
 package bench
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -61,23 +62,23 @@ type bench struct {
 }
 
 // Run measures. Devices, networks and memory are checked before anything is
-// timed or allocated.
+// timed or allocated. Beside an error it returns what was measured before.
 func Run(ctx context.Context, o Options) (*Report, error) {
+	b := &bench{ctx: ctx, Options: o, report: &Report{DirectConv: o.DirectConv, TF32: o.TF32}}
 	if err := o.check(); err != nil {
-		return nil, err
+		return b.report, err
 	}
-	b := &bench{ctx: ctx, Options: o, report: &Report{}}
 	if b.Progress == nil {
 		b.Progress = io.Discard
 	}
-	if err := b.everywhere(b.checkPlans); err != nil {
-		return nil, err
+	if err := b.everywhere(b.checkMemory); err != nil {
+		return b.report, err
 	}
 	if err := b.machine(); err != nil {
-		return nil, err
+		return b.report, err
 	}
 	if err := b.everywhere(b.model); err != nil {
-		return nil, FailedError{err}
+		return b.report, FailedError{err}
 	}
 	return b.report, nil
 }
@@ -89,21 +90,40 @@ type FailedError struct{ error }
 // Unwrap is for errors.Is.
 func (e FailedError) Unwrap() error { return e.error }
 
+// maxRuns bounds the samples that are kept of each time.
+const maxRuns = 100_000
+
 func (o *Options) check() error {
 	switch {
 	case o.Batch < 1:
 		return fmt.Errorf("batch %d must be at least 1", o.Batch)
-	case o.Runs < 1:
-		return fmt.Errorf("runs %d must be at least 1", o.Runs)
+	case o.Runs < 1 || o.Runs > maxRuns:
+		return fmt.Errorf("runs %d must be 1 to %d", o.Runs, maxRuns)
 	}
 	for _, k := range o.Kinds {
-		if k != KindGEMM && k != KindLayers && k != KindNet {
-			return fmt.Errorf("%q is unknown; there are %s, %s and %s", k, KindGEMM, KindLayers, KindNet)
+		if !slices.Contains(kinds, k) {
+			return fmt.Errorf("%q is unknown; there are %s", k, strings.Join(kinds, ", "))
 		}
 	}
 	for _, t := range o.Threads {
 		if t < 1 {
 			return fmt.Errorf("threads %d must be at least 1", t)
+		}
+	}
+	cards := make([]string, len(o.GPUs))
+	for i, c := range o.GPUs {
+		cards[i] = c.Name
+	}
+	return cmp.Or(once("model", o.Models), once("device", o.Devices), once("number of threads", o.Threads),
+		once("card", cards), once("shape", o.Shapes))
+}
+
+// once is an error if something is in the list twice: a report has one result
+// for a thing and a place.
+func once[T comparable](what string, list []T) error {
+	for i, x := range list {
+		if slices.Contains(list[:i], x) {
+			return fmt.Errorf("%s %v is given twice", what, x)
 		}
 	}
 	return nil
@@ -113,21 +133,23 @@ func (o *Options) check() error {
 // model.
 func (b *bench) everywhere(f func(*graph.Network) error) error {
 	for _, name := range b.Devices {
-		var err error
 		switch {
 		case name == cpuDevice:
 			for _, t := range b.Threads {
-				err = errors.Join(err, b.on(name, t, f))
+				if err := b.on(name, t, f); err != nil {
+					return err
+				}
 			}
 		case name == simulator && len(b.GPUs) > 0:
 			for _, card := range b.GPUs {
-				err = errors.Join(err, b.onCard(card, f))
+				if err := b.onCard(card, f); err != nil {
+					return err
+				}
 			}
 		default:
-			err = b.on(name, 0, f)
-		}
-		if err != nil {
-			return err
+			if err := b.on(name, 0, f); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
@@ -151,10 +173,18 @@ func (b *bench) onCard(card predict.Card, f func(*graph.Network) error) error {
 	return b.with(d, Result{Device: d.predicted.place()}, f)
 }
 
-// with calls f for every model on a device, and closes it.
+// with calls f for every model on a device, and closes it. Shapes that are given
+// belong to none: f gets nil.
 func (b *bench) with(d *timedDevice, common Result, f func(*graph.Network) error) (err error) {
 	b.device = d
 	defer func() { err = errors.Join(err, d.Close()) }()
+	if len(b.Shapes) > 0 {
+		b.common = common
+		if err := f(nil); err != nil {
+			return fmt.Errorf("%s: %w", b.common.Where(), err)
+		}
+		return nil
+	}
 	for _, m := range b.Models {
 		n, err := models.Build(m, models.Options{})
 		if err != nil {
@@ -173,8 +203,18 @@ func (b *bench) with(d *timedDevice, common Result, f func(*graph.Network) error
 	return nil
 }
 
-// checkPlans is an error for a batch that does not fit.
-func (b *bench) checkPlans(*graph.Network) error { return checkMemory(b.device, b.plan) }
+// checkMemory is an error for a batch, or a shape, that does not fit.
+func (b *bench) checkMemory(n *graph.Network) error {
+	if n != nil {
+		return checkPlan(b.device, b.plan)
+	}
+	for _, g := range b.Shapes {
+		if err := checkShape(b.device, g); err != nil {
+			return err
+		}
+	}
+	return nil
+}
 
 // machine measures the processor.
 func (b *bench) machine() error {
@@ -220,8 +260,8 @@ func cpuName() string {
 // model measures everything of one network on the open device.
 func (b *bench) model(n *graph.Network) error {
 	for _, kind := range b.Kinds {
-		fmt.Fprintf(b.Progress, "%s of %s, batch %d, on %s\n", kind, n.Name, b.Batch, where(b.common.Device, b.common.Threads))
 		b.common.Kind = kind
+		fmt.Fprintf(b.Progress, "%s, on %s\n", title(b.common), b.common.Where())
 		part := map[string]func(*graph.Network) error{KindGEMM: b.gemm, KindLayers: b.layers, KindNet: b.net}[kind]
 		if err := part(n); err != nil {
 			return err
@@ -236,10 +276,9 @@ func (b *bench) gemm(*graph.Network) error {
 		return err
 	}
 	defer q.Close()
-	products := Products(b.plan)
-	if len(b.Shapes) > 0 {
-		products = shaped(b.Shapes)
-		b.common.Model, b.common.Batch = "", 0
+	products := shaped(b.Shapes)
+	if len(products) == 0 {
+		products = Products(b.plan)
 	}
 	for _, p := range products {
 		samples, sum, err := b.product(b.device, q, p.GEMM)

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"image/png"
+	"math"
 	"os"
 	"path/filepath"
 	"strings"
@@ -84,7 +85,9 @@ func TestJSONRoundTrip(t *testing.T) {
 	require.Equal(t, r, back)
 
 	for text, says := range map[string]string{
-		`{"machines":1}`: "is not a report",
+		`{"machines":1}`:                        "is not a report",
+		`{}`:                                    "has no results of bench",
+		`{"results":[{"kind":"","seconds":1}]}`: `a result of kind "", which is none of gemm, layers, net`,
 		`{"results":[{"kind":"gemm","model":"m","batch":1,"name":"fc","pass":"forward","seconds":0}]}`: "gemm/m@1/fc/forward took 0 seconds",
 	} {
 		require.NoError(t, os.WriteFile(path, []byte(text), 0o600))
@@ -115,6 +118,18 @@ func TestCompare(t *testing.T) {
 	b.Reset()
 	require.NoError(t, WriteComparison(&b, before, after))
 	require.Contains(t, b.String(), "not of the code alone")
+
+	after = fake()
+	after.DirectConv, after.TF32 = true, true
+	b.Reset()
+	require.NoError(t, WriteComparison(&b, before, after))
+	require.Contains(t, b.String(), "old: -winograd=auto\nnew: -winograd=off\n")
+	require.Contains(t, b.String(), "old: -tf32=false\nnew: -tf32=true\n")
+
+	before.Results, after.Results = before.Results[:2], after.Results[5:]
+	b.Reset()
+	require.NoError(t, WriteComparison(&b, before, after))
+	require.Contains(t, b.String(), "\nNothing is in both reports: the old one has gemm of toy, batch 4, on cpu/1 and cpu/2, and the new one net of toy, batch 4, on cpu/1.\n")
 }
 
 func TestAddPeer(t *testing.T) {
@@ -142,6 +157,13 @@ func TestLines(t *testing.T) {
 	require.Contains(t, b.String(), "BenchmarkGemm/toy/4/fc/forward/cpu-2\t1\t20000000 ns/op\t100.00 GFLOP/s\n")
 	require.Contains(t, b.String(), "BenchmarkNet/toy/4/step/training/cpu-1\t1\t500000000 ns/op\t6.00 GFLOP/s\t8.00 images/s\n")
 	require.Equal(t, 3, strings.Count(b.String(), "BenchmarkGemm/toy/4/fc/forward/cpu-1\t"), "a line for each sample")
+
+	r := fake()
+	r.Results = r.Results[:1]
+	r.Results[0].Model, r.Results[0].Name, r.Results[0].Device, r.Results[0].Threads = "", "NT 4x10x20", "a100 (predicted)", 0
+	b.Reset()
+	require.NoError(t, r.WriteLines(&b))
+	require.Contains(t, b.String(), "BenchmarkGemm/NT_4x10x20/forward/a100_(predicted)-1\t1\t50000000 ns/op", "a name ends at a space")
 }
 
 func TestTrace(t *testing.T) {
@@ -340,7 +362,11 @@ func TestRunRefuses(t *testing.T) {
 		`device "cuda:0" is unknown; this program has cpu`: func(o *Options) { o.Devices = []string{"cuda:0"} },
 		`network "resnet" is unknown; there are`:           func(o *Options) { o.Models = []string{"resnet"} },
 		"batch 0 must be at least 1":                       func(o *Options) { o.Batch = 0 },
-		"runs 0 must be at least 1":                        func(o *Options) { o.Runs = 0 },
+		"runs 0 must be 1 to 100000":                       func(o *Options) { o.Runs = 0 },
+		"runs 9223372036854775807 must be 1 to 100000":     func(o *Options) { o.Runs = math.MaxInt },
+		"number of threads 2 is given twice":               func(o *Options) { o.Threads = []int{2, 1, 2} },
+		"device cpu is given twice":                        func(o *Options) { o.Devices = []string{"cpu", "cpu"} },
+		"model lenet is given twice":                       func(o *Options) { o.Models = []string{"lenet", "lenet"} },
 		"threads 0 must be at least 1":                     func(o *Options) { o.Threads = []int{0} },
 		`"speed" is unknown; there are gemm`:               func(o *Options) { o.Kinds = []string{"speed"} },
 	} {
@@ -368,7 +394,12 @@ func TestCheckMemory(t *testing.T) {
 		require.NoError(t, err)
 		return p
 	}
-	require.NoError(t, checkMemory(small{d}, plan(2)))
+	require.NoError(t, checkPlan(small{d}, plan(2)))
 	require.Regexp(t, `^lenet with a batch of 4096 needs \d+\.\d MiB, but cpu has 20\.0 MiB of 30\.0 MiB free; the largest batch that fits is \d+$`,
-		checkMemory(small{d}, plan(4096)).Error())
+		checkPlan(small{d}, plan(4096)).Error())
+
+	square := func(n int) error { return checkShape(small{d}, device.GEMM{M: n, N: n, K: n, Alpha: 1}) }
+	require.NoError(t, square(1024))
+	require.EqualError(t, square(1200), "NN 1200x1200x1200 needs 22.0 MiB, but cpu has 20.0 MiB of 30.0 MiB free")
+	require.ErrorContains(t, square(1<<31), "NN 2147483648x2147483648x2147483648: a matrix of shape [2147483648 2147483648] has more than 2^40 elements")
 }

@@ -14,9 +14,12 @@ func (r *Report) WriteLines(out io.Writer) error {
 		return err
 	}
 	for _, x := range r.Results {
-		kind := strings.ToUpper(x.Kind[:1]) + x.Kind[1:]
-		device, threads := x.Device, max(1, x.Threads)
-		name := fmt.Sprintf("Benchmark%s/%s/%d/%s/%s/%s-%d", kind, x.Model, x.Batch, x.Name, x.Pass, device, threads)
+		name := "Benchmark" + strings.ToUpper(x.Kind[:1]) + x.Kind[1:]
+		if x.Model != "" { // not so of shapes that were given
+			name += fmt.Sprintf("/%s/%d", x.Model, x.Batch)
+		}
+		name += fmt.Sprintf("/%s/%s/%s-%d", x.Name, x.Pass, x.Device, max(1, x.Threads))
+		name = strings.ReplaceAll(name, " ", "_") // a name ends at a space
 		for _, s := range x.Samples {
 			line := fmt.Sprintf("%s\t1\t%.0f ns/op", name, 1e9*s)
 			if x.FLOPs > 0 {

@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"slices"
+	"strings"
 )
 
 // Report is what a run measured. It says nothing of when, so that two reports
@@ -13,6 +14,10 @@ import (
 type Report struct {
 	Machine Machine  `json:"machine"`
 	Results []Result `json:"results"`
+
+	// DirectConv and TF32 are those of Options, which the times depend on.
+	DirectConv bool `json:"direct_conv,omitempty"`
+	TF32       bool `json:"tf32,omitempty"`
 
 	// Steps are the kernels of one training step each, for WriteTrace.
 	Steps []Step `json:"-"`
@@ -47,6 +52,8 @@ const (
 	KindLayers = "layers"
 	KindNet    = "net"
 )
+
+var kinds = []string{KindGEMM, KindLayers, KindNet}
 
 // Result is the time of one thing on one device.
 type Result struct {
@@ -187,7 +194,13 @@ func ReadFile(path string) (*Report, error) {
 	if err := d.Decode(r); err != nil {
 		return nil, fmt.Errorf("%s is not a report of bench: %w", path, err)
 	}
+	if len(r.Results) == 0 {
+		return nil, fmt.Errorf("%s has no results of bench", path)
+	}
 	for _, x := range r.Results {
+		if !slices.Contains(kinds, x.Kind) {
+			return nil, fmt.Errorf("%s: a result of kind %q, which is none of %s", path, x.Kind, strings.Join(kinds, ", "))
+		}
 		if !(x.Seconds > 0) {
 			return nil, fmt.Errorf("%s: %s took %g seconds, which cannot be", path, x.Key(), x.Seconds)
 		}

@@ -127,16 +127,23 @@ func (s *session) close() error {
 	return err
 }
 
-// checkMemory says whether a plan fits into what the device has free.
-func checkMemory(d device.Device, p *graph.Plan) error {
-	need := p.Memory().Total()
+// room says whether the device has so many bytes free, and what it has. Where
+// it does not tell, Alloc will.
+func room(d device.Device, need int64) (free, total int64, ok bool) {
 	free, total, err := d.MemInfo()
 	if err == nil && need > free {
 		debug.FreeOSMemory() // a device's memory may be Go's, freed and not collected yet
 		free, total, err = d.MemInfo()
 	}
-	if err != nil || need <= free {
-		return nil // where it is not known, Alloc will tell
+	return free, total, err != nil || need <= free
+}
+
+// checkPlan says whether a plan fits into what the device has free.
+func checkPlan(d device.Device, p *graph.Plan) error {
+	need := p.Memory().Total()
+	free, total, ok := room(d, need)
+	if ok {
+		return nil
 	}
 	largest, err := p.Network.LargestBatch(d.Traits(), p.Options, free)
 	if err != nil {
@@ -144,4 +151,26 @@ func checkMemory(d device.Device, p *graph.Plan) error {
 	}
 	return fmt.Errorf("%s with a batch of %d needs %s, but %s has %s of %s free; the largest batch that fits is %d",
 		p.Network.Name, p.Options.Batch, graph.MiB(need), d.Name(), graph.MiB(free), graph.MiB(total), largest)
+}
+
+// checkShape says whether a product's matrices fit, and on the CPU the host's
+// copy of the largest as well, which they are filled from.
+func checkShape(d device.Device, g device.GEMM) error {
+	need := int64(0)
+	largest := int64(0)
+	for _, s := range []tensor.Shape{{g.M, g.N}, {g.M, g.K}, {g.K, g.N}} {
+		if err := device.CheckShape(s); err != nil {
+			return fmt.Errorf("%v: a matrix of %w", g, err)
+		}
+		bytes := int64(device.Elements(s)) * device.Float32.Size()
+		need += bytes
+		largest = max(largest, bytes)
+	}
+	if d.Name() == cpuDevice {
+		need += largest
+	}
+	if free, total, ok := room(d, need); !ok {
+		return fmt.Errorf("%v needs %s, but %s has %s of %s free", g, graph.MiB(need), d.Name(), graph.MiB(free), graph.MiB(total))
+	}
+	return nil
 }

@@ -49,13 +49,16 @@ type table struct {
 	rows        [][]*Result // by row and place; nil where it was not measured
 }
 
-// title is what stands above the table. Shapes that were given belong to no
-// network.
-func (t *table) title() string {
-	if t.model == "" {
-		return t.kind
+// title is what stands above the table.
+func (t *table) title() string { return title(*first(t.rows[0])) }
+
+// title says what kind of result it is, and of which network. Shapes that were
+// given belong to none.
+func title(r Result) string {
+	if r.Model == "" {
+		return r.Kind
 	}
-	return fmt.Sprintf("%s of %s, batch %d", t.kind, t.model, t.batch)
+	return fmt.Sprintf("%s of %s, batch %d", r.Kind, r.Model, r.Batch)
 }
 
 func (r *Report) grouped() []*table {

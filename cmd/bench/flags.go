@@ -55,6 +55,11 @@ type options struct {
 	peers                                []string
 }
 
+// files are those to write.
+func (o *options) files() []string {
+	return slices.DeleteFunc([]string{o.json, o.plot, o.roofline, o.trace}, func(path string) bool { return path == "" })
+}
+
 // flagSet declares the flags.
 func (o *options) flagSet() *flag.FlagSet {
 	f := flag.NewFlagSet("bench", flag.ContinueOnError)
@@ -119,6 +124,12 @@ func parse(args []string) (*options, error) {
 		return nil, errors.New("-roofline shows the passes of layers; give layers or all")
 	case o.plot != "" && !layers && !products:
 		return nil, errors.New("-plot shows products; give gemm, layers or all")
+	}
+	files := o.files()
+	for i, path := range files {
+		if slices.Contains(files[:i], path) {
+			return nil, fmt.Errorf("%s is to be two files; give each a name of its own", path)
+		}
 	}
 	o.DirectConv = o.winograd == winogradOff
 	return o, nil

@@ -68,34 +68,50 @@ func measure(ctx context.Context, o *options, stdout, stderr io.Writer) (code in
 		}
 		peers = append(peers, p)
 	}
+	for _, path := range o.files() {
+		if err := atomicfile.Check(path); err != nil {
+			return wrong, err
+		}
+	}
 	o.Progress = stderr
 	r, err := bench.Run(ctx, o.Options)
-	var failed bench.FailedError
-	switch {
-	case err != nil && ctx.Err() != nil:
-		return interrupted, err
-	case errors.As(err, &failed):
-		return broken, err
-	case err != nil:
-		return wrong, err
+	if err != nil {
+		code = wrong
+		switch {
+		case ctx.Err() != nil:
+			code = interrupted
+		case errors.As(err, new(bench.FailedError)):
+			code = broken
+		}
+		if len(r.Results) > 0 { // files stay as they are
+			err = errors.Join(err, o.print(r, stdout))
+		}
+		return code, err
 	}
+	var differ error
 	for i, p := range peers {
 		compared, err := r.AddPeer(p)
 		if err != nil {
-			return broken, err
+			differ = errors.Join(differ, err)
+			continue
 		}
 		fmt.Fprintf(stderr, "%s: %d of its results have the values of this program\n", o.peers[i], compared)
 	}
-	if err := write(o, r, before, stdout); err != nil {
+	if err := errors.Join(write(o, r, before, stdout), differ); err != nil {
 		return broken, err
 	}
 	return done, nil
 }
 
-// write gives out the report in every way that was asked for.
+// print writes the report as -format says.
+func (o *options) print(r *bench.Report, stdout io.Writer) error {
+	return map[string]func(io.Writer) error{asTable: r.WriteTable, asLines: r.WriteLines, asPages: r.WriteMarkdown}[o.format](stdout)
+}
+
+// write gives out the report in every way that was asked for. A file that cannot
+// be written keeps none from the others.
 func write(o *options, r, before *bench.Report, stdout io.Writer) error {
-	print := map[string]func(io.Writer) error{asTable: r.WriteTable, asLines: r.WriteLines, asPages: r.WriteMarkdown}[o.format]
-	if err := print(stdout); err != nil {
+	if err := o.print(r, stdout); err != nil {
 		return err
 	}
 	if o.peers != nil {
@@ -108,6 +124,7 @@ func write(o *options, r, before *bench.Report, stdout io.Writer) error {
 			return err
 		}
 	}
+	var failed error
 	for _, f := range []struct {
 		path  string
 		write func(io.Writer) error
@@ -115,9 +132,7 @@ func write(o *options, r, before *bench.Report, stdout io.Writer) error {
 		if f.path == "" {
 			continue
 		}
-		if err := atomicfile.Write(f.path, f.write); err != nil {
-			return err
-		}
+		failed = errors.Join(failed, atomicfile.Write(f.path, f.write))
 	}
-	return nil
+	return failed
 }
