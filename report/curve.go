@@ -201,12 +201,13 @@ func accuracyPanel(s series) (*plot.Plot, error) {
 	}
 	room := max(0.15*(p.Y.Max-p.Y.Min), 0.2)
 	p.Y.Min, p.Y.Max = max(0, p.Y.Min-room), min(100, p.Y.Max+2*room)
-	return p, labelLast(p, s.accuracy)
+	return p, labelLast(p, s)
 }
 
-// labelLast writes the last value beside its point.
-func labelLast(p *plot.Plot, xy plotter.XYs) error {
-	last := xy[len(xy)-1:]
+// labelLast writes the last accuracy above its point, or below it where the
+// curve of training runs above.
+func labelLast(p *plot.Plot, s series) error {
+	last := s.accuracy[len(s.accuracy)-1:]
 	labels, err := plotter.NewLabels(plotter.XYLabels{XYs: last, Labels: []string{fmt.Sprintf("%.2f %%", last[0].Y)}})
 	if err != nil {
 		return err
@@ -215,6 +216,9 @@ func labelLast(p *plot.Plot, xy plotter.XYs) error {
 	style.Font.Variant = "Sans"
 	style.Font.Size, style.Color, style.XAlign = vg.Points(11), accuracyColour, draw.XRight
 	labels.Offset.Y = vg.Points(8)
+	if n := len(s.training); n > shortLog && smoothed(s.training)[n-1].Y > last[0].Y {
+		labels.Offset.Y = vg.Points(-17)
+	}
 	p.Add(labels)
 	return nil
 }
