@@ -292,6 +292,8 @@ func (o *options) checkMode() error {
 		return fmt.Errorf("-model or -net is missing; the networks are %s", strings.Join(models.Names(), ", "))
 	case o.mode&(training|evaluating|previewing) != 0 && o.data == "":
 		return fmt.Errorf("-data is missing; the data sets are %s, and folders or tar files of pictures", strings.Join(data.Names(), ", "))
+	case strings.Contains(o.data, " -val ") || strings.Contains(o.data+o.val, " -split "):
+		return errors.New("a name with \" -val \" or \" -split \" in it is taken for these flags in a run folder: rename it, or give it a link")
 	case o.mode == evaluating && o.weights == "":
 		return errors.New("-eval needs -weights, such as runs/NAME/weights.safetensors")
 	case o.check && (o.given["out"] || o.given["checkpoint"] || o.given["debug"] || o.given["patience"]):

@@ -84,6 +84,7 @@ func TestTrainOnPhotographs(t *testing.T) {
 	refused(t, "set has nothing to test on", flags...)
 	refused(t, "-split 0.01 puts none of the pictures of set aside to test on: a larger share does", append(flags, "-split", "0.01")...)
 	refused(t, `data set "nowhere" is unknown`, append(flags, "-data", "nowhere", "-split", "0.1")...)
+	refused(t, `a name with " -val " or " -split " in it`, append(flags, "-data", "set -val b", "-split", "0.1")...)
 	refused(t, "-val and -split contradict each other", append(flags, "-val", "val", "-split", "0.1")...)
 	refused(t, "nowhere", append(flags, "-val", "nowhere")...)
 	require.NoError(t, os.Rename("val/red", "val/green"))
