@@ -100,7 +100,7 @@ func Devices() ([]Device, error) {
 	}
 	devices := make([]Device, n)
 	for i := range devices {
-		if err := devices[i].describe(cu.Device(i)); err != nil {
+		if _, err := devices[i].describe(i); err != nil {
 			devices[i].Problem = err.Error()
 		}
 	}
@@ -110,28 +110,37 @@ func Devices() ([]Device, error) {
 // Properties are those of the device of an index, which has to be one that can
 // be used.
 func Properties(index int) (driver.Properties, error) {
+	_, p, err := find(index)
+	return p, err
+}
+
+// find is the handle and the properties of a device that can be used.
+func find(index int) (cu.Device, driver.Properties, error) {
 	n, err := count()
 	if err != nil {
-		return driver.Properties{}, err
+		return 0, driver.Properties{}, err
 	}
 	if index < 0 || index >= n {
-		return driver.Properties{}, fmt.Errorf("there is no CUDA device %d; this machine has %d, counted from 0", index, n)
+		return 0, driver.Properties{}, fmt.Errorf("there is no CUDA device %d; this machine has %d, counted from 0", index, n)
 	}
-	var d Device
-	err = d.describe(cu.Device(index))
-	return d.Properties, err
+	var p Device
+	d, err := p.describe(index)
+	return d, p.Properties, err
 }
 
 // prohibited is the compute mode in which a device takes no work.
 const prohibited = 2
 
-// describe asks for a device's properties.
-func (p *Device) describe(d cu.Device) (err error) {
+// describe asks for the properties of the device of an index.
+func (p *Device) describe(index int) (d cu.Device, err error) {
+	if d, err = cu.GetDevice(index); err != nil {
+		return 0, named("cuDeviceGet", err)
+	}
 	if p.Name, err = d.Name(); err != nil {
-		return named("cuDeviceGetName", err)
+		return 0, named("cuDeviceGetName", err)
 	}
 	if p.TotalMem, err = d.TotalMem(); err != nil {
-		return named("cuDeviceTotalMem", err)
+		return 0, named("cuDeviceTotalMem", err)
 	}
 	mode := 0
 	for _, a := range []struct {
@@ -147,16 +156,16 @@ func (p *Device) describe(d cu.Device) (err error) {
 		{&mode, cu.ComputeMode},
 	} {
 		if *a.to, err = d.Attribute(a.what); err != nil {
-			return named("cuDeviceGetAttribute", err)
+			return 0, named("cuDeviceGetAttribute", err)
 		}
 	}
 	switch {
 	case p.Capability() < minCapability:
-		return fmt.Errorf("%s has compute capability %d.%d; the kernels need a card of 7.0 or later", p.Name, p.Major, p.Minor)
+		return 0, fmt.Errorf("%s has compute capability %d.%d; the kernels need a card of 7.0 or later", p.Name, p.Major, p.Minor)
 	case mode == prohibited:
-		return fmt.Errorf("%s is set to take no work: nvidia-smi -c DEFAULT allows it", p.Name)
+		return 0, fmt.Errorf("%s is set to take no work: nvidia-smi -c DEFAULT allows it", p.Name)
 	}
-	return nil
+	return d, nil
 }
 
 var _ driver.Driver = (*cuda)(nil)
@@ -173,11 +182,11 @@ type cuda struct {
 
 // Open opens the device of an index.
 func Open(index int) (driver.Driver, error) {
-	p, err := Properties(index)
+	h, p, err := find(index)
 	if err != nil {
 		return nil, err
 	}
-	d := &cuda{device: cu.Device(index), properties: p}
+	d := &cuda{device: h, properties: p}
 	if d.context, err = d.device.RetainPrimaryCtx(); err != nil {
 		return nil, named("cuDevicePrimaryCtxRetain", err)
 	}

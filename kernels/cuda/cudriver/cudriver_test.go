@@ -15,7 +15,13 @@ import (
 	"github.com/hubel-go/hubel/kernels/cuda/driver"
 )
 
-const ptx = ".version 7.8\n.visible .entry scale(\n"
+const ptx = `.version 7.8
+.visible .entry scale(
+	.param .u64 scale_param_0,
+	.param .u32 scale_param_1,
+	.param .f32 scale_param_2
+)
+`
 
 // use does what a queue does, and returns the first error.
 func use() (err error) {
@@ -41,8 +47,9 @@ func use() (err error) {
 	if err != nil {
 		return err
 	}
-	if _, err := f.Attributes(); err != nil {
-		return err
+	want := driver.Attributes{MaxThreads: 1024, Shared: 41, MaxDynamicShared: 48, Local: 43, Registers: 44}
+	if a, err := f.Attributes(); err != nil || a != want {
+		return fmt.Errorf("attributes %+v, %w", a, err)
 	}
 	if err := f.SetMaxDynamicShared(96 << 10); err != nil {
 		return err
@@ -62,15 +69,18 @@ func use() (err error) {
 		return err
 	}
 	closers = append(closers, s.Close)
-	begin, err := d.NewEvent()
-	if err != nil {
-		return err
+	var events [2]driver.Event
+	for i := range events {
+		if events[i], err = d.NewEvent(); err != nil {
+			return err
+		}
+		closers = append(closers, events[i].Close)
 	}
-	closers = append(closers, begin.Close)
+	begin, end := events[0], events[1]
 	copy(host, "over and back")
 	back := make([]byte, 64)
 	var args driver.Args
-	args.Ptr(x).Int(7)
+	args.Ptr(x).Int(-7).Float32(1.5)
 	for _, step := range []func() error{
 		func() error { return s.Record(begin) },
 		func() error { return s.Upload(x, host) },
@@ -78,18 +88,19 @@ func use() (err error) {
 		func() error { return s.Memset(x.Offset(48), 1, 4) },
 		func() error { return s.Memset32(x.Offset(52), 0x02020202, 1) },
 		func() error {
-			return s.Launch(f, driver.Config{Grid: driver.Dim{X: 3, Y: 2}, Block: driver.Dim{X: 128}, Shared: 512}, &args)
+			return s.Launch(f, driver.Config{Grid: driver.Dim{X: 3, Y: 2}, Block: driver.Dim{X: 128}, Shared: 96 << 10}, &args)
 		},
 		func() error { return s.Wait(begin) },
 		func() error { return s.Download(back, x) },
+		func() error { return s.Record(end) },
 		s.Sync,
-		begin.Sync,
+		end.Sync,
 	} {
 		if err := step(); err != nil {
 			return err
 		}
 	}
-	if took, err := begin.Since(begin); err != nil || took.Microseconds() != 1500 {
+	if took, err := end.Since(begin); err != nil || took.Microseconds() != 1500 {
 		return fmt.Errorf("elapsed %v, %w", took, err)
 	}
 	if want := "over and back\x00\x00\x00"; string(back[:16]) != want || string(back[32:48]) != want ||
@@ -116,12 +127,13 @@ func TestCalls(t *testing.T) {
 	record := r.Calls
 	require.NotContains(t, r.Output, "use:")
 	require.NotContains(t, record, "FAULT")
+	require.Regexp(t, `cuLaunchKernel scale grid 3,2,1 block 128,1,1 shared 98304 extra 0 args \d{9,},4294967289,1069547520 stream`, record)
 	at := 0
 	for _, call := range []string{
-		"cuInit 0", "cuDevicePrimaryCtxRetain 1", "cuModuleLoadDataEx", "cuModuleGetFunction scale",
-		"cuFuncSetAttribute 8 98304", "cuMemAlloc_v2 64", "cuMemHostAlloc 64 1", "cuStreamCreate 1", "cuEventCreate 0",
+		"cuInit 0", "cuDeviceGet 1", "cuDevicePrimaryCtxRetain 1", "cuModuleLoadDataEx", "cuModuleGetFunction scale",
+		"cuFuncSetAttribute 8 98304", "cuMemAlloc_v2 64", "cuMemHostAlloc 64 1", "cuStreamCreate 1", "cuEventCreate 0", "cuEventCreate 0",
 		"cuEventRecord", "cuMemcpyHtoDAsync_v2 64", "cuMemcpyDtoDAsync_v2 16", "cuMemsetD8Async 1 4", "cuMemsetD32Async 33686018 1",
-		"cuLaunchKernel scale grid 3,2,1 block 128,1,1 shared 512 extra 0 first ", "cuStreamWaitEvent", "cuMemcpyDtoHAsync_v2 64",
+		"cuLaunchKernel scale", "cuStreamWaitEvent", "cuMemcpyDtoHAsync_v2 64", "cuEventRecord",
 		"cuStreamSynchronize", "cuEventSynchronize", "cuEventDestroy_v2", "cuStreamDestroy_v2", "cuMemFreeHost", "cuMemFree_v2",
 		"cuModuleUnload", "cuDevicePrimaryCtxRelease_v2 1",
 	} {

@@ -78,7 +78,7 @@ func (s *stream) Launch(f driver.Function, c driver.Config, args *driver.Args) e
 	fn := f.(*function)
 	err := s.d.do("cuLaunchKernel", func() error { return launch(fn.f, c, s.s, args.Slots()) })
 	if err != nil {
-		return fmt.Errorf("%s: grid %v, block %v, %d bytes of shared memory: %w", fn.name, c.Grid, c.Block, c.Shared, err)
+		return fmt.Errorf("grid %v, block %v, %d bytes of shared memory: %w", c.Grid, c.Block, c.Shared, err)
 	}
 	return nil
 }

@@ -5,7 +5,8 @@
  * Device memory is host memory. Kernels do nothing, but their arguments are
  * written down. The file that HUBEL_RECORD names gets a line for each call, and
  * one with "FAULT" for each that a real driver might not forgive: without a
- * context, with what belongs to another, outside the memory that there is.
+ * context, in one that nobody holds, with what belongs to another or is unloaded,
+ * outside the memory that there is, with more blocks or threads than there can be.
  *
  * HUBEL_FAIL=cuMemAlloc_v2:3:2 makes the third call of a function answer with
  * CUresult 2; with a + at its end, all calls after it too, as where a device is
@@ -18,13 +19,23 @@
 #include <string.h>
 #include <pthread.h>
 
-enum { invalid_value = 1, out_of_memory = 2, invalid_context = 201, invalid_ptx = 218, invalid_handle = 400, not_found = 500 };
+enum { invalid_value = 1, out_of_memory = 2, invalid_device = 101, invalid_context = 201, invalid_ptx = 218, invalid_handle = 400, not_found = 500, context_destroyed = 709 };
 
 typedef int CUresult;
-typedef struct { int device; } context;
+typedef struct { int retained; } context;
+
+enum { most_params = 64 };
 
 /* What a handle points to. */
-typedef struct { context *owner; char *text; } object;
+typedef struct object {
+	context *owner;
+	char *text;            /* of a module, NULL once it is unloaded, and the name of a function */
+	struct object *module; /* of a function */
+	int params;            /* of a function, each of so many bytes: */
+	unsigned char bytes[most_params];
+	unsigned shared; /* bytes that a launch of a function may ask for */
+	int at; /* when an event was recorded, counted from 1 */
+} object;
 
 /* Memory that is in use, on the device or page-locked. */
 typedef struct allocation {
@@ -36,7 +47,7 @@ typedef struct allocation {
 
 static FILE *record;
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static context primary[2] = {{0}, {1}};
+static context primary[2];
 static __thread context *current;
 static int retained, live_memory, live_host, live_streams, live_events, live_modules;
 static allocation *memory;
@@ -113,13 +124,32 @@ static void fault(const char *call, const char *what) {
 	if (!current) { fault(__func__, "there is no context"); return invalid_context; }
 #define OWN(handle) \
 	if (!(handle) || ((object *)(handle))->owner != current) { fault(__func__, #handle " is of another context"); return invalid_handle; }
+#define LOADED(function) \
+	OWN(function) \
+	if (!((object *)(function))->module->text) { fault(__func__, #function " is of a module that is unloaded"); return invalid_handle; }
 #define SPAN(address, bytes) \
 	if (!inside((char *)(uintptr_t)(address), bytes)) { fault(__func__, #address " is not memory of the context"); return invalid_value; }
+
+/* DEVICE makes the number of a device of its handle, which is another. */
+enum { first_device = 10 };
+#define DEVICE(d) \
+	if (d < first_device || d >= first_device + 2) { fault(__func__, "no handle of a device"); return invalid_device; } \
+	d -= first_device;
 
 static object *make(char *text) {
 	object *o = malloc(sizeof *o);
 	*o = (object){current, text};
 	return o;
+}
+
+/* parameters finds the parameters of a kernel between the parentheses of its
+ * entry. None of them is an array. */
+static void parameters(object *f, const char *entry) {
+	const char *end = strchr(entry, ')'), *at = entry;
+	while (end && (at = strstr(at, ".param .")) && at < end && f->params < most_params) {
+		at += strlen(".param .");
+		f->bytes[f->params++] = atoi(at + 1) / 8; /* u64, f32 */
+	}
 }
 
 static int inside(char *at, size_t bytes) {
@@ -162,9 +192,11 @@ static long give(char *at) {
 CUresult cuInit(unsigned flags) { CALL(" %u", flags); return 0; }
 CUresult cuDriverGetVersion(int *v) { *v = setting("HUBEL_DRIVER", 12020); return 0; }
 CUresult cuDeviceGetCount(int *n) { CALL(""); *n = setting("HUBEL_DEVICES", 2); return 0; }
-CUresult cuDeviceGetName(char *name, int len, int d) { CALL(" %d", d); snprintf(name, len, "Recorder %d", d); return 0; }
-CUresult cuDeviceTotalMem_v2(size_t *bytes, int d) { CALL(" %d", d); *bytes = total; return 0; }
+CUresult cuDeviceGet(int *d, int number) { CALL(" %d", number); *d = first_device + number; return 0; }
+CUresult cuDeviceGetName(char *name, int len, int d) { DEVICE(d); CALL(" %d", d); snprintf(name, len, "Recorder %d", d); return 0; }
+CUresult cuDeviceTotalMem_v2(size_t *bytes, int d) { DEVICE(d); CALL(" %d", d); *bytes = total; return 0; }
 CUresult cuDeviceGetAttribute(int *v, int attribute, int d) {
+	DEVICE(d);
 	CALL(" %d %d", attribute, d);
 	int capability = setting("HUBEL_CAPABILITY", 80);
 	switch (attribute) {
@@ -179,11 +211,12 @@ CUresult cuDeviceGetAttribute(int *v, int attribute, int d) {
 	}
 	return 0;
 }
-CUresult cuDevicePrimaryCtxRetain(void **c, int d) { CALL(" %d", d); *c = &primary[d]; left(&retained, 1); return 0; }
-CUresult cuDevicePrimaryCtxRelease_v2(int d) { CALL(" %d", d); left(&retained, -1); return 0; }
+CUresult cuDevicePrimaryCtxRetain(void **c, int d) { DEVICE(d); CALL(" %d", d); *c = &primary[d]; primary[d].retained++; left(&retained, 1); return 0; }
+CUresult cuDevicePrimaryCtxRelease_v2(int d) { DEVICE(d); CALL(" %d", d); primary[d].retained--; left(&retained, -1); return 0; }
 CUresult cuCtxSetCurrent(void *c) {
 	static int count_; /* too often to be written down */
 	ANSWER;
+	if (c && ((context *)c)->retained < 1) { fault(__func__, "nobody holds the context"); return context_destroyed; }
 	current = c;
 	return 0;
 }
@@ -254,24 +287,38 @@ CUresult cuModuleLoadDataEx(void **m, const void *image, unsigned n, int *option
 	left(&live_modules, 1);
 	return 0;
 }
-CUresult cuModuleUnload(void *m) { IN(""); OWN(m); free(((object *)m)->text); free(m); left(&live_modules, -1); return 0; }
+CUresult cuModuleUnload(void *m) { IN(""); OWN(m); free(((object *)m)->text); ((object *)m)->text = NULL; left(&live_modules, -1); return 0; }
 CUresult cuModuleGetFunction(void **f, void *m, const char *name) {
 	IN(" %s", name);
 	OWN(m);
 	char entry[128];
 	snprintf(entry, sizeof entry, ".entry %s(", name);
-	if (!strstr(((object *)m)->text, entry)) return not_found;
-	*f = make(strdup(name)); /* lives as long as the program, as a module's functions may */
+	const char *found = strstr(((object *)m)->text, entry);
+	if (!found) return not_found;
+	object *o = make(strdup(name)); /* lives as long as the program, as a module's functions may */
+	o->module = m;
+	o->shared = 48 << 10;
+	parameters(o, found);
+	*f = o;
 	return 0;
 }
-CUresult cuFuncGetAttribute(int *v, int attribute, void *f) { IN(" %d", attribute); OWN(f); *v = attribute == 0 ? 1024 : 40 + attribute; return 0; }
-CUresult cuFuncSetAttribute(void *f, int attribute, int v) { IN(" %d %d", attribute, v); OWN(f); return 0; }
+CUresult cuFuncGetAttribute(int *v, int attribute, void *f) { IN(" %d", attribute); LOADED(f); *v = attribute == 0 ? 1024 : 40 + attribute; return 0; }
+CUresult cuFuncSetAttribute(void *f, int attribute, int v) { IN(" %d %d", attribute, v); LOADED(f); if (attribute == 8) ((object *)f)->shared = v; return 0; }
 CUresult cuLaunchKernel(void *f, unsigned gx, unsigned gy, unsigned gz, unsigned bx, unsigned by, unsigned bz,
                         unsigned shared, void *q, void **params, void **extra) {
-	uint64_t first = params && params[0] ? *(uint64_t *)params[0] : 0;
-	IN(" %s grid %u,%u,%u block %u,%u,%u shared %u extra %d first %llu stream %p", ((object *)f)->text, gx, gy, gz, bx, by, bz, shared,
-	   extra != NULL, (unsigned long long)first, q);
-	OWN(f); OWN(q);
+	object *o = f;
+	char args[22 * most_params] = "", *end = args; /* 20 digits each */
+	for (int i = 0; i < o->params; i++) {
+		uint64_t value = 0;
+		memcpy(&value, params[i], o->bytes[i]);
+		end += sprintf(end, "%s%llu", i ? "," : "", (unsigned long long)value);
+	}
+	IN(" %s grid %u,%u,%u block %u,%u,%u shared %u extra %d args %s stream %p", o->text, gx, gy, gz, bx, by, bz, shared,
+	   extra != NULL, args, q);
+	LOADED(f); OWN(q);
+	if (!gx || !gy || !gz || gx > 0x7fffffff || gy > 65535 || gz > 65535) { fault(__func__, "the grid"); return invalid_value; }
+	if (!bx || !by || !bz || bz > 64 || (uint64_t)bx * by * bz > 1024) { fault(__func__, "the block"); return invalid_value; }
+	if (shared > o->shared) { fault(__func__, "more shared memory than is allowed"); return invalid_value; }
 	return 0;
 }
 
@@ -281,10 +328,23 @@ CUresult cuStreamSynchronize(void *s) { IN(""); OWN(s); return 0; }
 CUresult cuStreamWaitEvent(void *s, void *e, unsigned flags) { IN(" stream %p event %p", s, e); OWN(s); OWN(e); return 0; }
 CUresult cuEventCreate(void **e, unsigned flags) { IN(" %u", flags); *e = make(NULL); left(&live_events, 1); return 0; }
 CUresult cuEventDestroy_v2(void *e) { IN(""); OWN(e); free(e); left(&live_events, -1); return 0; }
-CUresult cuEventRecord(void *e, void *s) { IN(" event %p stream %p", e, s); OWN(e); OWN(s); return 0; }
+CUresult cuEventRecord(void *e, void *s) {
+	static int records;
+	IN(" event %p stream %p", e, s);
+	OWN(e); OWN(s);
+	pthread_mutex_lock(&lock);
+	((object *)e)->at = ++records;
+	pthread_mutex_unlock(&lock);
+	return 0;
+}
 CUresult cuEventSynchronize(void *e) { IN(""); OWN(e); return 0; }
 CUresult cuEventQuery(void *e) { IN(" event %p", e); OWN(e); return 0; }
-CUresult cuEventElapsedTime(float *ms, void *a, void *b) { IN(""); OWN(a); OWN(b); *ms = 1.5f; return 0; }
+CUresult cuEventElapsedTime(float *ms, void *a, void *b) {
+	IN("");
+	OWN(a); OWN(b);
+	*ms = 1.5f * (((object *)b)->at - ((object *)a)->at);
+	return 0;
+}
 
 CUresult cuGetErrorName(CUresult r, const char **s) {
 	*s = NULL;
