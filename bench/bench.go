@@ -5,7 +5,6 @@ package bench
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -177,7 +176,7 @@ func (b *bench) onCard(card predict.Card, f func(*graph.Network) error) error {
 // belong to none: f gets nil.
 func (b *bench) with(d *timedDevice, common Result, f func(*graph.Network) error) (err error) {
 	b.device = d
-	defer func() { err = errors.Join(err, d.Close()) }()
+	defer func() { err = cmp.Or(err, d.Close()) }()
 	if len(b.Shapes) > 0 {
 		b.common = common
 		if err := f(nil); err != nil {
@@ -302,12 +301,12 @@ func (b *bench) layers(n *graph.Network) (err error) {
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, w.Close()) }()
+	defer func() { err = cmp.Or(err, w.Close()) }()
 	s, err := newSession(b.device, b.plan, w)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, s.close()) }()
+	defer func() { err = cmp.Or(err, s.close()) }()
 
 	type part struct{ name, pass string }
 	row := map[part]int{}
@@ -369,7 +368,7 @@ func (b *bench) net(n *graph.Network) (err error) {
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, w.Close()) }()
+	defer func() { err = cmp.Or(err, w.Close()) }()
 	infer := b.spec
 	infer.Mode = graph.Infer
 	q, err := n.Plan(b.device.Traits(), infer)
@@ -393,7 +392,7 @@ func (b *bench) steps(name string, p *graph.Plan, w *graph.Weights) (err error) 
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, s.close()) }()
+	defer func() { err = cmp.Or(err, s.close()) }()
 	debug.FreeOSMemory() // what filled the weights and the batch
 	r := b.common
 	r.Name, r.Pass, r.Images = "step", name, p.Options.Batch
@@ -430,7 +429,7 @@ func (b *bench) weights(n *graph.Network) (*graph.Weights, error) {
 		return nil, err
 	}
 	if err := w.Fill(seed); err != nil {
-		return nil, errors.Join(err, w.Close())
+		return nil, cmp.Or(err, w.Close())
 	}
 	return w, nil
 }

@@ -2,6 +2,7 @@ package bench
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"image/png"
@@ -17,7 +18,10 @@ import (
 	"github.com/hubel-go/hubel/device"
 	"github.com/hubel-go/hubel/graph"
 	"github.com/hubel-go/hubel/kernels/cpu"
+	"github.com/hubel-go/hubel/kernels/cuda"
+	"github.com/hubel-go/hubel/kernels/cuda/driver"
 	"github.com/hubel-go/hubel/kernels/cuda/predict"
+	"github.com/hubel-go/hubel/kernels/cuda/ptxsim"
 	"github.com/hubel-go/hubel/models"
 )
 
@@ -375,6 +379,49 @@ func TestRunRefuses(t *testing.T) {
 		_, err := Run(t.Context(), o)
 		require.ErrorContains(t, err, says)
 		require.False(t, errors.As(err, new(FailedError)))
+	}
+}
+
+// lostDriver is a simulator that is lost at the first launch: every call after it
+// fails too.
+type lostDriver struct {
+	driver.Driver
+	lost error
+}
+
+func (d *lostDriver) Free(p driver.Ptr) error { return cmp.Or(d.lost, d.Driver.Free(p)) }
+
+func (d *lostDriver) Close() error { return cmp.Or(d.lost, d.Driver.Close()) }
+
+func (d *lostDriver) NewStream() (driver.Stream, error) {
+	s, err := d.Driver.NewStream()
+	return lostStream{s, d}, err
+}
+
+type lostStream struct {
+	driver.Stream
+	d *lostDriver
+}
+
+func (s lostStream) Launch(driver.Function, driver.Config, *driver.Args) error {
+	s.d.lost = errors.New("off the bus")
+	return s.d.lost
+}
+
+func (s lostStream) Sync() error { return s.d.lost }
+
+func (s lostStream) Close() error { return s.d.lost }
+
+// A device that is lost is one error, although nothing on it can be freed.
+func TestLostDevice(t *testing.T) {
+	device.Register("lost", device.Driver{Open: func(name string, o device.Options) (device.Device, error) {
+		return cuda.New(name, &lostDriver{Driver: ptxsim.New(ptxsim.Config{})}, o)
+	}})
+	for _, kind := range []string{KindGEMM, KindLayers, KindNet} {
+		_, err := Run(t.Context(), Options{Kinds: []string{kind}, Models: []string{"lenet"}, Batch: 2, Devices: []string{"lost"}, Threads: []int{1}, Runs: 1})
+		require.ErrorAs(t, err, new(FailedError))
+		require.Regexp(t, `^lost: conv1[^\n]*: off the bus$`, err.Error())
+		require.Equal(t, 1, strings.Count(err.Error(), "off the bus"), err)
 	}
 }
 

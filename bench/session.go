@@ -1,7 +1,7 @@
 package bench
 
 import (
-	"errors"
+	"cmp"
 	"fmt"
 	"runtime/debug"
 
@@ -35,7 +35,7 @@ func newSession(d *timedDevice, p *graph.Plan, w *graph.Weights) (*session, erro
 		return nil, err
 	}
 	if err := s.prepare(); err != nil {
-		return nil, errors.Join(err, s.close())
+		return nil, cmp.Or(err, s.close())
 	}
 	return s, nil
 }
@@ -122,7 +122,7 @@ func (s *session) record() ([]Span, error) {
 func (s *session) close() error {
 	err := s.exec.Close()
 	if !s.velocity.IsNil() {
-		err = errors.Join(err, s.velocity.Buffer.Free())
+		err = cmp.Or(err, s.velocity.Buffer.Free())
 	}
 	return err
 }

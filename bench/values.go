@@ -1,7 +1,7 @@
 package bench
 
 import (
-	"errors"
+	"cmp"
 
 	"gorgonia.org/tensor"
 
@@ -26,7 +26,7 @@ func (b *bench) values(node graph.Node) (sum *Checksum, err error) {
 	if err != nil {
 		return nil, err
 	}
-	defer func() { err = errors.Join(err, w.Close()) }()
+	defer func() { err = cmp.Or(err, w.Close()) }()
 	for _, q := range p.Params {
 		x := tensor.New(tensor.WithShape(q.Shape...), tensor.WithBacking(uniform(device.Elements(q.Shape))))
 		if err := w.Set(q.Name, x); err != nil {
@@ -37,7 +37,7 @@ func (b *bench) values(node graph.Node) (sum *Checksum, err error) {
 	if err != nil {
 		return nil, err
 	}
-	defer func() { err = errors.Join(err, s.close()) }()
+	defer func() { err = cmp.Or(err, s.close()) }()
 	if err := s.step(); err != nil {
 		return nil, err
 	}

@@ -163,7 +163,7 @@ func TestLateErrors(t *testing.T) {
 		return r.Output
 	}
 	const failed = `cuStreamSynchronize: CUDA_ERROR_LAUNCH_FAILED \(719\): an error of the test`
-	require.Regexp(t, `(?m)^train: iteration 1: sync: `+failed+`; a kernel before may have failed: -debug-sync finds which$`, fail(1, ""))
+	require.Regexp(t, `(?m)^train: iteration 1: sync: `+failed+`; a kernel before may have failed: train -debug-sync finds which$`, fail(1, ""))
 	require.Regexp(t, `(?m)^train: iteration 1: conv1: conv_\w+: `+failed+`$`, fail(1, "-debug-sync"))
 	require.Regexp(t, `(?m)^train: iteration 1: conv2: conv_\w+: `+failed+`$`, fail(4, "-debug-sync"))
 }

@@ -59,7 +59,7 @@ func TestDebugSync(t *testing.T) {
 		_, err = tryTrain(t, d, r)
 		require.ErrorContains(t, err, "sync: ")
 		require.NotContains(t, err.Error(), c.layer+": ")
-		require.ErrorContains(t, err, "; a kernel before may have failed: -debug-sync finds which")
+		require.ErrorContains(t, err, "; a kernel before may have failed: train -debug-sync finds which")
 	}
 }
 

@@ -94,7 +94,7 @@ func (q *queue) Fail(kernel string, err error) {
 }
 
 // earlier is said of an error that may be of another kernel than that it names.
-const earlier = "a kernel before may have failed: -debug-sync finds which"
+const earlier = "a kernel before may have failed: train -debug-sync finds which"
 
 // Sync waits for the stream. An error that the driver reports only now is that
 // of some kernel since the last Sync.
