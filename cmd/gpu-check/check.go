@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -103,13 +104,20 @@ func (c *check) command(ctx context.Context, log string, env []string, name stri
 		if ctx.Err() != nil {
 			err = context.Cause(ctx)
 		}
-		return stdout.String(), fmt.Errorf("%s: %w: %s (%s has all of it)", filepath.Base(name), err, lastLine(all.String()), c.path(log))
+		return stdout.String(), fmt.Errorf("%s: %w: %s (%s has all of it)", filepath.Base(name), err, reason(all.String()), c.path(log))
 	}
 	return stdout.String(), nil
 }
 
-// lastLine is the last line that says something.
-func lastLine(text string) string {
+// crash is how a program in Go says that it ends, before its goroutines' stacks.
+var crash = regexp.MustCompile(`(?m)^(panic: |fatal error: |SIG[A-Z]+: ).*$`)
+
+// reason is the line that says why a program failed: how it crashed, or the last
+// one that says something.
+func reason(text string) string {
+	if line := crash.FindString(text); line != "" {
+		return line
+	}
 	lines := strings.FieldsFunc(text, func(r rune) bool { return r == '\n' || r == '\r' })
 	for _, l := range slices.Backward(lines) {
 		if l = strings.TrimSpace(l); l != "" {

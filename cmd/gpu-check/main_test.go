@@ -114,10 +114,17 @@ func TestFailures(t *testing.T) {
 		"no such device": {args: []string{"-device", "cuda:7"}, says: []string{
 			`devices | FAIL .*cuda:7 is not among the devices: cuda:0 card NVIDIA`, `suite | FAIL`, `lenet | PASS`}},
 		"unusable device": {args: []string{"-device", "cuda:1"}, says: []string{`devices | FAIL .*cuda:1 cannot be used too old`}},
-		"suite": {program: "tests/cuda.test", text: "echo '--- FAIL: TestConformance'; echo '    --- FAIL: TestConformance/gemm/NN'; exit 1", says: []string{
-			`suite | FAIL .*2 of 2 fail, such as TestConformance/gemm/NN; .*suite.txt says how`, `alexnet | PASS`}},
+		"suite": {program: "tests/cuda.test", text: `
+for name in '' '/gemm' '/gemm/NN' '/gemm/NT' '/conv' '/conv/1x1'; do
+	echo "--- FAIL: TestConformance$name (0.00s)"
+done
+echo '--- PASS: TestLeNetTrains'
+exit 1`, says: []string{
+			`suite | FAIL .*6 of 7 fail, the first TestConformance/gemm/NN; .*suite.txt says how`, `alexnet | PASS`}},
 		"crash": {program: "bin/bench", text: "echo lost device >&2; exit 3", says: []string{
 			`alexnet | FAIL .*bench: exit status 3: lost device \(.*device-layers.txt has all of it\)`, `comparison | FAIL .*the device was not timed`}},
+		"signal": {program: "tests/cuda.test", text: `printf 'SIGSEGV: segmentation violation\nPC=0x0 m=0\n\nr15 0x0\ngs 0x0\n' >&2; exit 2`, says: []string{
+			`suite | FAIL .*cuda.test: exit status 2: SIGSEGV: segmentation violation \(.*suite.txt has all of it\)`}},
 		"accuracy": {program: "bin/train", text: `while [ "$1" != -out ]; do shift || exit; done; mkdir -p $2; echo '{"loss":1,"accuracy":0.98}' >$2/log.jsonl`, says: []string{
 			`lenet | FAIL .*98.00 % of MNIST's test set right, .*: less than 99 %`}},
 		"endless": {program: "bin/train", text: "while true; do true; done", args: []string{"-limit", "100ms"}, says: []string{

@@ -68,13 +68,26 @@ func (c *check) suite(ctx context.Context) (string, error) {
 		"-test.v", "-test.timeout", c.limit.String(), "-test.run", "^(TestConformance|TestLeNetTrains|TestAlexNet)")
 	cases := strings.Count(text, "--- PASS: ")
 	if err != nil {
-		names := regexp.MustCompile(`(?m)^ *--- FAIL: (\S+)`).FindAllStringSubmatch(text, -1)
-		if len(names) == 0 {
+		failed := regexp.MustCompile(`(?m)^ *--- FAIL: (\S+)`).FindAllStringSubmatch(text, -1)
+		if len(failed) == 0 {
 			return "", err
 		}
-		return "", fmt.Errorf("%d of %d fail, such as %s; %s says how", len(names), cases+len(names), names[len(names)-1][1], c.path("suite.txt"))
+		return "", fmt.Errorf("%d of %d fail, the first %s; %s says how", len(failed), cases+len(failed), firstCase(failed), c.path("suite.txt"))
 	}
 	return fmt.Sprintf("%d tests", cases), nil
+}
+
+// firstCase is the first of the tests that failed which is no group of others. A
+// kernel that breaks a GPU's context fails all cases after its own, too.
+func firstCase(failed [][]string) string {
+	first := failed[0][1]
+	for _, f := range failed[1:] { // a group comes before its cases
+		if !strings.HasPrefix(f[1], first+"/") {
+			break
+		}
+		first = f[1]
+	}
+	return first
 }
 
 // lenet trains LeNet: on MNIST, to 99 % right, or a few steps.
