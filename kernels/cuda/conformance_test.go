@@ -166,6 +166,24 @@ func TestKernels(t *testing.T) {
 	}
 }
 
+// approximate are the operations whose kernels have approximate instructions.
+var approximate = regexp.MustCompile("^(unary|lrn|softmax|log-loss)")
+
+// The tolerances of the suite leave room for approximations that are as bad as PTX
+// allows. Those of hardware are better, but not as good as the simulator's.
+func TestRoughApproximations(t *testing.T) {
+	sim := ptxsim.New(ptxsim.Config{Rough: true, Unchecked: true})
+	dev, err := New("ptxsim", sim, device.Options{})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, dev.Close()) })
+	o := devicetest.Options{Seed: 1}
+	for _, c := range simulated(o) {
+		if approximate.MatchString(c.Op) {
+			require.NoError(t, c.Check(dev, o), "%s %s", c.Op, c.Name)
+		}
+	}
+}
+
 var entry = regexp.MustCompile(`\.visible \.entry (\w+)\(`)
 
 // entries is the kernels that ship, without products: those have tests that look

@@ -18,14 +18,16 @@ type decoder struct {
 	consts64 map[uint64]int32
 	specials map[string]int32
 
+	rough bool // Config.Rough
+
 	s    *statement
 	mods []string // modifiers not yet used
 }
 
 // decode makes the program of a kernel.
-func decode(mod *module, k *kernelText, source []string) (*program, error) {
+func decode(mod *module, k *kernelText, source []string, rough bool) (*program, error) {
 	d := &decoder{
-		mod: mod, k: k, vars: map[string]*variable{},
+		mod: mod, k: k, rough: rough, vars: map[string]*variable{},
 		consts32: map[uint32]int32{}, consts64: map[uint64]int32{}, specials: map[string]int32{},
 		p: &program{module: mod.name, name: k.name, source: source, params: k.params, maxThreads: k.maxThreads, dynamic: -1},
 	}

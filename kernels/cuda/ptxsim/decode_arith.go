@@ -325,6 +325,9 @@ func decodeSpecial(d *decoder, in *inst) error {
 	approximations := map[string]func(float32) float32{"rcp": rcpApprox, "sqrt": sqrtApprox, "rsqrt": rsqrtApprox,
 		"ex2": ex2Approx, "lg2": lg2Approx, "sin": sinApprox, "cos": cosApprox, "tanh": tanhApprox}
 	f := approximations[d.s.op]
+	if approx && d.rough {
+		f = roughly(d.s.op, f)
+	}
 	if rounds {
 		switch d.s.op {
 		case "rcp":

@@ -273,6 +273,29 @@ func lg2Approx(x float32) float32 {
 	return float32(math.Log2(float64(x)))
 }
 
+// roughly is an approximation that errs as Config.Rough says.
+func roughly(op string, f func(float32) float32) func(float32) float32 {
+	const most = 0x1p-22
+	switch op {
+	case "sin", "cos", "tanh":
+		return f
+	}
+	return func(x float32) float32 {
+		v := float64(f(x))
+		if math.IsInf(v, 0) {
+			return float32(v)
+		}
+		e := v * most
+		if op == "lg2" && x > 0.5 && x < 2 {
+			e = most
+		}
+		if math.Float32bits(x)*2654435761>>31 == 0 { // a bit of Knuth's hash
+			e = -e
+		}
+		return float32(v + e)
+	}
+}
+
 // toInteger rounds v to an integer of n bits and saturates; NaN becomes 0.
 func toInteger(v float64, n int, signed bool) uint64 {
 	if v != v {

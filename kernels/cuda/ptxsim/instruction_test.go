@@ -16,6 +16,11 @@ import (
 // operands, a row a thread, and returns the results.
 func evaluate(t *testing.T, text string, dst typ, src []typ, rows [][]uint64) []uint64 {
 	t.Helper()
+	return evaluateOn(t, Config{Workers: 1}, text, dst, src, rows)
+}
+
+func evaluateOn(t *testing.T, c Config, text string, dst typ, src []typ, rows [][]uint64) []uint64 {
+	t.Helper()
 	var b strings.Builder
 	b.WriteString(".version 7.8\n.target sm_80\n.address_size 64\n.visible .entry k(.param .u64 out, .param .u64 in)\n{\n" +
 		".reg .b64 %o, %i, %t;\n.reg .b32 %tid, %u;\n")
@@ -46,7 +51,7 @@ func evaluate(t *testing.T, text string, dst typ, src []typ, rows [][]uint64) []
 		fmt.Fprintf(&b, "st.global.b%d [%%o], %%d;\n", max(dst.bits(), 16))
 	}
 	b.WriteString("ret;\n}\n")
-	sim := New(Config{Workers: 1})
+	sim := New(c)
 	m, err := sim.Load("test", b.String())
 	require.NoError(t, err, text)
 	f, err := m.Function("k")
@@ -346,4 +351,40 @@ func TestGuards(t *testing.T) {
 			}
 		}
 	}
+}
+
+// Approximations that are to err do so in both directions, by as much as they may;
+// exact instructions do not, nor do infinities and NaN.
+func TestRough(t *testing.T) {
+	rough := Config{Workers: 1, Rough: true}
+	var rows [][]uint64
+	for i := range 1000 {
+		rows = append(rows, []uint64{fb(0.01 + 0.004*float64(i))})
+	}
+	for op, f := range map[string]func(float64) float64{
+		"ex2": math.Exp2, "lg2": math.Log2, "sqrt": math.Sqrt,
+		"rcp": func(x float64) float64 { return 1 / x }, "rsqrt": func(x float64) float64 { return 1 / math.Sqrt(x) },
+	} {
+		up := 0
+		for i, got := range evaluateOn(t, rough, op+".approx.f32 %d, %a;", typF32, []typ{typF32}, rows) {
+			x := float64(f32(rows[i][0]))
+			want := f(x)
+			most := 0x1p-22 * math.Abs(want)
+			if op == "lg2" && x > 0.5 && x < 2 {
+				most = 0x1p-22
+			}
+			off := float64(f32(got)) - want
+			require.InDelta(t, most, math.Abs(off), 0x1p-23*math.Abs(want), "%s of %v, which is rounded twice", op, x)
+			if off > 0 {
+				up++
+			}
+		}
+		require.InDelta(t, 500, up, 100, op)
+	}
+	one := func(text string, x float64) float64 {
+		return float64(f32(evaluateOn(t, rough, text, typF32, []typ{typF32}, [][]uint64{{fb(x)}})[0]))
+	}
+	require.Equal(t, float64(float32(1)/3), one("rcp.rn.f32 %d, %a;", 3))
+	require.Equal(t, math.Inf(1), one("rcp.approx.f32 %d, %a;", 0))
+	require.True(t, math.IsNaN(one("lg2.approx.f32 %d, %a;", -1)))
 }

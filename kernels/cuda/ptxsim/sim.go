@@ -29,6 +29,12 @@ type Config struct {
 	// barriers are always checked.
 	Unchecked bool
 
+	// Rough makes ex2, lg2, rcp, sqrt and rsqrt .approx err by 2^-22 of the
+	// result, up or down as the operand's bits will have it, and lg2 between 1/2
+	// and 2 by 2^-22. The PTX manual allows no more for any of them, and hardware
+	// errs less.
+	Rough bool
+
 	// Workers is the number of blocks that run at a time; GOMAXPROCS by
 	// default.
 	Workers int
@@ -261,7 +267,7 @@ func (s *Sim) link(text *module, source []string) (*simModule, error) {
 		m.vars = append(m.vars, driver.Ptr(al.base))
 	}
 	for _, k := range text.kernels {
-		p, err := decode(text, k, source)
+		p, err := decode(text, k, source, s.config.Rough)
 		if err != nil {
 			return nil, err
 		}
