@@ -34,7 +34,7 @@ const (
 func count() (int, error) {
 	problem, code := libcuda.Open()
 	if problem != "" {
-		return 0, fmt.Errorf("no CUDA driver: %s; install NVIDIA's driver, version 520.61 or later", problem)
+		return 0, fmt.Errorf("no CUDA driver: %s; install NVIDIA's driver, version 520.61 or later, or give the container the cards: docker run --gpus all", problem)
 	}
 	if code != 0 {
 		return 0, fmt.Errorf("the CUDA driver does not start: cuInit: %w; %s", result(code), remedy(code))
@@ -54,8 +54,10 @@ func count() (int, error) {
 
 // Results of cuInit that have a remedy of their own.
 const (
-	noDevice       = 100
-	driverMismatch = 803
+	noDevice           = 100
+	systemNotReady     = 802
+	driverMismatch     = 803
+	compatNotSupported = 804
 )
 
 // remedy is what may help where cuInit returns a code.
@@ -64,8 +66,12 @@ func remedy(code int) string {
 	switch {
 	case code == noDevice && ok:
 		return fmt.Sprintf("CUDA_VISIBLE_DEVICES is %q: unset it", visible)
+	case code == systemNotReady:
+		return "cards that are joined by NVSwitch need the service nvidia-fabricmanager, of the driver's version: start it"
 	case code == driverMismatch:
 		return "the driver's library and its kernel module are of different versions: restart the machine"
+	case code == compatNotSupported:
+		return "this card runs with its own driver only: take the libraries of cuda-compat out of LD_LIBRARY_PATH"
 	}
 	return "nvidia-smi has to list the card: see that it is seated and has power, and that the kernel module nvidia is loaded"
 }

@@ -191,8 +191,10 @@ func TestWhatIsMissing(t *testing.T) {
 		{library, "HUBEL_MODE=2", "open 0: Recorder 0 is set to take no work: nvidia-smi -c DEFAULT allows it"},
 		{library, "HUBEL_FAIL=cuInit:1:100", "open 0: the CUDA driver does not start: cuInit: CUDA_ERROR_NO_DEVICE (100): an error of the test; nvidia-smi has to list the card"},
 		{library, "HUBEL_FAIL=cuInit:1:100 CUDA_VISIBLE_DEVICES=7", `cuInit: CUDA_ERROR_NO_DEVICE (100): an error of the test; CUDA_VISIBLE_DEVICES is "7": unset it`},
+		{library, "HUBEL_FAIL=cuInit:1:802", "(802): an error of the test; cards that are joined by NVSwitch need the service nvidia-fabricmanager"},
+		{library, "HUBEL_FAIL=cuInit:1:804", "(804): an error of the test; this card runs with its own driver only: take the libraries of cuda-compat out of LD_LIBRARY_PATH"},
 		{library, "HUBEL_FAIL=cuInit:1:803", "cuInit: CUDA_ERROR_SYSTEM_DRIVER_MISMATCH (803): an error of the test; the driver's library and its kernel module are of different versions: restart the machine"},
-		{"/nowhere/libcuda.so.1", "", "open 0: no CUDA driver: /nowhere/libcuda.so.1: cannot open shared object file: No such file or directory; install NVIDIA's driver, version 520.61 or later"},
+		{"/nowhere/libcuda.so.1", "", "open 0: no CUDA driver: /nowhere/libcuda.so.1: cannot open shared object file: No such file or directory; install NVIDIA's driver, version 520.61 or later, or give the container the cards: docker run --gpus all"},
 		{notDriver, "", "no CUDA driver: " + notDriver + " is no CUDA driver: it has no cuInit; install NVIDIA's driver"},
 	} {
 		require.Contains(t, recorder.Test(t, c.library, "TestInsideDevices", strings.Fields(c.env)...).Output, c.says)
@@ -213,8 +215,25 @@ func TestInsidePTX(t *testing.T) {
 	require.NoError(t, d.Close())
 }
 
+func TestInsideLoad(t *testing.T) {
+	recorder.Inside(t)
+	d, err := Open(0)
+	require.NoError(t, err)
+	_, err = d.Load("good.ptx", ptx)
+	fmt.Println("load:", err)
+	require.NoError(t, d.Close())
+}
+
 func TestPTXThatDoesNotCompile(t *testing.T) {
-	out := recorder.Test(t, recorder.Build(t), "TestInsidePTX").Output
+	library := recorder.Build(t)
+	for code, says := range map[string]string{
+		"221": "the driver's compiler is missing: install libnvidia-ptxjitcompiler.so.1 of the driver's version\n",
+		"223": "CUDA_DISABLE_PTX_JIT or CUDA_DISABLE_JIT is set: unset it\n",
+	} {
+		out := recorder.Test(t, library, "TestInsideLoad", "HUBEL_FAIL=cuModuleLoadDataEx:1:"+code).Output
+		require.Regexp(t, `load: good.ptx: cuModuleLoadDataEx: CUDA\w* \(`+code+`\): an error of the test; `+says, out)
+	}
+	out := recorder.Test(t, library, "TestInsidePTX").Output
 	require.Contains(t, out, "load: bad.ptx: cuModuleLoadDataEx: CUDA_ERROR_INVALID_PTX (218): an error of the test\nptxas fatal : Missing .version directive\n")
 	require.Contains(t, out, "function: good.ptx: kernel absent: cuModuleGetFunction: CUDA_ERROR_NOT_FOUND (500)")
 }

@@ -70,6 +70,12 @@ func (r result) Late() bool {
 	return false
 }
 
+// Results of compiling PTX that have a remedy.
+const (
+	jitNotFound = result(C.CUDA_ERROR_JIT_COMPILER_NOT_FOUND)
+	jitDisabled = result(C.CUDA_ERROR_JIT_COMPILATION_DISABLED)
+)
+
 func check(r C.CUresult) error {
 	if r != C.CUDA_SUCCESS {
 		return result(r)

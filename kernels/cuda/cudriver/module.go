@@ -4,6 +4,7 @@ package cudriver
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -29,12 +30,25 @@ func (d *cuda) Load(name, ptx string) (driver.Module, error) {
 		return err
 	})
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w%s", name, err, said)
+		return nil, fmt.Errorf("%s: %w%s%s", name, err, uncompiled(err), said)
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.modules = append(d.modules, m)
 	return m, nil
+}
+
+// uncompiled is what may help where the driver compiles no PTX at all.
+func uncompiled(err error) string {
+	code := result(0)
+	errors.As(err, &code)
+	switch code {
+	case jitNotFound:
+		return "; the driver's compiler is missing: install libnvidia-ptxjitcompiler.so.1 of the driver's version"
+	case jitDisabled:
+		return "; CUDA_DISABLE_PTX_JIT or CUDA_DISABLE_JIT is set: unset it"
+	}
+	return ""
 }
 
 func (m *module) Function(name string) (driver.Function, error) {

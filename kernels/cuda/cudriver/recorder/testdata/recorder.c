@@ -353,10 +353,14 @@ CUresult cuGetErrorName(CUresult r, const char **s) {
 	case 100: *s = "CUDA_ERROR_NO_DEVICE"; break;
 	case 201: *s = "CUDA_ERROR_INVALID_CONTEXT"; break;
 	case 218: *s = "CUDA_ERROR_INVALID_PTX"; break;
+	case 221: *s = "CUDA_ERROR_JIT_COMPILER_NOT_FOUND"; break;
+	case 223: *s = "CUDA_ERROR_JIT_COMPILATION_DISABLED"; break;
 	case 500: *s = "CUDA_ERROR_NOT_FOUND"; break;
 	case 700: *s = "CUDA_ERROR_ILLEGAL_ADDRESS"; break;
 	case 719: *s = "CUDA_ERROR_LAUNCH_FAILED"; break;
+	case 802: *s = "CUDA_ERROR_SYSTEM_NOT_READY"; break;
 	case 803: *s = "CUDA_ERROR_SYSTEM_DRIVER_MISMATCH"; break;
+	case 804: *s = "CUDA_ERROR_COMPAT_NOT_SUPPORTED_ON_DEVICE"; break;
 	case 999: *s = "CUDA_ERROR_UNKNOWN"; break;
 	}
 	return *s ? 0 : invalid_value;
