@@ -28,6 +28,7 @@ type check struct {
 
 	results    []result
 	listing    string                     // of the device
+	missing    string                     // why there is no such device
 	reports    map[string][]*bench.Report // of the places that were timed
 	sections   []string                   // of the report
 	writeError error
@@ -65,7 +66,13 @@ func (c *check) step(name string, f func(ctx context.Context) (detail string, er
 	ctx, cancel := context.WithTimeoutCause(c.ctx, c.limit, fmt.Errorf("took longer than %v", c.limit))
 	defer cancel()
 	began := time.Now()
-	detail, err := f(ctx)
+	var detail string
+	var err error
+	if c.missing == "" {
+		detail, err = f(ctx)
+	} else {
+		err = skipped("there is no device to try")
+	}
 	r := result{name: name, state: pass, detail: detail, elapsed: time.Since(began)}
 	var why skipped
 	switch {

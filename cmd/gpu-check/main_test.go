@@ -112,7 +112,9 @@ func TestFailures(t *testing.T) {
 		says          []string
 	}{
 		"no such device": {args: []string{"-device", "cuda:7"}, says: []string{
-			`devices | FAIL .*cuda:7 is not among the devices: cuda:0 card NVIDIA`, `suite | FAIL`, `lenet | PASS`}},
+			`devices | FAIL .*cuda:7 is not among the devices, which are cuda:0, cuda:1 `, `suite | skip`, `comparison | skip .*there is no device to try`}},
+		"no driver": {program: "bin/train", text: "echo 'cpu   path  avx2'; echo 'cuda  cannot be used  no CUDA driver'", says: []string{
+			`devices | FAIL .*cuda:0 cannot be used no CUDA driver `, `cpu | skip`}},
 		"unusable device": {args: []string{"-device", "cuda:1"}, says: []string{`devices | FAIL .*cuda:1 cannot be used too old`}},
 		"suite": {program: "tests/cuda.test", text: `
 for name in '' '/gemm' '/gemm/NN' '/gemm/NT' '/conv' '/conv/1x1'; do

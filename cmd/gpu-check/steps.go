@@ -38,25 +38,33 @@ func (c *check) steps() {
 	c.step("comparison", c.comparison)
 }
 
-// devices lists what there is and looks for the device.
+// devices lists what there is and looks for the device. Without one that can be
+// used there is nothing to do in the other steps.
 func (c *check) devices(ctx context.Context) (string, error) {
 	text, err := c.command(ctx, "devices.txt", nil, c.program("bin/train"), "-devices")
 	if err != nil {
 		return "", err
 	}
 	c.sections = append(c.sections, "## Devices\n\n```\n"+text+"```\n")
+	kind, _, _ := strings.Cut(c.device, ":")
+	var names []string
 	// A device has a line for each fact, of which the first has its name.
-	for block := range strings.SplitSeq(regexp.MustCompile(`(?m)^(\S)`).ReplaceAllString(text, "\x00$1"), "\x00") {
-		name, _, _ := strings.Cut(block, " ")
-		if name == c.device {
-			c.listing = strings.Join(strings.Fields(strings.TrimPrefix(block, name)), " ")
+	for _, block := range strings.Split(regexp.MustCompile(`(?m)^(\S)`).ReplaceAllString(text, "\x00$1"), "\x00")[1:] {
+		name, facts, _ := strings.Cut(block, " ")
+		facts = strings.Join(strings.Fields(facts), " ")
+		names = append(names, name)
+		switch {
+		case (name == c.device || name == kind) && strings.Contains(facts, "cannot be used"):
+			c.missing = fmt.Sprintf("%s %s", c.device, facts)
+		case name == c.device:
+			c.listing = facts
 		}
 	}
-	switch {
-	case c.listing == "":
-		return "", fmt.Errorf("%s is not among the devices: %s", c.device, strings.Join(strings.Fields(text), " "))
-	case strings.Contains(c.listing, "cannot be used"):
-		return "", fmt.Errorf("%s %s", c.device, c.listing)
+	if c.listing == "" && c.missing == "" {
+		c.missing = fmt.Sprintf("%s is not among the devices, which are %s", c.device, strings.Join(names, ", "))
+	}
+	if c.missing != "" {
+		return "", errors.New(c.missing)
 	}
 	return c.listing, nil
 }
