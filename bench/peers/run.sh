@@ -14,39 +14,68 @@
 set -eu
 cd "$(dirname "$0")/../.."
 threads=${THREADS:-$(nproc)} runs=${RUNS:-5}
+
+wrong() {
+	echo "run.sh: $1" >&2
+	exit 2
+}
+number() { # NAME VALUE
+	case $2 in
+	'' | *[!0-9]* | 0*) wrong "$1 \"$2\" is not a whole number above 0" ;;
+	esac
+}
+number THREADS "$threads"
+number RUNS "$runs"
+if [ $# -gt 0 ]; then
+	[ $# = 3 ] || { sed -n '2,13s/^# \{0,1\}//p' "$0" >&2; exit 2; }
+	case $1 in gemm | layers | net | all) ;; *) wrong "\"$1\" is not gemm, layers, net or all" ;; esac
+	case $1,$2 in gemm,* | *,alexnet | *,lenet) ;; *) wrong "PyTorch has no \"$2\" here; there are alexnet and lenet" ;; esac
+	number BATCH "$3"
+fi
+command -v go >/dev/null || wrong "there is no go in the PATH"
+
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
 unset OPENBLAS_CORETYPE OPENBLAS_L2_SIZE # they may hide the machine's best kernels
 [ "${HUBEL_CPU:-}" != avx2 ] || export OPENBLAS_CORETYPE=Haswell
 
+openblas() { cc -O2 -Wall -Werror -o "$work/openblas" bench/peers/openblas.c -lopenblas -lm; }
 missing=
-command -v cc >/dev/null || missing="gcc libc6-dev"
-echo '#include <cblas.h>' | cc -E - >/dev/null 2>&1 || missing="$missing libopenblas-dev"
-/usr/bin/python3 -c 'import torch' 2>/dev/null || missing="$missing python3-torch"
+command -v cc >/dev/null || missing="gcc libc6-dev "
+openblas 2>/dev/null || missing="${missing}libopenblas-dev "
+/usr/bin/python3 -c 'import torch' 2>/dev/null || missing="${missing}python3-torch "
+if [ "${PYPI:-yes}" != no ]; then
+	/usr/bin/python3 -c 'import ensurepip' 2>/dev/null || missing="${missing}python3-venv "
+fi
 if [ -n "$missing" ]; then
-	if [ "$(id -u)" != 0 ]; then
-		echo "run.sh: missing $missing; run as root, or first: apt-get install $missing" >&2
+	if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
+		echo "run.sh: missing ${missing% }; run as root on Debian, or first: apt-get install ${missing% }" >&2
 		exit 1
 	fi
-	apt-get update -q >&2
+	export DEBIAN_FRONTEND=noninteractive
 	# shellcheck disable=SC2086 # a list
-	apt-get install -q -y --no-install-recommends $missing >&2
+	{ apt-get update -q && apt-get install -q -y --no-install-recommends $missing; } >&2 || {
+		echo "run.sh: could not install ${missing% }" >&2
+		exit 1
+	}
+	openblas
 fi
 pythons=/usr/bin/python3
 newest=.tools/pytorch/bin/python
 if [ "${PYPI:-yes}" != no ]; then
 	if "$newest" -c 'import torch' 2>/dev/null ||
-		{ python3 -m venv .tools/pytorch && .tools/pytorch/bin/pip install -q torch numpy >&2; }; then
+		{ /usr/bin/python3 -m venv .tools/pytorch && .tools/pytorch/bin/pip install -q torch numpy >&2; }; then
 		pythons="$pythons $newest"
 	else
 		echo "run.sh: the newest PyTorch could not be installed from PyPI; it is left out" >&2
 	fi
 fi
 
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
 out=${OUT:-$work}
 mkdir -p "$out"
 go build -o "$work/bench" ./cmd/bench
-cc -O2 -o "$work/openblas" bench/peers/openblas.c -lopenblas -lm
 
 # part KIND MODEL BATCH measures one part, peers first.
 part() {
@@ -72,7 +101,6 @@ part() {
 }
 
 if [ $# -gt 0 ]; then
-	[ $# = 3 ] || { sed -n '2,12s/^# \{0,1\}//p' "$0" >&2; exit 2; }
 	part "$@"
 	exit
 fi
