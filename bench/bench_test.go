@@ -16,6 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/hubel-go/hubel/device"
+	_ "github.com/hubel-go/hubel/device/reference"
 	"github.com/hubel-go/hubel/graph"
 	"github.com/hubel-go/hubel/kernels/cpu"
 	"github.com/hubel-go/hubel/kernels/cuda"
@@ -281,6 +282,8 @@ func TestRunLeNet(t *testing.T) {
 	require.Equal(t, int64(2*2*800*500), got["layers ip1 backward-filter"].FLOPs)
 	require.NotNil(t, got["gemm ip2 forward"].Checksum)
 	require.NotNil(t, got["layers conv2 forward"].Checksum)
+	require.NotNil(t, got["layers conv2 backward-data"].Checksum)
+	require.NotNil(t, got["layers conv1 backward-filter"].Checksum)
 	require.Nil(t, got["layers pool1 forward"].Checksum)
 	require.NotContains(t, got, "layers conv1 backward-data", "nothing is before it")
 	require.Contains(t, got, "layers pool1 backward-data")
@@ -300,6 +303,28 @@ func TestRunLeNet(t *testing.T) {
 	require.False(t, got["layers pool1 forward"].Product)
 	require.Equal(t, int64(2*20*12*12*2*2), got["layers pool1 forward"].FLOPs, "a comparison for each pixel of each window")
 	require.Equal(t, int64(4*(20*25+25*576+20*576)), got["gemm conv1 forward"].Bytes)
+}
+
+// The values of the CPU's layers, forward and both gradients, are those of the
+// reference; checksums of others would be far apart.
+func TestValuesAreThoseOfTheReference(t *testing.T) {
+	reports := map[string]*Report{}
+	for _, name := range []string{"cpu", "reference"} {
+		r, err := Run(t.Context(), Options{Kinds: []string{KindLayers}, Models: []string{"lenet"}, Batch: 2, Devices: []string{name}, Threads: []int{1}, Runs: 1})
+		require.NoError(t, err)
+		reports[name] = r
+	}
+	compared, err := reports["cpu"].AddPeer(reports["reference"])
+	require.NoError(t, err)
+	require.Equal(t, 4+3+4, compared, "forward, both gradients, and none of the images'")
+	seen := map[float64]bool{}
+	for _, x := range reports["reference"].Results {
+		if x.Checksum != nil {
+			require.NotZero(t, x.Checksum.Sum)
+			require.False(t, seen[x.Checksum.Sum], "%s has the values of another", x.Key())
+			seen[x.Checksum.Sum] = true
+		}
+	}
 }
 
 // A small network on a card that is not there. Nothing is faster than the card
@@ -348,6 +373,34 @@ func TestPredictionsInTF32(t *testing.T) {
 	require.True(t, ok)
 	require.Greater(t, share, 0.5, "%+v", r.Results[0])
 	require.Less(t, share, 1.02)
+}
+
+// Every step is one on the same batch: the loss of small steps hardly changes.
+// Within a step, other values take the place of images and labels.
+func TestStepsBeginWithTheirBatch(t *testing.T) {
+	d, err := cpu.New(1)
+	require.NoError(t, err)
+	defer d.Close()
+	n, err := models.Build("lenet", models.Options{})
+	require.NoError(t, err)
+	p, err := n.Plan(d.Traits(), graph.PlanOptions{Mode: graph.Train, Batch: 8})
+	require.NoError(t, err)
+	w, err := graph.NewWeights(n, d)
+	require.NoError(t, err)
+	defer w.Close()
+	require.NoError(t, w.Fill(seed))
+	s, err := newSession(&timedDevice{Device: d}, p, w)
+	require.NoError(t, err)
+	defer s.close()
+	var losses []float64
+	for range 4 {
+		require.NoError(t, s.step())
+		l, err := s.exec.Loss()
+		require.NoError(t, err)
+		losses = append(losses, l)
+		require.InDelta(t, losses[0], l, 1e-2, "%v", losses)
+	}
+	require.Less(t, losses[3], losses[0])
 }
 
 func TestParseShape(t *testing.T) {

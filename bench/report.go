@@ -81,12 +81,12 @@ type Result struct {
 	// Limit is what limits a predicted time: FMA, issue, shared, L2 or DRAM.
 	Limit string `json:"limit,omitempty"`
 
-	// Checksum is of the result of a matrix product, or of a convolution or
-	// dense layer going forward alone.
+	// Checksum is of the result of a matrix product, or of a pass of a
+	// convolution or dense layer alone.
 	Checksum *Checksum `json:"checksum,omitempty"`
 
 	// Slabs is the memory of a net's plan, Beyond what the process took
-	// besides it, for devices whose memory is the process's.
+	// besides it and the batch, for devices whose memory is the process's.
 	Slabs  int64 `json:"slabs,omitempty"`
 	Beyond int64 `json:"beyond,omitempty"`
 }

@@ -20,14 +20,19 @@ const seed = 1
 
 // session runs steps of one plan on random images.
 type session struct {
-	device   *timedDevice
-	exec     *graph.Executor
+	device *timedDevice
+	exec   *graph.Executor
+
+	// batch is what every step begins with, for other values take its place
+	// within a step; nil where times are predicted, and values mean nothing.
+	batch *graph.Staging
+
 	velocity device.Tensor
 	segments []device.Segment
 	pass     graph.Pass
 }
 
-// newSession binds a plan to weights and uploads a batch.
+// newSession binds a plan to weights and a batch.
 func newSession(d *timedDevice, p *graph.Plan, w *graph.Weights) (*session, error) {
 	s := &session{device: d, pass: graph.Pass{Seed: seed}}
 	var err error
@@ -60,12 +65,31 @@ func (s *session) prepare() error {
 			})
 		}
 	}
+	if s.device.predicted != nil {
+		return s.upload(s.exec)
+	}
+	var err error
+	if s.batch, err = graph.NewStaging(s.exec); err != nil {
+		return err
+	}
+	return s.upload(s.batch)
+}
+
+// uploader takes the inputs of a pass.
+type uploader interface {
+	Upload(name string, x *tensor.Dense) error
+	Queue() device.Queue
+}
+
+// upload is a batch for to.
+func (s *session) upload(to uploader) error {
+	p := s.exec.Plan()
 	for _, in := range p.Network.Inputs {
-		if err := s.exec.Upload(in.Name, randomInput(in, p.Options.Batch)); err != nil {
+		if err := to.Upload(in.Name, randomInput(in, p.Options.Batch)); err != nil {
 			return err
 		}
 	}
-	return s.exec.Sync()
+	return cmp.Or(to.Queue().Sync(), s.exec.Sync())
 }
 
 // randomInput is a batch of numbers between -1 and 1, or of labels that every
@@ -96,6 +120,11 @@ func uniform(n int) []float32 {
 // step is one training step, or one pass of inference, done when it returns.
 func (s *session) step() error {
 	s.device.pass = forward
+	if s.batch != nil {
+		if err := s.batch.Take(); err != nil {
+			return err
+		}
+	}
 	s.exec.Forward(s.pass)
 	if !s.velocity.IsNil() {
 		s.device.pass = backwardData
@@ -120,7 +149,11 @@ func (s *session) record() ([]Span, error) {
 }
 
 func (s *session) close() error {
-	err := s.exec.Close()
+	var err error
+	if s.batch != nil {
+		err = s.batch.Close()
+	}
+	err = cmp.Or(err, s.exec.Close())
 	if !s.velocity.IsNil() {
 		err = cmp.Or(err, s.velocity.Buffer.Free())
 	}
