@@ -113,11 +113,12 @@ func elements[T float32 | int32 | uint8](t device.Tensor, want device.DType) []T
 	if t.DType != want {
 		panic(fmt.Sprintf("cpu: a tensor of type %v where %v is wanted", t.DType, want))
 	}
-	mem := own(t.Buffer)
-	if t.Bytes() > int64(len(mem)) {
-		panic(fmt.Sprintf("cpu: a tensor of shape %v needs %d bytes, its buffer has %d", t.Shape, t.Bytes(), len(mem)))
+	mem := cast[T](own(t.Buffer))
+	n := t.Len()
+	if n > len(mem) {
+		panic(fmt.Sprintf("cpu: a tensor of shape %v has %d elements, its buffer has %d", t.Shape, n, len(mem)))
 	}
-	return cast[T](mem)[:t.Len()]
+	return mem[:n]
 }
 
 // scratch is a buffer's memory as float32 elements; nil where there is none.

@@ -69,12 +69,12 @@
 // STORE stores what is not below Y15, the least value, which lets a NaN pass.
 #define STORE(y, at, b) \
 	VMAXPS  y, Y15, Y14; \
-	VMOVUPS Y14, at(DI)
+	VMOVUPS Y14, at(R9)
 
 #define MOREROWS \
-	ADDQ R8, DI; \
+	ADDQ R8, R9; \
 	DECQ R12; \
-	JZ   done
+	JZ   stored
 
 // READ2 and READ1 read a row of B and go on to the next.
 #define READ2 \
@@ -98,8 +98,8 @@
 	ROWS(BROADCAST, MULTIPLY, NONE); \
 	ADDQ R9, SI
 
+// TILE is a run of tiles next to each other.
 #define TILE(ROWS, READ, BIAS) \
-	MOVQ k+0(FP), CX; \
 	MOVQ a+8(FP), SI; \
 	MOVQ b+24(FP), DX; \
 	MOVQ stepB+32(FP), R11; \
@@ -108,6 +108,12 @@
 	MOVQ s+64(FP), R13; \
 	SHLQ $2, R11; \
 	SHLQ $2, R8; \
+	MOVQ Store_tiles(R13), BX; \
+	MOVQ Store_ColBias(R13), R10; \
+	VBROADCASTSS Store_Least(R13), Y15; \
+tile: \
+	MOVQ k+0(FP), CX; \
+	MOVQ DX, R15; \
 	MOVQ DI, R9; \
 	ROWS(NOROW, FETCH, NEXTROW); \
 	ROWS(NOROW, ZERO, NONE); \
@@ -138,10 +144,10 @@ alpha: \
 	VBROADCASTSS Store_Alpha(R13), Y14; \
 	ROWS(NOROW, SCALE, NONE); \
 column: \
-	MOVQ Store_ColBias(R13), R10; \
 	TESTQ R10, R10; \
 	JZ   beta; \
 	BIAS; \
+	ADDQ $64, R10; \
 	ROWS(NOROW, ADDCOLUMN, NONE); \
 beta: \
 	MOVL Store_Beta(R13), AX; \
@@ -152,9 +158,17 @@ beta: \
 	MOVQ rows+56(FP), R12; \
 	ROWS(NOROW, ADDC, MOREC); \
 store: \
-	VBROADCASTSS Store_Least(R13), Y15; \
+	MOVQ DI, R9; \
 	MOVQ rows+56(FP), R12; \
 	ROWS(NOROW, STORE, MOREROWS); \
+stored: \
+	DECQ BX; \
+	JZ   done; \
+	ADDQ $64, DI; \
+	MOVQ a+8(FP), SI; \
+	MOVQ Store_next(R13), AX; \
+	LEAQ (R15)(AX*4), DX; \
+	JMP  tile; \
 done: \
 	VZEROUPPER; \
 	RET

@@ -5,7 +5,7 @@
 
 // The 12x32 tile: 24 registers of sums, two of B's row, one of an element of A.
 // That is 24 multiply-adds for 14 loads a step. At the edges of C it is as low
-// as 8 or 4 rows and as narrow as 24 or 16 columns.
+// as 10, 8, 6, 4 or 2 rows and as narrow as 24 or 16 columns.
 
 // A list of rows does first for each row, op for each of its registers of sums,
 // with its distance from the row's first, its part of B's row and its mask, and
@@ -25,6 +25,18 @@
 	first(10); op(Z20, 0, Z24, K1); op(Z21, 64, Z25, K2); next; \
 	first(11); op(Z22, 0, Z24, K1); op(Z23, 64, Z25, K2); next
 
+#define ROWS10x32(first, op, next) \
+	first(0); op(Z0, 0, Z24, K1); op(Z1, 64, Z25, K2); next; \
+	first(1); op(Z2, 0, Z24, K1); op(Z3, 64, Z25, K2); next; \
+	first(2); op(Z4, 0, Z24, K1); op(Z5, 64, Z25, K2); next; \
+	first(3); op(Z6, 0, Z24, K1); op(Z7, 64, Z25, K2); next; \
+	first(4); op(Z8, 0, Z24, K1); op(Z9, 64, Z25, K2); next; \
+	first(5); op(Z10, 0, Z24, K1); op(Z11, 64, Z25, K2); next; \
+	first(6); op(Z12, 0, Z24, K1); op(Z13, 64, Z25, K2); next; \
+	first(7); op(Z14, 0, Z24, K1); op(Z15, 64, Z25, K2); next; \
+	first(8); op(Z16, 0, Z24, K1); op(Z17, 64, Z25, K2); next; \
+	first(9); op(Z18, 0, Z24, K1); op(Z19, 64, Z25, K2); next
+
 #define ROWS8x32(first, op, next) \
 	first(0); op(Z0, 0, Z24, K1); op(Z1, 64, Z25, K2); next; \
 	first(1); op(Z2, 0, Z24, K1); op(Z3, 64, Z25, K2); next; \
@@ -35,11 +47,23 @@
 	first(6); op(Z12, 0, Z24, K1); op(Z13, 64, Z25, K2); next; \
 	first(7); op(Z14, 0, Z24, K1); op(Z15, 64, Z25, K2); next
 
+#define ROWS6x32(first, op, next) \
+	first(0); op(Z0, 0, Z24, K1); op(Z1, 64, Z25, K2); next; \
+	first(1); op(Z2, 0, Z24, K1); op(Z3, 64, Z25, K2); next; \
+	first(2); op(Z4, 0, Z24, K1); op(Z5, 64, Z25, K2); next; \
+	first(3); op(Z6, 0, Z24, K1); op(Z7, 64, Z25, K2); next; \
+	first(4); op(Z8, 0, Z24, K1); op(Z9, 64, Z25, K2); next; \
+	first(5); op(Z10, 0, Z24, K1); op(Z11, 64, Z25, K2); next
+
 #define ROWS4x32(first, op, next) \
 	first(0); op(Z0, 0, Z24, K1); op(Z1, 64, Z25, K2); next; \
 	first(1); op(Z2, 0, Z24, K1); op(Z3, 64, Z25, K2); next; \
 	first(2); op(Z4, 0, Z24, K1); op(Z5, 64, Z25, K2); next; \
 	first(3); op(Z6, 0, Z24, K1); op(Z7, 64, Z25, K2); next
+
+#define ROWS2x32(first, op, next) \
+	first(0); op(Z0, 0, Z24, K1); op(Z1, 64, Z25, K2); next; \
+	first(1); op(Z2, 0, Z24, K1); op(Z3, 64, Z25, K2); next
 
 #define ROWS12x16(first, op, next) \
 	first(0); op(Z0, 0, Z24, K1); next; \
@@ -119,22 +143,30 @@
 
 #define ADDCOLUMN(z, at, b, mask) VADDPS b, z, z
 
-// STORE and STOREC store the wanted columns, which Z27, the least value, bounds;
-// it lets a NaN pass.
+// ADDC adds C's wanted columns, times Z26.
+#define ADDC(z, at, b, mask) \
+	VMOVUPS.Z at(R9), mask, Z28; \
+	VFMADD231PS Z28, Z26, z
+#define MOREC \
+	ADDQ R8, R9; \
+	DECQ R12; \
+	JZ   store
+
+// STORE stores what is not below Z27, the least value, which lets a NaN pass;
+// STORESOME does so for the wanted columns only, and holds up the loads that
+// follow: a tile as wide as its kernel is worth a way of its own.
 #define STORE(z, at, b, mask) \
 	VMAXPS  z, Z27, Z28; \
-	VMOVUPS Z28, mask, at(DI)
+	VMOVUPS Z28, at(R9)
 
-#define STOREC(z, at, b, mask) \
-	VMOVUPS.Z at(DI), mask, Z28; \
-	VFMADD213PS z, Z26, Z28; \
-	VMAXPS  Z28, Z27, Z28; \
-	VMOVUPS Z28, mask, at(DI)
+#define STORESOME(z, at, b, mask) \
+	VMAXPS  z, Z27, Z28; \
+	VMOVUPS Z28, mask, at(R9)
 
 #define MOREROWS \
-	ADDQ R8, DI; \
+	ADDQ R8, R9; \
 	DECQ R12; \
-	JZ   done
+	JZ   stored
 
 // READ32, READ24 and READ16 read a row of B and go on to the next.
 #define READ32 \
@@ -156,9 +188,10 @@
 	SUMS(BROADCAST, MULTIPLY, NONE); \
 	ADDQ R9, SI
 
-// TILE has rows of registers, which take part in steps as SUMS lists them.
-#define TILE(ROWS, SUMS, READ) \
-	MOVQ k+0(FP), CX; \
+// TILE has rows of registers, which take part in steps as SUMS lists them. It
+// is a run of tiles next to each other. Those with all lanes of WHOLE store
+// whole registers.
+#define TILE(ROWS, SUMS, READ, WHOLE) \
 	MOVQ a+8(FP), SI; \
 	MOVQ b+24(FP), DX; \
 	MOVQ stepB+32(FP), R11; \
@@ -167,6 +200,16 @@
 	MOVQ s+64(FP), R13; \
 	SHLQ $2, R11; \
 	SHLQ $2, R8; \
+	MOVQ Store_tiles(R13), BX; \
+	MOVQ Store_ColBias(R13), R10; \
+	MOVL Store_lanes(R13), AX; \
+	KMOVW AX, K1; \
+	SHRL $16, AX; \
+	KMOVW AX, K2; \
+	VBROADCASTSS Store_Least(R13), Z27; \
+tile: \
+	MOVQ k+0(FP), CX; \
+	MOVQ DX, R15; \
 	MOVQ DI, R9; \
 	ROWS(NOROW, FETCH, NEXTROW); \
 	ROWS(NOROW, ZERO, NONE); \
@@ -193,67 +236,88 @@ step: \
 alpha: \
 	MOVL Store_Alpha(R13), AX; \
 	CMPL AX, $0x3f800000 /* 1 */; \
-	JEQ  masks; \
+	JEQ  column; \
 	VBROADCASTSS Store_Alpha(R13), Z26; \
 	ROWS(NOROW, SCALE, NONE); \
-masks: \
-	MOVL Store_lanes(R13), AX; \
-	KMOVW AX, K1; \
-	SHRL $16, AX; \
-	KMOVW AX, K2; \
-	MOVQ Store_ColBias(R13), R10; \
+column: \
 	TESTQ R10, R10; \
-	JZ   store; \
+	JZ   beta; \
 	VMOVUPS.Z (R10), K1, Z24; \
 	VMOVUPS.Z 64(R10), K2, Z25; \
+	ADDQ $128, R10; \
 	ROWS(NOROW, ADDCOLUMN, NONE); \
-store: \
-	VBROADCASTSS Store_Least(R13), Z27; \
-	MOVQ rows+56(FP), R12; \
+beta: \
 	MOVL Store_Beta(R13), AX; \
 	SHLL $1, AX /* -0 is 0 */; \
-	JNZ  add; \
-	ROWS(NOROW, STORE, MOREROWS); \
-	JMP  done; \
-add: \
+	JZ   store; \
 	VBROADCASTSS Store_Beta(R13), Z26; \
-	ROWS(NOROW, STOREC, MOREROWS); \
+	MOVQ DI, R9; \
+	MOVQ rows+56(FP), R12; \
+	ROWS(NOROW, ADDC, MOREC); \
+store: \
+	MOVQ DI, R9; \
+	MOVQ rows+56(FP), R12; \
+	CMPL Store_lanes(R13), $WHOLE; \
+	JNE  some; \
+	ROWS(NOROW, STORE, MOREROWS); \
+some: \
+	ROWS(NOROW, STORESOME, MOREROWS); \
+stored: \
+	DECQ BX; \
+	JZ   done; \
+	ADDQ $128, DI; \
+	MOVQ a+8(FP), SI; \
+	MOVQ Store_next(R13), AX; \
+	LEAQ (R15)(AX*4), DX; \
+	JMP  tile; \
 done: \
 	VZEROUPPER; \
 	RET
 
 // func zmm12x32(k int, a *float32, stepA int, b *float32, stepB int, c *float32, ldc, rows int, s *Store)
 TEXT ·zmm12x32(SB), NOSPLIT, $0-72
-	TILE(ROWS12x32, ROWS12x32, READ32)
+	TILE(ROWS12x32, ROWS12x32, READ32, 0xffffffff)
+
+// func zmm10x32(k int, a *float32, stepA int, b *float32, stepB int, c *float32, ldc, rows int, s *Store)
+TEXT ·zmm10x32(SB), NOSPLIT, $0-72
+	TILE(ROWS10x32, ROWS10x32, READ32, 0xffffffff)
 
 // func zmm8x32(k int, a *float32, stepA int, b *float32, stepB int, c *float32, ldc, rows int, s *Store)
 TEXT ·zmm8x32(SB), NOSPLIT, $0-72
-	TILE(ROWS8x32, ROWS8x32, READ32)
+	TILE(ROWS8x32, ROWS8x32, READ32, 0xffffffff)
+
+// func zmm6x32(k int, a *float32, stepA int, b *float32, stepB int, c *float32, ldc, rows int, s *Store)
+TEXT ·zmm6x32(SB), NOSPLIT, $0-72
+	TILE(ROWS6x32, ROWS6x32, READ32, 0xffffffff)
 
 // func zmm4x32(k int, a *float32, stepA int, b *float32, stepB int, c *float32, ldc, rows int, s *Store)
 TEXT ·zmm4x32(SB), NOSPLIT, $0-72
-	TILE(ROWS4x32, ROWS4x32, READ32)
+	TILE(ROWS4x32, ROWS4x32, READ32, 0xffffffff)
+
+// func zmm2x32(k int, a *float32, stepA int, b *float32, stepB int, c *float32, ldc, rows int, s *Store)
+TEXT ·zmm2x32(SB), NOSPLIT, $0-72
+	TILE(ROWS2x32, ROWS2x32, READ32, 0xffffffff)
 
 // func zmm12x24(k int, a *float32, stepA int, b *float32, stepB int, c *float32, ldc, rows int, s *Store)
 TEXT ·zmm12x24(SB), NOSPLIT, $0-72
-	TILE(ROWS12x32, ROWS12x24, READ24)
-
-// func zmm12x16(k int, a *float32, stepA int, b *float32, stepB int, c *float32, ldc, rows int, s *Store)
-TEXT ·zmm12x16(SB), NOSPLIT, $0-72
-	TILE(ROWS12x16, ROWS12x16, READ16)
+	TILE(ROWS12x32, ROWS12x24, READ24, 0)
 
 // func zmm8x24(k int, a *float32, stepA int, b *float32, stepB int, c *float32, ldc, rows int, s *Store)
 TEXT ·zmm8x24(SB), NOSPLIT, $0-72
-	TILE(ROWS8x32, ROWS8x24, READ24)
-
-// func zmm8x16(k int, a *float32, stepA int, b *float32, stepB int, c *float32, ldc, rows int, s *Store)
-TEXT ·zmm8x16(SB), NOSPLIT, $0-72
-	TILE(ROWS8x16, ROWS8x16, READ16)
+	TILE(ROWS8x32, ROWS8x24, READ24, 0)
 
 // func zmm4x24(k int, a *float32, stepA int, b *float32, stepB int, c *float32, ldc, rows int, s *Store)
 TEXT ·zmm4x24(SB), NOSPLIT, $0-72
-	TILE(ROWS4x32, ROWS4x24, READ24)
+	TILE(ROWS4x32, ROWS4x24, READ24, 0)
+
+// func zmm12x16(k int, a *float32, stepA int, b *float32, stepB int, c *float32, ldc, rows int, s *Store)
+TEXT ·zmm12x16(SB), NOSPLIT, $0-72
+	TILE(ROWS12x16, ROWS12x16, READ16, 0xffff)
+
+// func zmm8x16(k int, a *float32, stepA int, b *float32, stepB int, c *float32, ldc, rows int, s *Store)
+TEXT ·zmm8x16(SB), NOSPLIT, $0-72
+	TILE(ROWS8x16, ROWS8x16, READ16, 0xffff)
 
 // func zmm4x16(k int, a *float32, stepA int, b *float32, stepB int, c *float32, ldc, rows int, s *Store)
 TEXT ·zmm4x16(SB), NOSPLIT, $0-72
-	TILE(ROWS4x16, ROWS4x16, READ16)
+	TILE(ROWS4x16, ROWS4x16, READ16, 0xffff)

@@ -27,6 +27,10 @@ type Block struct {
 	Activation  device.Activation
 }
 
+// runLength is the most elements of B that a run of tiles reads: they stay in the
+// first-level cache for the next rows of A.
+const runLength = 6144
+
 // Multiply computes a block. A tile at the edge of C is as small as it must
 // be, or nearly.
 func (t *Tile) Multiply(w *Worker, b *Block) {
@@ -38,27 +42,38 @@ func (t *Tile) Multiply(w *Worker, b *Block) {
 	if b.LDB != 0 {
 		panelB, stepB = t.NR, b.LDB
 	}
-	s := &w.store
-	*s = Store{Alpha: b.Alpha, Beta: b.Beta, Least: float32(math.Inf(-1)), edge: w.edge}
-	relu := b.Activation.On && b.Activation.Op == device.ReLU
-	if relu {
-		s.Least = 0
-	}
-	for j := 0; j < b.N; j += t.NR {
-		n := min(t.NR, b.N-j)
-		s.lanes = lanes(n)
+	s := w.storing(b.Alpha, b.Beta, b.Activation)
+	s.next = panelB
+	run := max(1, runLength/(t.NR*max(1, b.K)))
+	for j := 0; j < b.N; j += s.tiles * t.NR {
+		s.tiles = max(1, min(run, (b.N-j)/t.NR))
+		n := min(s.tiles*t.NR, b.N-j)
+		s.lanes = lanes(min(n, t.NR))
 		if b.ColBias != nil {
 			s.ColBias = b.ColBias[j : j+n]
 		}
-		panel := b.B[j/t.NR*panelB:]
+		panels := b.B[j/t.NR*panelB:]
 		for i := 0; i < b.M; i += t.MR {
-			t.multiply(b.K, b.A[i/t.MR*panelA:], stepA, panel, stepB, b.C[i*b.LDC+j:], b.LDC, min(t.MR, b.M-i), s)
+			t.multiply(b.K, b.A[i/t.MR*panelA:], stepA, panels, stepB, b.C[i*b.LDC+j:], b.LDC, min(t.MR, b.M-i), s)
 		}
 	}
-	if b.Activation.On && !relu {
-		b.activate(t.Loops)
+	if !inStore(b.Activation) {
+		activate(t.Loops, b.Activation.Unary, b.C, b.LDC, b.M, b.N)
 	}
 }
+
+// storing is the worker's Store, for these factors and what it can of an
+// activation.
+func (w *Worker) storing(alpha, beta float32, a device.Activation) *Store {
+	w.store = Store{Alpha: alpha, Beta: beta, Least: float32(math.Inf(-1)), edge: w.edge}
+	if a.On && inStore(a) {
+		w.store.Least = 0
+	}
+	return &w.store
+}
+
+// inStore reports whether a Store does all of an activation: ReLU, or none.
+func inStore(a device.Activation) bool { return !a.On || a.Op == device.ReLU }
 
 // merge stores the wanted columns of the first rows of a tile of sums, as wide
 // as nr.
@@ -82,10 +97,11 @@ func (s *Store) merge(nr int, c []float32, ldc, rows int) {
 	}
 }
 
-// activate applies the activation to the block while it is in the cache.
-func (b *Block) activate(l *vec.Loops) {
-	for i := range b.M {
-		row := b.C[i*b.LDC:][:b.N]
-		l.Unary(b.Activation.Unary, row, row)
+// activate applies an activation to n columns of m rows of C while they are in
+// the cache.
+func activate(l *vec.Loops, u device.Unary, c []float32, ldc, m, n int) {
+	for i := range m {
+		row := c[i*ldc:][:n]
+		l.Unary(u, row, row)
 	}
 }

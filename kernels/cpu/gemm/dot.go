@@ -33,10 +33,18 @@ func (p *Product) dotItemRows() int {
 // dots computes one item. A sum is not cut: its partial sums are few enough.
 func (p *Product) dots(w *Worker, item int) {
 	t, rows := p.e.Tile, p.dotItemRows()
+	s := w.storing(p.Alpha, p.Beta, p.Activation)
 	block := func(i, j int) {
 		m, n := min(t.DM, p.M-i), min(t.DN, p.N-j)
-		t.dot(p.K, p.A[i*p.K:], m, p.B[j*p.K:], n, w.edge)
-		p.storeDots(i, m, j, n, w.edge)
+		s.lanes = lanes(n)
+		if p.ColBias != nil {
+			s.ColBias = p.ColBias[j : j+n]
+		}
+		c := p.C[i*p.N+j:]
+		t.dot(p.K, p.A[i*p.K:], m, p.B[j*p.K:], n, c, p.N, s)
+		if !inStore(p.Activation) {
+			activate(t.Loops, p.Activation.Unary, c, p.N, m, n)
+		}
 	}
 	// Rows of the larger matrix stay in the cache until they are done with.
 	if p.M > p.N {
@@ -54,29 +62,8 @@ func (p *Product) dots(w *Worker, item int) {
 	}
 }
 
-// storeDots stores m rows and n columns of sums at row i, column j.
-func (p *Product) storeDots(i, m, j, n int, sums []float32) {
-	stride := p.e.Tile.DN
-	for r := range m {
-		c := p.C[(i+r)*p.N+j:][:n]
-		for q, v := range sums[r*stride : r*stride+n] {
-			v = float32(p.Alpha * v)
-			if p.Beta != 0 {
-				v += float32(p.Beta * c[q])
-			}
-			if p.ColBias != nil {
-				v += p.ColBias[j+q]
-			}
-			c[q] = v
-		}
-		if p.Activation.On {
-			p.e.Tile.Loops.Unary(p.Activation.Unary, c, c)
-		}
-	}
-}
-
 // dot2x2 is Tile.dot in Go, four dot products at a time.
-func dot2x2(k int, a []float32, m int, b []float32, n int, sums []float32) {
+func dot2x2(k int, a []float32, m int, b []float32, n int, c []float32, ldc int, s *Store) {
 	a0, a1 := a[:k], a[(m-1)*k:][:k]
 	b0, b1 := b[:k], b[(n-1)*k:][:k]
 	var s00, s01, s10, s11 float32
@@ -86,5 +73,6 @@ func dot2x2(k int, a []float32, m int, b []float32, n int, sums []float32) {
 		s10 += float32(a1[i] * b0[i])
 		s11 += float32(a1[i] * b1[i])
 	}
-	sums[0], sums[1], sums[2], sums[3] = s00, s01, s10, s11
+	copy(s.edge, []float32{s00, s01, s10, s11})
+	s.merge(2, c, ldc, m)
 }

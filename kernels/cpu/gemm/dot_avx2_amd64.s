@@ -42,17 +42,26 @@
 	VADDPS X13, X12, X12; \
 	VMOVUPS X12, at(DI)
 
-// func dot4x3(k int, rows *[7]*float32, sums *float32)
-TEXT ·dot4x3(SB), NOSPLIT, $0-24
+// NEXT is row i of a matrix, behind another, or that again if it has only n rows.
+#define NEXT(i, n, last, row) \
+	LEAQ (last)(R15*1), row; \
+	CMPQ n, $i; \
+	CMOVQLE last, row
+
+// func dot4x3(k int, a *float32, m int, b *float32, n int, sums *float32)
+TEXT ·dot4x3(SB), NOSPLIT, $0-48
 	MOVQ k+0(FP), CX
-	MOVQ rows+8(FP), DI
-	MOVQ (DI), SI
-	MOVQ 8(DI), R8
-	MOVQ 16(DI), R9
-	MOVQ 24(DI), R10
-	MOVQ 32(DI), DX
-	MOVQ 40(DI), BX
-	MOVQ 48(DI), R12
+	MOVQ CX, R15
+	SHLQ $2, R15
+	MOVQ a+8(FP), SI
+	MOVQ m+16(FP), AX
+	NEXT(1, AX, SI, R8)
+	NEXT(2, AX, R8, R9)
+	NEXT(3, AX, R9, R10)
+	MOVQ b+24(FP), DX
+	MOVQ n+32(FP), AX
+	NEXT(1, AX, DX, BX)
+	NEXT(2, AX, BX, R12)
 	ROWS(CLEAR)
 	XORQ AX, AX
 	SUBQ $8, CX
@@ -84,7 +93,7 @@ rest:
 	ROWS(LASTROW)
 
 fold:
-	MOVQ sums+16(FP), DI
+	MOVQ sums+40(FP), DI
 	FOLD(Y0, Y1, Y2, Y3, 0)
 	FOLD(Y4, Y5, Y6, Y7, 16)
 	FOLD(Y8, Y9, Y10, Y11, 32)

@@ -1,5 +1,6 @@
 //go:build !purego
 
+#include "go_asm.h"
 #include "textflag.h"
 
 // The 5x5 dots: 25 registers of sums, each 16 partial sums of one dot product,
@@ -38,8 +39,8 @@
 	VPXORD s, s, s; \
 	VPXORD t, t, t
 
-// FOLD adds the partial sums of four registers and stores the four sums.
-#define FOLD(a, b, c, d, at) \
+// FOLD adds the partial sums of four registers to four sums, in x.
+#define FOLD(a, b, c, d, x) \
 	VUNPCKLPS b, a, Z25; \
 	VUNPCKHPS b, a, Z26; \
 	VADDPS Z26, Z25, Z25; \
@@ -52,23 +53,46 @@
 	VEXTRACTF64X4 $1, Z25, Y26; \
 	VADDPS Y26, Y25, Y25; \
 	VEXTRACTF32X4 $1, Z25, X26; \
-	VADDPS X26, X25, X25; \
-	VMOVUPS X25, at(DI)
+	VADDPS X26, X25, x
 
-// func dot5x5(k int, rows *[10]*float32, sums *float32)
-TEXT ·dot5x5(SB), NOSPLIT, $0-24
+// SUMS lists the registers of folded sums: four of each row, then the fifth of
+// four rows and of the last row.
+#define SUMS(op) \
+	op(X0, X25); \
+	op(X5, X25); \
+	op(X10, X25); \
+	op(X15, X25); \
+	op(X20, X25); \
+	op(X4, X26); \
+	op(X24, X26)
+
+#define SCALE(x, bias) VMULPS X27, x, x
+#define ADDBIAS(x, bias) VADDPS bias, x, x
+#define BOUND(x, bias) VMAXPS x, X28, x // a NaN stays
+
+// NEXT is row i of a matrix, behind another, or that again if it has only n rows.
+#define NEXT(i, n, last, row) \
+	LEAQ (last)(R15*1), row; \
+	CMPQ n, $i; \
+	CMOVQLE last, row
+
+// func dot5x5(k int, a *float32, m int, b *float32, n int, c *float32, ldc int, s *Store)
+TEXT ·dot5x5(SB), NOSPLIT, $0-64
 	MOVQ k+0(FP), CX
-	MOVQ rows+8(FP), DI
-	MOVQ (DI), SI
-	MOVQ 8(DI), R8
-	MOVQ 16(DI), R9
-	MOVQ 24(DI), R10
-	MOVQ 32(DI), R11
-	MOVQ 40(DI), DX
-	MOVQ 48(DI), BX
-	MOVQ 56(DI), R12
-	MOVQ 64(DI), R13
-	MOVQ 72(DI), DI
+	MOVQ CX, R15
+	SHLQ $2, R15
+	MOVQ a+8(FP), SI
+	MOVQ m+16(FP), AX
+	NEXT(1, AX, SI, R8)
+	NEXT(2, AX, R8, R9)
+	NEXT(3, AX, R9, R10)
+	NEXT(4, AX, R10, R11)
+	MOVQ b+24(FP), DX
+	MOVQ n+32(FP), AX
+	NEXT(1, AX, DX, BX)
+	NEXT(2, AX, BX, R12)
+	NEXT(3, AX, R12, R13)
+	NEXT(4, AX, R13, DI)
 	ROWS(CLEAR)
 	XORQ AX, AX
 	SUBQ $16, CX
@@ -106,13 +130,12 @@ rest:
 	ROWS(LASTROW)
 
 fold:
-	MOVQ sums+16(FP), DI
-	FOLD(Z0, Z1, Z2, Z3, 0)
-	FOLD(Z4, Z5, Z6, Z7, 16)
-	FOLD(Z8, Z9, Z10, Z11, 32)
-	FOLD(Z12, Z13, Z14, Z15, 48)
-	FOLD(Z16, Z17, Z18, Z19, 64)
-	FOLD(Z20, Z21, Z22, Z23, 80)
+	FOLD(Z0, Z1, Z2, Z3, X0)
+	FOLD(Z5, Z6, Z7, Z8, X5)
+	FOLD(Z10, Z11, Z12, Z13, X10)
+	FOLD(Z15, Z16, Z17, Z18, X15)
+	FOLD(Z20, Z21, Z22, Z23, X20)
+	FOLD(Z4, Z9, Z14, Z19, X4)
 	VEXTRACTF64X4 $1, Z24, Y26
 	VADDPS Y26, Y24, Y24
 	VEXTRACTF32X4 $1, Z24, X26
@@ -120,7 +143,34 @@ fold:
 	VPERMILPS $0xee, X24, X26
 	VADDPS X26, X24, X24
 	VPERMILPS $0x55, X24, X26
-	VADDSS X26, X24, X24
-	VMOVSS X24, 96(DI)
+	VADDPS X26, X24, X24
+	MOVQ s+56(FP), BX
+	VBROADCASTSS Store_Alpha(BX), X27
+	SUMS(SCALE)
+	MOVQ Store_ColBias(BX), R10
+	TESTQ R10, R10
+	JZ   store
+	VMOVUPS (R10), X25
+	VBROADCASTSS 16(R10), X26
+	SUMS(ADDBIAS)
+
+store:
+	VBROADCASTSS Store_Least(BX), X28
+	SUMS(BOUND)
+	MOVQ c+40(FP), DI
+	MOVQ ldc+48(FP), R8
+	SHLQ $2, R8
+	LEAQ (DI)(R8*2), R9
+	LEAQ (R9)(R8*2), R10
+	VMOVUPS X0, (DI)
+	VMOVSS X4, 16(DI)
+	VMOVUPS X5, (DI)(R8*1)
+	VEXTRACTPS $1, X4, 16(DI)(R8*1)
+	VMOVUPS X10, (R9)
+	VEXTRACTPS $2, X4, 16(R9)
+	VMOVUPS X15, (R9)(R8*1)
+	VEXTRACTPS $3, X4, 16(R9)(R8*1)
+	VMOVUPS X20, (R10)
+	VMOVSS X24, 16(R10)
 	VZEROUPPER
 	RET

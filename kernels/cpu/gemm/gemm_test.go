@@ -25,6 +25,8 @@ func TestRandomProducts(t *testing.T) {
 				g := device.GEMM{M: 1 + r.IntN(60), N: 1 + r.IntN(60), K: r.IntN(60),
 					TransA: i&1 != 0, TransB: i&2 != 0, Alpha: 1.5, Beta: float32(i % 3)}
 				switch i % 15 { // beyond a block
+				case 11: // too wide for a worker, and too small for two
+					g.M, g.N, g.K = 3, privateColumns*tile.KC/24-1, 24
 				case 12:
 					g.M = tile.NC + 5
 				case 13:
@@ -45,7 +47,7 @@ func FuzzMultiply(f *testing.F) {
 		m, n, k uint16
 		flags   uint8
 	}{
-		{1, 1, 0, 4}, {1, 1, 1, 0}, {5, 131, 700, 2}, {131, 5, 700, 6}, {24, 25, 48, 2}, // dot products
+		{1, 1, 0, 4}, {1, 1, 1, 0}, {5, 131, 700, 2}, {131, 5, 700, 6}, {24, 25, 48, 2}, {24, 33, 50, 10}, {24, 33, 50, 14}, // dot products
 		{20, 300, 25, 4}, {25, 310, 20, 1}, // B where it stands
 		{300, 50, 64, 5}, {128, 169, 600, 8}, {400, 169, 70, 3}, // few columns, and so cut across the rows
 		{96, 900, 60, 0}, {100, 600, 520, 7}, {9, 17, 1100, 13},

@@ -9,10 +9,21 @@ var generic = Tile{Name: "generic", MR: 2, NR: 4, Low: 2, Narrow: 4, KC: 256, MC
 	multiply: multiply2x4, dot: dot2x2, DM: 2, DN: 2, packRows: packRows, packColumns: packColumns, unpack: unpack,
 	IR: 2, indirect: indirect2x4}
 
-// multiply2x4 takes eight steps at a time, to spare loop control. Products
+// multiply2x4 is Tile.multiply, tile by tile.
+func multiply2x4(k int, a []float32, _ int, b []float32, _ int, c []float32, ldc, rows int, s *Store) {
+	one := *s
+	for i := range s.tiles {
+		if s.ColBias != nil {
+			one.ColBias = s.ColBias[i*4:]
+		}
+		tile2x4(k, a, b[i*s.next:], c[i*4:], ldc, rows, &one)
+	}
+}
+
+// tile2x4 takes eight steps at a time, to spare loop control. Products
 // are converted to float32 before they are added: that forbids to fuse the
 // two, and the result is the same bits on every platform.
-func multiply2x4(k int, a []float32, _ int, b []float32, _ int, c []float32, ldc, rows int, s *Store) {
+func tile2x4(k int, a, b, c []float32, ldc, rows int, s *Store) {
 	var c00, c01, c02, c03, c10, c11, c12, c13 float32
 	var x0, x1, y0, y1, y2, y3 float32
 	a, b = a[:2*k], b[:4*k]

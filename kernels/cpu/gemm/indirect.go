@@ -16,7 +16,7 @@ func (t *Tile) MultiplyIndirect(c, x []float32, rows []int, first int, steps []i
 	t.indirect(c[:t.IR*t.NR], x, rows[:t.IR], first, steps, b[:len(steps)*t.NR], n, plus, ld)
 }
 
-// indirect2x4 is the generic tile: it gathers rows for multiply2x4, which is
+// indirect2x4 is the generic tile: it gathers rows for tile2x4, which is
 // twice as fast as following their places with eight sums in registers.
 func indirect2x4(c, x []float32, rows []int, first int, steps []int, b []float32, _ int, plus []float32, ld int) {
 	for i := range 8 {
@@ -35,7 +35,7 @@ func indirect2x4(c, x []float32, rows []int, first int, steps []int, b []float32
 			pair[0], pair[1] = x[at], x[at+second]
 			at += step >> 2 // shifts, unlike divisions, cost nothing here
 		}
-		multiply2x4(k, a[:], 2, b, 4, c, 4, 2, &Store{Alpha: 1, Beta: 1, Least: float32(math.Inf(-1)), lanes: lanes(4)})
+		tile2x4(k, a[:], b, c, 4, 2, &Store{Alpha: 1, Beta: 1, Least: float32(math.Inf(-1)), lanes: lanes(4)})
 		steps, b = steps[k:], b[4*k:]
 	}
 }

@@ -116,9 +116,12 @@ func (p *Product) panels() {
 	}
 }
 
+// small reports whether the product is not worth waking the other workers.
+func (p *Product) small() bool { return p.M*p.N*p.K < itemSteps }
+
 // run runs items: those of a small product without the other workers.
 func (p *Product) run(items int) {
-	if p.M*p.N*p.K >= itemSteps {
+	if !p.small() {
 		p.e.Pool.Run(p, items)
 		return
 	}
@@ -131,14 +134,17 @@ func (p *Product) run(items int) {
 // panels, where tiles may be lower.
 func (p *Product) cut() {
 	t := p.e.Tile
-	all, most, least, unit := p.M, t.MC, lowest*t.MR, t.Low
+	all, width, most, least, unit := p.M, t.MR, t.MC, lowest*t.MR, t.Low
 	if p.sharesA {
-		all, most, unit = p.N, privateColumns, t.NR
+		all, width, most, unit = p.N, t.NR, privateColumns, t.NR
 		least = min(narrowest, roundUp((all+1)/2, t.NR)) // for two workers
+	}
+	if p.small() { // as many as a worker has room for
+		most = most * t.KC / max(1, p.length) / width * width
 	}
 	work := p.n * all * min(p.K, p.blocks*p.length)
 	items := max((all+most-1)/most, min(manyItems, work/itemSteps, all/least))
-	if items > 1 {
+	if items > 1 && !p.small() {
 		items = roundUp(items, 2) // as many for each of two workers
 	}
 	p.private = roundUp((all+items-1)/items, unit)
@@ -207,16 +213,17 @@ func (p *Product) multiplyColumns(w *Worker, j, n int) {
 			p.b.pack(t, w, w.panels, t.NR, j+standing, n-standing, step, k)
 		}
 		for i := 0; i < p.n; i += t.MC {
-			b := p.block(block, p.first+i, j)
-			b.M, b.A = min(t.MC, p.n-i), p.shared(block, t.MR)[i/t.MR*Panel(t.MR, k):]
+			a, m := p.shared(block, t.MR)[i/t.MR*Panel(t.MR, k):], min(t.MC, p.n-i)
 			if standing > 0 {
-				b.N, b.B, b.LDB = standing, p.B[step*p.N+j:], p.N
+				b := p.block(block, p.first+i, j)
+				b.M, b.N, b.A, b.B, b.LDB = m, standing, a, p.B[step*p.N+j:], p.N
 				t.Multiply(w, &b)
-				b = p.block(block, p.first+i, j+standing)
-				b.M, b.A = min(t.MC, p.n-i), p.shared(block, t.MR)[i/t.MR*Panel(t.MR, k):]
 			}
-			b.N, b.B = n-standing, w.panels
-			t.Multiply(w, &b)
+			if standing < n {
+				b := p.block(block, p.first+i, j+standing)
+				b.M, b.N, b.A, b.B = m, n-standing, a, w.panels
+				t.Multiply(w, &b)
+			}
 		}
 	}
 }

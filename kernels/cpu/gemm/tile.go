@@ -40,12 +40,14 @@ type Tile struct {
 
 	// multiply computes the first rows of a tile of C from k steps of a panel
 	// of A and one of B, whose steps lie stepA and stepB apart, and stores
-	// them as s says. The rows of C begin at c and lie ldc apart.
+	// them as s says. The rows of C begin at c and lie ldc apart. It goes on
+	// with the tiles to the right, where s has a run of whole ones.
 	multiply func(k int, a []float32, stepA int, b []float32, stepB int, c []float32, ldc, rows int, s *Store)
 
 	// dot computes the products of each of m <= DM rows of A with each of n <=
-	// DN rows of B, [k] each and next to each other: sums[i*DN+j].
-	dot    func(k int, a []float32, m int, b []float32, n int, sums []float32)
+	// DN rows of B, [k] each and next to each other, and stores them as s says:
+	// at c[i*ldc+j].
+	dot    func(k int, a []float32, m int, b []float32, n int, c []float32, ldc int, s *Store)
 	DM, DN int
 
 	packRows    func(dst, src []float32, r int, rows []int, k int)
@@ -67,6 +69,8 @@ type Store struct {
 	ColBias     []float32 // from the tile's first column
 
 	lanes uint32    // the tile's columns that are wanted, as a mask: the first ones
+	tiles int       // a run of so many
+	next  int       // distance of their panels of B
 	edge  []float32 // room for a tile
 }
 

@@ -36,14 +36,17 @@ func init() {
 	}
 }
 
-// tiles512 are the kernels of 32, 24 and 16 columns, each of 12, 8 and 4 rows.
-var tiles512 = [3][3]func(k int, a *float32, stepA int, b *float32, stepB int, c *float32, ldc, rows int, s *Store){
-	{zmm12x32, zmm8x32, zmm4x32}, {zmm12x24, zmm8x24, zmm4x24}, {zmm12x16, zmm8x16, zmm4x16},
+// tiles512 are the kernels of 32, 24 and 16 columns, each for up to 12, 10, 8, 6,
+// 4 and 2 rows. The narrow ones, for the last columns of a product, are fewer.
+var tiles512 = [3][6]func(k int, a *float32, stepA int, b *float32, stepB int, c *float32, ldc, rows int, s *Store){
+	{zmm12x32, zmm10x32, zmm8x32, zmm6x32, zmm4x32, zmm2x32},
+	{zmm12x24, zmm12x24, zmm8x24, zmm8x24, zmm4x24, zmm4x24},
+	{zmm12x16, zmm12x16, zmm8x16, zmm8x16, zmm4x16, zmm4x16},
 }
 
 func multiply512(k int, a []float32, stepA int, b []float32, stepB int, c []float32, ldc, rows int, s *Store) {
 	columns := max(16, bits.Len32(s.lanes))
-	tiles512[(32-columns)/8][(12-rows)/4](k, unsafe.SliceData(a), stepA, unsafe.SliceData(b), stepB, &c[0], ldc, rows, s)
+	tiles512[(32-columns)/8][(12-rows)/2](k, unsafe.SliceData(a), stepA, unsafe.SliceData(b), stepB, &c[0], ldc, rows, s)
 }
 
 func multiply2(k int, a []float32, stepA int, b []float32, stepB int, c []float32, ldc, rows int, s *Store) {
@@ -80,8 +83,8 @@ func multiply2(k int, a []float32, stepA int, b []float32, stepB int, c []float3
 
 // plain16 and plain8 store sums as they are.
 var (
-	plain16 = Store{Alpha: 1, Least: float32(math.Inf(-1)), lanes: lanes(16)}
-	plain8  = Store{Alpha: 1, Least: float32(math.Inf(-1)), lanes: lanes(8)}
+	plain16 = Store{Alpha: 1, Least: float32(math.Inf(-1)), lanes: lanes(16), tiles: 1}
+	plain8  = Store{Alpha: 1, Least: float32(math.Inf(-1)), lanes: lanes(8), tiles: 1}
 )
 
 // The kernels in assembly do what Tile.multiply does for at most as many rows
@@ -93,25 +96,34 @@ var (
 func zmm12x32(k int, a *float32, stepA int, b *float32, stepB int, c *float32, ldc, rows int, s *Store)
 
 //go:noescape
+func zmm10x32(k int, a *float32, stepA int, b *float32, stepB int, c *float32, ldc, rows int, s *Store)
+
+//go:noescape
 func zmm8x32(k int, a *float32, stepA int, b *float32, stepB int, c *float32, ldc, rows int, s *Store)
+
+//go:noescape
+func zmm6x32(k int, a *float32, stepA int, b *float32, stepB int, c *float32, ldc, rows int, s *Store)
 
 //go:noescape
 func zmm4x32(k int, a *float32, stepA int, b *float32, stepB int, c *float32, ldc, rows int, s *Store)
 
 //go:noescape
-func zmm12x24(k int, a *float32, stepA int, b *float32, stepB int, c *float32, ldc, rows int, s *Store)
+func zmm2x32(k int, a *float32, stepA int, b *float32, stepB int, c *float32, ldc, rows int, s *Store)
 
 //go:noescape
-func zmm12x16(k int, a *float32, stepA int, b *float32, stepB int, c *float32, ldc, rows int, s *Store)
+func zmm12x24(k int, a *float32, stepA int, b *float32, stepB int, c *float32, ldc, rows int, s *Store)
 
 //go:noescape
 func zmm8x24(k int, a *float32, stepA int, b *float32, stepB int, c *float32, ldc, rows int, s *Store)
 
 //go:noescape
-func zmm8x16(k int, a *float32, stepA int, b *float32, stepB int, c *float32, ldc, rows int, s *Store)
+func zmm4x24(k int, a *float32, stepA int, b *float32, stepB int, c *float32, ldc, rows int, s *Store)
 
 //go:noescape
-func zmm4x24(k int, a *float32, stepA int, b *float32, stepB int, c *float32, ldc, rows int, s *Store)
+func zmm12x16(k int, a *float32, stepA int, b *float32, stepB int, c *float32, ldc, rows int, s *Store)
+
+//go:noescape
+func zmm8x16(k int, a *float32, stepA int, b *float32, stepB int, c *float32, ldc, rows int, s *Store)
 
 //go:noescape
 func zmm4x16(k int, a *float32, stepA int, b *float32, stepB int, c *float32, ldc, rows int, s *Store)
