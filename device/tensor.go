@@ -37,6 +37,17 @@ func (t DType) String() string {
 	return fmt.Sprintf("DType(%d)", uint8(t))
 }
 
+// Host is the type of the elements on the host.
+func (t DType) Host() tensor.Dtype {
+	switch t {
+	case Int32:
+		return tensor.Int32
+	case Uint8:
+		return tensor.Uint8
+	}
+	return tensor.Float32
+}
+
 // MarshalText writes the type's name.
 func (t DType) MarshalText() ([]byte, error) {
 	if t > Uint8 {

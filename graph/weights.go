@@ -166,8 +166,7 @@ func (w *Weights) Get(name string) (*tensor.Dense, error) {
 
 // hostTensor is an empty host tensor of the element type.
 func hostTensor(t device.DType, shape tensor.Shape) *tensor.Dense {
-	dt := map[device.DType]tensor.Dtype{device.Float32: tensor.Float32, device.Int32: tensor.Int32, device.Uint8: tensor.Uint8}[t]
-	return tensor.New(tensor.Of(dt), tensor.WithShape(shape...))
+	return tensor.New(tensor.Of(t.Host()), tensor.WithShape(shape...))
 }
 
 // Slab is the memory of all parameters, as the update kernel sees it.

@@ -7,7 +7,7 @@ import (
 )
 
 func (q *queue) Accuracy(a device.Accuracy, hit, x, label device.Tensor) {
-	if q.err != nil {
+	if q.Err != nil {
 		return
 	}
 	hits, scores := floats(hit), floats(x)

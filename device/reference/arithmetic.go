@@ -3,7 +3,7 @@ package reference
 import "github.com/hubel-go/hubel/device"
 
 func (q *queue) Add(y, a, b device.Tensor) {
-	if q.err != nil {
+	if q.Err != nil {
 		return
 	}
 	out, left, right := floats(y), floats(a), floats(b)
@@ -13,7 +13,7 @@ func (q *queue) Add(y, a, b device.Tensor) {
 }
 
 func (q *queue) Scale(y, x device.Tensor, alpha float32, m device.Mode) {
-	if q.err != nil {
+	if q.Err != nil {
 		return
 	}
 	out, in := floats(y), floats(x)
@@ -23,7 +23,7 @@ func (q *queue) Scale(y, x device.Tensor, alpha float32, m device.Mode) {
 }
 
 func (q *queue) Fill(y device.Tensor, v float32) {
-	if q.err != nil {
+	if q.Err != nil {
 		return
 	}
 	out := floats(y)

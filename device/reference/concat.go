@@ -3,7 +3,7 @@ package reference
 import "github.com/hubel-go/hubel/device"
 
 func (q *queue) ConcatForward(c device.Concat, y, x device.Tensor, m device.Mode) {
-	if q.err != nil {
+	if q.Err != nil {
 		return
 	}
 	out, in := floats(y), floats(x)
@@ -15,7 +15,7 @@ func (q *queue) ConcatForward(c device.Concat, y, x device.Tensor, m device.Mode
 }
 
 func (q *queue) ConcatBackward(c device.Concat, dx, dy device.Tensor, m device.Mode) {
-	if q.err != nil {
+	if q.Err != nil {
 		return
 	}
 	din, dout := floats(dx), floats(dy)

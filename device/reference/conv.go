@@ -3,7 +3,7 @@ package reference
 import "github.com/hubel-go/hubel/device"
 
 func (q *queue) ConvForward(c device.Conv, y, x device.Tensor, w device.Filter, e device.Epilogue, _ device.Buffer) {
-	if q.err != nil {
+	if q.Err != nil {
 		return
 	}
 	out, in, weights := floats(y), floats(x), floats(w.Tensor)
@@ -18,7 +18,7 @@ func (q *queue) ConvForward(c device.Conv, y, x device.Tensor, w device.Filter, 
 }
 
 func (q *queue) ConvBackwardData(c device.Conv, dx, dy device.Tensor, w device.Filter, m device.Mode, _ device.Buffer) {
-	if q.err != nil {
+	if q.Err != nil {
 		return
 	}
 	din, dout, weights := floats(dx), floats(dy), floats(w.Tensor)
@@ -32,7 +32,7 @@ func (q *queue) ConvBackwardData(c device.Conv, dx, dy device.Tensor, w device.F
 }
 
 func (q *queue) ConvBackwardFilter(c device.Conv, dw, dbias, x, dy device.Tensor, m device.Mode, _ device.Buffer) {
-	if q.err != nil {
+	if q.Err != nil {
 		return
 	}
 	biasBackward(dbias, floats(dy), c.K, c.OutH()*c.OutW(), m)

@@ -3,7 +3,7 @@ package reference
 import "github.com/hubel-go/hubel/device"
 
 func (q *queue) DenseForward(d device.Dense, y, x, w device.Tensor, e device.Epilogue, _ device.Buffer) {
-	if q.err != nil {
+	if q.Err != nil {
 		return
 	}
 	g := device.GEMM{M: d.N, N: d.Out, K: d.In, TransB: true, Alpha: 1}
@@ -12,7 +12,7 @@ func (q *queue) DenseForward(d device.Dense, y, x, w device.Tensor, e device.Epi
 }
 
 func (q *queue) DenseBackwardData(d device.Dense, dx, dy, w device.Tensor, m device.Mode, _ device.Buffer) {
-	if q.err != nil {
+	if q.Err != nil {
 		return
 	}
 	g := device.GEMM{M: d.N, N: d.In, K: d.Out, Alpha: 1, Beta: beta(m)}
@@ -20,7 +20,7 @@ func (q *queue) DenseBackwardData(d device.Dense, dx, dy, w device.Tensor, m dev
 }
 
 func (q *queue) DenseBackwardFilter(d device.Dense, dw, dbias, x, dy device.Tensor, m device.Mode, _ device.Buffer) {
-	if q.err != nil {
+	if q.Err != nil {
 		return
 	}
 	biasBackward(dbias, floats(dy), d.Out, 1, m)

@@ -3,7 +3,7 @@ package reference
 import "github.com/hubel-go/hubel/device"
 
 func (q *queue) DropoutForward(d device.Dropout, y, mask, x device.Tensor, r device.Random) {
-	if q.err != nil {
+	if q.Err != nil {
 		return
 	}
 	out, keep, in := floats(y), bytes(mask), floats(x)
@@ -22,7 +22,7 @@ func (q *queue) DropoutForward(d device.Dropout, y, mask, x device.Tensor, r dev
 }
 
 func (q *queue) DropoutBackward(d device.Dropout, dx, dy, mask device.Tensor, m device.Mode) {
-	if q.err != nil {
+	if q.Err != nil {
 		return
 	}
 	din, dout := floats(dx), floats(dy)

@@ -3,7 +3,7 @@ package reference
 import "github.com/hubel-go/hubel/device"
 
 func (q *queue) GEMM(g device.GEMM, c, a, b device.Tensor, _ device.Buffer) {
-	if q.err != nil {
+	if q.Err != nil {
 		return
 	}
 	gemm(g, floats(c), floats(a), floats(b))

@@ -7,7 +7,7 @@ import (
 )
 
 func (q *queue) LogLossForward(l device.LogLoss, loss, prob, x, label device.Tensor) {
-	if q.err != nil {
+	if q.Err != nil {
 		return
 	}
 	losses, probs, scores := floats(loss), floats(prob), floats(x)
@@ -23,7 +23,7 @@ func (q *queue) LogLossForward(l device.LogLoss, loss, prob, x, label device.Ten
 }
 
 func (q *queue) LogLossBackward(l device.LogLoss, dx, prob, label device.Tensor, scale float32, m device.Mode) {
-	if q.err != nil {
+	if q.Err != nil {
 		return
 	}
 	din, probs := floats(dx), floats(prob)
@@ -43,7 +43,7 @@ func (q *queue) LogLossBackward(l device.LogLoss, dx, prob, label device.Tensor,
 }
 
 func (q *queue) L2LossForward(l device.L2Loss, loss, x, target device.Tensor) {
-	if q.err != nil {
+	if q.Err != nil {
 		return
 	}
 	losses, in, targets := floats(loss), floats(x), floats(target)
@@ -58,7 +58,7 @@ func (q *queue) L2LossForward(l device.L2Loss, loss, x, target device.Tensor) {
 }
 
 func (q *queue) L2LossBackward(l device.L2Loss, dx, x, target device.Tensor, scale float32, m device.Mode) {
-	if q.err != nil {
+	if q.Err != nil {
 		return
 	}
 	din, in, targets := floats(dx), floats(x), floats(target)

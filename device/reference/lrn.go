@@ -7,7 +7,7 @@ import (
 )
 
 func (q *queue) LRNForward(l device.LRN, y, scale, x device.Tensor) {
-	if q.err != nil {
+	if q.Err != nil {
 		return
 	}
 	out, in := floats(y), floats(x)
@@ -25,7 +25,7 @@ func (q *queue) LRNForward(l device.LRN, y, scale, x device.Tensor) {
 }
 
 func (q *queue) LRNBackward(l device.LRN, dx, x, scale, dy device.Tensor, m device.Mode) {
-	if q.err != nil {
+	if q.Err != nil {
 		return
 	}
 	din, in, s, dout := floats(dx), floats(x), floats(scale), floats(dy)

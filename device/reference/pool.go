@@ -7,7 +7,7 @@ import (
 )
 
 func (q *queue) PoolForward(p device.Pool, y, index, x device.Tensor) {
-	if q.err != nil {
+	if q.Err != nil {
 		return
 	}
 	out, in := floats(y), floats(x)
@@ -26,7 +26,7 @@ func (q *queue) PoolForward(p device.Pool, y, index, x device.Tensor) {
 }
 
 func (q *queue) PoolBackward(p device.Pool, dx, dy, index device.Tensor, m device.Mode) {
-	if q.err != nil {
+	if q.Err != nil {
 		return
 	}
 	din, dout := floats(dx), floats(dy)

@@ -7,7 +7,7 @@ import (
 )
 
 func (q *queue) SoftmaxForward(s device.Softmax, y, x device.Tensor) {
-	if q.err != nil {
+	if q.Err != nil {
 		return
 	}
 	out, in := floats(y), floats(x)
@@ -20,7 +20,7 @@ func (q *queue) SoftmaxForward(s device.Softmax, y, x device.Tensor) {
 }
 
 func (q *queue) SoftmaxBackward(s device.Softmax, dx, y, dy device.Tensor, m device.Mode) {
-	if q.err != nil {
+	if q.Err != nil {
 		return
 	}
 	din, out, dout := floats(dx), floats(y), floats(dy)

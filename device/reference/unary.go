@@ -8,7 +8,7 @@ import (
 )
 
 func (q *queue) UnaryForward(u device.Unary, y, x device.Tensor) {
-	if q.err != nil {
+	if q.Err != nil {
 		return
 	}
 	out := floats(y)
@@ -18,7 +18,7 @@ func (q *queue) UnaryForward(u device.Unary, y, x device.Tensor) {
 }
 
 func (q *queue) UnaryBackward(u device.Unary, dx, y, dy device.Tensor, m device.Mode) {
-	if q.err != nil {
+	if q.Err != nil {
 		return
 	}
 	din, dout := floats(dx), floats(dy)

@@ -7,7 +7,7 @@ import (
 )
 
 func (q *queue) SGD(s device.SGD, w, v, dw, norm2 device.Tensor, segments []device.Segment) {
-	if q.err != nil {
+	if q.Err != nil {
 		return
 	}
 	weights, velocities, gradients := floats(w), floats(v), floats(dw)
@@ -32,7 +32,7 @@ func (q *queue) SGD(s device.SGD, w, v, dw, norm2 device.Tensor, segments []devi
 }
 
 func (q *queue) SumSquares(out, x device.Tensor) {
-	if q.err != nil {
+	if q.Err != nil {
 		return
 	}
 	sum := 0.0

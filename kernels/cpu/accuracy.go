@@ -3,7 +3,7 @@ package cpu
 import "github.com/hubel-go/hubel/device"
 
 func (q *queue) Accuracy(a device.Accuracy, hit, x, label device.Tensor) {
-	if q.err != nil {
+	if q.Err != nil {
 		return
 	}
 	q.accuracy = accuracyTask{a: a, hits: floats(hit), scores: floats(x), labels: ints(label)}

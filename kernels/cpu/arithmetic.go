@@ -6,7 +6,7 @@ import (
 )
 
 func (q *queue) Add(y, a, b device.Tensor) {
-	if q.err != nil {
+	if q.Err != nil {
 		return
 	}
 	q.arithmetic = arithmeticTask{loops: q.loops(), op: add, y: floats(y), a: floats(a), b: floats(b)}
@@ -14,7 +14,7 @@ func (q *queue) Add(y, a, b device.Tensor) {
 }
 
 func (q *queue) Scale(y, x device.Tensor, alpha float32, m device.Mode) {
-	if q.err != nil {
+	if q.Err != nil {
 		return
 	}
 	q.arithmetic = arithmeticTask{loops: q.loops(), op: scale, y: floats(y), a: floats(x), factor: alpha}
@@ -25,7 +25,7 @@ func (q *queue) Scale(y, x device.Tensor, alpha float32, m device.Mode) {
 }
 
 func (q *queue) Fill(y device.Tensor, v float32) {
-	if q.err != nil {
+	if q.Err != nil {
 		return
 	}
 	q.arithmetic = arithmeticTask{loops: q.loops(), op: fill, y: floats(y), factor: v}

@@ -6,7 +6,7 @@ import (
 )
 
 func (q *queue) ConcatForward(c device.Concat, y, x device.Tensor, m device.Mode) {
-	if q.err != nil {
+	if q.Err != nil {
 		return
 	}
 	q.concat = concatTask{loops: q.loops(), c: c, long: floats(y), short: floats(x), m: m, forward: true}
@@ -14,7 +14,7 @@ func (q *queue) ConcatForward(c device.Concat, y, x device.Tensor, m device.Mode
 }
 
 func (q *queue) ConcatBackward(c device.Concat, dx, dy device.Tensor, m device.Mode) {
-	if q.err != nil {
+	if q.Err != nil {
 		return
 	}
 	q.concat = concatTask{loops: q.loops(), c: c, long: floats(dy), short: floats(dx), m: m}

@@ -6,7 +6,7 @@ import (
 )
 
 func (q *queue) ConvForward(c device.Conv, y, x device.Tensor, w device.Filter, e device.Epilogue, ws device.Buffer) {
-	if q.err != nil {
+	if q.Err != nil {
 		return
 	}
 	if q.traits.usesWinograd(c, device.Forward) {
@@ -22,7 +22,7 @@ func (q *queue) ConvForward(c device.Conv, y, x device.Tensor, w device.Filter, 
 }
 
 func (q *queue) ConvBackwardData(c device.Conv, dx, dy device.Tensor, w device.Filter, m device.Mode, _ device.Buffer) {
-	if q.err != nil {
+	if q.Err != nil {
 		return
 	}
 	if q.traits.usesWinograd(c, device.BackwardData) {
@@ -271,7 +271,7 @@ func (t *convTask) store(u *convItem) {
 }
 
 func (q *queue) ConvPack(c device.Conv, p device.Pass, packed device.Buffer, w device.Tensor) {
-	if q.err != nil || p == device.BackwardFilter {
+	if q.Err != nil || p == device.BackwardFilter {
 		return
 	}
 	if q.traits.usesWinograd(c, p) {

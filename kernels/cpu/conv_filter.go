@@ -7,7 +7,7 @@ import (
 )
 
 func (q *queue) ConvBackwardFilter(c device.Conv, dw, dbias, x, dy device.Tensor, m device.Mode, ws device.Buffer) {
-	if q.err != nil {
+	if q.Err != nil {
 		return
 	}
 	if !dbias.IsNil() {

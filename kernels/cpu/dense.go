@@ -6,7 +6,7 @@ import (
 )
 
 func (q *queue) DenseForward(d device.Dense, y, x, w device.Tensor, e device.Epilogue, _ device.Buffer) {
-	if q.err != nil {
+	if q.Err != nil {
 		return
 	}
 	q.product = gemm.Product{
@@ -18,7 +18,7 @@ func (q *queue) DenseForward(d device.Dense, y, x, w device.Tensor, e device.Epi
 }
 
 func (q *queue) DenseBackwardData(d device.Dense, dx, dy, w device.Tensor, m device.Mode, _ device.Buffer) {
-	if q.err != nil {
+	if q.Err != nil {
 		return
 	}
 	q.product = gemm.Product{
@@ -29,7 +29,7 @@ func (q *queue) DenseBackwardData(d device.Dense, dx, dy, w device.Tensor, m dev
 }
 
 func (q *queue) DenseBackwardFilter(d device.Dense, dw, dbias, x, dy device.Tensor, m device.Mode, _ device.Buffer) {
-	if q.err != nil {
+	if q.Err != nil {
 		return
 	}
 	if !dw.IsNil() {

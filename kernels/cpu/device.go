@@ -111,7 +111,7 @@ func (d *Device) NewQueue() (device.Queue, error) {
 }
 
 // NewEvent returns an event that remembers a time.
-func (d *Device) NewEvent() (device.Event, error) { return &event{}, nil }
+func (d *Device) NewEvent() (device.Event, error) { return device.NewImmediateEvent(), nil }
 
 // Close ends the workers' goroutines.
 func (d *Device) Close() error {

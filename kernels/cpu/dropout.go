@@ -6,7 +6,7 @@ import (
 )
 
 func (q *queue) DropoutForward(d device.Dropout, y, mask, x device.Tensor, r device.Random) {
-	if q.err != nil {
+	if q.Err != nil {
 		return
 	}
 	t := &q.dropout
@@ -15,7 +15,7 @@ func (q *queue) DropoutForward(d device.Dropout, y, mask, x device.Tensor, r dev
 }
 
 func (q *queue) DropoutBackward(d device.Dropout, dx, dy, mask device.Tensor, m device.Mode) {
-	if q.err != nil {
+	if q.Err != nil {
 		return
 	}
 	t := &q.dropout

@@ -6,7 +6,7 @@ import (
 )
 
 func (q *queue) GEMM(g device.GEMM, c, a, b device.Tensor, _ device.Buffer) {
-	if q.err != nil {
+	if q.Err != nil {
 		return
 	}
 	q.product = gemm.Product{GEMM: g, C: floats(c), A: floats(a), B: floats(b)}

@@ -8,7 +8,7 @@ import (
 )
 
 func (q *queue) LogLossForward(l device.LogLoss, loss, prob, x, label device.Tensor) {
-	if q.err != nil {
+	if q.Err != nil {
 		return
 	}
 	q.logLoss = logLossTask{loops: q.loops(), l: l, loss: floats(loss), prob: floats(prob), x: floats(x), labels: ints(label)}
@@ -16,7 +16,7 @@ func (q *queue) LogLossForward(l device.LogLoss, loss, prob, x, label device.Ten
 }
 
 func (q *queue) LogLossBackward(l device.LogLoss, dx, prob, label device.Tensor, scale float32, m device.Mode) {
-	if q.err != nil {
+	if q.Err != nil {
 		return
 	}
 	q.logLoss = logLossTask{loops: q.loops(), l: l, dx: floats(dx), prob: floats(prob), labels: ints(label), scale: scale, m: m}
@@ -24,7 +24,7 @@ func (q *queue) LogLossBackward(l device.LogLoss, dx, prob, label device.Tensor,
 }
 
 func (q *queue) L2LossForward(l device.L2Loss, loss, x, target device.Tensor) {
-	if q.err != nil {
+	if q.Err != nil {
 		return
 	}
 	q.l2Loss = l2LossTask{l: l, loss: floats(loss), x: floats(x), target: floats(target)}
@@ -32,7 +32,7 @@ func (q *queue) L2LossForward(l device.L2Loss, loss, x, target device.Tensor) {
 }
 
 func (q *queue) L2LossBackward(l device.L2Loss, dx, x, target device.Tensor, scale float32, m device.Mode) {
-	if q.err != nil {
+	if q.Err != nil {
 		return
 	}
 	q.l2Loss = l2LossTask{l: l, dx: floats(dx), x: floats(x), target: floats(target), scale: scale, m: m}

@@ -7,7 +7,7 @@ import (
 )
 
 func (q *queue) LRNForward(l device.LRN, y, scale, x device.Tensor) {
-	if q.err != nil {
+	if q.Err != nil {
 		return
 	}
 	q.lrn = lrnTask{loops: q.loops(), l: l, y: floats(y), scale: floats(scale), x: floats(x), engine: q.engine}
@@ -15,7 +15,7 @@ func (q *queue) LRNForward(l device.LRN, y, scale, x device.Tensor) {
 }
 
 func (q *queue) LRNBackward(l device.LRN, dx, x, scale, dy device.Tensor, m device.Mode) {
-	if q.err != nil {
+	if q.Err != nil {
 		return
 	}
 	q.lrn = lrnTask{loops: q.loops(), l: l, dx: floats(dx), x: floats(x), scale: floats(scale), dy: floats(dy), m: m, engine: q.engine}

@@ -7,7 +7,7 @@ import (
 )
 
 func (q *queue) PoolForward(p device.Pool, y, index, x device.Tensor) {
-	if q.err != nil {
+	if q.Err != nil {
 		return
 	}
 	t := &q.poolForward
@@ -20,7 +20,7 @@ func (q *queue) PoolForward(p device.Pool, y, index, x device.Tensor) {
 }
 
 func (q *queue) PoolBackward(p device.Pool, dx, dy, index device.Tensor, m device.Mode) {
-	if q.err != nil {
+	if q.Err != nil {
 		return
 	}
 	t := &q.poolBack

@@ -1,10 +1,6 @@
 package cpu
 
 import (
-	"errors"
-	"fmt"
-	"time"
-
 	"gorgonia.org/tensor"
 
 	"github.com/hubel-go/hubel/device"
@@ -16,11 +12,10 @@ import (
 // queue runs each call before it returns. It keeps the task of every kernel,
 // so that a call allocates nothing.
 type queue struct {
+	device.Immediate
 	engine *gemm.Engine
 	pool   *parallel.Pool
 	traits traits
-	scope  string
-	err    error
 
 	unary       unaryTask
 	dropout     dropoutTask
@@ -108,32 +103,11 @@ func reset[T any, P task[T]](t P) {
 	*t = none
 }
 
-func (q *queue) Scope(name string) { q.scope = name }
-
-// Fail keeps the first error.
-func (q *queue) Fail(kernel string, err error) {
-	if q.err != nil {
-		return
-	}
-	if q.scope != "" {
-		kernel = q.scope + ": " + kernel
-	}
-	q.err = fmt.Errorf("%s: %w", kernel, err)
-}
-
-func (q *queue) Sync() error {
-	err := q.err
-	q.err = nil
-	return err
-}
-
-func (q *queue) Close() error { return nil }
-
 func (q *queue) Upload(dst device.Tensor, src *tensor.Dense) {
-	if q.err != nil {
+	if q.Err != nil {
 		return
 	}
-	if err := checkHost(src, dst); err != nil {
+	if err := device.CheckHost(src, dst); err != nil {
 		q.Fail("upload", err)
 		return
 	}
@@ -148,10 +122,10 @@ func (q *queue) Upload(dst device.Tensor, src *tensor.Dense) {
 }
 
 func (q *queue) Download(dst *tensor.Dense, src device.Tensor) {
-	if q.err != nil {
+	if q.Err != nil {
 		return
 	}
-	if err := checkHost(dst, src); err != nil {
+	if err := device.CheckHost(dst, src); err != nil {
 		q.Fail("download", err)
 		return
 	}
@@ -166,70 +140,13 @@ func (q *queue) Download(dst *tensor.Dense, src device.Tensor) {
 }
 
 func (q *queue) Copy(dst, src device.Tensor) {
-	if q.err != nil {
+	if q.Err != nil {
 		return
 	}
-	if dst.DType != src.DType || dst.Len() != src.Len() {
-		q.Fail("copy", fmt.Errorf("%d elements of %v do not fit %d of %v", src.Len(), src.DType, dst.Len(), dst.DType))
+	if err := device.CheckCopy(dst, src); err != nil {
+		q.Fail("copy", err)
 		return
 	}
 	n := src.Bytes()
 	copy(own(dst.Buffer)[:n], own(src.Buffer)[:n])
 }
-
-func (q *queue) Record(e device.Event) {
-	v := e.(*event)
-	if v.failed = q.err; q.err == nil {
-		v.at = time.Now()
-	}
-}
-
-// Wait has nothing to wait for: what was recorded has passed.
-func (q *queue) Wait(e device.Event) {
-	if q.err == nil {
-		q.err = e.(*event).failed
-	}
-}
-
-// checkHost says why data cannot go between host memory and a tensor.
-func checkHost(h *tensor.Dense, t device.Tensor) error {
-	want := tensor.Float32
-	switch t.DType {
-	case device.Int32:
-		want = tensor.Int32
-	case device.Uint8:
-		want = tensor.Uint8
-	}
-	switch {
-	case h.Dtype() != want:
-		return fmt.Errorf("host data of type %v does not fit a tensor of type %v", h.Dtype(), t.DType)
-	case h.DataOrder().IsColMajor():
-		return errors.New("host data is column-major; it must be row-major")
-	case h.RequiresIterator() || !h.DataOrder().IsContiguous():
-		return errors.New("host data is not contiguous; clone or materialise the view first")
-	case device.Elements(h.Shape()) != t.Len():
-		return fmt.Errorf("host data of shape %v has %d elements, the tensor of shape %v has %d",
-			h.Shape(), device.Elements(h.Shape()), t.Shape, t.Len())
-	}
-	return nil
-}
-
-// event is the time at which it was recorded.
-type event struct {
-	at     time.Time
-	failed error // of the queue that recorded it, then
-}
-
-func (e *event) Sync() error { return nil }
-
-func (e *event) Passed() (bool, error) { return true, nil }
-
-func (e *event) Since(start device.Event) (time.Duration, error) {
-	s := start.(*event)
-	if e.at.IsZero() || s.at.IsZero() {
-		return 0, errors.New("cpu: time between events that were not both recorded")
-	}
-	return e.at.Sub(s.at), nil
-}
-
-func (e *event) Free() error { return nil }

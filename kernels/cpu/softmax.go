@@ -8,7 +8,7 @@ import (
 )
 
 func (q *queue) SoftmaxForward(s device.Softmax, y, x device.Tensor) {
-	if q.err != nil {
+	if q.Err != nil {
 		return
 	}
 	q.softmax = softmaxTask{loops: q.loops(), s: s, dst: floats(y), src: floats(x)}
@@ -16,7 +16,7 @@ func (q *queue) SoftmaxForward(s device.Softmax, y, x device.Tensor) {
 }
 
 func (q *queue) SoftmaxBackward(s device.Softmax, dx, y, dy device.Tensor, m device.Mode) {
-	if q.err != nil {
+	if q.Err != nil {
 		return
 	}
 	q.softmax = softmaxTask{loops: q.loops(), s: s, dst: floats(dx), src: floats(dy), y: floats(y), m: m}

@@ -6,7 +6,7 @@ import (
 )
 
 func (q *queue) UnaryForward(u device.Unary, y, x device.Tensor) {
-	if q.err != nil {
+	if q.Err != nil {
 		return
 	}
 	q.unary = unaryTask{loops: q.loops(), u: u, dst: floats(y), src: floats(x)}
@@ -14,7 +14,7 @@ func (q *queue) UnaryForward(u device.Unary, y, x device.Tensor) {
 }
 
 func (q *queue) UnaryBackward(u device.Unary, dx, y, dy device.Tensor, m device.Mode) {
-	if q.err != nil {
+	if q.Err != nil {
 		return
 	}
 	q.unary = unaryTask{loops: q.loops(), u: u, dst: floats(dx), src: floats(dy), y: floats(y), m: m}

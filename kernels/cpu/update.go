@@ -8,7 +8,7 @@ import (
 )
 
 func (q *queue) SGD(s device.SGD, w, v, dw, norm2 device.Tensor, segments []device.Segment) {
-	if q.err != nil {
+	if q.Err != nil {
 		return
 	}
 	items := 0
@@ -53,7 +53,7 @@ func (t *sgdTask) Run(item, _ int) {
 }
 
 func (q *queue) SumSquares(out, x device.Tensor) {
-	if q.err != nil {
+	if q.Err != nil {
 		return
 	}
 	t := &q.squares

@@ -16,7 +16,7 @@ func (k *accuracyKernels) load(d driver.Driver) error {
 }
 
 func (q *queue) Accuracy(a device.Accuracy, hit, x, label device.Tensor) {
-	if q.err != nil {
+	if q.Err != nil {
 		return
 	}
 	q.args.Reset().Ptr(q.at(hit)).Ptr(q.at(x)).Ptr(q.at(label)).Int(a.C).Int(a.K)

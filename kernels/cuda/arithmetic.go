@@ -15,7 +15,7 @@ func (k *arithmeticKernels) load(d driver.Driver) error {
 }
 
 func (q *queue) Add(y, a, b device.Tensor) {
-	if q.err != nil {
+	if q.Err != nil {
 		return
 	}
 	n := y.Len()
@@ -24,7 +24,7 @@ func (q *queue) Add(y, a, b device.Tensor) {
 }
 
 func (q *queue) Scale(y, x device.Tensor, alpha float32, m device.Mode) {
-	if q.err != nil {
+	if q.Err != nil {
 		return
 	}
 	n := y.Len()
@@ -34,7 +34,7 @@ func (q *queue) Scale(y, x device.Tensor, alpha float32, m device.Mode) {
 
 // Fill is the driver's: every CUDA driver has a fast one.
 func (q *queue) Fill(y device.Tensor, v float32) {
-	if q.err != nil {
+	if q.Err != nil {
 		return
 	}
 	if err := q.stream.Memset32(q.at(y), math.Float32bits(v), int64(y.Len())); err != nil {

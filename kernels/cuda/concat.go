@@ -13,14 +13,14 @@ func (k *concatKernels) load(d driver.Driver) error {
 }
 
 func (q *queue) ConcatForward(c device.Concat, y, x device.Tensor, m device.Mode) {
-	if q.err != nil {
+	if q.Err != nil {
 		return
 	}
 	q.concat(c, q.at(y).Offset(4*int64(c.Offset)), q.at(x), c.Total, c.Len, m)
 }
 
 func (q *queue) ConcatBackward(c device.Concat, dx, dy device.Tensor, m device.Mode) {
-	if q.err != nil {
+	if q.Err != nil {
 		return
 	}
 	q.concat(c, q.at(dx), q.at(dy).Offset(4*int64(c.Offset)), c.Len, c.Total, m)

@@ -89,7 +89,7 @@ type suiteQueue struct {
 func (q *suiteQueue) Upload(dst device.Tensor, src *tensor.Dense) {
 	q.queue.Upload(dst, src)
 	const guard = 256
-	if n := dst.Bytes(); q.err == nil && n == dst.Buffer.Size() && n > 2*guard {
+	if n := dst.Bytes(); q.Err == nil && n == dst.Buffer.Size() && n > 2*guard {
 		p := q.at(dst)
 		if err := errors.Join(q.sim.Forget(p, guard), q.sim.Forget(p.Offset(n-guard), guard)); err != nil {
 			q.Fail("forget", err)

@@ -185,7 +185,7 @@ func convPacked(c device.Conv, pass device.Pass) int64 {
 }
 
 func (q *queue) ConvPack(c device.Conv, pass device.Pass, packed device.Buffer, w device.Tensor) {
-	if q.err != nil || pass == device.BackwardFilter {
+	if q.Err != nil || pass == device.BackwardFilter {
 		return
 	}
 	q.convPack(newConvProduct(c, pass), q.scratch(packed), q.at(w))
@@ -258,14 +258,14 @@ func convScratch(on traits, c device.Conv, pass device.Pass) int64 {
 func (p *convProduct) outputs() int { return p.c.N * p.c.Groups * p.rows * p.outH * p.outW }
 
 func (q *queue) ConvForward(c device.Conv, y, x device.Tensor, w device.Filter, e device.Epilogue, ws device.Buffer) {
-	if q.err != nil {
+	if q.Err != nil {
 		return
 	}
 	q.convolve(newConvProduct(c, device.Forward), q.forward(e), q.at(y), q.at(x), q.scratch(w.Packed), q.scratch(ws))
 }
 
 func (q *queue) ConvBackwardData(c device.Conv, dx, dy device.Tensor, w device.Filter, m device.Mode, ws device.Buffer) {
-	if q.err != nil {
+	if q.Err != nil {
 		return
 	}
 	q.convolve(newConvProduct(c, device.BackwardData), gradient(m), q.at(dx), q.at(dy), q.scratch(w.Packed), q.scratch(ws))

@@ -69,7 +69,7 @@ func filterScratch(on traits, c device.Conv) int64 {
 }
 
 func (q *queue) ConvBackwardFilter(c device.Conv, dw, dbias, x, dy device.Tensor, m device.Mode, ws device.Buffer) {
-	if q.err != nil {
+	if q.Err != nil {
 		return
 	}
 	if !dbias.IsNil() {

@@ -81,7 +81,7 @@ func denseScratch(on traits, d device.Dense, p device.Pass) int64 {
 }
 
 func (q *queue) DenseForward(d device.Dense, y, x, w device.Tensor, e device.Epilogue, ws device.Buffer) {
-	if q.err != nil {
+	if q.Err != nil {
 		return
 	}
 	q.denseForward(d, q.forward(e), q.at(y), q.at(x), q.at(w), q.scratch(ws))
@@ -101,7 +101,7 @@ func (q *queue) denseForward(d device.Dense, e epilogue, y, x, w, ws driver.Ptr)
 }
 
 func (q *queue) DenseBackwardData(d device.Dense, dx, dy, w device.Tensor, m device.Mode, ws device.Buffer) {
-	if q.err != nil {
+	if q.Err != nil {
 		return
 	}
 	q.denseData(d, gradient(m), q.at(dx), q.at(dy), q.at(w), q.scratch(ws))
@@ -137,7 +137,7 @@ func (q *queue) unaligned(g device.GEMM, e epilogue, c, a, b driver.Ptr) {
 }
 
 func (q *queue) DenseBackwardFilter(d device.Dense, dw, dbias, x, dy device.Tensor, m device.Mode, ws device.Buffer) {
-	if q.err != nil {
+	if q.Err != nil {
 		return
 	}
 	if !dw.IsNil() {

@@ -15,7 +15,7 @@ func (k *dropoutKernels) load(d driver.Driver) error {
 }
 
 func (q *queue) DropoutForward(d device.Dropout, y, mask, x device.Tensor, r device.Random) {
-	if q.err != nil {
+	if q.Err != nil {
 		return
 	}
 	q.args.Reset().Ptr(q.at(y)).Ptr(q.at(mask)).Ptr(q.at(x)).Int(d.Samples).Int(d.Elems).
@@ -26,7 +26,7 @@ func (q *queue) DropoutForward(d device.Dropout, y, mask, x device.Tensor, r dev
 }
 
 func (q *queue) DropoutBackward(d device.Dropout, dx, dy, mask device.Tensor, m device.Mode) {
-	if q.err != nil {
+	if q.Err != nil {
 		return
 	}
 	n := d.Samples * d.Elems

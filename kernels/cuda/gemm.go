@@ -63,7 +63,7 @@ func cutGEMM(on traits, g device.GEMM) cut {
 func gemmScratch(on traits, g device.GEMM) int64 { return cutGEMM(on, g).scratch(g.M * g.N) }
 
 func (q *queue) GEMM(g device.GEMM, c, a, b device.Tensor, ws device.Buffer) {
-	if q.err != nil {
+	if q.Err != nil {
 		return
 	}
 	q.product(g, epilogue{alpha: g.Alpha, beta: g.Beta, slope: 1}, q.at(c), q.at(a), q.at(b), q.scratch(ws))

@@ -19,7 +19,7 @@ func (k *lossKernels) load(d driver.Driver) error {
 }
 
 func (q *queue) LogLossForward(l device.LogLoss, loss, prob, x, label device.Tensor) {
-	if q.err != nil {
+	if q.Err != nil {
 		return
 	}
 	q.args.Reset().Ptr(q.at(loss)).Ptr(q.at(prob)).Ptr(q.at(x)).Ptr(q.at(label)).Int(l.C)
@@ -27,7 +27,7 @@ func (q *queue) LogLossForward(l device.LogLoss, loss, prob, x, label device.Ten
 }
 
 func (q *queue) LogLossBackward(l device.LogLoss, dx, prob, label device.Tensor, scale float32, m device.Mode) {
-	if q.err != nil {
+	if q.Err != nil {
 		return
 	}
 	q.args.Reset().Ptr(q.at(dx)).Ptr(q.at(prob)).Ptr(q.at(label)).Int(l.N).Int(l.C).Float32(scale).Int(int(m))
@@ -35,7 +35,7 @@ func (q *queue) LogLossBackward(l device.LogLoss, dx, prob, label device.Tensor,
 }
 
 func (q *queue) L2LossForward(l device.L2Loss, loss, x, target device.Tensor) {
-	if q.err != nil {
+	if q.Err != nil {
 		return
 	}
 	q.args.Reset().Ptr(q.at(loss)).Ptr(q.at(x)).Ptr(q.at(target)).Int64(int64(l.Elems))
@@ -43,7 +43,7 @@ func (q *queue) L2LossForward(l device.L2Loss, loss, x, target device.Tensor) {
 }
 
 func (q *queue) L2LossBackward(l device.L2Loss, dx, x, target device.Tensor, scale float32, m device.Mode) {
-	if q.err != nil {
+	if q.Err != nil {
 		return
 	}
 	n := l.N * l.Elems

@@ -22,7 +22,7 @@ func (k *lrnKernels) load(d driver.Driver) error {
 }
 
 func (q *queue) LRNForward(l device.LRN, y, scale, x device.Tensor) {
-	if q.err != nil {
+	if q.Err != nil {
 		return
 	}
 	q.args.Reset().Ptr(q.at(y)).Ptr(q.at(scale)).Ptr(q.at(x)).Int(l.N).Int(l.C).Int(l.H * l.W)
@@ -36,7 +36,7 @@ func (q *queue) LRNForward(l device.LRN, y, scale, x device.Tensor) {
 }
 
 func (q *queue) LRNBackward(l device.LRN, dx, x, scale, dy device.Tensor, m device.Mode) {
-	if q.err != nil {
+	if q.Err != nil {
 		return
 	}
 	q.args.Reset().Ptr(q.at(dx)).Ptr(q.at(x)).Ptr(q.at(scale)).Ptr(q.at(dy)).Int(l.N).Int(l.C).Int(l.H * l.W)

@@ -22,7 +22,7 @@ func (k *poolKernels) load(d driver.Driver) error {
 }
 
 func (q *queue) PoolForward(p device.Pool, y, indices, x device.Tensor) {
-	if q.err != nil {
+	if q.Err != nil {
 		return
 	}
 	in, out := p.H*p.W, p.OutH()*p.OutW()
@@ -51,7 +51,7 @@ func (q *queue) PoolForward(p device.Pool, y, indices, x device.Tensor) {
 }
 
 func (q *queue) PoolBackward(p device.Pool, dx, dy, indices device.Tensor, m device.Mode) {
-	if q.err != nil {
+	if q.Err != nil {
 		return
 	}
 	in, out := p.H*p.W, p.OutH()*p.OutW()

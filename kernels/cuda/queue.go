@@ -17,14 +17,13 @@ import (
 // queue is a stream, with what its launches need. Everything a call uses is
 // allocated before, so that a call allocates nothing.
 type queue struct {
+	device.FirstError
 	device  *Device
 	driver  driver.Driver
 	kernels *kernels
 	traits  traits
 	stream  driver.Stream
 	exact   bool // errors are those of the call that returns them: DebugSync
-	scope   string
-	err     error
 
 	args     driver.Args
 	parts    driver.Ptr // [limits.parts] float32, of SumSquares
@@ -68,7 +67,7 @@ func (q *queue) elements(f driver.Function, n int) {
 // launch launches a kernel with the arguments in q.args. After an error it does
 // nothing: what a call launches next would work on what is not there.
 func (q *queue) launch(f driver.Function, grid driver.Dim, threads int) {
-	if q.err != nil {
+	if q.Err != nil {
 		return
 	}
 	err := q.stream.Launch(f, driver.Config{Grid: grid, Block: driver.Dim{X: threads}}, &q.args)
@@ -77,20 +76,13 @@ func (q *queue) launch(f driver.Function, grid driver.Dim, threads int) {
 	}
 }
 
-func (q *queue) Scope(name string) { q.scope = name }
-
-// Fail keeps the first error.
+// Fail keeps the first error. One that the driver reports late may be of a
+// kernel before, unless each launch is waited for.
 func (q *queue) Fail(kernel string, err error) {
-	if q.err != nil {
-		return
-	}
-	if q.scope != "" {
-		kernel = q.scope + ": " + kernel
-	}
-	q.err = fmt.Errorf("%s: %w", kernel, err)
 	if late := driver.Late(nil); !q.exact && errors.As(err, &late) && late.Late() {
-		q.err = fmt.Errorf("%w; %s", q.err, earlier)
+		err = fmt.Errorf("%w; %s", err, earlier)
 	}
+	q.FirstError.Fail(kernel, err)
 }
 
 // earlier is said of an error that may be of another kernel than that it names.
@@ -99,12 +91,10 @@ const earlier = "a kernel before may have failed: train -debug-sync finds which"
 // Sync waits for the stream. An error that the driver reports only now is that
 // of some kernel since the last Sync.
 func (q *queue) Sync() error {
-	if err := q.stream.Sync(); err != nil && q.err == nil {
-		q.err = fmt.Errorf("sync: %w; %s", err, earlier)
+	if err := q.stream.Sync(); err != nil && q.Err == nil {
+		q.Err = fmt.Errorf("sync: %w; %s", err, earlier)
 	}
-	err := q.err
-	q.err = nil
-	return err
+	return q.FirstError.Sync()
 }
 
 // Close waits for the stream and frees what the queue holds.
@@ -117,10 +107,10 @@ func (q *queue) Close() error {
 }
 
 func (q *queue) Upload(dst device.Tensor, src *tensor.Dense) {
-	if q.err != nil {
+	if q.Err != nil {
 		return
 	}
-	err := checkHost(src, dst)
+	err := device.CheckHost(src, dst)
 	if err == nil {
 		err = q.stream.Upload(q.at(dst), hostBytes(src))
 	}
@@ -130,10 +120,10 @@ func (q *queue) Upload(dst device.Tensor, src *tensor.Dense) {
 }
 
 func (q *queue) Download(dst *tensor.Dense, src device.Tensor) {
-	if q.err != nil {
+	if q.Err != nil {
 		return
 	}
-	err := checkHost(dst, src)
+	err := device.CheckHost(dst, src)
 	if err == nil {
 		err = q.stream.Download(hostBytes(dst), q.at(src))
 	}
@@ -143,11 +133,11 @@ func (q *queue) Download(dst *tensor.Dense, src device.Tensor) {
 }
 
 func (q *queue) Copy(dst, src device.Tensor) {
-	if q.err != nil {
+	if q.Err != nil {
 		return
 	}
-	if dst.DType != src.DType || dst.Len() != src.Len() {
-		q.Fail("copy", fmt.Errorf("%d elements of %v do not fit %d of %v", src.Len(), src.DType, dst.Len(), dst.DType))
+	if err := device.CheckCopy(dst, src); err != nil {
+		q.Fail("copy", err)
 		return
 	}
 	to, from := q.at(dst), q.at(src)
@@ -161,21 +151,21 @@ func (q *queue) Copy(dst, src device.Tensor) {
 
 func (q *queue) Record(e device.Event) {
 	v := e.(*event)
-	if v.failed = q.err; q.err != nil {
+	if v.failed = q.Err; q.Err != nil {
 		return
 	}
 	if err := q.stream.Record(v.at); err != nil {
 		q.Fail("record", err)
-		v.failed = q.err
+		v.failed = q.Err
 	}
 }
 
 func (q *queue) Wait(e device.Event) {
-	if q.err != nil {
+	if q.Err != nil {
 		return
 	}
 	v := e.(*event)
-	if q.err = v.failed; q.err != nil {
+	if q.Err = v.failed; q.Err != nil {
 		return
 	}
 	if err := q.stream.Wait(v.at); err != nil {
@@ -183,30 +173,7 @@ func (q *queue) Wait(e device.Event) {
 	}
 }
 
-// checkHost says why data cannot go between host memory and a tensor.
-func checkHost(h *tensor.Dense, t device.Tensor) error {
-	want := tensor.Float32
-	switch t.DType {
-	case device.Int32:
-		want = tensor.Int32
-	case device.Uint8:
-		want = tensor.Uint8
-	}
-	switch {
-	case h.Dtype() != want:
-		return fmt.Errorf("host data of type %v does not fit a tensor of type %v", h.Dtype(), t.DType)
-	case h.DataOrder().IsColMajor():
-		return errors.New("host data is column-major; it must be row-major")
-	case h.RequiresIterator() || !h.DataOrder().IsContiguous():
-		return errors.New("host data is not contiguous; clone or materialise the view first")
-	case device.Elements(h.Shape()) != t.Len():
-		return fmt.Errorf("host data of shape %v has %d elements, the tensor of shape %v has %d",
-			h.Shape(), device.Elements(h.Shape()), t.Shape, t.Len())
-	}
-	return nil
-}
-
-// hostBytes is the memory of host data that checkHost has passed.
+// hostBytes is the memory of host data that device.CheckHost has passed.
 func hostBytes(h *tensor.Dense) []byte {
 	switch h.Dtype() {
 	case tensor.Float32:

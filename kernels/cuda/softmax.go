@@ -22,7 +22,7 @@ func (k *softmaxKernels) load(d driver.Driver) error {
 }
 
 func (q *queue) SoftmaxForward(s device.Softmax, y, x device.Tensor) {
-	if q.err != nil {
+	if q.Err != nil {
 		return
 	}
 	q.args.Reset().Ptr(q.at(y)).Ptr(q.at(x))
@@ -36,7 +36,7 @@ func (q *queue) SoftmaxForward(s device.Softmax, y, x device.Tensor) {
 }
 
 func (q *queue) SoftmaxBackward(s device.Softmax, dx, y, dy device.Tensor, m device.Mode) {
-	if q.err != nil {
+	if q.Err != nil {
 		return
 	}
 	q.args.Reset().Ptr(q.at(dx)).Ptr(q.at(y)).Ptr(q.at(dy))

@@ -24,7 +24,7 @@ func (k *unaryKernels) load(d driver.Driver) error {
 }
 
 func (q *queue) UnaryForward(u device.Unary, y, x device.Tensor) {
-	if q.err != nil {
+	if q.Err != nil {
 		return
 	}
 	n := y.Len()
@@ -33,7 +33,7 @@ func (q *queue) UnaryForward(u device.Unary, y, x device.Tensor) {
 }
 
 func (q *queue) UnaryBackward(u device.Unary, dx, y, dy device.Tensor, m device.Mode) {
-	if q.err != nil {
+	if q.Err != nil {
 		return
 	}
 	n := dx.Len()

@@ -41,7 +41,7 @@ type segments struct {
 }
 
 func (q *queue) SGD(s device.SGD, w, v, dw, norm2 device.Tensor, segments []device.Segment) {
-	if q.err != nil || len(segments) == 0 {
+	if q.Err != nil || len(segments) == 0 {
 		return
 	}
 	t := &q.segments
@@ -104,7 +104,7 @@ func (t *segments) free(q *queue) error {
 }
 
 func (q *queue) SumSquares(out, x device.Tensor) {
-	if q.err != nil {
+	if q.Err != nil {
 		return
 	}
 	n := x.Len()
