@@ -18,6 +18,8 @@
 //              first layer, 11x11 with stride 4.
 //   128x128    256 threads with 8x8 each.
 //   96x128     128 threads with 12x8 each: AlexNet has 96, 192 and 384 filters.
+//   48x128     128 threads with 12x4 each, by channels and in float32 only: the
+//              gradient of AlexNet's groups of 48 channels.
 //   64x64      64 threads with 8x8 each.
 //   32x64      64 threads with 8x4 each: for few filters.
 //   tf32_      tiles of the same sizes on tensor cores, see tensor.cuh.
@@ -36,7 +38,7 @@ struct Weights {
     static constexpr int Across = T::M / 4; // pieces of a row
     static constexpr int Total = Across * Depth;
     static constexpr int Pieces = (Total + T::Threads - 1) / T::Threads;
-    static constexpr int Row = T::M + 4;
+    static constexpr int Row = T::RowA;
 
     const float *at;
     int stride;
@@ -54,13 +56,13 @@ struct Weights {
         at = keep(weights + offset[0]);
 #pragma unroll
         for (int j = 1; j < Pieces; j++) offset[j] = keep(offset[j] - offset[0]);
+        offset[0] = 0;
     }
 
     template <bool Sources, class F>
     __device__ __forceinline__ void each(int, F f) {
-        f(0, at, true, place[0], 4);
 #pragma unroll
-        for (int j = 1; j < Pieces; j++)
+        for (int j = 0; j < Pieces; j++)
             if (Total % T::Threads == 0 || j + 1 < Pieces || threadIdx.x < Total % T::Threads)
                 f(j, at + offset[j], true, place[j], 4);
     }
@@ -77,7 +79,7 @@ struct Patches {
     static constexpr int Width = 1;
     static constexpr int Step = T::Threads / T::N; // of k
     static constexpr int Pieces = Depth / Step;
-    static constexpr int Row = T::N + 4;
+    static constexpr int Row = T::RowB;
     static_assert(Step * T::N == T::Threads && Pieces * Step == Depth, "threads fill rows");
 
     const float *at; // first pixel of the window; it may lie outside

@@ -8,14 +8,15 @@ import (
 	"github.com/hubel-go/hubel/kernels/cuda/driver"
 )
 
-// convTiles is the tiles of conv.cuh. The first has no kernel for taps, since
-// only first layers have few channels.
-var convTiles = [arithmetics][4]tile{
+// convTiles is the tiles of conv.cuh. The first and, in float32, the last have no
+// kernel for taps, since only first layers have few channels.
+var convTiles = [arithmetics][]tile{
 	{
 		{m: 128, n: 128, threads: 256, resident: 2, share: 0.87},
 		{m: 96, n: 128, threads: 128, resident: 3, share: 0.87},
 		{m: 64, n: 64, threads: 64, resident: 6, share: 0.75},
 		{m: 32, n: 64, threads: 64, resident: 10, share: 0.55},
+		{m: 48, n: 128, threads: 128, resident: 4, share: 0.74},
 	}, {
 		{m: 128, n: 128, threads: 128, resident: 2, share: 0.85},
 		{m: 96, n: 128, threads: 128, resident: 3, share: 0.8},
@@ -24,29 +25,37 @@ var convTiles = [arithmetics][4]tile{
 	},
 }
 
-// tallTile is the one with a kernel for windows that lie inside the image.
-const tallTile = 1
+const (
+	tallTile      = 1 // has a kernel for windows that lie inside the image too
+	lowTile       = 4 // has none for taps
+	mostConvTiles = 5
+)
 
 // convKernels are the kernels of conv.cuh, by tile.
 type convKernels struct {
 	pack           driver.Function
-	channels, taps [len(convTiles[0])]driver.Function
+	channels, taps [mostConvTiles]driver.Function
 	inside         driver.Function
 }
 
-func (k *convKernels) load(d driver.Driver, a arithmetic) error {
+// products names the kernels of an arithmetic.
+func (k *convKernels) products(a arithmetic) map[string]*driver.Function {
 	names := map[string]*driver.Function{}
 	for i, t := range convTiles[a] {
 		name := fmt.Sprintf("conv%s_%dx%d_", a.suffix(), t.m, t.n)
 		names[name+"channels"] = &k.channels[i]
-		if i > 0 {
+		if i > 0 && i < lowTile {
 			names[name+"taps"] = &k.taps[i]
 		}
 		if i == tallTile {
 			names[name+"inside"] = &k.inside
 		}
 	}
-	return errors.Join(loadKernels(d, "conv"+a.suffix(), names),
+	return names
+}
+
+func (k *convKernels) load(d driver.Driver, a arithmetic) error {
+	return errors.Join(loadKernels(d, "conv"+a.suffix(), k.products(a)),
 		loadKernels(d, "conv_pack", map[string]*driver.Function{"conv_pack": &k.pack}))
 }
 
@@ -222,9 +231,9 @@ func (q *queue) convPack(p convProduct, packed, w driver.Ptr) {
 // cut chooses the tile for a class. Only a pass of one class is split along its
 // sum.
 func (p *convProduct) cut(on traits, k *convClass) cut {
-	tiles, first := convTiles[on.arithmetic][:], 0
+	tiles, first := convTiles[on.arithmetic], 0
 	if !p.byChannels() {
-		tiles, first = tiles[1:], 1
+		tiles, first = tiles[1:lowTile], 1
 	}
 	depth := k.padded
 	if p.classes > 1 {

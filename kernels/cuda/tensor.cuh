@@ -31,6 +31,7 @@ struct TensorTile {
     static constexpr int Stages = 4; // a slice takes less time than in float32, one from memory as long
     static constexpr int Neighbours = 1;
     static constexpr bool Spreads = false;
+    static constexpr int RowA = M + 4, RowB = N + 4;
 
     static_assert(M % WarpM == 0 && N % WarpN == 0, "warps fill the tile");
     static_assert(WarpM % 8 == 0 && WarpN % 16 == 0, "instructions fill a warp's part");
@@ -49,20 +50,23 @@ struct TensorTile {
     static constexpr __device__ int down(int i) { return i / 2 * 8 + i % 2; }
     static constexpr __device__ int right(int j) { return j * 8; }
 
-    template <int RowA> static __device__ __forceinline__ int fromA() { return 2 * member() * RowA + warpRow() + group(); }
-    template <int RowB> static __device__ __forceinline__ int fromB() { return 2 * member() * RowB + warpColumn() + group(); }
+    static __device__ __forceinline__ int fromA() { return 2 * member() * RowA + warpRow() + group(); }
+    static __device__ __forceinline__ int fromB() { return 2 * member() * RowB + warpColumn() + group(); }
 
     // read rounds n numbers, 8 apart, of each of the two rows of a slice.
     template <int n, int Row>
-    static __device__ __forceinline__ void read(unsigned v[2][n], const float *from) {
+    static __device__ __forceinline__ void read(unsigned v[2][n], unsigned from) {
 #pragma unroll
         for (int k = 0; k < 2; k++)
 #pragma unroll
-            for (int i = 0; i < n; i++) v[k][i] = toTF32(from[k * Row + 8 * i]);
+            for (int i = 0; i < n; i++) {
+                float f;
+                asm volatile("ld.shared.f32 %0, [%1];" : "=f"(f) : "r"(from + 4 * (k * Row + 8 * i)) : "memory");
+                v[k][i] = toTF32(f);
+            }
     }
 
-    template <int RowA, int RowB>
-    static __device__ __forceinline__ void multiply(float sum[ThreadM][ThreadN], const float *a, const float *b) {
+    static __device__ __forceinline__ void multiply(float sum[ThreadM][ThreadN], unsigned a, unsigned b) {
         unsigned rows[2][ThreadM / 2], columns[2][ThreadN];
         read<ThreadM / 2, RowA>(rows, a);
         read<ThreadN, RowB>(columns, b);

@@ -35,15 +35,17 @@ constexpr bool Asynchronous = true;
 constexpr bool Asynchronous = false;
 #endif
 
+// Slices are read by their addresses in shared memory: from a pointer, the compiler
+// for sm_90 finds out anew in every slice where a block's shared memory begins.
+
 // fragment reads n floats of a thread from a row of a slice, in groups of four
 // that lie apart from each other.
 template <int n>
-__device__ __forceinline__ void fragment(float v[n], const float *row, int apart) {
+__device__ __forceinline__ void fragment(float v[n], unsigned row, int apart) {
 #pragma unroll
-    for (int i = 0; i < n; i += 4) {
-        const float4 f = *reinterpret_cast<const float4 *>(row + i / 4 * apart);
-        v[i] = f.x, v[i + 1] = f.y, v[i + 2] = f.z, v[i + 3] = f.w;
-    }
+    for (int i = 0; i < n; i += 4)
+        asm volatile("ld.shared.v4.f32 {%0, %1, %2, %3}, [%4];"
+                     : "=f"(v[i]), "=f"(v[i + 1]), "=f"(v[i + 2]), "=f"(v[i + 3]) : "r"(row + i * apart) : "memory");
 }
 
 // Tile is an M x N tile made by ThreadM x ThreadN in each thread. The lanes of
@@ -59,9 +61,15 @@ struct Tile {
     static constexpr int Neighbours = 4; // columns that a thread has side by side
     static constexpr bool Spreads = true;
 
+    // A row of a slice is padded by 4 floats: rows stay aligned for float4, and
+    // stores that transpose, 8 rows by 4 columns of a warp, fall on 32 banks. Rows
+    // of A that are no multiple of 32, which nothing transposes, are not: a warp
+    // stores several, and finds 32 banks where they lie one after the other.
+    static constexpr int RowA = M % 32 == 0 ? M + 4 : M, RowB = N + 4;
+
     static_assert(M % WarpM == 0 && N % WarpN == 0, "warps fill the tile");
     static_assert(ThreadM % 4 == 0 && ThreadN % 4 == 0, "fragments are read as float4");
-    static_assert(M % 32 == 0 && N % 32 == 0, "padding by 4 floats keeps transposing stores free of bank conflicts");
+    static_assert(M % 4 == 0 && N % 32 == 0, "rows are aligned for float4");
 
     // row and column of a thread's first element. Neighbouring lanes share one
     // or the other.
@@ -78,19 +86,17 @@ struct Tile {
     static constexpr __device__ int down(int i) { return i / 4 * 16 + i % 4; }
     static constexpr __device__ int right(int j) { return j / 4 * 32 + j % 4; }
 
-    // fromA and fromB are where a thread begins to read its fragments of slices
-    // with rows of RowA and RowB.
-    template <int RowA> static __device__ __forceinline__ int fromA() { return row(); }
-    template <int RowB> static __device__ __forceinline__ int fromB() { return column(); }
+    // fromA and fromB are where a thread begins to read its fragments of slices.
+    static __device__ __forceinline__ int fromA() { return row(); }
+    static __device__ __forceinline__ int fromB() { return column(); }
 
     // multiply adds the product of two slices, read from there.
-    template <int RowA, int RowB>
-    static __device__ __forceinline__ void multiply(float sum[ThreadM][ThreadN], const float *a, const float *b) {
+    static __device__ __forceinline__ void multiply(float sum[ThreadM][ThreadN], unsigned a, unsigned b) {
 #pragma unroll
         for (int k = 0; k < Depth; k++) {
             float fa[ThreadM], fb[ThreadN];
-            fragment<ThreadM>(fa, a + k * RowA, 16);
-            fragment<ThreadN>(fb, b + k * RowB, 32);
+            fragment<ThreadM>(fa, a + 4 * k * RowA, 16);
+            fragment<ThreadN>(fb, b + 4 * k * RowB, 32);
 #pragma unroll
             for (int i = 0; i < ThreadM; i++)
 #pragma unroll
@@ -128,14 +134,13 @@ __device__ __forceinline__ int transposed(int q) {
 
 // copy starts a copy of Floats neighbouring floats, or of zeroes.
 template <int Floats>
-__device__ __forceinline__ void copy(char *to, const float *from, bool inside) {
-    const unsigned shared = (unsigned)__cvta_generic_to_shared(to);
+__device__ __forceinline__ void copy(unsigned to, const float *from, bool inside) {
     asm volatile("cp.async.ca.shared.global [%0], [%1], %2, %3;"
-                 :: "r"(shared), "l"(from), "n"(4 * Floats), "r"(inside ? 4 * Floats : 0) : "memory");
+                 :: "r"(to), "l"(from), "n"(4 * Floats), "r"(inside ? 4 * Floats : 0) : "memory");
 }
 
 template <class Loader>
-__device__ __forceinline__ void fetch(char *slice, Loader &loader, int rest) {
+__device__ __forceinline__ void fetch(unsigned slice, Loader &loader, int rest) {
     loader.template each<true>(rest, [&](int, const float *source, bool inside, int target, int) {
         copy<Loader::Width>(slice + target, source, inside);
     });
@@ -185,22 +190,16 @@ struct Waiting {
 // Product is the sums of a thread and the slices of its block.
 template <class T>
 struct Product {
-    // A row of a slice is padded by 4 floats: rows stay aligned for float4, and
-    // stores that transpose, 8 rows by 4 columns of a warp, fall on 32 banks.
-    static constexpr int RowA = T::M + 4, RowB = T::N + 4;
-    static constexpr int SliceA = 4 * Depth * RowA, Slices = SliceA + 4 * Depth * RowB; // bytes
+    static constexpr int SliceA = 4 * Depth * T::RowA, Slices = SliceA + 4 * Depth * T::RowB; // bytes
     static constexpr int Stages = T::Stages, Shared = Stages * Slices;
 
     float sum[T::ThreadM][T::ThreadN];
 
-    __device__ __forceinline__ void multiply(const char *a, const char *b) {
-        T::template multiply<RowA, RowB>(sum, reinterpret_cast<const float *>(a), reinterpret_cast<const float *>(b));
-    }
-
     // run sums over depth. shared has Shared bytes.
     template <class A, class B>
     __device__ __forceinline__ void run(char *shared, A &a, B &b, int depth) {
-        const int fromA = keep(4 * T::template fromA<RowA>()), fromB = keep(SliceA + 4 * T::template fromB<RowB>());
+        const unsigned start = keep((unsigned)__cvta_generic_to_shared(shared));
+        const unsigned fromA = keep(start + 4 * T::fromA()), fromB = keep(start + SliceA + 4 * T::fromB());
 #pragma unroll
         for (int i = 0; i < T::ThreadM; i++)
 #pragma unroll
@@ -209,8 +208,8 @@ struct Product {
 #pragma unroll
         for (int s = 0; s < Stages - 1; s++) {
             if (s * Depth < depth) {
-                fetch(shared + s * Slices, a, depth - s * Depth);
-                fetch(shared + s * Slices + SliceA, b, depth - s * Depth);
+                fetch(start + s * Slices, a, depth - s * Depth);
+                fetch(start + s * Slices + SliceA, b, depth - s * Depth);
             }
             commit();
         }
@@ -221,11 +220,11 @@ struct Product {
             // Every thread has multiplied the slices that were there before.
             const int ahead = rest - (Stages - 1) * Depth;
             if (ahead > 0) {
-                fetch(shared + next, a, ahead);
-                fetch(shared + next + SliceA, b, ahead);
+                fetch(start + next, a, ahead);
+                fetch(start + next + SliceA, b, ahead);
             }
             commit();
-            multiply(shared + now + fromA, shared + now + fromB);
+            T::multiply(sum, fromA + now, fromB + now);
             next = now;
             now += Slices;
             if (now == Shared) now = 0;
@@ -246,7 +245,7 @@ struct Product {
                 nextA.fetch(a, rest);
                 nextB.fetch(b, rest);
             }
-            multiply(shared + now + fromA, shared + now + fromB);
+            T::multiply(sum, fromA + now, fromB + now);
             if (rest > 0) {
                 // The other buffer was last read before the previous barrier.
                 now = Slices - now;
