@@ -150,7 +150,7 @@ TAGGED = ./kernels/cuda/cudriver/... ./kernels/cuda/cudadevice ./cmd/...
 cuda-test: cuda-needs .tools/link/libcuda.so ## test the CUDA driver's side against a stand-in that records its calls
 	$(CUDA_BUILD) $(GO) vet -tags cuda $(TAGGED)
 	$(CUDA_BUILD) $(GO) test -tags cuda -timeout 10m ./kernels/cuda/cudriver/... ./kernels/cuda/cudadevice
-	$(CUDA_BUILD) $(GO) test -tags cuda -timeout 10m -run "OnACard|CallFails|LateErrors|Device" ./cmd/train
+	$(CUDA_BUILD) $(GO) test -tags cuda -timeout 10m -run "OnACard|CallFails|LateErrors|Device" ./cmd/train ./cmd/predict
 
 # What a GPU machine without Go and network needs. gpu-check itself is without
 # cgo, so that it runs, and says what fails, wherever Linux does.

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/hubel-go/hubel/data"
+	"github.com/hubel-go/hubel/solver"
 )
 
 // tenCrops is how many views of a picture Options.TenCrops takes.
@@ -54,7 +55,8 @@ func (p *Predictor) Picture(ctx context.Context, encoded []byte) (Prediction, er
 // Files says what the network makes of picture files. Some are decoded while
 // others go through the network. It calls each for every file, in order, from
 // one goroutine at a time, with an error for a file that cannot be read. With
-// Options.TenCrops the prediction is the mean of those of ten views.
+// Options.TenCrops the prediction is the mean of those of ten views. Its error is
+// a solver.FailedError once it has begun.
 func (p *Predictor) Files(ctx context.Context, names []string, each func(i int, y Prediction, err error)) error {
 	photos, err := p.photos(data.ListFiles(names))
 	if err != nil {
@@ -84,7 +86,7 @@ func (p *Predictor) Files(ctx context.Context, names []string, each func(i int, 
 	for c := range parts {
 		<-c.done
 		if c.err != nil {
-			return c.err
+			return solver.FailedError{Err: c.err}
 		}
 		for i := range c.n {
 			each(c.first+i, c.made[i], c.bad[i])

@@ -20,7 +20,7 @@ const (
 )
 
 // Evaluate measures the loss and the accuracy of weights on a data set, with
-// batches of the given size.
+// batches of the given size. Its error is a FailedError once it has begun.
 func Evaluate(ctx context.Context, d device.Device, w *graph.Weights, set data.Dataset, p data.Preprocess, batch int) (Test, error) {
 	n := w.Network()
 	if err := checkInputs(n, set, "test set"); err != nil {
@@ -55,8 +55,20 @@ func Evaluate(ctx context.Context, d device.Device, w *graph.Weights, set data.D
 	if closing := e.Close(); err == nil {
 		err = closing
 	}
-	return test, err
+	if err != nil {
+		return Test{}, FailedError{err}
+	}
+	return test, nil
 }
+
+// FailedError is one that came once a network had begun to run on samples, of the
+// device or of the samples; others are about what was asked for.
+type FailedError struct{ Err error }
+
+func (e FailedError) Error() string { return e.Err.Error() }
+
+// Unwrap is for errors.Is.
+func (e FailedError) Unwrap() error { return e.Err }
 
 // planTest plans the forward pass of a network's losses and accuracies.
 func planTest(n *graph.Network, d device.Device, batch int) (*graph.Plan, error) {

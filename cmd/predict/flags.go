@@ -95,8 +95,8 @@ Examples
   predict -weights runs/a/best.safetensors -features fc7 -out features photos
 
 Exit code: 0 done, 1 some pictures could not be read (they are named, and left
-out of -features), 2 something is wrong with the flags or the weights, 130 stopped
-by Ctrl-C.
+out of -features) or the device failed, 2 something is wrong with the flags or the
+weights, 130 stopped by Ctrl-C.
 `
 
 // usage writes the help.

@@ -16,12 +16,13 @@ import (
 	_ "github.com/hubel-go/hubel/device/reference"
 	_ "github.com/hubel-go/hubel/kernels/cpu"
 	_ "github.com/hubel-go/hubel/kernels/cuda/cudadevice"
+	"github.com/hubel-go/hubel/solver"
 )
 
 // The exit codes.
 const (
 	done        = 0
-	broken      = 1   // some pictures could not be read, or what was found not be written
+	broken      = 1   // some pictures could not be read, what was found not be written, or the device failed
 	wrong       = 2   // flags, or the weights
 	interrupted = 130 // what shells report for Ctrl-C: 128 + SIGINT
 )
@@ -49,13 +50,15 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		return interrupted
 	}
 	fmt.Fprintln(stderr, "predict:", strings.ReplaceAll(err.Error(), "\n", "; "))
-	if b := (brokenError{}); errors.As(err, &b) {
+	var b brokenError
+	var f solver.FailedError
+	if errors.As(err, &b) || errors.As(err, &f) {
 		return broken
 	}
 	return wrong
 }
 
-// brokenError is one of the pictures or the output, not of the flags.
+// brokenError is one of the pictures, the output or the device, not of the flags.
 type brokenError struct{ error }
 
 // Unwrap is for errors.Is.

@@ -2,7 +2,6 @@ package main
 
 import (
 	"bufio"
-	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -36,12 +35,12 @@ func predictFiles(ctx context.Context, o *options, stdout, stderr io.Writer) (er
 	if err != nil {
 		return err
 	}
-	defer func() { err = cmp.Or(err, d.Close()) }()
+	defer closed(d, &err)
 	p, err := predict.Open(d, o.weights, predict.Options{Batch: o.batch, Features: o.layers(), TenCrops: o.tenCrop})
 	if err != nil {
 		return err
 	}
-	defer func() { err = cmp.Or(err, p.Close()) }()
+	defer closed(p, &err)
 
 	out := bufio.NewWriter(stdout)
 	features := make([][]float32, len(o.layers()))
@@ -82,6 +81,14 @@ func predictFiles(ctx context.Context, o *options, stdout, stderr io.Writer) (er
 		return brokenError{fmt.Errorf("%d of %d pictures could not be read", bad, len(names))}
 	}
 	return nil
+}
+
+// closed closes what work was done with, and puts its error into err if there is
+// none.
+func closed(c io.Closer, err *error) {
+	if closing := c.Close(); closing != nil && *err == nil {
+		*err = brokenError{closing}
+	}
 }
 
 // print writes what is known of a picture. Errors of the writer stay in it.

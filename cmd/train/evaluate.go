@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -37,12 +36,12 @@ func evaluate(ctx context.Context, o *options, stdout, stderr io.Writer) (err er
 	if err != nil {
 		return err
 	}
-	defer func() { err = cmp.Or(err, d.Close()) }()
+	defer closed(d, &err)
 	w, err := graph.NewWeights(m.Network, d)
 	if err != nil {
 		return err
 	}
-	defer func() { err = cmp.Or(err, w.Close()) }()
+	defer closed(w, &err)
 	if err := m.Set(w); err != nil {
 		return err
 	}

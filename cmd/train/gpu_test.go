@@ -150,6 +150,43 @@ func TestEveryCallFails(t *testing.T) {
 	}
 }
 
+// TestEvalCallFails lets calls of a test of weights on a card fail: the last of
+// each kind, and for good in the middle. It ends with one line that has CUDA's
+// name for it, and with exit code 1.
+func TestEvalCallFails(t *testing.T) {
+	t.Chdir(t.TempDir())
+	succeed(t, strings.Fields("-model lenet -data synthetic:48,64 -batch 16 -iters 1 -out run -threads 1")...)
+	library := recorder.Build(t)
+	on := func(env ...string) recorder.Run {
+		args := strings.Fields("-eval -weights run/best.safetensors -data synthetic:48,64 -batch 16 -device cuda:1")
+		return recorder.Program(t, library, args, append(env, asTrain+"=1")...)
+	}
+	whole := on()
+	require.Zero(t, whole.Code, whole.Output)
+	require.NotContains(t, whole.Calls, "FAULT")
+	require.Equal(t, recorder.NothingLeft, whole.Left())
+	counts := whole.Count()
+	for _, call := range []string{"cuMemcpyHtoDAsync_v2", "cuLaunchKernel", "cuMemcpyDtoHAsync_v2", "cuStreamSynchronize", "cuEventRecord", "cuMemFree_v2"} {
+		last := counts[call]
+		require.Positive(t, last, call)
+		for _, f := range []failure{
+			{call, last, "719", "CUDA_ERROR_LAUNCH_FAILED", false},
+			{call, (1 + 3*last) / 4, "999+", "CUDA_ERROR_UNKNOWN", true},
+		} {
+			r := on("HUBEL_FAIL=" + f.String())
+			require.Equal(t, broken, r.Code, "%v: %s", f, r.Output)
+			require.Equal(t, 1, strings.Count(r.Output, "train: "), "%v: %s", f, r.Output)
+			require.Regexp(t, `(^|\n)train: [^\n]*\n$`, r.Output)
+			require.Equal(t, 1, strings.Count(r.Output, "CUDA_ERROR"), "%v: %s", f, r.Output)
+			require.Contains(t, r.Output, f.name+" (")
+			require.NotContains(t, r.Calls, "FAULT")
+			if !f.lost && !frees.MatchString(f.call) {
+				require.Equal(t, recorder.NothingLeft, r.Left(), f)
+			}
+		}
+	}
+}
+
 // TestLateErrors: an error that comes once the card is waited for is said to be
 // perhaps another kernel's. With -debug-sync it is the kernel's own.
 func TestLateErrors(t *testing.T) {

@@ -18,12 +18,13 @@ import (
 	_ "github.com/hubel-go/hubel/kernels/cpu"
 	_ "github.com/hubel-go/hubel/kernels/cuda/cudadevice"
 	_ "github.com/hubel-go/hubel/kernels/cuda/simdevice"
+	"github.com/hubel-go/hubel/solver"
 )
 
 // The exit codes.
 const (
 	done        = 0
-	broken      = 1   // training began and could not go on
+	broken      = 1   // training or a test began and could not go on
 	wrong       = 2   // flags, or files they name; nothing was written
 	interrupted = 130 // what shells report for Ctrl-C: 128 + SIGINT
 )
@@ -74,10 +75,11 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 
 func exitCode(ctx context.Context, err error) int {
 	var b brokenError
+	var f solver.FailedError
 	switch {
 	case ctx.Err() != nil && errors.Is(err, ctx.Err()):
 		return interrupted
-	case errors.As(err, &b):
+	case errors.As(err, &b), errors.As(err, &f):
 		return broken
 	}
 	return wrong

@@ -28,11 +28,19 @@ const (
 	confusionFile = "confusion" // .png and .csv
 )
 
-// brokenError is one that came once training had begun.
+// brokenError is one that came once training had begun, or after a test.
 type brokenError struct{ error }
 
 // Unwrap is for errors.Is.
 func (e brokenError) Unwrap() error { return e.error }
+
+// closed closes what work was done with, and puts its error into err if there is
+// none.
+func closed(c io.Closer, err *error) {
+	if closing := c.Close(); closing != nil && *err == nil {
+		*err = brokenError{closing}
+	}
+}
 
 // newRun is the configuration of a run that -out begins, and the files that
 // were left out of its data.
@@ -174,11 +182,7 @@ func train(ctx context.Context, o *options, program string, stdout, stderr io.Wr
 	if c.Device, err = o.openDevice(c); err != nil {
 		return err
 	}
-	defer func() {
-		if closing := c.Device.Close(); closing != nil && err == nil {
-			err = brokenError{closing}
-		}
-	}()
+	defer closed(c.Device, &err)
 
 	s := session{c: c, skipped: skipped, program: program, stdout: stdout, stderr: stderr, progress: newProgress(stderr), started: time.Now()}
 	c.Progress, c.Tested, c.Notice = s.update, s.tested, s.notice

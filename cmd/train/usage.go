@@ -46,8 +46,9 @@ Examples
 
 Ctrl-C saves a checkpoint and ends; a second one ends at once. A run that was
 killed goes on from its last checkpoint.
-Exit code: 0 done, 1 a run or a check failed, 2 something is wrong with the flags or the
-files they name (nothing is written then), 130 stopped by Ctrl-C, and saved.
+Exit code: 0 done, 1 a run, a test or a check failed, 2 something is wrong with the
+flags or the files they name (nothing is written then), 130 stopped by Ctrl-C, and
+saved.
 `
 
 // usage writes the help.
