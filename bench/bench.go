@@ -160,7 +160,7 @@ func (b *bench) on(name string, threads int, f func(*graph.Network) error) error
 	if err != nil {
 		return err
 	}
-	return b.with(&timedDevice{Device: d}, Result{Device: name, Threads: threads}, f)
+	return b.with(&timedDevice{Device: d}, Result{Device: inTF32(name, b.TF32), Threads: threads}, f)
 }
 
 // onCard calls f for every model on a card that is predicted.

@@ -45,11 +45,14 @@ func newPredicted(card predict.Card, o device.Options) (*timedDevice, error) {
 // place is the name of the card in reports.
 func (p *predicted) place() string { return placeOf(p.card, p.tf32) }
 
-func placeOf(card predict.Card, tf32 bool) string {
+func placeOf(card predict.Card, tf32 bool) string { return inTF32(card.Name, tf32) + " (predicted)" }
+
+// inTF32 is the name of a device in reports, where its tensor cores multiply too.
+func inTF32(device string, tf32 bool) string {
 	if tf32 {
-		return card.Name + " TF32 (predicted)"
+		return device + " TF32"
 	}
-	return card.Name + " (predicted)"
+	return device
 }
 
 // call predicts the launches since the last call, which together move bytes of

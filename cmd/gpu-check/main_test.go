@@ -24,7 +24,7 @@ func fake(t *testing.T) (bundle string) {
 	}
 	script(t, bundle, "bin/train", `
 if [ "$1" = -devices ]; then
-	printf 'cuda:0  card    NVIDIA H100 80GB HBM3, 132 multiprocessors\n        driver  12.4\ncuda:1  cannot be used  too old\n'
+	printf 'cuda:0  card    NVIDIA H100 80GB HBM3, 132 multiprocessors\n        compute capability  9.0\n        driver  12.4\ncuda:1  cannot be used  too old\n'
 	exit
 fi
 while [ "$1" != -out ]; do shift; done
@@ -36,11 +36,13 @@ printf -- '--- PASS: TestConformance\n    --- PASS: TestConformance/gemm\n'`)
 	script(t, bundle, "bin/bench", `
 kind=$1 device=cpu
 while [ $# -gt 0 ]; do
-	case $1 in -json) json=$2 ;; -devices) device=$2 ;; -gpu) device="$2 (predicted)" ;; esac
+	case $1 in -json) json=$2 ;; -devices) device=$2 ;; -gpu) device=$2 predicted=" (predicted)" ;; -tf32=true) tf32=" TF32" ;; esac
 	shift
 done
+device="$device$tf32$predicted"
 sum=10
 seconds=0.002
+[ "$tf32" ] && seconds=0.001
 [ "$device" = cpu ] && seconds=0.2
 if [ $kind = layers ]; then
 	echo '{"machine":{"cpu":"Abacus"},"results":[{"kind":"layers","model":"alexnet","batch":128,"name":"conv1","pass":"forward","product":true,"device":"'$device'","seconds":'$seconds',"flops":66900000000,"bytes":4,"checksum":{"sum":'$sum',"absolute":20}}]}' >"$json"
@@ -86,12 +88,13 @@ func TestPasses(t *testing.T) {
 
 | step | result | time | |
 |---|---|---|---|
-| devices | PASS | 1.0 s | card NVIDIA H100 80GB HBM3, 132 multiprocessors driver 12.4 |
+| devices | PASS | 1.0 s | card NVIDIA H100 80GB HBM3, 132 multiprocessors compute capability 9.0 driver 12.4 |
 | suite | PASS | 1.0 s | 2 tests |
 | lenet | PASS | 1.0 s | 99.12 % of MNIST's test set right, up to 12345 images/s |
 | alexnet | PASS | 1.0 s | alexnet, batch 128: training 64000 images/s |
+| tf32 | PASS | 1.0 s | alexnet, batch 128: training 128000 images/s |
 | cpu | PASS | 1.0 s | alexnet, batch 128: training 640 images/s |
-| prediction | PASS | 1.0 s | H100 SXM5, alexnet, batch 128: training 64000 images/s |
+| prediction | PASS | 1.0 s | H100 SXM5, alexnet, batch 128: training 64000 images/s, with TF32 alexnet, batch 128: training 128000 images/s |
 | pytorch | skip | 1.0 s | there is no python3 |
 | comparison | PASS | 1.0 s | cpu: 1 values agree, predicted: 1 values agree |
 `, report[:strings.Index(report, "\n## Devices")])
@@ -100,7 +103,11 @@ func TestPasses(t *testing.T) {
 |---|---|---|---|---|
 | conv1 | forward | 2.00 ms, 50 % | 200 ms | 2.00 ms |
 `)
-	require.Contains(t, report, "| step | training | 2.00 ms, 64000 images/s | 200 ms, 640 images/s | 2.00 ms, 64000 images/s |")
+	require.Contains(t, report, `
+| net of alexnet, batch 128 | pass | cuda:0 | cuda:0 TF32 | cpu | h100 (predicted) | h100 TF32 (predicted) |
+|---|---|---|---|---|---|---|
+| step | training | 2.00 ms, 64000 images/s | 1.00 ms, 128000 images/s | 200 ms, 640 images/s | 2.00 ms, 64000 images/s | 1.00 ms, 128000 images/s |
+`)
 	require.Regexp(t, `cuda:0: layers of alexnet, batch 128 +cpu +100\.00`, report)
 }
 
@@ -132,7 +139,7 @@ exit 1`, says: []string{
 		"endless": {program: "bin/train", text: "while true; do true; done", args: []string{"-limit", "100ms"}, says: []string{
 			`devices | FAIL .*train: took longer than 100ms`}},
 		"other card": {program: "bin/train", text: `[ "$1" = -devices ] && echo 'cuda:0  card  NVIDIA H100 PCIe, 114 multiprocessors'`, says: []string{
-			`prediction | skip .*no card that is predicted`, `lenet | FAIL`}},
+			`prediction | skip .*no card that is predicted`, `lenet | FAIL`, `tf32 | skip .*TF32 takes compute capability 8.0 or later`}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			bundle := fake(t)
@@ -197,9 +204,10 @@ func TestOnSimulator(t *testing.T) {
 		out, err := exec.Command("go", args...).CombinedOutput()
 		require.NoError(t, err, string(out))
 	}
-	code, report := checked(t, bundle, "-device", "ptxsim", "-limit", "10m")
+	code, report := checked(t, bundle, "-device", "ptxsim", "-gpu", "a100", "-limit", "10m")
 	require.Equal(t, done, code, report)
 	require.Contains(t, report, "values agree")
-	require.Contains(t, report, "| net of alexnet, batch 128 | pass | v100 (predicted) |")
+	require.Contains(t, report, "| net of lenet, batch 4 | pass | ptxsim | ptxsim TF32 | cpu")
+	require.Contains(t, report, "| net of alexnet, batch 128 | pass | a100 (predicted) | a100 TF32 (predicted) |")
 	require.NotContains(t, report, "| "+fail+" |")
 }

@@ -32,6 +32,7 @@ func (c *check) steps() {
 	c.step("suite", c.suite)
 	c.step("lenet", c.lenet)
 	c.step("alexnet", c.alexnet)
+	c.step("tf32", c.tf32)
 	c.step("cpu", c.cpu)
 	c.step("prediction", c.prediction)
 	c.step("pytorch", c.pytorch)
@@ -143,24 +144,38 @@ type work struct {
 	model, batch string
 	kinds        []string
 	runs         int
+	tf32         bool
 }
 
 // work is AlexNet's layers and whole steps. For the simulator, which needs
-// minutes for AlexNet, it is LeNet's layers.
+// minutes for AlexNet, it is LeNet's.
 func (c *check) work(runs int) work {
+	w := work{"alexnet", "128", []string{bench.KindLayers, bench.KindNet}, runs, false}
 	if c.quick {
-		return work{"lenet", "4", []string{bench.KindLayers}, 1}
+		w.model, w.batch, w.runs = "lenet", "4", 1
 	}
-	return work{"alexnet", "128", []string{bench.KindLayers, bench.KindNet}, runs}
+	return w
+}
+
+// inTF32 is its whole steps. The values of layers are of another rounding than
+// those that they would be compared with.
+func (w work) inTF32() work {
+	w.kinds, w.tf32 = []string{bench.KindNet}, true
+	return w
 }
 
 // timed has bench time some work.
 func (c *check) timed(ctx context.Context, place string, w work, args ...string) (string, error) {
 	var last *bench.Report
 	for _, kind := range w.kinds {
-		json := c.path(place + "-" + kind + ".json")
-		all := append([]string{kind, "-model", w.model, "-batch", w.batch, "-runs", strconv.Itoa(w.runs), "-json", json}, args...)
-		if _, err := c.command(ctx, place+"-"+kind+".txt", nil, c.program("bin/bench"), all...); err != nil {
+		name := place + "-" + kind
+		if w.tf32 {
+			name += "-tf32"
+		}
+		json := c.path(name + ".json")
+		all := append([]string{kind, "-model", w.model, "-batch", w.batch, "-runs", strconv.Itoa(w.runs), "-json", json,
+			fmt.Sprintf("-tf32=%v", w.tf32)}, args...)
+		if _, err := c.command(ctx, name+".txt", nil, c.program("bin/bench"), all...); err != nil {
 			return "", err
 		}
 		r, err := bench.ReadFile(json)
@@ -193,6 +208,17 @@ func (c *check) alexnet(ctx context.Context) (string, error) {
 	return c.timed(ctx, onDevice, c.work(10), "-devices", c.device)
 }
 
+// tensorCores matches the listing of a device that multiplies TF32.
+var tensorCores = regexp.MustCompile(`compute capability ([89]|\d\d+)\.`)
+
+// tf32 times steps with tensor cores, which stand beside those of float32.
+func (c *check) tf32(ctx context.Context) (string, error) {
+	if !tensorCores.MatchString(c.listing) {
+		return "", skipped("TF32 takes compute capability 8.0 or later")
+	}
+	return c.timed(ctx, onDevice, c.work(10).inTF32(), "-devices", c.device)
+}
+
 func (c *check) cpu(ctx context.Context) (string, error) {
 	return c.timed(ctx, onCPU, c.work(3), "-devices", "cpu")
 }
@@ -204,7 +230,14 @@ func (c *check) prediction(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	detail, err := c.timed(ctx, predicted, work{"alexnet", "128", []string{bench.KindLayers, bench.KindNet}, 1}, "-devices", "ptxsim", "-gpu", card.Name)
+	w := work{"alexnet", "128", []string{bench.KindLayers, bench.KindNet}, 1, false}
+	on := []string{"-devices", "ptxsim", "-gpu", card.Name}
+	detail, err := c.timed(ctx, predicted, w, on...)
+	if err == nil && card.TF32 > 0 {
+		var fast string
+		fast, err = c.timed(ctx, predicted, w.inTF32(), on...)
+		detail += ", with TF32 " + fast
+	}
 	return card.Model + ", " + detail, err
 }
 
