@@ -52,7 +52,8 @@ func runFilter(bn *bench, c filterCase, r *rand.Rand) error {
 
 // filterCases has, for each tile, more and fewer filters and taps than the
 // tile, windows that overlap each edge, strides, dilation, groups, planes of
-// fewer pixels than a slice, parts of the sum, and odd numbers of taps to add to.
+// fewer pixels than a slice, parts of the sum, odd numbers of taps to add to, and
+// sums of more slices than are under way at once.
 func filterCases() []filterCase {
 	var cases []filterCase
 	for v, t := range filterTiles[0] {
@@ -66,7 +67,9 @@ func filterCases() []filterCase {
 			filterCase{Conv: device.Conv{N: 1, C: t.n/5 + 1, H: 3, W: 4, K: t.m + 5, R: 1, S: 5, PadLeft: 2, PadRight: 2,
 				StrideH: 1, StrideW: 1, DilationH: 1, DilationW: 1, Groups: 1}, variant: v, splits: 1, mode: device.Accumulate},
 			filterCase{Conv: device.Conv{N: 1, C: 1, H: 5, W: 7, K: 3, R: 3, S: 5, PadLeft: 3, StrideH: 1, StrideW: 1,
-				DilationH: 2, DilationW: 1, Groups: 1}, variant: v, splits: 1})
+				DilationH: 2, DilationW: 1, Groups: 1}, variant: v, splits: 1},
+			filterCase{Conv: device.Conv{N: 6, C: 15, H: 3, W: 3, K: 4, R: 3, S: 3, PadTop: 1, PadBottom: 1, PadLeft: 1, PadRight: 1,
+				StrideH: 1, StrideW: 1, DilationH: 1, DilationW: 1, Groups: 1}, variant: v, splits: 1})
 	}
 	return cases
 }

@@ -131,7 +131,8 @@ func convCases() []convCase {
 			cases = append(cases, c)
 		}
 	}
-	// By channels; the second and third have two tiles of rows for the smallest.
+	// By channels; the second and third have two tiles of rows for the smallest, and
+	// the last has 9 pixels.
 	add(convCase{Conv: device.Conv{N: 2, C: 16, H: 7, W: 6, K: 5, R: 3, S: 2, PadTop: 1, PadBottom: 2, PadLeft: 1, StrideH: 2, StrideW: 1,
 		DilationH: 1, DilationW: 3, Groups: 1}, splits: 1, epilogue: relu, bias: true}, 0, 1, 2, 3, lowTile)
 	add(convCase{Conv: device.Conv{N: 3, C: 16, H: 8, W: 9, K: 140, R: 1, S: 2, PadRight: 1, StrideH: 1, StrideW: 1, DilationH: 1, DilationW: 1, Groups: 2},
@@ -140,6 +141,8 @@ func convCases() []convCase {
 		splits: 1, epilogue: leaky, bias: true}, 0, 1, 2, 3, lowTile)
 	add(convCase{Conv: device.Conv{N: 1, C: 24, H: 6, W: 5, K: 9, R: 3, S: 3, PadTop: 1, PadBottom: 1, PadLeft: 1, PadRight: 1, StrideH: 1, StrideW: 1,
 		DilationH: 1, DilationW: 1, Groups: 1}, splits: 4, epilogue: leaky, bias: true}, 0, 1, 2, 3, lowTile)
+	add(convCase{Conv: device.Conv{N: 1, C: 8, H: 3, W: 3, K: 5, R: 1, S: 1, StrideH: 1, StrideW: 1, DilationH: 1, DilationW: 1, Groups: 1},
+		splits: 1, epilogue: relu}, 0, 1, 2, 3, lowTile)
 	// By taps.
 	add(convCase{Conv: device.Conv{N: 2, C: 3, H: 9, W: 8, K: 4, R: 4, S: 3, PadTop: 2, PadLeft: 1, PadRight: 2, StrideH: 2, StrideW: 3,
 		DilationH: 1, DilationW: 1, Groups: 1}, splits: 1, epilogue: relu, bias: true}, 1, 2, 3)

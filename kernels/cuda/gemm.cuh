@@ -24,6 +24,8 @@ struct Matrix {
     // An asynchronous copy cannot transpose four floats.
     static constexpr int Width = Vector && !(KMajor && Asynchronous) ? 4 : 1;
     static constexpr int Threads = T::Threads, Pieces = Extent * Depth / Width / Threads;
+    // With k contiguous, pieces of one row, whose address is worked out once.
+    static constexpr int Along = KMajor && Vector && Asynchronous ? T::Along : 1, Apart = Depth / Along;
     static constexpr int Row = Extent + 4;
     static constexpr int Across = Extent / Width; // pieces of a row of i
     static_assert(Pieces * Width * Threads == Extent * Depth, "threads fill the slice");
@@ -32,7 +34,7 @@ struct Matrix {
 
     const float *at;
     int k, stride, place;
-    unsigned offset[KMajor ? Pieces : 1]; // from the first piece
+    unsigned offset[KMajor ? Pieces / Along : 1]; // of rows, from the first
 
     __device__ __forceinline__ Matrix(const float *p, int tile, int extent, int K, int begin)
         : k(keep(first())), stride(KMajor ? K : extent) {
@@ -40,30 +42,40 @@ struct Matrix {
         place = keep(4 * (k * Row + (Spreads ? Spread<T>::place(i(0)) : i(0))));
         at = p + (KMajor ? (size_t)(tile + min(i(0), last)) * K + begin + k
                          : (size_t)(begin + k) * extent + tile + min(i(0), last));
-        for (int j = 1; KMajor && j < Pieces; j++) offset[j] = keep((min(i(j), last) - min(i(0), last)) * K);
+        for (int j = 1; KMajor && j < Pieces / Along; j++) offset[j] = keep((min(i(j), last) - min(i(0), last)) * K);
     }
 
-    // first is k of the first piece, and i that of piece j. One at a time along
-    // k, 8 neighbours make a sector of memory, and a warp's 8 of k by 4 of i
-    // fall on 32 banks.
+    // first is k of the first piece, and i that of piece j, or of row j. One at a
+    // time along k, 8 neighbours make a sector of memory, and a warp's 8 of k by 4
+    // of i, or 4 of k by 4 and 4 of i, 16 apart, fall on 32 banks.
     static __device__ __forceinline__ int first() {
         if (!KMajor) return threadIdx.x / Across;
-        return Width == 4 ? threadIdx.x % 2 * 4 : threadIdx.x % Depth;
+        return Width == 4 ? threadIdx.x % 2 * 4 : threadIdx.x % Apart;
     }
     static __device__ __forceinline__ int i(int j) {
         if (!KMajor) return threadIdx.x % Across * Width;
         if (Width == 4) return threadIdx.x / 2 + j * (Threads / 2);
-        return transposed<Spreads>(j * (Threads / 32) + threadIdx.x / 32);
+        const int q = j * (Threads / 32) + threadIdx.x / 32;
+        if (Along == 2) return q / 4 * 32 + q % 4 * 4 + threadIdx.x / 16 % 2 * 16 + threadIdx.x / 4 % 4;
+        return transposed<Spreads>(q);
     }
 
     template <bool Sources, class F>
     __device__ __forceinline__ void each(int rest, F f) {
-        f(0, at, k < rest, place, KMajor ? 4 * Row : 4);
+        if (KMajor) {
 #pragma unroll
-        for (int j = 1; j < Pieces; j++) {
-            const int down = j * (Threads / Across); // of k
-            if (KMajor) f(j, at + offset[j], k < rest, place + 4 * j * (Extent / Pieces), 4 * Row);
-            else f(j, at + (unsigned)(down * stride), k + down < rest, place + 4 * down * Row, 4);
+            for (int j = 0; j < Pieces; j++) {
+                // Where there are two, K is a multiple of Apart.
+                const int row = j / Along, right = j % Along * Apart;
+                f(j, (row ? keep(at + offset[row]) : at) + right, (Along > 1 ? 0 : k) + right < rest,
+                  place + 4 * (row * (Extent * Along / Pieces) + right * Row), 4 * Row);
+            }
+        } else {
+#pragma unroll
+            for (int j = 0; j < Pieces; j++) {
+                const int down = j * (Threads / Across); // of k
+                f(j, at + (unsigned)(down * stride), k + down < rest, place + 4 * down * Row, 4);
+            }
         }
     }
 

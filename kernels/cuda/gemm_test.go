@@ -103,14 +103,15 @@ func runSGEMM(bn *bench, c gemmCase, r *rand.Rand) error {
 }
 
 // gemmCases has shapes for each variant, in all four layouts: ragged, smaller
-// and larger than a tile, sums shorter than a slice, and in parts. The largest
-// has an epilogue that does everything to every element of a tile.
+// and larger than a tile, sums shorter than a slice, of half a slice more, and in
+// parts. The largest has an epilogue that does everything to every element of a
+// tile, the last a bias alone.
 func gemmCases() []gemmCase {
 	var cases []gemmCase
 	shapes := [][][4]int{
-		{{4, 4, 4, 1}, {132, 260, 44, 1}, {64, 136, 96, 3}},
-		{{1, 1, 1, 1}, {67, 129, 35, 1}, {5, 66, 33, 5}},
-		{{1, 35, 3, 1}, {33, 67, 35, 1}, {34, 3, 100, 7}},
+		{{4, 4, 4, 1}, {132, 260, 44, 1}, {64, 136, 96, 3}, {8, 12, 12, 1}},
+		{{1, 1, 1, 1}, {67, 129, 35, 1}, {5, 66, 33, 5}, {6, 66, 20, 1}},
+		{{1, 35, 3, 1}, {33, 67, 35, 1}, {34, 3, 100, 7}, {5, 34, 1, 1}},
 	}
 	for variant, list := range shapes {
 		for i, s := range list {
@@ -118,6 +119,7 @@ func gemmCases() []gemmCase {
 				c := []gemmCase{
 					{GEMM: device.GEMM{Alpha: 1}, slope: 1},
 					{GEMM: device.GEMM{Alpha: 0.5, Beta: -1.5}, bias: true, slope: 0.25},
+					{GEMM: device.GEMM{Alpha: 1}, bias: true},
 					{GEMM: device.GEMM{Alpha: 1}, bias: true},
 				}[i]
 				c.variant, c.M, c.N, c.K, c.splits = variant, s[0], s[1], s[2], s[3]

@@ -31,6 +31,7 @@ struct TensorTile {
     static constexpr int Stages = 4; // a slice takes less time than in float32, one from memory as long
     static constexpr int Neighbours = 1;
     static constexpr bool Spreads = false;
+    static constexpr int Along = 1; // shared memory and the cache limit it, not instructions
     static constexpr int RowA = M + 4, RowB = N + 4;
 
     static_assert(M % WarpM == 0 && N % WarpN == 0, "warps fill the tile");

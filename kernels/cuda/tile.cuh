@@ -60,6 +60,9 @@ struct Tile {
     static constexpr int Stages = Asynchronous ? 3 : 2;
     static constexpr int Neighbours = 4; // columns that a thread has side by side
     static constexpr bool Spreads = true;
+    // Pieces of a row that a loader copies float by float: an address less to work
+    // out for each two, and a sector is asked for twice, by halves.
+    static constexpr int Along = 2;
 
     // A row of a slice is padded by 4 floats: rows stay aligned for float4, and
     // stores that transpose, 8 rows by 4 columns of a warp, fall on 32 banks. Rows
@@ -214,11 +217,10 @@ struct Product {
             commit();
         }
         int now = 0, next = (Stages - 1) * Slices;
-        for (int rest = depth; rest > 0; rest -= Depth) {
+        for (int ahead = depth - (Stages - 1) * Depth; ahead > -(Stages - 1) * Depth; ahead -= Depth) {
             arrived<Stages>();
             __syncthreads();
             // Every thread has multiplied the slices that were there before.
-            const int ahead = rest - (Stages - 1) * Depth;
             if (ahead > 0) {
                 fetch(start + next, a, ahead);
                 fetch(start + next + SliceA, b, ahead);
