@@ -248,17 +248,21 @@ TEXT ·evaluate5x16(SB), NOSPLIT, $0-8
 	KMOVW ((i)*2+16)(R15), K3; \
 	KMOVW ((i)*2+24)(R15), K4
 
-// A row of lanes i, i+4, i+8 and i+12: a quarter of z each.
+// A row of lanes i, i+4, i+8 and i+12: a quarter of z each. Quarters go through
+// registers: VEXTRACTF32X4 to memory faults at elements that its mask leaves out.
 #define STORE3(i, x, y, z) \
 	MASKS(i); \
 	PREFETCHT0 64(BX); \
 	PREFETCHT0 64(BX)(AX*1); \
 	PREFETCHT0 64(BX)(AX*2); \
 	PREFETCHT0 64(BX)(DX*1); \
+	VEXTRACTF32X4 $1, z, X20; \
+	VEXTRACTF32X4 $2, z, X21; \
+	VEXTRACTF32X4 $3, z, X22; \
 	VMOVUPS x, K1, (BX); \
-	VEXTRACTF32X4 $1, z, K2, (BX)(AX*1); \
-	VEXTRACTF32X4 $2, z, K3, (BX)(AX*2); \
-	VEXTRACTF32X4 $3, z, K4, (BX)(DX*1); \
+	VMOVUPS X20, K2, (BX)(AX*1); \
+	VMOVUPS X21, K3, (BX)(AX*2); \
+	VMOVUPS X22, K4, (BX)(DX*1); \
 	ADDQ R10, BX
 
 #define ADD3(i, x, y, z) \
@@ -287,10 +291,12 @@ TEXT ·evaluate5x16(SB), NOSPLIT, $0-8
 	PREFETCHT0 64(BX)(AX*1); \
 	PREFETCHT0 64(BX)(AX*2); \
 	PREFETCHT0 64(BX)(DX*1); \
+	VEXTRACTF32X8 $1, Z20, Y22; \
+	VEXTRACTF32X8 $1, z, Y23; \
 	VMOVUPS Y20, K1, (BX); \
-	VEXTRACTF32X8 $1, Z20, K2, (BX)(AX*1); \
+	VMOVUPS Y22, K2, (BX)(AX*1); \
 	VMOVUPS y, K3, (BX)(AX*2); \
-	VEXTRACTF32X8 $1, z, K4, (BX)(DX*1); \
+	VMOVUPS Y23, K4, (BX)(DX*1); \
 	ADDQ R10, BX
 
 #define ADD5(i, x, y, z) \

@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/hubel-go/hubel/kernels/cpu/gemm"
+	"github.com/hubel-go/hubel/kernels/cpu/guarded"
 )
 
 // The matrices of the package's documentation, exactly.
@@ -117,11 +118,12 @@ func paths() map[string]Path {
 	return m
 }
 
-// guard stands around what may not be written.
+// guard stands where nothing may be written.
 const guard = 12345
 
-func guarded(n int) []float32 {
-	x := make([]float32, n)
+// fenced is n elements with that value, before a page that faults.
+func fenced(t *testing.T, n int) []float32 {
+	x := guarded.Floats(t, n, true)
 	for i := range x {
 		x[i] = guard
 	}
@@ -129,7 +131,8 @@ func guarded(n int) []float32 {
 }
 
 // TestGather holds each path against the Go twin, on patches that overlap the
-// edges of the plane, or of which nothing is inside.
+// edges of the plane, or of which nothing is inside. What is beside the plane and
+// behind the transforms faults.
 func TestGather(t *testing.T) {
 	for name, path := range paths() {
 		r := rand.New(rand.NewPCG(1, 2))
@@ -137,14 +140,16 @@ func TestGather(t *testing.T) {
 			t.Run(fmt.Sprintf("%s/%d", name, size), func(t *testing.T) {
 				for _, store := range []int{path.Lanes, path.Lanes * 3 / 4} {
 					const n, h, w = 3, 9, 8
-					src := numbers(r, n*h*w)
+					src := guarded.Floats(t, n*h*w, store == path.Lanes)
+					copy(src, numbers(r, len(src)))
 					var p Patches
 					for l := range path.Lanes {
 						i, j := r.IntN(h+2*size)-size, r.IntN(w+2*size)-size
 						p.Set(l, i*w+j, size, size, i, j, h, w)
 					}
 					g := Gather{Src: src, Patches: &p, Pitch: w, Step: n*path.Lanes + 1, N: n, SrcStep: h * w, DstStep: path.Lanes, Store: store, Work: make([]float32, WorkSize)}
-					got, want := guarded(Frequencies*g.Step), guarded(Frequencies*g.Step)
+					written := (Frequencies-1)*g.Step + (n-1)*g.DstStep + store
+					got, want := fenced(t, written), fenced(t, written)
 					run := func(dst []float32, path Path) {
 						g.Dst = dst
 						if size == Points {
@@ -179,7 +184,8 @@ func TestClip(t *testing.T) {
 	}
 }
 
-// TestScatter holds each path against the Go twin, with every option.
+// TestScatter holds each path against the Go twin, with every option. What is
+// behind the last output faults.
 func TestScatter(t *testing.T) {
 	for name, path := range paths() {
 		r := rand.New(rand.NewPCG(3, 4))
@@ -200,9 +206,12 @@ func TestScatter(t *testing.T) {
 						lanes, columns = 1+r.IntN(lanes), 1+r.IntN(size)
 					}
 					s.SetColumns(lanes, columns)
-					s.Src = numbers(r, Frequencies*s.Step)
-					start := numbers(r, s.Base+n*path.Lanes*plane)
-					got, want := append([]float32(nil), start...), append([]float32(nil), start...)
+					s.Src = guarded.Floats(t, (Frequencies-1)*s.Step+n*path.Lanes, true)
+					copy(s.Src, numbers(r, len(s.Src)))
+					last := (n-1)*path.Lanes + lanes - 1 // of the lanes that are written
+					start := numbers(r, s.Base+last*plane+(s.Rows-1)*pitch+columns)
+					got, want := guarded.Floats(t, len(start), true), append([]float32(nil), start...)
+					copy(got, start)
 					s.Dst = got
 					path.Interpolate(&s, size)
 					s.Dst = want
