@@ -257,7 +257,8 @@ func (t *winogradTask) store(s *winograd.Scatter, group, first, tiles, row, rows
 	}
 }
 
-// winogradPackTask transforms the filters; an item is a panel of a group.
+// winogradPackTask transforms the filters; an item is as many of a group as there
+// are lanes.
 type winogradPackTask struct {
 	winogradProduct
 	engine    *gemm.Engine
@@ -273,9 +274,12 @@ func (q *queue) winogradPack(c device.Conv, p device.Pass, packed device.Buffer,
 	q.pool.Acquire()
 	defer q.pool.Release()
 	q.engine.Reserve(t.scratch())
-	q.pool.Run(t, c.Groups*t.panels)
+	q.pool.Run(t, c.Groups*t.pieces())
 	reset(t)
 }
+
+// pieces is the items of a group: a panel has several.
+func (t *winogradPackTask) pieces() int { return t.panels * t.tile.NR / t.path.Lanes }
 
 // scratch is the length of a worker's: a tile at work, and filters of each
 // lane that are turned around or cut into phases.
@@ -288,31 +292,29 @@ func (t *winogradPackTask) scratch() int {
 }
 
 func (t *winogradPackTask) Run(item, worker int) {
-	group, panel := item/t.panels, item%t.panels
 	lanes, taps := t.path.Lanes, t.c.R*t.c.S
+	group, row := item/t.pieces(), item%t.pieces()*lanes
 	work, filters := cutOff(t.engine.Scratch(worker, t.scratch()), winograd.WorkSize)
-	for row := panel * t.tile.NR; row < (panel+1)*t.tile.NR; row += lanes {
-		g := winograd.Gather{
-			Dst:  t.packed[group*t.winogradProduct.packed()+panel*t.panel+row%t.tile.NR:],
-			Step: t.step, DstStep: t.tile.NR, Store: lanes, Pitch: t.c.S, Work: work,
-		}
-		if t.strided.StrideH > 1 {
-			t.phases(filters, group, row)
-			g.Src, g.SrcStep, g.N = filters, taps, t.depth
-			t.evaluate(g, row, t.depth*taps)
-			continue
-		}
-		if t.pass == device.Forward { // w is [rows,depth,taps]
-			g.Src, g.Base, g.SrcStep, g.N = t.w, (group*t.rows+row)*t.depth*taps, taps, t.depth
-			t.evaluate(g, row, t.depth*taps)
-			continue
-		}
-		for k := 0; k < t.depth; k += flips { // w is [depth,rows,taps]
-			g.Src, g.SrcStep, g.N = filters, lanes*taps, min(flips, t.depth-k)
-			t.flip(filters, group*t.depth+k, g.N, row)
-			t.evaluate(g, row, taps)
-			g.Dst = g.Dst[min(flips*t.tile.NR, len(g.Dst)):]
-		}
+	g := winograd.Gather{
+		Dst:  t.packed[group*t.winogradProduct.packed()+row/t.tile.NR*t.panel+row%t.tile.NR:],
+		Step: t.step, DstStep: t.tile.NR, Store: lanes, Pitch: t.c.S, Work: work,
+	}
+	if t.strided.StrideH > 1 {
+		t.phases(filters, group, row)
+		g.Src, g.SrcStep, g.N = filters, taps, t.depth
+		t.evaluate(g, row, t.depth*taps)
+		return
+	}
+	if t.pass == device.Forward { // w is [rows,depth,taps]
+		g.Src, g.Base, g.SrcStep, g.N = t.w, (group*t.rows+row)*t.depth*taps, taps, t.depth
+		t.evaluate(g, row, t.depth*taps)
+		return
+	}
+	for k := 0; k < t.depth; k += flips { // w is [depth,rows,taps]
+		g.Src, g.SrcStep, g.N = filters, lanes*taps, min(flips, t.depth-k)
+		t.flip(filters, group*t.depth+k, g.N, row)
+		t.evaluate(g, row, taps)
+		g.Dst = g.Dst[min(flips*t.tile.NR, len(g.Dst)):]
 	}
 }
 

@@ -98,7 +98,7 @@
 	ROWS(BROADCAST, MULTIPLY, NONE); \
 	ADDQ R9, SI
 
-// TILE is a run of tiles next to each other.
+// TILE is a run of tiles, each next to the one before.
 #define TILE(ROWS, READ, BIAS) \
 	MOVQ a+8(FP), SI; \
 	MOVQ b+24(FP), DX; \
@@ -147,7 +147,8 @@ column: \
 	TESTQ R10, R10; \
 	JZ   beta; \
 	BIAS; \
-	ADDQ $64, R10; \
+	MOVQ Store_nextBias(R13), AX; \
+	LEAQ (R10)(AX*4), R10; \
 	ROWS(NOROW, ADDCOLUMN, NONE); \
 beta: \
 	MOVL Store_Beta(R13), AX; \
@@ -164,10 +165,14 @@ store: \
 stored: \
 	DECQ BX; \
 	JZ   done; \
-	ADDQ $64, DI; \
 	MOVQ a+8(FP), SI; \
-	MOVQ Store_next(R13), AX; \
+	MOVQ Store_nextA(R13), AX; \
+	LEAQ (SI)(AX*4), SI; \
+	MOVQ SI, a+8(FP); \
+	MOVQ Store_nextB(R13), AX; \
 	LEAQ (R15)(AX*4), DX; \
+	MOVQ Store_nextC(R13), AX; \
+	LEAQ (DI)(AX*4), DI; \
 	JMP  tile; \
 done: \
 	VZEROUPPER; \

@@ -11,7 +11,7 @@
 // with its distance from the row's first, its part of B's row and its mask, and
 // next at the end of the row.
 
-#define ROWS12x32(first, op, next) \
+#define ROWS12x32(first, op, half, next) \
 	first(0); op(Z0, 0, Z24, K1); op(Z1, 64, Z25, K2); next; \
 	first(1); op(Z2, 0, Z24, K1); op(Z3, 64, Z25, K2); next; \
 	first(2); op(Z4, 0, Z24, K1); op(Z5, 64, Z25, K2); next; \
@@ -25,7 +25,7 @@
 	first(10); op(Z20, 0, Z24, K1); op(Z21, 64, Z25, K2); next; \
 	first(11); op(Z22, 0, Z24, K1); op(Z23, 64, Z25, K2); next
 
-#define ROWS10x32(first, op, next) \
+#define ROWS10x32(first, op, half, next) \
 	first(0); op(Z0, 0, Z24, K1); op(Z1, 64, Z25, K2); next; \
 	first(1); op(Z2, 0, Z24, K1); op(Z3, 64, Z25, K2); next; \
 	first(2); op(Z4, 0, Z24, K1); op(Z5, 64, Z25, K2); next; \
@@ -37,7 +37,7 @@
 	first(8); op(Z16, 0, Z24, K1); op(Z17, 64, Z25, K2); next; \
 	first(9); op(Z18, 0, Z24, K1); op(Z19, 64, Z25, K2); next
 
-#define ROWS8x32(first, op, next) \
+#define ROWS8x32(first, op, half, next) \
 	first(0); op(Z0, 0, Z24, K1); op(Z1, 64, Z25, K2); next; \
 	first(1); op(Z2, 0, Z24, K1); op(Z3, 64, Z25, K2); next; \
 	first(2); op(Z4, 0, Z24, K1); op(Z5, 64, Z25, K2); next; \
@@ -47,7 +47,7 @@
 	first(6); op(Z12, 0, Z24, K1); op(Z13, 64, Z25, K2); next; \
 	first(7); op(Z14, 0, Z24, K1); op(Z15, 64, Z25, K2); next
 
-#define ROWS6x32(first, op, next) \
+#define ROWS6x32(first, op, half, next) \
 	first(0); op(Z0, 0, Z24, K1); op(Z1, 64, Z25, K2); next; \
 	first(1); op(Z2, 0, Z24, K1); op(Z3, 64, Z25, K2); next; \
 	first(2); op(Z4, 0, Z24, K1); op(Z5, 64, Z25, K2); next; \
@@ -55,17 +55,17 @@
 	first(4); op(Z8, 0, Z24, K1); op(Z9, 64, Z25, K2); next; \
 	first(5); op(Z10, 0, Z24, K1); op(Z11, 64, Z25, K2); next
 
-#define ROWS4x32(first, op, next) \
+#define ROWS4x32(first, op, half, next) \
 	first(0); op(Z0, 0, Z24, K1); op(Z1, 64, Z25, K2); next; \
 	first(1); op(Z2, 0, Z24, K1); op(Z3, 64, Z25, K2); next; \
 	first(2); op(Z4, 0, Z24, K1); op(Z5, 64, Z25, K2); next; \
 	first(3); op(Z6, 0, Z24, K1); op(Z7, 64, Z25, K2); next
 
-#define ROWS2x32(first, op, next) \
+#define ROWS2x32(first, op, half, next) \
 	first(0); op(Z0, 0, Z24, K1); op(Z1, 64, Z25, K2); next; \
 	first(1); op(Z2, 0, Z24, K1); op(Z3, 64, Z25, K2); next
 
-#define ROWS12x16(first, op, next) \
+#define ROWS12x16(first, op, half, next) \
 	first(0); op(Z0, 0, Z24, K1); next; \
 	first(1); op(Z1, 0, Z24, K1); next; \
 	first(2); op(Z2, 0, Z24, K1); next; \
@@ -79,7 +79,7 @@
 	first(10); op(Z10, 0, Z24, K1); next; \
 	first(11); op(Z11, 0, Z24, K1); next
 
-#define ROWS8x16(first, op, next) \
+#define ROWS8x16(first, op, half, next) \
 	first(0); op(Z0, 0, Z24, K1); next; \
 	first(1); op(Z1, 0, Z24, K1); next; \
 	first(2); op(Z2, 0, Z24, K1); next; \
@@ -89,7 +89,7 @@
 	first(6); op(Z6, 0, Z24, K1); next; \
 	first(7); op(Z7, 0, Z24, K1); next
 
-#define ROWS4x16(first, op, next) \
+#define ROWS4x16(first, op, half, next) \
 	first(0); op(Z0, 0, Z24, K1); next; \
 	first(1); op(Z1, 0, Z24, K1); next; \
 	first(2); op(Z2, 0, Z24, K1); next; \
@@ -98,42 +98,43 @@
 // Of 24 columns only the sums differ: the upper halves of the second registers
 // stay 0.
 
-#define ROWS12x24(first, op, next) \
-	first(0); op(Z0, 0, Z24, K1); HALF(Y1, Y25); next; \
-	first(1); op(Z2, 0, Z24, K1); HALF(Y3, Y25); next; \
-	first(2); op(Z4, 0, Z24, K1); HALF(Y5, Y25); next; \
-	first(3); op(Z6, 0, Z24, K1); HALF(Y7, Y25); next; \
-	first(4); op(Z8, 0, Z24, K1); HALF(Y9, Y25); next; \
-	first(5); op(Z10, 0, Z24, K1); HALF(Y11, Y25); next; \
-	first(6); op(Z12, 0, Z24, K1); HALF(Y13, Y25); next; \
-	first(7); op(Z14, 0, Z24, K1); HALF(Y15, Y25); next; \
-	first(8); op(Z16, 0, Z24, K1); HALF(Y17, Y25); next; \
-	first(9); op(Z18, 0, Z24, K1); HALF(Y19, Y25); next; \
-	first(10); op(Z20, 0, Z24, K1); HALF(Y21, Y25); next; \
-	first(11); op(Z22, 0, Z24, K1); HALF(Y23, Y25); next
+#define ROWS12x24(first, op, half, next) \
+	first(0); op(Z0, 0, Z24, K1); half(Y1, 64, Y25); next; \
+	first(1); op(Z2, 0, Z24, K1); half(Y3, 64, Y25); next; \
+	first(2); op(Z4, 0, Z24, K1); half(Y5, 64, Y25); next; \
+	first(3); op(Z6, 0, Z24, K1); half(Y7, 64, Y25); next; \
+	first(4); op(Z8, 0, Z24, K1); half(Y9, 64, Y25); next; \
+	first(5); op(Z10, 0, Z24, K1); half(Y11, 64, Y25); next; \
+	first(6); op(Z12, 0, Z24, K1); half(Y13, 64, Y25); next; \
+	first(7); op(Z14, 0, Z24, K1); half(Y15, 64, Y25); next; \
+	first(8); op(Z16, 0, Z24, K1); half(Y17, 64, Y25); next; \
+	first(9); op(Z18, 0, Z24, K1); half(Y19, 64, Y25); next; \
+	first(10); op(Z20, 0, Z24, K1); half(Y21, 64, Y25); next; \
+	first(11); op(Z22, 0, Z24, K1); half(Y23, 64, Y25); next
 
-#define ROWS8x24(first, op, next) \
-	first(0); op(Z0, 0, Z24, K1); HALF(Y1, Y25); next; \
-	first(1); op(Z2, 0, Z24, K1); HALF(Y3, Y25); next; \
-	first(2); op(Z4, 0, Z24, K1); HALF(Y5, Y25); next; \
-	first(3); op(Z6, 0, Z24, K1); HALF(Y7, Y25); next; \
-	first(4); op(Z8, 0, Z24, K1); HALF(Y9, Y25); next; \
-	first(5); op(Z10, 0, Z24, K1); HALF(Y11, Y25); next; \
-	first(6); op(Z12, 0, Z24, K1); HALF(Y13, Y25); next; \
-	first(7); op(Z14, 0, Z24, K1); HALF(Y15, Y25); next
+#define ROWS8x24(first, op, half, next) \
+	first(0); op(Z0, 0, Z24, K1); half(Y1, 64, Y25); next; \
+	first(1); op(Z2, 0, Z24, K1); half(Y3, 64, Y25); next; \
+	first(2); op(Z4, 0, Z24, K1); half(Y5, 64, Y25); next; \
+	first(3); op(Z6, 0, Z24, K1); half(Y7, 64, Y25); next; \
+	first(4); op(Z8, 0, Z24, K1); half(Y9, 64, Y25); next; \
+	first(5); op(Z10, 0, Z24, K1); half(Y11, 64, Y25); next; \
+	first(6); op(Z12, 0, Z24, K1); half(Y13, 64, Y25); next; \
+	first(7); op(Z14, 0, Z24, K1); half(Y15, 64, Y25); next
 
-#define ROWS4x24(first, op, next) \
-	first(0); op(Z0, 0, Z24, K1); HALF(Y1, Y25); next; \
-	first(1); op(Z2, 0, Z24, K1); HALF(Y3, Y25); next; \
-	first(2); op(Z4, 0, Z24, K1); HALF(Y5, Y25); next; \
-	first(3); op(Z6, 0, Z24, K1); HALF(Y7, Y25); next
+#define ROWS4x24(first, op, half, next) \
+	first(0); op(Z0, 0, Z24, K1); half(Y1, 64, Y25); next; \
+	first(1); op(Z2, 0, Z24, K1); half(Y3, 64, Y25); next; \
+	first(2); op(Z4, 0, Z24, K1); half(Y5, 64, Y25); next; \
+	first(3); op(Z6, 0, Z24, K1); half(Y7, 64, Y25); next
 
 #define NONE
 #define NOROW(i)
+#define NOHALF(y, at, b)
 
 #define BROADCAST(i) VBROADCASTSS ((i)*4)(SI), Z26
 #define MULTIPLY(z, at, b, mask) VFMADD231PS b, Z26, z
-#define HALF(y, b) VFMADD231PS b, Y26, y
+#define HALF(y, at, b) VFMADD231PS b, Y26, y
 #define ZERO(z, at, b, mask) VPXORD z, z, z
 #define SCALE(z, at, b, mask) VMULPS Z26, z, z
 
@@ -158,6 +159,10 @@
 #define STORE(z, at, b, mask) \
 	VMAXPS  z, Z27, Z28; \
 	VMOVUPS Z28, at(R9)
+
+#define STOREHALF(y, at, b) \
+	VMAXPS  y, Y27, Y28; \
+	VMOVUPS Y28, at(R9)
 
 #define STORESOME(z, at, b, mask) \
 	VMAXPS  z, Z27, Z28; \
@@ -185,12 +190,12 @@
 
 #define STEP(SUMS, READ) \
 	READ; \
-	SUMS(BROADCAST, MULTIPLY, NONE); \
+	SUMS(BROADCAST, MULTIPLY, HALF, NONE); \
 	ADDQ R9, SI
 
 // TILE has rows of registers, which take part in steps as SUMS lists them. It
-// is a run of tiles next to each other. Those with all lanes of WHOLE store
-// whole registers.
+// is a run of tiles, each next to the one before. Those with all lanes of WHOLE
+// store whole registers.
 #define TILE(ROWS, SUMS, READ, WHOLE) \
 	MOVQ a+8(FP), SI; \
 	MOVQ b+24(FP), DX; \
@@ -211,8 +216,8 @@ tile: \
 	MOVQ k+0(FP), CX; \
 	MOVQ DX, R15; \
 	MOVQ DI, R9; \
-	ROWS(NOROW, FETCH, NEXTROW); \
-	ROWS(NOROW, ZERO, NONE); \
+	ROWS(NOROW, FETCH, NOHALF, NEXTROW); \
+	ROWS(NOROW, ZERO, NOHALF, NONE); \
 	MOVQ stepA+16(FP), R9; \
 	SHLQ $2, R9; \
 	MOVQ CX, AX; \
@@ -238,14 +243,15 @@ alpha: \
 	CMPL AX, $0x3f800000 /* 1 */; \
 	JEQ  column; \
 	VBROADCASTSS Store_Alpha(R13), Z26; \
-	ROWS(NOROW, SCALE, NONE); \
+	ROWS(NOROW, SCALE, NOHALF, NONE); \
 column: \
 	TESTQ R10, R10; \
 	JZ   beta; \
 	VMOVUPS.Z (R10), K1, Z24; \
 	VMOVUPS.Z 64(R10), K2, Z25; \
-	ADDQ $128, R10; \
-	ROWS(NOROW, ADDCOLUMN, NONE); \
+	MOVQ Store_nextBias(R13), AX; \
+	LEAQ (R10)(AX*4), R10; \
+	ROWS(NOROW, ADDCOLUMN, NOHALF, NONE); \
 beta: \
 	MOVL Store_Beta(R13), AX; \
 	SHLL $1, AX /* -0 is 0 */; \
@@ -253,22 +259,26 @@ beta: \
 	VBROADCASTSS Store_Beta(R13), Z26; \
 	MOVQ DI, R9; \
 	MOVQ rows+56(FP), R12; \
-	ROWS(NOROW, ADDC, MOREC); \
+	ROWS(NOROW, ADDC, NOHALF, MOREC); \
 store: \
 	MOVQ DI, R9; \
 	MOVQ rows+56(FP), R12; \
 	CMPL Store_lanes(R13), $WHOLE; \
 	JNE  some; \
-	ROWS(NOROW, STORE, MOREROWS); \
+	SUMS(NOROW, STORE, STOREHALF, MOREROWS); \
 some: \
-	ROWS(NOROW, STORESOME, MOREROWS); \
+	ROWS(NOROW, STORESOME, NOHALF, MOREROWS); \
 stored: \
 	DECQ BX; \
 	JZ   done; \
-	ADDQ $128, DI; \
 	MOVQ a+8(FP), SI; \
-	MOVQ Store_next(R13), AX; \
+	MOVQ Store_nextA(R13), AX; \
+	LEAQ (SI)(AX*4), SI; \
+	MOVQ SI, a+8(FP); \
+	MOVQ Store_nextB(R13), AX; \
 	LEAQ (R15)(AX*4), DX; \
+	MOVQ Store_nextC(R13), AX; \
+	LEAQ (DI)(AX*4), DI; \
 	JMP  tile; \
 done: \
 	VZEROUPPER; \
@@ -300,15 +310,15 @@ TEXT ·zmm2x32(SB), NOSPLIT, $0-72
 
 // func zmm12x24(k int, a *float32, stepA int, b *float32, stepB int, c *float32, ldc, rows int, s *Store)
 TEXT ·zmm12x24(SB), NOSPLIT, $0-72
-	TILE(ROWS12x32, ROWS12x24, READ24, 0)
+	TILE(ROWS12x32, ROWS12x24, READ24, 0xffffff)
 
 // func zmm8x24(k int, a *float32, stepA int, b *float32, stepB int, c *float32, ldc, rows int, s *Store)
 TEXT ·zmm8x24(SB), NOSPLIT, $0-72
-	TILE(ROWS8x32, ROWS8x24, READ24, 0)
+	TILE(ROWS8x32, ROWS8x24, READ24, 0xffffff)
 
 // func zmm4x24(k int, a *float32, stepA int, b *float32, stepB int, c *float32, ldc, rows int, s *Store)
 TEXT ·zmm4x24(SB), NOSPLIT, $0-72
-	TILE(ROWS4x32, ROWS4x24, READ24, 0)
+	TILE(ROWS4x32, ROWS4x24, READ24, 0xffffff)
 
 // func zmm12x16(k int, a *float32, stepA int, b *float32, stepB int, c *float32, ldc, rows int, s *Store)
 TEXT ·zmm12x16(SB), NOSPLIT, $0-72

@@ -27,12 +27,13 @@ type Block struct {
 	Activation  device.Activation
 }
 
-// runLength is the most elements of B that a run of tiles reads: they stay in the
-// first-level cache for the next rows of A.
+// runLength is the most elements of B that a run of tiles to the right reads: they
+// stay in the first-level cache for the next rows of A.
 const runLength = 6144
 
 // Multiply computes a block. A tile at the edge of C is as small as it must
-// be, or nearly.
+// be, or nearly. Whole tiles are computed in runs, down or to the right, whichever
+// has more of them.
 func (t *Tile) Multiply(w *Worker, b *Block) {
 	panelA, stepA := Panel(t.MR, b.K), t.MR
 	if b.LDA != 0 {
@@ -43,23 +44,37 @@ func (t *Tile) Multiply(w *Worker, b *Block) {
 		panelB, stepB = t.NR, b.LDB
 	}
 	s := w.storing(b.Alpha, b.Beta, b.Activation)
-	s.next = panelB
-	run := max(1, runLength/(t.NR*max(1, b.K)))
-	for j := 0; j < b.N; j += s.tiles * t.NR {
-		s.tiles = max(1, min(run, (b.N-j)/t.NR))
-		n := min(s.tiles*t.NR, b.N-j)
+	down, right := max(1, b.M/t.MR), max(1, min(b.N/t.NR, runLength/(t.NR*max(1, b.K))))
+	if down >= right {
+		right, s.nextA, s.nextC = 1, panelA, t.MR*b.LDC
+	} else {
+		down, s.nextB, s.nextC, s.nextBias = 1, panelB, t.NR, t.NR
+	}
+	for j, n := 0, 0; j < b.N; j += n {
+		n = whole(b.N-j, right, t.NR)
 		s.lanes = lanes(min(n, t.NR))
 		if b.ColBias != nil {
 			s.ColBias = b.ColBias[j : j+n]
 		}
 		panels := b.B[j/t.NR*panelB:]
-		for i := 0; i < b.M; i += t.MR {
-			t.multiply(b.K, b.A[i/t.MR*panelA:], stepA, panels, stepB, b.C[i*b.LDC+j:], b.LDC, min(t.MR, b.M-i), s)
+		for i, m := 0, 0; i < b.M; i += m {
+			m = whole(b.M-i, down, t.MR)
+			s.tiles = max(1, m/t.MR, n/t.NR)
+			t.multiply(b.K, b.A[i/t.MR*panelA:], stepA, panels, stepB, b.C[i*b.LDC+j:], b.LDC, min(t.MR, m), s)
 		}
 	}
 	if !inStore(b.Activation) {
 		activate(t.Loops, b.Activation.Unary, b.C, b.LDC, b.M, b.N)
 	}
+}
+
+// whole is how many of n rows or columns at most so many whole tiles have, or one
+// that is not whole.
+func whole(n, tiles, r int) int {
+	if n < r {
+		return n
+	}
+	return min(tiles, n/r) * r
 }
 
 // storing is the worker's Store, for these factors and what it can of an

@@ -14,9 +14,9 @@ func multiply2x4(k int, a []float32, _ int, b []float32, _ int, c []float32, ldc
 	one := *s
 	for i := range s.tiles {
 		if s.ColBias != nil {
-			one.ColBias = s.ColBias[i*4:]
+			one.ColBias = s.ColBias[i*s.nextBias:]
 		}
-		tile2x4(k, a, b[i*s.next:], c[i*4:], ldc, rows, &one)
+		tile2x4(k, a[i*s.nextA:], b[i*s.nextB:], c[i*s.nextC:], ldc, rows, &one)
 	}
 }
 

@@ -41,7 +41,7 @@ type Tile struct {
 	// multiply computes the first rows of a tile of C from k steps of a panel
 	// of A and one of B, whose steps lie stepA and stepB apart, and stores
 	// them as s says. The rows of C begin at c and lie ldc apart. It goes on
-	// with the tiles to the right, where s has a run of whole ones.
+	// with the tiles of the run that s has.
 	multiply func(k int, a []float32, stepA int, b []float32, stepB int, c []float32, ldc, rows int, s *Store)
 
 	// dot computes the products of each of m <= DM rows of A with each of n <=
@@ -68,10 +68,11 @@ type Store struct {
 	Least       float32   // 0 for ReLU, -Inf for none
 	ColBias     []float32 // from the tile's first column
 
-	lanes uint32    // the tile's columns that are wanted, as a mask: the first ones
-	tiles int       // a run of so many
-	next  int       // distance of their panels of B
-	edge  []float32 // room for a tile
+	lanes uint32 // the tile's columns that are wanted, as a mask: the first ones
+	tiles int    // a run of so many, and how far on each of them is:
+
+	nextA, nextB, nextC, nextBias int
+	edge                          []float32 // room for a tile
 }
 
 // lanes is the mask of the first n columns.

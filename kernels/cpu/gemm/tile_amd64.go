@@ -55,8 +55,10 @@ func multiply2(k int, a []float32, stepA int, b []float32, stepB int, c []float3
 		if s.lanes < 0xff {
 			plain = &plain8
 		}
-		multiply2(k, a, stepA, b, stepB, s.edge, 16, rows, plain)
-		s.merge(16, c, ldc, rows)
+		for i := range s.tiles { // one below the other
+			multiply2(k, a[i*s.nextA:], stepA, b, stepB, s.edge, 16, rows, plain)
+			s.merge(16, c[i*s.nextC:], ldc, rows)
+		}
 		return
 	}
 	pa, pb, pc := unsafe.SliceData(a), unsafe.SliceData(b), &c[0]
