@@ -9,7 +9,9 @@ import (
 // winogradFilter is the gradient of the filters by Winograd's algorithm. For
 // each group and frequency it is a product [C,K] of tiles of x, transposed,
 // with tiles of dy, summed over the tiles of all samples: block by block, all
-// workers transform, and then share the frequencies.
+// workers transform, and then share the frequencies. Where all that is about
+// what a second-level cache holds, the tiles are cut into parts instead, each of
+// which one worker sums by itself: nothing goes from core to core but the sums.
 type winogradFilter struct {
 	tile          *gemm.Tile
 	path          winograd.Path
@@ -19,7 +21,8 @@ type winogradFilter struct {
 	size          int         // of a tile of dy
 	down, across  int         // tiles of a plane
 	tiles         int         // of all samples
-	blocks, depth int         // blocks of tiles, and the length of each
+	parts, part   int         // parts of tiles, and the length of each
+	depth         int         // of a block of a part
 	longest       int         // that any batch up to this one makes of depth
 	samples       int         // whose phases are in scratch at a time, 0 without a stride
 }
@@ -29,6 +32,15 @@ type winogradFilter struct {
 // cache.
 const winogradDepth = 96
 
+// winogradParts is how many parts the tiles of a small layer are cut into,
+// partDepth the length of their blocks, and smallSums how many elements of
+// transformed tiles and sums a part has at most.
+const (
+	winogradParts = 4
+	partDepth     = 48
+	smallSums     = 300 << 10
+)
+
 func newWinogradFilter(t *gemm.Tile, strided device.Conv) winogradFilter {
 	c := unstride(strided)
 	f := winogradFilter{tile: t, path: winograd.PathOf(t), strided: strided, c: c, rows: c.C / c.Groups, columns: c.K / c.Groups, size: winograd.Outputs(c.R)}
@@ -36,13 +48,26 @@ func newWinogradFilter(t *gemm.Tile, strided device.Conv) winogradFilter {
 	f.tiles = c.N * f.down * f.across
 	// The traffic of the sums and of the tiles are alike at half that length.
 	longest := max(winogradDepth, roundUp(2*f.rows*f.columns/(f.rows+f.columns), 8))
-	f.blocks, f.depth = evenly(f.tiles, longest, 8)
+	f.parts, f.part = 1, f.tiles
+	if f.small() {
+		longest = partDepth
+		f.parts, f.part = evenly(f.tiles, (f.tiles+winogradParts-1)/winogradParts, 8)
+	}
+	_, f.depth = evenly(f.part, longest, 8)
 	f.longest = min(longest, roundUp(f.tiles, 8))
 	if strided.StrideH > 1 { // a block may begin inside a sample, and end inside another
 		f.samples = min(c.N, (f.longest-1)/(f.down*f.across)+2)
 	}
 	return f
 }
+
+// small reports whether the tiles are cut into parts, whatever the batch.
+func (f *winogradFilter) small() bool {
+	return f.strided.StrideH == 1 && f.frequencies()*(f.xStep(partDepth)+f.yStep(partDepth)+f.sumStep()) <= smallSums
+}
+
+// frequencies is how many products there are.
+func (f *winogradFilter) frequencies() int { return f.c.Groups * winograd.Frequencies }
 
 // The distances of two frequencies of a group: of tiles of x and of dy, for
 // a depth, and of sums.
@@ -78,7 +103,11 @@ func (f *winogradFilter) phaseGradient() int {
 
 // scratch is the length of all of them.
 func (f *winogradFilter) scratch() int {
-	return f.c.Groups*winograd.Frequencies*(f.xStep(f.longest)+f.yStep(f.longest)+f.sumStep()) + f.phaseGradient() + f.samples*f.phases()
+	parts := 1
+	if f.small() {
+		parts = winogradParts
+	}
+	return parts*f.frequencies()*(f.xStep(f.longest)+f.yStep(f.longest)+f.sumStep()) + f.phaseGradient() + f.samples*f.phases()
 }
 
 // winogradFilterTask transforms, multiplies, and transforms back.
@@ -91,9 +120,9 @@ type winogradFilterTask struct {
 	dphases     []float32 // gradient of the phases' filters
 	sample      int       // whose x is the first there is
 
-	// The block at hand: its first tile and their number.
-	stage    stage
-	first, n int
+	// The block at hand: its part's first tile, its own, and their number.
+	stage           stage
+	start, first, n int
 }
 
 type stage uint8
@@ -101,6 +130,7 @@ type stage uint8
 const (
 	transforms stage = iota
 	multiplies
+	sums // a part
 	stores
 	joins // the phases of filters
 )
@@ -112,7 +142,7 @@ func (q *queue) winogradFilter(c device.Conv, dw, x, dy device.Tensor, m device.
 	t := &q.winogradFilterTask
 	*t = winogradFilterTask{winogradFilter: newWinogradFilter(q.engine.Tile, c), engine: q.engine, dw: floats(dw), x: floats(x), dy: floats(dy), m: m}
 	memory := scratch(ws)
-	all := c.Groups * winograd.Frequencies
+	all := t.parts * t.frequencies()
 	t.tx, memory = cutOff(memory, all*t.xStep(t.longest))
 	t.ty, memory = cutOff(memory, all*t.yStep(t.longest))
 	t.sum, memory = cutOff(memory, all*t.sumStep())
@@ -124,18 +154,11 @@ func (q *queue) winogradFilter(c device.Conv, dw, x, dy device.Tensor, m device.
 	q.pool.Acquire()
 	defer q.pool.Release()
 	q.engine.Reserve(winograd.WorkSize)
-	for block := range t.blocks {
-		t.first = block * t.depth
-		t.n = min(t.depth, t.tiles-t.first)
-		if t.samples > 0 {
-			t.sample = t.first / (t.down * t.across)
-			q.phases.first = t.sample
-			q.pool.Run(&q.phases, ((t.first+t.n-1)/(t.down*t.across)-t.sample+1)*c.C)
-		}
-		t.stage = transforms
-		q.pool.Run(t, c.Groups*((t.n+chunkTiles-1)/chunkTiles))
-		t.stage = multiplies
-		q.pool.Run(t, all)
+	if t.small() {
+		t.stage = sums
+		q.pool.Run(t, t.parts)
+	} else {
+		t.whole(q)
 	}
 	t.stage = stores
 	q.pool.Run(t, c.Groups*t.rows)
@@ -147,12 +170,50 @@ func (q *queue) winogradFilter(c device.Conv, dw, x, dy device.Tensor, m device.
 	reset(t)
 }
 
+// whole makes the sums of all tiles, with all workers. The pool is acquired.
+func (t *winogradFilterTask) whole(q *queue) {
+	for t.first = 0; t.first < t.tiles; t.first += t.depth {
+		t.n = min(t.depth, t.tiles-t.first)
+		if t.samples > 0 {
+			t.sample = t.first / (t.down * t.across)
+			q.phases.first = t.sample
+			q.pool.Run(&q.phases, ((t.first+t.n-1)/(t.down*t.across)-t.sample+1)*t.strided.C)
+		}
+		t.stage = transforms
+		q.pool.Run(t, t.chunks())
+		t.stage = multiplies
+		q.pool.Run(t, t.frequencies())
+	}
+}
+
+// sums makes the sums of a part.
+func (t *winogradFilterTask) sums(part, worker int) {
+	p, all := *t, t.frequencies()
+	p.tx, p.ty, p.sum = t.tx[part*all*t.xStep(t.longest):], t.ty[part*all*t.yStep(t.longest):], t.sum[part*all*t.sumStep():]
+	p.start = part * t.part
+	end := min(p.start+t.part, t.tiles)
+	for p.first = p.start; p.first < end; p.first += t.depth {
+		p.n = min(t.depth, end-p.first)
+		for i := range p.chunks() {
+			p.transform(i, t.engine.Scratch(worker, winograd.WorkSize))
+		}
+		for f := range all {
+			p.multiply(f, t.engine.Worker(worker))
+		}
+	}
+}
+
+// chunks is the items that transform a block.
+func (t *winogradFilterTask) chunks() int { return t.c.Groups * ((t.n + chunkTiles - 1) / chunkTiles) }
+
 func (t *winogradFilterTask) Run(item, worker int) {
 	switch t.stage {
 	case transforms:
 		t.transform(item, t.engine.Scratch(worker, winograd.WorkSize))
 	case multiplies:
 		t.multiply(item, t.engine.Worker(worker))
+	case sums:
+		t.sums(item, worker)
 	case stores:
 		t.store(item, t.engine.Scratch(worker, winograd.WorkSize))
 	case joins:
@@ -212,16 +273,23 @@ func (t *winogradFilterTask) multiply(item int, w *gemm.Worker) {
 		A: t.tx[item*t.xStep(t.n):], B: t.ty[item*t.yStep(t.n):],
 		C: t.sum[item*t.sumStep():], LDC: t.width(), Alpha: 1, Beta: 1,
 	}
-	if t.first == 0 {
+	if t.first == t.start {
 		b.Beta = 0
 	}
 	t.tile.Multiply(w, &b)
 }
 
-// store transforms the sums of an input channel back.
+// store adds the parts' sums of an input channel, in order, and transforms them
+// back.
 func (t *winogradFilterTask) store(item int, work []float32) {
 	c, lanes := &t.c, t.path.Lanes
 	group, row := item/t.rows, item%t.rows
+	if part := t.frequencies() * t.sumStep(); t.parts > 1 {
+		for f := range winograd.Frequencies {
+			sum := t.sum[(group*winograd.Frequencies+f)*t.sumStep()+row*t.width():]
+			t.tile.Loops.AddRows(sum[:t.width()], sum[part:], t.parts-1, part)
+		}
+	}
 	taps := c.R * c.S
 	s := winograd.Scatter{
 		Dst: t.dw, Base: (group*t.columns*t.rows + row) * taps, Plane: t.rows * taps, Pitch: c.S, Rows: c.R,

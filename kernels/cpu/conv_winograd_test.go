@@ -13,6 +13,7 @@ import (
 	"github.com/hubel-go/hubel/device"
 	"github.com/hubel-go/hubel/device/devicetest"
 	"github.com/hubel-go/hubel/device/reference"
+	"github.com/hubel-go/hubel/kernels/cpu/gemm"
 )
 
 // TestWinogradError holds Winograd's algorithm, and direct convolution beside
@@ -47,6 +48,33 @@ func TestWinogradError(t *testing.T) {
 				require.NotEqual(t, f, d, "the direct algorithm ran")
 			})
 		}
+	}
+}
+
+// TestPartsOfTiles holds the gradient of a small layer's filters, whose tiles are
+// cut into parts of several blocks, against the reference, on every path and for
+// different numbers of workers.
+func TestPartsOfTiles(t *testing.T) {
+	c := conv(3, 18, 46, 36, 3, 1, 1, 1)
+	want := convOn(t, reference.New(), c, device.BackwardFilter)
+	for _, tile := range gemm.Tiles() {
+		t.Run(tile.Name, func(t *testing.T) {
+			t.Setenv("HUBEL_CPU", tile.Name)
+			f := newWinogradFilter(tile, c)
+			require.True(t, f.small() && f.parts == winogradParts && f.part > f.depth)
+			var first []float64
+			for _, workers := range []int{1, 3} {
+				d, err := New(workers)
+				require.NoError(t, err)
+				defer d.Close()
+				got := convOn(t, d, c, device.BackwardFilter)
+				require.Less(t, relative(got, want), 1e-5)
+				if first == nil {
+					first = got
+				}
+				require.Equal(t, first, got, "%d workers", workers)
+			}
+		})
 	}
 }
 
@@ -91,9 +119,17 @@ func convOn(t *testing.T, d device.Device, c device.Conv, p device.Pass) []float
 		q.Upload(x, tensor.New(tensor.WithShape(s...), tensor.WithBacking(values)))
 		return x
 	}
-	alloc := func(bytes int64) device.Buffer {
+	alloc := func(bytes int64) device.Buffer { // what memory holds does not matter
 		b, err := d.Alloc(bytes)
 		require.NoError(t, err)
+		nothing := make([]float32, bytes/4)
+		for i := range nothing {
+			nothing[i] = float32(math.NaN())
+		}
+		if len(nothing) > 0 {
+			s := tensor.Shape{len(nothing)}
+			q.Upload(device.Tensor{Buffer: b, Shape: s}, tensor.New(tensor.WithShape(s...), tensor.WithBacking(nothing)))
+		}
 		return b
 	}
 	x, y, w := upload(c.XShape()), upload(c.YShape()), upload(c.WShape())
