@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/hubel-go/hubel/device"
+	"github.com/hubel-go/hubel/kernels/cpu/guarded"
 	"github.com/hubel-go/hubel/kernels/cpu/parallel"
 )
 
@@ -38,7 +39,7 @@ func TestBlock(t *testing.T) {
 func checkBlock(t *testing.T, tile *Tile, w *Worker, m, n, k int, stands bool, r *rand.Rand) {
 	atEnd := r.IntN(2) == 0
 	random := func(n int) []float32 {
-		x := guarded(t, n, atEnd)
+		x := guarded.Floats(t, n, atEnd)
 		copy(x, numbers(r, n))
 		return x
 	}
@@ -116,14 +117,15 @@ func TestReLUOfBlockKeepsNaN(t *testing.T) {
 	defer pool.Close()
 	for _, tile := range tiles {
 		w := NewEngine(tile, pool).Worker(0)
-		for _, n := range []int{tile.NR, tile.NR - 1} {
+		for i := range 6 {
+			n, beta := max(1, tile.NR-[]int{0, 1, 8}[i/2]), float32(i%2)
 			b := Block{M: 1, N: n, K: 1, A: make([]float32, Panel(tile.MR, 1)), B: make([]float32, Panel(tile.NR, 1)),
-				C: make([]float32, n), LDC: n, Alpha: 1,
+				C: make([]float32, n), LDC: n, Alpha: 1, Beta: beta,
 				Activation: device.Activation{On: true, Unary: device.Unary{Op: device.ReLU}}}
 			forget(b.A)
 			tile.Multiply(w, &b)
 			for _, v := range b.C {
-				require.True(t, v != v, "%s, %d columns", tile.Name, n)
+				require.True(t, v != v, "%s, %d columns, beta %g", tile.Name, n, beta)
 			}
 		}
 	}

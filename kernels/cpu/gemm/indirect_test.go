@@ -7,6 +7,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/hubel-go/hubel/kernels/cpu/guarded"
 	"github.com/hubel-go/hubel/kernels/cpu/parallel"
 )
 
@@ -20,7 +21,7 @@ func TestIndirect(t *testing.T) {
 				add := r.IntN(2) == 0
 				atEnd := r.IntN(2) == 0
 				const span = 50 // of a row's steps
-				x := guarded(t, 300+span, atEnd)
+				x := guarded.Floats(t, 300+span, atEnd)
 				copy(x, numbers(r, len(x)))
 				rows, steps, places := make([]int, tile.IR), make([]int, k), make([]int, k)
 				for i := range rows {
@@ -39,9 +40,9 @@ func TestIndirect(t *testing.T) {
 				if k > 0 {
 					steps[k-1] = 1 << 40 // not taken
 				}
-				b := guarded(t, k*tile.NR, true)
+				b := guarded.Floats(t, k*tile.NR, true)
 				copy(b, numbers(r, len(b)))
-				c := guarded(t, tile.IR*tile.NR, true)
+				c := guarded.Floats(t, tile.IR*tile.NR, true)
 				old := numbers(r, len(c))
 				copy(c, old)
 				if !add {

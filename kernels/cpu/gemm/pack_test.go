@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/hubel-go/hubel/kernels/cpu/guarded"
 )
 
 // TestPack holds the packing of every tile against its twin in Go, between
@@ -19,9 +21,9 @@ func TestPack(t *testing.T) {
 				for _, k := range []int{0, 1, 7, 8, 9, 15, 16, 17, 40} {
 					atEnd := (n+k)%2 == 0
 					ld := max(n, k) + r.IntN(5)
-					src := guarded(t, max(0, max((n-1)*ld+k, (k-1)*ld+n)), atEnd)
+					src := guarded.Floats(t, max(0, max((n-1)*ld+k, (k-1)*ld+n)), atEnd)
 					copy(src, numbers(r, len(src)))
-					dst, want := guarded(t, k*width, atEnd), make([]float32, k*width)
+					dst, want := guarded.Floats(t, k*width, atEnd), make([]float32, k*width)
 					places := make([]int, n)
 					for i := range places {
 						places[i] = i * ld
@@ -39,9 +41,9 @@ func TestPack(t *testing.T) {
 					packColumns(want, src, width, n, k, ld)
 					require.Equal(t, want, dst, "columns, "+what)
 
-					panel := guarded(t, max(0, (k-1)*width+n), atEnd)
+					panel := guarded.Floats(t, max(0, (k-1)*width+n), atEnd)
 					copy(panel, numbers(r, len(panel)))
-					back, wantBack := guarded(t, max(0, (n-1)*(k+3)+k), atEnd), make([]float32, max(0, (n-1)*(k+3)+k))
+					back, wantBack := guarded.Floats(t, max(0, (n-1)*(k+3)+k), atEnd), make([]float32, max(0, (n-1)*(k+3)+k))
 					forget(back)
 					forget(wantBack) // between the rows
 					tile.Unpack(back, panel, width, n, k, k+3)
