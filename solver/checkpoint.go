@@ -208,12 +208,8 @@ func (t *trainer) save() error {
 		t.standing.Last = &t.last
 	}
 	metadata[iterationKey] = strconv.Itoa(t.iteration)
-	for key, value := range map[string]any{solverKey: t.c.settings(t.c.Train.Len()), standingKey: t.standing} {
-		text, err := json.Marshal(value)
-		if err != nil {
-			return fmt.Errorf("%s in JSON: %w", key, err)
-		}
-		metadata[key] = string(text)
+	if err := putJSON(metadata, map[string]any{solverKey: t.c.settings(t.c.Train.Len()), standingKey: t.standing}); err != nil {
+		return err
 	}
 	tensors = append(tensors, velocities...)
 	t.saved = time.Now()

@@ -34,15 +34,19 @@ func newConfusion(classes []string, scores int) *Confusion {
 func (c *Confusion) add(scores []float32, labels []int32) {
 	n := len(c.Counts)
 	for i, label := range labels {
-		row := scores[i*n : (i+1)*n]
-		answer := 0
-		for k, v := range row {
-			if v > row[answer] {
-				answer = k
-			}
-		}
-		c.Counts[label][answer]++
+		c.Counts[label][highest(scores[i*n:(i+1)*n])]++
 	}
+}
+
+// highest is the place of the highest score, the first of equals.
+func highest[T float32 | float64](scores []T) int {
+	best := 0
+	for k, v := range scores {
+		if v > scores[best] {
+			best = k
+		}
+	}
+	return best
 }
 
 // WriteCSV writes a table: a row for each class of the samples, a column for

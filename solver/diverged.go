@@ -348,12 +348,8 @@ func (t *trainer) saveReplay(path string, s *kept, loss float64) error {
 	}
 	metadata[iterationKey] = strconv.Itoa(t.iteration)
 	metadata[lossKey] = strconv.FormatFloat(loss, 'g', -1, 64)
-	for key, value := range map[string]any{solverKey: t.c.settings(t.c.Train.Len()), standingKey: t.standing, namesKey: s.names} {
-		text, err := json.Marshal(value)
-		if err != nil {
-			return fmt.Errorf("%s in JSON: %w", key, err)
-		}
-		metadata[key] = string(text)
+	if err := putJSON(metadata, map[string]any{solverKey: t.c.settings(t.c.Train.Len()), standingKey: t.standing, namesKey: s.names}); err != nil {
+		return err
 	}
 	return safetensors.Write(path, append(append(tensors, velocities...), s.tensors()...), metadata)
 }

@@ -29,7 +29,7 @@ func Evaluate(ctx context.Context, d device.Device, w *graph.Weights, set data.D
 	if err := checkViews(set, scoresNode(n)); err != nil {
 		return Test{}, err
 	}
-	batch = min(wholeViews(batch, views(set)), set.Len())
+	batch = testBatch(set, batch)
 	plan, err := planTest(n, d, batch)
 	if err != nil {
 		return Test{}, err
@@ -52,10 +52,7 @@ func Evaluate(ctx context.Context, d device.Device, w *graph.Weights, set data.D
 		return Test{}, err
 	}
 	test, err := e.run(ctx)
-	if closing := e.Close(); err == nil {
-		err = closing
-	}
-	if err != nil {
+	if err = cmp.Or(err, e.Close()); err != nil {
 		return Test{}, FailedError{err}
 	}
 	return test, nil
@@ -136,11 +133,7 @@ func (e *evaluator) run(ctx context.Context) (t Test, err error) {
 	if err != nil {
 		return Test{}, err
 	}
-	defer func() {
-		if stopping := e.feed.stop(); err == nil {
-			err = stopping
-		}
-	}()
+	defer func() { err = cmp.Or(err, e.feed.stop()) }()
 	var s sums
 	for {
 		b, err := e.feed.next()
@@ -163,30 +156,21 @@ func (e *evaluator) run(ctx context.Context) (t Test, err error) {
 func (e *evaluator) add(s *sums, b *data.Batch) error {
 	e.exec.Forward(graph.Pass{})
 	e.feed.ahead()
-	n := float64(b.N)
-	if v := views(e.set); v > 1 {
-		scores, err := e.exec.Read(e.scores)
+	views := views(e.set)
+	if views == 1 {
+		loss, err := e.exec.Loss()
 		if err != nil {
 			return err
 		}
-		classes := scores.Shape()[1]
-		if s.confusion == nil {
-			s.confusion = newConfusion(e.set.Classes(), classes)
+		hits, err := readHits(e.exec)
+		if err != nil {
+			return err
 		}
-		s.addViews(scores.Float32s(), classes, b.Labels.Int32s(), v)
-		return nil
+		n := float64(b.N)
+		s.loss += loss * n
+		s.accuracy += hits.Accuracy * n
+		s.top5 += hits.Top5 * n
 	}
-	loss, err := e.exec.Loss()
-	if err != nil {
-		return err
-	}
-	s.loss += loss * n
-	hits, err := readHits(e.exec)
-	if err != nil {
-		return err
-	}
-	s.accuracy += hits.Accuracy * n
-	s.top5 += hits.Top5 * n
 	if e.scores == "" {
 		return nil
 	}
@@ -194,10 +178,15 @@ func (e *evaluator) add(s *sums, b *data.Batch) error {
 	if err != nil {
 		return err
 	}
+	classes := scores.Shape()[1]
 	if s.confusion == nil {
-		s.confusion = newConfusion(e.set.Classes(), scores.Shape()[1])
+		s.confusion = newConfusion(e.set.Classes(), classes)
 	}
-	s.confusion.add(scores.Float32s(), b.Labels.Int32s())
+	if views > 1 {
+		s.addViews(scores.Float32s(), classes, b.Labels.Int32s(), views)
+	} else {
+		s.confusion.add(scores.Float32s(), b.Labels.Int32s())
+	}
 	return nil
 }
 

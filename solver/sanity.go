@@ -38,9 +38,10 @@ const (
 
 // CheckSanity checks a configuration before it is trained, by what must be true
 // of any: with the last layer at zero the first loss is that of answering at
-// random; weight decay makes what is minimised larger; gradients agree with
-// differences of the loss; and a few samples can be learnt by heart. Each
-// outcome is reported as it is known. Nothing is written.
+// random; weight decay makes what is minimised larger, and an update by decay
+// alone takes from each tensor what it says; gradients agree with differences of
+// the loss; and a few samples can be learnt by heart. Each outcome is reported as
+// it is known. Nothing is written.
 func CheckSanity(ctx context.Context, c Config, report func(Sanity)) error {
 	c.Dir, c.Test, c.Resume, c.Patience, c.DebugEvery = "", nil, false, 0, 0
 	c.Accumulate = 1

@@ -92,6 +92,9 @@ func (t *trainer) plan() (plans, error) {
 	sets := []set{{c.Train, "training set"}}
 	if c.Test != nil {
 		sets = append(sets, set{c.Test, "test set"})
+		if err := checkViews(c.Test, scoresNode(c.Network)); err != nil {
+			return plans{}, err
+		}
 	}
 	for _, s := range sets {
 		if err := checkInputs(c.Network, s.data, s.role); err != nil {
@@ -130,7 +133,7 @@ func (t *trainer) planBatch(batch int) (p plans, err error) {
 	c := &t.c
 	p.train, err = c.Network.Plan(c.Device.Traits(), graph.PlanOptions{Mode: graph.Train, Batch: batch, Frozen: c.Frozen, Keep: accuracies(c.Network)})
 	if err == nil && c.Test != nil {
-		p.test, err = planTest(c.Network, c.Device, min(batch, c.Test.Len()))
+		p.test, err = planTest(c.Network, c.Device, testBatch(c.Test, batch))
 	}
 	return p, err
 }
@@ -197,7 +200,8 @@ func (t *trainer) begin(s start) error {
 	return nil
 }
 
-// startFeed starts the feed at the first batch of the next update. It outlives a cancelled training, whose last update is to be made whole.
+// startFeed starts the feed at the first batch of the next update. It outlives a
+// cancelled training, whose last update is to be made whole.
 func (t *trainer) startFeed() error {
 	passes := (t.c.Train.Len() + t.c.Batch - 1) / t.c.Batch // of an epoch
 	return t.feed.start(context.Background(), t.c.Train, data.LoaderOptions{

@@ -1,8 +1,6 @@
 package solver
 
 import (
-	"encoding/json"
-	"fmt"
 	"path/filepath"
 
 	"github.com/hubel-go/hubel/safetensors"
@@ -81,10 +79,8 @@ func (t *trainer) judge(test *Test) error {
 	if err != nil {
 		return err
 	}
-	text, err := json.Marshal(t.standing.Best)
-	if err != nil {
-		return fmt.Errorf("%s in JSON: %w", bestKey, err)
+	if err := putJSON(metadata, map[string]any{bestKey: t.standing.Best}); err != nil {
+		return err
 	}
-	metadata[bestKey] = string(text)
 	return safetensors.Write(filepath.Join(t.c.Dir, BestFile), tensors, metadata)
 }

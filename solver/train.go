@@ -27,10 +27,7 @@ func Train(ctx context.Context, c Config) (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
-	err = t.run(ctx)
-	if closing := t.close(); err == nil {
-		err = closing
-	}
+	err = cmp.Or(t.run(ctx), t.close())
 	if t.stillborn {
 		err = cmp.Or(err, t.discard())
 	}

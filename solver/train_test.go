@@ -438,13 +438,18 @@ func goroutines() uint64 {
 	return s[0].Value.Uint64()
 }
 
-func TestTrainAnAutoencoder(t *testing.T) {
+// autoencoder makes its input again, and tells nothing apart.
+func autoencoder() *graph.Network {
 	n := &graph.Network{Name: "auto"}
 	in := n.Input("data", device.Float32, 1, 12, 12)
 	x := n.Add("conv1", &layers.Conv{Filters: 1, Kernel: layers.Square(3), Pad: layers.Around(1)}, in)
 	n.Add("loss", &layers.L2Loss{Weight: new(float32(0.01))}, x, in)
+	return n
+}
+
+func TestTrainAnAutoencoder(t *testing.T) {
 	c := smallConfig(t)
-	c.Network = n
+	c.Network = autoencoder()
 	var losses []float64
 	c.Tested = func(test Test) {
 		require.Nil(t, test.Accuracy)

@@ -39,13 +39,7 @@ func (s *sums) addViews(scores []float32, classes int, labels []int32, views int
 		if better < 5 {
 			s.top5++
 		}
-		answer := 0
-		for k, p := range mean {
-			if p > mean[answer] {
-				answer = k
-			}
-		}
-		s.confusion.Counts[label][answer]++
+		s.confusion.Counts[label][highest(mean)]++
 	}
 }
 
@@ -62,6 +56,11 @@ func addProbabilities(sum []float64, scores []float32) {
 	for k, v := range scores {
 		sum[k] += math.Exp(float64(v)-largest) / total
 	}
+}
+
+// testBatch is the batch that a set is tested with where another is asked for.
+func testBatch(set data.Dataset, batch int) int {
+	return min(wholeViews(batch, views(set)), set.Len())
 }
 
 // wholeViews is the batch nearest to the one asked for that holds all views of

@@ -2,12 +2,41 @@ package solver
 
 import (
 	"math"
+	"path/filepath"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/hubel-go/hubel/data"
+	"github.com/hubel-go/hubel/graph"
 )
+
+// A test set of ten crops is tested in training as by Evaluate: in batches that
+// hold all views of their pictures.
+func TestTrainTestsOnTenCrops(t *testing.T) {
+	c := smallConfig(t)
+	_, large := synthetic(t, 1, 25, 1, 14, 14)
+	crops, err := data.Augmented(large, data.Augment{{Op: data.Crop, H: 12, P: 1}}, nil)
+	require.NoError(t, err)
+	c.Test, c.Dir = crops.TenCrops(), t.TempDir()
+	result, err := Train(t.Context(), c)
+	require.NoError(t, err)
+	require.Equal(t, 25, result.Test.Samples)
+
+	m, err := LoadWeights(filepath.Join(c.Dir, WeightsFile))
+	require.NoError(t, err)
+	w, err := graph.NewWeights(m.Network, c.Device)
+	require.NoError(t, err)
+	require.NoError(t, m.Set(w))
+	again, err := Evaluate(t.Context(), c.Device, w, c.Test, c.Preprocess, c.Batch)
+	require.NoError(t, err)
+	require.Equal(t, again.Loss, result.Test.Loss)
+	require.Equal(t, again.Confusion, result.Test.Confusion)
+
+	c.Dir, c.Network = "", autoencoder()
+	_, err = Train(t.Context(), c)
+	require.ErrorContains(t, err, "the mean of 10 views needs a network with a softmax loss")
+}
 
 // twice is a set of two views of each picture.
 type twice struct{ data.Dataset }

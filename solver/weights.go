@@ -128,14 +128,19 @@ func setWeights(w *graph.Weights, tensors map[string]*tensor.Dense, path string,
 // encodeModel is the metadata of a weights file.
 func encodeModel(n *graph.Network, p data.Preprocess, classes []string) (map[string]string, error) {
 	metadata := map[string]string{}
-	for key, value := range map[string]any{networkKey: n, preprocessKey: p, classesKey: classes} {
+	return metadata, putJSON(metadata, map[string]any{networkKey: n, preprocessKey: p, classesKey: classes})
+}
+
+// putJSON adds values to metadata.
+func putJSON(metadata map[string]string, values map[string]any) error {
+	for key, value := range values {
 		text, err := json.Marshal(value)
 		if err != nil {
-			return nil, fmt.Errorf("%s in JSON: %w", key, err)
+			return fmt.Errorf("%s in JSON: %w", key, err)
 		}
 		metadata[key] = string(text)
 	}
-	return metadata, nil
+	return nil
 }
 
 // decodeModel reads the metadata of a weights file.
