@@ -42,7 +42,6 @@ func (m Machine) short(x *Result) string {
 		parts = append(parts, fmt.Sprintf("%.0f images/s", x.PerSecond()))
 	}
 	if share, _, ok := m.OfRoof(*x); ok && x.Bytes > 0 { // those of a step are not known
-
 		parts = append(parts, fmt.Sprintf("%.0f %%", 100*share))
 	}
 	if x.Limit != "" && x.Images == 0 {

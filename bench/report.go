@@ -78,7 +78,8 @@ type Result struct {
 	// which are those of the definition.
 	Product bool `json:"product,omitempty"`
 
-	// Limit is what limits a predicted time: FMA, issue, shared, L2 or DRAM.
+	// Limit is what limits a predicted time: FMA, tensor, issue, shared, L2 or
+	// DRAM.
 	Limit string `json:"limit,omitempty"`
 
 	// Checksum is of the result of a matrix product, or of a pass of a

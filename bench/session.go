@@ -55,15 +55,7 @@ func (s *session) prepare() error {
 		}
 		s.velocity = device.Tensor{Buffer: b, DType: device.Float32, Shape: dw.Shape}
 		s.exec.Queue().Fill(s.velocity, 0)
-		for _, q := range p.Params {
-			s.segments = append(s.segments, device.Segment{
-				Weight: int(q.Weight / device.Float32.Size()),
-				Grad:   int(q.Grad / device.Float32.Size()),
-				Len:    device.Elements(q.Shape),
-				Rate:   q.Rate,
-				Decay:  q.Decay,
-			})
-		}
+		s.segments = p.Segments()
 	}
 	if s.device.predicted != nil {
 		return s.upload(s.exec)

@@ -215,6 +215,14 @@ const (
 	Accumulate
 )
 
+// Beta is GEMM.Beta for a destination of the mode: 0 or 1.
+func (m Mode) Beta() float32 {
+	if m == Accumulate {
+		return 1
+	}
+	return 0
+}
+
 // String returns "overwrite" or "accumulate".
 func (m Mode) String() string {
 	if m == Accumulate {

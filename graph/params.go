@@ -52,6 +52,24 @@ func (g *typed) params(t device.Traits) ([]Param, int64) {
 	return list, bytes
 }
 
+// Segments are the trained parameters as the update kernel sees them, in the
+// order of the slabs.
+func (p *Plan) Segments() []device.Segment {
+	var segments []device.Segment
+	for _, q := range p.Params {
+		if q.Grad >= 0 {
+			segments = append(segments, device.Segment{
+				Weight: int(q.Weight / device.Float32.Size()),
+				Grad:   int(q.Grad / device.Float32.Size()),
+				Len:    device.Elements(q.Shape),
+				Rate:   q.Rate,
+				Decay:  q.Decay,
+			})
+		}
+	}
+	return segments
+}
+
 func paramBytes(p layers.Param, t device.Traits) int64 {
 	return align(int64(device.Elements(p.Shape))*device.Float32.Size(), t)
 }

@@ -1,6 +1,7 @@
 package graph
 
 import (
+	"cmp"
 	"fmt"
 	"hash/fnv"
 	"math"
@@ -62,8 +63,7 @@ func NewWeights(n *Network, d device.Device) (*Weights, error) {
 		}
 	}
 	if err := w.alloc(bytes, stateTotal); err != nil {
-		w.Close()
-		return nil, fmt.Errorf("weights of %s: %w", n.Name, err)
+		return nil, cmp.Or(fmt.Errorf("weights of %s: %w", n.Name, err), w.Close())
 	}
 	for _, p := range w.params {
 		w.tensors[p.Name] = carve(w.slab, p.Weight, device.Float32, p.Shape)
@@ -202,22 +202,17 @@ func (w *Weights) packedSlots(node int, sizes []int64) ([]*packedSlot, error) {
 
 // Close frees the memory.
 func (w *Weights) Close() error {
-	var first error
-	note := func(err error) {
-		if first == nil {
-			first = err
-		}
-	}
+	var errs []error
 	if w.queue != nil {
-		note(w.queue.Close())
+		errs = append(errs, w.queue.Close())
 	}
 	for _, b := range []device.Buffer{w.slab, w.state} {
 		if b != nil {
-			note(b.Free())
+			errs = append(errs, b.Free())
 		}
 	}
 	for _, s := range w.packed {
-		note(s.buffer.Free())
+		errs = append(errs, s.buffer.Free())
 	}
-	return first
+	return cmp.Or(errs...)
 }

@@ -71,16 +71,7 @@ type updater struct {
 // newUpdater allocates the velocities and sets them to zero. The schedule's
 // Max must be set where its policy reads it.
 func newUpdater(d device.Device, e *graph.Executor, s SGD) (*updater, error) {
-	u := &updater{sgd: s, exec: e, w: e.Weights().Slab(), dw: e.Gradients()}
-	for _, p := range u.trained() {
-		u.segments = append(u.segments, device.Segment{
-			Weight: int(p.Weight / device.Float32.Size()),
-			Grad:   int(p.Grad / device.Float32.Size()),
-			Len:    device.Elements(p.Shape),
-			Rate:   p.Rate,
-			Decay:  p.Decay,
-		})
-	}
+	u := &updater{sgd: s, exec: e, segments: e.Plan().Segments(), w: e.Weights().Slab(), dw: e.Gradients()}
 	b, err := d.Alloc(u.dw.Bytes())
 	if err != nil {
 		return nil, fmt.Errorf("velocities: %w", err)

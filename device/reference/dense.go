@@ -15,7 +15,7 @@ func (q *queue) DenseBackwardData(d device.Dense, dx, dy, w device.Tensor, m dev
 	if q.Err != nil {
 		return
 	}
-	g := device.GEMM{M: d.N, N: d.In, K: d.Out, Alpha: 1, Beta: beta(m)}
+	g := device.GEMM{M: d.N, N: d.In, K: d.Out, Alpha: 1, Beta: m.Beta()}
 	gemm(g, floats(dx), floats(dy), floats(w))
 }
 
@@ -27,16 +27,8 @@ func (q *queue) DenseBackwardFilter(d device.Dense, dw, dbias, x, dy device.Tens
 	if dw.IsNil() {
 		return
 	}
-	g := device.GEMM{M: d.Out, N: d.In, K: d.N, TransA: true, Alpha: 1, Beta: beta(m)}
+	g := device.GEMM{M: d.Out, N: d.In, K: d.N, TransA: true, Alpha: 1, Beta: m.Beta()}
 	gemm(g, floats(dw), floats(dy), floats(x))
-}
-
-// beta is the factor of GEMM's destination that a mode stands for.
-func beta(m device.Mode) float32 {
-	if m == device.Accumulate {
-		return 1
-	}
-	return 0
 }
 
 // epilogue adds the bias to y [N,channels,inner] and applies the activation.

@@ -255,9 +255,9 @@ func TestGEMMGradients(t *testing.T) {
 		b.gradient(x, 6,
 			func(y device.Tensor) { b.GEMM(g, y, x, w, nil) },
 			func(dx, dy device.Tensor, m device.Mode) {
-				back := device.GEMM{M: 2, N: 4, K: 3, TransB: !g.TransB, Alpha: g.Alpha, Beta: beta(m)}
+				back := device.GEMM{M: 2, N: 4, K: 3, TransB: !g.TransB, Alpha: g.Alpha, Beta: m.Beta()}
 				if g.TransA {
-					back = device.GEMM{M: 4, N: 2, K: 3, TransA: g.TransB, TransB: true, Alpha: g.Alpha, Beta: beta(m)}
+					back = device.GEMM{M: 4, N: 2, K: 3, TransA: g.TransB, TransB: true, Alpha: g.Alpha, Beta: m.Beta()}
 					b.GEMM(back, dx, w, dy, nil)
 					return
 				}

@@ -61,11 +61,7 @@ func (q *queue) convolve() {
 		steps(some)
 		depth += k.depth
 	}
-	q.pool.Acquire()
-	defer q.pool.Release()
-	q.engine.Reserve(room)
-	q.pool.Run(t, items)
-	reset(t)
+	share(q, t, items, room)
 }
 
 // convTask is a product. An item copies the pixels under its windows with
@@ -280,7 +276,7 @@ func (q *queue) ConvPack(c device.Conv, p device.Pass, packed device.Buffer, w d
 	}
 	t := &q.convPack
 	*t = convPackTask{convProduct: newConvProduct(q.engine.Tile, c, p), engine: q.engine, packed: scratch(packed), w: floats(w)}
-	share(q, t, c.Groups*t.classes*t.panels())
+	share(q, t, c.Groups*t.classes*t.panels(), 0)
 }
 
 // convPackTask packs the weights; an item is a panel of a class of a group.

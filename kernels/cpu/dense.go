@@ -22,7 +22,7 @@ func (q *queue) DenseBackwardData(d device.Dense, dx, dy, w device.Tensor, m dev
 		return
 	}
 	q.product = gemm.Product{
-		GEMM: device.GEMM{M: d.N, N: d.In, K: d.Out, Alpha: 1, Beta: beta(m)},
+		GEMM: device.GEMM{M: d.N, N: d.In, K: d.Out, Alpha: 1, Beta: m.Beta()},
 		C:    floats(dx), A: floats(dy), B: floats(w),
 	}
 	q.engine.Multiply(&q.product)
@@ -34,7 +34,7 @@ func (q *queue) DenseBackwardFilter(d device.Dense, dw, dbias, x, dy device.Tens
 	}
 	if !dw.IsNil() {
 		q.product = gemm.Product{
-			GEMM: device.GEMM{M: d.Out, N: d.In, K: d.N, TransA: true, Alpha: 1, Beta: beta(m)},
+			GEMM: device.GEMM{M: d.Out, N: d.In, K: d.N, TransA: true, Alpha: 1, Beta: m.Beta()},
 			C:    floats(dw), A: floats(dy), B: floats(x),
 		}
 		q.engine.Multiply(&q.product)
@@ -43,14 +43,6 @@ func (q *queue) DenseBackwardFilter(d device.Dense, dw, dbias, x, dy device.Tens
 		q.columnSums = columnSumsTask{dst: floats(dbias), src: floats(dy), rows: d.N, m: m}
 		run(q, &q.columnSums, (d.Out+sumColumns-1)/sumColumns)
 	}
-}
-
-// beta is the factor of what a destination holds.
-func beta(m device.Mode) float32 {
-	if m == device.Accumulate {
-		return 1
-	}
-	return 0
 }
 
 // columnSumsTask adds the rows of src, as wide as dst, in double precision.

@@ -49,11 +49,7 @@ func (t *lrnTask) run(q *queue) {
 		most = fewStrip
 	}
 	_, t.strip = evenly(plane, most, 16)
-	q.pool.Acquire()
-	defer q.pool.Release()
-	t.engine.Reserve(t.rows() * t.strip)
-	q.pool.Run(t, t.l.N*((plane+t.strip-1)/t.strip))
-	reset(t)
+	share(q, t, t.l.N*((plane+t.strip-1)/t.strip), t.rows()*t.strip)
 }
 
 // ring is the number of channels that backward keeps in each of two rings.

@@ -12,11 +12,7 @@ func (q *queue) PoolForward(p device.Pool, y, index, x device.Tensor) {
 	}
 	t := &q.poolForward
 	*t = poolTask{loops: q.loops(), p: p, y: floats(y), index: ints(index), x: floats(x), engine: q.engine}
-	q.pool.Acquire()
-	defer q.pool.Release()
-	t.engine.Reserve(p.W)
-	q.pool.Run(t, rowItems(p.N*p.C, p.H*p.W))
-	reset(t)
+	share(q, t, rowItems(p.N*p.C, p.H*p.W), p.W)
 }
 
 func (q *queue) PoolBackward(p device.Pool, dx, dy, index device.Tensor, m device.Mode) {
@@ -28,11 +24,7 @@ func (q *queue) PoolBackward(p device.Pool, dx, dy, index device.Tensor, m devic
 	if p.Op == device.MaxPool {
 		t.index = ints(index)
 	}
-	q.pool.Acquire()
-	defer q.pool.Release()
-	t.engine.Reserve(p.W)
-	q.pool.Run(t, rowItems(p.N*p.C, p.H*p.W))
-	reset(t)
+	share(q, t, rowItems(p.N*p.C, p.H*p.W), p.W)
 }
 
 // poolTask is cut into planes.

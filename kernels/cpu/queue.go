@@ -85,13 +85,14 @@ func run[T any, P task[T]](q *queue, t P, items int) {
 		reset(t)
 		return
 	}
-	share(q, t, items)
+	share(q, t, items, 0)
 }
 
-// share runs a task on the workers, each with its scratch memory.
-func share[T any, P task[T]](q *queue, t P, items int) {
+// share runs a task on the workers, each with a scratch of so many elements.
+func share[T any, P task[T]](q *queue, t P, items, scratch int) {
 	q.pool.Acquire()
 	defer q.pool.Release()
+	q.engine.Reserve(scratch)
 	q.pool.Run(t, items)
 	reset(t)
 }

@@ -35,9 +35,7 @@ func (q *queue) forward(d device.Epilogue) epilogue {
 // gradient is the epilogue of a gradient.
 func gradient(m device.Mode) epilogue {
 	e := noEpilogue
-	if m == device.Accumulate {
-		e.beta = 1
-	}
+	e.beta = m.Beta()
 	return e
 }
 
