@@ -3,7 +3,6 @@ package bench
 import (
 	"cmp"
 	"fmt"
-	"runtime/debug"
 
 	"gorgonia.org/tensor"
 
@@ -152,21 +151,10 @@ func (s *session) close() error {
 	return err
 }
 
-// room says whether the device has so many bytes free, and what it has. Where
-// it does not tell, Alloc will.
-func room(d device.Device, need int64) (free, total int64, ok bool) {
-	free, total, err := d.MemInfo()
-	if err == nil && need > free {
-		debug.FreeOSMemory() // a device's memory may be Go's, freed and not collected yet
-		free, total, err = d.MemInfo()
-	}
-	return free, total, err != nil || need <= free
-}
-
 // checkPlan says whether a plan fits into what the device has free.
 func checkPlan(d device.Device, p *graph.Plan) error {
 	need := p.Memory().Total()
-	free, total, ok := room(d, need)
+	free, total, ok := device.Room(d, need)
 	if ok {
 		return nil
 	}
@@ -194,7 +182,7 @@ func checkShape(d device.Device, g device.GEMM) error {
 	if d.Name() == cpuDevice {
 		need += largest
 	}
-	if free, total, ok := room(d, need); !ok {
+	if free, total, ok := device.Room(d, need); !ok {
 		return fmt.Errorf("%v needs %s, but %s has %s of %s free", g, graph.MiB(need), d.Name(), graph.MiB(free), graph.MiB(total))
 	}
 	return nil

@@ -230,10 +230,6 @@ func (l *Loader) views(b *Batch, n int) views {
 	return v
 }
 
-// BatchesPerEpoch is the number of batches of an epoch, the smaller one at its
-// end included.
-func (l *Loader) BatchesPerEpoch() int { return l.batches }
-
 // Next returns the next batch. It waits for it if need be. After the last one
 // its error is io.EOF; an error of the data set comes when all batches before
 // it have been delivered, and stays.

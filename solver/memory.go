@@ -2,7 +2,6 @@ package solver
 
 import (
 	"fmt"
-	"runtime/debug"
 	"sort"
 
 	"github.com/hubel-go/hubel/device"
@@ -16,13 +15,9 @@ func checkMemory(d device.Device, what string, batch int, need func(batch int) (
 	if err != nil {
 		return err
 	}
-	free, _, err := d.MemInfo()
-	if err == nil && bytes > free {
-		debug.FreeOSMemory() // a device's memory may be Go's, freed and not collected yet
-		free, _, err = d.MemInfo()
-	}
-	if err != nil || bytes <= free {
-		return nil // where it is not known, Alloc will tell
+	free, _, ok := device.Room(d, bytes)
+	if ok {
+		return nil
 	}
 	largest := sort.Search(batch-1, func(i int) bool {
 		bytes, err := need(i + 1)

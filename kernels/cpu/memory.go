@@ -2,7 +2,6 @@ package cpu
 
 import (
 	"fmt"
-	"runtime/debug"
 	"unsafe"
 
 	"github.com/hubel-go/hubel/device"
@@ -46,12 +45,7 @@ func (d *Device) room(bytes int64) error {
 	if bytes < worthAsking {
 		return nil
 	}
-	free, total, err := d.MemInfo()
-	if err == nil && bytes > free {
-		debug.FreeOSMemory() // what was freed may not have been collected yet
-		free, total, err = d.MemInfo()
-	}
-	if err == nil && bytes > free {
+	if free, total, ok := device.Room(d, bytes); !ok {
 		return fmt.Errorf("cpu: cannot allocate %.1f MiB: %.1f of %.1f MiB are free; a smaller batch needs less", mib(bytes), mib(free), mib(total))
 	}
 	return nil
