@@ -148,7 +148,7 @@ func strict(asked bool, skipped []Skip) error {
 	if !asked || len(skipped) == 0 {
 		return nil
 	}
-	return fmt.Errorf("%d files cannot be used; %s: %s, for one", len(skipped), skipped[0].Name, skipped[0].Reason)
+	return fmt.Errorf("files that cannot be used: %d; %s: %s, for one", len(skipped), skipped[0].Name, skipped[0].Reason)
 }
 
 // openParts indexes the files of each part.

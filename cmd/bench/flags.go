@@ -7,11 +7,11 @@ import (
 	"io"
 	"runtime"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/hubel-go/hubel/bench"
 	"github.com/hubel-go/hubel/device"
+	"github.com/hubel-go/hubel/internal/command"
 	"github.com/hubel-go/hubel/kernels/cuda/predict"
 	"github.com/hubel-go/hubel/models"
 )
@@ -66,19 +66,19 @@ func (o *options) flagSet() *flag.FlagSet {
 	f.SetOutput(io.Discard) // an error is one line, without the usage
 	o.Models, o.Devices = []string{"alexnet"}, []string{"cpu"}
 	o.Threads = []int{runtime.GOMAXPROCS(0)}
-	f.Var((*names)(&o.Models), "model", "`networks` with commas between: "+strings.Join(models.Names(), ", "))
+	f.Var((*command.Names)(&o.Models), "model", "`networks` with commas between: "+strings.Join(models.Names(), ", "))
 	f.IntVar(&o.Batch, "batch", 128, "images of one pass")
-	f.Var((*names)(&o.Devices), "devices", "`devices` with commas between: "+strings.Join(device.Names(), ", "))
-	f.Var((*numbers)(&o.Threads), "threads", "`numbers` of threads of device cpu with commas between, such as 1,2")
-	f.StringVar(&o.winograd, "winograd", winogradAuto, "auto: Winograd's algorithm for the convolutions it is faster for; off: direct ones")
+	f.Var((*command.Names)(&o.Devices), "devices", "`devices` with commas between: "+strings.Join(device.Names(), ", "))
+	f.Var((*command.Numbers)(&o.Threads), "threads", "`numbers` of threads of device cpu with commas between, such as 1,2")
+	f.StringVar(&o.winograd, "winograd", winogradAuto, "`when` convolutions go by Winograd's algorithm: auto, where it is faster; off, never")
 	f.BoolVar(&o.TF32, "tf32", false, "let GPUs' tensor cores multiply, which round to 10 bits after the leading one; compute capability 8.0 or later")
 	f.Var((*cards)(&o.GPUs), "gpu", "`cards` with commas between whose times are predicted on device ptxsim: "+cardNames())
 	f.Var((*shapes)(&o.Shapes), "shape", "matrix `products` with commas between, such as NN4096x4096x4096, for gemm in place of the networks'")
 	f.IntVar(&o.Runs, "runs", 5, "samples of each time, after a warm run")
-	f.StringVar(&o.format, "format", asTable, "table; bench for the lines that benchstat reads; markdown for documents")
+	f.StringVar(&o.format, "format", asTable, "`name` of what is printed: table; bench, the lines that benchstat reads; markdown, for documents")
 	f.StringVar(&o.json, "json", "", "`file` for the results as JSON")
 	f.StringVar(&o.compare, "compare", "", "`file` that -json wrote, to print old/new ratios with")
-	f.Var((*names)(&o.peers), "peers", "`files` with commas between, of results of other programs to show beside; bench/peers makes them")
+	f.Var((*command.Names)(&o.peers), "peers", "`files` with commas between, of results of other programs to show beside; bench/peers makes them")
 	f.StringVar(&o.plot, "plot", "", "`file` for a bar chart, PNG")
 	f.StringVar(&o.roofline, "roofline", "", "`file` for a picture of the layers under the machine's roof, PNG")
 	f.StringVar(&o.trace, "trace", "", "`file` for the timeline of one step in Chrome's trace format")
@@ -137,26 +137,9 @@ func parse(args []string) (*options, error) {
 
 func usage(w io.Writer) {
 	fmt.Fprint(w, usageText)
-	f := new(options).flagSet()
-	f.SetOutput(w)
-	f.PrintDefaults()
+	new(options).flagSet().VisitAll(func(f *flag.Flag) { command.Explain(w, f) })
 	fmt.Fprint(w, usageFoot)
 }
-
-// names is a flag of names with commas between.
-type names []string
-
-// Set implements flag.Value.
-func (l *names) Set(text string) error {
-	*l = strings.Split(text, ",")
-	if slices.Contains(*l, "") {
-		return errors.New("it is names with commas between")
-	}
-	return nil
-}
-
-// String implements flag.Value.
-func (l *names) String() string { return strings.Join(*l, ",") }
 
 // cards is a flag of GPUs with commas between.
 type cards []predict.Card
@@ -206,31 +189,6 @@ func (l *shapes) String() string {
 	parts := make([]string, len(*l))
 	for i, g := range *l {
 		parts[i] = strings.ReplaceAll(g.String(), " ", "")
-	}
-	return strings.Join(parts, ",")
-}
-
-// numbers is a flag of positive whole numbers with commas between.
-type numbers []int
-
-// Set implements flag.Value.
-func (l *numbers) Set(text string) error {
-	*l = nil
-	for part := range strings.SplitSeq(text, ",") {
-		n, err := strconv.Atoi(part)
-		if err != nil || n < 1 {
-			return errors.New("it is whole numbers above 0 with commas between, such as 1,2")
-		}
-		*l = append(*l, n)
-	}
-	return nil
-}
-
-// String implements flag.Value.
-func (l *numbers) String() string {
-	parts := make([]string, len(*l))
-	for i, n := range *l {
-		parts[i] = strconv.Itoa(n)
 	}
 	return strings.Join(parts, ",")
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/hubel-go/hubel/bench"
+	"github.com/hubel-go/hubel/internal/command"
 )
 
 func TestParse(t *testing.T) {
@@ -67,7 +68,7 @@ func TestWrongFlags(t *testing.T) {
 		"-compare " + notJSON:                "is not a report of bench",
 	} {
 		var stdout, stderr bytes.Buffer
-		require.Equal(t, wrong, run(t.Context(), strings.Fields(args), &stdout, &stderr), args)
+		require.Equal(t, command.Wrong, run(t.Context(), strings.Fields(args), &stdout, &stderr), args)
 		require.Empty(t, stdout.String(), args)
 		require.Contains(t, stderr.String(), says, args)
 		require.Equal(t, 1, strings.Count(stderr.String(), "\n"), args)
@@ -82,7 +83,7 @@ func TestNothingIsLost(t *testing.T) {
 	file := func(name string) string { return filepath.Join(dir, name) }
 	args := []string{"gemm", "-shape", "NN8x9x10", "-devices", "reference", "-runs", "1", "-json", file("r.json")}
 	var stdout, stderr bytes.Buffer
-	require.Equal(t, done, run(t.Context(), args, &stdout, &stderr), stderr.String())
+	require.Equal(t, command.Done, run(t.Context(), args, &stdout, &stderr), stderr.String())
 	r, err := bench.ReadFile(file("r.json"))
 	require.NoError(t, err)
 
@@ -94,7 +95,7 @@ func TestNothingIsLost(t *testing.T) {
 	stdout.Reset()
 	stderr.Reset()
 	args[len(args)-1] = file("again.json")
-	require.Equal(t, broken, run(t.Context(), append(args, "-peers", file("peer.json")), &stdout, &stderr))
+	require.Equal(t, command.Broken, run(t.Context(), append(args, "-peers", file("peer.json")), &stdout, &stderr))
 	require.Contains(t, stderr.String(), "the values of reference and abacus differ")
 	require.Contains(t, stdout.String(), "NN 8x9x10")
 	_, err = bench.ReadFile(file("again.json"))
@@ -105,7 +106,7 @@ func TestNothingIsLost(t *testing.T) {
 	defer stop()
 	stdout.Reset()
 	args[len(args)-1], args[4] = file("stopped.json"), "reference,ptxsim"
-	require.Equal(t, interrupted, run(ctx, args, &stdout, lineWriter(func(line string) {
+	require.Equal(t, command.Interrupted, run(ctx, args, &stdout, lineWriter(func(line string) {
 		if line == "gemm, on ptxsim\n" {
 			stop()
 		}
@@ -125,7 +126,7 @@ func (w lineWriter) Write(b []byte) (int, error) {
 
 func TestHelp(t *testing.T) {
 	var stdout, stderr bytes.Buffer
-	require.Equal(t, done, run(t.Context(), []string{"-h"}, &stdout, &stderr))
+	require.Equal(t, command.Done, run(t.Context(), []string{"-h"}, &stdout, &stderr))
 	require.Contains(t, stdout.String(), "-compare")
 	require.Empty(t, stderr.String())
 }
@@ -137,7 +138,7 @@ func TestRunWritesEverything(t *testing.T) {
 	args := []string{"layers", "-model", "lenet", "-batch", "2", "-threads", "1", "-runs", "1",
 		"-json", file("r.json"), "-plot", file("r.png"), "-roofline", file("roof.png"), "-trace", file("r.trace")}
 	var stdout, stderr bytes.Buffer
-	require.Equal(t, done, run(t.Context(), args, &stdout, &stderr), stderr.String())
+	require.Equal(t, command.Done, run(t.Context(), args, &stdout, &stderr), stderr.String())
 	require.Contains(t, stdout.String(), "layers of lenet, batch 2")
 	for _, name := range []string{"r.png", "roof.png", "r.trace"} {
 		b, err := os.ReadFile(file(name))
@@ -146,7 +147,7 @@ func TestRunWritesEverything(t *testing.T) {
 	}
 	stdout.Reset()
 	args = append(args[:9], "-compare", file("r.json"), "-format", "bench")
-	require.Equal(t, done, run(t.Context(), args, &stdout, &stderr), stderr.String())
+	require.Equal(t, command.Done, run(t.Context(), args, &stdout, &stderr), stderr.String())
 	require.Contains(t, stdout.String(), "BenchmarkLayers/lenet/2/conv1/forward/cpu-1")
 	require.Contains(t, stdout.String(), "old/new")
 }

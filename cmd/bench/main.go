@@ -9,30 +9,18 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/signal"
-	"strings"
-	"syscall"
 
 	"github.com/hubel-go/hubel/bench"
 	_ "github.com/hubel-go/hubel/device/reference"
 	"github.com/hubel-go/hubel/internal/atomicfile"
+	"github.com/hubel-go/hubel/internal/command"
 	_ "github.com/hubel-go/hubel/kernels/cpu"
 	_ "github.com/hubel-go/hubel/kernels/cuda/cudadevice"
 	_ "github.com/hubel-go/hubel/kernels/cuda/simdevice"
 )
 
-// The exit codes.
-const (
-	done        = 0
-	broken      = 1   // a measurement, or writing what was measured
-	wrong       = 2   // flags, the batch, or the file to compare with
-	interrupted = 130 // what shells report for Ctrl-C: 128 + SIGINT
-)
-
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	context.AfterFunc(ctx, stop) // a second signal ends the process at once
-	os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr))
+	command.Main(func(ctx context.Context) int { return run(ctx, os.Args[1:], os.Stdout, os.Stderr) })
 }
 
 // run is the whole program. It returns the exit code.
@@ -40,53 +28,42 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	o, err := parse(args)
 	if errors.Is(err, flag.ErrHelp) {
 		usage(stdout)
-		return done
+		return command.Done
 	}
-	code := wrong
 	if err == nil {
-		code, err = measure(ctx, o, stdout, stderr)
+		err = measure(ctx, o, stdout, stderr)
 	}
-	if err != nil && code != interrupted {
-		fmt.Fprintln(stderr, "bench:", strings.ReplaceAll(err.Error(), "\n", "; "))
-	}
-	return code
+	return command.Exit(ctx, stderr, "bench", err, errors.As(err, new(bench.FailedError)))
 }
 
 // measure does what the flags ask for.
-func measure(ctx context.Context, o *options, stdout, stderr io.Writer) (code int, err error) {
+func measure(ctx context.Context, o *options, stdout, stderr io.Writer) (err error) {
 	var before *bench.Report
 	if o.compare != "" {
 		if before, err = bench.ReadFile(o.compare); err != nil {
-			return wrong, err
+			return err
 		}
 	}
 	var peers []*bench.Report
 	for _, path := range o.peers {
 		p, err := bench.ReadFile(path)
 		if err != nil {
-			return wrong, err
+			return err
 		}
 		peers = append(peers, p)
 	}
 	for _, path := range o.files() {
 		if err := atomicfile.Check(path); err != nil {
-			return wrong, err
+			return err
 		}
 	}
 	o.Progress = stderr
 	r, err := bench.Run(ctx, o.Options)
 	if err != nil {
-		code = wrong
-		switch {
-		case ctx.Err() != nil:
-			code = interrupted
-		case errors.As(err, new(bench.FailedError)):
-			code = broken
-		}
 		if len(r.Results) > 0 { // files stay as they are
 			err = errors.Join(err, o.print(r, stdout))
 		}
-		return code, err
+		return err
 	}
 	var differ error
 	for i, p := range peers {
@@ -98,9 +75,9 @@ func measure(ctx context.Context, o *options, stdout, stderr io.Writer) (code in
 		fmt.Fprintf(stderr, "%s: %d of its results have the values of this program\n", o.peers[i], compared)
 	}
 	if err := errors.Join(write(o, r, before, stdout), differ); err != nil {
-		return broken, err
+		return command.BrokenError{Err: err}
 	}
-	return done, nil
+	return nil
 }
 
 // print writes the report as -format says.

@@ -6,27 +6,24 @@
 // DIR is datasets/mnist or datasets/fashion-mnist unless it is given. MNIST
 // comes from a Go module, through the Go command and its proxy settings;
 // Fashion-MNIST from a Debian package, through apt-get, without root. Files
-// that are there and right are left alone. It exits with 2 if it fails.
+// that are there and right are left alone. It exits with 2 if it fails, and with
+// 130 after Ctrl-C.
 package main
 
 import (
 	"context"
 	"fmt"
 	"os"
-	"os/signal"
 	"strings"
 
 	"github.com/hubel-go/hubel/data/fetch"
+	"github.com/hubel-go/hubel/internal/command"
 )
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	err := run(ctx, os.Args[1:])
-	stop()
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "fetch:", err)
-		os.Exit(2)
-	}
+	command.Main(func(ctx context.Context) int {
+		return command.Exit(ctx, os.Stderr, "fetch", run(ctx, os.Args[1:]), false)
+	})
 }
 
 func run(ctx context.Context, args []string) error {

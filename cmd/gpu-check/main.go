@@ -11,21 +11,12 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/signal"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"time"
 
+	"github.com/hubel-go/hubel/internal/command"
 	"github.com/hubel-go/hubel/kernels/cuda/predict"
-)
-
-// The exit codes.
-const (
-	done        = 0
-	failed      = 1   // a step
-	wrong       = 2   // flags, or the folder
-	interrupted = 130 // what shells report for Ctrl-C: 128 + SIGINT
 )
 
 const usageText = `gpu-check tries this machine's GPU, step by step, and writes out/report.md. It goes
@@ -50,7 +41,7 @@ type options struct {
 func (o *options) flagSet() *flag.FlagSet {
 	f := flag.NewFlagSet("gpu-check", flag.ContinueOnError)
 	f.SetOutput(io.Discard) // an error is one line, without the usage
-	f.StringVar(&o.device, "device", "cuda:0", "`one` that bin/train -devices lists; ptxsim, the simulator, takes everything smaller")
+	f.StringVar(&o.device, "device", "cuda:0", "`name` of a device that bin/train -devices lists; ptxsim, the simulator, takes everything smaller")
 	f.StringVar(&o.out, "out", "out", "new or empty `folder` for the report and what the steps wrote")
 	f.StringVar(&o.gpu, "gpu", "", "`card` to predict, such as h100; without it, the one that the device's name tells")
 	f.DurationVar(&o.limit, "limit", 5*time.Minute, "longest `time` of a step")
@@ -58,17 +49,17 @@ func (o *options) flagSet() *flag.FlagSet {
 }
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	context.AfterFunc(ctx, stop) // a second signal ends the process at once
 	program, err := os.Executable()
 	if err == nil {
 		program, err = filepath.EvalSymlinks(program)
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "gpu-check: where this program is cannot be found out:", err)
-		os.Exit(wrong)
+		os.Exit(command.Wrong)
 	}
-	os.Exit(run(ctx, filepath.Dir(program), os.Args[1:], os.Stdout, os.Stderr))
+	command.Main(func(ctx context.Context) int {
+		return run(ctx, filepath.Dir(program), os.Args[1:], os.Stdout, os.Stderr)
+	})
 }
 
 // run is the whole program, in the given bundle. It returns the exit code.
@@ -79,10 +70,9 @@ func run(ctx context.Context, bundle string, args []string, stdout, stderr io.Wr
 	switch {
 	case errors.Is(err, flag.ErrHelp):
 		fmt.Fprint(stdout, usageText)
-		f.SetOutput(stdout)
-		f.PrintDefaults()
+		f.VisitAll(func(f *flag.Flag) { command.Explain(stdout, f) })
 		fmt.Fprint(stdout, usageFoot)
-		return done
+		return command.Done
 	case err != nil:
 		err = fmt.Errorf("%w; -h lists the flags", err)
 	case f.NArg() > 0:
@@ -96,22 +86,20 @@ func run(ctx context.Context, bundle string, args []string, stdout, stderr io.Wr
 		err = prepare(bundle, o.out)
 	}
 	if err != nil {
-		fmt.Fprintln(stderr, "gpu-check:", err)
-		return wrong
+		return command.Exit(ctx, stderr, "gpu-check", err, false)
 	}
 	o.quick = strings.HasPrefix(o.device, "ptxsim")
 	c := &check{ctx: ctx, options: o, bundle: bundle, progress: stdout}
 	c.steps()
 	switch {
 	case ctx.Err() != nil:
-		return interrupted
+		return command.Interrupted
 	case c.writeError != nil:
-		fmt.Fprintln(stderr, "gpu-check:", c.writeError)
-		return failed
+		return command.Exit(ctx, stderr, "gpu-check", c.writeError, true)
 	case c.anyFailed():
-		return failed
+		return command.Broken
 	}
-	return done
+	return command.Done
 }
 
 // prepare checks the bundle and makes the folder of the report.

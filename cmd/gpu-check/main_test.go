@@ -10,6 +10,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/hubel-go/hubel/internal/command"
 )
 
 // fake is a bundle whose programs are scripts: a device with a name, a suite of
@@ -82,7 +84,7 @@ func checked(t *testing.T, bundle string, args ...string) (code int, report stri
 
 func TestPasses(t *testing.T) {
 	code, report := checked(t, fake(t))
-	require.Equal(t, done, code)
+	require.Equal(t, command.Done, code)
 	report = regexp.MustCompile(`\d+\.\d s \|`).ReplaceAllString(report, "1.0 s |")
 	require.Equal(t, `# gpu-check on cuda:0
 
@@ -147,7 +149,7 @@ exit 1`, says: []string{
 				script(t, bundle, c.program, c.text)
 			}
 			code, report := checked(t, bundle, c.args...)
-			require.Equal(t, failed, code)
+			require.Equal(t, command.Broken, code)
 			for _, s := range c.says {
 				require.Regexp(t, strings.ReplaceAll(s, " | ", ` \| `), report)
 			}
@@ -162,7 +164,7 @@ func TestOtherValues(t *testing.T) {
 	require.NoError(t, err)
 	script(t, bundle, "bin/bench", strings.Replace(string(text), "seconds=0.2", "seconds=0.2 sum=11", 1))
 	code, report := checked(t, bundle)
-	require.Equal(t, failed, code)
+	require.Equal(t, command.Broken, code)
 	require.Regexp(t, `comparison \| FAIL .*layers/alexnet@128/conv1/forward: the values of cuda:0 and cpu differ`, report)
 	require.Contains(t, report, "| conv1 | forward | 2.00 ms, 50 % |")
 }
@@ -179,14 +181,14 @@ func TestWrong(t *testing.T) {
 		"-out " + full: "is not empty; name another",
 	} {
 		var stdout, stderr bytes.Buffer
-		require.Equal(t, wrong, run(t.Context(), bundle, strings.Fields(args), &stdout, &stderr), args)
+		require.Equal(t, command.Wrong, run(t.Context(), bundle, strings.Fields(args), &stdout, &stderr), args)
 		require.Contains(t, stderr.String(), says)
 		require.Equal(t, 1, strings.Count(stderr.String(), "\n"))
 	}
 	var stdout, stderr bytes.Buffer
-	require.Equal(t, wrong, run(t.Context(), t.TempDir(), nil, &stdout, &stderr))
+	require.Equal(t, command.Wrong, run(t.Context(), t.TempDir(), nil, &stdout, &stderr))
 	require.Contains(t, stderr.String(), "bin/train is missing beside this program")
-	require.Equal(t, done, run(t.Context(), bundle, []string{"-h"}, &stdout, &stderr))
+	require.Equal(t, command.Done, run(t.Context(), bundle, []string{"-h"}, &stdout, &stderr))
 	require.Contains(t, stdout.String(), "-limit")
 }
 
@@ -205,7 +207,7 @@ func TestOnSimulator(t *testing.T) {
 		require.NoError(t, err, string(out))
 	}
 	code, report := checked(t, bundle, "-device", "ptxsim", "-gpu", "a100", "-limit", "10m")
-	require.Equal(t, done, code, report)
+	require.Equal(t, command.Done, code, report)
 	require.Contains(t, report, "values agree")
 	require.Contains(t, report, "| net of lenet, batch 4 | pass | ptxsim | ptxsim TF32 | cpu")
 	require.Contains(t, report, "| net of alexnet, batch 128 | pass | a100 (predicted) | a100 TF32 (predicted) |")

@@ -5,27 +5,20 @@ import (
 	"flag"
 	"fmt"
 	"io"
-	"slices"
 	"strings"
 
 	"github.com/hubel-go/hubel/device"
+	"github.com/hubel-go/hubel/internal/command"
 )
 
 // options are the flags.
 type options struct {
-	weights, device, features, out string
-	batch, top, threads            int
-	json, tenCrop                  bool
+	weights, device, out string
+	features             command.Names
+	batch, top, threads  int
+	json, tenCrop        bool
 
 	paths []string
-}
-
-// layers are the names in -features.
-func (o *options) layers() []string {
-	if o.features == "" {
-		return nil
-	}
-	return strings.Split(o.features, ",")
 }
 
 // flagSet declares the flags.
@@ -36,10 +29,10 @@ func (o *options) flagSet() *flag.FlagSet {
 	f.IntVar(&o.top, "top", 5, "how many classes to print, the likeliest first")
 	f.BoolVar(&o.json, "json", false, "print a JSON object a line for each picture")
 	f.BoolVar(&o.tenCrop, "ten-crop", false, "take the mean over ten crops of each picture")
-	f.StringVar(&o.features, "features", "", "write what these `LAYERS` make, with commas between, into LAYER.npy, a row for each picture")
+	f.Var(&o.features, "features", "write what these `LAYERS` make, names with commas between, into LAYER.npy, a row for each picture")
 	f.StringVar(&o.out, "out", ".", "`FOLDER` for the files of -features")
 	f.IntVar(&o.batch, "batch", 32, "images that go through the network at once")
-	f.StringVar(&o.device, "device", "cpu", "one of "+strings.Join(device.Names(), ", "))
+	f.StringVar(&o.device, "device", "cpu", "`NAME` of a device: "+strings.Join(device.Names(), ", ")+"; cuda:1 where there are several")
 	f.IntVar(&o.threads, "threads", 0, "CPU threads; 0 for as many as there are")
 	return f
 }
@@ -66,9 +59,7 @@ func parse(args []string) (*options, error) {
 		return nil, errors.New("-batch must be at least 1")
 	case o.threads < 0:
 		return nil, errors.New("-threads must be at least 0")
-	case slices.Contains(o.layers(), ""):
-		return nil, errors.New("-features takes names with commas between, such as fc6,fc7")
-	case o.out != "." && o.features == "":
+	case o.out != "." && o.features == nil:
 		return nil, errors.New("-out needs -features")
 	}
 	for _, path := range o.paths {
@@ -102,12 +93,6 @@ weights, 130 stopped by Ctrl-C.
 // usage writes the help.
 func usage(w io.Writer, f *flag.FlagSet) {
 	fmt.Fprint(w, usageHead)
-	f.VisitAll(func(f *flag.Flag) {
-		value, text := flag.UnquoteUsage(f)
-		if f.DefValue != "" && f.DefValue != "0" && f.DefValue != "false" {
-			text += " (default " + f.DefValue + ")"
-		}
-		fmt.Fprintf(w, "  %-18s  %s\n", strings.TrimSpace("-"+f.Name+" "+value), text)
-	})
+	f.VisitAll(func(f *flag.Flag) { command.Explain(w, f) })
 	fmt.Fprint(w, usageFoot)
 }

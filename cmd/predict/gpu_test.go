@@ -10,6 +10,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/hubel-go/hubel/internal/command"
 	"github.com/hubel-go/hubel/kernels/cuda/cudriver/recorder"
 )
 
@@ -46,7 +47,7 @@ func TestCallFails(t *testing.T) {
 			fmt.Sprintf("%s:%d:999+", call, (1+3*last)/4): "CUDA_ERROR_UNKNOWN (",
 		} {
 			r := on("HUBEL_FAIL=" + fail)
-			require.Equal(t, broken, r.Code, "%s: %s", fail, r.Output)
+			require.Equal(t, command.Broken, r.Code, "%s: %s", fail, r.Output)
 			require.Equal(t, 1, strings.Count(r.Output, "predict: "), "%s: %s", fail, r.Output)
 			require.Regexp(t, `(^|\n)predict: [^\n]*\n$`, r.Output)
 			require.Equal(t, 1, strings.Count(r.Output, "CUDA_ERROR"), "%s: %s", fail, r.Output)

@@ -13,6 +13,7 @@ import (
 
 	"github.com/hubel-go/hubel/device"
 	"github.com/hubel-go/hubel/internal/atomicfile"
+	"github.com/hubel-go/hubel/internal/command"
 	"github.com/hubel-go/hubel/internal/npy"
 	"github.com/hubel-go/hubel/predict"
 )
@@ -35,15 +36,15 @@ func predictFiles(ctx context.Context, o *options, stdout, stderr io.Writer) (er
 	if err != nil {
 		return err
 	}
-	defer closed(d, &err)
-	p, err := predict.Open(d, o.weights, predict.Options{Batch: o.batch, Features: o.layers(), TenCrops: o.tenCrop})
+	defer command.Close(d, &err)
+	p, err := predict.Open(d, o.weights, predict.Options{Batch: o.batch, Features: o.features, TenCrops: o.tenCrop})
 	if err != nil {
 		return err
 	}
-	defer closed(p, &err)
+	defer command.Close(p, &err)
 
 	out := bufio.NewWriter(stdout)
-	features := make([][]float32, len(o.layers()))
+	features := make([][]float32, len(o.features))
 	bad := 0
 	err = p.Files(ctx, names, func(i int, y predict.Prediction, err error) {
 		l := line{File: names[i]}
@@ -67,28 +68,20 @@ func predictFiles(ctx context.Context, o *options, stdout, stderr io.Writer) (er
 		}
 	})
 	if flushing := out.Flush(); err == nil && flushing != nil {
-		return brokenError{flushing}
+		return command.BrokenError{Err: flushing}
 	}
 	if err != nil {
 		return err
 	}
-	for k, layer := range o.layers() {
+	for k, layer := range o.features {
 		if err := writeFeatures(o.out, layer, append([]int{len(names) - bad}, p.FeatureShape(k)...), features[k]); err != nil {
-			return brokenError{err}
+			return command.BrokenError{Err: err}
 		}
 	}
 	if bad > 0 {
-		return brokenError{fmt.Errorf("%d of %d pictures could not be read", bad, len(names))}
+		return command.BrokenError{Err: fmt.Errorf("%d of %d pictures could not be read", bad, len(names))}
 	}
 	return nil
-}
-
-// closed closes what work was done with, and puts its error into err if there is
-// none.
-func closed(c io.Closer, err *error) {
-	if closing := c.Close(); closing != nil && *err == nil {
-		*err = brokenError{closing}
-	}
 }
 
 // print writes what is known of a picture. Errors of the writer stay in it.

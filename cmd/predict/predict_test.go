@@ -20,6 +20,7 @@ import (
 	"github.com/hubel-go/hubel/data"
 	"github.com/hubel-go/hubel/device"
 	"github.com/hubel-go/hubel/graph"
+	"github.com/hubel-go/hubel/internal/command"
 	"github.com/hubel-go/hubel/layers"
 	"github.com/hubel-go/hubel/models"
 	"github.com/hubel-go/hubel/predict"
@@ -103,13 +104,13 @@ func TestPredict(t *testing.T) {
 		paint(t, "new/"+class+".png", c, 90, 70, 100)
 	}
 	code, stdout, stderr := call("-weights", "w.safetensors", "new/green.png")
-	require.Equal(t, done, code, stderr)
+	require.Equal(t, command.Done, code, stderr)
 	require.Regexp(t, `^new/green.png\n +\d+\.\d\d %  green\n +\d+\.\d\d %  \w+\n +\d+\.\d\d %  \w+\n$`, filepath.ToSlash(stdout))
 
 	// A whole folder, in JSON, in any batch, and with ten crops.
 	for _, flags := range [][]string{nil, {"-batch", "1"}, {"-batch", "2"}, {"-ten-crop"}, {"-ten-crop", "-batch", "10"}} {
 		code, stdout, stderr = call(append(append([]string{"-weights", "w.safetensors", "-json", "-top", "2"}, flags...), "new", "photos/red/3.png")...)
-		require.Equal(t, done, code, stderr)
+		require.Equal(t, command.Done, code, stderr)
 		lines := strings.Split(strings.TrimSpace(stdout), "\n")
 		require.Len(t, lines, 4)
 		for i, want := range []string{"new/blue.png", "new/green.png", "new/red.png", "photos/red/3.png"} {
@@ -160,14 +161,14 @@ func TestPicturesThatCannotBeRead(t *testing.T) {
 	require.NoError(t, os.WriteFile("text.jpg", []byte("hello"), 0o666))
 	args := []string{"torn.png", "photos/red/1.png", "empty.jpg", "text.jpg", "photos/blue/1.png"}
 	code, stdout, stderr := call(append([]string{"-weights", "w.safetensors", "-features", "fc2", "-top", "1", "-batch", "2"}, args...)...)
-	require.Equal(t, broken, code)
+	require.Equal(t, command.Broken, code)
 	require.Regexp(t, `^photos/red/1.png\n.*  red\nphotos/blue/1.png\n.*  blue\n$`, filepath.ToSlash(stdout))
 	require.Regexp(t, "^predict: torn.png: .*\npredict: empty.jpg: it is empty\npredict: text.jpg: it is neither a JPEG nor a PNG\npredict: 3 of 5 pictures could not be read\n$", stderr)
 	shape, _ := readFeatures(t, "fc2.npy")
 	require.Equal(t, "(2, 3)", shape)
 
 	code, stdout, _ = call(append([]string{"-weights", "w.safetensors", "-json"}, args...)...)
-	require.Equal(t, broken, code)
+	require.Equal(t, command.Broken, code)
 	require.Contains(t, stdout, `{"file":"empty.jpg","error":"it is empty"}`)
 }
 
@@ -188,7 +189,7 @@ func readFeatures(t *testing.T, path string) (shape string, values []float32) {
 func TestFeatures(t *testing.T) {
 	colours(t)
 	code, _, stderr := call("-weights", "w.safetensors", "-features", "conv1,relu1", "-out", "of/it", "photos/green")
-	require.Equal(t, done, code, stderr)
+	require.Equal(t, command.Done, code, stderr)
 	shape, before := readFeatures(t, "of/it/conv1.npy")
 	require.Equal(t, "(24, 4, 14, 14)", shape)
 	_, after := readFeatures(t, "of/it/relu1.npy")
@@ -208,15 +209,15 @@ func TestOtherNetworks(t *testing.T) {
 	require.NoError(t, err)
 	save(t, n, train, test, data.Preprocess{Scale: 1. / 255}, 2)
 	code, stdout, stderr := call("-weights", "w.safetensors", "photos/red/1.png")
-	require.Equal(t, done, code, stderr)
+	require.Equal(t, command.Done, code, stderr)
 	require.Regexp(t, `^photos/red/1.png\n  \S+ \S+ \S+ \S+\n$`, filepath.ToSlash(stdout))
 	code, stdout, stderr = call("-weights", "w.safetensors", "-json", "photos/red/1.png")
-	require.Equal(t, done, code, stderr)
+	require.Equal(t, command.Done, code, stderr)
 	var l line
 	require.NoError(t, json.Unmarshal([]byte(stdout), &l))
 	require.Len(t, l.Output, 4)
 	code, _, stderr = call("-weights", "w.safetensors", "-ten-crop", "photos/red/1.png")
-	require.Equal(t, wrong, code)
+	require.Equal(t, command.Wrong, code)
 	require.Contains(t, stderr, "ten crops need a network that was trained with a crop")
 }
 
@@ -239,17 +240,17 @@ func TestRefused(t *testing.T) {
 		"flag provided but not defined: -model; -h ": "-model lenet",
 	} {
 		code, stdout, stderr := call(strings.Fields(args)...)
-		require.Equal(t, wrong, code, args)
+		require.Equal(t, command.Wrong, code, args)
 		require.Empty(t, stdout)
 		require.Equal(t, 1, strings.Count(stderr, "\n"), stderr)
 		require.Contains(t, stderr, want)
 	}
 	code, stdout, _ := call("-h")
-	require.Equal(t, done, code)
-	require.Contains(t, stdout, "  -features LAYERS    write what these LAYERS make")
+	require.Equal(t, command.Done, code)
+	require.Contains(t, stdout, "  -features LAYERS      write what these LAYERS make")
 	require.Contains(t, stdout, "0 for as many as there are\n")
 
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	require.Equal(t, interrupted, run(ctx, []string{"-weights", "w.safetensors", "photos"}, &bytes.Buffer{}, &bytes.Buffer{}))
+	require.Equal(t, command.Interrupted, run(ctx, []string{"-weights", "w.safetensors", "photos"}, &bytes.Buffer{}, &bytes.Buffer{}))
 }

@@ -3,6 +3,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"flag"
 	"fmt"
@@ -12,6 +13,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/hubel-go/hubel/internal/command"
 	"github.com/hubel-go/hubel/kernels/cuda/driver"
 	"github.com/hubel-go/hubel/kernels/cuda/ptxsim"
 )
@@ -43,13 +45,6 @@ One -arg for each parameter, in order. Types: f32 f64 i32 u32 i64 u64 u8.
   ptxsim run saxpy.ptx -grid 4 -block 256 -arg f32[1000]=rand -arg f32[1000]=1 -arg f32=2 -arg i32=1000
 `
 
-// The exit codes.
-const (
-	done  = 0
-	fault = 1 // the kernel did something wrong
-	wrong = 2 // flags, or the file
-)
-
 func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
 
 // run is the whole program. It returns the exit code.
@@ -57,19 +52,12 @@ func run(args []string, stdout, stderr io.Writer) int {
 	o, err := parse(args)
 	if errors.Is(err, flag.ErrHelp) {
 		fmt.Fprint(stdout, usageText)
-		return done
+		return command.Done
 	}
 	if err == nil {
 		err = o.launch(stdout)
 	}
-	if err == nil {
-		return done
-	}
-	fmt.Fprintln(stderr, "ptxsim:", err)
-	if f := new(ptxsim.Fault); errors.As(err, &f) {
-		return fault
-	}
-	return wrong
+	return command.Exit(context.Background(), stderr, "ptxsim", err, errors.As(err, new(*ptxsim.Fault)))
 }
 
 // options are the flags.

@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/hubel-go/hubel/internal/command"
 )
 
 // ptxsimRun runs the command and returns its exit code and what it prints.
@@ -19,7 +21,7 @@ func ptxsimRun(args ...string) (code int, stdout, stderr string) {
 func TestRunPrintsCountersAndChangedBuffers(t *testing.T) {
 	code, out, errs := ptxsimRun("run", "testdata/saxpy.ptx", "-kernel", "saxpy", "-grid", "2", "-block", "64",
 		"-arg", "f32[100]=1", "-arg", "f32[100]=count", "-arg", "f32=2", "-arg", "i32=100", "-print", "3")
-	require.Equal(t, done, code, errs)
+	require.Equal(t, command.Done, code, errs)
 	require.Contains(t, out, "saxpy: grid (2,1,1), block (64,1,1), simulated in ")
 	require.Contains(t, out, "launches 1, blocks 2, warps 4")
 	require.Contains(t, out, "argument 0, f32[100], 99 changed: 1 3 5 …\n")
@@ -32,7 +34,7 @@ func TestRunFillsBuffers(t *testing.T) {
 	for contents, first := range map[string]string{"@" + file: "2 2", "count": "1 2", "-0.5": "0.5 0.5", "0x1p3": "9 9"} {
 		code, out, errs := ptxsimRun("run", "testdata/saxpy.ptx", "-kernel", "saxpy", "-block", "8",
 			"-arg", "f32[8]="+contents, "-arg", "f32[8]=1", "-arg", "f32=1", "-arg", "i32=8", "-print", "2")
-		require.Equal(t, done, code, errs)
+		require.Equal(t, command.Done, code, errs)
 		require.Contains(t, out, "8 changed: "+first+" …")
 	}
 	seeded := func(seed string) string {
@@ -46,14 +48,14 @@ func TestRunFillsBuffers(t *testing.T) {
 
 func TestRunNamesFaults(t *testing.T) {
 	code, _, errs := ptxsimRun("run", "testdata/saxpy.ptx", "-kernel", "past_end", "-block", "32", "-arg", "f32[20]=none", "-arg", "i32=20")
-	require.Equal(t, fault, code)
+	require.Equal(t, command.Broken, code)
 	require.Contains(t, errs, "ptxsim: address: kernel past_end, testdata/saxpy.ptx:")
 	require.Contains(t, errs, "thread (20,0,0)")
 	require.Contains(t, errs, "argument 0 (80 bytes")
 
 	code, _, errs = ptxsimRun("run", "testdata/saxpy.ptx", "-kernel", "saxpy", "-block", "32",
 		"-arg", "f32[32]=1", "-arg", "f32[32]=none", "-arg", "f32=2", "-arg", "i32=32")
-	require.Equal(t, fault, code)
+	require.Equal(t, command.Broken, code)
 	require.Contains(t, errs, "uninitialised global memory")
 }
 
@@ -75,11 +77,11 @@ func TestWrongFlagsAreOneLine(t *testing.T) {
 		`"extra" is left over`:                                    {"run", "testdata/saxpy.ptx", "extra"},
 	} {
 		code, _, errs := ptxsimRun(args...)
-		require.Equal(t, wrong, code, "%v", args)
+		require.Equal(t, command.Wrong, code, "%v", args)
 		require.Contains(t, errs, says)
 		require.Equal(t, 1, strings.Count(errs, "\n"), errs)
 	}
 	code, out, _ := ptxsimRun("-h")
-	require.Equal(t, done, code)
+	require.Equal(t, command.Done, code)
 	require.Equal(t, usageText, out)
 }

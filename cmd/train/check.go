@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -9,6 +8,7 @@ import (
 	"github.com/hubel-go/hubel/device"
 	"github.com/hubel-go/hubel/graph"
 	"github.com/hubel-go/hubel/graph/gradcheck"
+	"github.com/hubel-go/hubel/internal/command"
 	"github.com/hubel-go/hubel/solver"
 )
 
@@ -21,7 +21,7 @@ func check(ctx context.Context, o *options, stdout, stderr io.Writer) (err error
 	if c.Device, err = o.openDevice(c); err != nil {
 		return err
 	}
-	defer func() { err = cmp.Or(err, c.Device.Close()) }()
+	defer command.Close(c.Device, &err)
 	all, failed := 0, 0
 	report := func(s solver.Sanity) {
 		all++
@@ -44,7 +44,7 @@ func check(ctx context.Context, o *options, stdout, stderr io.Writer) (err error
 	}
 	listSkipped(stdout, skipped)
 	if failed > 0 {
-		return brokenError{fmt.Errorf("%d of %d checks failed", failed, all)}
+		return command.BrokenError{Err: fmt.Errorf("%d of %d checks failed", failed, all)}
 	}
 	return nil
 }

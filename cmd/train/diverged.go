@@ -1,13 +1,13 @@
 package main
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
 	"io"
 	"text/tabwriter"
 
 	"github.com/hubel-go/hubel/device"
+	"github.com/hubel-go/hubel/internal/command"
 	"github.com/hubel-go/hubel/solver"
 )
 
@@ -52,7 +52,7 @@ func replay(o *options, stdout io.Writer) (err error) {
 	if err != nil {
 		return err
 	}
-	defer func() { err = cmp.Or(err, d.Close()) }()
+	defer command.Close(d, &err)
 	bad, err := solver.Replay(d, o.replay)
 	if err != nil {
 		return err
@@ -62,5 +62,5 @@ func replay(o *options, stdout io.Writer) (err error) {
 		return nil
 	}
 	printDiverged(bad, stdout)
-	return brokenError{bad}
+	return command.BrokenError{Err: bad}
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/hubel-go/hubel/data"
 	"github.com/hubel-go/hubel/device"
 	"github.com/hubel-go/hubel/graph"
+	"github.com/hubel-go/hubel/internal/command"
 	"github.com/hubel-go/hubel/solver"
 )
 
@@ -36,12 +37,12 @@ func evaluate(ctx context.Context, o *options, stdout, stderr io.Writer) (err er
 	if err != nil {
 		return err
 	}
-	defer closed(d, &err)
+	defer command.Close(d, &err)
 	w, err := graph.NewWeights(m.Network, d)
 	if err != nil {
 		return err
 	}
-	defer closed(w, &err)
+	defer command.Close(w, &err)
 	if err := m.Set(w); err != nil {
 		return err
 	}

@@ -6,13 +6,13 @@ import (
 	"fmt"
 	"io"
 	"math"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/hubel-go/hubel/data"
 	"github.com/hubel-go/hubel/device"
+	"github.com/hubel-go/hubel/internal/command"
 	"github.com/hubel-go/hubel/models"
 )
 
@@ -60,12 +60,12 @@ type options struct {
 	policy            string
 	gamma, power      float64
 	step              int
-	steps             intList
+	steps             command.Numbers
 	momentum          float64
 	nesterov          bool
 	decay, clip       float64
 	seed              uint64
-	frozen, fresh     nameList
+	frozen, fresh     command.Names
 
 	out, resume string
 	logEvery    int
@@ -196,10 +196,10 @@ func (o *options) flagSet() *flag.FlagSet {
 	f.IntVar(&o.patience, "patience", 0, "end the run after so many tests in a row that were no better; 0 for never")
 
 	f.Float64Var(&o.rate, "lr", 0.01, "learning rate at the start")
-	f.StringVar(&o.policy, "lr-policy", "fixed", "how it changes with the `iteration` k:\n"+policyFormulas())
+	f.StringVar(&o.policy, "lr-policy", "fixed", "`rule` for the rate of iteration k\n"+policyFormulas())
 	f.Float64Var(&o.gamma, "gamma", 0, "g of step, multistep, exp, inv and plateau")
 	f.Float64Var(&o.power, "power", 0, "p of inv and poly")
-	f.IntVar(&o.step, "step", 0, "n of step, in iterations, and of plateau, in tests")
+	f.IntVar(&o.step, "step", 0, "n of step, in iterations, and of plateau, in tests in a row")
 	f.Var(&o.steps, "steps", "a,b,c of multistep: `iterations` with commas")
 	f.Float64Var(&o.momentum, "momentum", 0.9, "share of the last update that is added to the next")
 	f.BoolVar(&o.nesterov, "nesterov", false, "Nesterov's momentum")
@@ -221,9 +221,9 @@ func (o *options) flagSet() *flag.FlagSet {
 
 	f.BoolVar(&o.devices, "devices", false, "list the devices of this machine, and what is missing for those that cannot be used")
 
-	f.StringVar(&o.device, "device", "cpu", "`one` of "+strings.Join(device.Names(), ", "))
+	f.StringVar(&o.device, "device", "cpu", "`name` of a device: "+strings.Join(device.Names(), ", ")+"; cuda:1 where there are several")
 	f.IntVar(&o.threads, "threads", 0, "CPU threads; 0 for as many as there are")
-	f.StringVar(&o.winograd, "winograd", winogradAuto, "auto: Winograd's algorithm for the convolutions it is faster for; off: direct ones, which round less")
+	f.StringVar(&o.winograd, "winograd", winogradAuto, "`when` convolutions go by Winograd's algorithm: auto, where it is faster; off, never: direct ones round less")
 	f.BoolVar(&o.tf32, "tf32", false, "let a GPU's tensor cores multiply, which round to 10 bits after the leading one; compute capability 8.0 or later")
 	f.BoolVar(&o.debugSync, "debug-sync", false, "on a GPU, wait for each kernel before the next is launched, so that an error names the kernel and the layer that failed")
 	return f
@@ -385,43 +385,3 @@ func (i *interval) String() string {
 	}
 	return ""
 }
-
-// intList is a flag of whole numbers with commas between.
-type intList []int
-
-// Set implements flag.Value.
-func (l *intList) Set(text string) error {
-	*l = nil
-	for part := range strings.SplitSeq(text, ",") {
-		n, err := strconv.Atoi(strings.TrimSpace(part))
-		if err != nil {
-			return errors.New("it is whole numbers with commas between, such as 5000,8000")
-		}
-		*l = append(*l, n)
-	}
-	return nil
-}
-
-// String implements flag.Value.
-func (l *intList) String() string {
-	parts := make([]string, len(*l))
-	for i, n := range *l {
-		parts[i] = strconv.Itoa(n)
-	}
-	return strings.Join(parts, ",")
-}
-
-// nameList is a flag of names with commas between.
-type nameList []string
-
-// Set implements flag.Value.
-func (l *nameList) Set(text string) error {
-	*l = strings.Split(text, ",")
-	if slices.Contains(*l, "") {
-		return errors.New("it is names with commas between, such as conv1,conv2")
-	}
-	return nil
-}
-
-// String implements flag.Value.
-func (l *nameList) String() string { return strings.Join(*l, ",") }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/hubel-go/hubel/internal/command"
 	"github.com/hubel-go/hubel/solver"
 )
 
@@ -27,7 +28,7 @@ func TestGroupsListEveryFlagOnce(t *testing.T) {
 
 func TestUsage(t *testing.T) {
 	code, stdout, stderr := call(t, "-h")
-	require.Equal(t, done, code)
+	require.Equal(t, command.Done, code)
 	require.Empty(t, stderr)
 	require.GreaterOrEqual(t, strings.Count(stdout, "\n  train -"), 5, "examples")
 	new(options).flagSet().VisitAll(func(f *flag.Flag) { require.Contains(t, stdout, "\n  -"+f.Name+" ") })
@@ -84,7 +85,7 @@ func TestParseRefuses(t *testing.T) {
 		{start + "-lr-policy slow", `-lr-policy "slow" is unknown; there are fixed, step, `},
 		{start + "-lr-policy step -gamma 0.1", "-lr-policy step needs -step"},
 		{start + "-lr-policy multistep -gamma 0.1", "-lr-policy multistep needs -steps"},
-		{start + "-lr-policy multistep -gamma 0.1 -steps 1;2", "whole numbers with commas"},
+		{start + "-lr-policy multistep -gamma 0.1 -steps 1;2", "whole numbers above 0 with commas"},
 		{start + "-lr-policy inv -gamma 0.1", "-lr-policy inv needs -power"},
 		{start + "-power 2", "-power has no meaning with -lr-policy fixed"},
 		{start + "-lr-policy cosine -step 3", "-step has no meaning with -lr-policy cosine"},
@@ -122,10 +123,4 @@ func TestPolicies(t *testing.T) {
 		require.NoError(t, err, args)
 		require.NoError(t, o.schedule().Check(), args)
 	}
-}
-
-func TestWrap(t *testing.T) {
-	require.Equal(t, []string{"one two", "three", "  four"}, wrap("one two three\n  four", 8))
-	require.Equal(t, []string{"incomprehensible", "word"}, wrap("incomprehensible word", 8))
-	require.Equal(t, []string{""}, wrap("", 8))
 }

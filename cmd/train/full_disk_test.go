@@ -11,6 +11,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/hubel-go/hubel/internal/command"
 	"github.com/hubel-go/hubel/solver"
 )
 
@@ -42,7 +43,7 @@ func TestAFullDiskKeepsTheOldCheckpoint(t *testing.T) {
 		return c.ProcessState.ExitCode(), stderr.String()
 	}
 	code, stderr := onFullDisk("-resume", "run", "-epochs", "2")
-	require.Equal(t, broken, code, stderr)
+	require.Equal(t, command.Broken, code, stderr)
 	require.Regexp(t, `^train: run/checkpoint.safetensors: .*file too large\n$`, stderr)
 	after, err := os.ReadFile("run/" + solver.CheckpointFile)
 	require.NoError(t, err)
@@ -54,7 +55,7 @@ func TestAFullDiskKeepsTheOldCheckpoint(t *testing.T) {
 
 	// A run that could not even begin leaves nothing in the way of the next.
 	code, stderr = onFullDisk(flags("-epochs", "2", "-out", "new")...)
-	require.Equal(t, broken, code, stderr)
+	require.Equal(t, command.Broken, code, stderr)
 	require.Regexp(t, `^train: the first checkpoint: new/checkpoint.safetensors: .*file too large\n$`, stderr)
 	left, err := os.ReadDir("new")
 	require.NoError(t, err)

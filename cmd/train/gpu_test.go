@@ -15,6 +15,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/hubel-go/hubel/internal/command"
 	"github.com/hubel-go/hubel/kernels/cuda/cudriver/recorder"
 	"github.com/hubel-go/hubel/solver"
 )
@@ -129,11 +130,11 @@ func TestEveryCallFails(t *testing.T) {
 			if !f.lost && !frees.MatchString(f.call) {
 				require.Equal(t, recorder.NothingLeft, r.Left())
 			}
-			if r.Code == wrong {
+			if r.Code == command.Wrong {
 				require.NoDirExists(t, dir, "exit code 2 says that nothing was written")
 				return
 			}
-			require.Equal(t, broken, r.Code, r.Output)
+			require.Equal(t, command.Broken, r.Code, r.Output)
 			checkpoint, err := solver.ReadCheckpoint(dir)
 			if strings.HasPrefix(said, "train: the first checkpoint: ") {
 				require.ErrorIs(t, err, fs.ErrNotExist)
@@ -144,7 +145,7 @@ func TestEveryCallFails(t *testing.T) {
 			require.Zero(t, checkpoint.Iteration%2)
 			require.Empty(t, writes(dir), "temporary files")
 			code, stderr := callTo(t.Context(), new(strings.Builder), "-resume", dir, "-iters", "8", "-threads", "1")
-			require.Equal(t, done, code, stderr)
+			require.Equal(t, command.Done, code, stderr)
 			resumed.Add(1)
 		})
 	}
@@ -174,7 +175,7 @@ func TestEvalCallFails(t *testing.T) {
 			{call, (1 + 3*last) / 4, "999+", "CUDA_ERROR_UNKNOWN", true},
 		} {
 			r := on("HUBEL_FAIL=" + f.String())
-			require.Equal(t, broken, r.Code, "%v: %s", f, r.Output)
+			require.Equal(t, command.Broken, r.Code, "%v: %s", f, r.Output)
 			require.Equal(t, 1, strings.Count(r.Output, "train: "), "%v: %s", f, r.Output)
 			require.Regexp(t, `(^|\n)train: [^\n]*\n$`, r.Output)
 			require.Equal(t, 1, strings.Count(r.Output, "CUDA_ERROR"), "%v: %s", f, r.Output)
@@ -196,7 +197,7 @@ func TestLateErrors(t *testing.T) {
 		started, _, _ := strings.Cut(trainOn(t, library, filepath.Join(t.TempDir(), "run"), flags).Calls, "cuLaunchKernel")
 		n := strings.Count(started, "cuStreamSynchronize") + after
 		r := trainOn(t, library, filepath.Join(t.TempDir(), "run"), flags, fmt.Sprintf("HUBEL_FAIL=cuStreamSynchronize:%d:719", n))
-		require.Equal(t, broken, r.Code, r.Output)
+		require.Equal(t, command.Broken, r.Code, r.Output)
 		return r.Output
 	}
 	const failed = `cuStreamSynchronize: CUDA_ERROR_LAUNCH_FAILED \(719\): an error of the test`

@@ -6,33 +6,21 @@ import (
 	"context"
 	"errors"
 	"flag"
-	"fmt"
 	"io"
 	"os"
-	"os/signal"
 	"path/filepath"
 	"strings"
-	"syscall"
 
 	_ "github.com/hubel-go/hubel/device/reference"
+	"github.com/hubel-go/hubel/internal/command"
 	_ "github.com/hubel-go/hubel/kernels/cpu"
 	_ "github.com/hubel-go/hubel/kernels/cuda/cudadevice"
 	_ "github.com/hubel-go/hubel/kernels/cuda/simdevice"
 	"github.com/hubel-go/hubel/solver"
 )
 
-// The exit codes.
-const (
-	done        = 0
-	broken      = 1   // training or a test began and could not go on
-	wrong       = 2   // flags, or files they name; nothing was written
-	interrupted = 130 // what shells report for Ctrl-C: 128 + SIGINT
-)
-
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	context.AfterFunc(ctx, stop) // a second signal ends the process at once
-	os.Exit(run(ctx, os.Args, os.Stdout, os.Stderr))
+	command.Main(func(ctx context.Context) int { return run(ctx, os.Args, os.Stdout, os.Stderr) })
 }
 
 // run is the whole program; args begin with its name. It returns the exit
@@ -41,7 +29,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	o, err := parse(args[1:])
 	if errors.Is(err, flag.ErrHelp) {
 		usage(stdout, new(options).flagSet())
-		return done
+		return command.Done
 	}
 	if err == nil {
 		switch o.mode {
@@ -63,26 +51,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 			err = train(ctx, o, program(args[0]), stdout, stderr)
 		}
 	}
-	if err == nil {
-		return done
-	}
-	code := exitCode(ctx, err)
-	if code != interrupted {
-		fmt.Fprintln(stderr, "train:", strings.ReplaceAll(err.Error(), "\n", "; "))
-	}
-	return code
-}
-
-func exitCode(ctx context.Context, err error) int {
-	var b brokenError
-	var f solver.FailedError
-	switch {
-	case ctx.Err() != nil && errors.Is(err, ctx.Err()):
-		return interrupted
-	case errors.As(err, &b), errors.As(err, &f):
-		return broken
-	}
-	return wrong
+	return command.Exit(ctx, stderr, "train", err, errors.As(err, new(solver.FailedError)))
 }
 
 // program is how the user can call the program again: as before, unless that

@@ -59,8 +59,8 @@ func TestTrainOnPhotographs(t *testing.T) {
 		"-augment", "resize=18,crop=16,flip,rotate=10@0.5,brightness=0.1,pca=0.1"}
 	stdout := succeed(t, append(flags, "-val", "val", "-epochs", "3", "-out", "whole", "-threads", "1")...)
 	require.Contains(t, stdout, "tiny on set into whole: 40 images to train, 10 to test; 15 iterations of 8")
-	require.Contains(t, stdout, "2 files cannot be used and are left out; they are listed at the end")
-	require.Regexp(t, `Left out: 2 files\n  red/\?empty.jpg: it is empty\n  red/broken.jpg: `, stdout)
+	require.Contains(t, stdout, "files that cannot be used and are left out: 2; they are listed at the end")
+	require.Regexp(t, `Files left out: 2\n  red/\?empty.jpg: it is empty\n  red/broken.jpg: `, stdout)
 	require.Regexp(t, `epoch 3/3 .* accuracy 100.00 %`, stdout)
 
 	m, err := solver.LoadWeights("whole/" + solver.WeightsFile)
@@ -80,7 +80,7 @@ func TestTrainOnPhotographs(t *testing.T) {
 	require.Regexp(t, `tiny on the 10 test images of set: .* accuracy 100`,
 		succeed(t, "-eval", "-weights", "whole/weights.safetensors", "-data", "set", "-val", "val", "-ten-crop", "-batch", "7"))
 
-	refused(t, "2 files cannot be used; red/\x1bempty.jpg: it is empty, for one", append(flags, "-val", "val", "-strict")...)
+	refused(t, "files that cannot be used: 2; red/\x1bempty.jpg: it is empty, for one", append(flags, "-val", "val", "-strict")...)
 	refused(t, "set has nothing to test on", flags...)
 	refused(t, "-split 0.01 puts none of the pictures of set aside to test on: a larger share does", append(flags, "-split", "0.01")...)
 	refused(t, `data set "nowhere" is unknown`, append(flags, "-data", "nowhere", "-split", "0.1")...)
@@ -158,7 +158,7 @@ func TestAugmentOtherSets(t *testing.T) {
 func TestPreview(t *testing.T) {
 	inPhotos(t)
 	require.NoError(t, os.WriteFile("set/red/empty.jpg", nil, 0o666))
-	require.Equal(t, "10 images of 12x12 from set in out.png\n\nLeft out: 1 files\n  red/empty.jpg: it is empty\n",
+	require.Equal(t, "10 images of 12x12 from set in out.png\n\nFiles left out: 1\n  red/empty.jpg: it is empty\n",
 		succeed(t, "-data", "set", "-augment", "crop=12,flip", "-preview", "10", "out.png", "-seed", "3"))
 	_, err := os.Stat("out.png")
 	require.NoError(t, err)

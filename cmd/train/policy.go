@@ -21,7 +21,7 @@ var policies = []struct {
 	{solver.Inv, "lr * (1 + g*k)^-p", []string{"gamma", "power"}},
 	{solver.Poly, "lr * (1 - k/K)^p, K iterations in all", []string{"power"}},
 	{solver.Cosine, "lr * (1 + cos(pi*k/K)) / 2", nil},
-	{solver.Plateau, "lr * g^(how often n tests in a row were no better)", []string{"gamma", "step"}},
+	{solver.Plateau, "lr * g^(how often n tests were no better)", []string{"gamma", "step"}},
 }
 
 func policyNames() []string {

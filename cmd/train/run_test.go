@@ -11,6 +11,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/hubel-go/hubel/internal/command"
 )
 
 // call runs the program in the working directory.
@@ -35,7 +37,7 @@ var progressLine = regexp.MustCompile(`(?m)^(\d+/\d+  epoch .* left|checked \d+ 
 func succeed(t *testing.T, args ...string) string {
 	t.Helper()
 	code, stdout, stderr := call(t, args...)
-	require.Equal(t, done, code, stderr)
+	require.Equal(t, command.Done, code, stderr)
 	require.Empty(t, progressLine.ReplaceAllString(stderr, ""))
 	return stdout
 }
@@ -46,7 +48,7 @@ func refused(t *testing.T, message string, args ...string) {
 	t.Helper()
 	before := files(t)
 	code, stdout, stderr := call(t, args...)
-	require.Equal(t, wrong, code, stderr)
+	require.Equal(t, command.Wrong, code, stderr)
 	require.Empty(t, stdout)
 	require.True(t, strings.HasPrefix(stderr, "train: "), stderr)
 	require.Equal(t, 1, strings.Count(stderr, "\n"), stderr)

@@ -6,6 +6,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/hubel-go/hubel/internal/command"
 )
 
 // words squeezes runs of spaces, so that tests do not depend on the widths of
@@ -21,7 +23,7 @@ func words(text string) string {
 func TestSummaryOfLeNet(t *testing.T) {
 	t.Chdir(t.TempDir())
 	code, stdout, stderr := call(t, "-model", "lenet", "-summary", "-memory", "8GiB")
-	require.Equal(t, done, code, stderr)
+	require.Equal(t, command.Done, code, stderr)
 	require.Empty(t, stderr)
 	for _, line := range []string{
 		"lenet",

@@ -17,6 +17,7 @@ import (
 	"github.com/hubel-go/hubel/data"
 	"github.com/hubel-go/hubel/device"
 	"github.com/hubel-go/hubel/internal/atomicfile"
+	"github.com/hubel-go/hubel/internal/command"
 	"github.com/hubel-go/hubel/report"
 	"github.com/hubel-go/hubel/solver"
 )
@@ -27,20 +28,6 @@ const (
 	filtersFile   = "filters.png"
 	confusionFile = "confusion" // .png and .csv
 )
-
-// brokenError is one that came once training had begun, or after a test.
-type brokenError struct{ error }
-
-// Unwrap is for errors.Is.
-func (e brokenError) Unwrap() error { return e.error }
-
-// closed closes what work was done with, and puts its error into err if there is
-// none.
-func closed(c io.Closer, err *error) {
-	if closing := c.Close(); closing != nil && *err == nil {
-		*err = brokenError{closing}
-	}
-}
 
 // newRun is the configuration of a run that -out begins, and the files that
 // were left out of its data.
@@ -182,7 +169,7 @@ func train(ctx context.Context, o *options, program string, stdout, stderr io.Wr
 	if c.Device, err = o.openDevice(c); err != nil {
 		return err
 	}
-	defer closed(c.Device, &err)
+	defer command.Close(c.Device, &err)
 
 	s := session{c: c, skipped: skipped, program: program, stdout: stdout, stderr: stderr, progress: newProgress(stderr), started: time.Now()}
 	c.Progress, c.Tested, c.Notice = s.update, s.tested, s.notice
@@ -192,7 +179,7 @@ func train(ctx context.Context, o *options, program string, stdout, stderr io.Wr
 	case err != nil && ctx.Err() != nil && errors.Is(err, ctx.Err()):
 		return s.stopped(result, err)
 	case err != nil && s.diverged(err), err != nil && result.Began:
-		return brokenError{err}
+		return command.BrokenError{Err: err}
 	case err != nil:
 		return err
 	}
@@ -229,7 +216,7 @@ func (s *session) update(p solver.Progress) {
 		fmt.Fprintf(s.stdout, "%s on %s into %s: %d images to train, %d to test; %d iterations of %d on %s\n",
 			s.c.Network.Name, dataName(s.c.Data), s.c.Dir, s.c.Train.Len(), s.c.Test.Len(), p.Iterations, s.c.Batch*s.c.Accumulate, s.c.Device.Name())
 		if n := len(s.skipped); n > 0 {
-			fmt.Fprintf(s.stdout, "%d files cannot be used and are left out; they are listed at the end\n", n)
+			fmt.Fprintf(s.stdout, "files that cannot be used and are left out: %d; they are listed at the end\n", n)
 		}
 	}
 	s.last = p
@@ -270,7 +257,7 @@ func outcome(t solver.Test) string {
 func (s *session) finished(r solver.Result) error {
 	files, err := s.draw(r)
 	if err != nil {
-		return brokenError{err}
+		return command.BrokenError{Err: err}
 	}
 	longer := fmt.Sprintf("-iters %d", 2*r.Iteration)
 	if n := perEpoch(s.c); r.Iteration%n == 0 {
@@ -304,7 +291,7 @@ func listSkipped(w io.Writer, skipped []data.Skip) {
 	if len(skipped) == 0 {
 		return
 	}
-	fmt.Fprintf(w, "\nLeft out: %d files\n", len(skipped))
+	fmt.Fprintf(w, "\nFiles left out: %d\n", len(skipped))
 	for _, s := range skipped {
 		fmt.Fprintf(w, "  %s: %s\n", printable(s.Name), printable(s.Reason))
 	}

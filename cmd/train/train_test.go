@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/hubel-go/hubel/data"
+	"github.com/hubel-go/hubel/internal/command"
 	"github.com/hubel-go/hubel/report"
 	"github.com/hubel-go/hubel/solver"
 )
@@ -186,7 +187,7 @@ func TestResumeNamesADamagedCheckpoint(t *testing.T) {
 	b[len(b)/2] ^= 1
 	require.NoError(t, os.WriteFile(path, b, 0o666))
 	code, stdout, stderr := call(t, "-resume", "parts")
-	require.Equal(t, done, code, stderr)
+	require.Equal(t, command.Done, code, stderr)
 	require.Contains(t, stdout, "20 iterations of 32")
 	require.Equal(t, "train: "+path+": the file is damaged: its checksum does not match; going on from the one before it, "+
 		filepath.Join("parts", solver.PreviousFile)+", of iteration 15\n", stderr)
@@ -227,7 +228,7 @@ func TestInterrupt(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		stdout := &interrupter{at: at, cancel: cancel}
 		code, stderr := callTo(ctx, stdout, with("-epochs", "2", "-out", "stopped")...)
-		require.Equal(t, interrupted, code)
+		require.Equal(t, command.Interrupted, code)
 		require.Empty(t, stderr)
 		require.Regexp(t, `Stopped and saved after \d+ of 20 iterations. To go on:\n  bin/train -resume stopped\n$`, stdout.String())
 		require.NotContains(t, stdout.String(), "epoch 2/2")
@@ -364,7 +365,7 @@ func TestTrainOnSynthetic(t *testing.T) {
 func TestDivergence(t *testing.T) {
 	tiny(t)
 	code, stdout, stderr := call(t, with("-lr", "1e30", "-out", "a")...)
-	require.Equal(t, broken, code)
+	require.Equal(t, command.Broken, code)
 	require.Equal(t, 2, strings.Count(stderr, "\n"), stderr) // a notice of the search, and the error
 	require.Contains(t, stderr, "; repeating from iteration 1 on to find where it began\n")
 	require.Regexp(t, `train: iteration 2: the loss is NaN; the first value to go bad is in the .*sample 0 of the batch, which is image \d+: .*smaller learning rate`, stderr)
@@ -375,7 +376,7 @@ func TestDivergence(t *testing.T) {
 	// The same again from the file, and on another device.
 	for _, flags := range [][]string{nil, {"-threads", "1"}, {"-device", "reference"}} {
 		code, again, stderr := call(t, append([]string{"-replay", "a/diverged.safetensors"}, flags...)...)
-		require.Equal(t, broken, code, stderr)
+		require.Equal(t, command.Broken, code, stderr)
 		require.Contains(t, again, "The first value to go bad is in the output of layer fc2 (dense), sample 0")
 		if len(flags) < 2 || flags[0] == "-threads" {
 			require.Contains(t, stdout, again)
@@ -397,7 +398,7 @@ PASS  overfitting: the loss on 20 samples fell from .*
 PASS  gradients in float64: those of every layer .*
 $`, stdout)
 	code, stdout, stderr := call(t, append(with("-check"), "-lr", "1e-7")...)
-	require.Equal(t, broken, code)
+	require.Equal(t, command.Broken, code)
 	require.Contains(t, stdout, "\nFAIL  overfitting: ")
 	require.Equal(t, "train: 1 of 5 checks failed\n", stderr)
 	require.Equal(t, before, files(t), "nothing is written")

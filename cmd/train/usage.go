@@ -4,7 +4,8 @@ import (
 	"flag"
 	"fmt"
 	"io"
-	"strings"
+
+	"github.com/hubel-go/hubel/internal/command"
 )
 
 const usageHead = `train trains a convolutional network, goes on with a run, evaluates weights,
@@ -57,42 +58,8 @@ func usage(w io.Writer, f *flag.FlagSet) {
 	for _, g := range groups {
 		fmt.Fprintf(w, "\n%s\n", g.title)
 		for _, e := range g.entries {
-			usageOf(w, f.Lookup(e.name))
+			command.Explain(w, f.Lookup(e.name))
 		}
 	}
 	fmt.Fprint(w, usageFoot)
-}
-
-// column is where explanations begin.
-const column = 24
-
-// usageOf writes a flag, what it means, and its default.
-func usageOf(w io.Writer, f *flag.Flag) {
-	value, text := flag.UnquoteUsage(f)
-	switch f.DefValue {
-	case "", "0", "false":
-	default:
-		first, rest, _ := strings.Cut(text, "\n")
-		text = strings.TrimSuffix(first+" (default "+f.DefValue+")\n"+rest, "\n")
-	}
-	head := strings.TrimSpace("-" + f.Name + " " + value)
-	indent := "\n" + strings.Repeat(" ", column)
-	fmt.Fprintf(w, "  %-*s%s\n", column-2, head, strings.Join(wrap(text, 80-column), indent))
-}
-
-// wrap breaks text into lines of at most width characters, where it can.
-func wrap(text string, width int) []string {
-	var lines []string
-	for paragraph := range strings.SplitSeq(text, "\n") {
-		line := ""
-		for i, word := range strings.SplitAfter(paragraph, " ") {
-			if i > 0 && len(line)+len(strings.TrimSpace(word)) > width {
-				lines = append(lines, strings.TrimRight(line, " "))
-				line = ""
-			}
-			line += word
-		}
-		lines = append(lines, strings.TrimRight(line, " "))
-	}
-	return lines
 }

@@ -1,0 +1,86 @@
+package command
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+func TestExit(t *testing.T) {
+	cancelled, cancel := context.WithCancel(t.Context())
+	cancel()
+	failed := errors.New("no device\nno driver")
+	for _, c := range []struct {
+		ctx    context.Context
+		err    error
+		broken bool
+		code   int
+		says   string
+	}{
+		{t.Context(), nil, false, Done, ""},
+		{t.Context(), failed, false, Wrong, "p: no device; no driver\n"},
+		{t.Context(), failed, true, Broken, "p: no device; no driver\n"},
+		{t.Context(), fmt.Errorf("step: %w", BrokenError{failed}), false, Broken, "p: step: no device; no driver\n"},
+		{cancelled, fmt.Errorf("stopped: %w", cancelled.Err()), true, Interrupted, ""},
+		{cancelled, failed, false, Wrong, "p: no device; no driver\n"},
+	} {
+		var stderr bytes.Buffer
+		require.Equal(t, c.code, Exit(c.ctx, &stderr, "p", c.err, c.broken))
+		require.Equal(t, c.says, stderr.String())
+	}
+}
+
+type closer struct{ err error }
+
+func (c closer) Close() error { return c.err }
+
+func TestClose(t *testing.T) {
+	first, closing := errors.New("first"), errors.New("closing")
+	var err error
+	Close(closer{}, &err)
+	require.NoError(t, err)
+	Close(closer{closing}, &err)
+	require.Equal(t, BrokenError{closing}, err)
+	require.ErrorIs(t, err, closing)
+	err = first
+	Close(closer{closing}, &err)
+	require.Equal(t, first, err)
+}
+
+func TestExplain(t *testing.T) {
+	f := flag.NewFlagSet("p", flag.ContinueOnError)
+	f.Int("batch", 64, "images of one pass")
+	f.Int("a-flag-with-a-long-name", 0, "what it is for, in more words than go into a line of eighty characters")
+	var b bytes.Buffer
+	f.VisitAll(func(f *flag.Flag) { Explain(&b, f) })
+	require.Equal(t, `  -a-flag-with-a-long-name int what it is for, in more words than go into a line of
+                        eighty characters
+  -batch int            images of one pass (default 64)
+`, b.String())
+}
+
+func TestWrap(t *testing.T) {
+	require.Equal(t, []string{"one two", "three", "  four"}, wrap("one two three\n  four", 8))
+	require.Equal(t, []string{"incomprehensible", "word"}, wrap("incomprehensible word", 8))
+	require.Equal(t, []string{""}, wrap("", 8))
+}
+
+func TestLists(t *testing.T) {
+	var names Names
+	require.NoError(t, names.Set("fc6,fc7"))
+	require.Equal(t, Names{"fc6", "fc7"}, names)
+	require.Equal(t, "fc6,fc7", names.String())
+	require.ErrorContains(t, names.Set("fc6,"), "names with commas between")
+	var numbers Numbers
+	require.NoError(t, numbers.Set("1, 20"))
+	require.Equal(t, Numbers{1, 20}, numbers)
+	require.Equal(t, "1,20", numbers.String())
+	for _, bad := range []string{"", "0", "1,", "x"} {
+		require.ErrorContains(t, numbers.Set(bad), "whole numbers above 0")
+	}
+}

@@ -1,0 +1,48 @@
+package command
+
+import (
+	"errors"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// Names is a flag of names with commas between.
+type Names []string
+
+// Set implements flag.Value.
+func (l *Names) Set(text string) error {
+	*l = strings.Split(text, ",")
+	if slices.Contains(*l, "") {
+		return errors.New("it is names with commas between, such as conv1,conv2")
+	}
+	return nil
+}
+
+// String implements flag.Value.
+func (l *Names) String() string { return strings.Join(*l, ",") }
+
+// Numbers is a flag of whole numbers above 0 with commas between.
+type Numbers []int
+
+// Set implements flag.Value.
+func (l *Numbers) Set(text string) error {
+	*l = nil
+	for part := range strings.SplitSeq(text, ",") {
+		n, err := strconv.Atoi(strings.TrimSpace(part))
+		if err != nil || n < 1 {
+			return errors.New("it is whole numbers above 0 with commas between, such as 1,2")
+		}
+		*l = append(*l, n)
+	}
+	return nil
+}
+
+// String implements flag.Value.
+func (l *Numbers) String() string {
+	parts := make([]string, len(*l))
+	for i, n := range *l {
+		parts[i] = strconv.Itoa(n)
+	}
+	return strings.Join(parts, ",")
+}
