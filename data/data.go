@@ -8,6 +8,7 @@ package data
 
 import (
 	"fmt"
+	"math"
 
 	"gorgonia.org/tensor"
 )
@@ -70,3 +71,32 @@ func Name(d Dataset, i int) string {
 	}
 	return fmt.Sprintf("sample %d", i)
 }
+
+// checkShape says what is wrong with the shape of a sample, if anything.
+func checkShape(s tensor.Shape) error {
+	if len(s) != 3 {
+		return fmt.Errorf("a sample of shape %v is not [C,H,W]", s)
+	}
+	n := 1
+	for _, d := range s {
+		if d < 1 || n > math.MaxInt32/d {
+			return fmt.Errorf("a sample of shape %v is empty or too large", s)
+		}
+		n *= d
+	}
+	return nil
+}
+
+// Streams of random numbers in this package. Layers count theirs from 0.
+const (
+	orderStream     = 1<<31 + iota // the order of an epoch
+	patternStream                  // the patterns of synthetic classes
+	noiseStream                    // the table of synthetic noise
+	trainRowsStream                // where the rows of a synthetic sample begin in that table
+	testRowsStream
+	trainFacesStream // where the keypoints of a synthetic face are
+	testFacesStream
+	augmentStream // the steps of an Augment
+	pixelStream   // its noise
+	splitStream   // which part of a data set a sample is in
+)

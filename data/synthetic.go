@@ -2,7 +2,6 @@ package data
 
 import (
 	"fmt"
-	"math"
 	"strconv"
 
 	"gorgonia.org/tensor"
@@ -22,20 +21,6 @@ type SyntheticOptions struct {
 	// the sets are Regressions, of keypoints instead of classes.
 	Targets int
 }
-
-// Streams of random numbers in this package. Layers count theirs from 0.
-const (
-	orderStream     = 1<<31 + iota // the order of an epoch
-	patternStream                  // the patterns of synthetic classes
-	noiseStream                    // the table of synthetic noise
-	trainRowsStream                // where the rows of a synthetic sample begin in that table
-	testRowsStream
-	trainFacesStream // where the keypoints of a synthetic face are
-	testFacesStream
-	augmentStream // the steps of an Augment
-	pixelStream   // its noise
-	splitStream   // which part of a data set a sample is in
-)
 
 const (
 	patternSide = 8       // a pattern has at most 8x8 patches
@@ -118,21 +103,6 @@ func orDefault(n, byDefault int) int {
 		return byDefault
 	}
 	return n
-}
-
-// checkShape says what is wrong with the shape of a sample, if anything.
-func checkShape(s tensor.Shape) error {
-	if len(s) != 3 {
-		return fmt.Errorf("a sample of shape %v is not [C,H,W]", s)
-	}
-	n := 1
-	for _, d := range s {
-		if d < 1 || n > math.MaxInt32/d {
-			return fmt.Errorf("a sample of shape %v is empty or too large", s)
-		}
-		n *= d
-	}
-	return nil
 }
 
 func (s *synthetic) Len() int            { return s.n }

@@ -1,5 +1,6 @@
 // Package report draws what a training run leaves behind: its curve of loss
-// and accuracy, and pictures of filters.
+// and accuracy, its confusion matrix, and pictures of filters and of augmented
+// images.
 package report
 
 import (
