@@ -8,10 +8,8 @@ import (
 	"math"
 
 	"gonum.org/v1/plot"
-	"gonum.org/v1/plot/font"
 	"gonum.org/v1/plot/plotter"
 	"gonum.org/v1/plot/plotutil"
-	"gonum.org/v1/plot/text"
 	"gonum.org/v1/plot/vg"
 	"gonum.org/v1/plot/vg/draw"
 )
@@ -20,12 +18,6 @@ import (
 const (
 	rooflineWidth  = 1100
 	rooflineHeight = 700
-)
-
-// The passes' labels stand left of their points, right of them, and below.
-var (
-	labelAlign  = []text.XAlignment{text.XRight, text.XLeft, text.XCenter}
-	labelOffset = []vg.Point{{X: vg.Points(-6), Y: vg.Points(-3)}, {X: vg.Points(6), Y: vg.Points(-3)}, {Y: vg.Points(-14)}}
 )
 
 // WriteRoofline draws the layers of the first network under the machine's
@@ -67,29 +59,20 @@ func (r *Report) WriteRoofline(w io.Writer) error {
 
 	from, to := math.Inf(1), 0.0
 	lowest := roof.FLOPS / 1e9
+	names := &labels{}
 	for i, pass := range passes {
-		labelled := plotter.XYLabels{}
+		at := plotter.XYLabels{}
 		for _, x := range points[pass] {
-			at := plotter.XY{X: x.Intensity(), Y: x.GFLOPS()}
-			labelled.XYs, labelled.Labels = append(labelled.XYs, at), append(labelled.Labels, x.Name)
-			from, to, lowest = min(from, at.X), max(to, at.X), min(lowest, at.Y)
+			at.XYs, at.Labels = append(at.XYs, plotter.XY{X: x.Intensity(), Y: x.GFLOPS()}), append(at.Labels, x.Name)
+			from, to, lowest = min(from, x.Intensity()), max(to, x.Intensity()), min(lowest, x.GFLOPS())
 		}
-		dots, err := plotter.NewScatter(labelled)
+		dots, err := plotter.NewScatter(at)
 		if err != nil {
 			return err
 		}
 		dots.GlyphStyle = draw.GlyphStyle{Color: plotutil.Color(i), Radius: vg.Points(4), Shape: plotutil.Shape(i)}
-		names, err := plotter.NewLabels(labelled)
-		if err != nil {
-			return err
-		}
-		for k := range names.TextStyle {
-			names.TextStyle[k].Font.Size = font.Length(8)
-			names.TextStyle[k].Color = plotutil.Color(i)
-			names.TextStyle[k].XAlign = labelAlign[i%len(labelAlign)]
-		}
-		names.Offset = labelOffset[i%len(labelOffset)]
-		p.Add(dots, names)
+		names.series = append(names.series, labelled{at, plotutil.Color(i)})
+		p.Add(dots)
 		p.Legend.Add(pass, dots)
 	}
 
@@ -102,7 +85,7 @@ func (r *Report) WriteRoofline(w io.Writer) error {
 		return err
 	}
 	line.Color, line.Width = color.Gray{0x40}, vg.Points(1.5)
-	p.Add(line)
+	p.Add(line, names)
 	p.Legend.Add(fmt.Sprintf("roof: %.0f GFLOP/s, %.0f GB/s", roof.FLOPS/1e9, roof.Bandwidth/1e9), line)
 	p.Y.Min = lowest / 2
 	picture, err := p.WriterTo(vg.Points(rooflineWidth), vg.Points(rooflineHeight), "png")
