@@ -9,7 +9,9 @@ import (
 // winogradProduct is the forward pass or the gradient of the data by
 // Winograd's algorithm. Each group is 49 products, one a frequency: tiles of
 // the pass's input, as rows, times its filters. The gradient of the data is a
-// convolution of dy with the filters turned around.
+// convolution of dy with the filters turned around or, where that has fewer
+// tiles, the adjoint of the forward pass: tiles of dy, which do not overlap, make
+// tiles of dx that do.
 type winogradProduct struct {
 	tile         *gemm.Tile
 	path         winograd.Path
@@ -20,7 +22,8 @@ type winogradProduct struct {
 	h, w         int // input
 	outH, outW   int // output
 	top, left    int // padding; may be negative
-	size         int // outputs of a tile, in each direction
+	adjoint      bool
+	size         int // outputs of a tile, in each direction; of the adjoint, inputs
 	down, across int // tiles of a plane
 	panels       int // of packed filters
 	panel, step  int // distance of two panels, and of two frequencies
@@ -38,6 +41,10 @@ func newWinogradProduct(t *gemm.Tile, strided device.Conv, pass device.Pass) win
 		p.top, p.left = c.R-1-p.top, c.S-1-p.left
 	}
 	p.down, p.across = (p.outH+p.size-1)/p.size, (p.outW+p.size-1)/p.size
+	down, across := (p.h+p.size-1)/p.size, (p.w+p.size-1)/p.size
+	if pass == device.BackwardData && 4*down*across <= 3*p.down*p.across && down*across <= adjointTiles {
+		p.adjoint, p.down, p.across, p.top, p.left = true, down, across, 0, 0
+	}
 	p.panels = (p.rows + t.NR - 1) / t.NR
 	p.panel = gemm.Panel(t.NR, p.depth)
 	p.step = p.panels*p.panel + apart
@@ -127,6 +134,11 @@ const (
 	// they are transformed back.
 	winogradColumns = 64
 
+	// adjointTiles is the most tiles of an item of an adjoint, which has whole
+	// samples. That is whole panels of LeNet's, in the second-level cache with their
+	// products.
+	adjointTiles = 36
+
 	// winogradPiece is the fewest rows that are worth to transform the tiles
 	// again for.
 	winogradPiece = 96
@@ -137,22 +149,38 @@ func (p *winogradProduct) cut() winogradCut {
 	var cut winogradCut
 	tiles := max(winogradFew, min(winogradTiles, winogradBlock/p.depth))
 	cut.blocks, cut.tiles = evenly(p.c.N*p.down*p.across, roundUp(tiles, p.tile.MR), p.tile.MR)
+	if sample := p.down * p.across; p.adjoint {
+		var samples int
+		cut.blocks, samples = evenly(p.c.N, adjointTiles/sample, 1)
+		cut.tiles = samples * sample
+	}
 	pieces := min((fewItems+p.c.Groups*cut.blocks-1)/(p.c.Groups*cut.blocks), max(1, p.rows/winogradPiece))
 	cut.pieces, cut.piece = evenly(p.rows, (p.rows+pieces-1)/pieces, p.tile.NR)
 	return cut
 }
 
 // The scratch memory of a worker: transformed tiles, products, one tile at
-// work, and the bias of a piece.
+// work, and the bias of a piece or the image of an adjoint.
 func (t *winogradTask) length() int {
-	return winograd.Frequencies*(t.tilesStep()+t.productsStep()) + winograd.WorkSize + roundUp(t.piece, t.tile.NR)
+	return winograd.Frequencies*(t.tilesStep()+t.productsStep()) + winograd.WorkSize + max(roundUp(t.piece, t.tile.NR), t.image())
 }
+
+// image is the length of the image [h,w,columns] that the overlapping tiles of an
+// adjoint cover.
+func (t *winogradTask) image() int {
+	if !t.adjoint {
+		return 0
+	}
+	return (t.down*t.size + t.c.R - 1) * t.imageRow()
+}
+
+func (t *winogradTask) imageRow() int { return (t.across*t.size + t.c.S - 1) * t.columns() }
 
 func (t *winogradTask) tilesStep() int {
-	return t.tiles/t.tile.MR*gemm.Panel(t.tile.MR, t.depth) + apart
+	return (t.tiles+t.tile.MR-1)/t.tile.MR*gemm.Panel(t.tile.MR, t.depth) + apart
 }
 
-func (t *winogradTask) columns() int { return roundUp(winogradColumns, t.tile.NR) }
+func (t *winogradTask) columns() int { return roundUp(min(winogradColumns, t.piece), t.tile.NR) }
 
 func (t *winogradTask) productsStep() int { return roundUp(t.tiles*t.columns(), 16) + apart }
 
@@ -166,16 +194,21 @@ func (t *winogradTask) Run(item, worker int) {
 	memory := t.engine.Scratch(worker, t.length())
 	transformed, memory := cutOff(memory, winograd.Frequencies*t.tilesStep())
 	products, memory := cutOff(memory, winograd.Frequencies*t.productsStep())
-	work, bias := cutOff(memory, winograd.WorkSize)
-	if t.bias == nil {
-		bias = nil
-	} else {
+	work, memory := cutOff(memory, winograd.WorkSize)
+	var bias []float32
+	if t.bias != nil {
+		bias = memory
 		clear(bias[copy(bias, t.bias[group*t.rows+row:][:rows]):])
 	}
 	t.transform(transformed, work, group, first, tiles)
 	for column := 0; column < rows; column += t.columns() {
 		n := min(t.columns(), rows-column)
 		t.multiply(t.engine.Worker(worker), products, transformed, group, tiles, row+column, n)
+		if t.adjoint {
+			s := winograd.Spread{Src: products, Step: t.productsStep(), Work: work}
+			t.spread(&s, memory[:t.image()], t.engine.Worker(worker), group, first, tiles, row+column, n)
+			continue
+		}
 		s := winograd.Scatter{Dst: t.dst, Src: products, Step: t.productsStep(), Work: work, Accumulate: t.accumulate}
 		if bias != nil {
 			s.Bias = bias[column:]
@@ -194,20 +227,28 @@ func (p *winogradProduct) place(tile int) (sample, i, j int) {
 
 // transform writes tiles of all channels as panels, for each frequency.
 func (t *winogradTask) transform(dst, work []float32, group, first, tiles int) {
-	mr := t.tile.MR
+	mr, side := t.tile.MR, winograd.Points
+	if t.adjoint {
+		side = t.size
+	}
 	for panel := 0; panel < tiles; panel += mr {
 		var patches winograd.Patches
 		for lane := range min(mr, tiles-panel) {
 			sample, i, j := t.place(first + panel + lane)
 			i, j = i-t.top, j-t.left
 			offset := (sample*t.c.Groups*t.depth*t.h+i)*t.w + j
-			patches.Set(lane, offset, winograd.Points, winograd.Points, i, j, t.h, t.w)
+			patches.Set(lane, offset, side, side, i, j, t.h, t.w)
 		}
-		t.path.Image(&winograd.Gather{
+		g := winograd.Gather{
 			Dst: dst[panel/mr*gemm.Panel(mr, t.depth):], Step: t.tilesStep(), DstStep: mr, Store: mr,
 			Src: t.src, Base: group * t.depth * t.h * t.w, Pitch: t.w, SrcStep: t.h * t.w,
 			N: t.depth, Patches: &patches, Work: work,
-		})
+		}
+		if t.adjoint {
+			t.path.Evaluate(&g, side)
+		} else {
+			t.path.Image(&g)
+		}
 	}
 }
 
@@ -216,10 +257,14 @@ func (t *winogradTask) transform(dst, work []float32, group, first, tiles int) {
 func (t *winogradTask) multiply(w *gemm.Worker, dst, tiles []float32, group, n, row, rows int) {
 	filters := t.packed[group*t.winogradProduct.packed()+row/t.tile.NR*t.panel:]
 	for f := range winograd.Frequencies {
+		alpha := float32(1)
+		if t.adjoint {
+			alpha = winograd.Unscaled[f]
+		}
 		t.tile.Multiply(w, &gemm.Block{
 			M: n, N: roundUp(rows, t.tile.Narrow), K: t.depth,
 			A: tiles[f*t.tilesStep():], B: filters[f*t.step:],
-			C: dst[f*t.productsStep():], LDC: t.columns(), Alpha: 1,
+			C: dst[f*t.productsStep():], LDC: t.columns(), Alpha: alpha,
 		})
 	}
 }
@@ -253,6 +298,34 @@ func (t *winogradTask) store(s *winograd.Scatter, group, first, tiles, row, rows
 				y := t.dst[base+k/s.Rows*s.Plane+k%s.Rows*s.Pitch:][:columns]
 				t.tile.Loops.Unary(t.activation.Unary, y, y)
 			}
+		}
+	}
+}
+
+// spread adds the products of each sample up in an image, and stores that.
+func (t *winogradTask) spread(s *winograd.Spread, image []float32, w *gemm.Worker, group, first, tiles, row, rows int) {
+	columns, plane, products := t.columns(), t.outH*t.outW, s.Src
+	s.N, s.Pixel, s.Pitch = (rows+t.path.Lanes-1)/t.path.Lanes, columns, t.imageRow()
+	planes := w.Rows[:rows]
+	for i := range planes {
+		planes[i] = i * plane
+	}
+	for tile := 0; tile < tiles; {
+		sample, _, _ := t.place(first + tile)
+		dst := t.dst[((sample*t.c.Groups+group)*t.rows+row)*plane:]
+		inside := image[t.c.PadTop*s.Pitch+t.c.PadLeft*columns:]
+		clear(image)
+		for i := 0; t.accumulate && i < t.outH; i++ {
+			t.tile.PackRows(inside[i*s.Pitch:], dst[i*t.outW:], columns, planes, t.outW)
+		}
+		for range t.down * t.across {
+			_, i, j := t.place(first + tile)
+			s.Src, s.Dst = products[tile*columns:], image[i*s.Pitch+j*columns:]
+			t.path.Spread(s)
+			tile++
+		}
+		for i := range t.outH {
+			t.tile.Unpack(dst[i*t.outW:], inside[i*s.Pitch:], columns, rows, t.outW, plane)
 		}
 	}
 }
@@ -304,6 +377,11 @@ func (t *winogradPackTask) Run(item, worker int) {
 	if t.pass == device.Forward { // w is [rows,depth,taps]
 		g.Src, g.Base, g.SrcStep, g.N = t.w, (group*t.rows+row)*t.depth*taps, taps, t.depth
 		t.evaluate(g, row, t.depth*taps)
+		return
+	}
+	if t.adjoint { // w is [depth,rows,taps]
+		g.Src, g.Base, g.SrcStep, g.N = t.w, (group*t.depth*t.rows+row)*taps, t.rows*taps, t.depth
+		t.evaluate(g, row, taps)
 		return
 	}
 	for k := 0; k < t.depth; k += flips { // w is [depth,rows,taps]

@@ -78,6 +78,37 @@ func TestPartsOfTiles(t *testing.T) {
 	}
 }
 
+// TestAdjoint holds the gradient of the data that is the adjoint of the forward pass
+// against the reference: several items of samples, pieces of channels, groups and
+// padding that differs on each side, on every path and for different numbers of
+// workers.
+func TestAdjoint(t *testing.T) {
+	padded := conv(5, 140, 11, 36, 5, 1, 0, 2)
+	padded.W, padded.PadBottom, padded.PadLeft = 10, 2, 1
+	for _, c := range []device.Conv{padded, conv(5, 200, 11, 18, 3, 1, 0, 1)} {
+		want := convOn(t, reference.New(), c, device.BackwardData)
+		for _, tile := range gemm.Tiles() {
+			t.Run(fmt.Sprintf("%v/%s", c, tile.Name), func(t *testing.T) {
+				t.Setenv("HUBEL_CPU", tile.Name)
+				p := newWinogradProduct(tile, c, device.BackwardData)
+				require.True(t, p.adjoint && traitsOf(t).ConvFast(c, device.BackwardData))
+				var first []float64
+				for _, workers := range []int{1, 3} {
+					d, err := New(workers)
+					require.NoError(t, err)
+					defer d.Close()
+					got := convOn(t, d, c, device.BackwardData)
+					require.Less(t, relative(got, want), 2e-6)
+					if first == nil {
+						first = got
+					}
+					require.Equal(t, first, got, "%d workers", workers)
+				}
+			})
+		}
+	}
+}
+
 // TestDirectConvolution runs the cases of layers that otherwise go by
 // Winograd's algorithm.
 func TestDirectConvolution(t *testing.T) {

@@ -217,9 +217,9 @@ TEXT ·evaluate5x8(SB), NOSPLIT, $0-8
 	VFMADD231PS COEF(PAIR(1)+coef), b, y; \
 	VFMADD231PS COEF(PAIR(2)+coef), c, y
 
-// INTERPOLATE3 takes the sums of the pairs to Y12-Y14 and their differences to
-// Y1, Y3 and Y5.
-#define INTERPOLATE3 \
+// SUMS leaves the sums of the pairs of Y1-Y6 in Y12-Y14, their differences in
+// Y1, Y3 and Y5, and the sum of all in Y7.
+#define SUMS \
 	VADDPS Y2, Y1, Y12; \
 	VADDPS Y4, Y3, Y13; \
 	VADDPS Y6, Y5, Y14; \
@@ -228,7 +228,10 @@ TEXT ·evaluate5x8(SB), NOSPLIT, $0-8
 	VSUBPS Y6, Y5, Y5; \
 	VADDPS Y12, Y0, Y7; \
 	VADDPS Y14, Y13, Y15; \
-	VADDPS Y15, Y7, Y7; \
+	VADDPS Y15, Y7, Y7
+
+#define INTERPOLATE3 \
+	SUMS; \
 	OUTPUT(pair_p1, Y1, Y3, Y5, Y8); \
 	OUTPUT(pair_p2, Y12, Y13, Y14, Y9)
 
@@ -330,23 +333,11 @@ TEXT ·evaluate5x8(SB), NOSPLIT, $0-8
 	VMOVUPS Y10, (3*LINE)(R9); \
 	VMOVUPS Y11, (4*LINE)(R9)
 
-// SCATTER is a whole transform of size by size outputs.
-#define SCATTER(size, transform, keep, finish, store) \
-	MOVQ t+0(FP), R12; \
-	MOVQ Scatter_Dst(R12), DI; \
-	MOVQ Scatter_Base(R12), DX; \
-	LEAQ (DI)(DX*4), DI; \
-	MOVQ Scatter_Src(R12), SI; \
-	MOVQ Scatter_Work(R12), R11; \
-	LEAQ ·table(SB), R13; \
-	MOVQ Scatter_N(R12), AX; \
-	MOVQ AX, n-8(SP); \
-	MOVQ Scatter_Bias(R12), AX; \
-	MOVQ AX, bias-16(SP); \
-next: \
+// COLUMNS transforms seven columns of frequencies, a step apart, to Work.
+#define COLUMNS(step, transform, keep) \
 	MOVQ SI, R8; \
 	MOVQ R11, R9; \
-	MOVQ Scatter_Step(R12), DX; \
+	MOVQ step(R12), DX; \
 	SHLQ $2, DX; \
 	IMUL3Q $7, DX, R10; \
 	LEAQ (R10)(R10*2), AX; \
@@ -365,7 +356,33 @@ column: \
 	ADDQ $32, R9; \
 	ADDQ DX, R8; \
 	DECQ CX; \
-	JNZ column; \
+	JNZ column
+
+// ROW loads a row of Work.
+#define ROW \
+	VMOVUPS (R9), Y0; \
+	VMOVUPS 32(R9), Y1; \
+	VMOVUPS 64(R9), Y2; \
+	VMOVUPS 96(R9), Y3; \
+	VMOVUPS 128(R9), Y4; \
+	VMOVUPS 160(R9), Y5; \
+	VMOVUPS 192(R9), Y6
+
+// SCATTER is a whole transform of size by size outputs.
+#define SCATTER(size, transform, keep, finish, store) \
+	MOVQ t+0(FP), R12; \
+	MOVQ Scatter_Dst(R12), DI; \
+	MOVQ Scatter_Base(R12), DX; \
+	LEAQ (DI)(DX*4), DI; \
+	MOVQ Scatter_Src(R12), SI; \
+	MOVQ Scatter_Work(R12), R11; \
+	LEAQ ·table(SB), R13; \
+	MOVQ Scatter_N(R12), AX; \
+	MOVQ AX, n-8(SP); \
+	MOVQ Scatter_Bias(R12), AX; \
+	MOVQ AX, bias-16(SP); \
+next: \
+	COLUMNS(Scatter_Step, transform, keep); \
 	MOVQ DI, R8; \
 	MOVQ R11, R9; \
 	MOVQ Scatter_Plane(R12), R10; \
@@ -374,13 +391,7 @@ column: \
 	LEAQ Scatter_Columns(R12), R15; \
 	MOVQ Scatter_Rows(R12), CX; \
 row: \
-	VMOVUPS (R9), Y0; \
-	VMOVUPS 32(R9), Y1; \
-	VMOVUPS 64(R9), Y2; \
-	VMOVUPS 96(R9), Y3; \
-	VMOVUPS 128(R9), Y4; \
-	VMOVUPS 160(R9), Y5; \
-	VMOVUPS 192(R9), Y6; \
+	ROW; \
 	transform; \
 	VXORPS Y15, Y15, Y15; \
 	VXORPS Y14, Y14, Y14; \
@@ -434,6 +445,71 @@ TEXT ·interpolate3x8(SB), NOSPLIT, $16-8
 // func interpolate5x8(t *Scatter)
 TEXT ·interpolate5x8(SB), NOSPLIT, $16-8
 	SCATTER(5, INTERPOLATE5, KEEP5, FINISH5, STORE5)
+
+// SPREAD takes Y0-Y6 to Y4, Y2, Y11, Y10, Y9, Y8 and Y7.
+#define SPREAD \
+	SUMS; \
+	OUTPUT(pair_p, Y1, Y3, Y5, Y8); \
+	OUTPUT(pair_s, Y12, Y13, Y14, Y9); \
+	OUTPUT(pair_ps, Y1, Y3, Y5, Y10); \
+	OUTPUT(pair_t, Y12, Y13, Y14, Y11); \
+	OUTPUT(pair_pt, Y1, Y3, Y5, Y2); \
+	VFMADD231PS COEF(coefficients_e4), Y0, Y9; \
+	VFMADD231PS COEF(coefficients_e2), Y0, Y11; \
+	VMULPS COEF(coefficients_e0), Y0, Y4
+
+#define KEEP7 \
+	VMOVUPS Y4, (R9); \
+	VMOVUPS Y2, LINE(R9); \
+	VMOVUPS Y11, (2*LINE)(R9); \
+	VMOVUPS Y10, (3*LINE)(R9); \
+	VMOVUPS Y9, (4*LINE)(R9); \
+	VMOVUPS Y8, (5*LINE)(R9); \
+	VMOVUPS Y7, (6*LINE)(R9)
+
+#define ADD(at, y) \
+	VADDPS at, y, y; \
+	VMOVUPS y, at
+
+// func spread8(t *Spread)
+TEXT ·spread8(SB), NOSPLIT, $8-8
+	MOVQ t+0(FP), R12
+	MOVQ Spread_Dst(R12), DI
+	MOVQ Spread_Src(R12), SI
+	MOVQ Spread_Work(R12), R11
+	LEAQ ·table(SB), R13
+	MOVQ Spread_N(R12), AX
+	MOVQ AX, n-8(SP)
+next:
+	COLUMNS(Spread_Step, SPREAD, KEEP7)
+	MOVQ DI, R8
+	MOVQ R11, R9
+	MOVQ Spread_Pixel(R12), R10
+	SHLQ $2, R10
+	LEAQ (R10)(R10*2), AX
+	MOVQ Spread_Pitch(R12), DX
+	MOVQ $7, CX
+row:
+	LEAQ (R8)(R10*4), BX
+	ROW
+	SPREAD
+	ADD((R8), Y4)
+	ADD((R8)(R10*1), Y2)
+	ADD((R8)(R10*2), Y11)
+	ADD((R8)(AX*1), Y10)
+	ADD((R8)(R10*4), Y9)
+	ADD((BX)(R10*1), Y8)
+	ADD((BX)(R10*2), Y7)
+	ADDQ $LINE, R9
+	LEAQ (R8)(DX*4), R8
+	DECQ CX
+	JNZ row
+	ADDQ $32, SI
+	ADDQ $32, DI
+	DECQ n-8(SP)
+	JNZ next
+	VZEROUPPER
+	RET
 
 // infinity is what every output is above.
 DATA ·infinity+0(SB)/4, $0xFF800000

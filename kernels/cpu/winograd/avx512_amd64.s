@@ -358,6 +358,41 @@ TEXT ·evaluate5x16(SB), NOSPLIT, $0-8
 	VMOVUPS Z10, (3*LINE)(R9); \
 	VMOVUPS Z11, (4*LINE)(R9)
 
+// COLUMNS transforms seven columns of frequencies, a step apart, to Work.
+#define COLUMNS(step, transform, keep) \
+	MOVQ SI, R8; \
+	MOVQ R11, R9; \
+	MOVQ step(R12), DX; \
+	SHLQ $2, DX; \
+	IMUL3Q $7, DX, R10; \
+	LEAQ (R10)(R10*2), AX; \
+	MOVQ $7, CX; \
+column: \
+	LEAQ (R8)(R10*4), BX; \
+	VMOVUPS (R8), Z0; \
+	VMOVUPS (R8)(R10*1), Z1; \
+	VMOVUPS (R8)(R10*2), Z2; \
+	VMOVUPS (R8)(AX*1), Z3; \
+	VMOVUPS (R8)(R10*4), Z4; \
+	VMOVUPS (BX)(R10*1), Z5; \
+	VMOVUPS (BX)(R10*2), Z6; \
+	transform; \
+	keep; \
+	ADDQ $64, R9; \
+	ADDQ DX, R8; \
+	DECQ CX; \
+	JNZ column
+
+// ROW loads a row of Work.
+#define ROW \
+	VMOVUPS (R9), Z0; \
+	VMOVUPS 64(R9), Z1; \
+	VMOVUPS 128(R9), Z2; \
+	VMOVUPS 192(R9), Z3; \
+	VMOVUPS 256(R9), Z4; \
+	VMOVUPS 320(R9), Z5; \
+	VMOVUPS 384(R9), Z6
+
 // SCATTER is a whole transform. Z30 is the bias and Z29 what no output is
 // below.
 #define SCATTER(transform, keep, finish, store, add) \
@@ -388,28 +423,7 @@ next: \
 	ADDQ $64, AX; \
 	MOVQ AX, bias-16(SP); \
 unbiased: \
-	MOVQ SI, R8; \
-	MOVQ R11, R9; \
-	MOVQ Scatter_Step(R12), DX; \
-	SHLQ $2, DX; \
-	IMUL3Q $7, DX, R10; \
-	LEAQ (R10)(R10*2), AX; \
-	MOVQ $7, CX; \
-column: \
-	LEAQ (R8)(R10*4), BX; \
-	VMOVUPS (R8), Z0; \
-	VMOVUPS (R8)(R10*1), Z1; \
-	VMOVUPS (R8)(R10*2), Z2; \
-	VMOVUPS (R8)(AX*1), Z3; \
-	VMOVUPS (R8)(R10*4), Z4; \
-	VMOVUPS (BX)(R10*1), Z5; \
-	VMOVUPS (BX)(R10*2), Z6; \
-	transform; \
-	keep; \
-	ADDQ $64, R9; \
-	ADDQ DX, R8; \
-	DECQ CX; \
-	JNZ column; \
+	COLUMNS(Scatter_Step, transform, keep); \
 	MOVQ DI, R8; \
 	MOVQ R11, R9; \
 	MOVQ Scatter_Plane(R12), R10; \
@@ -419,13 +433,7 @@ column: \
 	LEAQ Scatter_Columns(R12), R15; \
 	MOVQ Scatter_Rows(R12), CX; \
 row: \
-	VMOVUPS (R9), Z0; \
-	VMOVUPS 64(R9), Z1; \
-	VMOVUPS 128(R9), Z2; \
-	VMOVUPS 192(R9), Z3; \
-	VMOVUPS 256(R9), Z4; \
-	VMOVUPS 320(R9), Z5; \
-	VMOVUPS 384(R9), Z6; \
+	ROW; \
 	transform; \
 	finish; \
 	TRANSPOSE; \
@@ -457,6 +465,71 @@ TEXT ·interpolate3x16(SB), NOSPLIT, $16-8
 // func interpolate5x16(t *Scatter)
 TEXT ·interpolate5x16(SB), NOSPLIT, $16-8
 	SCATTER(INTERPOLATE5, KEEP5, FINISH5, STORE5, ADD5)
+
+// SPREAD takes Z0-Z6 to Z19, Z18, Z11, Z10, Z9, Z8 and Z7.
+#define SPREAD \
+	SUMS; \
+	OUTPUT(pair_p, Z13, Z15, Z17, Z8); \
+	OUTPUT(pair_s, Z12, Z14, Z16, Z9); \
+	OUTPUT(pair_ps, Z13, Z15, Z17, Z10); \
+	OUTPUT(pair_t, Z12, Z14, Z16, Z11); \
+	OUTPUT(pair_pt, Z13, Z15, Z17, Z18); \
+	VFMADD231PS.BCST COEF(coefficients_e4), Z0, Z9; \
+	VFMADD231PS.BCST COEF(coefficients_e2), Z0, Z11; \
+	VMULPS.BCST COEF(coefficients_e0), Z0, Z19
+
+#define KEEP7 \
+	VMOVUPS Z19, (R9); \
+	VMOVUPS Z18, LINE(R9); \
+	VMOVUPS Z11, (2*LINE)(R9); \
+	VMOVUPS Z10, (3*LINE)(R9); \
+	VMOVUPS Z9, (4*LINE)(R9); \
+	VMOVUPS Z8, (5*LINE)(R9); \
+	VMOVUPS Z7, (6*LINE)(R9)
+
+#define ADD(at, z) \
+	VADDPS at, z, z; \
+	VMOVUPS z, at
+
+// func spread16(t *Spread)
+TEXT ·spread16(SB), NOSPLIT, $8-8
+	MOVQ t+0(FP), R12
+	MOVQ Spread_Dst(R12), DI
+	MOVQ Spread_Src(R12), SI
+	MOVQ Spread_Work(R12), R11
+	LEAQ ·table(SB), R13
+	MOVQ Spread_N(R12), AX
+	MOVQ AX, n-8(SP)
+next:
+	COLUMNS(Spread_Step, SPREAD, KEEP7)
+	MOVQ DI, R8
+	MOVQ R11, R9
+	MOVQ Spread_Pixel(R12), R10
+	SHLQ $2, R10
+	LEAQ (R10)(R10*2), AX
+	MOVQ Spread_Pitch(R12), DX
+	MOVQ $7, CX
+row:
+	LEAQ (R8)(R10*4), BX
+	ROW
+	SPREAD
+	ADD((R8), Z19)
+	ADD((R8)(R10*1), Z18)
+	ADD((R8)(R10*2), Z11)
+	ADD((R8)(AX*1), Z10)
+	ADD((R8)(R10*4), Z9)
+	ADD((BX)(R10*1), Z8)
+	ADD((BX)(R10*2), Z7)
+	ADDQ $LINE, R9
+	LEAQ (R8)(DX*4), R8
+	DECQ CX
+	JNZ row
+	ADDQ $64, SI
+	ADDQ $64, DI
+	DECQ n-8(SP)
+	JNZ next
+	VZEROUPPER
+	RET
 
 // halves joins quarters of two vectors: the first two of each, and the others.
 DATA ·halves+0(SB)/8, $0

@@ -75,3 +75,17 @@ func newCoefficients() (c coefficients) {
 	}
 	return c
 }
+
+// Unscaled has S⁻¹ for each frequency: times it, S E dy Eᵀ S is E dy Eᵀ.
+var Unscaled = newUnscaled()
+
+func newUnscaled() (u [Frequencies]float32) {
+	s := [Points]float64{float64(table.n[0])}
+	for i := range table.pair {
+		s[2*i+1], s[2*i+2] = float64(table.pair[i].n0[0]), float64(table.pair[i].n0[0])
+	}
+	for f := range u {
+		u[f] = float32(1 / (s[f/Points] * s[f%Points]))
+	}
+	return u
+}

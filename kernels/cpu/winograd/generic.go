@@ -57,6 +57,25 @@ func interpolate5(f line) (y line) {
 	return y
 }
 
+// spread is Bᵀ f.
+func spread(f line) (y line) {
+	y[0] = table.e0[0] * f[0]
+	y[2] = table.e2[0] * f[0]
+	y[4] = table.e4[0] * f[0]
+	y[6] = f[0]
+	for i := range table.pair {
+		c := &table.pair[i]
+		sum, difference := f[2*i+1]+f[2*i+2], f[2*i+1]-f[2*i+2]
+		y[1] += float32(c.pt[0] * difference)
+		y[2] += float32(c.t[0] * sum)
+		y[3] += float32(c.ps[0] * difference)
+		y[4] += float32(c.s[0] * sum)
+		y[5] += float32(c.p[0] * difference)
+		y[6] += sum
+	}
+	return y
+}
+
 func (g *Gather) generic(transform func(line) line, size, lanes int) {
 	var half, tile [Points]line
 	for n := range g.N {
@@ -121,6 +140,26 @@ func (s *Scatter) generic(size, lanes int) {
 					}
 					s.Dst[at] = v
 				}
+			}
+		}
+	}
+}
+
+func (s *Spread) generic(lanes int) {
+	var half [Points]line
+	for l := range s.N * lanes {
+		for q := range Points {
+			var f line
+			for p := range f {
+				f[p] = s.Src[(p*Points+q)*s.Step+l]
+			}
+			for i, v := range spread(f) {
+				half[i][q] = v
+			}
+		}
+		for i := range half {
+			for j, v := range spread(half[i]) {
+				s.Dst[i*s.Pitch+j*s.Pixel+l] += v
 			}
 		}
 	}

@@ -37,6 +37,9 @@ func interpolate3x16(t *Scatter)
 func interpolate5x16(t *Scatter)
 
 //go:noescape
+func spread16(t *Spread)
+
+//go:noescape
 func image8(t *Gather)
 
 //go:noescape
@@ -50,6 +53,9 @@ func interpolate3x8(t *Scatter)
 
 //go:noescape
 func interpolate5x8(t *Scatter)
+
+//go:noescape
+func spread8(t *Spread)
 
 // Image is B x Bᵀ of patches of 7x7.
 func (p Path) Image(g *Gather) {
@@ -94,5 +100,17 @@ func (p Path) Interpolate(s *Scatter, size int) {
 		interpolate5x8(s)
 	default:
 		s.generic(size, p.Lanes)
+	}
+}
+
+// Spread adds Bᵀ f B, of 7x7.
+func (p Path) Spread(s *Spread) {
+	switch p.isa {
+	case avx512:
+		spread16(s)
+	case avx2:
+		spread8(s)
+	default:
+		s.generic(p.Lanes)
 	}
 }

@@ -21,3 +21,6 @@ func (p Path) Evaluate(g *Gather, size int) {
 
 // Interpolate is Eᵀ f E, size by size, 3 or 5.
 func (p Path) Interpolate(s *Scatter, size int) { s.generic(size, p.Lanes) }
+
+// Spread adds Bᵀ f B, of 7x7.
+func (p Path) Spread(s *Spread) { s.generic(p.Lanes) }

@@ -17,6 +17,10 @@
 // The gradient of the filter is the same bilinear form, solved for w, with the
 // same matrices: dw = Eᵣᵀ ((S Eₘ dy Eₘᵀ S) ⊙ (B x Bᵀ)) Eᵣ.
 //
+// And so is that of the image, solved for x, where it takes fewer tiles of dy than
+// there are of x: dx += Bᵀ ((S Eᵣ w Eᵣᵀ S) ⊙ (Eₘ dy Eₘᵀ)) B, tiles of 7x7 that
+// overlap.
+//
 // The points are those, of all symmetric ones in eighths, whose error is
 // smallest for both sizes together: two thirds of that of the usual 0, ±1/2,
 // ±1 and ±2. docs/architecture.md has the measured error.
@@ -135,4 +139,15 @@ func (s *Scatter) SetColumns(lanes, columns int) {
 			s.Columns[l] = 1<<columns - 1
 		}
 	}
+}
+
+// Spread transforms frequencies to tiles of 7x7, of Lanes lanes, N times, and adds
+// them to an image with the lanes innermost: of Src[(p*7+q)*Step+l] to
+// Dst[i*Pitch+j*Pixel+l]. The next lanes follow in both.
+type Spread struct {
+	Dst, Src     []float32
+	Step         int
+	N            int
+	Pitch, Pixel int       // of two rows, and of two elements of a row
+	Work         []float32 // of WorkSize
 }

@@ -92,6 +92,7 @@ func TestLines(t *testing.T) {
 			var d, f line
 			d[j], f[p] = 1, 1
 			require.Equal(t, nearest(b[p][j]), image(d)[p], "B[%d,%d]", p, j)
+			require.Equal(t, nearest(b[p][j]), spread(f)[j], "Bᵀ[%d,%d]", j, p)
 			if j < 5 {
 				e := new(big.Rat).Mul(s[p], exactEvaluation(5)[p][j])
 				require.Equal(t, nearest(e), evaluate5(d)[p], "S E[%d,%d]", p, j)
@@ -229,6 +230,42 @@ func TestScatter(t *testing.T) {
 				}
 			})
 		}
+	}
+}
+
+// TestSpread holds each path against the Go twin, for tiles that overlap. What is
+// behind the frequencies, and around the image, faults.
+func TestSpread(t *testing.T) {
+	for name, path := range paths() {
+		t.Run(name, func(t *testing.T) {
+			const n, wide = 2, 10
+			r := rand.New(rand.NewPCG(5, 6))
+			pixel := n * path.Lanes
+			for _, end := range []bool{false, true} {
+				s := Spread{Step: pixel + 3, N: n, Pixel: pixel, Pitch: wide * pixel, Work: make([]float32, WorkSize)}
+				s.Src = guarded.Floats(t, (Frequencies-1)*s.Step+pixel, end)
+				copy(s.Src, numbers(r, len(s.Src)))
+				got := guarded.Floats(t, 9*s.Pitch+wide*pixel, end)
+				copy(got, numbers(r, len(got)))
+				want := append([]float32(nil), got...)
+				for _, first := range []int{0, 3 * pixel, 3 * s.Pitch, 3 * (s.Pitch + pixel)} {
+					s.Dst = got[first:]
+					path.Spread(&s)
+					s.Dst = want[first:]
+					Path{Lanes: path.Lanes}.Spread(&s)
+				}
+				near(t, want, got, 2e-6)
+			}
+		})
+	}
+}
+
+// TestUnscaled holds the factors against S.
+func TestUnscaled(t *testing.T) {
+	_, s := exactImage()
+	for f, v := range Unscaled {
+		want, _ := new(big.Rat).Inv(new(big.Rat).Mul(s[f/Points], s[f%Points])).Float64()
+		require.InEpsilon(t, want, v, 3e-7)
 	}
 }
 
