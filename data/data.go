@@ -64,6 +64,15 @@ type Varied interface {
 	ReadVaried(dst []float32, i int, seed uint64, epoch int) (label int32, err error)
 }
 
+// Multiview is a Dataset that shows each picture Views times, in consecutive
+// samples. A test averages what the network says of them.
+type Multiview interface {
+	Dataset
+
+	// Views is how many samples show a picture, at least 1.
+	Views() int
+}
+
 // Name is what to call sample i of a data set: "n01440764/7.jpg", "sample 7".
 func Name(d Dataset, i int) string {
 	if n, ok := d.(Named); ok {
@@ -87,7 +96,7 @@ func checkShape(s tensor.Shape) error {
 	return nil
 }
 
-// Streams of random numbers in this package. Layers count theirs from 0.
+// Streams of random numbers in this package. Layers count theirs from 1.
 const (
 	orderStream     = 1<<31 + iota // the order of an epoch
 	patternStream                  // the patterns of synthetic classes

@@ -144,13 +144,6 @@ func (v varied) ReadVaried(dst []float32, i int, seed uint64, epoch int) (label 
 	}})
 }
 
-// Multiview is a Dataset that shows each picture Views times, in consecutive
-// samples. A test averages what the network says of them.
-type Multiview interface {
-	Dataset
-	Views() int
-}
-
 // TenCrops is the same set with ten views of each picture: the centre and the
 // four corners that the last crop can take, and the same mirrored (Krizhevsky
 // et al. 2012, section 4.1). Sample 10*i is what Read(i) gives.

@@ -176,7 +176,7 @@ func ParseNormal(text string) (n Normal, err error) {
 	for word := range strings.SplitSeq(text, ",") {
 		name, value, hasValue := strings.Cut(word, "=")
 		if hasValue != (name == "scale") {
-			return n, fmt.Errorf("preprocessing %q is unknown; there are mean, mean-image, std, whiten-colours, whiten, scale=X and none", word)
+			name = "" // none of them
 		}
 		switch name {
 		case "none":

@@ -62,6 +62,7 @@ func Evaluate(ctx context.Context, d device.Device, w *graph.Weights, set data.D
 // device or of the samples; others are about what was asked for.
 type FailedError struct{ Err error }
 
+// Error is what went wrong.
 func (e FailedError) Error() string { return e.Err.Error() }
 
 // Unwrap is for errors.Is.

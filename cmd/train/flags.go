@@ -174,7 +174,7 @@ func (o *options) flagSet() *flag.FlagSet {
 	f := flag.NewFlagSet("train", flag.ContinueOnError)
 	f.SetOutput(io.Discard) // an error is one line, without the usage
 	f.StringVar(&o.model, "model", "", "`name` of a network: "+strings.Join(models.Names(), ", "))
-	f.StringVar(&o.net, "net", "", "`file` of a network in JSON, instead of -model")
+	f.StringVar(&o.net, "net", "", "`file` of a network in JSON, instead of -model; docs/training.md has one")
 	f.StringVar(&o.init, "init", "", "`whose` initialisation AlexNet has: paper, caffe or msra")
 	f.StringVar(&o.data, "data", "", "`set` to train on: a folder with a folder of JPEG or PNG files for each class, a tar file of such a folder, a folder of tar files, cifar10[:DIR], mnist[:DIR], fashion-mnist[:DIR], or synthetic[:TRAIN,TEST], which is made up on the spot")
 	f.StringVar(&o.val, "val", "", "`path` of photographs to test on, where -data is a path too")

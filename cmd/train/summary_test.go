@@ -2,12 +2,14 @@ package main
 
 import (
 	"os"
+	"reflect"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/hubel-go/hubel/internal/command"
+	"github.com/hubel-go/hubel/layers"
 )
 
 // words squeezes runs of spaces, so that tests do not depend on the widths of
@@ -69,4 +71,33 @@ func TestSummaryRefuses(t *testing.T) {
 	refused(t, "fc2: ", "-net", "misfit.json", "-summary")
 	refused(t, `device "gpu" is unknown; this program has cpu, `, "-model", "lenet", "-summary", "-device", "gpu")
 	refused(t, `"conv9"`, "-model", "lenet", "-summary", "-frozen", "conv9")
+}
+
+// The network in docs/training.md trains, and the table beside it has every type
+// of layer with all of its options.
+func TestNetworkOfTheDocuments(t *testing.T) {
+	document, err := os.ReadFile("../../docs/training.md")
+	require.NoError(t, err)
+	_, section, _ := strings.Cut(string(document), "## A network of your own: -net\n")
+	section, _, _ = strings.Cut(section, "\n## ")
+	_, network, _ := strings.Cut(section, "```json\n")
+	network, _, found := strings.Cut(network, "```")
+	require.True(t, found)
+
+	t.Chdir(t.TempDir())
+	require.NoError(t, os.WriteFile("small.json", []byte(network), 0o666))
+	require.Contains(t, succeed(t, "-net", "small.json", "-summary"), "memory to train")
+	require.Contains(t, succeed(t, "-net", "small.json", "-data", "synthetic:64,16", "-iters", "2"), "Done")
+
+	for _, name := range layers.Types() {
+		require.Contains(t, section, "`"+name+"`")
+		l, err := layers.FromJSON(name, nil)
+		require.NoError(t, err)
+		options := reflect.TypeOf(l).Elem()
+		for i := range options.NumField() {
+			if option, _, _ := strings.Cut(options.Field(i).Tag.Get("json"), ","); option != "-" {
+				require.Contains(t, section, "`"+option+"`", name)
+			}
+		}
+	}
 }

@@ -32,6 +32,7 @@ func Main(run func(ctx context.Context) int) {
 // BrokenError is one of something that had begun: its exit code is Broken.
 type BrokenError struct{ Err error }
 
+// Error is what went wrong.
 func (e BrokenError) Error() string { return e.Err.Error() }
 
 // Unwrap is for errors.Is.
