@@ -5,8 +5,7 @@ import "fmt"
 // DType is the type of a tensor's elements, by its name in the file.
 type DType string
 
-// The element types this package reads and writes. ReadFloat32 also reads the
-// other floating-point types.
+// The element types this package reads and writes.
 const (
 	F32 DType = "F32"
 	I32 DType = "I32"

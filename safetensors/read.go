@@ -155,26 +155,9 @@ func (f *File) Verify() error {
 	return nil
 }
 
-// ReadFloat32 reads a floating-point tensor (F32, F16, BF16 or F64) into dst,
-// whose length must be the tensor's. What float32 cannot hold of an F64 is
+// ReadDense reads a tensor: of float32 for F32, F16, BF16 and F64, of int32,
+// int64 or uint8 for I32, I64 and U8. What float32 cannot hold of an F64 is
 // rounded; what is beyond its range becomes infinite.
-func (f *File) ReadFloat32(dst []float32, name string) error {
-	t, err := f.find(name)
-	if err != nil {
-		return err
-	}
-	if len(dst) != t.Len() {
-		return f.fail(t, fmt.Errorf("shape %v has %d elements, not %d", t.Shape, t.Len(), len(dst)))
-	}
-	get := float32Of[t.DType]
-	if get == nil {
-		return f.fail(t, fmt.Errorf("element type %s is not floating-point of a kind that can be read: F32, F16, BF16, F64", t.DType))
-	}
-	return readEach(f, t, dst, get)
-}
-
-// ReadDense reads a tensor: of float32 where ReadFloat32 would read it, of
-// int32, int64 or uint8 for I32, I64 and U8.
 func (f *File) ReadDense(name string) (*tensor.Dense, error) {
 	t, err := f.find(name)
 	if err != nil {

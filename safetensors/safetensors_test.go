@@ -56,9 +56,6 @@ func TestRoundTrip(t *testing.T) {
 		require.True(t, want.Value.Shape().Eq(got.Shape()), want.Name)
 		require.Equal(t, want.Value.Data(), got.Data(), want.Name)
 	}
-	w := make([]float32, 6)
-	require.NoError(t, f.ReadFloat32(w, "conv1.weight"))
-	require.Equal(t, tensors[1].Value.Float32s(), w)
 }
 
 // Elements cross the boundaries of the buffers that reading and writing use.
@@ -70,9 +67,9 @@ func TestRoundTripOfLargeTensor(t *testing.T) {
 	f, err := decode(encode(t, []Tensor{{"w", dense(values, len(values))}}, nil))
 	require.NoError(t, err)
 	require.NoError(t, f.Verify())
-	got := make([]float32, len(values))
-	require.NoError(t, f.ReadFloat32(got, "w"))
-	require.Equal(t, values, got)
+	got, err := f.ReadDense("w")
+	require.NoError(t, err)
+	require.Equal(t, values, got.Float32s())
 }
 
 // The layout is the reference implementation's, byte for byte: compare with
@@ -177,19 +174,10 @@ func TestReadReferenceFile(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, tensor.Shape{0, 4}, d.Shape())
 
+	_, err = f.ReadDense("missing")
+	require.EqualError(t, err, `testdata/reference.safetensors: tensor "missing" is not there`)
 	_, err = f.ReadDense("bool")
 	require.EqualError(t, err, `testdata/reference.safetensors: tensor "bool": element type BOOL cannot be read; there are F32, F16, BF16, F64, I32, I64, U8`)
-}
-
-func TestReadFloat32Errors(t *testing.T) {
-	f, err := Open("testdata/reference.safetensors")
-	require.NoError(t, err)
-	defer f.Close()
-	const prefix = "testdata/reference.safetensors: tensor "
-	require.EqualError(t, f.ReadFloat32(make([]float32, 1), "fc"), prefix+`"fc" is not there`)
-	require.EqualError(t, f.ReadFloat32(make([]float32, 3), "f32"), prefix+`"f32": shape [2 2] has 4 elements, not 3`)
-	require.EqualError(t, f.ReadFloat32(make([]float32, 1), "i32"),
-		prefix+`"i32": element type I32 is not floating-point of a kind that can be read: F32, F16, BF16, F64`)
 }
 
 // A file that shrinks after it was opened is an error, not zeros.
