@@ -17,6 +17,8 @@ type CReLU struct{}
 
 func init() { layers.Register(func() layers.Layer { return &CReLU{} }) }
 
+var relu = device.Unary{Op: device.ReLU}
+
 // Type is "crelu".
 func (*CReLU) Type() string { return "crelu" }
 
@@ -44,9 +46,9 @@ func (*CReLU) Plan(_ device.Traits, in []layers.Input, o layers.Options) (layers
 // Forward is out = [relu(x), relu(-x)].
 func (*CReLU) Forward(q device.Queue, c *layers.Call) {
 	x, positive, negative := c.In[0], c.Saved[0], c.Saved[1]
-	q.UnaryForward(device.Unary{Op: device.ReLU}, positive, x)
+	q.UnaryForward(relu, positive, x)
 	q.Scale(negative, x, -1, device.Overwrite)
-	q.UnaryForward(device.Unary{Op: device.ReLU}, negative, negative)
+	q.UnaryForward(relu, negative, negative)
 	first, second := halves(c)
 	q.ConcatForward(first, c.Out[0], positive, device.Overwrite)
 	q.ConcatForward(second, c.Out[0], negative, device.Overwrite)
@@ -61,9 +63,9 @@ func (*CReLU) Backward(q device.Queue, c *layers.Call) {
 	d.Buffer = c.Scratch
 	first, second := halves(c)
 	q.ConcatBackward(first, d, c.DOut[0], device.Overwrite)
-	q.UnaryBackward(device.Unary{Op: device.ReLU}, c.DIn[0], c.Saved[0], d, c.Modes[0])
+	q.UnaryBackward(relu, c.DIn[0], c.Saved[0], d, c.Modes[0])
 	q.ConcatBackward(second, d, c.DOut[0], device.Overwrite)
-	q.UnaryBackward(device.Unary{Op: device.ReLU}, d, c.Saved[1], d, device.Overwrite)
+	q.UnaryBackward(relu, d, c.Saved[1], d, device.Overwrite)
 	q.Scale(c.DIn[0], d, -1, device.Accumulate)
 }
 
