@@ -17,7 +17,7 @@ func init() {
 type Unary struct {
 	Op device.UnaryOp `json:"-"` // the layer's type says which
 
-	// Slope is a leaky ReLU's on the negative side, 0.01 unless given.
+	// Slope is a leaky ReLU's on the negative side; 0 means 0.01.
 	Slope float32 `json:"slope,omitempty"`
 }
 

@@ -99,7 +99,7 @@ func (m model) complete(o *Options) error {
 	case o.Init != "" && m.inits == nil:
 		return fmt.Errorf("init %q: this network has one initialisation only", o.Init)
 	case o.Init != "" && !slices.Contains(m.inits, o.Init):
-		return fmt.Errorf("init %q is unknown; there are [%s]", o.Init, strings.Join(m.inits, ", "))
+		return fmt.Errorf("init %q is unknown; there are %s", o.Init, strings.Join(m.inits, ", "))
 	}
 	return nil
 }

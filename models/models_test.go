@@ -138,7 +138,7 @@ func TestErrors(t *testing.T) {
 		{"lenet", models.Options{Shape: []int{28, 28}}, "network lenet: shape [28 28] is not channels, height and width of an image"},
 		{"lenet", models.Options{Shape: []int{1, 0, 28}}, "network lenet: shape [1 0 28] is not channels, height and width of an image"},
 		{"lenet", models.Options{Init: "caffe"}, `network lenet: init "caffe": this network has one initialisation only`},
-		{"alexnet", models.Options{Init: "he"}, `network alexnet: init "he" is unknown; there are [paper, caffe, msra]`},
+		{"alexnet", models.Options{Init: "he"}, `network alexnet: init "he" is unknown; there are paper, caffe, msra`},
 	} {
 		_, err := models.Build(c.name, c.options)
 		require.EqualError(t, err, c.want)
