@@ -18,12 +18,18 @@ import (
 	"github.com/hubel-go/hubel/graph"
 )
 
-// What is done to pixels unless -preprocess says otherwise: for photographs as
-// in the AlexNet paper, otherwise Caffe's scale for MNIST.
-const (
-	photoNormal = "mean"
-	plainNormal = "scale=0.00390625"
-)
+// plainNormal is what is done to pixels unless -preprocess says otherwise, those
+// of photographs apart: Caffe's scale for MNIST.
+const plainNormal = "scale=0.00390625"
+
+// photoNormal is what is done to the pixels of photographs then: what weights of
+// AlexNet as published begin small enough for, or else what any network can take.
+func (o *options) photoNormal() string {
+	if strings.HasPrefix(o.model, "alexnet") && o.init != "msra" {
+		return "mean"
+	}
+	return "mean,std"
+}
 
 const synthetic = "synthetic"
 
@@ -150,7 +156,7 @@ func (o *options) photoOptions(n *graph.Network, progress io.Writer) (p data.Pho
 	p.Progress = checking(progress)
 	text := o.normal
 	if text == "" {
-		text = photoNormal
+		text = o.photoNormal()
 	}
 	if p.Normal, err = data.ParseNormal(text); err != nil {
 		return p, err

@@ -180,7 +180,7 @@ func (o *options) flagSet() *flag.FlagSet {
 	f.StringVar(&o.val, "val", "", "`path` of photographs to test on, where -data is a path too")
 	f.StringVar(&o.split, "split", "", "`share` of each class of -data to test on instead, such as 0.1; 0.1,0.2 puts another share aside for -eval; @SEED draws others; or a file with lines of a name and train, val or test")
 	f.StringVar(&o.augmentText, "augment", "", "`steps` from a picture to an image: "+strings.Join(data.AugmentGrammar(), ", "))
-	f.StringVar(&o.normal, "preprocess", "", "`words` for what is done to pixels then: mean or mean-image; std, whiten or whiten-colours; scale=X; or none (mean for photographs, otherwise scale=0.00390625)")
+	f.StringVar(&o.normal, "preprocess", "", "`words` for what is done to pixels then: mean or mean-image; std, whiten or whiten-colours; scale=X; or none (for photographs mean,std, or mean where AlexNet begins as published; otherwise scale=0.00390625)")
 	f.BoolVar(&o.strict, "strict", false, "end with an error where a file cannot be used, instead of leaving it out")
 	f.BoolVar(&o.tenCrop, "ten-crop", false, "use the mean over ten crops of each picture: with -eval, or in all uses of what is trained")
 	f.IntVar(&o.preview, "preview", 0, "draw `N` images as -augment makes them: train -data SET -augment STEPS -preview N out.png")

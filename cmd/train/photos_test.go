@@ -7,6 +7,7 @@ import (
 	"image"
 	"image/color"
 	"image/jpeg"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -89,6 +90,21 @@ func TestTrainOnPhotographs(t *testing.T) {
 	refused(t, "nowhere", append(flags, "-val", "nowhere")...)
 	require.NoError(t, os.Rename("val/red", "val/green"))
 	refused(t, `is of the class "green", which the training set does not have`, append(flags, "-val", "val")...)
+}
+
+func TestNormalOfPhotographs(t *testing.T) {
+	for want, o := range map[string][]options{
+		"mean":     {{model: "alexnet"}, {model: "alexnet", init: "paper"}, {model: "alexnet-onetower", init: "caffe"}},
+		"mean,std": {{model: "alexnet", init: "msra"}, {model: "lenet"}, {net: "network.json"}},
+	} {
+		for _, o := range o {
+			p, err := o.photoOptions(nil, io.Discard)
+			require.NoError(t, err)
+			normal, err := data.ParseNormal(want)
+			require.NoError(t, err)
+			require.Equal(t, normal, p.Normal, "%s%s %s", o.model, o.net, o.init)
+		}
+	}
 }
 
 func TestTrainOnTarWithSplit(t *testing.T) {
