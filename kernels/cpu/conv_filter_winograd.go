@@ -237,14 +237,13 @@ func (t *winogradFilterTask) transform(item int, work []float32) {
 		tile := t.first + first + k
 		sample, i, j := tile/(t.down*t.across), tile/t.across%t.down*t.size, tile%t.across*t.size
 		atY[k] = ((sample*c.Groups+group)*t.columns*outH+i)*outW + j
-		for l := range lanes {
-			y[k].Set(l, l*outH*outW, t.size, t.size, i, j, outH, outW)
-		}
+		y[k].Set(0, 0, t.size, t.size, i, j, outH, outW)
+		y[k].Repeat(outH * outW)
 		i, j = i-c.PadTop, j-c.PadLeft
 		atX[k] = (((sample-t.sample)*c.Groups+group)*t.rows*c.H+i)*c.W + j
-		for l := range mr {
-			x[k].Set(l, l*c.H*c.W, winograd.Points, winograd.Points, i, j, c.H, c.W)
-		}
+		x[k].Set(0, 0, winograd.Points, winograd.Points, i, j, c.H, c.W)
+		x[k].Repeat(c.H * c.W)
+		x[k].Keep(mr)
 	}
 	g := winograd.Gather{Src: t.x, Pitch: c.W, Step: t.xStep(t.n), N: 1, Store: mr, Work: work}
 	for row := 0; row < t.rows; row += mr {

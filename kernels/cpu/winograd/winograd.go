@@ -83,12 +83,33 @@ func (p *Patches) Set(lane, offset, rows, columns, i, j, h, w int) {
 	}
 }
 
+// Repeat makes all lanes the patch of the first, step apart.
+func (p *Patches) Repeat(step int) {
+	for l := range p.Offset {
+		p.Offset[l] = p.Offset[0] + l*step
+	}
+	for r := range p.Columns {
+		p.Columns[r] = repeated[p.Columns[r][0]]
+	}
+}
+
+// repeated has each row of a patch, in all lanes.
+var repeated = func() (t [1 << Points][maxLanes]uint16) {
+	for columns := range t {
+		for l := range t[columns] {
+			t[columns][l] = uint16(columns)
+		}
+	}
+	return t
+}()
+
 // Keep makes the lanes from n on zero.
 func (p *Patches) Keep(n int) {
-	for l := max(n, 0); l < maxLanes; l++ {
-		for r := range p.Columns {
-			p.Columns[r][l] = 0
-		}
+	if n >= maxLanes {
+		return
+	}
+	for r := range p.Columns {
+		clear(p.Columns[r][max(n, 0):])
 	}
 }
 

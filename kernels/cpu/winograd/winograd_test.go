@@ -185,6 +185,23 @@ func TestClip(t *testing.T) {
 	}
 }
 
+// TestRepeat holds Repeat and Keep against setting each lane.
+func TestRepeat(t *testing.T) {
+	for _, n := range []int{-1, 0, 5, maxLanes, maxLanes + 1} {
+		var got, want Patches
+		got.Set(0, 7, 5, 5, -1, 2, 9, 6)
+		got.Repeat(100)
+		got.Keep(n)
+		for l := range maxLanes {
+			want.Set(l, 7+100*l, 5, 5, -1, 2, 9, 6)
+			if l >= n {
+				want.Set(l, 7+100*l, 5, 0, 0, 0, 0, 0)
+			}
+		}
+		require.Equal(t, want, got, "%d lanes", n)
+	}
+}
+
 // TestScatter holds each path against the Go twin, with every option. What is
 // behind the last output faults.
 func TestScatter(t *testing.T) {
