@@ -204,7 +204,7 @@ func (p *Product) shared(block, width int) []float32 {
 func (p *Product) multiplyColumns(w *Worker, j, n int) {
 	t := p.e.Tile
 	standing := 0 // columns of B that are read where they stand
-	if t.AnyStep && !p.b.along && (p.n <= t.MR || p.n <= fewTiles*t.MR && p.N*p.K <= smallMatrix) {
+	if t.AnyStep && p.K > 0 && !p.b.along && (p.n <= t.MR || p.n <= fewTiles*t.MR && p.N*p.K <= smallMatrix) {
 		standing = n / t.NR * t.NR
 	}
 	for block := range p.blocks {
