@@ -72,6 +72,14 @@ fuzz: ## fuzz every reader of files, and the loops in assembly, FUZZTIME each
 		done; \
 	done
 
+# What `make mutants` changes: all but the commands and the tools.
+MUTATED = ./solver ./graph ./layers ./data ./data/jpeg ./device ./predict ./safetensors ./kernels/cpu ./kernels/cuda ./kernels/cuda/ptxsim
+
+.PHONY: mutants
+mutants: ## change the Go code at random, N times, and list what the tests do not see (hours); N, SEED, PACKAGES
+	@ulimit -v 16000000 2>/dev/null || true; \
+	exec $(GO) run ./tools/mutants -n $(or $(N),300) -seed $(or $(SEED),1) $(or $(PACKAGES),$(MUTATED))
+
 .PHONY: fmt-check
 fmt-check: ## fail if a file is not formatted
 	@files=$$("$$($(GO) env GOROOT)/bin/gofmt" -l .); \
