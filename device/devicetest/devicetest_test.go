@@ -349,6 +349,14 @@ func TestSuiteFindsMisbehaviour(t *testing.T) {
 				q.Copy(dst, src)
 			}
 		}},
+		{"copies what fits of it", checkRefusedCopies, "5 elements copied to 4 of float32: the error is <nil>", func(f *faulty) {
+			f.queue.copy = func(q device.Queue, dst, src device.Tensor) {
+				if src.Len() > dst.Len() {
+					src.Shape = dst.Shape
+				}
+				q.Copy(dst, src)
+			}
+		}},
 		{"adds in a different order", checkSumSquaresRepeats, "the same sum", func(f *faulty) {
 			f.queue.sumSquares = func(q device.Queue, out, x device.Tensor) {
 				noise++

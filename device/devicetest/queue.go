@@ -12,6 +12,7 @@ import (
 var queueBehaviours = []behaviour{
 	{"first error sticks", checkStickyError},
 	{"copy to itself", checkCopyToItself},
+	{"refused copies", checkRefusedCopies},
 	{"kernels run in order", checkOrder},
 	{"events", checkEvents},
 	{"wait between queues", checkWait},
@@ -83,6 +84,51 @@ func checkCopyToItself(dev device.Device) error {
 	}
 	if i := sameBits(values, got); i >= 0 {
 		return fmt.Errorf("element %d changed", i)
+	}
+	return nil
+}
+
+// checkRefusedCopies tries to copy what is longer, shorter or of another type.
+func checkRefusedCopies(dev device.Device) error {
+	q, err := dev.NewQueue()
+	if err != nil {
+		return err
+	}
+	defer q.Close()
+	values := count[float32](4)
+	x, err := upload(dev, q, device.Float32, values)
+	if err != nil {
+		return err
+	}
+	defer x.Buffer.Free()
+	for _, c := range []struct {
+		what   string
+		values any
+		t      device.DType
+	}{
+		{"5 elements", []float32{9, 9, 9, 9, 9}, device.Float32},
+		{"3 elements", []float32{9, 9, 9}, device.Float32},
+		{"int32", []int32{9, 9, 9, 9}, device.Int32},
+	} {
+		other, err := upload(dev, q, c.t, c.values)
+		if err != nil {
+			return err
+		}
+		q.Scope("conv7")
+		q.Copy(x, other)
+		if err := q.Sync(); err == nil || !strings.Contains(err.Error(), "conv7") {
+			return fmt.Errorf("%s copied to 4 of float32: the error is %v, which has to name the scope conv7", c.what, err)
+		}
+		got, err := download(q, x)
+		if err != nil {
+			return err
+		}
+		if sameBits(values, got) >= 0 {
+			return fmt.Errorf("%s copied to 4 of float32: it was refused, and the tensor became %v", c.what, got)
+		}
+		if err := other.Buffer.Free(); err != nil {
+			return err
+		}
 	}
 	return nil
 }
