@@ -131,10 +131,14 @@ predictions: ## predict AlexNet on four GPUs and write docs/kernels.md; CHECK=-c
 
 # Building for real GPUs takes cgo, the headers of CUDA, and something named
 # libcuda to link with: the package libcuda, as a library. No program is linked
-# to it in the end.
+# to it in the end. Go's build cache does not look into headers, so that their
+# checksum is a flag.
 CUDA_INCLUDE ?= $(CUDA)/usr/lib/cuda/include
 LINK = kernels/cuda/cudriver/libcuda
-CUDA_BUILD = CGO_ENABLED=1 CC="$(CC)" CGO_CFLAGS="-O2 -I$(CUDA_INCLUDE)" CGO_LDFLAGS="-L$(CURDIR)/.tools/link -Wl,--as-needed"
+HEADERS = kernels/cuda/cudriver/headers
+CUDA_BUILD = CGO_ENABLED=1 CC="$(CC)" \
+	CGO_CFLAGS="-O2 -I$(CURDIR)/$(HEADERS) -I$(CUDA_INCLUDE) -DHUBEL_HEADERS=$$(cat $(HEADERS)/cuda.h "$(CUDA_INCLUDE)/cuda.h" | cksum | cut -d ' ' -f 1)" \
+	CGO_LDFLAGS="-L$(CURDIR)/.tools/link -Wl,--as-needed"
 
 .PHONY: cuda
 cuda: cuda-needs .tools/link/libcuda.so ## build the commands with CUDA into bin/, for machines with and without a GPU
@@ -145,7 +149,10 @@ cuda: cuda-needs .tools/link/libcuda.so ## build the commands with CUDA into bin
 cuda-needs:
 	@[ "$$($(GO) env GOOS)/$$($(GO) env GOARCH)" = linux/amd64 ] || { echo "make cuda: CUDA is supported on linux/amd64, and this is for $$($(GO) env GOOS)/$$($(GO) env GOARCH)"; exit 1; }
 	@command -v $(firstword $(CC)) >/dev/null || { echo "make cuda: needs a C compiler, and there is no $(CC): install gcc and libc6-dev, or name another with CC="; exit 1; }
-	@[ -e "$(CUDA_INCLUDE)/cuda.h" ] || tools/install-nvcc.sh "$(CUDA)" || { echo "make cuda: needs cuda.h of CUDA 11.8: make cuda CUDA_INCLUDE=FOLDER says where one is"; exit 1; }
+	@[ -e "$(CUDA_INCLUDE)/cuda.h" ] || { [ "$(CUDA_INCLUDE)" = "$(CUDA)/usr/lib/cuda/include" ] && tools/install-nvcc.sh "$(CUDA)"; } || { echo "make cuda: needs cuda.h of CUDA 11.8 to 13: make cuda CUDA_INCLUDE=FOLDER says where one is"; exit 1; }
+	@version=$$(sed -n 's/^#define CUDA_VERSION *//p' "$(CUDA_INCLUDE)/cuda.h"); \
+	[ "$${version:-0}" -ge 11080 ] && [ "$$version" -lt 14000 ] || { \
+		echo "make cuda: takes cuda.h of CUDA 11.8 to 13, and the CUDA_VERSION of $(CUDA_INCLUDE)/cuda.h is $${version:-not said}: make cuda CUDA_INCLUDE=FOLDER says where another is"; exit 1; }
 
 .tools/link/libcuda.so: $(LINK)/libcuda.c $(LINK)/forward.S $(LINK)/symbols.h
 	@mkdir -p $(@D)
@@ -155,10 +162,21 @@ cuda-needs:
 TAGGED = ./kernels/cuda/cudriver/... ./kernels/cuda/cudadevice ./cmd/...
 
 .PHONY: cuda-test
-cuda-test: cuda-needs .tools/link/libcuda.so ## test the CUDA driver's side against a stand-in that records its calls
+cuda-test: cuda-driver-test ## test the CUDA driver's side against a stand-in that records its calls
 	$(CUDA_BUILD) $(GO) vet -tags cuda $(TAGGED)
-	$(CUDA_BUILD) $(GO) test -tags cuda -timeout 10m ./kernels/cuda/cudriver/... ./kernels/cuda/cudadevice
 	$(CUDA_BUILD) $(GO) test -tags cuda -timeout 10m -run "OnACard|CallFails|LateErrors|Device" ./cmd/train ./cmd/predict
+
+.PHONY: cuda-driver-test
+cuda-driver-test: cuda-needs .tools/link/libcuda.so
+	$(CUDA_BUILD) $(GO) build -tags cuda -o /dev/null ./cmd/train
+	$(CUDA_BUILD) $(GO) test -tags cuda -timeout 10m ./kernels/cuda/cudriver/... ./kernels/cuda/cudadevice
+
+.PHONY: cuda-headers
+cuda-headers: ## test the same with the headers of CUDA 12.9 and 13.5, which pip fetches
+	@set -e; for version in 12.9 13.5; do \
+		include=$$(tools/cuda-headers.sh $$version); \
+		$(MAKE) --no-print-directory cuda-driver-test CUDA_INCLUDE="$$include"; \
+	done
 
 # What a GPU machine without Go and network needs. gpu-check itself is without
 # cgo, so that it runs, and says what fails, wherever Linux does.
