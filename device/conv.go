@@ -41,7 +41,7 @@ type Epilogue struct {
 //
 // w is a Filter: where Traits.ConvPacked asks for a packed copy for the pass,
 // the kernel reads that and the caller has refreshed it with ConvPack since
-// the weights last changed.
+// the weights last changed. It lies at a multiple of Traits.Alignment.
 type ConvKernels interface {
 	ConvForward(c Conv, y, x Tensor, w Filter, e Epilogue, ws Buffer)
 	ConvBackwardData(c Conv, dx, dy Tensor, w Filter, m Mode, ws Buffer)

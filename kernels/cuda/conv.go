@@ -1,6 +1,7 @@
 package cuda
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 
@@ -112,6 +113,15 @@ func (p *convProduct) fits() error {
 	return nil
 }
 
+// packedFits says why the kernels cannot read packed weights, if so: they load
+// four at a time, and entries of the table of taps.
+func packedFits(packed driver.Ptr) error {
+	if packed%16 != 0 {
+		return fmt.Errorf("packed weights begin at %#x, which is no multiple of 16 bytes: Traits.Alignment is enough", uint64(packed))
+	}
+	return nil
+}
+
 // depth is the sum's of a class with all taps.
 func (p *convProduct) depth() int { return p.channels * p.c.R * p.c.S }
 
@@ -201,7 +211,7 @@ func (q *queue) ConvPack(c device.Conv, pass device.Pass, packed device.Buffer, 
 }
 
 func (q *queue) convPack(p convProduct, packed, w driver.Ptr) {
-	if err := p.fits(); err != nil {
+	if err := cmp.Or(p.fits(), packedFits(packed)); err != nil {
 		q.Fail("conv_pack", err)
 		return
 	}
@@ -282,7 +292,7 @@ func (q *queue) ConvBackwardData(c device.Conv, dx, dy device.Tensor, w device.F
 
 // convolve makes the output of a pass, class by class.
 func (q *queue) convolve(p convProduct, e epilogue, out, in, packed, ws driver.Ptr) {
-	if err := p.fits(); err != nil {
+	if err := cmp.Or(p.fits(), packedFits(packed)); err != nil {
 		q.Fail("conv", err)
 		return
 	}

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	"gorgonia.org/tensor"
 
 	"github.com/hubel-go/hubel/device"
 	"github.com/hubel-go/hubel/device/devicetest"
@@ -243,6 +244,56 @@ func conform(t *testing.T, ops ...string) {
 		require.Len(t, ran, len(ops))
 		require.NoError(t, dev.Close())
 	}
+}
+
+// A buffer may be a slice of another. Where packed weights in it could not be read
+// four at a time, that is said, and nothing is launched; at multiples of 16 bytes
+// they are read.
+func TestConvPackedAlignment(t *testing.T) {
+	launches := 0
+	sim := ptxsim.New(ptxsim.Config{OnLaunch: func(ptxsim.Report) { launches++ }})
+	dev, err := New("ptxsim", sim, device.Options{})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, dev.Close()) })
+	q, err := dev.NewQueue()
+	require.NoError(t, err)
+	c := square(1, 8, 5, 8, 3, 1, 1, 1)
+	tensorOf := func(s tensor.Shape) device.Tensor {
+		b, err := dev.Alloc(4 * int64(s.TotalSize()))
+		require.NoError(t, err)
+		x := device.Tensor{Buffer: b, Shape: s}
+		q.Fill(x, 1)
+		return x
+	}
+	w, x, y := tensorOf(c.WShape()), tensorOf(c.XShape()), tensorOf(c.YShape())
+	for _, pass := range []device.Pass{device.Forward, device.BackwardData} {
+		bytes := dev.Traits().ConvPacked(c, pass)
+		all, err := dev.Alloc(bytes + 32)
+		require.NoError(t, err)
+		ws, err := dev.Alloc(dev.Traits().ConvScratch(c, pass))
+		require.NoError(t, err)
+		use := func(packed device.Buffer) {
+			if pass == device.Forward {
+				q.ConvForward(c, y, x, device.Filter{Tensor: w, Packed: packed}, device.Epilogue{}, ws)
+			} else {
+				q.ConvBackwardData(c, x, y, device.Filter{Tensor: w, Packed: packed}, device.Overwrite, ws)
+			}
+		}
+		for _, at := range []int64{4, 8, 12} {
+			launches = 0
+			packed := all.Slice(at, bytes)
+			q.ConvPack(c, pass, packed, w)
+			require.ErrorContains(t, q.Sync(), "conv_pack: packed weights begin at ")
+			use(packed)
+			require.ErrorContains(t, q.Sync(), "which is no multiple of 16 bytes")
+			require.Zero(t, launches)
+		}
+		packed := all.Slice(16, bytes)
+		q.ConvPack(c, pass, packed, w)
+		use(packed)
+		require.NoError(t, q.Sync())
+	}
+	require.NoError(t, q.Close())
 }
 
 // The rule's choices for AlexNet's layers, on 80 multiprocessors.

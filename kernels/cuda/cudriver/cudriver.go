@@ -184,6 +184,7 @@ type cuda struct {
 
 	mu      sync.Mutex
 	modules []*module // loaded
+	locked  [][]byte  // page-locked memory that is allocated
 }
 
 // Open opens the device of an index.

@@ -8,6 +8,7 @@ import (
 	"runtime"
 	"strings"
 	"testing"
+	"weak"
 
 	"github.com/stretchr/testify/require"
 
@@ -127,7 +128,7 @@ func TestCalls(t *testing.T) {
 	record := r.Calls
 	require.NotContains(t, r.Output, "use:")
 	require.NotContains(t, record, "FAULT")
-	require.Regexp(t, `cuLaunchKernel scale grid 3,2,1 block 128,1,1 shared 98304 extra 0 args \d{9,},4294967289,1069547520 stream`, record)
+	require.Regexp(t, `cuLaunchKernel scale grid 3,2,1 block 128,1,1 shared 98304 extra 0 args \d{7,},4294967289,1069547520 stream`, record)
 	at := 0
 	for _, call := range []string{
 		"cuInit 0", "cuDeviceGet 1", "cuDevicePrimaryCtxRetain 1", "cuModuleLoadDataEx", "cuModuleGetFunction scale",
@@ -279,4 +280,80 @@ func TestStepAllocatesNothing(t *testing.T) {
 	require.Contains(t, r.Output, "allocations: 0\n")
 	require.Equal(t, 1, strings.Count(r.Calls, "cuMemAlloc"))
 	require.Equal(t, 101, strings.Count(r.Calls, "cuLaunchKernel"))
+}
+
+func TestInsideHeld(t *testing.T) {
+	recorder.Inside(t)
+	d, err := Open(0)
+	require.NoError(t, err)
+	s, err := d.NewStream()
+	require.NoError(t, err)
+	e, err := d.NewEvent()
+	require.NoError(t, err)
+	const size = 4096
+	x, err := d.Alloc("x", size)
+	require.NoError(t, err)
+	// Nobody but the stream holds what these copy from and to.
+	upload := func(value byte) weak.Pointer[byte] {
+		mem := bytes.Repeat([]byte{value}, size)
+		require.NoError(t, s.Upload(x, mem))
+		return weak.Make(&mem[0])
+	}
+	download := func() weak.Pointer[byte] {
+		mem := make([]byte, size)
+		require.NoError(t, s.Download(mem, x))
+		return weak.Make(&mem[0])
+	}
+	wait := func() {
+		require.NoError(t, s.Record(e))
+		require.NoError(t, e.Sync())
+	}
+	under, into := upload(1), download()
+	runtime.GC()
+	require.NotNil(t, under.Value(), "the source is collected before it is read")
+	require.NotNil(t, into.Value(), "the destination is collected before it is written")
+	mem := into.Value()
+	require.NoError(t, s.Sync())
+	require.EqualValues(t, 1, *mem)
+	mem = nil
+	runtime.GC()
+	require.Nil(t, under.Value(), "the source is never let go")
+	require.Nil(t, into.Value(), "the destination is never let go")
+
+	// Page-locked memory is whoever's it is, whole and in part.
+	host, err := d.HostAlloc(size)
+	require.NoError(t, err)
+	for _, part := range [][]byte{host, host[:1], host[size-1:]} {
+		require.NoError(t, s.Upload(x, part))
+		require.Empty(t, s.(*stream).since)
+	}
+	require.NoError(t, s.Sync())
+	require.NoError(t, d.HostFree(host))
+
+	// A stream that is never waited for lets go as it goes on.
+	var all []weak.Pointer[byte]
+	for i := range byte(8) {
+		all = append(all, upload(i))
+		wait()
+	}
+	all = append(all, upload(8))
+	runtime.GC()
+	for i, p := range all {
+		if i < 7 {
+			require.Nil(t, p.Value(), "%d", i)
+		}
+	}
+	require.NotNil(t, all[8].Value())
+	require.NoError(t, d.Free(x))
+	require.NoError(t, e.Close())
+	require.NoError(t, s.Close())
+	require.NoError(t, d.Close())
+}
+
+// Host memory of a copy lives until the copy is done, also where the driver is
+// late and nobody else holds it; and no longer.
+func TestHostMemoryIsHeld(t *testing.T) {
+	r := recorder.Test(t, recorder.Build(t), "TestInsideHeld", "HUBEL_LATE=1")
+	require.NotContains(t, r.Calls, "FAULT")
+	require.Equal(t, recorder.NothingLeft, r.Left())
 }

@@ -31,6 +31,7 @@ import "C"
 import (
 	"fmt"
 	"reflect"
+	"slices"
 	"unsafe"
 
 	"gorgonia.org/cu"
@@ -127,10 +128,27 @@ func (d *cuda) HostAlloc(bytes int64) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%d bytes of page-locked memory: %w", bytes, err)
 	}
-	return unsafe.Slice((*byte)(p), bytes), nil
+	mem := unsafe.Slice((*byte)(p), bytes)
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.locked = append(d.locked, mem)
+	return mem, nil
+}
+
+// isLocked reports whether memory is a part of what HostAlloc returned.
+func (d *cuda) isLocked(mem []byte) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	at := uintptr(unsafe.Pointer(unsafe.SliceData(mem)))
+	return slices.ContainsFunc(d.locked, func(l []byte) bool {
+		return at-uintptr(unsafe.Pointer(unsafe.SliceData(l))) < uintptr(len(l))
+	})
 }
 
 // HostFree gives back what HostAlloc returned.
 func (d *cuda) HostFree(b []byte) error {
+	d.mu.Lock()
+	d.locked = slices.DeleteFunc(d.locked, func(l []byte) bool { return unsafe.SliceData(l) == unsafe.SliceData(b) })
+	d.mu.Unlock()
 	return d.do("cuMemFreeHost", func() error { return cu.MemFreeHost(unsafe.Pointer(unsafe.SliceData(b))) })
 }

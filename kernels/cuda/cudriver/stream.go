@@ -3,6 +3,7 @@
 package cudriver
 
 import (
+	"cmp"
 	"fmt"
 	"time"
 	"unsafe"
@@ -16,25 +17,37 @@ import (
 type stream struct {
 	d *cuda
 	s cu.Stream
+
+	// Ordinary host memory of copies that may be under way: of those before mark,
+	// and of those after. The garbage collector does not see that the driver uses it.
+	marked, since [][]byte
+	mark          *event
 }
 
 func (d *cuda) NewStream() (driver.Stream, error) {
-	s := &stream{d: d}
-	err := d.do("cuStreamCreate", func() (err error) {
+	mark, err := d.newEvent(cu.DisableTiming)
+	if err != nil {
+		return nil, err
+	}
+	s := &stream{d: d, mark: mark}
+	err = d.do("cuStreamCreate", func() (err error) {
 		s.s, err = cu.MakeStream(cu.NonBlocking)
 		return err
 	})
 	if err != nil {
-		return nil, err
+		return nil, cmp.Or(err, mark.Close())
 	}
 	return s, nil
 }
 
-// Upload copies from pageable memory before it returns, and from page-locked
-// memory asynchronously.
+// Upload returns before the source is read where that is page-locked, and where
+// the device reads the host's page tables.
 func (s *stream) Upload(dst driver.Ptr, src []byte) error {
 	if len(src) == 0 {
 		return nil
+	}
+	if err := s.hold(src); err != nil {
+		return err
 	}
 	return s.d.do("cuMemcpyHtoDAsync", func() error {
 		return cu.MemcpyHtoDAsync(cu.DevicePtr(dst), unsafe.Pointer(unsafe.SliceData(src)), int64(len(src)), s.s)
@@ -46,9 +59,43 @@ func (s *stream) Download(dst []byte, src driver.Ptr) error {
 	if len(dst) == 0 {
 		return nil
 	}
+	if err := s.hold(dst); err != nil {
+		return err
+	}
 	return s.d.do("cuMemcpyDtoHAsync", func() error {
 		return cu.MemcpyDtoHAsync(unsafe.Pointer(unsafe.SliceData(dst)), cu.DevicePtr(src), int64(len(dst)), s.s)
 	})
+}
+
+// hold keeps host memory until the copy that follows is done, also where nobody
+// else does. What earlier copies are done with it lets go. Page-locked memory is
+// kept by who allocated it.
+func (s *stream) hold(mem []byte) error {
+	if s.d.isLocked(mem) {
+		return nil
+	}
+	if len(s.marked) > 0 {
+		passed, err := s.mark.Passed()
+		if err != nil {
+			return err
+		}
+		if passed {
+			s.marked = release(s.marked)
+		}
+	}
+	if len(s.marked) == 0 && len(s.since) > 0 {
+		if err := s.Record(s.mark); err != nil {
+			return err
+		}
+		s.marked, s.since = s.since, s.marked
+	}
+	s.since = append(s.since, mem)
+	return nil
+}
+
+func release(held [][]byte) [][]byte {
+	clear(held)
+	return held[:0]
 }
 
 func (s *stream) Copy(dst, src driver.Ptr, bytes int64) error {
@@ -94,11 +141,16 @@ func (s *stream) Wait(e driver.Event) error {
 }
 
 func (s *stream) Sync() error {
-	return s.d.do("cuStreamSynchronize", func() error { return s.s.Synchronize() })
+	err := s.d.do("cuStreamSynchronize", func() error { return s.s.Synchronize() })
+	if err == nil {
+		s.marked, s.since = release(s.marked), release(s.since)
+	}
+	return err
 }
 
 func (s *stream) Close() error {
-	return s.d.do("cuStreamDestroy", func() error { return s.s.Destroy() })
+	err := s.d.do("cuStreamDestroy", func() error { return s.s.Destroy() })
+	return cmp.Or(err, s.mark.Close())
 }
 
 type event struct {
@@ -108,15 +160,20 @@ type event struct {
 }
 
 func (d *cuda) NewEvent() (driver.Event, error) {
-	e := &event{d: d}
-	err := d.do("cuEventCreate", func() (err error) {
-		e.e, err = cu.MakeEvent(cu.DefaultEvent)
-		return err
-	})
+	e, err := d.newEvent(cu.DefaultEvent)
 	if err != nil {
 		return nil, err
 	}
 	return e, nil
+}
+
+func (d *cuda) newEvent(flags cu.EventFlags) (*event, error) {
+	e := &event{d: d}
+	err := d.do("cuEventCreate", func() (err error) {
+		e.e, err = cu.MakeEvent(flags)
+		return err
+	})
+	return e, err
 }
 
 func (e *event) Sync() error {

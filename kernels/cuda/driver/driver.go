@@ -103,7 +103,7 @@ type Attributes struct {
 type Stream interface {
 	// Upload copies host memory to the device, Download the other way. The
 	// host memory may be used again once an event recorded after the call has
-	// passed.
+	// passed; the stream keeps what is the garbage collector's until then.
 	Upload(dst Ptr, src []byte) error
 	Download(dst []byte, src Ptr) error
 

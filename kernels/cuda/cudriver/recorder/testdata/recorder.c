@@ -10,8 +10,9 @@
  *
  * HUBEL_FAIL=cuMemAlloc_v2:3:2 makes the third call of a function answer with
  * CUresult 2; with a + at its end, all calls after it too, as where a device is
- * lost. HUBEL_CAPABILITY=61, HUBEL_DRIVER=11040, HUBEL_DEVICES=0 and HUBEL_MODE=2
- * change what the machine has. */
+ * lost. HUBEL_LATE=1 puts copies between host and device off until somebody waits,
+ * as a driver may that reads the host's page tables. HUBEL_CAPABILITY=61,
+ * HUBEL_DRIVER=11040, HUBEL_DEVICES=0 and HUBEL_MODE=2 change what the machine has. */
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -19,7 +20,7 @@
 #include <string.h>
 #include <pthread.h>
 
-enum { invalid_value = 1, out_of_memory = 2, invalid_device = 101, invalid_context = 201, invalid_ptx = 218, invalid_handle = 400, not_found = 500, context_destroyed = 709 };
+enum { invalid_value = 1, out_of_memory = 2, invalid_device = 101, invalid_context = 201, invalid_ptx = 218, invalid_handle = 400, not_found = 500, not_ready = 600, context_destroyed = 709 };
 
 typedef int CUresult;
 typedef struct { int retained; } context;
@@ -189,6 +190,45 @@ static long give(char *at) {
 	return bytes;
 }
 
+/* Copies that are put off, in order, and how many events had been recorded when
+ * the last were done. */
+typedef struct copy {
+	struct copy *next;
+	void *to;
+	const void *from;
+	size_t bytes;
+} copy;
+
+static copy *first_copy, **last_copy = &first_copy;
+static int records, done;
+
+static void move(void *to, const void *from, size_t bytes) {
+	if (!setting("HUBEL_LATE", 0)) {
+		memcpy(to, from, bytes);
+		return;
+	}
+	copy *c = malloc(sizeof *c);
+	*c = (copy){NULL, to, from, bytes};
+	pthread_mutex_lock(&lock);
+	*last_copy = c;
+	last_copy = &c->next;
+	pthread_mutex_unlock(&lock);
+}
+
+/* finish does what is put off. */
+static void finish(void) {
+	pthread_mutex_lock(&lock);
+	while (first_copy) {
+		copy *c = first_copy;
+		memcpy(c->to, c->from, c->bytes);
+		first_copy = c->next;
+		free(c);
+	}
+	last_copy = &first_copy;
+	done = records;
+	pthread_mutex_unlock(&lock);
+}
+
 CUresult cuInit(unsigned flags) { CALL(" %u", flags); return 0; }
 CUresult cuDriverGetVersion(int *v) { *v = setting("HUBEL_DRIVER", 12020); return 0; }
 CUresult cuDeviceGetCount(int *n) { CALL(""); *n = setting("HUBEL_DEVICES", 2); return 0; }
@@ -233,6 +273,7 @@ CUresult cuMemAlloc_v2(uint64_t *p, size_t bytes) {
 CUresult cuMemFree_v2(uint64_t p) {
 	IN("");
 	SPAN(p, 0);
+	finish();
 	used -= give((char *)(uintptr_t)p);
 	left(&live_memory, -1);
 	return 0;
@@ -247,31 +288,34 @@ CUresult cuMemcpyHtoDAsync_v2(uint64_t d, const void *s, size_t n, void *q) {
 	const char *where = locked(s, n);
 	IN(" %zu %s stream %p", n, where, q);
 	OWN(q); SPAN(d, n);
-	memcpy((void *)(uintptr_t)d, s, n);
+	move((void *)(uintptr_t)d, s, n);
 	return 0;
 }
 CUresult cuMemcpyDtoHAsync_v2(void *d, uint64_t s, size_t n, void *q) {
 	const char *where = locked(d, n);
 	IN(" %zu %s stream %p", n, where, q);
 	OWN(q); SPAN(s, n);
-	memcpy(d, (void *)(uintptr_t)s, n);
+	move(d, (void *)(uintptr_t)s, n);
 	return 0;
 }
 CUresult cuMemcpyDtoDAsync_v2(uint64_t d, uint64_t s, size_t n, void *q) {
 	IN(" %zu stream %p", n, q);
 	OWN(q); SPAN(d, n); SPAN(s, n);
+	finish();
 	memcpy((void *)(uintptr_t)d, (void *)(uintptr_t)s, n);
 	return 0;
 }
 CUresult cuMemsetD8Async(uint64_t d, unsigned char v, size_t n, void *q) {
 	IN(" %u %zu", v, n);
 	OWN(q); SPAN(d, n);
+	finish();
 	memset((void *)(uintptr_t)d, v, n);
 	return 0;
 }
 CUresult cuMemsetD32Async(uint64_t d, unsigned v, size_t n, void *q) {
 	IN(" %u %zu", v, n);
 	OWN(q); SPAN(d, 4 * n);
+	finish();
 	for (size_t i = 0; i < n; i++) ((unsigned *)(uintptr_t)d)[i] = v;
 	return 0;
 }
@@ -324,12 +368,11 @@ CUresult cuLaunchKernel(void *f, unsigned gx, unsigned gy, unsigned gz, unsigned
 
 CUresult cuStreamCreate(void **s, unsigned flags) { IN(" %u", flags); *s = make(NULL); left(&live_streams, 1); return 0; }
 CUresult cuStreamDestroy_v2(void *s) { IN(""); OWN(s); free(s); left(&live_streams, -1); return 0; }
-CUresult cuStreamSynchronize(void *s) { IN(""); OWN(s); return 0; }
+CUresult cuStreamSynchronize(void *s) { IN(""); OWN(s); finish(); return 0; }
 CUresult cuStreamWaitEvent(void *s, void *e, unsigned flags) { IN(" stream %p event %p", s, e); OWN(s); OWN(e); return 0; }
 CUresult cuEventCreate(void **e, unsigned flags) { IN(" %u", flags); *e = make(NULL); left(&live_events, 1); return 0; }
 CUresult cuEventDestroy_v2(void *e) { IN(""); OWN(e); free(e); left(&live_events, -1); return 0; }
 CUresult cuEventRecord(void *e, void *s) {
-	static int records;
 	IN(" event %p stream %p", e, s);
 	OWN(e); OWN(s);
 	pthread_mutex_lock(&lock);
@@ -337,8 +380,15 @@ CUresult cuEventRecord(void *e, void *s) {
 	pthread_mutex_unlock(&lock);
 	return 0;
 }
-CUresult cuEventSynchronize(void *e) { IN(""); OWN(e); return 0; }
-CUresult cuEventQuery(void *e) { IN(" event %p", e); OWN(e); return 0; }
+CUresult cuEventSynchronize(void *e) { IN(""); OWN(e); finish(); return 0; }
+CUresult cuEventQuery(void *e) {
+	IN(" event %p", e);
+	OWN(e);
+	pthread_mutex_lock(&lock);
+	int passed = !first_copy || ((object *)e)->at <= done;
+	pthread_mutex_unlock(&lock);
+	return passed ? 0 : not_ready;
+}
 CUresult cuEventElapsedTime(float *ms, void *a, void *b) {
 	IN("");
 	OWN(a); OWN(b);
