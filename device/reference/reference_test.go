@@ -302,3 +302,33 @@ func TestSumSquaresByHand(t *testing.T) {
 	b.SumSquares(out, b.put(1, -2, 3))
 	require.Equal(t, []float64{14}, b.get(out))
 }
+
+// Bytes are counted as they are taken and given back, and those that are refused
+// are named and not counted.
+func TestMemInfo(t *testing.T) {
+	d := New()
+	left := func(want int64) {
+		free, total, err := d.MemInfo()
+		require.NoError(t, err)
+		require.Equal(t, [2]int64{want, memory}, [2]int64{free, total})
+	}
+	left(memory)
+	a, err := d.Alloc(100)
+	require.NoError(t, err)
+	_, err = d.Alloc(28)
+	require.NoError(t, err)
+	left(memory - 128)
+	for bytes, says := range map[int64]string{
+		memory - 127:  "reference: cannot allocate 8589934465 bytes, 8589934464 of 8589934592 are free",
+		math.MaxInt64: "reference: cannot allocate 9223372036854775807 bytes, 8589934464 of 8589934592 are free",
+		-1:            "reference: cannot allocate -1 bytes",
+	} {
+		_, err = d.Alloc(bytes)
+		require.EqualError(t, err, says)
+		left(memory - 128)
+	}
+	require.NoError(t, a.Slice(0, 8).Free()) // a part gives nothing back
+	require.NoError(t, a.Free())
+	require.NoError(t, a.Free())
+	left(memory - 28)
+}

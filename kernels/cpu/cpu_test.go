@@ -1,6 +1,7 @@
 package cpu
 
 import (
+	"fmt"
 	"math"
 	"runtime"
 	"slices"
@@ -165,6 +166,11 @@ func TestAllocRefusesWhatIsNotThere(t *testing.T) {
 	for _, bytes := range []int64{-1, math.MaxInt64, 1 << 45} {
 		_, err := d.Alloc(bytes)
 		require.ErrorContains(t, err, "cannot allocate", "%d bytes", bytes)
+	}
+	if _, total, err := d.MemInfo(); err == nil {
+		_, err = d.Alloc(1 << 45)
+		require.ErrorContains(t, err, "cpu: cannot allocate 33554432.0 MiB: ")
+		require.ErrorContains(t, err, fmt.Sprintf(" of %.1f MiB are free; a smaller batch needs less", float64(total)/(1<<20)))
 	}
 }
 

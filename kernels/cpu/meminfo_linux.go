@@ -10,8 +10,10 @@ import (
 
 // MemInfo is what /proc/meminfo has available, or what is left of the limit
 // of the control group the process lives in, where that is less.
-func (d *Device) MemInfo() (free, total int64, err error) {
-	b, err := os.ReadFile("/proc/meminfo")
+func (d *Device) MemInfo() (free, total int64, err error) { return memInfo(os.ReadFile) }
+
+func memInfo(file func(string) ([]byte, error)) (free, total int64, err error) {
+	b, err := file("/proc/meminfo")
 	if err != nil {
 		return 0, 0, err
 	}
@@ -19,12 +21,12 @@ func (d *Device) MemInfo() (free, total int64, err error) {
 	if free < 0 || total < 0 {
 		return 0, 0, errors.New("cpu: /proc/meminfo names no MemAvailable and MemTotal")
 	}
-	groups, err := os.ReadFile("/proc/self/cgroup")
+	groups, err := file("/proc/self/cgroup")
 	if err != nil { // a kernel without control groups
 		return free, total, nil
 	}
 	for _, g := range memoryGroups(string(groups)) {
-		if limit, used, ok := g.read(os.ReadFile); ok {
+		if limit, used, ok := g.read(file); ok {
 			free, total = min(free, max(limit-used, 0)), min(total, limit)
 		}
 	}
