@@ -117,7 +117,7 @@ func (w *warp) loadGlobal(in *inst, m uint32, n, total int) {
 			return
 		}
 		if al.cells != nil {
-			mask := byteMask(at, total)
+			mask := byteMask(at, total) | in.nc
 			for i := at / 4; i <= (at+uint64(total)-1)/4; i++ {
 				if c := al.cells[i].touchRead(b.launch.base, b.stamp, b.launch.mixed, mask); c != noConflict {
 					w.globalConflict(l, c, al, 4*i)
@@ -257,6 +257,10 @@ func (w *warp) globalConflict(l int, c conflict, al *allocation, offset uint64) 
 		w.fail(FaultGlobalRace, 1<<l, fmt.Sprintf("writes %s, which another block of this launch wrote", place))
 	case readWriteRace:
 		w.fail(FaultGlobalRace, 1<<l, fmt.Sprintf("writes %s, which another block of this launch read", place))
+	case readNonCoherent:
+		w.fail(FaultNonCoherent, 1<<l, fmt.Sprintf("reads %s as read-only, which this launch wrote", place))
+	case writeNonCoherent:
+		w.fail(FaultNonCoherent, 1<<l, fmt.Sprintf("writes %s, which this launch reads as read-only", place))
 	}
 }
 
@@ -297,10 +301,10 @@ func (l *launch) outside(address uint64) string {
 
 // inShared checks an access of shared memory.
 func (w *warp) inShared(l int, at uint64, total int) bool {
-	size := uint64(len(w.blk.shared))
+	first, end := uint64(w.prog.shared.first), uint64(len(w.blk.shared))
 	switch {
-	case at > size || size-at < uint64(total):
-		w.fail(FaultAddress, 1<<l, fmt.Sprintf("%d bytes at %d (%#x) reach outside the block's %d bytes of shared memory", total, int64(at), at, size))
+	case at < first || at > end || end-at < uint64(total):
+		w.fail(FaultAddress, 1<<l, fmt.Sprintf("%d bytes at %d (%#x) reach outside the block's %d bytes of shared memory, which begin at %d", total, int64(at), at, end-first, first))
 		return false
 	case at&uint64(total-1) != 0:
 		w.fail(FaultAlignment, 1<<l, fmt.Sprintf("shared memory at %d%s is not at a multiple of %d bytes", at, w.prog.sharedName(int64(at)), total))
@@ -312,16 +316,16 @@ func (w *warp) inShared(l int, at uint64, total int) bool {
 // localAt is where a lane's local address lies in w.local.
 func (w *warp) localAt(l, total int) (int64, bool) {
 	at := w.addr[l]
-	size := uint64(w.prog.local)
+	first, end := uint64(w.prog.local.first), uint64(w.prog.local.end)
 	switch {
-	case at > size || size-at < uint64(total):
-		w.fail(FaultAddress, 1<<l, fmt.Sprintf("%d bytes at %d reach outside the thread's %d bytes of local memory", total, int64(at), size))
+	case at < first || at > end || end-at < uint64(total):
+		w.fail(FaultAddress, 1<<l, fmt.Sprintf("%d bytes at %d reach outside the thread's %d bytes of local memory, which begin at %d", total, int64(at), end-first, first))
 		return 0, false
 	case at&uint64(total-1) != 0:
 		w.fail(FaultAlignment, 1<<l, fmt.Sprintf("local memory at %d is not at a multiple of %d bytes", at, total))
 		return 0, false
 	}
-	return int64(l)*w.prog.local + int64(at), true
+	return int64(l)*w.prog.local.end + int64(at), true
 }
 
 // atomic executes atom and red, lane after lane.

@@ -63,7 +63,7 @@ func (b *block) prepare(l *launch) {
 			r64:    make([][32]uint64, p.n64+len(p.const64)),
 			pr:     make([]uint32, p.npred+2),
 			init32: make([]uint32, p.n32), init64: make([]uint32, p.n64), initP: make([]uint32, p.npred),
-			local: make([]byte, 32*p.local),
+			local: make([]byte, 32*p.local.end),
 		})
 	}
 	for i := range b.used {
@@ -143,7 +143,7 @@ func (b *block) special(name string, warp, lane int) uint32 {
 	case "%dynamic_smem_size":
 		return uint32(b.launch.dynamic)
 	case "%total_smem_size":
-		return uint32(b.launch.shared)
+		return uint32(b.prog.shared.size) + uint32(b.launch.dynamic)
 	}
 	return 0 // %smid, %gridid
 }

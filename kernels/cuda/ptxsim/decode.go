@@ -74,7 +74,8 @@ func (d *decoder) declare(r register) ref {
 	return ref{file32, int32(d.p.n32 - 1)}
 }
 
-// layout gives variables their offsets.
+// layout gives variables their addresses, at odd multiples of their alignment:
+// what needs a larger one than is declared is at fault.
 func (d *decoder) layout() {
 	var dynamic []*variable
 	for _, v := range append(append([]*variable{}, d.mod.vars...), d.k.vars...) {
@@ -83,20 +84,24 @@ func (d *decoder) layout() {
 		case v.extern:
 			dynamic = append(dynamic, v)
 		case v.space == spaceShared:
-			d.p.shared = align(d.p.shared, v.align)
-			v.address = d.p.shared
-			d.p.shared += v.size
+			d.p.shared.place(v, v.align)
 			d.share(v)
 		case v.space == spaceLocal:
-			d.p.local = align(d.p.local, v.align)
-			v.address = d.p.local
-			d.p.local += v.size
+			d.p.local.place(v, v.align)
 		}
 	}
+	alignment := 16
 	for _, v := range dynamic {
-		d.p.dynamic = align(d.p.shared, max(16, v.align))
-		v.address = d.p.dynamic
+		alignment = max(alignment, v.align)
+	}
+	for _, v := range dynamic { // all at one address
+		static := d.p.shared
+		static.place(v, alignment)
+		d.p.dynamic = v.address
 		d.share(v)
+	}
+	if d.p.dynamic >= 0 && d.p.shared.size == 0 {
+		d.p.shared.first, d.p.shared.end = d.p.dynamic, d.p.dynamic
 	}
 	var at int64
 	for _, v := range d.k.params {
@@ -110,6 +115,20 @@ func (d *decoder) layout() {
 func (d *decoder) share(v *variable) {
 	copied := *v
 	d.p.sharedVars = append(d.p.sharedVars, &copied)
+}
+
+// place puts a variable behind the others.
+func (e *extent) place(v *variable, alignment int) {
+	a := int64(max(alignment, 1))
+	v.address = align(e.end, alignment)
+	if v.address/a%2 == 0 {
+		v.address += a
+	}
+	if e.size == 0 {
+		e.first = v.address
+	}
+	e.end = v.address + v.size
+	e.size = align(e.size, alignment) + v.size
 }
 
 func align(n int64, to int) int64 {

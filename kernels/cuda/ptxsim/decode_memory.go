@@ -7,7 +7,7 @@ import (
 
 // hints are modifiers of loads and stores that change nothing here.
 var hints = map[string]bool{"ca": true, "cg": true, "cs": true, "lu": true, "cv": true, "wb": true, "wt": true,
-	"nc": true, "weak": true, "relaxed": true, "acquire": true, "release": true, "acq_rel": true,
+	"weak": true, "relaxed": true, "acquire": true, "release": true, "acq_rel": true,
 	"cta": true, "gpu": true, "sys": true, "volatile": true,
 	"L1::evict_last": true, "L1::no_allocate": true, "L2::128B": true, "L2::256B": true, "L2::64B": true}
 
@@ -71,9 +71,16 @@ func (d *decoder) access(in *inst) (int, error) {
 }
 
 func decodeLoad(d *decoder, in *inst) error {
+	nc := d.take("nc")
+	if nc || d.s.op == "ldu" {
+		in.nc = nonCoherent
+	}
 	count, err := d.access(in)
 	if err != nil {
 		return err
+	}
+	if nc && in.space != spaceGlobal {
+		return fmt.Errorf("modifier .nc needs .global")
 	}
 	if err := d.args(2); err != nil {
 		return err

@@ -14,12 +14,11 @@ import (
 var effects = map[string]func(i int) uint32{
 	"mov.u32 %r2, %i;\nst.global.u32 [%o], %r2;\nld.global.u32 %r2, [%o];":                            itself,
 	"st.volatile.global.u32 [%o], %i;\nld.volatile.global.u32 %r2, [%o];":                             itself,
-	"st.global.u32 [%o], %i;\nldu.global.u32 %r2, [%o];":                                              itself,
-	"st.global.v2.u16 [%o], {%h0, %h1};\nld.global.nc.v2.u16 {_, %h2}, [%o];\ncvt.u32.u16 %r2, %h2;":  func(int) uint32 { return 9 },
+	"st.global.v2.u16 [%o], {%h0, %h1};\nld.global.v2.u16 {_, %h2}, [%o];\ncvt.u32.u16 %r2, %h2;":     func(int) uint32 { return 9 },
 	"st.global.b32 [%o], -2;\nld.global.s32 %d1, [%o];\nshr.u64 %d1, %d1, 32;\ncvt.u32.u64 %r2, %d1;": func(int) uint32 { return 1<<32 - 1 },
 	"st.global.u32 [%o], %i;\nred.global.add.u32 [%o], 1;\nld.global.u32 %r2, [%o];":                  func(i int) uint32 { return uint32(i + 1) },
 	"st.global.u32 [%o], %i;\natom.global.exch.b32 %r2, [%o], 1;":                                     itself,
-	".shared .b32 s[64];\nshl.b32 %r3, %tid, 2;\nst.global.u32 [%o], %i;\ncp.async.ca.shared.global [%r3], [%o], 4;\n" +
+	".shared .b32 s[64];\nmov.u32 %r3, s;\nmad.lo.u32 %r3, %tid, 4, %r3;\nst.global.u32 [%o], %i;\ncp.async.ca.shared.global [%r3], [%o], 4;\n" +
 		"cp.async.wait_all;\nld.shared.u32 %r2, [%r3];": itself,
 	".shared .align 8 .f64 s;\nsetp.eq.u32 %p2, %i, 0;\nmov.u64 %d1, 0d3FE0000000000000;\n@%p2 st.shared.f64 [s], %d1;\nbar.sync 0;\n" +
 		"red.shared.add.f64 [s], 0.25;\nbar.sync 0;\nld.shared.f64 %d1, [s];\ncvt.rzi.u32.f64 %r2, %d1;": func(int) uint32 { return 16 },
@@ -45,14 +44,14 @@ var effects = map[string]func(i int) uint32{
 	exchange("bar.red.popc.u32 %r4, 0, %p1;", 32): func(i int) uint32 { return uint32(i ^ 32) },
 
 	// These change nothing.
-	"mov.u32 %r2, %i;\nmembar.cta;\nmembar.gl;\nmembar.sys;":                                                                                                 itself,
-	"mov.u32 %r2, %i;\nfence.sc.gpu;\nfence.acq_rel.cta;\nfence.sys;":                                                                                        itself,
-	"mov.u32 %r2, %i;\nprefetch.global.L1 [%o];\nprefetch.L2 [%out+4];":                                                                                      itself,
-	"mov.u32 %r2, %i;\nprefetchu.L1 [%o];":                                                                                                                   itself,
-	"mov.u32 %r2, %i;\nnanosleep.u32 100;\nnanosleep.u32 %r2;":                                                                                               itself,
-	".shared .b32 s;\nmov.u64 %d1, s;\ncvta.shared.u64 %d1, %d1;\nisspacep.shared %p2, %d1;\nselp.u32 %r2, 1, 0, %p2;":                                       func(int) uint32 { return 1 },
-	".shared .b32 s[64];\nmul.wide.u32 %d1, %tid, 4;\ncvta.shared.u64 %d2, %d1;\nst.u32 [%d2], %i;\ncvta.to.shared.u64 %d2, %d2;\nld.shared.u32 %r2, [%d2];": itself,
-	".local .b32 l[4];\nmov.u64 %d1, l;\ncvta.local.u64 %d1, %d1;\nst.u32 [%d1+4], %i;\nld.local.u32 %r2, [l+4];":                                            itself,
+	"mov.u32 %r2, %i;\nmembar.cta;\nmembar.gl;\nmembar.sys;":                                                           itself,
+	"mov.u32 %r2, %i;\nfence.sc.gpu;\nfence.acq_rel.cta;\nfence.sys;":                                                  itself,
+	"mov.u32 %r2, %i;\nprefetch.global.L1 [%o];\nprefetch.L2 [%out+4];":                                                itself,
+	"mov.u32 %r2, %i;\nprefetchu.L1 [%o];":                                                                             itself,
+	"mov.u32 %r2, %i;\nnanosleep.u32 100;\nnanosleep.u32 %r2;":                                                         itself,
+	".shared .b32 s;\nmov.u64 %d1, s;\ncvta.shared.u64 %d1, %d1;\nisspacep.shared %p2, %d1;\nselp.u32 %r2, 1, 0, %p2;": func(int) uint32 { return 1 },
+	".shared .b32 s[64];\nmov.u64 %d1, s;\nmad.wide.u32 %d1, %tid, 4, %d1;\ncvta.shared.u64 %d2, %d1;\nst.u32 [%d2], %i;\ncvta.to.shared.u64 %d2, %d2;\nld.shared.u32 %r2, [%d2];": itself,
+	".local .b32 l[4];\nmov.u64 %d1, l;\ncvta.local.u64 %d1, %d1;\nst.u32 [%d1+4], %i;\nld.local.u32 %r2, [l+4];":                                                                  itself,
 
 	"shfl.sync.up.b32 %r2|%p1, %i, 3, 0, -1;":                              func(i int) uint32 { return uint32(i - 3*b2i(i%32 >= 3)) },
 	"shfl.sync.down.b32 %r2|%p1, %i, 5, 31, -1;":                           func(i int) uint32 { return uint32(i + 5*b2i(i%32 < 27)) },
@@ -62,14 +61,20 @@ var effects = map[string]func(i int) uint32{
 	"shfl.sync.down.b32 %r2|%p1, %i, 1, 6175, -1;":                         func(i int) uint32 { return uint32(i + b2i(i%8 < 7)) },
 	"shfl.sync.down.b32 %r3|%p1, %i, 5, 31, -1;\nselp.u32 %r2, 1, 0, %p1;": func(i int) uint32 { return uint32(b2i(i%32 < 27)) },
 
-	"vote.sync.ballot.b32 %r2, %p1, -1;":                         func(int) uint32 { return 0x3ff },
-	"vote.sync.ballot.b32 %r2, !%p1, -1;":                        func(int) uint32 { return ^uint32(0x3ff) },
-	"vote.sync.any.pred %p2, %p1, -1;\nselp.u32 %r2, 1, 0, %p2;": func(int) uint32 { return 1 },
-	"vote.sync.all.pred %p2, %p1, -1;\nselp.u32 %r2, 1, 0, %p2;": func(int) uint32 { return 0 },
-	"vote.sync.uni.pred %p2, %p1, -1;\nselp.u32 %r2, 1, 0, %p2;": func(int) uint32 { return 0 },
-	"bar.red.popc.u32 %r2, 0, %p1;":                              func(int) uint32 { return 20 },
-	"bar.red.or.pred %p2, 0, %p1;\nselp.u32 %r2, 1, 0, %p2;":     func(int) uint32 { return 1 },
-	"bar.red.and.pred %p2, 0, %p1;\nselp.u32 %r2, 1, 0, %p2;":    func(int) uint32 { return 0 },
+	"vote.sync.ballot.b32 %r2, %p1, -1;":                                                          func(int) uint32 { return 0x3ff },
+	"vote.sync.ballot.b32 %r2, !%p1, -1;":                                                         func(int) uint32 { return ^uint32(0x3ff) },
+	"vote.sync.any.pred %p2, %p1, -1;\nselp.u32 %r2, 1, 0, %p2;":                                  func(int) uint32 { return 1 },
+	"vote.sync.all.pred %p2, %p1, -1;\nselp.u32 %r2, 1, 0, %p2;":                                  func(int) uint32 { return 0 },
+	"vote.sync.uni.pred %p2, %p1, -1;\nselp.u32 %r2, 1, 0, %p2;":                                  func(int) uint32 { return 0 },
+	"setp.ge.u32 %p3, %r5, 0;\nvote.sync.uni.pred %p2, %p3, -1;\nselp.u32 %r2, 1, 0, %p2;":        func(int) uint32 { return 1 },
+	"setp.lt.u32 %p3, %r5, 0;\nvote.sync.uni.pred %p2, %p3, -1;\nselp.u32 %r2, 1, 0, %p2;":        func(int) uint32 { return 1 },
+	"setp.gt.u32 %p3, %r5, 0;\nvote.sync.uni.pred %p2, %p3, -1;\nselp.u32 %r2, 1, 0, %p2;":        func(int) uint32 { return 0 },
+	"setp.lt.u32 %p2, %r5, 0;\n@%p1 vote.sync.uni.pred %p2, %p1, 1023;\nselp.u32 %r2, 1, 0, %p2;": func(i int) uint32 { return uint32(b2i(i%32 < 10)) },
+	"setp.ge.u32 %p3, %r5, 0;\nvote.sync.all.pred %p2, %p3, -1;\nselp.u32 %r2, 1, 0, %p2;":        func(int) uint32 { return 1 },
+	"setp.ge.u32 %p3, %r5, 0;\nvote.sync.any.pred %p2, !%p3, -1;\nselp.u32 %r2, 1, 0, %p2;":       func(int) uint32 { return 0 },
+	"bar.red.popc.u32 %r2, 0, %p1;":                                                               func(int) uint32 { return 20 },
+	"bar.red.or.pred %p2, 0, %p1;\nselp.u32 %r2, 1, 0, %p2;":                                      func(int) uint32 { return 1 },
+	"bar.red.and.pred %p2, 0, %p1;\nselp.u32 %r2, 1, 0, %p2;":                                     func(int) uint32 { return 0 },
 
 	"redux.sync.add.s32 %r2, %r5, -1;":                                             func(int) uint32 { return 31 * 16 },
 	"redux.sync.min.u32 %r2, %r5, -1;":                                             func(int) uint32 { return 0 },
@@ -87,8 +92,8 @@ func itself(i int) uint32 { return uint32(i) }
 // exchange is a body in which threads whose numbers differ by distance, a power
 // of two, exchange them through shared memory.
 func exchange(barrier string, distance int) string {
-	return ".shared .b32 s[64];\nshl.b32 %r3, %tid, 2;\nst.shared.u32 [%r3], %i;\n" + barrier +
-		"\nxor.b32 %r3, %r3, " + strconv.Itoa(4*distance) + ";\nld.shared.u32 %r2, [%r3];"
+	return ".shared .b32 s[64];\nmov.u32 %r4, s;\nmad.lo.u32 %r3, %tid, 4, %r4;\nst.shared.u32 [%r3], %i;\n" + barrier +
+		"\nxor.b32 %r3, %tid, " + strconv.Itoa(distance) + ";\nmov.u32 %r4, s;\nmad.lo.u32 %r3, %r3, 4, %r4;\nld.shared.u32 %r2, [%r3];"
 }
 
 func TestEffects(t *testing.T) {

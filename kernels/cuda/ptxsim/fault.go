@@ -12,6 +12,7 @@ const (
 	FaultBarrier                       // barrier reached by part of a block, or of a warp
 	FaultSharedRace                    // shared memory, two threads, no barrier between
 	FaultGlobalRace                    // global memory, two blocks of one launch
+	FaultNonCoherent                   // memory read through .nc or ldu that the launch writes
 	FaultUninitShared                  // shared memory read before written
 	FaultUninitGlobal                  // global memory read before written
 	FaultUninitReg                     // register read before written
@@ -23,7 +24,7 @@ const (
 	FaultEndless                       // more instructions than allowed
 )
 
-var faultNames = [...]string{"address", "alignment", "barrier", "shared race", "global race",
+var faultNames = [...]string{"address", "alignment", "barrier", "shared race", "global race", "non-coherent load",
 	"uninitialised shared memory", "uninitialised global memory", "uninitialised register",
 	"asynchronous copy", "shuffle", "mma", "read-only memory", "trap", "endless"}
 

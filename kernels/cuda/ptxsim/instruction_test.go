@@ -169,6 +169,9 @@ var instructions = []struct {
 	{"lop3.b32 %d, %a, %b, %c, 0x96;", typB32, []typ{typB32, typB32, typB32}, [][]uint64{{0xf0, 0xcc, 0xaa, 0xf0 ^ 0xcc ^ 0xaa}}},
 	{"lop3.b32 %d, %a, %b, %c, 0xca;", typB32, []typ{typB32, typB32, typB32}, [][]uint64{{0xf0, 0xcc, 0xaa, 0xf0&0xcc | 0x0f&0xaa}}},
 
+	{"lop3.b32 %d, %a, %b, %c, 0xff;", typB32, []typ{typB32, typB32, typB32}, [][]uint64{{0xf0, 0xcc, 0xaa, 0xffffffff}}},
+	{"lop3.b32 %d, %a, %b, %c, 0;", typB32, []typ{typB32, typB32, typB32}, [][]uint64{{0xf0, 0xcc, 0xaa, 0}}},
+	{"ldu.global.u32 %d, [%i];", typU32, []typ{typU32}, [][]uint64{{7, 7}, {9, 9}}},
 	{"add.f32 %d, %a, %b;", typF32, []typ{typF32, typF32}, [][]uint64{{fb(1), fb(0x1p-24), fb(1)}, {fb(math.Inf(1)), fb(math.Inf(-1)), nan32}, {0xffc12345, fb(1), nan32}}},
 	{"add.f32 %d, %a, 0f3F800000;", typF32, []typ{typF32}, [][]uint64{{fb(2), fb(3)}}},
 	{"add.f32 %d, %a, -0f3F800000;", typF32, []typ{typF32}, [][]uint64{{fb(2), fb(1)}}},
@@ -198,8 +201,19 @@ var instructions = []struct {
 	{"sqrt.rn.f32 %d, %a;", typF32, []typ{typF32}, [][]uint64{{fb(2), fb(math.Sqrt2)}, {fb(-1), nan32}}},
 	{"sqrt.approx.f32 %d, %a;", typF32, []typ{typF32}, [][]uint64{{fb(9), fb(3)}}},
 	{"rsqrt.approx.f32 %d, %a;", typF32, []typ{typF32}, [][]uint64{{fb(4), fb(0.5)}, {0, fb(math.Inf(1))}}},
-	{"ex2.approx.f32 %d, %a;", typF32, []typ{typF32}, [][]uint64{{fb(-3), fb(0.125)}, {fb(math.Inf(-1)), 0}}},
-	{"ex2.approx.ftz.f32 %d, %a;", typF32, []typ{typF32}, [][]uint64{{fb(-130), 0}}},
+	// Approximations flush subnormal operands and results with .ftz, and only then.
+	{"rcp.approx.f32 %d, %a;", typF32, []typ{typF32}, [][]uint64{{1 << 22, fb(0x1p127)}, {fb(0x1p127), 1 << 22}, {fb(-0x1p127), 1<<31 | 1<<22}}},
+	{"rcp.approx.ftz.f32 %d, %a;", typF32, []typ{typF32}, [][]uint64{{1 << 22, fb(math.Inf(1))}, {1<<31 | 1<<22, fb(math.Inf(-1))}, {fb(0x1p127), 0}, {fb(-0x1p127), 1 << 31}}},
+	{"sqrt.approx.f32 %d, %a;", typF32, []typ{typF32}, [][]uint64{{1 << 21, fb(0x1p-64)}}},
+	{"sqrt.approx.ftz.f32 %d, %a;", typF32, []typ{typF32}, [][]uint64{{1 << 21, 0}, {fb(0x1p-126), fb(0x1p-63)}}},
+	{"rsqrt.approx.f32 %d, %a;", typF32, []typ{typF32}, [][]uint64{{1 << 21, fb(0x1p64)}}},
+	{"rsqrt.approx.ftz.f32 %d, %a;", typF32, []typ{typF32}, [][]uint64{{1 << 21, fb(math.Inf(1))}, {fb(0x1p-126), fb(0x1p63)}}},
+	{"ex2.approx.f32 %d, %a;", typF32, []typ{typF32}, [][]uint64{{fb(-3), fb(0.125)}, {fb(math.Inf(-1)), 0}, {fb(-130), 1 << 19}, {fb(-149), 1}, {fb(-151), 0}, {1, fb(1)}}},
+	{"ex2.approx.ftz.f32 %d, %a;", typF32, []typ{typF32}, [][]uint64{{fb(-126), fb(0x1p-126)}, {fb(-127), 0}, {fb(-130), 0}, {1, fb(1)}}},
+	{"lg2.approx.f32 %d, %a;", typF32, []typ{typF32}, [][]uint64{{1, fb(-149)}, {1 << 22, fb(-127)}}},
+	{"lg2.approx.ftz.f32 %d, %a;", typF32, []typ{typF32}, [][]uint64{{1, fb(math.Inf(-1))}, {fb(0x1p-126), fb(-126)}}},
+	{"div.approx.f32 %d, %a, %b;", typF32, []typ{typF32, typF32}, [][]uint64{{2, fb(2), 1}}},
+	{"div.approx.ftz.f32 %d, %a, %b;", typF32, []typ{typF32, typF32}, [][]uint64{{2, fb(2), 0}, {fb(0x1p-126), fb(2), 0}}},
 	{"lg2.approx.f32 %d, %a;", typF32, []typ{typF32}, [][]uint64{{fb(8), fb(3)}, {fb(1), 0}, {fb(-1), nan32}}},
 	{"sin.approx.f32 %d, %a;", typF32, []typ{typF32}, [][]uint64{{0, 0}, {fb(1), fb(math.Sin(1))}}},
 	{"cos.approx.f32 %d, %a;", typF32, []typ{typF32}, [][]uint64{{0, fb(1)}, {fb(1), fb(math.Cos(1))}}},
@@ -323,6 +337,18 @@ func TestInstructions(t *testing.T) {
 				require.Equalf(t, want[i], got[i], "%s of %#x: want %#x, got %#x", c.text, rows[i], want[i], got[i])
 			}
 		}
+	}
+}
+
+// The table of lop3 is what it makes of 0xf0, 0xcc and 0xaa.
+func TestLop3Tables(t *testing.T) {
+	for table := range uint64(256) {
+		want := table
+		if table&1 != 0 { // where all three bits are 0
+			want |= 0xffffff00
+		}
+		got := evaluate(t, fmt.Sprintf("lop3.b32 %%d, %%a, %%b, %%c, %d;", table), typB32, []typ{typB32, typB32, typB32}, [][]uint64{{0xf0, 0xcc, 0xaa}})
+		require.Equal(t, want, got[0], "%#x", table)
 	}
 }
 

@@ -54,8 +54,9 @@ func (a *allocation) String() string {
 
 // cell says who touched a word of global memory last. A stamp is a block's
 // number in the present launch, counted from the launch's base, shifted left
-// by 4, with the bytes touched below; base-1 and lower stamps are from before
-// the launch, and 0 means never.
+// by 4, with the bytes touched below, or by 5 in read, with a bit for loads
+// through .nc above the bytes; base-1 and lower stamps are from before the
+// launch, and 0 means never.
 type cell struct {
 	written uint32
 	read    uint32
@@ -76,6 +77,13 @@ func newAllocation(name string, base uint64, bytes int64, checked bool) *allocat
 
 // initialised is the stamp of a write by the host.
 const initialised = 1 << 4
+
+// nonCoherent stands beside the bytes of a load through .nc: the memory may not
+// be written by the launch, not by the same thread either.
+const nonCoherent = 1 << 4
+
+// lastStamp is below what read has room for.
+const lastStamp = 1<<27 - 4
 
 // hostWrote marks bytes as written from outside a kernel.
 func (a *allocation) hostWrote(offset, bytes int64) {
@@ -158,24 +166,27 @@ func byteMask(address uint64, n int) uint32 {
 // operations in opposite order, so that of two blocks that race, at least one
 // sees the other.
 func (c *cell) touchRead(base, stamp, mixed, bytes uint32) conflict {
-	if r := atomic.LoadUint32(&c.read); r>>4 != mixed {
-		now := stamp<<4 | bytes
-		switch {
-		case r>>4 == stamp:
-			now |= r
-		case r>>4 >= base:
-			now = mixed<<4 | bytes | r&15
-		}
-		if now != r {
-			atomic.StoreUint32(&c.read, now)
-		}
+	r := atomic.LoadUint32(&c.read)
+	now := stamp<<5 | bytes
+	switch {
+	case r>>5 == stamp || r>>5 == mixed:
+		now = r | bytes
+	case r>>5 >= base:
+		now = mixed<<5 | bytes | r&31
+	}
+	if now != r {
+		atomic.StoreUint32(&c.read, now)
 	}
 	w := atomic.LoadUint32(&c.written)
 	switch {
 	case w == 0:
 		return readUnwritten
-	case w>>4 >= base && w>>4 != stamp && w>>4 != mixed && overlaps(w, bytes):
+	case w>>4 < base || !overlaps(w, bytes&15):
+		return noConflict
+	case w>>4 != stamp && w>>4 != mixed:
 		return readRace
+	case bytes&nonCoherent != 0:
+		return readNonCoherent
 	}
 	return noConflict
 }
@@ -198,10 +209,15 @@ func (c *cell) touchWrite(base, stamp, mixed, bytes uint32) conflict {
 			result = writeRace
 		}
 	}
-	if r := atomic.LoadUint32(&c.read); r>>4 >= base && r>>4 != stamp && r&bytes != 0 {
-		// Of a word that several blocks have read, nobody knows which, so
-		// one of them is another.
-		result = readWriteRace
+	if r := atomic.LoadUint32(&c.read); r>>5 >= base && r&bytes != 0 {
+		switch {
+		case r>>5 != stamp:
+			// Of a word that several blocks have read, nobody knows which, so
+			// one of them is another.
+			result = readWriteRace
+		case r&nonCoherent != 0 && result == noConflict:
+			result = writeNonCoherent
+		}
 	}
 	return result
 }
@@ -230,8 +246,12 @@ func (c *cell) touchAtomic(base, stamp, shared uint32) conflict {
 		if !atomic.CompareAndSwapUint32(&c.written, old, now) {
 			continue
 		}
-		if r := atomic.LoadUint32(&c.read) >> 4; r >= base && r != stamp {
+		switch r := atomic.LoadUint32(&c.read); {
+		case r>>5 < base:
+		case r>>5 != stamp:
 			return readWriteRace
+		case r&nonCoherent != 0:
+			return writeNonCoherent
 		}
 		return noConflict
 	}
@@ -245,4 +265,6 @@ const (
 	readRace
 	writeRace
 	readWriteRace
+	readNonCoherent
+	writeNonCoherent
 )

@@ -7,9 +7,9 @@ type program struct {
 	source  []string // lines of the PTX, for messages
 	code    []inst
 	params  []*variable
-	shared  int64 // bytes of static shared memory
-	dynamic int64 // offset of dynamic shared memory; -1 where the kernel has none
-	local   int64 // bytes of local memory a thread
+	shared  extent // static shared memory
+	dynamic int64  // address of dynamic shared memory; -1 where the kernel has none
+	local   extent // local memory of a thread
 
 	sharedVars []*variable
 
@@ -28,6 +28,12 @@ type program struct {
 	isTracked func(r ref) bool // registers that checks ask for
 
 	subword bool // touches bytes or halves of shared memory
+}
+
+// extent is the memory that a kernel's variables of a space take.
+type extent struct {
+	size       int64 // bytes that they need
+	first, end int64 // addresses of those that they have
 }
 
 // special is a special register that does not change while a thread runs.
@@ -74,6 +80,7 @@ type inst struct {
 	targets  []int32 // of brx.idx
 	rpc      int32   // where lanes that part here meet again
 	sub      int32   // variant within op
+	nc       uint32  // of ldu and of a load through .nc: nonCoherent
 }
 
 // opcode is what the executor switches on: a few fast paths, and opFn for

@@ -135,22 +135,23 @@ func (s *Sim) MemInfo() (free, total int64, err error) {
 func (s *Sim) Alloc(name string, bytes int64) (driver.Ptr, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	al, err := s.alloc(name, bytes)
+	al, err := s.alloc(name, bytes, 0)
 	if err != nil {
 		return 0, err
 	}
 	return driver.Ptr(al.base), nil
 }
 
-func (s *Sim) alloc(name string, bytes int64) (*allocation, error) {
+// alloc makes an allocation so many bytes after a multiple of 256.
+func (s *Sim) alloc(name string, bytes int64, offset uint64) (*allocation, error) {
 	if bytes <= 0 {
 		return nil, fmt.Errorf("ptxsim: allocation %s of %d bytes: must be positive", name, bytes)
 	}
 	if s.used+bytes > s.config.Memory {
 		return nil, fmt.Errorf("ptxsim: out of memory: allocation %s of %d bytes, %d of %d are free", name, bytes, s.config.Memory-s.used, s.config.Memory)
 	}
-	al := newAllocation(name, s.next, bytes, !s.config.Unchecked)
-	s.next += uint64(align(bytes+guardBytes, alignment))
+	al := newAllocation(name, s.next+offset, bytes, !s.config.Unchecked)
+	s.next += uint64(align(int64(offset)+bytes+guardBytes, alignment))
 	s.used += bytes
 	s.live = append(append([]*allocation{}, s.live...), al)
 	return al, nil
@@ -256,7 +257,8 @@ func (s *Sim) link(text *module, source []string) (*simModule, error) {
 		if v.space != spaceGlobal && v.space != spaceConst {
 			continue
 		}
-		al, err := s.alloc(v.name, max(v.size, 1))
+		// At an odd multiple of the alignment, as layout does. Checks go by words.
+		al, err := s.alloc(v.name, max(v.size, 1), uint64(max(v.align, 4)))
 		if err != nil {
 			return nil, err
 		}
@@ -317,8 +319,8 @@ func (f *function) Name() string { return f.prog.name }
 
 func (f *function) Attributes() (driver.Attributes, error) {
 	return driver.Attributes{
-		MaxThreads: f.maxThreads(), Shared: int(f.prog.shared),
-		MaxDynamicShared: f.maxDynamic(), Local: int(f.prog.local),
+		MaxThreads: f.maxThreads(), Shared: int(f.prog.shared.size),
+		MaxDynamicShared: f.maxDynamic(), Local: int(f.prog.local.size),
 	}, nil
 }
 
@@ -330,11 +332,11 @@ func (f *function) maxThreads() int {
 }
 
 func (f *function) maxDynamic() int {
-	return max(f.dynamic, f.sim.Properties().SharedPerBlock-int(f.prog.shared))
+	return max(f.dynamic, f.sim.Properties().SharedPerBlock-int(f.prog.shared.size))
 }
 
 func (f *function) SetMaxDynamicShared(bytes int) error {
-	if most := f.sim.Properties().SharedOptin - int(f.prog.shared); bytes > most {
+	if most := f.sim.Properties().SharedOptin - int(f.prog.shared.size); bytes > most {
 		return fmt.Errorf("ptxsim: kernel %s: %d bytes of dynamic shared memory, %d are the most", f.prog.name, bytes, most)
 	}
 	f.dynamic = bytes
@@ -345,8 +347,8 @@ func (f *function) SetMaxDynamicShared(bytes int) error {
 type launch struct {
 	args        []uint64
 	grid, block driver.Dim
-	shared      int // bytes, static and dynamic
-	dynamic     int
+	shared      int // the end of shared memory, static and dynamic
+	dynamic     int // bytes of it
 	live, freed []*allocation
 	checked     bool
 	limit       int64
@@ -384,7 +386,7 @@ func (s *Sim) start(f *function, c driver.Config, args *driver.Args) error {
 		return bad("%d bytes of dynamic shared memory, %d are the most: SetMaxDynamicShared allows more", c.Shared, f.maxDynamic())
 	}
 	blocks := grid.Size()
-	if s.stamp > 1<<28-4 || uint64(blocks) > uint64(1<<28-4-s.stamp) {
+	if s.stamp > lastStamp || uint64(blocks) > uint64(lastStamp-s.stamp) {
 		if err := s.restamp(blocks); err != nil {
 			return bad("%v", err)
 		}
@@ -392,7 +394,7 @@ func (s *Sim) start(f *function, c driver.Config, args *driver.Args) error {
 	l := &s.launch
 	l.args, l.grid, l.block = args.Slots(), grid, dim
 	l.dynamic = c.Shared
-	l.shared = int(p.shared)
+	l.shared = int(p.shared.end)
 	if p.dynamic >= 0 {
 		l.shared = int(p.dynamic) + c.Shared
 	}
@@ -489,7 +491,7 @@ func (b *block) work() {
 
 // restamp starts the stamps of global memory anew.
 func (s *Sim) restamp(blocks int) error {
-	if blocks > 1<<28-16 {
+	if blocks > lastStamp-12 {
 		return fmt.Errorf("%d blocks are too many", blocks)
 	}
 	for _, al := range s.live {

@@ -34,6 +34,9 @@ func TestLoadErrors(t *testing.T) {
 		"ld.global.v2.u32 {%r0, %r1, %r1}, [%d0];":      "has 3 elements, not 2",
 		"ld.shared.u32 %r0, [elsewhere];":               `"elsewhere" is not known`,
 		"ld.global.u32 %r0, [sh];":                      "sh lies in shared memory",
+		"ld.shared.nc.u32 %r0, [sh];":                   "modifier .nc needs .global",
+		"lop3.b32 %r0, %r0, %r0, %r0, 256;":             "the table must be an integer of 8 bits",
+		"st.global.nc.u32 [%d0], %r0;":                  "modifier .nc is not supported here",
 		"st.const.u32 [%d0], %r0;":                      "const memory cannot be written",
 		"bra $nowhere;":                                 `no label "$nowhere"`,
 		"shfl.bfly.b32 %r0, %r0, 1, 31;":                "needs .sync",
@@ -192,6 +195,9 @@ func TestMemory(t *testing.T) {
 	require.NoError(t, sim.Free(a))
 	require.ErrorContains(t, sim.Free(a), "free of a (100 bytes")
 	require.ErrorContains(t, sim.Free(b+1), "not the address of an allocation")
+	free, total, err = sim.MemInfo()
+	require.NoError(t, err)
+	require.Equal(t, [2]int64{3996, 4096}, [2]int64{free, total})
 	require.ErrorContains(t, st.Upload(a, []byte{1}), "which is freed")
 	require.NoError(t, sim.Close())
 }
@@ -222,7 +228,7 @@ func TestRestamp(t *testing.T) {
 	a, err := sim.Alloc("a", 1024)
 	require.NoError(t, err)
 	require.NoError(t, st.Memset(a, 0, 1024))
-	sim.stamp = 1<<28 - 12
+	sim.stamp = lastStamp - 8
 	var args driver.Args
 	c := driver.Config{Grid: driver.Dim{X: 8}, Block: driver.Dim{X: 16}}
 	for range 4 {
