@@ -25,7 +25,7 @@ func (c filterCase) String() string {
 
 // runFilter says what is wrong with a gradient of the weights.
 func runFilter(bn *bench, c filterCase, r *rand.Rand) error {
-	x, dy := random(r, device.Elements(c.XShape())), random(r, device.Elements(c.YShape()))
+	x, dy := random(r, device.Elements(c.XShape())), bn.random(r, device.Elements(c.YShape()))
 	n := device.Elements(c.WShape())
 	e := gradient(c.mode)
 	px, pdy := bn.upload("x", x, 0), bn.upload("dy", dy, 0)
@@ -77,7 +77,7 @@ func filterCases() []filterCase {
 // runConvBias says what is wrong with a gradient of the biases.
 func runConvBias(bn *bench, c device.Conv, m device.Mode, r *rand.Rand) error {
 	n, plane := c.K, c.OutH()*c.OutW()
-	dy := random(r, device.Elements(c.YShape()))
+	dy := bn.random(r, device.Elements(c.YShape()))
 	e := gradient(m)
 	pdy := bn.upload("dy", dy, 0)
 	dbias, old := bn.guarded("dbias", n, r, e.beta != 0, 0)

@@ -74,12 +74,12 @@ func runConv(bn *bench, c convCase, r *rand.Rand) error {
 	q := bn.queue
 	p := newConvProduct(c.Conv, c.pass)
 	w := random(r, device.Elements(c.WShape()))
-	in := random(r, c.N*c.Groups*p.channels*p.inH*p.inW)
+	in := bn.random(r, c.N*c.Groups*p.channels*p.inH*p.inW)
 	var bias []float32
 	e := c.epilogue
 	pw, pin := bn.upload("weights", w, 0), bn.upload("input", in, 0)
 	if c.bias {
-		bias = random(r, c.K)
+		bias = bn.random(r, c.K)
 		e.bias = bn.upload("bias", bias, 0)
 	}
 	out, old := bn.guarded("output", p.outputs(), r, e.beta != 0, 0)

@@ -26,12 +26,12 @@ type denseCase struct {
 // runDense says what is wrong with a forward pass or a gradient of the data.
 func runDense(bn *bench, c denseCase, r *rand.Rand) error {
 	g := denseGEMM(c.Dense, c.pass)
-	in, w := random(r, g.M*g.K), random(r, c.In*c.Out)
+	in, w := bn.random(r, g.M*g.K), random(r, c.In*c.Out)
 	pin, pw := bn.upload("input", in, 0), bn.upload("weights", w, c.offset)
 	var bias []float32
 	e := c.epilogue
 	if c.bias {
-		bias = random(r, c.Out)
+		bias = bn.random(r, c.Out)
 		e.bias = bn.upload("bias", bias, 0)
 	}
 	out, old := bn.guarded("output", g.M*g.N, r, e.beta != 0, 0)
@@ -80,7 +80,7 @@ func denseCases() []denseCase {
 
 // runDenseBias says what is wrong with a gradient of the biases.
 func runDenseBias(bn *bench, d device.Dense, m device.Mode, r *rand.Rand) error {
-	dy := random(r, d.N*d.Out)
+	dy := bn.random(r, d.N*d.Out)
 	e := gradient(m)
 	pdy := bn.upload("dy", dy, 0)
 	dbias, old := bn.guarded("dbias", d.Out, r, e.beta != 0, 0)

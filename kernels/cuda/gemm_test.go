@@ -79,12 +79,12 @@ func (e epilogue) apply(sum, size float64, old float32, bias, units float64) (wa
 // runSGEMM says what is wrong with the result of a product.
 func runSGEMM(bn *bench, c gemmCase, r *rand.Rand) error {
 	g := c.GEMM
-	a, b := random(r, g.M*g.K), random(r, g.K*g.N)
+	a, b := bn.random(r, g.M*g.K), random(r, g.K*g.N)
 	var bias []float32
 	e := epilogue{alpha: g.Alpha, beta: g.Beta, slope: c.slope}
 	pa, pb := bn.upload("A", a, 0), bn.upload("B", b, 0)
 	if c.bias {
-		bias = random(r, g.N)
+		bias = bn.random(r, g.N)
 		e.bias = bn.upload("bias", bias, 0)
 	}
 	pc, old := bn.guarded("C", g.M*g.N, r, g.Beta != 0, c.offset)

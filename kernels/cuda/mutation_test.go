@@ -1,6 +1,7 @@
 package cuda
 
 import (
+	"cmp"
 	"fmt"
 	"hash/fnv"
 	"io/fs"
@@ -172,32 +173,109 @@ func (m mutants) test(t *testing.T, k mutated, body []string) error {
 	return m.others.test(t, k, body)
 }
 
+// shipped calls f for each kernel that ships, once where it is the same for every
+// capability.
+func shipped(t *testing.T, f func(k mutated)) {
+	files, err := fs.Glob(ptx, ptxFile(capabilities[0], "*"))
+	require.NoError(t, err)
+	for _, file := range files {
+		seen := map[string]bool{}
+		for _, k := range mutables(t, strings.TrimSuffix(path.Base(file), ".ptx")) {
+			if text := strings.Join(k.body, "\n"); !seen[text] {
+				seen[text] = true
+				f(k)
+			}
+		}
+	}
+}
+
+// TestChanges makes every change of some kinds to the shipped PTX, one at a time.
+// The tests notice each.
+func TestChanges(t *testing.T) {
+	m := newMutants(t)
+	unordered, misaligned, coherent := 0, 0, 0
+	shipped(t, func(k mutated) {
+		unordered += unorder(t, m, k)
+		misaligned += misalign(t, m, k)
+		coherent += cache(t, m, k)
+	})
+	t.Logf("%d without order, %d misaligned, %d through .nc", unordered, misaligned, coherent)
+	require.Greater(t, unordered, 100)
+	require.Greater(t, misaligned, 50)
+	require.Greater(t, coherent, 50)
+}
+
 // ordering is what orders the threads of a block, and a thread with its
 // asynchronous copies.
 var ordering = regexp.MustCompile(`^\s*(@!?%p\d+ )?(bar\.|barrier\.|cp\.async\.(commit|wait)_)`)
 
-// Every barrier, and every commit and wait of asynchronous copies, is needed:
-// the tests see it when any one of them is dropped.
-func TestOrdering(t *testing.T) {
-	files, err := fs.Glob(ptx, ptxFile(capabilities[0], "*"))
-	require.NoError(t, err)
-	m := newMutants(t)
-	dropped := 0
-	for _, file := range files {
-		for _, k := range mutables(t, strings.TrimSuffix(path.Base(file), ".ptx")) {
-			for at, line := range k.body {
-				if !ordering.MatchString(line) {
-					continue
-				}
-				body := slices.Clone(k.body)
-				body[at] = "//" + line
-				dropped++
-				require.Error(t, m.test(t, k, body), "%v %s passes without line %d: %s", k.machine, k.kernel, at+1, line)
+// unorder drops each barrier, and each commit and wait of asynchronous copies: all
+// of them are needed.
+func unorder(t *testing.T, m mutants, k mutated) (dropped int) {
+	for at, line := range k.body {
+		if !ordering.MatchString(line) {
+			continue
+		}
+		body := slices.Clone(k.body)
+		body[at] = "//" + line
+		dropped++
+		require.Error(t, m.test(t, k, body), "%v %s passes without line %d: %s", k.machine, k.kernel, at+1, line)
+	}
+	return dropped
+}
+
+// alignedAs is a declaration of shared memory with its alignment, and sharedAccess
+// what is read or written of it at once: elements and their bits, or bytes.
+var (
+	alignedAs    = regexp.MustCompile(`^(\s*\.shared \.align )\d+( \.b8 (\w+)\[\d+\];)`)
+	sharedAccess = regexp.MustCompile(`\.shared(?:\.v(\d))?\.[fub](\d+)|cp\.async\.c[ag]\.shared\.global .*, (\d+), `)
+)
+
+// misalign aligns each variable of shared memory to half of what the kernel reads
+// or writes of it at once.
+func misalign(t *testing.T, m mutants, k mutated) (halved int) {
+	text, widest := strings.Join(k.body, "\n"), 0
+	for _, a := range sharedAccess.FindAllStringSubmatch(text, -1) {
+		elements, _ := strconv.Atoi(cmp.Or(a[1], "1"))
+		bits, _ := strconv.Atoi(cmp.Or(a[2], "0"))
+		bytes, _ := strconv.Atoi(cmp.Or(a[3], "0"))
+		widest = max(widest, elements*bits/8, bytes)
+	}
+	for _, lines := range []*[]string{&k.head, &k.body} {
+		for at, line := range *lines {
+			d := alignedAs.FindStringSubmatch(line)
+			if d == nil || !strings.Contains(text, d[3]+";") {
+				continue
 			}
+			whole := *lines
+			*lines = slices.Clone(whole)
+			(*lines)[at] = fmt.Sprintf("%s%d%s", d[1], widest/2, d[2])
+			halved++
+			require.Error(t, m.test(t, k, k.body), "%v %s passes with %s", k.machine, k.kernel, (*lines)[at])
+			*lines = whole
 		}
 	}
-	t.Logf("%d dropped", dropped)
-	require.Greater(t, dropped, 100)
+	return halved
+}
+
+var plainLoad = regexp.MustCompile(`\bld\.global\.([vfus])`)
+
+// apart are the kernels that read nothing of what they write: they never work in
+// place, nor add to what is there.
+var apart = map[string]bool{"accuracy": true, "l2_loss_forward": true, "lrn_forward": true, "lrn_forward_5": true,
+	"pool_max_forward": true, "pool_average_forward": true, "sum_squares": true, "sum_parts": true}
+
+// cache reads all global memory through .nc, as a compiler may where pointers are
+// __restrict__: wrong wherever a kernel reads what it writes.
+func cache(t *testing.T, m mutants, k mutated) int {
+	text := strings.Join(k.body, "\n")
+	changed := plainLoad.ReplaceAllString(text, "ld.global.nc.$1")
+	if changed == text {
+		return 0
+	}
+	err := m.test(t, k, strings.Split(changed, "\n"))
+	require.Equal(t, apart[k.kernel], err == nil, "%v %s: %v", k.machine, k.kernel, err)
+	return 1
 }
 
 // TestMutations changes the shipped PTX at random and requires the tests to
