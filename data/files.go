@@ -106,24 +106,33 @@ func (f *Files) findTars(dir string) error {
 		return err
 	}
 	var others []Skip
+	archive, folders := "", false
 	for _, e := range entries {
 		name := e.Name()
+		folders = folders || e.IsDir()
 		switch {
 		case hidden(name):
+		case !e.IsDir() && isArchive(name):
+			archive = name
+			others = append(others, Skip{Name: name, Reason: compressedShard})
 		case e.IsDir() || isPicture(name):
 			others = append(others, Skip{Name: name, Reason: "of a folder with tar files, only those are read"})
 		case strings.EqualFold(filepath.Ext(name), ".tar"):
 			f.shards = append(f.shards, filepath.Join(dir, name))
 		}
 	}
-	if len(f.shards) > 0 {
+	switch {
+	case len(f.shards) > 0:
 		f.skipped = others
+	case archive != "" && !folders:
+		return fmt.Errorf("%s: %s: %s", dir, archive, compressedShard)
 	}
 	return nil
 }
 
 // labelled is a picture with the text of its label; hasText says whether there
-// is one. Otherwise the label is in the name.
+// is one. Either all pictures of a set have one or none has: then the label is
+// in the name.
 type labelled struct {
 	file
 	text    string
@@ -251,14 +260,8 @@ func (f *Files) labels(found []labelled) ([]string, error) {
 	numbers, largest := texts, -1
 	for i, l := range found {
 		switch {
-		case texts && !l.hasText:
-			f.skip(int(l.shard), l.name, "there is no .cls member beside it")
 		case texts:
-			named[i] = strings.TrimSpace(l.text)
-			if named[i] == "" {
-				f.skip(int(l.shard), l.name, "its .cls member is empty")
-				continue
-			}
+			named[i] = l.text
 			n, err := strconv.Atoi(named[i])
 			if err != nil || n < 0 {
 				numbers = false

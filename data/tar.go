@@ -9,97 +9,102 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 )
 
-// largestLabel bounds the size of a .cls member.
-const largestLabel = 256
-
 var errNoTar = errors.New("it is neither a tar file nor a folder")
 
-// indexTars finds the pictures in the tar files.
+// indexTars finds the pictures in the tar files, and their labels where these
+// stand beside them.
 func (f *Files) indexTars() (found []labelled, err error) {
+	var notes []note
 	for i, path := range f.shards {
-		in, err := f.indexTarFile(path, int32(i))
+		in, beside, err := f.indexTarFile(path, int32(i))
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", path, err)
 		}
 		found = append(found, in...)
+		notes = append(notes, beside...)
+	}
+	if found, err = f.samples(found, notes); err != nil {
+		return nil, fmt.Errorf("%s: %w", f.shards[0], err)
 	}
 	return found, nil
 }
 
-func (f *Files) indexTarFile(path string, shard int32) ([]labelled, error) {
+func (f *Files) indexTarFile(path string, shard int32) ([]labelled, []note, error) {
 	s, err := os.Stat(path)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if !s.Mode().IsRegular() { // to open a pipe may wait for ever
-		return nil, errNoTar
+		return nil, nil, errNoTar
 	}
 	r, err := os.Open(path)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	defer r.Close()
-	found, err := f.indexTar(r, s.Size(), shard)
+	found, notes, err := f.indexTar(r, s.Size(), shard)
 	for i := range found {
 		found[i].time = s.ModTime().UnixNano()
 	}
-	return found, err
+	return found, notes, err
 }
 
-// indexTar finds the pictures in a tar file of size bytes. Members are never
-// unpacked and links never followed: a name can lead nowhere.
-func (f *Files) indexTar(r io.ReadSeeker, size int64, shard int32) ([]labelled, error) {
-	if err := refuseCompressed(r); err != nil {
-		return nil, err
+// indexTar finds the pictures in a tar file of size bytes, and what stands
+// beside them. Members are never unpacked and links never followed: a name can
+// lead nowhere. Of members of one name the last counts, as it does where a tar
+// file is unpacked. Blocks of zeros between members, as in tar files that were
+// appended to each other, end nothing.
+func (f *Files) indexTar(r io.ReadSeeker, size int64, shard int32) (found []labelled, notes []note, err error) {
+	if size == 0 {
+		f.skipTar(shard, "it is empty")
+		return nil, nil, nil
 	}
-	var found []labelled
-	texts := map[string]string{} // labels by the name without its extension
-	t := tar.NewReader(r)
+	if err := refuseCompressed(r); err != nil {
+		return nil, nil, err
+	}
+	last := map[string]int64{} // where the last member of a name lies
+	blocks := &tarBlocks{ReadSeeker: r}
+	t := tar.NewReader(blocks)
 	for n := 0; ; n++ {
-		h, err := t.Next()
+		h, err := blocks.next(t)
 		if err == io.EOF {
+			if !blocks.ended {
+				f.skipTar(shard, fmt.Sprintf("it has no end mark after its %d members, as one that was cut off: some may be missing", n))
+			}
 			break
 		}
 		if err != nil && n == 0 {
-			return nil, errNoTar
+			return nil, nil, errNoTar
+		}
+		offset, seekErr := r.Seek(0, io.SeekCurrent)
+		if seekErr != nil {
+			return nil, nil, seekErr
 		}
 		if err != nil {
-			// What came before is whole; a file that is cut off ends here.
-			f.skip(int(shard), filepath.Base(f.shards[shard]), fmt.Sprintf("after %d members: %v", n, err))
+			// What came before is whole.
+			f.skipTar(shard, fmt.Sprintf("after %d members, at byte %d of %d: %v; what follows is not read",
+				n, min(offset, size), size, truncated(err)))
 			break
 		}
 		switch {
-		case h.Typeflag == tar.TypeDir || hidden(h.Name):
+		case h.Typeflag == tar.TypeDir || h.Typeflag == tar.TypeXGlobalHeader || hidden(h.Name):
 			continue
-		case strings.EqualFold(path.Ext(h.Name), ".cls"):
-			if h.Size > largestLabel {
-				f.skip(int(shard), h.Name, fmt.Sprintf("a label of %d bytes is too long", h.Size))
-				continue
-			}
-			text, err := io.ReadAll(t)
-			if err != nil {
-				f.skip(int(shard), h.Name, reason(truncated(err)))
-				continue
-			}
-			texts[stem(h.Name)] = string(text)
-			continue
-		case !isPicture(h.Name):
-			if ext := strings.ToLower(path.Ext(h.Name)); ext != ".json" && ext != ".txt" { // WebDataset's notes
-				f.skip(int(shard), h.Name, notAPicture)
-			}
-			continue
-		case h.Typeflag != tar.TypeReg || h.PAXRecords["GNU.sparse.major"] != "" || h.PAXRecords["GNU.sparse.map"] != "":
-			f.skip(int(shard), h.Name, "it is a link, a device or a sparse file")
+		case h.Typeflag == tar.TypeLink && cleaned(h.Linkname) == cleaned(h.Name): // packed twice; the first is whole
 			continue
 		}
-		offset, err := r.Seek(0, io.SeekCurrent)
-		if err != nil {
-			return nil, err
-		}
+		last[cleaned(h.Name)] = offset
+		regular := h.Typeflag == tar.TypeReg && h.PAXRecords["GNU.sparse.major"] == "" && h.PAXRecords["GNU.sparse.map"] == ""
 		switch {
+		case regular && isNote(h.Name):
+			notes = append(notes, readNote(t, file{name: h.Name, shard: shard, offset: offset, size: h.Size}))
+		case !isPicture(h.Name):
+			f.skip(int(shard), h.Name, notAPicture)
+		case !regular:
+			f.skip(int(shard), h.Name, "it is a link, a device or a sparse file")
 		case !f.sized(int(shard), h.Name, h.Size):
 		case h.Size > size-offset:
 			f.skip(int(shard), h.Name, "truncated: the tar file ends in it")
@@ -107,19 +112,65 @@ func (f *Files) indexTar(r io.ReadSeeker, size int64, shard int32) ([]labelled, 
 			found = append(found, labelled{file: file{name: h.Name, shard: shard, offset: offset, size: h.Size}})
 		}
 	}
-	for i := range found {
-		found[i].text, found[i].hasText = texts[stem(found[i].name)]
+	replaced := func(m file) bool {
+		if last[cleaned(m.name)] == m.offset {
+			return false
+		}
+		f.skip(int(shard), m.name, "a later member of the tar file has its name and counts instead")
+		return true
 	}
-	return found, nil
+	found = slices.DeleteFunc(found, func(l labelled) bool { return replaced(l.file) })
+	notes = slices.DeleteFunc(notes, func(n note) bool { return replaced(n.file) })
+	return found, notes, nil
 }
 
-// stem is what WebDataset calls a key: the name up to the first dot of its
-// last part.
-func stem(name string) string {
-	dir, base := path.Split(name)
-	base, _, _ = strings.Cut(base, ".")
-	return dir + base
+// skipTar notes that something of a tar file is left out, or may be.
+func (f *Files) skipTar(shard int32, reason string) {
+	f.skipped = append(f.skipped, Skip{Name: filepath.Base(f.shards[shard]), Reason: reason})
 }
+
+// tarBlocks is a tar file without the blocks of zeros between its members,
+// which archive/tar would take for its end.
+type tarBlocks struct {
+	io.ReadSeeker
+	header bool // what is read now are headers
+	ended  bool // such a block was the last that was read
+}
+
+const tarBlock = 512
+
+// next reads the next header.
+func (b *tarBlocks) next(t *tar.Reader) (*tar.Header, error) {
+	b.header, b.ended = true, false
+	defer func() { b.header = false }()
+	return t.Next()
+}
+
+func (b *tarBlocks) Read(p []byte) (int, error) {
+	for {
+		n, err := b.ReadSeeker.Read(p)
+		b.ended = b.ended && n == 0
+		if !b.header || n < tarBlock || bytes.Count(p[:n], []byte{0}) < n {
+			return n, err
+		}
+		b.ended = true
+	}
+}
+
+// isArchive reports whether a name is that of a compressed tar file, a part of
+// one, or an archive of another kind.
+func isArchive(name string) bool {
+	name = strings.ToLower(name)
+	switch path.Ext(name) {
+	case ".tgz", ".tbz", ".tbz2", ".txz", ".tzst", ".zip", ".7z", ".rar":
+		return true
+	case ".idx", ".index", ".json", ".txt", ".md5", ".sha1", ".sha256", ".sha512": // notes about a tar file
+		return false
+	}
+	return strings.Contains(name, ".tar.")
+}
+
+const compressedShard = "only plain tar files are read: unpack it, with gunzip for .gz"
 
 // refuseCompressed says what to do with a compressed tar file, whose members
 // cannot be found without reading all that is before them.
@@ -134,6 +185,8 @@ func refuseCompressed(r io.ReadSeeker) error {
 		{"bzip2", "BZh", "bunzip2"},
 		{"xz", "\xfd7zXZ\x00", "unxz"},
 		{"Zstandard", "\x28\xb5\x2f\xfd", "unzstd"},
+		{"LZ4", "\x04\x22\x4d\x18", "unlz4"},
+		{"ZIP", "PK\x03\x04", "unzip"},
 	} {
 		if bytes.HasPrefix(magic[:n], []byte(c.magic)) {
 			return fmt.Errorf("it is compressed with %s; pictures are read from the middle of a tar file, so unpack it with %s", c.name, c.tool)
