@@ -50,8 +50,8 @@ type Skip struct {
 // largestFile bounds the size of an encoded picture.
 const largestFile = 1 << 28
 
-// OpenFiles indexes a folder of class folders, a tar file, or a folder of tar
-// files. It reads names and sizes, not pictures.
+// OpenFiles indexes a folder of class folders, a tar file, a folder of tar
+// files, or a list of paths and classes whose name ends in .txt. It reads names and sizes, not pictures.
 func OpenFiles(path string) (*Files, error) {
 	s, err := os.Stat(path)
 	if err != nil {
@@ -59,7 +59,9 @@ func OpenFiles(path string) (*Files, error) {
 	}
 	f := &Files{}
 	var found []labelled
+	list := !s.IsDir() && isList(path)
 	switch {
+	case list:
 	case !s.IsDir():
 		f.shards, f.tar = []string{path}, true
 	default:
@@ -68,9 +70,12 @@ func OpenFiles(path string) (*Files, error) {
 		}
 		f.tar = len(f.shards) > 0
 	}
-	if f.tar {
+	switch {
+	case f.tar:
 		found, err = f.indexTars()
-	} else {
+	case list:
+		found, err = f.indexList(path)
+	default:
 		f.shards = []string{path}
 		found, err = f.indexFolder(path)
 	}
@@ -84,6 +89,9 @@ func OpenFiles(path string) (*Files, error) {
 			err = fmt.Errorf("%w; %s: %s, for one", err, f.skipped[0].Name, f.skipped[0].Reason)
 		}
 		return nil, err
+	}
+	if list {
+		return f, f.nameClasses(path)
 	}
 	return f, nil
 }
@@ -349,7 +357,7 @@ func (f *Files) Load(buf []byte, i int) ([]byte, error) {
 	e := &f.files[i]
 	path := f.shards[e.shard]
 	if !f.tar {
-		path = filepath.Join(path, filepath.FromSlash(e.name))
+		path = f.onDisk(e.name)
 	}
 	size := e.size
 	if size < 0 { // of ListFiles

@@ -1,0 +1,147 @@
+package data
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+)
+
+// isList goes by the name.
+func isList(path string) bool { return strings.EqualFold(filepath.Ext(path), ".txt") }
+
+// classNames are files beside a list that name its classes, a line each, as
+// Caffe and DIGITS call them.
+var classNames = []string{"synset_words.txt", "labels.txt"}
+
+// indexList finds the pictures of a list as Caffe has it: lines of a path,
+// absolute or from the list's folder, and of the number of a class, with space
+// between.
+func (f *Files) indexList(path string) (found []labelled, err error) {
+	lines, err := readLines(path)
+	if err != nil {
+		return nil, err
+	}
+	f.shards = []string{filepath.Dir(path)}
+	type line struct {
+		number int
+		label  string
+	}
+	seen := map[string]line{}
+	missing := ""
+	for i, text := range lines {
+		cut := strings.LastIndexAny(text, " \t")
+		name := filepath.ToSlash(strings.TrimSpace(text[:max(cut, 0)]))
+		class, err := strconv.ParseUint(text[cut+1:], 10, 31)
+		switch {
+		case text == "":
+			continue
+		case name == "" || err != nil:
+			return nil, fmt.Errorf("%s: line %d is not the path of a picture and the number of its class, such as cat/1.jpg 0", path, i+1)
+		}
+		l := line{i + 1, strconv.FormatUint(class, 10)}
+		if before, ok := seen[cleaned(name)]; ok {
+			if before.label != l.label {
+				return nil, fmt.Errorf("%s: line %d gives %s the class %s, and line %d gave it %s", path, l.number, name, l.label, before.number, before.label)
+			}
+			f.skip(0, name, fmt.Sprintf("line %d lists it again", l.number))
+			continue
+		}
+		seen[cleaned(name)] = l
+		s, err := os.Stat(f.onDisk(name))
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
+			f.skip(0, name, "it is not there")
+			missing = name
+		case err != nil:
+			f.skip(0, name, reason(err))
+		case !s.Mode().IsRegular():
+			f.skip(0, name, "it is not a regular file")
+		case f.sized(0, name, s.Size()):
+			found = append(found, labelled{file: file{name: name, size: s.Size(), time: s.ModTime().UnixNano()}, text: l.label, hasText: true})
+		}
+	}
+	if len(found) == 0 && missing != "" {
+		return nil, fmt.Errorf("%s: none of its %d pictures is there, such as %s: paths begin at the list's folder, so put the list where the pictures are",
+			path, len(seen), missing)
+	}
+	if len(found) == 0 && len(seen) == 0 {
+		return nil, fmt.Errorf("%s: the list is empty", path)
+	}
+	return found, nil
+}
+
+// onDisk is the path of a file of the only shard, a folder.
+func (f *Files) onDisk(name string) string {
+	name = filepath.FromSlash(name)
+	if filepath.IsAbs(name) {
+		return name
+	}
+	return filepath.Join(f.shards[0], name)
+}
+
+// nameClasses gives the numbers of a list the names that a file beside it has,
+// if there is one.
+func (f *Files) nameClasses(list string) error {
+	for _, name := range classNames {
+		path := filepath.Join(f.shards[0], name)
+		if name == filepath.Base(list) {
+			continue
+		}
+		names, err := readLines(path)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		for len(names) > 0 && names[len(names)-1] == "" {
+			names = names[:len(names)-1]
+		}
+		if len(names) < len(f.classes) {
+			return fmt.Errorf("%s names %d classes, but %s has a class %d, counted from 0", path, len(names), list, len(f.classes)-1)
+		}
+		lines := map[string]int{}
+		for i, n := range names {
+			switch first, ok := lines[n]; {
+			case n == "":
+				return fmt.Errorf("%s: line %d is empty, where the name of class %d should be", path, i+1, i)
+			case ok:
+				return fmt.Errorf("%s: lines %d and %d are both %q; each class needs a name of its own", path, first, i+1, n)
+			}
+			lines[n] = i + 1
+		}
+		f.classes = names
+		return nil
+	}
+	return nil
+}
+
+// readLines reads the lines of a text, without space around them and without a
+// byte-order mark.
+func readLines(path string) (lines []string, err error) {
+	s, err := os.Stat(path)
+	if err != nil {
+		return nil, err
+	}
+	if !s.Mode().IsRegular() { // to open a pipe may wait for ever
+		return nil, fmt.Errorf("%s: it is not a regular file", path)
+	}
+	r, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer r.Close()
+	scanner := bufio.NewScanner(r)
+	for scanner.Scan() {
+		lines = append(lines, strings.TrimSpace(strings.TrimPrefix(scanner.Text(), "\ufeff")))
+	}
+	if err := scanner.Err(); err != nil {
+		return nil, fmt.Errorf("%s: line %d: %w", path, len(lines)+1, err)
+	}
+	return lines, nil
+}
