@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -212,6 +213,8 @@ func TestRelabel(t *testing.T) {
 func FuzzTar(f *testing.F) {
 	j := asJPEG(f, drawn(8, 8, 0))
 	f.Add(tarOf(f, member{name: "a/1.jpg", content: j}, member{name: "a/1.cls", content: []byte("3")}, member{name: "b/2.png", to: "../../x"}))
+	f.Add(slices.Concat(tarOf(f, member{name: "1.png", content: j}, member{name: "1.json", content: []byte(`{"label": 1}`)}, member{name: "1.txt", content: []byte("a cat")}),
+		make([]byte, tarBlock), unended(f, member{name: "1.seg.png", content: j}, member{name: "./1.png", content: j}), []byte("the end")))
 	f.Add(tarOf(f, member{name: "../a/" + strings.Repeat("x", 200) + ".jpg", content: j})[:1500])
 	f.Fuzz(func(t *testing.T, b []byte) {
 		files := &Files{shards: []string{"fuzzed.tar"}, tar: true}

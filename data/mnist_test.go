@@ -59,6 +59,52 @@ func TestOpenMNIST(t *testing.T) {
 	require.Zero(t, testing.AllocsPerRun(10, func() { train.Read(x, 1) }))
 }
 
+// TestMNISTByOtherNames has the names and places that others give the files.
+func TestMNISTByOtherNames(t *testing.T) {
+	names := []string{"train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"}
+	content := [][]byte{idx(make([]byte, 12), 2, 2, 3), idx([]byte{7, 1}, 2), idx(make([]byte, 6), 1, 2, 3), idx([]byte{3}, 1)}
+	dots := strings.NewReplacer("-idx", ".idx")
+	other := idx([]byte{9, 9, 9}, 3) // labels of some other set
+	for name, c := range map[string]struct {
+		path   func(name string) string
+		beside map[string][]byte // files that must not be taken
+	}{
+		"dots":                {func(n string) string { return dots.Replace(n) }, nil},
+		"dots and .gz":        {func(n string) string { return dots.Replace(n) + ".gz" }, nil},
+		"upper case":          {strings.ToUpper, nil},
+		"upper case and .GZ":  {func(n string) string { return strings.ToUpper(n) + ".GZ" }, nil},
+		"test":                {func(n string) string { return strings.Replace(n, "t10k", "test", 1) }, nil},
+		"torchvision":         {func(n string) string { return "MNIST/raw/" + n }, map[string][]byte{"FashionMNIST/raw/train-labels-idx1-ubyte": other}},
+		"torchvision's MNIST": {func(n string) string { return "raw/" + n + ".gz" }, nil},
+		"Kaggle":              {func(n string) string { return n + "/" + n }, nil},
+		"Kaggle, both":        {func(n string) string { return n + "/" + n }, map[string][]byte{"train-labels.idx1-ubyte.gz": zip(other), "notes.txt": nil}},
+		"plain before .gz":    {func(n string) string { return n }, map[string][]byte{"train-labels-idx1-ubyte.gz": zip(other)}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			files := c.beside
+			if files == nil {
+				files = map[string][]byte{}
+			}
+			for i, n := range names {
+				b := content[i]
+				if strings.HasSuffix(strings.ToLower(c.path(n)), ".gz") {
+					b = zip(b)
+				}
+				files[c.path(n)] = b
+			}
+			writeTree(t, dir, files)
+			train, test, err := OpenMNIST(dir)
+			require.NoError(t, err)
+			for set, want := range map[Dataset]int32{train: 7, test: 3} {
+				label, err := set.Read(make([]float32, 6), 0)
+				require.NoError(t, err)
+				require.Equal(t, want, label)
+			}
+		})
+	}
+}
+
 func TestOpenMNISTErrors(t *testing.T) {
 	for _, c := range []struct {
 		name, want string
@@ -140,7 +186,7 @@ func TestOpen(t *testing.T) {
 	require.Equal(t, 7, test.Len())
 
 	_, _, err = Open("cifar", OpenOptions{})
-	require.EqualError(t, err, `data set "cifar" is unknown; there are mnist, fashion-mnist, cifar10, synthetic, and folders or tar files of pictures, but none of this name`)
+	require.EqualError(t, err, `data set "cifar" is unknown; there are mnist, fashion-mnist, emnist-balanced, emnist-byclass, emnist-bymerge, emnist-letters, emnist-digits, emnist-mnist, cifar10, synthetic, and folders or tar files of pictures, but none of this name`)
 	_, _, err = Open("mnist:", OpenOptions{})
 	require.ErrorContains(t, err, "the folder after the colon is missing")
 	_, _, err = Open("synthetic:x", OpenOptions{})

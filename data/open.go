@@ -18,6 +18,12 @@ var sets = []struct {
 }{
 	{"mnist", func(dir string, _ OpenOptions) (Dataset, Dataset, error) { return OpenMNIST(dir) }},
 	{"fashion-mnist", func(dir string, _ OpenOptions) (Dataset, Dataset, error) { return OpenFashionMNIST(dir) }},
+	{"emnist-balanced", emnist("balanced")},
+	{"emnist-byclass", emnist("byclass")},
+	{"emnist-bymerge", emnist("bymerge")},
+	{"emnist-letters", emnist("letters")},
+	{"emnist-digits", emnist("digits")},
+	{"emnist-mnist", emnist("mnist")},
 	{"cifar10", func(dir string, _ OpenOptions) (Dataset, Dataset, error) { return OpenCIFAR10(dir) }},
 	{"synthetic", func(dir string, o OpenOptions) (Dataset, Dataset, error) {
 		if dir != "" {
@@ -25,6 +31,10 @@ var sets = []struct {
 		}
 		return NewSynthetic(o.Synthetic)
 	}},
+}
+
+func emnist(split string) func(dir string, _ OpenOptions) (train, test Dataset, err error) {
+	return func(dir string, _ OpenOptions) (Dataset, Dataset, error) { return OpenEMNIST(split, dir) }
 }
 
 // Names lists the data sets that Open knows.
@@ -47,8 +57,8 @@ func IsPath(spec string) bool {
 	return err == nil
 }
 
-// Open opens a data set by name: "mnist", "fashion-mnist", "cifar10" or
-// "synthetic". All but the last take the folder of their files after a colon,
+// Open opens a data set by name: "mnist", "fashion-mnist", "cifar10",
+// "emnist-letters" and EMNIST's other splits, or "synthetic". All but the last take the folder of their files after a colon,
 // "mnist:/data/mnist"; without one it is MNISTDir and so on.
 func Open(spec string, o OpenOptions) (train, test Dataset, err error) {
 	name, dir, colon := strings.Cut(spec, ":")
