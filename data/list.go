@@ -18,59 +18,76 @@ func isList(path string) bool { return strings.EqualFold(filepath.Ext(path), ".t
 // Caffe and DIGITS call them.
 var classNames = []string{"synset_words.txt", "labels.txt"}
 
-// indexList finds the pictures of a list as Caffe has it: lines of a path,
-// absolute or from the list's folder, and of the number of a class, with space
-// between.
+// listed is a line of a list.
+type listed struct {
+	name, class string // with slashes; a number
+	line        int
+	again       bool // a line before it has the same name and class
+}
+
+// parseList reads the lines of a list as Caffe has it: a path and the number of
+// a class, with space between.
+func parseList(lines []string) (list []listed, err error) {
+	seen := map[string]listed{}
+	for i, text := range lines {
+		if text == "" {
+			continue
+		}
+		cut := strings.LastIndexAny(text, " \t")
+		l := listed{name: filepath.ToSlash(strings.TrimSpace(text[:max(cut, 0)])), line: i + 1}
+		class, err := strconv.ParseUint(text[cut+1:], 10, 31)
+		if l.name == "" || err != nil {
+			return nil, fmt.Errorf("line %d is not the path of a picture and the number of its class, such as cat/1.jpg 0", l.line)
+		}
+		l.class = strconv.FormatUint(class, 10)
+		before, ok := seen[cleaned(l.name)]
+		if ok && before.class != l.class {
+			return nil, fmt.Errorf("line %d gives %s the class %s, and line %d gave it %s", l.line, l.name, l.class, before.line, before.class)
+		}
+		l.again = ok
+		if !ok {
+			seen[cleaned(l.name)] = l
+		}
+		list = append(list, l)
+	}
+	if len(list) == 0 {
+		return nil, errors.New("the list is empty")
+	}
+	return list, nil
+}
+
+// indexList finds the pictures of a list. Paths are absolute or begin at the
+// list's folder.
 func (f *Files) indexList(path string) (found []labelled, err error) {
 	lines, err := readLines(path)
 	if err != nil {
 		return nil, err
 	}
+	list, err := parseList(lines)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
 	f.shards = []string{filepath.Dir(path)}
-	type line struct {
-		number int
-		label  string
-	}
-	seen := map[string]line{}
-	missing := ""
-	for i, text := range lines {
-		cut := strings.LastIndexAny(text, " \t")
-		name := filepath.ToSlash(strings.TrimSpace(text[:max(cut, 0)]))
-		class, err := strconv.ParseUint(text[cut+1:], 10, 31)
+	var missing []string
+	for _, l := range list {
+		s, err := os.Stat(f.onDisk(l.name))
 		switch {
-		case text == "":
-			continue
-		case name == "" || err != nil:
-			return nil, fmt.Errorf("%s: line %d is not the path of a picture and the number of its class, such as cat/1.jpg 0", path, i+1)
-		}
-		l := line{i + 1, strconv.FormatUint(class, 10)}
-		if before, ok := seen[cleaned(name)]; ok {
-			if before.label != l.label {
-				return nil, fmt.Errorf("%s: line %d gives %s the class %s, and line %d gave it %s", path, l.number, name, l.label, before.number, before.label)
-			}
-			f.skip(0, name, fmt.Sprintf("line %d lists it again", l.number))
-			continue
-		}
-		seen[cleaned(name)] = l
-		s, err := os.Stat(f.onDisk(name))
-		switch {
+		case l.again:
+			f.skip(0, l.name, fmt.Sprintf("line %d lists it again", l.line))
 		case errors.Is(err, fs.ErrNotExist):
-			f.skip(0, name, "it is not there")
-			missing = name
+			missing = append(missing, l.name)
+			f.skip(0, l.name, "it is not there")
 		case err != nil:
-			f.skip(0, name, reason(err))
+			f.skip(0, l.name, reason(err))
 		case !s.Mode().IsRegular():
-			f.skip(0, name, "it is not a regular file")
-		case f.sized(0, name, s.Size()):
-			found = append(found, labelled{file: file{name: name, size: s.Size(), time: s.ModTime().UnixNano()}, text: l.label, hasText: true})
+			f.skip(0, l.name, "it is not a regular file")
+		case f.sized(0, l.name, s.Size()):
+			found = append(found, labelled{file: file{name: l.name, size: s.Size(), time: s.ModTime().UnixNano()}, text: l.class, hasText: true})
 		}
 	}
-	if len(found) == 0 && missing != "" {
-		return nil, fmt.Errorf("%s: none of its %d pictures is there, such as %s: paths begin at the list's folder, so put the list where the pictures are",
-			path, len(seen), missing)
-	}
-	if len(found) == 0 && len(seen) == 0 {
-		return nil, fmt.Errorf("%s: the list is empty", path)
+	if len(found) == 0 && len(missing) > 0 {
+		return nil, fmt.Errorf("%s: %d of its pictures are not there, such as %s: paths begin at the list's folder, so put the list where the pictures are",
+			path, len(missing), missing[0])
 	}
 	return found, nil
 }
@@ -138,7 +155,11 @@ func readLines(path string) (lines []string, err error) {
 	defer r.Close()
 	scanner := bufio.NewScanner(r)
 	for scanner.Scan() {
-		lines = append(lines, strings.TrimSpace(strings.TrimPrefix(scanner.Text(), "\ufeff")))
+		text := scanner.Text()
+		if lines == nil {
+			text = strings.TrimPrefix(text, "\ufeff")
+		}
+		lines = append(lines, strings.TrimSpace(text))
 	}
 	if err := scanner.Err(); err != nil {
 		return nil, fmt.Errorf("%s: line %d: %w", path, len(lines)+1, err)

@@ -3,6 +3,7 @@ package data
 import (
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -86,10 +87,31 @@ func TestListRefuses(t *testing.T) {
 		"1.jpg 99999999999\n":                "line 1 is not the path",
 		" 7\n":                               "line 1 is not the path",
 		"1.jpg 0\n./1.jpg 3\n":               "line 2 gives ./1.jpg the class 3, and line 1 gave it 0",
-		"a/1.jpg 0\nb/2.jpg 1\n":             "none of its 2 pictures is there, such as b/2.jpg: paths begin at the list's folder, so put the list where the pictures are",
+		"a/1.jpg 0\nb/2.jpg 1\n":             "2 of its pictures are not there, such as a/1.jpg: paths begin at the list's folder, so put the list where the pictures are",
 		strings.Repeat("x", 70_000) + " 0\n": "line 1: bufio.Scanner: token too long",
 	} {
 		_, err := OpenFiles(writeFile(t, "list.txt", []byte(text)))
 		require.ErrorContains(t, err, want)
 	}
+}
+
+func FuzzList(f *testing.F) {
+	f.Add("a/1.JPEG 2\na/two words.jpg\t0\n\n./b 10\n./b 10\n")
+	f.Fuzz(func(t *testing.T, text string) {
+		list, err := parseList(strings.Split(text, "\n"))
+		if err != nil {
+			return
+		}
+		classes := map[string]string{}
+		for _, l := range list {
+			n, err := strconv.Atoi(l.class)
+			require.NoError(t, err)
+			require.GreaterOrEqual(t, n, 0)
+			require.NotEmpty(t, l.name)
+			class, ok := classes[cleaned(l.name)]
+			require.Equal(t, ok, l.again)
+			require.True(t, !ok || class == l.class)
+			classes[cleaned(l.name)] = l.class
+		}
+	})
 }
