@@ -222,9 +222,9 @@ func (f *Files) samples(found []labelled, notes []note) ([]labelled, error) {
 			}
 		}
 	}
-	if folders := classFolders(found); source == none || source != clsSource && folders != nil {
+	if source == none || source != clsSource && inClassFolders(found) {
 		if source < txtSource {
-			if err := agree(all, source, folders); err != nil {
+			if err := agree(all, source); err != nil {
 				return nil, err
 			}
 		}
@@ -268,43 +268,37 @@ func areCaptions(texts map[string]bool, pictures int) bool {
 	return n > max(10, pictures/2)
 }
 
-// classFolders is the class folder of each picture by its name, or nil where
-// the pictures are not in two at least.
-func classFolders(found []labelled) map[string]string {
+// inClassFolders reports whether the pictures are in two folders at least.
+func inClassFolders(found []labelled) bool {
 	prefix := sharedFolders(found)
-	folders, all := map[string]string{}, map[string]bool{}
+	folders := map[string]bool{}
 	for _, l := range found {
 		folder, _, ok := strings.Cut(strings.TrimPrefix(cleaned(l.name), prefix), "/")
 		if !ok {
-			return nil
+			return false
 		}
-		folders[l.name], all[folder] = folder, true
+		folders[folder] = true
 	}
-	if len(all) < 2 {
-		return nil
-	}
-	return folders
+	return len(folders) > 1
 }
 
 // agree refuses labels of pictures in class folders that divide them otherwise
 // than the folders do.
-func agree(all []*sample, source int, folders map[string]string) error {
+func agree(all []*sample, source int) error {
 	ofFolder, ofText := map[string]string{}, map[string]string{}
 	for _, s := range all {
 		text, wrong := s.label(source, nil)
 		if wrong != "" {
 			continue
 		}
-		for _, p := range s.pictures {
-			folder := folders[p.name]
-			other, ok := ofFolder[folder]
-			otherFolder, ok2 := ofText[text]
-			if ok && other != text || ok2 && otherFolder != folder {
-				return fmt.Errorf("pictures are in class folders, but labels in their .json members divide them otherwise: %s has %q; a .cls member beside each picture decides",
-					p.name, text)
-			}
-			ofFolder[folder], ofText[text] = text, folder
+		folder := path.Base(path.Dir(s.key))
+		other, ok := ofFolder[folder]
+		otherFolder, ok2 := ofText[text]
+		if ok && other != text || ok2 && otherFolder != folder {
+			return fmt.Errorf("pictures are in class folders, but labels in their .json members divide them otherwise: %s has %q; a .cls member beside each picture decides",
+				s.pictures[0].name, text)
 		}
+		ofFolder[folder], ofText[text] = text, folder
 	}
 	return nil
 }

@@ -57,6 +57,7 @@ func TestWebDataset(t *testing.T) {
 		"captions":                       {captions, "", "", "the .txt members beside 24 pictures hold 24 different texts: captions rather than classes; a .cls member beside each"},
 		"class folders":                  {"set/cat/1.x.jpg\nset/dog/1.x.jpg\nset/dog/1.y.jpg\nset/dog/1.txt a dog\nset/dog/1.json {\"id\": 1}\nset/README.txt text", "set/cat/1.x.jpg cat\nset/dog/1.x.jpg dog\nset/dog/1.y.jpg dog", "set/README.txt: there is no picture beside it\nset/dog/1.json: " + notAPicture + "\nset/dog/1.txt: " + notAPicture, ""},
 		"class folders and other labels": {"00/1.jpg\n00/1.json {\"label\": 0}\n00/2.jpg\n00/2.json {\"label\": 1}\n01/3.jpg\n01/3.json {\"label\": 0}", "", "", `pictures are in class folders, but labels in their .json members divide them otherwise: 00/2.jpg has "1"; a .cls member beside each picture decides`},
+		"folders in class folders":       {"one/cat/1.jpg\none/cat/1.json {\"label\": 5}\ntwo/cat/3.jpg\ntwo/cat/3.json {\"label\": 5}", "one/cat/1.jpg one\ntwo/cat/3.jpg two", "one/cat/1.json: " + notAPicture + "\ntwo/cat/3.json: " + notAPicture, ""},
 		"class folders and the same":     {"cat/1.jpg\ncat/1.json {\"label\": 5}\ndog/3.jpg\ndog/3.json {\"label\": 2}", "cat/1.jpg cat\ndog/3.jpg dog", "cat/1.json: " + notAPicture + "\ndog/3.json: " + notAPicture, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
