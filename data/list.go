@@ -18,8 +18,8 @@ func isList(path string) bool { return strings.EqualFold(filepath.Ext(path), ".t
 // Caffe and DIGITS call them.
 var classNames = []string{"synset_words.txt", "labels.txt"}
 
-// listed is a line of a list.
-type listed struct {
+// listLine is a line of a list.
+type listLine struct {
 	name, class string // with slashes; a number
 	line        int
 	again       bool // a line before it has the same name and class
@@ -27,14 +27,14 @@ type listed struct {
 
 // parseList reads the lines of a list as Caffe has it: a path and the number of
 // a class, with space between.
-func parseList(lines []string) (list []listed, err error) {
-	seen := map[string]listed{}
+func parseList(lines []string) (list []listLine, err error) {
+	seen := map[string]listLine{}
 	for i, text := range lines {
 		if text == "" {
 			continue
 		}
 		cut := strings.LastIndexAny(text, " \t")
-		l := listed{name: filepath.ToSlash(strings.TrimSpace(text[:max(cut, 0)])), line: i + 1}
+		l := listLine{name: filepath.ToSlash(strings.TrimSpace(text[:max(cut, 0)])), line: i + 1}
 		class, err := strconv.ParseUint(text[cut+1:], 10, 31)
 		if l.name == "" || err != nil {
 			return nil, fmt.Errorf("line %d is not the path of a picture and the number of its class, such as cat/1.jpg 0", l.line)

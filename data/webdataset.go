@@ -222,7 +222,7 @@ func (f *Files) samples(found []labelled, notes []note) ([]labelled, error) {
 			}
 		}
 	}
-	if source == none || source != clsSource && inClassFolders(found) {
+	if source == none || source != clsSource && inClassFolders(all) {
 		if source < txtSource {
 			if err := agree(all, source); err != nil {
 				return nil, err
@@ -269,17 +269,8 @@ func areCaptions(texts map[string]bool, pictures int) bool {
 }
 
 // inClassFolders reports whether the pictures are in two folders at least.
-func inClassFolders(found []labelled) bool {
-	prefix := sharedFolders(found)
-	folders := map[string]bool{}
-	for _, l := range found {
-		folder, _, ok := strings.Cut(strings.TrimPrefix(cleaned(l.name), prefix), "/")
-		if !ok {
-			return false
-		}
-		folders[folder] = true
-	}
-	return len(folders) > 1
+func inClassFolders(all []*sample) bool {
+	return slices.ContainsFunc(all, func(s *sample) bool { return path.Dir(s.key) != path.Dir(all[0].key) })
 }
 
 // agree refuses labels of pictures in class folders that divide them otherwise
