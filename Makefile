@@ -50,7 +50,7 @@ test: ## run the tests; needs neither a GPU nor the network
 KERNELS = ./kernels/cpu/... ./layers ./graph/... ./solver ./data/...
 
 .PHONY: test-long
-test-long: ## run the CPU's tests again on its generic path and on AVX2; simulate AlexNet, gpu-check, and 100 changes to each file of PTX
+test-long: ## run the CPU's tests again on its generic path and on AVX2; simulate AlexNet, gpu-check, and 100 changes to each file of PTX; compare pictures with Pillow
 	$(GO) test -tags purego -timeout 20m $(KERNELS)
 	@if grep -q -w avx2 /proc/cpuinfo 2>/dev/null; then \
 		echo "HUBEL_CPU=avx2 $(GO) test $(KERNELS)"; \
@@ -58,6 +58,10 @@ test-long: ## run the CPU's tests again on its generic path and on AVX2; simulat
 	else echo "test-long: AVX2 skipped, this machine has none"; fi
 	HUBEL_LONG=1 HUBEL_MUTATIONS=100 $(GO) test -timeout 40m -run "AlexNet|Mutations" ./kernels/cuda
 	HUBEL_LONG=1 $(GO) test -timeout 20m -run OnSimulator ./cmd/gpu-check
+	@if python3 -c 'import PIL' 2>/dev/null || /usr/bin/python3 -c 'import PIL' 2>/dev/null; then \
+		echo "HUBEL_LONG=1 $(GO) test -run Pillow ./data"; \
+		HUBEL_LONG=1 $(GO) test -timeout 20m -run Pillow ./data; \
+	else echo "test-long: Pillow skipped, no Python here has it: apt-get install python3-pil"; fi
 
 .PHONY: race
 race: ## run the tests of concurrent packages under the race detector, which needs a C compiler

@@ -61,6 +61,56 @@ func TestParseAugment(t *testing.T) {
 	}
 }
 
+// Every word with every value that it may have, 0 among them, is read again as what
+// it was.
+func TestEveryStepIsReadAgain(t *testing.T) {
+	for _, f := range forms {
+		for _, w := range []int{0, 1, 7} {
+			for _, lo := range []float64{0, -1, -0.5, 1, 0.25, f.lo, 1e-7} {
+				for _, hi := range []float64{0, 1, 0.25, f.hi, 1000} {
+					for _, p := range []float64{0, 1, 0.5, 0.25} {
+						s := Step{Op: f.op, P: p}
+						if f.sizes > 0 {
+							s.H = 5
+						}
+						if f.sizes > 1 {
+							s.W = w
+						}
+						if f.amount {
+							s.Lo, s.Hi = lo, hi
+						}
+						a := Augment{s}
+						if a.Check() != nil {
+							continue
+						}
+						again, err := ParseAugment(a.String())
+						require.NoError(t, err, a.String())
+						require.Equal(t, a, again, a.String())
+					}
+				}
+			}
+		}
+	}
+	for text, want := range map[string]string{
+		"flip@0":             "flip@0",
+		"noise=0":            "noise=0",
+		"noise=0..0":         "noise=0",
+		"noise=0..5":         "noise=0..5",
+		"rotate=0":           "rotate=0..0",
+		"rotate=0..0@0":      "rotate=0..0@0",
+		"rotate=-15..0":      "rotate=-15..0",
+		"translate=0..0.1":   "translate=0..0.1",
+		"brightness=0..0":    "brightness=0..0",
+		"zoom=0":             "zoom=1..1",
+		"saturation=0..1@0":  "saturation=0..1@0",
+		"pca=0,cutout=3x4@0": "pca=0,cutout=3x4@0",
+	} {
+		a, err := ParseAugment(text)
+		require.NoError(t, err, text)
+		require.Equal(t, want, a.String())
+	}
+}
+
 func FuzzAugment(f *testing.F) {
 	f.Add("resize=256,crop=227x200,flip@0.3,rotate=15,zoom=0.9..1.2,pca=0.1,rrcrop=5:0.1..1,cutout=3")
 	f.Fuzz(func(t *testing.T, text string) {

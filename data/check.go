@@ -106,7 +106,7 @@ func (f *Files) drop(bad found) {
 func (f *Files) fingerprint(a Augment) string {
 	h := sha256.New()
 	w := bufio.NewWriter(h)
-	fmt.Fprintln(w, "hubel check 3", a.Test())
+	fmt.Fprintln(w, "hubel check 4", a.Test())
 	for _, s := range f.shards {
 		if abs, err := filepath.Abs(s); err == nil {
 			s = abs

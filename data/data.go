@@ -7,6 +7,7 @@
 package data
 
 import (
+	"context"
 	"fmt"
 	"math"
 
@@ -71,6 +72,23 @@ type Multiview interface {
 
 	// Views is how many samples show a picture, at least 1.
 	Views() int
+}
+
+// Cancellable is a Dataset whose samples may take long to read. WithContext is the
+// same set, with the same methods, whose reading ends soon after ctx is cancelled,
+// with the error of ctx.
+type Cancellable interface {
+	Dataset
+
+	WithContext(ctx context.Context) Dataset
+}
+
+// withContext is a data set whose reading ends with ctx, where it can.
+func withContext(ctx context.Context, d Dataset) Dataset {
+	if c, ok := d.(Cancellable); ok {
+		return c.WithContext(ctx)
+	}
+	return d
 }
 
 // Name is what to call sample i of a data set: "n01440764/7.jpg", "sample 7".

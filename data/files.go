@@ -1,6 +1,7 @@
 package data
 
 import (
+	"bytes"
 	"cmp"
 	"errors"
 	"fmt"
@@ -150,10 +151,35 @@ type labelled struct {
 // isPicture goes by the name.
 func isPicture(name string) bool {
 	switch strings.ToLower(path.Ext(name)) {
-	case ".jpg", ".jpeg", ".png":
+	case ".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".bmp", ".gif", ".tif", ".tiff", ".webp":
 		return true
 	}
 	return false
+}
+
+// beginsAsPicture goes by the first bytes, where the name says nothing. It knows
+// JPEG and PNG: the marks of others are short, or begin other files too.
+func beginsAsPicture(r io.Reader) bool {
+	var head [len(pngMagic)]byte
+	n, _ := io.ReadFull(r, head[:])
+	return bytes.HasPrefix(head[:n], []byte("\xff\xd8\xff")) || string(head[:n]) == pngMagic
+}
+
+// IsPicture reports whether a file is taken for a picture: by its name, or because
+// it begins as a JPEG or PNG does.
+func IsPicture(file string) bool {
+	if isPicture(filepath.ToSlash(file)) {
+		return true
+	}
+	if s, err := os.Stat(file); err != nil || !s.Mode().IsRegular() { // to open a pipe may wait for ever
+		return false
+	}
+	r, err := os.Open(file)
+	if err != nil {
+		return false
+	}
+	defer r.Close()
+	return beginsAsPicture(r)
 }
 
 // hidden reports whether a name, or a folder in it, begins with a dot.
@@ -166,7 +192,7 @@ func hidden(name string) bool {
 	return false
 }
 
-const notAPicture = "its name does not end in .jpg, .jpeg or .png"
+const notAPicture = "neither its name nor its content is a picture's"
 
 // indexFolder finds the pictures under a folder. Links are followed to files,
 // not to folders.
@@ -182,20 +208,18 @@ func (f *Files) indexFolder(dir string) (found []labelled, err error) {
 			return fs.SkipDir
 		case hidden(name) || e.IsDir():
 			return nil
-		case !isPicture(name) && e.Type()&fs.ModeSymlink == 0:
-			f.skip(0, name, notAPicture)
-			return nil
 		}
-		s, err := os.Stat(filepath.Join(dir, filepath.FromSlash(name)))
+		path := filepath.Join(dir, filepath.FromSlash(name))
+		s, err := os.Stat(path)
 		switch {
 		case err != nil:
 			f.skip(0, name, reason(err))
 		case s.IsDir():
 			f.skip(0, name, "it is a link to a folder")
-		case !isPicture(name):
-			f.skip(0, name, notAPicture)
 		case !s.Mode().IsRegular():
 			f.skip(0, name, "it is not a regular file")
+		case !IsPicture(path):
+			f.skip(0, name, notAPicture)
 		case f.sized(0, name, s.Size()):
 			found = append(found, labelled{file: file{name: name, size: s.Size(), time: s.ModTime().UnixNano()}})
 		}

@@ -83,7 +83,7 @@ func TestOpenFolder(t *testing.T) {
 	require.Equal(t, []string{"cat/deep/er/1.png cat", "dog/a.JPEG dog", "dog/b.jpg dog"}, listing(f))
 	require.Equal(t, map[string]string{
 		"dog/empty.jpg": "it is empty",
-		"dog/notes.txt": "its name does not end in .jpg, .jpeg or .png",
+		"dog/notes.txt": "neither its name nor its content is a picture's",
 		"loose.jpg":     "it is not in a class folder",
 	}, skips(f))
 	b, err := f.Load(nil, 2)
@@ -105,6 +105,42 @@ func TestOpenFolder(t *testing.T) {
 	}
 }
 
+// A picture is known by its name or by its content: JPEG and PNG whatever they are
+// called, the others by their names.
+func TestPicturesByAnyName(t *testing.T) {
+	j, p := asJPEG(t, drawn(8, 8, 0)), asPNG(t, drawn(8, 8, 1))
+	files := map[string][]byte{
+		"a/1.jfif": j, "a/2.JPE": j, "a/3.bmp": p, "a/4.Gif": p, "a/5.tif": p, "a/6.TIFF": p, "a/7.webp": p,
+		"b/none": j, "b/photo.php": p, "b/1.jpg_large": j,
+		"b/text": []byte("BM is no picture"), "b/raw.nef": []byte("II*\x00\x08\x00\x00\x00"), "b/short.x": {0xff, 0xd8}, "b/zero": nil,
+	}
+	var members []member
+	for name, content := range files {
+		members = append(members, member{name: name, content: content})
+	}
+	dir := t.TempDir()
+	writeTree(t, dir, files)
+	for _, path := range []string{dir, writeFile(t, "a.tar", tarOf(t, members...))} {
+		f, err := OpenFiles(path)
+		require.NoError(t, err)
+		require.ElementsMatch(t, []string{
+			"a/1.jfif a", "a/2.JPE a", "a/3.bmp a", "a/4.Gif a", "a/5.tif a", "a/6.TIFF a", "a/7.webp a",
+			"b/none b", "b/photo.php b", "b/1.jpg_large b",
+		}, listing(f))
+		for _, name := range []string{"b/text", "b/raw.nef", "b/short.x", "b/zero"} {
+			require.Equal(t, notAPicture, skips(f)[name], name)
+			require.False(t, IsPicture(filepath.Join(dir, filepath.FromSlash(name))), name)
+		}
+		for i := range f.Len() { // what was looked into is still read from its beginning
+			b, err := f.Load(nil, i)
+			require.NoError(t, err)
+			require.Equal(t, files[f.Name(i)], b)
+		}
+	}
+	require.True(t, IsPicture(filepath.Join(dir, "b", "none")))
+	require.False(t, IsPicture(dir))
+}
+
 func TestOpenTar(t *testing.T) {
 	j, p := asJPEG(t, drawn(8, 8, 0)), asPNG(t, drawn(8, 8, 1))
 	long := "set/train/dog/" + strings.Repeat("long", 60) + ".jpg" // needs a PAX record
@@ -114,7 +150,7 @@ func TestOpenTar(t *testing.T) {
 		member{name: long, content: j},
 		member{name: "set/train/cat/none.jpg"},
 		member{name: "set/train/cat/passwd.jpg", to: "/etc/passwd"},
-		member{name: "set/train/cat/x.gif", content: []byte("GIF89a")},
+		member{name: "set/train/cat/x.pdf", content: []byte("%PDF")},
 	)
 	f, err := OpenFiles(writeFile(t, "a.tar", whole))
 	require.NoError(t, err)
@@ -122,7 +158,7 @@ func TestOpenTar(t *testing.T) {
 	require.Equal(t, map[string]string{
 		"set/train/cat/none.jpg":   "it is empty",
 		"set/train/cat/passwd.jpg": "it is a link, a device or a sparse file",
-		"set/train/cat/x.gif":      "its name does not end in .jpg, .jpeg or .png",
+		"set/train/cat/x.pdf":      "neither its name nor its content is a picture's",
 	}, skips(f))
 	for i, want := range [][]byte{j, p, j} {
 		b, err := f.Load(nil, i)

@@ -164,7 +164,6 @@ func NewLoader(ctx context.Context, d Dataset, o LoaderOptions) (*Loader, error)
 		ready:     make(chan *Batch, slots),
 		jobs:      make(chan job, 2*o.Workers),
 	}
-	l.varied, _ = d.(Varied)
 	if r, ok := d.(Regression); ok {
 		if l.targets, l.perSample = r, r.Targets(); l.perSample < 1 {
 			return nil, fmt.Errorf("data loader: a target of %d numbers must have at least 1", l.perSample)
@@ -181,6 +180,8 @@ func NewLoader(ctx context.Context, d Dataset, o LoaderOptions) (*Loader, error)
 		l.free <- b
 	}
 	l.ctx, l.cancel = context.WithCancelCause(ctx)
+	l.data = withContext(l.ctx, d)
+	l.varied, _ = l.data.(Varied)
 	l.running.Add(1 + o.Workers)
 	go l.run()
 	for range o.Workers {

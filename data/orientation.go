@@ -1,54 +1,83 @@
 package data
 
-import "encoding/binary"
+import (
+	"bytes"
+	"encoding/binary"
+)
 
 // orientation is how a camera was held: the number that Exif 2.3 (tag 0x0112)
 // gives, 1 to 8, and 1 where the file says nothing or nonsense.
-func orientation(file []byte) int {
-	for rest := file[min(2, len(file)):]; len(rest) >= 4 && rest[0] == 0xff && rest[1] != 0xda; {
-		if rest[1] == 0xff { // a fill byte
-			rest = rest[1:]
-			continue
-		}
-		n := int(binary.BigEndian.Uint16(rest[2:]))
-		if n < 2 || len(rest) < 2+n {
-			break
-		}
-		if body := rest[4 : 2+n]; rest[1] == 0xe1 && len(body) > 6 && string(body[:6]) == "Exif\x00\x00" {
-			return tiffOrientation(body[6:])
-		}
-		rest = rest[2+n:]
+func orientation(file []byte, f format) int {
+	var exif []byte
+	switch f {
+	case baseline, otherJPEG:
+		exif = jpegExif(file)
+	case pngFormat:
+		exif = chunk(file, len(pngMagic), 4, binary.BigEndian, "eXIf")
+	case webpFormat:
+		exif = chunk(file, len("RIFF____WEBP"), 0, binary.LittleEndian, "EXIF")
+	case tiffFormat:
+		exif = file
+	}
+	exif = bytes.TrimPrefix(exif, []byte(exifMark)) // which only JPEG should have
+	if v, count := tiffTag(exif, tagOrientation); count == 1 && v >= 1 && v <= 8 {
+		return int(v)
 	}
 	return 1
 }
 
-// tiffOrientation looks for the tag in the first directory of a TIFF header.
-func tiffOrientation(b []byte) int {
-	var order binary.ByteOrder = binary.LittleEndian
-	if len(b) < 8 {
-		return 1
-	}
-	if b[0] == 'M' {
-		order = binary.BigEndian
-	}
-	at := uint64(order.Uint32(b[4:]))
-	if at+2 > uint64(len(b)) {
-		return 1
-	}
-	entries := b[at+2:]
-	for range order.Uint16(b[at:]) {
-		if len(entries) < 12 {
-			break
+const exifMark = "Exif\x00\x00"
+
+// jpegExif is the first Exif of a JPEG, which stands before its picture.
+func jpegExif(file []byte) []byte {
+	rest := file[min(2, len(file)):]
+	for len(rest) >= 4 {
+		marker := rest[1]
+		switch {
+		case rest[0] != 0xff || marker == 0xff || marker == 0: // filling, or what a decoder skips
+			rest = rest[1:]
+			continue
+		case marker == 0x01 || marker >= 0xd0 && marker <= 0xd7: // these are followed by nothing
+			rest = rest[2:]
+			continue
+		case marker >= 0xd8 && marker <= 0xda: // the picture
+			return nil
 		}
-		if order.Uint16(entries) == 0x0112 {
-			if v := order.Uint16(entries[8:]); v >= 1 && v <= 8 {
-				return int(v)
-			}
-			break
+		n := int(binary.BigEndian.Uint16(rest[2:]))
+		if n < 2 || len(rest) < 2+n {
+			return nil
 		}
-		entries = entries[12:]
+		if body := rest[4 : 2+n]; marker == 0xe1 && bytes.HasPrefix(body, []byte(exifMark)) {
+			return body
+		}
+		rest = rest[2+n:]
 	}
-	return 1
+	return nil
+}
+
+// chunk is the body of the first chunk of a name. The chunks of PNG have their
+// length before the name and 4 bytes behind, those of RIFF have it after the
+// name and fill up to an even one.
+func chunk(file []byte, at, checksum int, order binary.ByteOrder, name string) []byte {
+	for at+8 <= len(file) {
+		head := file[at : at+8]
+		called, length := head[4:], uint64(order.Uint32(head))
+		if checksum == 0 {
+			called, length = head[:4], uint64(order.Uint32(head[4:]))
+		}
+		rest := file[at+8:]
+		if length > uint64(len(rest)) {
+			return nil
+		}
+		if string(called) == name {
+			return rest[:length]
+		}
+		at += 8 + int(length) + checksum
+		if checksum == 0 {
+			at += int(length & 1)
+		}
+	}
+	return nil
 }
 
 // turnedBack is the map from a picture as it was seen, of h by w pixels, to

@@ -1,6 +1,7 @@
 package data
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"image"
@@ -14,6 +15,7 @@ import (
 // Photos makes samples of pictures by an Augment. Read gives the view that a
 // test takes; Varied is the same set with chance.
 type Photos struct {
+	ctx     context.Context // of WithContext
 	from    pictures
 	augment Augment
 	stats   *Statistics // nil before they are known
@@ -30,7 +32,7 @@ type pictures interface {
 	open(s *scratch, i int) (h, w int, label int32, err error)
 	// decode decodes at least a region of the picture that was opened, and may
 	// halve it so many times.
-	decode(s *scratch, region image.Rectangle, halvings int) error
+	decode(ctx context.Context, s *scratch, region image.Rectangle, halvings int) error
 }
 
 // scratch is the memory that making one sample takes.
@@ -38,6 +40,7 @@ type scratch struct {
 	file    []byte
 	decoder decoder
 	picture picture
+	taken   int64 // bytes, of what all decoding may take
 
 	orientation int // of the picture that was opened, as Exif has it
 
@@ -95,7 +98,19 @@ func newPhotos(from pictures, a Augment, stats *Statistics, shape tensor.Shape) 
 	if h, w := shape[1], shape[2]; w > largestSample/h {
 		return nil, fmt.Errorf("the augmentation makes samples of %dx%d, larger than the %d pixels allowed", w, h, largestSample)
 	}
-	return &Photos{from: from, augment: a, stats: stats, shape: shape, free: make(chan *scratch, 4*runtime.GOMAXPROCS(0))}, nil
+	return &Photos{
+		ctx: context.Background(), from: from, augment: a, stats: stats, shape: shape,
+		free: make(chan *scratch, 4*runtime.GOMAXPROCS(0)),
+	}, nil
+}
+
+// WithContext implements Cancellable.
+func (p *Photos) WithContext(ctx context.Context) Dataset { return p.withContext(ctx) }
+
+func (p *Photos) withContext(ctx context.Context) *Photos {
+	bound := *p
+	bound.ctx = ctx
+	return &bound
 }
 
 // Len is the number of pictures.
@@ -116,8 +131,8 @@ func (p *Photos) Read(dst []float32, i int) (label int32, err error) {
 }
 
 // ReadFile writes the view that a test takes of an encoded picture, which need
-// not be in the set.
-func (p *Photos) ReadFile(dst []float32, file []byte) error {
+// not be in the set. It ends soon after ctx is cancelled.
+func (p *Photos) ReadFile(ctx context.Context, dst []float32, file []byte) error {
 	s := p.scratch()
 	defer p.release(s)
 	h, w, err := s.openFile(file)
@@ -125,7 +140,7 @@ func (p *Photos) ReadFile(dst []float32, file []byte) error {
 		return err
 	}
 	m, region, halvings := p.plan(s, view{}, h, w)
-	if err := s.decoder.decode(&s.picture, region, halvings); err != nil {
+	if err := s.decodeFile(ctx, region, halvings); err != nil {
 		return err
 	}
 	p.fill(s, dst, view{}, m)
@@ -137,6 +152,8 @@ func (p *Photos) Varied() Varied { return varied{p} }
 
 // varied are Photos with chance.
 type varied struct{ *Photos }
+
+func (v varied) WithContext(ctx context.Context) Dataset { return varied{v.withContext(ctx)} }
 
 func (v varied) ReadVaried(dst []float32, i int, seed uint64, epoch int) (label int32, err error) {
 	return v.read(dst, i, view{random: true, draws: device.Random{
@@ -158,6 +175,8 @@ func (c crops) Classes() []string   { return c.p.Classes() }
 func (c crops) Name(i int) string   { return c.p.Name(i / tenCrops) }
 func (c crops) Views() int          { return tenCrops }
 
+func (c crops) WithContext(ctx context.Context) Dataset { return crops{c.p.withContext(ctx)} }
+
 func (c crops) Read(dst []float32, i int) (int32, error) {
 	return c.p.read(dst, i/tenCrops, view{crop: i % tenCrops})
 }
@@ -169,7 +188,7 @@ func (p *Photos) read(dst []float32, i int, v view) (label int32, err error) {
 	h, w, label, err := p.from.open(s, i)
 	if err == nil {
 		m, region, halvings := p.plan(s, v, h, w)
-		if err = p.from.decode(s, region, halvings); err == nil {
+		if err = p.from.decode(p.ctx, s, region, halvings); err == nil {
 			p.fill(s, dst, v, m)
 		}
 	}
@@ -207,6 +226,9 @@ func (p *Photos) scratch() *scratch {
 }
 
 func (p *Photos) release(s *scratch) {
+	if !s.giveBack() {
+		return
+	}
 	select {
 	case p.free <- s:
 	default:
@@ -294,15 +316,20 @@ func (f *Files) open(s *scratch, i int) (h, w int, label int32, err error) {
 // openFile opens an encoded picture. Its size is that of what is stored.
 func (s *scratch) openFile(file []byte) (h, w int, err error) {
 	h, w, err = s.decoder.open(file)
-	s.orientation = 1
-	if s.decoder.format != pngFormat {
-		s.orientation = orientation(file)
-	}
+	s.orientation = orientation(file, s.decoder.format)
 	return h, w, err
 }
 
-func (f *Files) decode(s *scratch, region image.Rectangle, halvings int) error {
-	return s.decoder.decode(&s.picture, region, halvings)
+func (f *Files) decode(ctx context.Context, s *scratch, region image.Rectangle, halvings int) error {
+	return s.decodeFile(ctx, region, halvings)
+}
+
+// decodeFile decodes the picture that was opened, once there is memory for it.
+func (s *scratch) decodeFile(ctx context.Context, region image.Rectangle, halvings int) error {
+	if err := s.take(ctx, s.decoder.memory(region, halvings)); err != nil {
+		return err
+	}
+	return s.decoder.decode(ctx, &s.picture, region, halvings)
 }
 
 // samples are the samples of a data set as pictures.
@@ -320,7 +347,7 @@ func (d *samples) open(s *scratch, i int) (h, w int, label int32, err error) {
 	return shape[1], shape[2], label, err
 }
 
-func (d *samples) decode(s *scratch, _ image.Rectangle, _ int) error {
+func (d *samples) decode(_ context.Context, s *scratch, _ image.Rectangle, _ int) error {
 	shape := d.d.Shape()
 	h, w := shape[1], shape[2]
 	s.bytes = grown(s.bytes, len(s.raw))

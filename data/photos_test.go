@@ -184,15 +184,15 @@ func TestOrientation(t *testing.T) {
 			}
 		}
 		file := withExif(asJPEG(t, m), o, o%2 == 0)
-		require.Equal(t, int(o), orientation(file))
+		require.Equal(t, int(o), orientation(file, baseline))
 		got := read(t, photosOf(t, "crop=20x32", file), 0)
 		require.InDeltaSlice(t, channels(seen), got, 16, "orientation %d", o)
 	}
 	j := asJPEG(t, seen)
-	require.Equal(t, 1, orientation(j))
-	require.Equal(t, 1, orientation(withExif(j, 9, true)))
+	require.Equal(t, 1, orientation(j, baseline))
+	require.Equal(t, 1, orientation(withExif(j, 9, true), baseline))
 	for n := range 60 {
-		orientation(withExif(j, 6, false)[:n])
+		orientation(withExif(j, 6, false)[:n], baseline)
 	}
 }
 
@@ -208,7 +208,7 @@ func TestListFiles(t *testing.T) {
 	require.NoError(t, err)
 	require.Zero(t, label)
 	require.Equal(t, filepath.ToSlash(path), p.Name(0))
-	require.NoError(t, p.ReadFile(y, j))
+	require.NoError(t, p.ReadFile(t.Context(), y, j))
 	require.Equal(t, x, y)
 	_, err = p.Read(x, 1)
 	require.ErrorContains(t, err, "2.jpg: it is empty")
@@ -216,7 +216,7 @@ func TestListFiles(t *testing.T) {
 	require.ErrorIs(t, err, os.ErrNotExist)
 	_, err = p.Read(x, 3)
 	require.ErrorContains(t, err, "it is not a regular file")
-	require.EqualError(t, p.ReadFile(y, j[:200]), "truncated")
+	require.EqualError(t, p.ReadFile(t.Context(), y, j[:200]), "truncated")
 }
 
 func TestPhotosRefuse(t *testing.T) {
@@ -234,10 +234,10 @@ func TestPhotosRefuse(t *testing.T) {
 	hugePNG := bytes.Clone(p)
 	copy(hugePNG[16:], []byte{0, 0, 60000 >> 8, 60000 & 255, 0, 0, 60000 >> 8, 60000 & 255})
 	for want, file := range map[string][]byte{
-		"c/0.jpg: it is not a JPEG or PNG but a GIF": []byte("GIF89a;"),
-		"it is not a JPEG or PNG but text":           []byte("<html>not found</html>"),
-		"it is neither a JPEG nor a PNG":             []byte("woof"),
-		"truncated":                                  j[:len(j)/2],
+		"c/0.jpg: it is not a JPEG, PNG, GIF, BMP, TIFF or WebP but text": []byte("<html>not found</html>"),
+		"it is not a JPEG, PNG, GIF, BMP, TIFF or WebP but a HEIF":        []byte("\x00\x00\x00\x18ftypheic"),
+		"it is not a JPEG, PNG, GIF, BMP, TIFF or WebP":                   []byte("woof"),
+		"truncated": j[:len(j)/2],
 		"a picture of 60000x60000 is larger than the 134217728 pixels allowed": huge,
 		"bytes cannot hold a picture of 11000x11000":                           hollow,
 		"precision": twelve,
@@ -427,17 +427,34 @@ func FuzzPicture(f *testing.F) {
 	f.Add(asPNG(f, m))
 	f.Add(asJPEG(f, greyOf(m)))
 	f.Add(cmykJPEG(f))
-	var d decoder
 	f.Add(withExif(asJPEG(f, m), 6, true))
+	for _, k := range pngKinds() {
+		if k.exif != "" && k.interlaced == k.transparent {
+			file, _ := k.encode(9, 5)
+			f.Add(file)
+		}
+	}
+	f.Add(asGIF(f, image.NewPaletted(image.Rect(1, 1, 7, 5), color.Palette{color.Black, color.White}), image.Pt(9, 9), 1))
+	for _, m := range []image.Image{m, greyOf(m)} {
+		f.Add(asBMP(f, m))
+		f.Add(asTIFF(f, m))
+	}
+	for name := range webps {
+		f.Add(storedWebP(f, name))
+	}
+	var d decoder
 	f.Fuzz(func(t *testing.T, b []byte) {
-		o := orientation(b)
-		require.True(t, o >= 1 && o <= 8)
 		h, w, err := d.open(b)
+		o := orientation(b, d.format)
+		require.True(t, o >= 1 && o <= 8)
 		if err != nil || h*w > 1<<20 {
 			return
 		}
+		region := image.Rect(0, 0, w, h)
+		require.LessOrEqual(t, d.memory(region, 0), int64(largestDecoded))
 		var p picture
-		if err := d.decode(&p, image.Rect(0, 0, w, h), 0); err != nil {
+		if err := d.decode(t.Context(), &p, region, 0); err != nil {
+			require.NotContains(t, err.Error(), "decoder fails", "a panic of a decoder's")
 			return
 		}
 		for _, q := range p.used() {

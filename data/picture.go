@@ -2,13 +2,11 @@ package data
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"image"
-	"image/color"
 	stdjpeg "image/jpeg"
-	"image/png"
-	"io"
 
 	"github.com/hubel-go/hubel/data/jpeg"
 )
@@ -32,7 +30,8 @@ type space uint8
 const (
 	grey space = iota // one plane
 	rgb
-	ycc // JFIF's Y, Cb and Cr
+	ycc      // JFIF's Y, Cb and Cr
+	videoYCC // WebP's, which leave room above and below: Y is 16 to 235
 )
 
 // picture is a picture, or a part of one, as planes of bytes. Chroma may be
@@ -50,13 +49,14 @@ func (p *picture) used() []plane {
 }
 
 // decoder decodes pictures in memory that it keeps: baseline JPEG by itself,
-// the rest by Go's packages.
+// the rest by packages of others.
 type decoder struct {
 	file   []byte
 	format format
+	h, w   int
+	bytes  int64 // that decoding takes, at most; of baseline JPEGs see memory
 	jpeg   jpeg.Decoder
-	rgb    bool // of a baseline JPEG
-	r      bytes.Reader
+	rgb    bool    // of a baseline JPEG
 	pix    []uint8 // of pictures that are not planes yet
 }
 
@@ -64,31 +64,34 @@ type decoder struct {
 type format uint8
 
 const (
-	baseline format = iota // a JPEG that data/jpeg decodes
+	unknown  format = iota
+	baseline        // a JPEG that data/jpeg decodes
 	otherJPEG
 	pngFormat
+	gifFormat
+	bmpFormat
+	tiffFormat
+	webpFormat
 )
 
 // open reads the head of an encoded picture, which must stay as it is until
 // decode has returned. Files are known by what is in them, not by their name.
 func (d *decoder) open(file []byte) (h, w int, err error) {
-	d.file = file
+	d.file, d.format = file, formatOf(file)
 	var c image.Config
-	switch {
-	case bytes.HasPrefix(file, []byte("\x89PNG\r\n\x1a\n")):
-		d.format = pngFormat
-		c, err = png.DecodeConfig(d.reader())
-	case bytes.HasPrefix(file, []byte{0xff, 0xd8}):
+	switch d.format {
+	case unknown:
+		return 0, 0, errors.New(unknownFormat(file))
+	case baseline:
 		var head jpeg.Config
-		d.format = baseline
 		head, err = d.jpeg.Open(file)
 		c.Width, c.Height, d.rgb = head.Width, head.Height, head.RGB
 		if errors.Is(err, jpeg.ErrUnsupported) {
 			d.format = otherJPEG
-			c, err = stdjpeg.DecodeConfig(d.reader())
+			c, err = foreign(stdjpeg.DecodeConfig, &source{ctx: context.Background(), file: file})
 		}
 	default:
-		err = errors.New(unknownFormat(file))
+		c, err = foreign(foreignFormats[d.format].config, &source{ctx: context.Background(), file: file})
 	}
 	switch {
 	case err != nil:
@@ -97,55 +100,97 @@ func (d *decoder) open(file []byte) (h, w int, err error) {
 		return 0, 0, fmt.Errorf("a picture of %dx%d has no pixels", c.Width, c.Height)
 	case c.Width > largestPicture/c.Height:
 		return 0, 0, fmt.Errorf("a picture of %dx%d is larger than the %d pixels allowed", c.Width, c.Height, largestPicture)
-	case d.format != pngFormat && c.Width*c.Height/64 > 8*len(file): // a block of 8x8 takes at least one bit
+	case c.Width*c.Height/d.format.pixelsPerByte() > len(file):
 		return 0, 0, fmt.Errorf("truncated: %d bytes cannot hold a picture of %dx%d", len(file), c.Width, c.Height)
+	}
+	d.h, d.w = c.Height, c.Width
+	if d.bytes, err = d.decodedBytes(c); err != nil {
+		return 0, 0, err
+	}
+	if d.bytes > largestDecoded {
+		return 0, 0, fmt.Errorf("to decode a picture of %dx%d like this takes up to %d MiB, more than the %d MiB allowed", c.Width, c.Height, d.bytes>>20, largestDecoded>>20)
 	}
 	return c.Height, c.Width, nil
 }
 
-// damaged says in words that a file ends too early.
-func damaged(err error) error {
-	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
-		return errors.New("truncated")
+// pixelsPerByte is more than a file can hold, where that is known: one that
+// claims to hold more is cut off.
+func (f format) pixelsPerByte() int {
+	switch f {
+	case baseline, otherJPEG:
+		return 64 * 8 // a block of 8x8 takes at least one bit
+	case pngFormat:
+		return 8 * 1032 // of one bit each; Deflate makes 1032 bytes of one at most
+	case bmpFormat:
+		return 8
 	}
-	return err
+	return largestPicture
 }
+
+// formatOf goes by the first bytes.
+func formatOf(file []byte) format {
+	is := func(magic string) bool { return bytes.HasPrefix(file, []byte(magic)) }
+	switch {
+	case is(pngMagic):
+		return pngFormat
+	case is("\xff\xd8"):
+		return baseline
+	case is("GIF87a"), is("GIF89a"):
+		return gifFormat
+	case is("BM"):
+		return bmpFormat
+	case is("II*\x00"), is("MM\x00*"):
+		return tiffFormat
+	case is("RIFF") && len(file) >= 12 && string(file[8:12]) == "WEBP":
+		return webpFormat
+	}
+	return unknown
+}
+
+const pngMagic = "\x89PNG\r\n\x1a\n"
 
 // unknownFormat says what a file is that is no picture we read.
 func unknownFormat(file []byte) string {
-	for _, f := range []struct{ magic, name string }{
-		{"GIF8", "a GIF"}, {"BM", "a BMP"}, {"RIFF", "a WebP"}, {"II*\x00", "a TIFF"}, {"MM\x00*", "a TIFF"}, {"<", "text"},
-	} {
-		if bytes.HasPrefix(file, []byte(f.magic)) {
-			return "it is not a JPEG or PNG but " + f.name
-		}
+	const none = "it is not a JPEG, PNG, GIF, BMP, TIFF or WebP"
+	switch {
+	case bytes.HasPrefix(file, []byte("<")):
+		return none + " but text"
+	case len(file) >= 8 && string(file[4:8]) == "ftyp":
+		return none + " but a HEIF, AVIF or film"
 	}
-	return "it is neither a JPEG nor a PNG"
-}
-
-func (d *decoder) reader() io.Reader {
-	d.r.Reset(d.file)
-	return &d.r
+	return none
 }
 
 // decode decodes at least the region of the picture that was opened, which
-// may be halved in size so many times.
-func (d *decoder) decode(p *picture, region image.Rectangle, halvings int) error {
+// may be halved in size so many times. It ends soon after ctx is cancelled.
+func (d *decoder) decode(ctx context.Context, p *picture, region image.Rectangle, halvings int) error {
 	var m image.Image
 	var err error
+	in := &source{ctx: ctx, file: d.file}
 	switch d.format {
 	case baseline:
 		return d.decodeBaseline(p, region, halvings)
-	case pngFormat:
-		m, err = png.Decode(d.reader())
+	case otherJPEG:
+		m, err = foreign(stdjpeg.Decode, in)
 	default:
-		m, err = stdjpeg.Decode(d.reader())
+		m, err = foreign(foreignFormats[d.format].decode, in)
 	}
 	if err != nil {
 		return damaged(err)
 	}
+	if b := m.Bounds(); b.Dx() != d.w || b.Dy() != d.h {
+		return fmt.Errorf("the picture is of %dx%d, not of %dx%d as the head of the file says", b.Dx(), b.Dy(), d.w, d.h)
+	}
 	d.planes(p, m)
-	return nil
+	return ctx.Err()
+}
+
+// memory is how many bytes decode takes at most, beside the file.
+func (d *decoder) memory(region image.Rectangle, halvings int) int64 {
+	if d.format == baseline { // planes, and the file without its stuffing
+		return 3*int64(region.Dx())*int64(region.Dy())>>(2*halvings) + int64(len(d.file))
+	}
+	return d.bytes
 }
 
 func (d *decoder) decodeBaseline(p *picture, region image.Rectangle, halvings int) error {
@@ -167,52 +212,4 @@ func (d *decoder) decodeBaseline(p *picture, region image.Rectangle, halvings in
 		}
 	}
 	return nil
-}
-
-// planes makes planes of a decoded picture.
-func (d *decoder) planes(p *picture, m image.Image) {
-	b := m.Bounds()
-	w, h := b.Dx(), b.Dy()
-	whole := func(pix []uint8, stride int) plane {
-		return plane{pix: pix, stride: stride, w: w, h: h, sx: 1, sy: 1}
-	}
-	switch m := m.(type) {
-	case *image.Gray:
-		p.space = grey
-		p.planes[0] = whole(m.Pix, m.Stride)
-		return
-	case *image.YCbCr:
-		p.space = ycc
-		p.planes[0] = whole(m.Y, m.YStride)
-		rx, ry := 1, 1
-		switch m.SubsampleRatio {
-		case image.YCbCrSubsampleRatio422:
-			rx = 2
-		case image.YCbCrSubsampleRatio420:
-			rx, ry = 2, 2
-		case image.YCbCrSubsampleRatio440:
-			ry = 2
-		case image.YCbCrSubsampleRatio411:
-			rx = 4
-		case image.YCbCrSubsampleRatio410:
-			rx, ry = 4, 2
-		}
-		for i, pix := range [][]uint8{m.Cb, m.Cr} {
-			p.planes[1+i] = plane{pix: pix, stride: m.CStride, w: (w + rx - 1) / rx, h: (h + ry - 1) / ry, sx: float64(rx), sy: float64(ry)}
-		}
-		return
-	}
-	if cap(d.pix) < 3*w*h {
-		d.pix = make([]uint8, 3*w*h)
-	}
-	p.space = rgb
-	for c := range p.planes {
-		p.planes[c] = whole(d.pix[c*w*h:(c+1)*w*h], w)
-	}
-	r, g, blue := p.planes[0].pix, p.planes[1].pix, p.planes[2].pix
-	for i := range w * h {
-		// Transparency says nothing of a pixel's colour.
-		c := color.NRGBAModel.Convert(m.At(b.Min.X+i%w, b.Min.Y+i/w)).(color.NRGBA)
-		r[i], g[i], blue[i] = c.R, c.G, c.B
-	}
 }

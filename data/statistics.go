@@ -64,7 +64,7 @@ func Measure(ctx context.Context, d Dataset, o MeasureOptions) (*Statistics, []B
 	if o.Whole && size > largestWhole {
 		return nil, nil, fmt.Errorf("whitening of whole samples needs at most %d values in each, not %d; colours alone can be whitened at any size", largestWhole, size)
 	}
-	m := &measurement{set: d, o: o, channels: d.Shape()[0], total: newSums(d, o)}
+	m := &measurement{set: withContext(ctx, d), o: o, channels: d.Shape()[0], total: newSums(d, o)}
 	m.turn.L = &m.mutex
 	var workers sync.WaitGroup
 	for range o.Workers {

@@ -101,7 +101,7 @@ func (f *Files) indexTar(r io.ReadSeeker, size int64, shard int32) (found []labe
 		switch {
 		case regular && isNote(h.Name):
 			notes = append(notes, readNote(t, file{name: h.Name, shard: shard, offset: offset, size: h.Size}))
-		case !isPicture(h.Name):
+		case !isPicture(h.Name) && !beginsAsPicture(t):
 			f.skip(int(shard), h.Name, notAPicture)
 		case !regular:
 			f.skip(int(shard), h.Name, "it is a link, a device or a sparse file")

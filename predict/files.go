@@ -36,13 +36,14 @@ func (p *Predictor) photos(f *data.Files) (*data.Photos, error) {
 	return photos, nil
 }
 
-// Picture says what the network makes of an encoded JPEG or PNG.
+// Picture says what the network makes of an encoded picture: a JPEG, PNG, GIF,
+// BMP, TIFF or WebP.
 func (p *Predictor) Picture(ctx context.Context, encoded []byte) (Prediction, error) {
 	if p.noPictures != nil {
 		return Prediction{}, p.noPictures
 	}
 	x := make([]float32, p.sampleLen())
-	if err := p.pictures.ReadFile(x, encoded); err != nil {
+	if err := p.pictures.ReadFile(ctx, x, encoded); err != nil {
 		return Prediction{}, err
 	}
 	all, err := p.Predict(ctx, x)
@@ -62,13 +63,16 @@ func (p *Predictor) Files(ctx context.Context, names []string, each func(i int, 
 	if err != nil {
 		return err
 	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
 	var set data.Dataset = photos
 	views := 1
 	if p.options.TenCrops {
 		set, views = photos.TenCrops(), tenCrops
 	}
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
+	if c, ok := set.(data.Cancellable); ok {
+		set = c.WithContext(ctx)
+	}
 	step := max(1, p.options.Batch/views)
 	parts := make(chan *part, p.options.Parallel)
 	go func() {
@@ -111,9 +115,6 @@ func (c *part) make(ctx context.Context, p *Predictor, set data.Dataset, views i
 	c.made, c.bad = make([]Prediction, c.n), make([]error, c.n)
 	x := make([]float32, 0, c.n*views*length)
 	for i := range c.n {
-		if c.err = ctx.Err(); c.err != nil {
-			return
-		}
 		start := len(x)
 		for v := range views {
 			x = x[:len(x)+length]
@@ -121,6 +122,9 @@ func (c *part) make(ctx context.Context, p *Predictor, set data.Dataset, views i
 				x = x[:start]
 				break
 			}
+		}
+		if c.err = ctx.Err(); c.err != nil {
+			return
 		}
 	}
 	all, err := p.Predict(ctx, x)

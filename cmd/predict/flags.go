@@ -75,7 +75,8 @@ and the names of the classes come from the file of the weights.
 
   predict -weights FILE [flags] PICTURE|FOLDER…
 
-Pictures are JPEG or PNG; of a folder it takes all, those in folders below too.
+Pictures are JPEG, PNG, GIF, BMP, TIFF or WebP; of a folder it takes all, those in
+folders below too.
 
 `
 

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/hubel-go/hubel/data"
 	"github.com/hubel-go/hubel/device"
 	"github.com/hubel-go/hubel/internal/atomicfile"
 	"github.com/hubel-go/hubel/internal/command"
@@ -127,11 +128,8 @@ func pictures(paths []string) (names []string, err error) {
 		}
 		before := len(names)
 		err = filepath.WalkDir(path, func(name string, e fs.DirEntry, err error) error {
-			switch strings.ToLower(filepath.Ext(name)) {
-			case ".jpg", ".jpeg", ".png":
-				if err == nil && !e.IsDir() {
-					names = append(names, name)
-				}
+			if err == nil && !e.IsDir() && data.IsPicture(name) {
+				names = append(names, name)
 			}
 			return err
 		})
@@ -139,7 +137,7 @@ func pictures(paths []string) (names []string, err error) {
 			return nil, err
 		}
 		if len(names) == before {
-			return nil, fmt.Errorf("%s: there are no pictures in it: .jpg, .jpeg or .png", path)
+			return nil, fmt.Errorf("%s: there are no pictures in it", path)
 		}
 	}
 	return names, nil

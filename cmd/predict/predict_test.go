@@ -163,7 +163,7 @@ func TestPicturesThatCannotBeRead(t *testing.T) {
 	code, stdout, stderr := call(append([]string{"-weights", "w.safetensors", "-features", "fc2", "-top", "1", "-batch", "2"}, args...)...)
 	require.Equal(t, command.Broken, code)
 	require.Regexp(t, `^photos/red/1.png\n.*  red\nphotos/blue/1.png\n.*  blue\n$`, filepath.ToSlash(stdout))
-	require.Regexp(t, "^predict: torn.png: .*\npredict: empty.jpg: it is empty\npredict: text.jpg: it is neither a JPEG nor a PNG\npredict: 3 of 5 pictures could not be read\n$", stderr)
+	require.Regexp(t, "^predict: torn.png: .*\npredict: empty.jpg: it is empty\npredict: text.jpg: it is not a JPEG, PNG, GIF, BMP, TIFF or WebP\npredict: 3 of 5 pictures could not be read\n$", stderr)
 	shape, _ := readFeatures(t, "fc2.npy")
 	require.Equal(t, "(2, 3)", shape)
 
