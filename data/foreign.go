@@ -123,7 +123,9 @@ func (d *decoder) decodedBytes(c image.Config) (int64, error) {
 		each *= 3
 	case tiffFormat:
 		blocks, err := tiffBlocks(d.file, d.h, d.w)
-		return (each+planes)*pixels + blocks, err
+		// Every part has a reader of its own: twice, before what they leave is
+		// collected.
+		return (2*each+planes)*pixels + blocks, err
 	case webpFormat:
 		if isAnimated(d.file) {
 			return 0, errors.New("it is an animated WebP, which is not read")

@@ -405,7 +405,7 @@ func TestTIFFRefused(t *testing.T) {
 		"tiles of 16x0":                tags(le, w, 8, h, 8, depth, 8, compression, 8, photometric, 1, tagTileWidth, 16, tagTileLength, 0),
 		"tiles of 1024x1048576":        tags(le, w, 1, h, 1<<20, depth, 8, compression, 8, photometric, 1, tagTileWidth, 1024, tagTileLength, 1<<20),
 		"its 2097152 parts are more":   tags(le, w, 1, h, 1<<21, depth, 8, compression, 8, photometric, 1, rows, 1),
-		"takes up to 1664 MiB":         tags(le, w, 8192, h, 8192, depth, 8, compression, 8, photometric, 1),
+		"takes up to 1728 MiB":         tags(le, w, 8192, h, 8192, depth, 8, compression, 8, photometric, 1),
 		"larger than the 134217728 pi": tags(le, w, 1<<20, h, 1<<20, depth, 8, compression, 8, photometric, 1),
 		"unsupported feature: color":   tags(le, w, 8, h, 8, depth, 8, compression, 1, photometric, 5),
 	} {
