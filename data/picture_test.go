@@ -487,6 +487,7 @@ func TestDecodingIsCancelled(t *testing.T) {
 	}
 	for name, file := range map[string][]byte{
 		"PNG": asPNG(t, m), "GIF": asGIF(t, paletted, image.Pt(120, 90), 7), "BMP": asBMP(t, m), "TIFF": asTIFF(t, m),
+		"WebP": storedWebP(t, "lossless"), "lossy WebP": storedWebP(t, "lossy, fairly transparent"),
 	} {
 		var d decoder
 		h, w, err := d.open(file)
