@@ -209,7 +209,7 @@ func gifTransparency(file []byte) (at int) {
 		next += 3 << (1 + file[10]&7)
 	}
 	for next+7 < len(file) && file[next] == 0x21 { // an extension
-		if file[next+1] == 0xf9 && file[next+2] == 4 {
+		if file[next+1] == 0xf9 && file[next+2] == 4 && file[next+3]&1 != 0 {
 			at = next + 3
 		}
 		next += 2
@@ -217,9 +217,6 @@ func gifTransparency(file []byte) (at int) {
 			next += 1 + int(file[next])
 		}
 		next++
-	}
-	if at == 0 || file[at]&1 == 0 {
-		return 0
 	}
 	return at
 }

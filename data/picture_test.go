@@ -535,6 +535,42 @@ func TestPicturesTakeTurns(t *testing.T) {
 	decodedTurns.Release(decodedInAll)
 }
 
+// endless is a data set whose samples take until they are cancelled.
+type endless struct {
+	numbered
+	ctx   context.Context
+	began chan struct{}
+}
+
+func (e endless) WithContext(ctx context.Context) Dataset {
+	e.ctx = ctx
+	return e
+}
+
+func (e endless) Read([]float32, int) (int32, error) {
+	e.began <- struct{}{}
+	<-e.ctx.Done()
+	return 0, e.ctx.Err()
+}
+
+// A loader that is closed, and a measurement that is cancelled, wait for no sample.
+func TestReadingEndsWithItsContext(t *testing.T) {
+	d := endless{numbered{n: 9}, t.Context(), make(chan struct{}, 99)}
+	l := newLoader(t, d, LoaderOptions{Batch: 2})
+	<-d.began
+	l.Close()
+	_, err := l.Next()
+	require.ErrorIs(t, err, errClosed)
+
+	ctx, cancel := context.WithCancel(t.Context())
+	go func() {
+		<-d.began
+		cancel()
+	}()
+	_, _, err = Measure(ctx, d, MeasureOptions{})
+	require.ErrorIs(t, err, context.Canceled)
+}
+
 // A PNG of a megabyte that would take gigabytes is refused before any of them.
 func TestBombsAreRefused(t *testing.T) {
 	file, _ := pngKind{colours: 6, depth: 16}.encode(5, 5)
