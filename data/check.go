@@ -93,7 +93,7 @@ func (f *Files) drop(bad found) {
 	next := 0
 	for i, e := range f.files {
 		if next < len(bad.Bad) && i == bad.Bad[next] {
-			f.skip(int(e.shard), e.name, bad.Reasons[next])
+			f.skip(int(e.shard), e.stored, bad.Reasons[next])
 			next++
 			continue
 		}
@@ -115,7 +115,7 @@ func (f *Files) fingerprint(a Augment) string {
 	}
 	for i := range f.files {
 		e := &f.files[i]
-		fmt.Fprintf(w, "%q %d %d %d %d\n", e.name, e.shard, e.offset, e.size, e.time)
+		fmt.Fprintf(w, "%q %d %d %d %d\n", e.stored, e.shard, e.offset, e.size, e.time)
 	}
 	w.Flush()
 	return hex.EncodeToString(h.Sum(nil)[:16])

@@ -10,6 +10,8 @@ import (
 	"strings"
 
 	"gorgonia.org/tensor"
+
+	"github.com/hubel-go/hubel/internal/plain"
 )
 
 // CIFAR10Dir is where CIFAR-10 lies unless told otherwise, relative to the
@@ -38,7 +40,7 @@ func OpenCIFAR10(dir string) (train, test Dataset, err error) {
 		dir = CIFAR10Dir
 	}
 	classes := cifar10Classes
-	names, err := os.ReadFile(filepath.Join(dir, "batches.meta.txt"))
+	names, err := plain.ReadFile(filepath.Join(dir, "batches.meta.txt"))
 	switch {
 	case err == nil:
 		if classes = strings.Fields(string(names)); len(classes) < 1 || len(classes) > 256 {

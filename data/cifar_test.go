@@ -45,7 +45,7 @@ func TestOpenCIFAR10(t *testing.T) {
 	require.Equal(t, int32(3), label)
 	require.Equal(t, []float32{3, 4, 5}, x[:3])
 
-	writeTree(t, dir, map[string][]byte{"batches.meta.txt": []byte("a\nb\n\n")})
+	writeTree(t, dir, map[string][]byte{"batches.meta.txt": []byte("\ufeffa\r\nb\r\n\r\n")})
 	_, _, err = OpenCIFAR10(dir)
 	require.ErrorContains(t, err, "label 2 of image 0 is not one of the 2 classes")
 	for want, content := range map[string][]byte{

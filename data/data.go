@@ -7,7 +7,10 @@
 package data
 
 import (
+	"bufio"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
 	"math"
 
@@ -99,6 +102,34 @@ func Name(d Dataset, i int) string {
 	return fmt.Sprintf("sample %d", i)
 }
 
+// Digest tells data sets apart by the names of their samples, in order, and by
+// their labels, where these are known without reading the samples. It is empty for
+// a set that is not Named.
+func Digest(d Dataset) string {
+	named, ok := d.(Named)
+	if !ok {
+		return ""
+	}
+	views := 1
+	if m, ok := d.(Multiview); ok {
+		views = m.Views()
+	}
+	labels, _ := d.(interface{ label(i int) (int32, bool) })
+	h := sha256.New()
+	w := bufio.NewWriter(h) // its errors are those of h, which has none
+	for i := 0; i < d.Len(); i += views {
+		fmt.Fprintf(w, "%q", named.Name(i))
+		if labels != nil {
+			if label, ok := labels.label(i); ok {
+				fmt.Fprintf(w, " %d", label)
+			}
+		}
+		fmt.Fprintln(w)
+	}
+	_ = w.Flush()
+	return hex.EncodeToString(h.Sum(nil)[:16])
+}
+
 // checkShape says what is wrong with the shape of a sample, if anything.
 func checkShape(s tensor.Shape) error {
 	if len(s) != 3 {
@@ -125,5 +156,4 @@ const (
 	testFacesStream
 	augmentStream // the steps of an Augment
 	pixelStream   // its noise
-	splitStream   // which part of a data set a sample is in
 )

@@ -14,6 +14,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"golang.org/x/text/unicode/norm"
 )
 
 // Files is a set of labelled picture files: those of a folder that has a
@@ -24,9 +26,16 @@ import (
 // files share. In a tar file in WebDataset's manner the label stands in a
 // member beside the picture instead: 0001.jpg has its label in 0001.cls, a
 // number or the name of a class.
+//
+// Files are in order of their names, which do not depend on how they are stored:
+// a folder and tar files of it, in whatever order, are the same set.
 type Files struct {
 	shards  []string // tar files, or one folder
 	tar     bool
+	whole   bool   // without parts: a list names all that is in the set
+	root    string // folders that all files share, with a slash behind each
+	part    string // of a set that has parts, the name of this one
+	keyed   bool   // names are WebDataset's keys, and belong to their tar file
 	files   []file
 	classes []string
 	skipped []Skip
@@ -34,7 +43,8 @@ type Files struct {
 
 // file is a picture in a file or in a part of one.
 type file struct {
-	name         string // in the folder or the tar file, with slashes
+	name         string // in the set: without the folders that all files share, with slashes
+	stored       string // in the folder or the tar file, with slashes
 	label        int32
 	shard        int32 // index in shards
 	offset, size int64 // in a tar file; the size is -1 before it is known
@@ -51,25 +61,45 @@ type Skip struct {
 // largestFile bounds the size of an encoded picture.
 const largestFile = 1 << 28
 
-// OpenFiles indexes a folder of class folders, a tar file, a folder of tar
-// files, or a list of paths and classes whose name ends in .txt. It reads names and sizes, not pictures.
+// OpenFiles indexes a folder of class folders, a tar file, a folder of tar files,
+// or a list of paths and classes whose name ends in .txt. It reads names and sizes,
+// not pictures. A set that has parts, such as folders "train" and "val", is for
+// OpenPhotos.
 func OpenFiles(path string) (*Files, error) {
-	s, err := os.Stat(path)
+	parts, err := openSet(path)
 	if err != nil {
 		return nil, err
+	}
+	if divided(parts) {
+		return nil, fmt.Errorf("%s has parts, %s: name one of them, or the whole for training", path, partList(parts))
+	}
+	return parts[0], nil
+}
+
+// openSet indexes the files of each part of a set, which are nil where there are
+// none. A set without parts is one to train on.
+func openSet(path string) (parts [3]*Files, err error) {
+	s, err := os.Stat(path)
+	if err != nil {
+		return parts, err
 	}
 	f := &Files{}
 	var found []labelled
 	list := !s.IsDir() && isList(path)
+	f.whole = list
 	switch {
 	case list:
 	case !s.IsDir():
 		f.shards, f.tar = []string{path}, true
 	default:
 		if err := f.findTars(path); err != nil {
-			return nil, err
+			return parts, err
 		}
-		f.tar = len(f.shards) > 0
+		if f.tar = len(f.shards) > 0; !f.tar {
+			if parts, err = openShardFolders(path); err != nil || divided(parts) {
+				return parts, err
+			}
+		}
 	}
 	switch {
 	case f.tar:
@@ -81,20 +111,22 @@ func OpenFiles(path string) (*Files, error) {
 		found, err = f.indexFolder(path)
 	}
 	if err != nil {
-		return nil, err
+		return parts, err
 	}
-	f.classify(found)
-	if len(f.files) == 0 {
+	if parts, err = f.divide(found); err != nil {
+		return parts, fmt.Errorf("%s: %w", path, err)
+	}
+	if train := parts[0]; train.Len() == 0 {
 		err := fmt.Errorf("%s: there are no pictures in class folders, such as cat/1.jpg", path)
-		if len(f.skipped) > 0 {
-			err = fmt.Errorf("%w; %s: %s, for one", err, f.skipped[0].Name, f.skipped[0].Reason)
+		if len(train.skipped) > 0 {
+			err = fmt.Errorf("%w; %s: %s, for one", err, train.skipped[0].Name, train.skipped[0].Reason)
 		}
-		return nil, err
+		return parts, err
 	}
 	if list {
-		return f, f.nameClasses(path)
+		return parts, parts[0].nameClasses(path)
 	}
-	return f, nil
+	return parts, nil
 }
 
 // ListFiles is the set of picture files of these names, which have no labels:
@@ -102,7 +134,7 @@ func OpenFiles(path string) (*Files, error) {
 func ListFiles(names []string) *Files {
 	f := &Files{shards: []string{""}, classes: []string{""}}
 	for _, name := range names {
-		f.files = append(f.files, file{name: filepath.ToSlash(name), size: -1})
+		f.files = append(f.files, file{name: filepath.ToSlash(name), stored: filepath.ToSlash(name), size: -1})
 	}
 	return f
 }
@@ -120,7 +152,7 @@ func (f *Files) findTars(dir string) error {
 		name := e.Name()
 		folders = folders || e.IsDir()
 		switch {
-		case hidden(name):
+		case ignored(name):
 		case !e.IsDir() && isArchive(name):
 			archive = name
 			others = append(others, Skip{Name: name, Reason: compressedShard})
@@ -182,50 +214,21 @@ func IsPicture(file string) bool {
 	return beginsAsPicture(r)
 }
 
-// hidden reports whether a name, or a folder in it, begins with a dot.
-func hidden(name string) bool {
-	for part := range strings.SplitSeq(name, "/") {
-		if strings.HasPrefix(part, ".") && part != "." && part != ".." {
-			return true
-		}
-	}
-	return false
-}
-
 const notAPicture = "neither its name nor its content is a picture's"
 
-// indexFolder finds the pictures under a folder. Links are followed to files,
-// not to folders.
+// indexFolder finds the pictures under a folder. Links are followed.
 func (f *Files) indexFolder(dir string) (found []labelled, err error) {
-	err = fs.WalkDir(os.DirFS(dir), ".", func(name string, e fs.DirEntry, err error) error {
+	skip := func(name, reason string) { f.skip(0, name, reason) }
+	return found, walkFolder(dir, func(name string, s os.FileInfo) {
 		switch {
-		case err != nil && name == ".":
-			return err
-		case err != nil:
-			f.skip(0, name, reason(err))
-			return nil
-		case hidden(name) && e.IsDir():
-			return fs.SkipDir
-		case hidden(name) || e.IsDir():
-			return nil
-		}
-		path := filepath.Join(dir, filepath.FromSlash(name))
-		s, err := os.Stat(path)
-		switch {
-		case err != nil:
-			f.skip(0, name, reason(err))
-		case s.IsDir():
-			f.skip(0, name, "it is a link to a folder")
 		case !s.Mode().IsRegular():
-			f.skip(0, name, "it is not a regular file")
-		case !IsPicture(path):
-			f.skip(0, name, notAPicture)
+			skip(name, "it is not a regular file")
+		case !IsPicture(filepath.Join(dir, filepath.FromSlash(name))):
+			skip(name, notAPicture)
 		case f.sized(0, name, s.Size()):
 			found = append(found, labelled{file: file{name: name, size: s.Size(), time: s.ModTime().UnixNano()}})
 		}
-		return nil
-	})
-	return found, err
+	}, skip)
 }
 
 // sized skips a file whose size is none of a picture's.
@@ -261,12 +264,61 @@ func (f *Files) skip(shard int, name, reason string) {
 	f.skipped = append(f.skipped, s)
 }
 
-// classify finds the classes, and the label of each file.
-func (f *Files) classify(found []labelled) {
-	named, err := f.labels(found)
+// divide makes the set of each part of the pictures that were found, and gives
+// them their names in it.
+func (f *Files) divide(found []labelled) (parts [3]*Files, err error) {
+	for i := range found {
+		l := &found[i]
+		l.name, l.stored = canonical(l.name), l.name
+	}
+	groups, err := f.groups(found)
+	if err != nil {
+		return parts, err
+	}
+	for k, g := range groups {
+		if k > 0 && g.found == nil {
+			continue
+		}
+		p := &Files{shards: f.shards, tar: f.tar, part: g.name}
+		if err := p.classify(g.found); err != nil {
+			return parts, err
+		}
+		parts[k] = p
+	}
+	parts[0].skipped = append(f.skipped, parts[0].skipped...)
+	for k, p := range parts[1:] {
+		if p != nil && len(p.files) == 0 { // as a test set whose answers are secret
+			parts[0].skipped = append(parts[0].skipped, Skip{Name: p.part, Reason: fmt.Sprintf("none of its %d pictures is in a class folder", len(p.skipped))})
+			parts[1+k] = nil
+		}
+	}
+	known := func(class string) bool { return slices.Contains(parts[0].classes, class) }
+	if test := parts[2]; parts[1] != nil && test != nil && !slices.ContainsFunc(test.classes, known) {
+		parts[0].skipped = append(parts[0].skipped, Skip{Name: test.part, Reason: fmt.Sprintf("its %d pictures are in none of the class folders to train on", len(test.files))})
+		parts[2] = nil
+	}
+	return parts, nil
+}
+
+// classify finds the classes, and the label and the place of each file.
+func (f *Files) classify(found []labelled) error {
+	texts := slices.ContainsFunc(found, func(l labelled) bool { return l.hasText })
+	f.root = classRoot(found)
+	if texts {
+		f.root, f.keyed = sharedFolders(found), f.tar
+	}
+	for i := range found {
+		l := &found[i]
+		name, ok := strings.CutPrefix(l.name, f.root)
+		if !ok { // beside a folder that the class folders are in
+			name = path.Base(l.name)
+		}
+		l.name = name
+	}
+	named, err := f.labels(found, texts)
 	if err != nil {
 		f.skip(0, f.shards[0], err.Error())
-		return
+		return nil
 	}
 	index := map[string]int32{}
 	for i, c := range f.classes {
@@ -278,22 +330,24 @@ func (f *Files) classify(found []labelled) {
 			f.files = append(f.files, l.file)
 		}
 	}
-	if !f.tar { // tar files keep the order in which they are best read
-		slices.SortFunc(f.files, func(a, b file) int { return cmp.Compare(a.name, b.name) })
+	slices.SortFunc(f.files, func(a, b file) int {
+		return cmp.Or(cmp.Compare(a.name, b.name), cmp.Compare(a.shard, b.shard), cmp.Compare(a.offset, b.offset), cmp.Compare(a.stored, b.stored))
+	})
+	if texts {
+		return nil
 	}
+	return f.refuseParts()
 }
 
 // labels sets the classes and returns the name of each file's, which is empty
 // where the file is skipped.
-func (f *Files) labels(found []labelled) ([]string, error) {
+func (f *Files) labels(found []labelled, texts bool) ([]string, error) {
 	named := make([]string, len(found))
-	texts := slices.ContainsFunc(found, func(l labelled) bool { return l.hasText })
-	prefix := sharedFolders(found)
 	numbers, largest := texts, -1
 	for i, l := range found {
 		switch {
 		case texts:
-			named[i] = l.text
+			named[i] = norm.NFC.String(l.text)
 			n, err := strconv.Atoi(named[i])
 			if err != nil || n < 0 {
 				numbers = false
@@ -301,9 +355,9 @@ func (f *Files) labels(found []labelled) ([]string, error) {
 			}
 			largest = max(largest, n)
 		default:
-			class, _, ok := strings.Cut(strings.TrimPrefix(cleaned(l.name), prefix), "/")
+			class, _, ok := strings.Cut(l.name, "/")
 			if !ok {
-				f.skip(int(l.shard), l.name, "it is not in a class folder")
+				f.skip(int(l.shard), l.stored, "it is not in a class folder")
 				continue
 			}
 			named[i] = class
@@ -337,24 +391,51 @@ func (f *Files) labels(found []labelled) ([]string, error) {
 // cleaned is a name without the "./" that tar writes before it.
 func cleaned(name string) string { return strings.TrimPrefix(path.Clean("/"+name), "/") }
 
-// sharedFolders is the part of their names, up to a slash, that all files
-// share and that leaves each of them a folder.
+// canonical is a name as it is the same everywhere: cleaned, and with its letters
+// composed (Unicode's normal form C; macOS takes them apart). What is not UTF-8
+// stays as it is.
+func canonical(name string) string { return norm.NFC.String(cleaned(name)) }
+
+// classRoot is the folder that the class folders are in, with a slash behind it:
+// the first that has several folders with pictures. Where none has, there is one
+// class, and that is the folder of the pictures nearest to the top.
+func classRoot(found []labelled) string {
+	root, nearest := "", ""
+	for {
+		folder, several := "", false
+		for i := range found {
+			under, ok := strings.CutPrefix(found[i].name, root)
+			if !ok {
+				continue
+			}
+			first, _, ok := strings.Cut(under, "/")
+			switch {
+			case !ok && nearest == "":
+				nearest = root
+			case ok && folder != "" && first != folder:
+				several = true
+			case ok:
+				folder = first
+			}
+		}
+		switch {
+		case several:
+			return root
+		case folder == "":
+			return nearest[:strings.LastIndexByte(strings.TrimSuffix(nearest, "/"), '/')+1]
+		}
+		root += folder + "/"
+	}
+}
+
+// sharedFolders is the part of their names, up to a slash, that all files share.
 func sharedFolders(found []labelled) string {
 	if len(found) == 0 {
 		return ""
 	}
-	shared := path.Dir(cleaned(found[0].name)) + "/"
-	for _, l := range found {
-		name := cleaned(l.name)
-		for !strings.HasPrefix(name, shared) {
-			shared = shared[:strings.LastIndexByte(shared[:len(shared)-1], '/')+1]
-			if shared == "" {
-				return ""
-			}
-		}
-	}
-	for _, l := range found {
-		for shared != "" && !strings.Contains(strings.TrimPrefix(cleaned(l.name), shared), "/") {
+	shared := found[0].name[:strings.LastIndexByte(found[0].name, '/')+1]
+	for i := range found {
+		for !strings.HasPrefix(found[i].name, shared) {
 			shared = shared[:strings.LastIndexByte(shared[:len(shared)-1], '/')+1]
 		}
 	}
@@ -370,8 +451,14 @@ func (f *Files) Classes() []string { return f.classes }
 // Label is an index into Classes.
 func (f *Files) Label(i int) int32 { return f.files[i].label }
 
-// Name is the name of file i in its folder or tar file.
+// Name is the name of file i in the set, which is the same in a folder and in a
+// tar file of it: without the folders that all files share. Files that nothing
+// labels have the name that they were given.
 func (f *Files) Name(i int) string { return f.files[i].name }
+
+// Part is the name of the folder that the pictures are in where the set has
+// parts, or that of the part where its tar files are parts, and otherwise empty.
+func (f *Files) Part() string { return f.part }
 
 // Skipped lists the files that were left out so far, and why.
 func (f *Files) Skipped() []Skip { return f.skipped }
@@ -381,7 +468,7 @@ func (f *Files) Load(buf []byte, i int) ([]byte, error) {
 	e := &f.files[i]
 	path := f.shards[e.shard]
 	if !f.tar {
-		path = f.onDisk(e.name)
+		path = f.onDisk(e.stored)
 	}
 	size := e.size
 	if size < 0 { // of ListFiles
@@ -419,14 +506,22 @@ func (f *Files) Load(buf []byte, i int) ([]byte, error) {
 // Relabel makes the classes of another set those of this one: the labels of a
 // test set must mean what those of its training set mean.
 func (f *Files) Relabel(classes []string) error {
+	known := map[string]int32{}
+	for i, c := range classes {
+		known[norm.NFC.String(c)] = int32(i)
+	}
 	to := make([]int32, len(f.classes))
 	for i, c := range f.classes {
-		to[i] = int32(slices.Index(classes, c))
+		l, ok := known[norm.NFC.String(c)]
+		if !ok {
+			l = -1
+		}
+		to[i] = l
 	}
 	for i := range f.files {
 		l := to[f.files[i].label]
 		if l < 0 {
-			return fmt.Errorf("%s: %s is of the class %q, which the training set does not have", f.shards[0], f.files[i].name, f.classes[f.files[i].label])
+			return fmt.Errorf("%s: %s is of the class %q, which the training set does not have", f.shards[0], f.files[i].stored, f.classes[f.files[i].label])
 		}
 		f.files[i].label = l
 	}
@@ -434,9 +529,9 @@ func (f *Files) Relabel(classes []string) error {
 	return nil
 }
 
-// part is the set of some of the files, in the order given.
-func (f *Files) part(indexes []int) *Files {
-	p := &Files{shards: f.shards, tar: f.tar, classes: f.classes}
+// subset is the set of some of the files, in the order given.
+func (f *Files) subset(indexes []int) *Files {
+	p := &Files{shards: f.shards, tar: f.tar, root: f.root, part: f.part, classes: f.classes}
 	for _, i := range indexes {
 		p.files = append(p.files, f.files[i])
 	}

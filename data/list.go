@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+
+	"github.com/hubel-go/hubel/internal/plain"
 )
 
 // isList goes by the name.
@@ -153,13 +155,9 @@ func readLines(path string) (lines []string, err error) {
 		return nil, err
 	}
 	defer r.Close()
-	scanner := bufio.NewScanner(r)
+	scanner := bufio.NewScanner(plain.Text(r))
 	for scanner.Scan() {
-		text := scanner.Text()
-		if lines == nil {
-			text = strings.TrimPrefix(text, "\ufeff")
-		}
-		lines = append(lines, strings.TrimSpace(text))
+		lines = append(lines, strings.TrimSpace(scanner.Text()))
 	}
 	if err := scanner.Err(); err != nil {
 		return nil, fmt.Errorf("%s: line %d: %w", path, len(lines)+1, err)

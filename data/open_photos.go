@@ -1,6 +1,7 @@
 package data
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"os"
@@ -10,8 +11,8 @@ import (
 
 // PhotoSpec says where photographs to train and to test on are. Test is a set
 // of its own, or a part of Train that Split says. Where both are empty and
-// Train is a folder with a folder "train" and one named "val" or "test", those
-// are taken.
+// Train has parts, those are taken: folders or tar files named like "train" and
+// "val" or "test", in one of the usual spellings.
 type PhotoSpec struct{ Train, Val, Split string }
 
 // ParsePhotoSpec reads what String has written.
@@ -50,9 +51,10 @@ type PhotoOptions struct {
 type PhotoSets struct {
 	Train      Varied
 	Val        *Photos // nil where the spec has none
-	Test       *Photos // the test part of a split, otherwise nil
+	Test       *Photos // the test part of a split or of a set that has one beside another, otherwise nil
 	Preprocess Preprocess
 	Skipped    []Skip
+	Parts      []string // the names of what are Train, Val and Test in a set that has parts
 }
 
 // OpenPhotos opens, checks and measures photographs.
@@ -66,6 +68,11 @@ func OpenPhotos(ctx context.Context, spec PhotoSpec, o PhotoOptions) (*PhotoSets
 	}
 	o.Whole = o.Normal.Whiten && o.Known == nil
 	s := &PhotoSets{}
+	for _, p := range []*Files{train, val, test} {
+		if p != nil && p.part != "" {
+			s.Parts = append(s.Parts, p.part)
+		}
+	}
 	stats, err := train.Check(ctx, o.Augment, o.CheckOptions)
 	if err != nil {
 		return nil, err
@@ -119,10 +126,10 @@ func OpenTestPhotos(ctx context.Context, spec PhotoSpec, known Preprocess, class
 	case spec.Val != "":
 		files, err = OpenFiles(spec.Val)
 	default:
-		if spec = withFolders(spec); spec.Val == "" {
-			spec.Val = spec.Train
+		var parts [3]*Files
+		if parts, err = openSet(spec.Train); err == nil {
+			files = cmp.Or(parts[2], parts[1], parts[0])
 		}
-		files, err = OpenFiles(spec.Val)
 	}
 	if err == nil {
 		err = files.Relabel(classes)
@@ -151,15 +158,22 @@ func strict(asked bool, skipped []Skip) error {
 	return fmt.Errorf("files that cannot be used: %d; %s: %s, for one", len(skipped), skipped[0].Name, skipped[0].Reason)
 }
 
-// openParts indexes the files of each part.
+// openParts indexes the files of each part; val and test are nil where there are
+// none.
 func openParts(spec PhotoSpec) (train, val, test *Files, err error) {
-	if spec.Val == "" && spec.Split == "" {
-		spec = withFolders(spec)
-	}
-	if train, err = OpenFiles(spec.Train); err != nil {
+	parts, err := openSet(spec.Train)
+	if err != nil {
 		return nil, nil, nil, err
 	}
-	if spec.Split != "" {
+	train = parts[0]
+	switch {
+	case divided(parts) && (spec.Val != "" || spec.Split != ""):
+		return nil, nil, nil, fmt.Errorf("%s has parts, %s: leave -val and -split out, or name the folder of one part", spec.Train, partList(parts))
+	case divided(parts):
+		if val, test = parts[1], parts[2]; val == nil {
+			val, test = test, nil
+		}
+	case spec.Split != "":
 		split, err := ParseSplit(spec.Split)
 		if err != nil {
 			return nil, nil, nil, err
@@ -169,32 +183,19 @@ func openParts(spec PhotoSpec) (train, val, test *Files, err error) {
 			return nil, nil, nil, err
 		}
 		train.skipped = skipped
+	case spec.Val != "":
+		if val, err = OpenFiles(spec.Val); err != nil {
+			return nil, nil, nil, err
+		}
 	}
-	if spec.Val != "" {
-		given, err := OpenFiles(spec.Val)
-		if err != nil {
-			return nil, nil, nil, err
+	for _, p := range []*Files{val, test} {
+		if p != nil {
+			if err := p.Relabel(train.classes); err != nil {
+				return nil, nil, nil, err
+			}
 		}
-		if err := given.Relabel(train.classes); err != nil {
-			return nil, nil, nil, err
-		}
-		val = given
 	}
 	return train, val, test, nil
-}
-
-// withFolders finds the folders of the parts.
-func withFolders(spec PhotoSpec) PhotoSpec {
-	train := filepath.Join(spec.Train, TrainPart)
-	if !isFolder(train) {
-		return spec
-	}
-	for _, name := range []string{ValPart, TestPart} {
-		if path := filepath.Join(spec.Train, name); isFolder(path) {
-			return PhotoSpec{Train: train, Val: path}
-		}
-	}
-	return spec
 }
 
 // UserCache is the folder that keeps what Check finds, or empty where the

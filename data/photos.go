@@ -28,6 +28,9 @@ type pictures interface {
 	Len() int
 	Classes() []string
 	Name(i int) string
+	// label is that of picture i, and whether it is known before the picture is
+	// read.
+	label(i int) (int32, bool)
 	// open finds the size of picture i.
 	open(s *scratch, i int) (h, w int, label int32, err error)
 	// decode decodes at least a region of the picture that was opened, and may
@@ -125,6 +128,16 @@ func (p *Photos) Classes() []string { return p.from.Classes() }
 // Name is the name of picture i.
 func (p *Photos) Name(i int) string { return p.from.Name(i) }
 
+func (p *Photos) label(i int) (int32, bool) { return p.from.label(i) }
+
+// Part is what Files.Part says of picture files, and empty for other sets.
+func (p *Photos) Part() string {
+	if f, ok := p.from.(*Files); ok {
+		return f.part
+	}
+	return ""
+}
+
 // Read writes the view of picture i that a test takes.
 func (p *Photos) Read(dst []float32, i int) (label int32, err error) {
 	return p.read(dst, i, view{})
@@ -176,6 +189,8 @@ func (c crops) Name(i int) string   { return c.p.Name(i / tenCrops) }
 func (c crops) Views() int          { return tenCrops }
 
 func (c crops) WithContext(ctx context.Context) Dataset { return crops{c.p.withContext(ctx)} }
+
+func (c crops) label(i int) (int32, bool) { return c.p.label(i / tenCrops) }
 
 func (c crops) Read(dst []float32, i int) (int32, error) {
 	return c.p.read(dst, i/tenCrops, view{crop: i % tenCrops})
@@ -304,6 +319,8 @@ func (p *Photos) damage(dst []float32, v view) {
 	}
 }
 
+func (f *Files) label(i int) (int32, bool) { return f.files[i].label, true }
+
 // open reads and opens a file.
 func (f *Files) open(s *scratch, i int) (h, w int, label int32, err error) {
 	if s.file, err = f.Load(s.file, i); err != nil {
@@ -338,6 +355,8 @@ type samples struct{ d Dataset }
 func (d *samples) Len() int          { return d.d.Len() }
 func (d *samples) Classes() []string { return d.d.Classes() }
 func (d *samples) Name(i int) string { return Name(d.d, i) }
+
+func (d *samples) label(int) (int32, bool) { return 0, false }
 
 func (d *samples) open(s *scratch, i int) (h, w int, label int32, err error) {
 	shape := d.d.Shape()

@@ -465,17 +465,3 @@ func FuzzPicture(f *testing.F) {
 		}
 	})
 }
-
-func FuzzSplitList(f *testing.F) {
-	f.Add("a/1.jpg train\nb c.png\tval\n# no\n")
-	f.Fuzz(func(t *testing.T, text string) {
-		list, err := ReadSplitList(strings.NewReader(text))
-		if err != nil {
-			return
-		}
-		for name, part := range list {
-			require.NotEmpty(t, name)
-			require.Contains(t, []string{TrainPart, ValPart, TestPart}, part)
-		}
-	})
-}

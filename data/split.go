@@ -3,6 +3,8 @@ package data
 import (
 	"bufio"
 	"cmp"
+	"crypto/sha256"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -13,14 +15,7 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/hubel-go/hubel/device"
-)
-
-// The parts of a data set.
-const (
-	TrainPart = "train"
-	ValPart   = "val"
-	TestPart  = "test"
+	"github.com/hubel-go/hubel/internal/plain"
 )
 
 // Split says how one set becomes three: by shares of each class, or by a list.
@@ -67,21 +62,20 @@ func ParseSplit(text string) (s Split, err error) {
 
 // ReadSplitList reads lines of a file's name and its part, which is train, val
 // or test, with space between. Empty lines and those that begin with # say
-// nothing.
+// nothing. A byte-order mark says whether the text is UTF-8 or UTF-16.
 func ReadSplitList(r io.Reader) (map[string]string, error) {
 	list := map[string]string{}
-	lines := bufio.NewScanner(r)
+	lines := bufio.NewScanner(plain.Text(r))
 	for n := 1; lines.Scan(); n++ {
 		line := strings.TrimSpace(lines.Text())
 		if line == "" || strings.HasPrefix(line, "#") {
 			continue
 		}
 		i := strings.LastIndexAny(line, " \t")
-		name, part := strings.TrimSpace(line[:max(i, 0)]), line[i+1:]
-		if name == "" || part != TrainPart && part != ValPart && part != TestPart {
+		name, part := canonical(strings.TrimSpace(line[:max(i, 0)])), line[i+1:]
+		if name == "" || !slices.Contains(partNames[:], part) {
 			return nil, fmt.Errorf("line %d is not a name and one of train, val and test", n)
 		}
-		name = cleaned(name)
 		if before, ok := list[name]; ok && before != part {
 			return nil, fmt.Errorf("line %d puts %s into %s, but it is in %s already", n, name, part, before)
 		}
@@ -93,71 +87,114 @@ func ReadSplitList(r io.Reader) (map[string]string, error) {
 	return list, nil
 }
 
-// Parts divides the files. Files that a list does not name are in no part. By
-// shares, each class is divided on its own, and which files go where depends
-// on the seed and on the order of the class's files alone; a class keeps at
-// least one file to train on.
+// Parts divides the files: by the list, which may leave out the folders that all
+// files share, and whose other files are in no part; or by shares, where what
+// part a file is in depends on the seed and on its name alone. So it is the same
+// however files are stored, and more files move none of those before them. Files of
+// one name in several tar files are in one part, unless the name is WebDataset's
+// key, of which each tar file has its own.
+//
+// A class has its share of files on average, then: of n files and a share p it
+// is a binomial number, of the deviation sqrt(n*p*(1-p)). Where that is none,
+// but n*p rounds to one or more, the part has the file whose number is nearest to
+// its own, and a class keeps at least one file to train on.
 func (f *Files) Parts(s Split) (train, val, test *Files, err error) {
-	var in [3][]int
+	in := [3][]int{}
 	if s.List != nil {
-		missing := maps.Clone(s.List)
-		for i := range f.files {
-			name := cleaned(f.files[i].name)
-			if p, ok := s.List[name]; ok {
-				delete(missing, name)
-				k := slices.Index([]string{TrainPart, ValPart, TestPart}, p)
-				in[k] = append(in[k], i)
-			}
-		}
-		for _, skip := range f.skipped { // they are there, and reported
-			delete(missing, cleaned(strings.TrimPrefix(skip.Name, skip.shard)))
-		}
-		if len(missing) > 0 && len(f.files) > 0 {
-			return nil, nil, nil, fmt.Errorf("%d of the %d files that the list of the split names are not in %s, such as %s; names there are like %s",
-				len(missing), len(s.List), f.shards[0], slices.Min(slices.Collect(maps.Keys(missing))), cleaned(f.files[0].name))
-		}
+		in, err = f.listed(s.List)
 	} else {
 		in = f.shares(s)
 	}
-	if len(in[0]) == 0 {
-		return nil, nil, nil, fmt.Errorf("the split of %s leaves nothing to train on", f.shards[0])
+	if err == nil && len(in[0]) == 0 {
+		err = fmt.Errorf("the split of %s leaves nothing to train on", f.shards[0])
 	}
-	return f.part(in[0]), f.part(in[1]), f.part(in[2]), nil
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	return f.subset(in[0]), f.subset(in[1]), f.subset(in[2]), nil
+}
+
+// listed finds the files of each part, in the order of the set.
+func (f *Files) listed(list map[string]string) (in [3][]int, err error) {
+	known := func(under string) (n int) {
+		for i := range f.files {
+			if list[under+f.files[i].name] != "" {
+				n++
+			}
+		}
+		return n
+	}
+	under := ""
+	if known(f.root) > known("") {
+		under = f.root
+	}
+	missing := maps.Clone(list)
+	for i := range f.files {
+		name := under + f.files[i].name
+		if k := slices.Index(partNames[:], list[name]); k >= 0 {
+			delete(missing, name)
+			in[k] = append(in[k], i)
+		}
+	}
+	for _, skip := range f.skipped { // they are there, and reported
+		name := canonical(strings.TrimPrefix(skip.Name, skip.shard))
+		delete(missing, name)
+		if short, ok := strings.CutPrefix(name, f.root); ok && under == "" {
+			delete(missing, short)
+		}
+	}
+	if len(missing) > 0 && len(f.files) > 0 {
+		return in, fmt.Errorf("%d of the %d files that the list of the split names are not in %s, such as %s; names there are like %s",
+			len(missing), len(list), f.shards[0], slices.Min(slices.Collect(maps.Keys(missing))), under+f.files[0].name)
+	}
+	return in, nil
 }
 
 // shares draws the files of each part, in the order of the set.
 func (f *Files) shares(s Split) (in [3][]int) {
 	ofClass := make([][]int, len(f.classes))
+	draws := make([]float64, len(f.files))
+	same := 0 // files before this one that have its name
 	for i := range f.files {
+		name := f.files[i].name
+		if same = same + 1; i == 0 || f.files[i-1].name != name {
+			same = 0
+		}
+		if f.keyed && same > 0 {
+			name = fmt.Sprintf("%s\x00%d", name, same)
+		}
+		draws[i] = draw(s.Seed, name)
 		l := f.files[i].label
 		ofClass[l] = append(ofClass[l], i)
 	}
-	r := device.Random{Seed: s.Seed, Stream: splitStream}
-	draw := make([]uint64, len(f.files))
-	for class, files := range ofClass {
-		for k, i := range files {
-			words := r.Block(class, k)
-			draw[i] = uint64(words[0])<<32 | uint64(words[1])
-		}
-		slices.SortFunc(files, func(a, b int) int {
-			return cmp.Or(cmp.Compare(draw[a], draw[b]), cmp.Compare(a, b))
-		})
+	for _, files := range ofClass {
+		slices.SortStableFunc(files, func(a, b int) int { return cmp.Compare(draws[a], draws[b]) })
 		n := float64(len(files))
-		val := int(math.Round(n * s.Val))
-		test := int(math.Round(n*(s.Val+s.Test))) - val
-		for over := val + test - len(files) + 1; over > 0; over-- {
-			if test > 0 {
-				test--
-			} else if val > 0 {
-				val--
+		for k, part := range []struct{ share, below float64 }{{s.Val, s.Val}, {s.Test, s.Val + s.Test}} {
+			spare := len(files) - 1 // one stays to train on
+			if k == 0 && math.Round(n*s.Test) >= 1 && spare > 1 {
+				spare--
 			}
+			end := 0
+			for end < spare && draws[files[end]] < part.below {
+				end++
+			}
+			if end == 0 && spare > 0 && math.Round(n*part.share) >= 1 {
+				end = 1
+			}
+			in[1+k] = append(in[1+k], files[:end]...)
+			files = files[end:]
 		}
-		in[1] = append(in[1], files[:val]...)
-		in[2] = append(in[2], files[val:val+test]...)
-		in[0] = append(in[0], files[val+test:]...)
+		in[0] = append(in[0], files...)
 	}
 	for k := range in {
 		slices.Sort(in[k])
 	}
 	return in
+}
+
+// draw is a number in [0,1) that depends on the seed and the name.
+func draw(seed uint64, name string) float64 {
+	h := sha256.Sum256(append(binary.LittleEndian.AppendUint64(nil, seed), name...))
+	return float64(binary.LittleEndian.Uint64(h[:])>>11) / (1 << 53)
 }

@@ -91,7 +91,7 @@ func (f *Files) indexTar(r io.ReadSeeker, size int64, shard int32) (found []labe
 			break
 		}
 		switch {
-		case h.Typeflag == tar.TypeDir || h.Typeflag == tar.TypeXGlobalHeader || hidden(h.Name):
+		case h.Typeflag == tar.TypeDir || h.Typeflag == tar.TypeXGlobalHeader || ignored(h.Name):
 			continue
 		case h.Typeflag == tar.TypeLink && cleaned(h.Linkname) == cleaned(h.Name): // packed twice; the first is whole
 			continue

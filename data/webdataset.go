@@ -1,7 +1,6 @@
 package data
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -9,6 +8,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/hubel-go/hubel/internal/plain"
 )
 
 // A tar file in WebDataset's manner holds samples: the members of one key,
@@ -79,8 +80,7 @@ func readNote(r io.Reader, member file) note {
 		n.wrong = fmt.Sprintf("of %d bytes is too long", n.size)
 		return n
 	}
-	text, err := io.ReadAll(r)
-	text = bytes.TrimPrefix(text, []byte("\ufeff"))
+	text, err := io.ReadAll(plain.Text(r))
 	switch {
 	case err != nil:
 		n.wrong = "cannot be read: " + reason(truncated(err))

@@ -12,6 +12,7 @@ import (
 	"unicode"
 
 	"github.com/hubel-go/hubel/device"
+	"github.com/hubel-go/hubel/internal/plain"
 	"github.com/hubel-go/hubel/layers"
 )
 
@@ -153,14 +154,14 @@ func ReadJSON(r io.Reader) (*Network, error) {
 	return n, nil
 }
 
-// ReadFile reads a network from a JSON file.
+// ReadFile reads a network from a JSON file, which may begin with a byte-order mark.
 func ReadFile(path string) (*Network, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
-	n, err := ReadJSON(f)
+	n, err := ReadJSON(plain.Text(f))
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}

@@ -3,6 +3,8 @@ package graph_test
 import (
 	"bytes"
 	"encoding/json"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -22,6 +24,24 @@ func TestNetworkFromJSONAndBack(t *testing.T) {
 		again, err := json.Marshal(back)
 		require.NoError(t, err)
 		require.Equal(t, string(text), string(again))
+	}
+}
+
+// An editor may put a byte-order mark before a network, and its own line ends.
+func TestNetworkFromAnEditor(t *testing.T) {
+	plain := `{"name":"x","inputs":[{"name":"data","dtype":"float32","shape":[1]}],` + "\r\n" + `"layers":[{"name":"a","type":"relu","in":["data"]}]}`
+	want, err := graph.ReadJSON(strings.NewReader(plain))
+	require.NoError(t, err)
+	var inUTF16 strings.Builder
+	for _, r := range "\ufeff" + plain {
+		inUTF16.WriteString(string([]byte{byte(r), byte(r >> 8)}))
+	}
+	path := filepath.Join(t.TempDir(), "n.json")
+	for _, text := range []string{"\ufeff" + plain, inUTF16.String()} {
+		require.NoError(t, os.WriteFile(path, []byte(text), 0o666))
+		got, err := graph.ReadFile(path)
+		require.NoError(t, err)
+		require.Equal(t, want, got)
 	}
 }
 
