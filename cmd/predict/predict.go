@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -29,7 +28,7 @@ type line struct {
 
 // predictFiles does what the flags ask for.
 func predictFiles(ctx context.Context, o *options, stdout, stderr io.Writer) (err error) {
-	names, err := pictures(o.paths)
+	names, skipped, err := pictures(o.paths)
 	if err != nil {
 		return err
 	}
@@ -46,6 +45,13 @@ func predictFiles(ctx context.Context, o *options, stdout, stderr io.Writer) (er
 
 	out := bufio.NewWriter(stdout)
 	features := make([][]float32, len(o.features))
+	for _, s := range skipped { // what folders hold and nobody can read; the others are no worse for it
+		if o.json {
+			print(out, line{File: s.Name, Error: s.Reason}, true)
+		} else {
+			fmt.Fprintf(stderr, "predict: %s: %s\n", s.Name, s.Reason)
+		}
+	}
 	bad := 0
 	err = p.Files(ctx, names, func(i int, y predict.Prediction, err error) {
 		l := line{File: names[i]}
@@ -82,6 +88,9 @@ func predictFiles(ctx context.Context, o *options, stdout, stderr io.Writer) (er
 	if bad > 0 {
 		return command.BrokenError{Err: fmt.Errorf("%d of %d pictures could not be read", bad, len(names))}
 	}
+	if len(skipped) > 0 {
+		return command.BrokenError{Err: fmt.Errorf("folders and links that could not be read: %d", len(skipped))}
+	}
 	return nil
 }
 
@@ -115,30 +124,29 @@ func writeFeatures(dir, layer string, shape []int, values []float32) error {
 }
 
 // pictures lists the pictures that paths name: files as they are, and all of
-// the pictures in a folder.
-func pictures(paths []string) (names []string, err error) {
+// the pictures in a folder, with what of it cannot be read.
+func pictures(paths []string) (names []string, skipped []data.Skip, err error) {
 	for _, path := range paths {
 		s, err := os.Stat(path)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		if !s.IsDir() {
 			names = append(names, path)
 			continue
 		}
-		before := len(names)
-		err = filepath.WalkDir(path, func(name string, e fs.DirEntry, err error) error {
-			if err == nil && !e.IsDir() && data.IsPicture(name) {
-				names = append(names, name)
-			}
-			return err
-		})
+		found, unread, err := data.Pictures(path)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
-		if len(names) == before {
-			return nil, fmt.Errorf("%s: there are no pictures in it", path)
+		if len(found) == 0 {
+			err := fmt.Errorf("%s: there are no pictures in it", path)
+			if len(unread) > 0 {
+				err = fmt.Errorf("%w; %s: %s, for one", err, unread[0].Name, unread[0].Reason)
+			}
+			return nil, nil, err
 		}
+		names, skipped = append(names, found...), append(skipped, unread...)
 	}
-	return names, nil
+	return names, skipped, nil
 }

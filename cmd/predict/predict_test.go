@@ -124,6 +124,33 @@ func TestPredict(t *testing.T) {
 	}
 }
 
+// A link to a folder is that folder, and what cannot be read in it is no harm to
+// the others.
+func TestPredictFollowsLinks(t *testing.T) {
+	colours(t)
+	paint(t, "new/red.png", paints["red"], 90, 70, 100)
+	paint(t, "elsewhere/blue.png", paints["blue"], 90, 70, 100)
+	paint(t, "new/@eaDir/red.png/SYNOPHOTO_THUMB_M.png", paints["red"], 9, 9, 100)
+	if err := os.Symlink("../elsewhere", "new/linked"); err != nil {
+		t.Skipf("this system makes no links: %v", err)
+	}
+	require.NoError(t, os.Symlink("new", "link"))
+	code, stdout, stderr := call("-weights", "w.safetensors", "-top", "1", "link")
+	require.Equal(t, command.Done, code, stderr)
+	require.Regexp(t, `^link/linked/blue.png\n.* blue\nlink/red.png\n.* red\n$`, filepath.ToSlash(stdout))
+
+	require.NoError(t, os.Symlink("..", "elsewhere/round"))
+	require.NoError(t, os.Symlink("../new", "elsewhere/again"))
+	code, stdout, stderr = call("-weights", "w.safetensors", "-top", "1", "link")
+	require.Equal(t, command.Broken, code)
+	require.Regexp(t, `^link/linked/blue.png\n.* blue\nlink/red.png\n.* red\n$`, filepath.ToSlash(stdout))
+	require.Regexp(t, `^predict: link/linked/again: it is a link to a folder that it is in, .*\npredict: link/linked/round: .*\npredict: folders and links that could not be read: 2\n$`, filepath.ToSlash(stderr))
+	code, stdout, _ = call("-weights", "w.safetensors", "-top", "1", "-json", "link")
+	require.Equal(t, command.Broken, code)
+	require.Equal(t, 4, strings.Count(stdout, "\n"))
+	require.Contains(t, stdout, `"error":"it is a link to a folder that it is in`)
+}
+
 // Weights may ask for ten crops themselves.
 func TestTenCropsOfTheRun(t *testing.T) {
 	colours(t)
