@@ -92,6 +92,7 @@ type Checkpoint struct {
 	Damaged error
 
 	standing standing
+	sets     sets
 }
 
 // ReadCheckpoint reads what the newest checkpoint in a run's folder that is
@@ -165,6 +166,9 @@ func decodeCheckpoint(dir, path string, metadata map[string]string) (*Checkpoint
 	if metadata[solverKey] == "" {
 		return fail(errors.New("it is no checkpoint: it has weights, but nothing of the run that made them"))
 	}
+	if c.sets, err = decodeSets(metadata); err != nil {
+		return fail(err)
+	}
 	var s settings
 	if err := json.Unmarshal([]byte(metadata[solverKey]), &s); err != nil {
 		return fail(fmt.Errorf("metadata %s: %w", solverKey, err))
@@ -208,7 +212,7 @@ func (t *trainer) save() error {
 		t.standing.Last = &t.last
 	}
 	metadata[iterationKey] = strconv.Itoa(t.iteration)
-	if err := putJSON(metadata, map[string]any{solverKey: t.c.settings(t.c.Train.Len()), standingKey: t.standing}); err != nil {
+	if err := putJSON(metadata, map[string]any{solverKey: t.c.settings(t.c.Train.Len()), standingKey: t.standing, setsKey: t.sets}); err != nil {
 		return err
 	}
 	tensors = append(tensors, velocities...)

@@ -35,6 +35,9 @@ func refuseRun(dir string) error {
 
 // check says why a run cannot be resumed with a configuration, if it cannot.
 func (c *Checkpoint) check(with *Config) error {
+	if err := c.checkSets(with); err != nil {
+		return err
+	}
 	now, before := fixed(with, with.Train.Len(), with.Train.Classes()), fixed(&c.Config, c.Samples, c.Classes)
 	path, a, b, err := compare(now, before)
 	if err != nil {

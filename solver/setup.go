@@ -26,7 +26,7 @@ func newTrainer(c Config) (*trainer, error) {
 		c.LogEvery = 10
 	}
 	whole := c.Batch * c.Accumulate
-	t := &trainer{c: c, perEpoch: (c.Train.Len() + whole - 1) / whole, last: reading{Loss: math.NaN()}}
+	t := &trainer{c: c, sets: c.sets(), perEpoch: (c.Train.Len() + whole - 1) / whole, last: reading{Loss: math.NaN()}}
 	if c.CheckpointEvery == 0 && c.CheckpointTime == 0 {
 		t.c.CheckpointEvery = t.perEpoch
 	}

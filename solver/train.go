@@ -37,7 +37,8 @@ func Train(ctx context.Context, c Config) (Result, error) {
 // trainer is a run: what it works with, and how far it is.
 type trainer struct {
 	c        Config
-	perEpoch int // updates
+	sets     sets // of c
+	perEpoch int  // updates
 
 	weights  *graph.Weights
 	exec     *graph.Executor

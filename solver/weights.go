@@ -7,6 +7,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"gorgonia.org/tensor"
 
@@ -23,6 +24,7 @@ const (
 	networkKey    = "network"    // graph.Network in JSON
 	preprocessKey = "preprocess" // data.Preprocess in JSON
 	classesKey    = "classes"    // names in JSON
+	classBytesKey = "classes64"  // the same in base64, where one is not UTF-8, which JSON cannot say
 	bestKey       = "best"       // of BestFile: its score in JSON
 )
 
@@ -128,7 +130,15 @@ func setWeights(w *graph.Weights, tensors map[string]*tensor.Dense, path string,
 // encodeModel is the metadata of a weights file.
 func encodeModel(n *graph.Network, p data.Preprocess, classes []string) (map[string]string, error) {
 	metadata := map[string]string{}
-	return metadata, putJSON(metadata, map[string]any{networkKey: n, preprocessKey: p, classesKey: classes})
+	values := map[string]any{networkKey: n, preprocessKey: p, classesKey: classes}
+	if slices.ContainsFunc(classes, func(c string) bool { return !utf8.ValidString(c) }) {
+		var inBytes [][]byte
+		for _, c := range classes {
+			inBytes = append(inBytes, []byte(c))
+		}
+		values[classBytesKey] = inBytes
+	}
+	return metadata, putJSON(metadata, values)
 }
 
 // putJSON adds values to metadata.
@@ -155,6 +165,15 @@ func decodeModel(metadata map[string]string, p *data.Preprocess, classes *[]stri
 	for key, value := range map[string]any{preprocessKey: p, classesKey: classes} {
 		if err := json.Unmarshal([]byte(metadata[key]), value); err != nil {
 			return nil, fmt.Errorf("metadata %s: %w", key, err)
+		}
+	}
+	if text, ok := metadata[classBytesKey]; ok {
+		var inBytes [][]byte
+		if err := json.Unmarshal([]byte(text), &inBytes); err != nil || len(inBytes) != len(*classes) {
+			return nil, fmt.Errorf("metadata %s: it is not the %d classes in base64", classBytesKey, len(*classes))
+		}
+		for i, c := range inBytes {
+			(*classes)[i] = string(c)
 		}
 	}
 	return n, nil

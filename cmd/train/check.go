@@ -14,7 +14,7 @@ import (
 
 // check runs the sanity checks of what the flags describe, a line each.
 func check(ctx context.Context, o *options, stdout, stderr io.Writer) (err error) {
-	c, skipped, err := o.newRun(ctx, stderr)
+	c, opened, err := o.newRun(ctx, stderr)
 	if err != nil {
 		return err
 	}
@@ -42,7 +42,7 @@ func check(ctx context.Context, o *options, stdout, stderr io.Writer) (err error
 	if small {
 		report(checkGradients(c))
 	}
-	listSkipped(stdout, skipped)
+	listSkipped(stdout, opened.skipped)
 	if failed > 0 {
 		return command.BrokenError{Err: fmt.Errorf("%d of %d checks failed", failed, all)}
 	}

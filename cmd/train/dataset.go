@@ -44,6 +44,7 @@ type sets struct {
 	train, test data.Dataset
 	preprocess  data.Preprocess
 	skipped     []data.Skip // files that were left out
+	parts       []string    // as in data.PhotoSets
 }
 
 // checkData checks the flags of the data that can be checked without it.
@@ -147,7 +148,7 @@ func (o *options) openPhotos(ctx context.Context, spec data.PhotoSpec, n *graph.
 	case photos.Val == nil:
 		return s, fmt.Errorf("%s has nothing to test on: -val names other photographs, and -split 0.1 puts a tenth of these aside", spec.Train)
 	}
-	return sets{photos.Train, photos.Val, photos.Preprocess, photos.Skipped}, nil
+	return sets{photos.Train, photos.Val, photos.Preprocess, photos.Skipped, photos.Parts}, nil
 }
 
 // photoOptions are what flags say of photographs.
@@ -241,10 +242,20 @@ func (o *options) openNamed(spec string, n *graph.Network) (train, test data.Dat
 // of a path.
 func dataName(text string) string {
 	spec := data.ParsePhotoSpec(text).Train
-	if data.IsPath(spec) {
-		name := filepath.Base(filepath.Clean(spec))
-		return strings.TrimSuffix(name, filepath.Ext(name))
+	if !data.IsPath(spec) {
+		name, _, _ := strings.Cut(spec, ":")
+		return name
 	}
-	name, _, _ := strings.Cut(spec, ":")
+	path, err := filepath.Abs(spec) // "." has a name
+	if err != nil {
+		path = spec
+	}
+	name := filepath.Base(path)
+	if short := strings.TrimSuffix(name, filepath.Ext(name)); short != "" {
+		name = short
+	}
+	if strings.Trim(name, string(filepath.Separator)) == "" {
+		return "root" // of the file system
+	}
 	return name
 }

@@ -26,6 +26,10 @@ func evaluate(ctx context.Context, o *options, stdout, stderr io.Writer) (err er
 	if err != nil {
 		return err
 	}
+	name := dataName(o.data)
+	if photos, ok := set.(*data.Photos); ok && photos.Part() != "" {
+		name += "/" + photos.Part()
+	}
 	if o.tenCrop || m.Preprocess.TenCrops {
 		photos, ok := set.(*data.Photos)
 		if !ok {
@@ -50,7 +54,7 @@ func evaluate(ctx context.Context, o *options, stdout, stderr io.Writer) (err er
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(stdout, "%s on the %d test images of %s: %s\n", m.Network.Name, t.Samples, dataName(o.data), outcome(t))
+	fmt.Fprintf(stdout, "%s on the %d test images of %s: %s\n", m.Network.Name, t.Samples, name, outcome(t))
 	listSkipped(stdout, skipped)
 	if o.out == "" {
 		return nil

@@ -8,14 +8,19 @@ import (
 	"image/color"
 	"image/jpeg"
 	"io"
+	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/hubel-go/hubel/data"
+	"github.com/hubel-go/hubel/internal/command"
+	"github.com/hubel-go/hubel/safetensors"
 	"github.com/hubel-go/hubel/solver"
 )
 
@@ -134,6 +139,173 @@ func TestTrainOnTarWithSplit(t *testing.T) {
 	photos(t, "both/val", 2)
 	stdout = succeed(t, "-net", "colour.json", "-data", "both", "-epochs", "1", "-lr", "0.0001", "-out", "b")
 	require.Contains(t, stdout, "40 images to train, 4 to test")
+}
+
+// A run goes on with the very pictures that it began with, however they are
+// stored, and with no others.
+func TestResumeKnowsItsPictures(t *testing.T) {
+	inPhotos(t)
+	writeTar(t, "set.tar", "set", true)
+	flags := []string{"-net", "colour.json", "-split", "0.25", "-batch", "8", "-lr", "0.001"}
+	succeed(t, append(flags, "-data", "set", "-epochs", "2", "-out", "whole")...)
+	succeed(t, append(flags, "-data", "set", "-epochs", "1", "-out", "parts")...)
+	refused(t, "the training set is not the one that the run was started with: the names or the labels of its 26 samples differ",
+		"-resume", "parts", "-epochs", "2", "-data", "set.tar", "-split", seedLike(t, "set", 26))
+	require.NoError(t, os.Rename("set/red/0.jpg", "set/red/c.jpg"))
+	refused(t, "is not the one that the run was started with", "-resume", "parts", "-epochs", "2")
+	require.NoError(t, os.Rename("set/red/c.jpg", "set/red/0.jpg"))
+	succeed(t, "-resume", "parts", "-epochs", "2", "-data", "set.tar", "-split", "0.25")
+	sameWeights(t, "whole", "parts")
+
+	// What an earlier hubel left does not say which pictures it saw.
+	forget(t, "parts")
+	refused(t, "parts was begun when -split 0.25 put other pictures aside than it does now", "-resume", "parts", "-epochs", "3", "-data", "set.tar", "-split", "0.25")
+	photos(t, "val", 2)
+	succeed(t, "-net", "colour.json", "-data", "set.tar", "-val", "val", "-epochs", "1", "-batch", "8", "-out", "plain")
+	refused(t, "the test set is not the one", "-resume", "plain", "-epochs", "2", "-data", "set.tar", "-val", "set")
+	forget(t, "plain")
+	code, _, stderr := call(t, "-resume", "plain", "-epochs", "2")
+	require.Equal(t, command.Done, code, stderr)
+	require.Contains(t, stderr, "train: the run was begun when pictures of tar files still came in the order in which they are stored")
+	require.NotContains(t, progressLine.ReplaceAllString(succeed(t, "-resume", "plain", "-epochs", "3"), ""), "order")
+}
+
+// sameWeights requires that two runs end with the same bytes.
+func sameWeights(t *testing.T, a, b string) {
+	t.Helper()
+	want, err := os.ReadFile(filepath.Join(a, solver.WeightsFile))
+	require.NoError(t, err)
+	got, err := os.ReadFile(filepath.Join(b, solver.WeightsFile))
+	require.NoError(t, err)
+	require.True(t, bytes.Equal(want, got))
+}
+
+// seedLike is another split of a folder that leaves as many pictures to train on.
+func seedLike(t *testing.T, dir string, n int) string {
+	t.Helper()
+	f, err := data.OpenFiles(dir)
+	require.NoError(t, err)
+	for seed := 2; ; seed++ {
+		text := fmt.Sprintf("0.25@%d", seed)
+		s, err := data.ParseSplit(text)
+		require.NoError(t, err)
+		if train, _, _, err := f.Parts(s); err == nil && train.Len() == n {
+			return text
+		}
+	}
+}
+
+// forget makes a run's checkpoint one of a hubel that did not keep names.
+func forget(t *testing.T, dir string) {
+	t.Helper()
+	path := filepath.Join(dir, solver.CheckpointFile)
+	f, err := safetensors.Open(path)
+	require.NoError(t, err)
+	var tensors []safetensors.Tensor
+	for _, x := range f.Tensors() {
+		value, err := f.ReadDense(x.Name)
+		require.NoError(t, err)
+		tensors = append(tensors, safetensors.Tensor{Name: x.Name, Value: value})
+	}
+	metadata := maps.Clone(f.Metadata())
+	require.NoError(t, f.Close())
+	require.Contains(t, metadata, "sets")
+	delete(metadata, "sets")
+	require.NoError(t, safetensors.Write(path, tensors, metadata))
+}
+
+// writeTar packs a folder, in order of the names or the other way round.
+func writeTar(t *testing.T, path, dir string, backwards bool) {
+	t.Helper()
+	var names []string
+	require.NoError(t, filepath.WalkDir(dir, func(name string, e fs.DirEntry, err error) error {
+		if err == nil && !e.IsDir() {
+			names = append(names, name)
+		}
+		return err
+	}))
+	if backwards {
+		slices.Reverse(names)
+	}
+	f, err := os.Create(path)
+	require.NoError(t, err)
+	w := tar.NewWriter(f)
+	for _, name := range names {
+		content, err := os.ReadFile(name)
+		require.NoError(t, err)
+		require.NoError(t, w.WriteHeader(&tar.Header{Name: filepath.ToSlash(name), Mode: 0o644, Size: int64(len(content)), Format: tar.FormatGNU}))
+		_, err = w.Write(content)
+		require.NoError(t, err)
+	}
+	require.NoError(t, w.Close())
+	require.NoError(t, f.Close())
+}
+
+// Folders that are named like parts are parts, and the first lines say which.
+func TestTrainOnParts(t *testing.T) {
+	inPhotos(t)
+	photos(t, "both/top/training", 6)
+	photos(t, "both/top/Valid", 3)
+	photos(t, "both/top/TEST", 2)
+	writeTar(t, "both.tar", "both", true)
+	var outputs []string
+	for _, set := range []string{"both", "both.tar"} {
+		run := "run-" + set
+		stdout := succeed(t, "-net", "colour.json", "-data", set, "-epochs", "1", "-lr", "0.0001", "-batch", "4", "-out", run)
+		require.Contains(t, stdout, "12 images to train, 6 to test; 3 iterations of 4 on cpu; 2 classes: \"blue\", \"red\"\n"+
+			"parts of the data: \"training\" to train on, \"Valid\" to test on, \"TEST\" for -eval alone\n")
+		outputs = append(outputs, succeed(t, "-eval", "-weights", run+"/weights.safetensors", "-data", set))
+		require.Contains(t, outputs[len(outputs)-1], "tiny on the 4 test images of both/TEST: ")
+		refused(t, `has parts, "training" and "Valid" and "TEST": leave -val and -split out`, "-net", "colour.json", "-data", set, "-split", "0.1")
+	}
+	require.Equal(t, outputs[0], outputs[1])
+	sameWeights(t, "run-both", "run-both.tar")
+	require.NoError(t, os.RemoveAll("both/top/training"))
+	refused(t, `the folder "TEST" is named like a part of a set, not like a class`, "-net", "colour.json", "-data", "both", "-split", "0.1")
+}
+
+// A class whose name is not UTF-8 is itself in a folder, in a tar file and in the
+// weights.
+func TestClassInLatin1(t *testing.T) {
+	inPhotos(t)
+	if err := os.Rename("set/red", "set/caf\xe9"); err != nil {
+		t.Skipf("this system's names are Unicode: %v", err)
+	}
+	require.NoError(t, os.Rename("set/blue", "set/caf\xe8"))
+	writeTar(t, "set.tar", "set", false)
+	var outputs []string
+	for _, pair := range [][2]string{{"set", "set.tar"}, {"set.tar", "set"}} {
+		stdout := succeed(t, "-net", "colour.json", "-data", pair[0], "-split", "0.25", "-epochs", "1", "-out", "run-"+pair[0])
+		require.Contains(t, stdout, `2 classes: "caf\xe8", "caf\xe9"`)
+		m, err := solver.LoadWeights("run-" + pair[0] + "/weights.safetensors")
+		require.NoError(t, err)
+		require.Equal(t, []string{"caf\xe8", "caf\xe9"}, m.Classes)
+		outputs = append(outputs, succeed(t, "-eval", "-weights", "run-"+pair[0]+"/weights.safetensors", "-data", pair[1]))
+		succeed(t, "-resume", "run-"+pair[0], "-epochs", "2", "-data", pair[1], "-split", "0.25")
+	}
+	require.Equal(t, outputs[0], outputs[1])
+	sameWeights(t, "run-set", "run-set.tar")
+}
+
+func TestRunNameOfHere(t *testing.T) {
+	inPhotos(t)
+	require.NoError(t, os.Rename("colour.json", "set/colour.json"))
+	t.Chdir("set")
+	stdout := succeed(t, "-net", "colour.json", "-data", ".", "-split", "0.25", "-epochs", "1", "-out", "../run")
+	require.Contains(t, stdout, "tiny on set into ../run")
+	for path, want := range map[string]string{".": "set", "..": filepath.Base(filepath.Dir(must(os.Getwd()))), "./": "set", "/": "root", "red": "red", "../set/./blue/": "blue"} {
+		require.Equal(t, want, dataName(path), path)
+	}
+	require.NoError(t, os.Mkdir(".hidden", 0o777))
+	require.Equal(t, ".hidden", dataName(".hidden"))
+	require.Equal(t, "mnist", dataName("mnist:somewhere"))
+}
+
+func must(dir string, err error) string {
+	if err != nil {
+		panic(err)
+	}
+	return dir
 }
 
 func TestAugmentOtherSets(t *testing.T) {

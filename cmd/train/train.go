@@ -29,9 +29,8 @@ const (
 	confusionFile = "confusion" // .png and .csv
 )
 
-// newRun is the configuration of a run that -out begins, and the files that
-// were left out of its data.
-func (o *options) newRun(ctx context.Context, progress io.Writer) (c solver.Config, skipped []data.Skip, err error) {
+// newRun is the configuration of a run that -out begins, and its data.
+func (o *options) newRun(ctx context.Context, progress io.Writer) (c solver.Config, s sets, err error) {
 	c = solver.Config{
 		Data:       o.dataText(),
 		DirectConv: o.deviceOptions().DirectConv,
@@ -54,33 +53,32 @@ func (o *options) newRun(ctx context.Context, progress io.Writer) (c solver.Conf
 	}
 	o.setHabits(&c)
 	if err := c.SGD.Check(); err != nil {
-		return c, nil, err
+		return c, s, err
 	}
 	if c.Dir == "" {
 		c.Dir = filepath.Join("runs", o.runName())
 	}
 	if err := checkFolder(c.Dir); err != nil && !o.check {
-		return c, nil, err
+		return c, s, err
 	}
 	var known *data.Preprocess
 	if o.weights != "" {
 		m, err := solver.LoadWeights(o.weights)
 		if err != nil {
-			return c, nil, err
+			return c, s, err
 		}
 		known = &m.Preprocess
 		if o.given["augment"] {
 			known.Augment = o.augment
 		}
 	}
-	var s sets
 	if c.Network, s, err = o.networkAndData(ctx, known, progress); err != nil {
-		return c, nil, err
+		return c, s, err
 	}
 	c.Train, c.Test, c.Preprocess = s.train, s.test, s.preprocess
 	c.Preprocess.TenCrops = c.Preprocess.TenCrops || o.tenCrop
 	c.Iterations = o.iterations(c)
-	return c, s.skipped, nil
+	return c, s, nil
 }
 
 // setHabits sets what decides no weights.
@@ -89,17 +87,17 @@ func (o *options) setHabits(c *solver.Config) {
 	c.CheckpointEvery, c.CheckpointTime = o.checkpoint.iterations, o.checkpoint.time
 }
 
-// resumedRun is the configuration of a run that -resume goes on with, and the
-// files that were left out of its data.
-func (o *options) resumedRun(ctx context.Context, stderr io.Writer) (solver.Config, []data.Skip, error) {
+// resumedRun is the configuration of a run that -resume goes on with, and its
+// data.
+func (o *options) resumedRun(ctx context.Context, stderr io.Writer) (c solver.Config, s sets, err error) {
 	checkpoint, err := solver.ReadCheckpoint(o.resume)
 	if err != nil {
-		return solver.Config{}, nil, err
+		return c, s, err
 	}
 	if checkpoint.Damaged != nil {
 		fmt.Fprintf(stderr, "train: %v; going on from the one before it, %s, of iteration %d\n", checkpoint.Damaged, checkpoint.Path, checkpoint.Iteration)
 	}
-	c := checkpoint.Config
+	c = checkpoint.Config
 	o.setHabits(&c)
 	if o.given["patience"] {
 		c.Patience = o.patience
@@ -107,21 +105,41 @@ func (o *options) resumedRun(ctx context.Context, stderr io.Writer) (solver.Conf
 	if o.data != "" {
 		c.Data = o.dataText()
 	}
-	s, err := o.openData(ctx, c.Data, c.Network, &c.Preprocess, stderr)
+	if err := o.knowsSamples(checkpoint, c.Data, stderr); err != nil {
+		return c, s, err
+	}
+	s, err = o.openData(ctx, c.Data, c.Network, &c.Preprocess, stderr)
 	if err != nil && o.data == "" {
 		err = fmt.Errorf("%w; if the data has moved, -data says where to, with -val or -split as before", err)
 	}
 	if err != nil {
-		return c, nil, err
+		return c, s, err
 	}
 	c.Train, c.Test = s.train, s.test
 	if o.given["epochs"] || o.given["iters"] {
 		c.Iterations = o.iterations(c)
 	}
 	if c.Train.Len() == checkpoint.Samples && checkpoint.Done(c.Iterations) {
-		return c, nil, fmt.Errorf("%s has %d of %d iterations behind it; a larger -epochs or -iters goes on with it", o.resume, checkpoint.Iteration, c.Iterations)
+		return c, s, fmt.Errorf("%s has %d of %d iterations behind it; a larger -epochs or -iters goes on with it", o.resume, checkpoint.Iteration, c.Iterations)
 	}
-	return c, s.skipped, nil
+	return c, s, nil
+}
+
+// knowsSamples refuses a run whose checkpoint does not say which pictures it was
+// trained on, where it cannot be found out either: such a run was begun when a
+// split still followed the order in which files were stored.
+func (o *options) knowsSamples(c *solver.Checkpoint, dataText string, stderr io.Writer) error {
+	spec := data.ParsePhotoSpec(dataText)
+	if c.Named() || !data.IsPath(spec.Train) {
+		return nil
+	}
+	if split, err := data.ParseSplit(spec.Split); err == nil && split.List == nil {
+		return fmt.Errorf("%s was begun when -split %s put other pictures aside than it does now, so that it would be tested on some that it was trained on; "+
+			"begin a new run, with -weights %s where its weights may have seen some of them",
+			o.resume, spec.Split, quoted(filepath.Join(o.resume, solver.WeightsFile)))
+	}
+	fmt.Fprintln(stderr, "train: the run was begun when pictures of tar files still came in the order in which they are stored: they now come in that of their names, and it does not end with the bytes that it would have had")
+	return nil
 }
 
 // checkFolder is an error if there is something where a run's files would go.
@@ -157,11 +175,11 @@ func perEpoch(c solver.Config) int {
 // what the user called it by.
 func train(ctx context.Context, o *options, program string, stdout, stderr io.Writer) (err error) {
 	var c solver.Config
-	var skipped []data.Skip
+	var opened sets
 	if o.mode == resuming {
-		c, skipped, err = o.resumedRun(ctx, stderr)
+		c, opened, err = o.resumedRun(ctx, stderr)
 	} else {
-		c, skipped, err = o.newRun(ctx, stderr)
+		c, opened, err = o.newRun(ctx, stderr)
 	}
 	if err != nil {
 		return err
@@ -171,7 +189,7 @@ func train(ctx context.Context, o *options, program string, stdout, stderr io.Wr
 	}
 	defer command.Close(c.Device, &err)
 
-	s := session{c: c, skipped: skipped, program: program, stdout: stdout, stderr: stderr, progress: newProgress(stderr), started: time.Now()}
+	s := session{c: c, skipped: opened.skipped, parts: opened.parts, program: program, stdout: stdout, stderr: stderr, progress: newProgress(stderr), started: time.Now()}
 	c.Progress, c.Tested, c.Notice = s.update, s.tested, s.notice
 	result, err := solver.Train(ctx, c)
 	s.progress.clear()
@@ -197,6 +215,7 @@ func (o *options) openDevice(c solver.Config) (device.Device, error) {
 type session struct {
 	c        solver.Config
 	skipped  []data.Skip
+	parts    []string // of the data, where it has some
 	program  string
 	stdout   io.Writer
 	stderr   io.Writer
@@ -213,8 +232,11 @@ type session struct {
 func (s *session) update(p solver.Progress) {
 	if !s.begun {
 		s.begun = true
-		fmt.Fprintf(s.stdout, "%s on %s into %s: %d images to train, %d to test; %d iterations of %d on %s\n",
-			s.c.Network.Name, dataName(s.c.Data), s.c.Dir, s.c.Train.Len(), s.c.Test.Len(), p.Iterations, s.c.Batch*s.c.Accumulate, s.c.Device.Name())
+		fmt.Fprintf(s.stdout, "%s on %s into %s: %d images to train, %d to test; %d iterations of %d on %s%s\n",
+			s.c.Network.Name, dataName(s.c.Data), s.c.Dir, s.c.Train.Len(), s.c.Test.Len(), p.Iterations, s.c.Batch*s.c.Accumulate, s.c.Device.Name(), someClasses(s.c.Train.Classes()))
+		if len(s.parts) > 1 {
+			fmt.Fprintf(s.stdout, "parts of the data: %q to train on, %q to test on%s\n", s.parts[0], s.parts[1], forEval(s.parts[2:]))
+		}
 		if n := len(s.skipped); n > 0 {
 			fmt.Fprintf(s.stdout, "files that cannot be used and are left out: %d; they are listed at the end\n", n)
 		}
@@ -223,6 +245,30 @@ func (s *session) update(p solver.Progress) {
 	s.losses += p.Loss
 	s.count++
 	s.progress.update(p)
+}
+
+// forEval says what a part is for that is beside those of training.
+func forEval(parts []string) string {
+	if len(parts) == 0 {
+		return ""
+	}
+	return fmt.Sprintf(", %q for -eval alone", parts[0])
+}
+
+// someClasses is how many classes there are, and the names of the first few.
+func someClasses(classes []string) string {
+	const few = 5
+	if len(classes) == 0 {
+		return ""
+	}
+	var names []string
+	for _, c := range classes[:min(few, len(classes))] {
+		names = append(names, strconv.Quote(c))
+	}
+	if len(classes) > few {
+		names = append(names, "...")
+	}
+	return fmt.Sprintf("; %d classes: %s", len(classes), strings.Join(names, ", "))
 }
 
 // tested is called after every test.

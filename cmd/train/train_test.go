@@ -90,7 +90,7 @@ func TestTrainWritesARun(t *testing.T) {
 	require.NoError(t, report.Filters(again, m.Weights["conv1.weight"]))
 	require.Equal(t, dimensions(t, again), dimensions(t, filters))
 
-	require.Contains(t, stdout, "tiny on mnist into "+dir+": 320 images to train, 64 to test; 60 iterations of 32 on cpu\n")
+	require.Contains(t, stdout, "tiny on mnist into "+dir+": 320 images to train, 64 to test; 60 iterations of 32 on cpu; 10 classes: \"0\", \"1\", \"2\", \"3\", \"4\", ...\n")
 	require.Equal(t, 6, strings.Count(stdout, "\nepoch "))
 	require.Regexp(t, `\nepoch 6/6  loss 0\.\d{4}  test loss 0\.\d{4}  accuracy \d+\.\d\d %  \d+ images/s\n`, stdout)
 	require.Regexp(t, `\nDone in \d+s: test loss 0\.\d{4}  accuracy \d+\.\d\d %\n`, stdout)
