@@ -454,7 +454,6 @@ func FuzzPicture(f *testing.F) {
 		require.LessOrEqual(t, d.memory(region, 0), int64(largestDecoded))
 		var p picture
 		if err := d.decode(t.Context(), &p, region, 0); err != nil {
-			require.NotContains(t, err.Error(), "decoder fails", "a panic of a decoder's")
 			return
 		}
 		for _, q := range p.used() {
