@@ -59,8 +59,8 @@ test-long: ## run the CPU's tests again on its generic path and on AVX2; simulat
 	HUBEL_LONG=1 HUBEL_MUTATIONS=100 $(GO) test -timeout 40m -run "AlexNet|Mutations" ./kernels/cuda
 	HUBEL_LONG=1 $(GO) test -timeout 20m -run OnSimulator ./cmd/gpu-check
 	@if python3 -c 'import PIL' 2>/dev/null || /usr/bin/python3 -c 'import PIL' 2>/dev/null; then \
-		echo "HUBEL_LONG=1 $(GO) test -run Pillow ./data"; \
-		HUBEL_LONG=1 $(GO) test -timeout 20m -run Pillow ./data; \
+		echo "HUBEL_LONG=1 $(GO) test -run Pillow ./data/..."; \
+		HUBEL_LONG=1 $(GO) test -timeout 20m -run Pillow ./data/...; \
 	else echo "test-long: Pillow skipped, no Python here has it: apt-get install python3-pil"; fi
 
 .PHONY: race

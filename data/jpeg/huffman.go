@@ -2,7 +2,6 @@ package jpeg
 
 import (
 	"bytes"
-	"encoding/binary"
 	"errors"
 )
 
@@ -11,9 +10,10 @@ const fastBits = 10
 
 // huffman is a table of codes (T.81, annex C), to be looked up.
 type huffman struct {
-	used bool // in this file
-	spec []byte
-	ac   bool
+	defined bool // in this file
+	built   bool // all below is that of spec
+	spec    []byte
+	ac      bool
 
 	// fast is indexed by the next fastBits bits. An entry has, from the lowest
 	// bit on: 6 bits for the number of bits it takes, 2 for its kind, 8 for the
@@ -34,16 +34,32 @@ const (
 	coefficient             // a code and the value that follows it
 )
 
-// set makes the table of a specification: the number of codes of each length,
-// 1 to 16, and their symbols. Most files have the tables of the one before.
-func (t *huffman) set(spec []byte, ac bool) error {
-	t.used = true
-	if bytes.Equal(spec, t.spec) && ac == t.ac {
+// define takes a specification: the number of codes of each length, 1 to 16,
+// and their symbols. The table is made when a scan uses it. Most files have the
+// tables of the one before.
+func (t *huffman) define(spec []byte) {
+	t.defined = true
+	if !bytes.Equal(spec, t.spec) {
+		t.spec = append(t.spec[:0], spec...)
+		t.built = false
+	}
+}
+
+// build makes the table of what was defined or, if nothing was, of a standard
+// specification, if there is one.
+func (t *huffman) build(ac bool, standard []byte) error {
+	if !t.defined {
+		if standard == nil {
+			return errors.New("a Huffman table is missing")
+		}
+		t.define(standard)
+	}
+	if t.built && ac == t.ac {
 		return nil
 	}
-	t.spec = t.spec[:0] // not known until it is whole
+	spec := t.spec
+	t.built, t.ac = false, ac
 	clear(t.fast[:])
-	t.ac = ac
 	n := copy(t.symbols[:], spec[16:])
 	clear(t.symbols[n:])
 	code, next := uint32(0), 0
@@ -70,7 +86,7 @@ func (t *huffman) set(spec []byte, ac bool) error {
 			}
 		}
 	}
-	t.spec = append(t.spec, spec...)
+	t.built = true
 	return nil
 }
 
@@ -102,229 +118,42 @@ func (t *huffman) long(next uint32) (s byte, length uint) {
 	return 0, 0
 }
 
-// padding follows the data, so that an MCU, at most 10 blocks of 64
-// coefficients of 31 bits, and what is read ahead of it, can be read past the
-// end before that is noticed.
-const padding = 10*64*31/8 + 64
-
-// bitReader reads bits of data from which the stuffing has been taken out.
-type bitReader struct {
-	data []byte
-	acc  uint64 // the next bits, from the highest on
-	n    uint   // how many of them are there, at least
-	pos  int    // of the byte that comes next
-	end  int    // of what may be read
-}
-
-// start begins to read at a byte.
-func (r *bitReader) start(pos, end int) { r.acc, r.n, r.pos, r.end = 0, 0, pos, end }
-
-// overrun reports whether more was read than there is.
-func (r *bitReader) overrun() bool { return r.pos*8-int(r.n) > r.end*8 }
-
-// unstuff copies the scan without the zeros that follow 0xff, and finds the
-// restart markers.
-func (d *Decoder) unstuff() error {
-	data, rest := d.bits.data[:0], d.scan
-	d.ends = d.ends[:0]
-	for {
-		i := bytes.IndexByte(rest, 0xff)
-		if i < 0 {
-			// The end of the image is missing. What there is may be enough.
-			data = append(data, rest...)
-			break
-		}
-		data = append(data, rest[:i]...)
-		rest = rest[i+1:]
-		for len(rest) > 0 && rest[0] == 0xff {
-			rest = rest[1:]
-		}
-		if len(rest) == 0 {
-			break
-		}
-		marker := rest[0]
-		if marker == 0 {
-			data = append(data, 0xff)
-		} else if d.restart > 0 && marker >= rst0 && marker <= rst7 {
-			if int(marker-rst0) != len(d.ends)%8 {
-				return errors.New("the restart markers are out of order")
-			}
-			d.ends = append(d.ends, len(data))
-		} else {
-			break
-		}
-		rest = rest[1:]
+// The tables of annex K, for luma and chroma, as a DHT segment has them.
+var (
+	standardDC = [2][]byte{
+		{
+			0, 1, 5, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0,
+			0x00, 0x01, 0x02, 0x03, 0x04, 0x05, 0x06, 0x07, 0x08, 0x09, 0x0a, 0x0b,
+		},
+		{
+			0, 3, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0,
+			0x00, 0x01, 0x02, 0x03, 0x04, 0x05, 0x06, 0x07, 0x08, 0x09, 0x0a, 0x0b,
+		},
 	}
-	d.ends = append(d.ends, len(data))
-	var zeros [padding]byte
-	d.bits.data = append(data, zeros[:]...)
-	return nil
-}
-
-// order is where the coefficients go, which come in zigzag order: column by
-// column. Whatever lies past the last one goes there too.
-var order = func() (o [64 + 16]uint8) {
-	x, y := 0, 0
-	for k := range 64 {
-		o[k] = uint8(8*x + y)
-		switch up := (x+y)%2 == 0; {
-		case up && x == 7, !up && y == 7:
-			if up {
-				y++
-			} else {
-				x++
-			}
-		case up && y == 0:
-			x++
-		case !up && x == 0:
-			y++
-		case up:
-			x++
-			y--
-		default:
-			x--
-			y++
-		}
+	standardAC = [2][]byte{
+		{
+			0, 2, 1, 3, 3, 2, 4, 3, 5, 5, 4, 4, 0, 0, 1, 125,
+			0x01, 0x02, 0x03, 0x00, 0x04, 0x11, 0x05, 0x12, 0x21, 0x31, 0x41, 0x06, 0x13, 0x51, 0x61, 0x07, 0x22, 0x71,
+			0x14, 0x32, 0x81, 0x91, 0xa1, 0x08, 0x23, 0x42, 0xb1, 0xc1, 0x15, 0x52, 0xd1, 0xf0, 0x24, 0x33, 0x62, 0x72,
+			0x82, 0x09, 0x0a, 0x16, 0x17, 0x18, 0x19, 0x1a, 0x25, 0x26, 0x27, 0x28, 0x29, 0x2a, 0x34, 0x35, 0x36, 0x37,
+			0x38, 0x39, 0x3a, 0x43, 0x44, 0x45, 0x46, 0x47, 0x48, 0x49, 0x4a, 0x53, 0x54, 0x55, 0x56, 0x57, 0x58, 0x59,
+			0x5a, 0x63, 0x64, 0x65, 0x66, 0x67, 0x68, 0x69, 0x6a, 0x73, 0x74, 0x75, 0x76, 0x77, 0x78, 0x79, 0x7a, 0x83,
+			0x84, 0x85, 0x86, 0x87, 0x88, 0x89, 0x8a, 0x92, 0x93, 0x94, 0x95, 0x96, 0x97, 0x98, 0x99, 0x9a, 0xa2, 0xa3,
+			0xa4, 0xa5, 0xa6, 0xa7, 0xa8, 0xa9, 0xaa, 0xb2, 0xb3, 0xb4, 0xb5, 0xb6, 0xb7, 0xb8, 0xb9, 0xba, 0xc2, 0xc3,
+			0xc4, 0xc5, 0xc6, 0xc7, 0xc8, 0xc9, 0xca, 0xd2, 0xd3, 0xd4, 0xd5, 0xd6, 0xd7, 0xd8, 0xd9, 0xda, 0xe1, 0xe2,
+			0xe3, 0xe4, 0xe5, 0xe6, 0xe7, 0xe8, 0xe9, 0xea, 0xf1, 0xf2, 0xf3, 0xf4, 0xf5, 0xf6, 0xf7, 0xf8, 0xf9, 0xfa,
+		},
+		{
+			0, 2, 1, 2, 4, 4, 3, 4, 7, 5, 4, 4, 0, 1, 2, 119,
+			0x00, 0x01, 0x02, 0x03, 0x11, 0x04, 0x05, 0x21, 0x31, 0x06, 0x12, 0x41, 0x51, 0x07, 0x61, 0x71, 0x13, 0x22,
+			0x32, 0x81, 0x08, 0x14, 0x42, 0x91, 0xa1, 0xb1, 0xc1, 0x09, 0x23, 0x33, 0x52, 0xf0, 0x15, 0x62, 0x72, 0xd1,
+			0x0a, 0x16, 0x24, 0x34, 0xe1, 0x25, 0xf1, 0x17, 0x18, 0x19, 0x1a, 0x26, 0x27, 0x28, 0x29, 0x2a, 0x35, 0x36,
+			0x37, 0x38, 0x39, 0x3a, 0x43, 0x44, 0x45, 0x46, 0x47, 0x48, 0x49, 0x4a, 0x53, 0x54, 0x55, 0x56, 0x57, 0x58,
+			0x59, 0x5a, 0x63, 0x64, 0x65, 0x66, 0x67, 0x68, 0x69, 0x6a, 0x73, 0x74, 0x75, 0x76, 0x77, 0x78, 0x79, 0x7a,
+			0x82, 0x83, 0x84, 0x85, 0x86, 0x87, 0x88, 0x89, 0x8a, 0x92, 0x93, 0x94, 0x95, 0x96, 0x97, 0x98, 0x99, 0x9a,
+			0xa2, 0xa3, 0xa4, 0xa5, 0xa6, 0xa7, 0xa8, 0xa9, 0xaa, 0xb2, 0xb3, 0xb4, 0xb5, 0xb6, 0xb7, 0xb8, 0xb9, 0xba,
+			0xc2, 0xc3, 0xc4, 0xc5, 0xc6, 0xc7, 0xc8, 0xc9, 0xca, 0xd2, 0xd3, 0xd4, 0xd5, 0xd6, 0xd7, 0xd8, 0xd9, 0xda,
+			0xe2, 0xe3, 0xe4, 0xe5, 0xe6, 0xe7, 0xe8, 0xe9, 0xea, 0xf2, 0xf3, 0xf4, 0xf5, 0xf6, 0xf7, 0xf8, 0xf9, 0xfa,
+		},
 	}
-	for k := 64; k < len(o); k++ {
-		o[k] = 63
-	}
-	return o
-}()
-
-// block decodes the coefficients of a block, column by column, and returns the
-// place in zigzag order of the last one that may not be 0, or -1 where the
-// data is damaged.
-func (r *bitReader) block(c *[64]int16, dc, ac *huffman, lastDC *int32) int {
-	*c = [64]int16{}
-	acc, n, pos, data := r.acc, r.n, r.pos, r.data
-
-	// There are 56 bits or more after this: enough for the longest code and the
-	// longest value.
-	acc |= binary.BigEndian.Uint64(data[pos:]) >> (n & 63)
-	pos += int(63-n) >> 3
-	n |= 56
-	e := dc.fast[acc>>(64-fastBits)]
-	length, s := uint(e&63), byte(e>>8)
-	if e == longCode {
-		if s, length = dc.long(uint32(acc >> 48)); length == 0 {
-			return -1
-		}
-	}
-	acc <<= length & 63
-	n -= length
-	if size := uint(s & 15); size > 0 {
-		*lastDC += extend(acc, size)
-		acc <<= size
-		n -= size
-	}
-	c[0] = int16(*lastDC)
-
-	k := 1
-	for k < 64 {
-		if n < 32 {
-			acc |= binary.BigEndian.Uint64(data[pos:]) >> (n & 63)
-			pos += int(63-n) >> 3
-			n |= 56
-		}
-		e := ac.fast[acc>>(64-fastBits)]
-		length := uint(e & 63)
-		if e&(3<<6) == coefficient {
-			k += int(e >> 12 & 15)
-			c[order[k]&63] = int16(e >> 16)
-			k++
-			acc <<= length
-			n -= length
-			continue
-		}
-		s := byte(e >> 8)
-		if e == longCode {
-			if s, length = ac.long(uint32(acc >> 48)); length == 0 {
-				return -1
-			}
-		}
-		acc <<= length & 63
-		n -= length
-		size := uint(s & 15)
-		if size == 0 {
-			if s != 0xf0 {
-				break // the end of the block
-			}
-			k += 16
-			continue
-		}
-		k += int(s >> 4)
-		c[order[k]&63] = int16(extend(acc, size))
-		k++
-		acc <<= size
-		n -= size
-	}
-	r.acc, r.n, r.pos = acc, n, pos
-	if k > 64 {
-		return -1
-	}
-	return k - 1
-}
-
-// extend is the value of size bits, at least one, at the top of acc (T.81,
-// figure F.12).
-func extend(acc uint64, size uint) int32 {
-	v := int32(acc >> (64 - size&63))
-	if acc>>63 == 0 {
-		v += -1<<size + 1
-	}
-	return v
-}
-
-// skipBlock is block without the coefficients. It reports whether the data is
-// good.
-func (r *bitReader) skipBlock(dc, ac *huffman, lastDC *int32) bool {
-	acc, n, pos, data := r.acc, r.n, r.pos, r.data
-	acc |= binary.BigEndian.Uint64(data[pos:]) >> (n & 63)
-	pos += int(63-n) >> 3
-	n |= 56
-	e := dc.fast[acc>>(64-fastBits)]
-	length, s := uint(e&63), byte(e>>8)
-	if e == longCode {
-		if s, length = dc.long(uint32(acc >> 48)); length == 0 {
-			return false
-		}
-	}
-	acc <<= length & 63
-	n -= length
-	if size := uint(s & 15); size > 0 {
-		*lastDC += extend(acc, size)
-		acc <<= size
-		n -= size
-	}
-	k := 1
-	for k < 64 {
-		if n < 32 {
-			acc |= binary.BigEndian.Uint64(data[pos:]) >> (n & 63)
-			pos += int(63-n) >> 3
-			n |= 56
-		}
-		e := ac.fast[acc>>(64-fastBits)]
-		length, s := uint(e&63), byte(e>>8)
-		if e&(3<<6) == coefficient {
-			k += int(s>>4) + 1
-			acc <<= length
-			n -= length
-			continue
-		}
-		if e == longCode {
-			if s, length = ac.long(uint32(acc >> 48)); length == 0 {
-				return false
-			}
-		}
-		size := uint(s & 15)
-		acc <<= length + size
-		n -= length + size
-		if size == 0 && s != 0xf0 {
-			break
-		}
-		k += int(s>>4) + 1
-	}
-	r.acc, r.n, r.pos = acc, n, pos
-	return k <= 64
-}
+)

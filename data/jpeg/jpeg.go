@@ -1,323 +1,285 @@
-// Package jpeg decodes baseline JPEG photographs fast, for training: to planes
-// of luma and chroma as they are stored, at the whole, half, quarter or eighth
-// of their size, and only where they are wanted.
+// Package jpeg decodes JPEG photographs fast, for training: to planes of luma
+// and chroma as they are stored, at the whole, half, quarter or eighth of their
+// size, and only where they are wanted.
 //
-// It reads what cameras and photo collections hold: 8 bits, sequential,
-// Huffman-coded, one or three components in one scan (ITU-T T.81, JFIF 1.02).
-// The rest, such as progressive files or CMYK, is ErrUnsupported: image/jpeg
-// is there for it. A file that both decode gives the same bytes but for the
-// rounding of the transform, at most 1 of 255.
+// It reads what there is of 8 bits and Huffman codes (ITU-T T.81, JFIF 1.02):
+// baseline, extended and progressive files; 1, 3 or 4 components of any
+// sampling, in one scan or in several; restarts; a height that comes late (DNL);
+// and the sequential files of Motion JPEG, which leave out the tables of annex K.
+// Arithmetic coding, lossless and hierarchical files and samples of 12 bits are
+// ErrUnsupported, with a sentence.
+//
+// # Damage
+//
+// What is damaged is refused where it is found: codes that no table has, runs
+// past the end of a block or of a scan, data that ends early, restart markers
+// out of order, refinements of what has not been sent, and blocks that no
+// picture has. Bytes that belong to nothing, between segments or before a restart
+// marker, are skipped, as every decoder does. What a scan holds after the last
+// row that is wanted is not looked at. A file that image/jpeg decodes too gives
+// the same bytes but for the rounding of the transform, at most 2 of 255, where
+// image/jpeg keeps to the standard.
+//
+// # Bounds
+//
+// Time and memory are bounded by the pixels of a picture and the bytes of its
+// file, whatever it says. A picture that has more blocks than its file has bits
+// is refused before memory is taken for it. Each sample takes a byte, each
+// coefficient of a progressive file two: for 1, 3 or 4 components less than 4, 10
+// or 16 bytes a pixel of the picture filled up to whole MCUs. The compressed data
+// takes up to five times its length (a restart marker takes 8 bytes). Memory says
+// how much a picture takes. A sequential file has each component in one scan, and
+// in a progressive one each scan must add a bit to what was there, so that no
+// coefficient is visited more than 14 times.
 package jpeg
 
 import (
-	"encoding/binary"
+	"context"
 	"errors"
 	"fmt"
 	"image"
 	"math"
 )
 
-// ErrUnsupported is the error of a file that may be a good JPEG, but of a kind
-// that this package does not decode.
-var ErrUnsupported = errors.New("jpeg: this kind of file is not decoded here")
+// ErrUnsupported is in the error of a file that may be a good JPEG, but of a
+// kind that this package does not decode.
+var ErrUnsupported = errors.New("not supported")
 
-var errTruncated = errors.New("truncated")
+var (
+	errTruncated = errors.New("truncated")
+	errDamaged   = errors.New("the compressed data is damaged")
+	errTwoScans  = errors.New("a component is in two scans")
+)
+
+// Space is what the planes of a picture are.
+type Space uint8
+
+const (
+	Grey  Space = iota // one plane
+	YCbCr              // JFIF's Y, Cb and Cr
+	RGB                // CMYK becomes this
+)
 
 // Config is what the head of a file says.
 type Config struct {
 	Width, Height int
-	Components    int  // 1, which is grey, or 3
-	RGB           bool // the components are red, green and blue, not Y, Cb and Cr
+	Space         Space
+	RGB           bool // Space is RGB
 }
 
 // Plane is one component of a picture, or of a part of it: row y is
 // Pix[y*Stride:][:W], and its sample x covers SX columns and SY rows of the
 // picture's pixels from X0+x*SX and Y0+y*SY on.
 type Plane struct {
-	Pix            []uint8
-	Stride         int
-	W, H           int
-	X0, Y0, SX, SY int
+	Pix    []uint8
+	Stride int
+	W, H   int
+	X0, Y0 int
+	SX, SY float64 // whole numbers but for factors such as 3 of 2
 }
 
 // component is one of the frame.
 type component struct {
-	id          byte
-	h, v        int // blocks in an MCU, across and down
-	quant       byte
-	dc, ac      byte
-	last        int32 // DC of the block before
-	shift       int   // how often it is halved
+	id     byte
+	h, v   int // blocks in an MCU of all components, across and down
+	table  byte
+	across int // blocks, without those that fill up MCUs
+	down   int
+
+	quant   [64]uint16  // in zigzag order; that of the time of its first scan
+	begun   bool        // its first scan has been read
+	sent    [64]uint8   // of a progressive file: 0, or 1 more than the bits of a coefficient that are missing
+	dc, ac  byte        // tables of the scan
+	last    int32       // DC of the block before
+	blocks  [][64]int16 // of a progressive file, in rows of stride
+	stride  int
+	lastSet []uint8 // for each block, the last coefficient in zigzag order that may not be 0
+
+	shift       int // how often it is halved
 	multipliers [64]float32
 	pix         []uint8
+	plane       *Plane
 }
 
 // Decoder decodes pictures, one after the other, in memory that it keeps.
 type Decoder struct {
-	config     Config
-	components [3]component
-	hmax, vmax int
-	quant      [4][64]uint16 // in zigzag order
-	quantSet   [4]bool
-	dc, ac     [4]huffman
-	restart    int // MCUs between restart markers; 0 for none
-	adobe      int // transform of an Adobe marker; -1 without one
-	jfif       bool
-	scan       []byte // of the file: entropy-coded data
+	file        []byte
+	rest        []byte // what has not been read
+	config      Config
+	progressive bool
+	n           int // components
+	components  [4]component
+	hmax, vmax  int
+	blocks      int           // of all components
+	quant       [4][64]uint16 // in zigzag order
+	quantSet    [4]bool
+	dc, ac      [4]huffman
+	restart     int // MCUs between restart markers; 0 for none
+	adobe       int // transform of an Adobe marker; -1 without one
+	jfif        bool
+	scan        scan
+	decoded     bool // the scans have been read: the tables are not those of the head
 
 	bits   bitReader
-	ends   []int // of the parts between restart markers, in bits.data
+	ends   []int  // of the parts between restart markers, in bits.data
+	endRun uint32 // how many blocks more end where they begin (EOBRUN of annex G)
 	coeff  [64]int16
-	planes [3]Plane
+	planes [4]Plane
+	rgb    rgbPlanes
 }
 
 // Open reads the head of a file, which must stay as it is until Decode has
 // returned.
 func (d *Decoder) Open(file []byte) (Config, error) {
-	d.config, d.scan = Config{}, nil
+	d.forget()
+	d.file, d.rest = file, nil
+	d.config, d.n, d.decoded = Config{}, 0, false
 	d.restart, d.adobe, d.jfif = 0, -1, false
 	d.quantSet = [4]bool{}
 	for i := range 4 {
-		d.dc[i].used, d.ac[i].used = false, false
+		d.dc[i].defined, d.ac[i].defined = false, false
 	}
 	if len(file) < 2 || file[0] != 0xff || file[1] != soi {
 		return Config{}, errors.New("it is no JPEG")
 	}
 	rest := file[2:]
-	for {
-		// Fill bytes may stand before a marker.
-		for len(rest) > 1 && rest[0] == 0xff && rest[1] == 0xff {
-			rest = rest[1:]
-		}
-		if len(rest) < 4 {
-			return Config{}, errTruncated
-		}
-		if rest[0] != 0xff {
-			return Config{}, ErrUnsupported // image/jpeg looks for the next marker
-		}
-		marker := rest[1]
-		if marker == eoi || marker >= rst0 && marker <= rst7 || marker == 0 || marker == tem {
-			return Config{}, ErrUnsupported
-		}
-		n := int(binary.BigEndian.Uint16(rest[2:]))
-		if n < 2 {
-			return Config{}, fmt.Errorf("marker %#02x is too short", marker)
-		}
-		if len(rest) < 2+n {
-			return Config{}, errTruncated
-		}
-		body := rest[4 : 2+n]
-		rest = rest[2+n:]
-		var err error
-		switch {
-		case marker == sof0 || marker == sof1:
-			err = d.readFrame(body)
-		case marker == dht:
-			err = d.readHuffman(body)
-		case marker == dqt:
-			err = d.readQuant(body)
-		case marker == dri:
-			if len(body) != 2 {
-				return Config{}, errors.New("the restart interval has a wrong length")
-			}
-			d.restart = int(binary.BigEndian.Uint16(body))
-		case marker == app0:
-			d.jfif = d.jfif || len(body) >= 5 && string(body[:5]) == "JFIF\x00"
-		case marker == app14:
-			if len(body) >= 12 && string(body[:5]) == "Adobe" {
-				d.adobe = int(body[11])
-			}
-		case marker == sos:
-			d.scan = rest
-			return d.config, d.readScan(body)
-		case marker >= sof2 && marker <= sof15: // DHT is handled above
-			return Config{}, ErrUnsupported
-		}
-		if err != nil {
-			return Config{}, err
-		}
+	more, err := d.readToScan(&rest)
+	if err != nil {
+		return Config{}, err
 	}
+	if !more {
+		return Config{}, errors.New("the file ends without a picture")
+	}
+	d.rest = rest
+	d.config.Space = d.space()
+	d.config.RGB = d.config.Space == RGB
+	return d.config, nil
 }
 
-// The markers that matter (T.81, table B.1).
-const (
-	sof0  = 0xc0
-	sof1  = 0xc1
-	sof2  = 0xc2
-	dht   = 0xc4
-	sof15 = 0xcf
-	rst0  = 0xd0
-	rst7  = 0xd7
-	soi   = 0xd8
-	eoi   = 0xd9
-	sos   = 0xda
-	dqt   = 0xdb
-	dri   = 0xdd
-	app0  = 0xe0
-	app14 = 0xee
-	tem   = 0x01
-)
-
-// readFrame reads the size and the components.
-func (d *Decoder) readFrame(b []byte) error {
-	if d.config.Components != 0 {
-		return errors.New("there are two frames")
-	}
-	if len(b) < 6 || len(b) != 6+3*int(b[5]) {
-		return errors.New("the frame has a wrong length")
-	}
-	c := Config{Height: int(binary.BigEndian.Uint16(b[1:])), Width: int(binary.BigEndian.Uint16(b[3:])), Components: int(b[5])}
-	if b[0] != 8 || c.Components != 1 && c.Components != 3 || c.Width == 0 || c.Height == 0 {
-		return ErrUnsupported
-	}
-	d.hmax, d.vmax = 1, 1
-	blocks := 0
-	for i := range c.Components {
-		p := &d.components[i]
-		p.id, p.h, p.v, p.quant = b[6+3*i], int(b[7+3*i]>>4), int(b[7+3*i]&15), b[8+3*i]
-		if p.h < 1 || p.h > 4 || p.v < 1 || p.v > 4 || p.quant > 3 {
-			return errors.New("a component's sampling or quantisation table is out of range")
-		}
-		if c.Components == 1 {
-			p.h, p.v = 1, 1 // a scan of one component has one block in an MCU
-		}
-		d.hmax, d.vmax = max(d.hmax, p.h), max(d.vmax, p.v)
-		blocks += p.h * p.v
-	}
-	for i := range c.Components {
-		if p := &d.components[i]; d.hmax%p.h != 0 || d.vmax%p.v != 0 || blocks > 10 {
-			return ErrUnsupported
-		}
-	}
-	d.config = c
-	return nil
-}
-
-func (d *Decoder) readQuant(b []byte) error {
-	for len(b) > 0 {
-		wide, id := b[0]>>4, b[0]&15
-		n := 65 + 64*int(wide)
-		if wide > 1 || id > 3 || len(b) < n {
-			return errors.New("a quantisation table is damaged")
-		}
-		for k := range 64 {
-			if wide == 1 {
-				d.quant[id][k] = binary.BigEndian.Uint16(b[1+2*k:])
-			} else {
-				d.quant[id][k] = uint16(b[1+k])
-			}
-		}
-		d.quantSet[id] = true
-		b = b[n:]
-	}
-	return nil
-}
-
-func (d *Decoder) readHuffman(b []byte) error {
-	for len(b) > 0 {
-		if len(b) < 17 || b[0]>>4 > 1 || b[0]&15 > 3 {
-			return errors.New("a Huffman table is damaged")
-		}
-		n := 0
-		for _, c := range b[1:17] {
-			n += int(c)
-		}
-		if n > 256 || len(b) < 17+n {
-			return errors.New("a Huffman table is damaged")
-		}
-		table := &d.dc[b[0]&15]
-		if b[0]>>4 == 1 {
-			table = &d.ac[b[0]&15]
-		}
-		if err := table.set(b[1:17+n], b[0]>>4 == 1); err != nil {
-			return err
-		}
-		b = b[17+n:]
-	}
-	return nil
-}
-
-// readScan reads which tables the components use.
-func (d *Decoder) readScan(b []byte) error {
-	n := d.config.Components
+// space decides what the components are as libjpeg does, which is what other
+// programs show.
+func (d *Decoder) space() Space {
+	ids := [3]byte{d.components[0].id, d.components[1].id, d.components[2].id}
 	switch {
-	case n == 0:
-		return errors.New("there is no frame before the scan")
-	case len(b) < 1 || len(b) != 4+2*int(b[0]):
-		return errors.New("the scan has a wrong length")
-	case int(b[0]) != n:
-		return ErrUnsupported // a scan for each component
+	case d.n == 1:
+		return Grey
+	case d.n == 4:
+		return RGB
+	case d.jfif:
+		return YCbCr
+	case d.adobe == 0, d.adobe < 0 && ids == [3]byte{'R', 'G', 'B'}:
+		return RGB
 	}
-	for i := range n {
-		p := &d.components[i]
-		if b[1+2*i] != p.id {
-			return ErrUnsupported
-		}
-		p.dc, p.ac = b[2+2*i]>>4, b[2+2*i]&15
-		if p.dc > 3 || p.ac > 3 || !d.dc[p.dc].used || !d.ac[p.ac].used || !d.quantSet[p.quant] {
-			return errors.New("a table that the scan uses is missing")
-		}
-	}
-	if n == 3 {
-		rgb := d.components[0].id == 'R' && d.components[1].id == 'G' && d.components[2].id == 'B'
-		d.config.RGB = d.adobe == 0 || d.adobe < 0 && !d.jfif && rgb
-	}
-	return nil
+	return YCbCr
 }
 
-// Decode decodes the file that was opened, at least a region of it, which must
+// DecodeContext decodes the file that was opened, at least a region of it, which must
 // not be empty, halved in size up to three times. Chroma that is stored halved
 // already is not halved again as long as luma is larger. The planes are the
-// decoder's and stay as they are until the next Decode. What follows the
-// region's last row is not looked at.
+// decoder's and stay as they are until the next. A context that is done
+// ends it with the context's error.
+func (d *Decoder) DecodeContext(ctx context.Context, region image.Rectangle, halvings int) ([]Plane, error) {
+	planes, err := d.decode(ctx, region, halvings)
+	if err == nil && d.n == 4 {
+		return d.convertCMYK(ctx, 1<<halvings)
+	}
+	return planes, err
+}
+
+// Decode is DecodeContext without a context.
 func (d *Decoder) Decode(region image.Rectangle, halvings int) ([]Plane, error) {
+	return d.DecodeContext(context.Background(), region, halvings)
+}
+
+// decode decodes to planes of the components as they are stored.
+func (d *Decoder) decode(ctx context.Context, region image.Rectangle, halvings int) ([]Plane, error) {
 	region = region.Intersect(image.Rect(0, 0, d.config.Width, d.config.Height))
-	if region.Empty() || halvings < 0 || halvings > 3 || d.scan == nil {
+	if region.Empty() || halvings < 0 || halvings > 3 || d.rest == nil {
 		return nil, fmt.Errorf("region %v or %d halvings are out of range", region, halvings)
 	}
-	mcuW, mcuH := 8*d.hmax, 8*d.vmax
-	across := (d.config.Width + mcuW - 1) / mcuW
-	part := image.Rect(region.Min.X/mcuW, region.Min.Y/mcuH, (region.Max.X+mcuW-1)/mcuW, (region.Max.Y+mcuH-1)/mcuH)
-	for i := range d.config.Components {
+	if d.blocks > 8*len(d.rest) { // each takes a bit at least
+		return nil, fmt.Errorf("truncated: %d bytes cannot hold a picture of %dx%d", len(d.file), d.config.Width, d.config.Height)
+	}
+	if d.decoded {
+		if _, err := d.Open(d.file); err != nil {
+			return nil, err
+		}
+	}
+	d.decoded, d.bits.sum = true, 0
+	part := d.part(region)
+	for i := range d.n {
 		d.layOut(i, part, halvings)
 	}
-	if err := d.unstuff(); err != nil {
+	if !d.progressive {
+		return d.planes[:d.n], d.decodeScans(ctx, part)
+	}
+	for i := range d.n {
+		d.components[i].clearBlocks(ceilDiv(d.config.Width, 8*d.hmax), part.Max.Y)
+	}
+	if err := d.decodeScans(ctx, part); err != nil {
 		return nil, err
 	}
-	return d.planes[:d.config.Components], d.decode(across, part)
+	return d.planes[:d.n], d.transformBlocks(ctx, part)
+}
+
+// Memory is how many bytes Decode takes at most, beside the file, for a region of
+// the picture that was opened.
+func (d *Decoder) Memory(region image.Rectangle, halvings int) int64 {
+	part := d.part(region)
+	n := 5*int64(len(d.file)) + padding
+	for i := range d.n {
+		p := &d.components[i]
+		blocks := int64(p.h) * int64(p.v) * int64(part.Dx()) * int64(part.Dy())
+		n += blocks * 64 >> (2 * d.shift(p, halvings))
+		if d.progressive {
+			n += 129 * int64(p.h) * int64(p.v) * int64(ceilDiv(d.config.Width, 8*d.hmax)) * int64(part.Max.Y)
+		}
+	}
+	if d.n == 4 {
+		n += 3 * 64 * int64(d.hmax) * int64(d.vmax) * int64(part.Dx()) * int64(part.Dy()) >> (2 * halvings)
+		n += 4 * 8 * int64(d.hmax) * int64(part.Dx())
+	}
+	return n
+}
+
+// part is a region in MCUs.
+func (d *Decoder) part(region image.Rectangle) image.Rectangle {
+	w, h := 8*d.hmax, 8*d.vmax
+	return image.Rect(region.Min.X/w, region.Min.Y/h, ceilDiv(region.Max.X, w), ceilDiv(region.Max.Y, h))
+}
+
+// shift is how often a component is halved.
+func (d *Decoder) shift(p *component, halvings int) int {
+	for s := 2; halvings > 0 && d.hmax >= s*p.h && d.vmax >= s*p.v; s *= 2 {
+		halvings--
+	}
+	return halvings
 }
 
 // layOut sets a component's plane for a part of the MCUs.
 func (d *Decoder) layOut(i int, part image.Rectangle, halvings int) {
 	p := &d.components[i]
-	p.shift = halvings
-	sx, sy := d.hmax/p.h, d.vmax/p.v
-	for s := 2; p.shift > 0 && sx >= s && sy >= s; s *= 2 {
-		p.shift--
-	}
-	p.setMultipliers(&d.quant[p.quant])
+	p.shift = d.shift(p, halvings)
 	side := 8 >> p.shift
 	stride, rows := part.Dx()*p.h*side, part.Dy()*p.v*side
-	if cap(p.pix) < stride*rows {
-		p.pix = make([]uint8, stride*rows)
-	}
-	p.pix = p.pix[:stride*rows]
+	p.pix = grown(p.pix, stride*rows)
 	q := Plane{
 		Pix: p.pix, Stride: stride, W: stride, H: rows,
 		X0: part.Min.X * 8 * d.hmax, Y0: part.Min.Y * 8 * d.vmax,
-		SX: sx << p.shift, SY: sy << p.shift,
+		SX: float64(d.hmax<<p.shift) / float64(p.h), SY: float64(d.vmax<<p.shift) / float64(p.v),
 	}
 	// What fills the last blocks up is none of the picture.
-	q.W = min(q.W, (d.config.Width-q.X0+q.SX-1)/q.SX)
-	q.H = min(q.H, (d.config.Height-q.Y0+q.SY-1)/q.SY)
+	q.W = min(q.W, ceilDiv((d.config.Width-q.X0)*p.h, d.hmax<<p.shift))
+	q.H = min(q.H, ceilDiv((d.config.Height-q.Y0)*p.v, d.vmax<<p.shift))
 	d.planes[i] = q
+	p.plane = &d.planes[i]
 }
 
 // setMultipliers sets what coefficients are multiplied by before the
 // transform, in its order.
-func (p *component) setMultipliers(quant *[64]uint16) {
+func (p *component) setMultipliers() {
 	scale := &scales[p.shift]
-	for k, q := range quant {
+	for k, q := range &p.quant {
 		at := order[k]
 		p.multipliers[at] = float32(float64(q) * scale[at>>3] * scale[at&7])
 	}
@@ -336,62 +298,40 @@ var scales = func() (s [4][8]float64) {
 	return s
 }()
 
-// decode decodes the MCUs up to the last row of the part.
-func (d *Decoder) decode(across int, part image.Rectangle) error {
-	left, begin := 0, 0 // MCUs up to the next restart marker, and where those begin
-	ends := d.ends
-	for my := range part.Max.Y {
-		for mx := range across {
-			if left == 0 {
-				if len(ends) == 0 {
-					return errTruncated
-				}
-				d.bits.start(begin, ends[0])
-				begin, ends = ends[0], ends[1:]
-				for i := range d.components {
-					d.components[i].last = 0
-				}
-				if left = d.restart; left == 0 {
-					left = math.MaxInt
-				}
-			}
-			left--
-			if err := d.decodeMCU(mx, my, part); err != nil {
-				return err
-			}
+// kept is how many bytes a decoder keeps of each part of its memory for the next
+// picture: enough for the coefficients of 20 million pixels.
+const kept = 64 << 20
+
+// forget lets go of what is too large to be kept.
+func (d *Decoder) forget() {
+	for i := range d.components {
+		p := &d.components[i]
+		if cap(p.blocks) > kept/128 {
+			p.blocks, p.lastSet = nil, nil
+		}
+		if cap(p.pix) > kept {
+			p.pix, d.planes[i] = nil, Plane{}
 		}
 	}
-	return nil
+	for i, pix := range d.rgb.pix {
+		if cap(pix) > kept {
+			d.rgb.pix[i], d.planes[i] = nil, Plane{}
+		}
+	}
+	if cap(d.bits.data) > kept {
+		d.bits.data = nil
+	}
+	if cap(d.ends) > kept/8 {
+		d.ends = nil
+	}
 }
 
-var errDamaged = errors.New("the compressed data is damaged")
+func ceilDiv(a, b int) int { return (a + b - 1) / b }
 
-func (d *Decoder) decodeMCU(mx, my int, part image.Rectangle) error {
-	wanted := my >= part.Min.Y && mx >= part.Min.X && mx < part.Max.X
-	for i := range d.config.Components {
-		p := &d.components[i]
-		dc, ac := &d.dc[p.dc], &d.ac[p.ac]
-		for v := range p.v {
-			for h := range p.h {
-				if !wanted {
-					if !d.bits.skipBlock(dc, ac, &p.last) {
-						return errDamaged
-					}
-					continue
-				}
-				last := d.bits.block(&d.coeff, dc, ac, &p.last)
-				if last < 0 {
-					return errDamaged
-				}
-				side := 8 >> p.shift
-				q := &d.planes[i]
-				at := ((my-part.Min.Y)*p.v+v)*side*q.Stride + ((mx-part.Min.X)*p.h+h)*side
-				p.transform(q.Pix[at:], q.Stride, &d.coeff, last)
-			}
-		}
+// grown is s with n elements, which may be anything.
+func grown[T any](s []T, n int) []T {
+	if cap(s) < n {
+		return make([]T, n)
 	}
-	if d.bits.overrun() {
-		return errTruncated
-	}
-	return nil
+	return s[:n]
 }

@@ -2,7 +2,7 @@ package jpeg
 
 import (
 	"bytes"
-	"errors"
+	"context"
 	"image"
 	"image/color"
 	stdjpeg "image/jpeg"
@@ -37,8 +37,7 @@ func encoded(t testing.TB, m image.Image, quality int) []byte {
 	return b.Bytes()
 }
 
-// files are those of testdata, made by libjpeg, and some of Go's making. The
-// progressive one is apart.
+// files are those of testdata, made by libjpeg, and some of Go's making.
 func files(t testing.TB) map[string][]byte {
 	all := map[string][]byte{
 		"go":       encoded(t, noisy(61, 45, 1), 90),
@@ -56,47 +55,61 @@ func files(t testing.TB) map[string][]byte {
 	return all
 }
 
-func supported(t testing.TB) map[string][]byte {
-	all := files(t)
-	delete(all, "progressive.jpg")
-	return all
-}
-
-// decode is all of a file; planes are copies.
+// decode is all of a file.
 func decode(t testing.TB, b []byte, halvings int) (Config, []Plane) {
 	var d Decoder
 	c, err := d.Open(b)
 	require.NoError(t, err)
-	planes, err := d.Decode(image.Rect(0, 0, c.Width, c.Height), halvings)
+	planes, err := d.DecodeContext(t.Context(), image.Rect(0, 0, c.Width, c.Height), halvings)
 	require.NoError(t, err)
 	return c, planes
 }
 
-// std is what image/jpeg makes of a file, as planes.
-func std(t testing.TB, b []byte) []Plane {
-	m, err := stdjpeg.Decode(bytes.NewReader(b))
-	require.NoError(t, err)
-	w, h := m.Bounds().Dx(), m.Bounds().Dy()
+// decodeAll is the same where there may be an error.
+func decodeAll(b []byte) ([]Plane, error) {
+	var d Decoder
+	c, err := d.Open(b)
+	if err != nil {
+		return nil, err
+	}
+	return d.DecodeContext(context.Background(), image.Rect(0, 0, c.Width, c.Height), 0)
+}
+
+// stdSample is a sample of a component as it is stored, of the pixel that it
+// is first in, as image/jpeg decodes it. It has no chroma of YCCK.
+func stdSample(m image.Image, component, x, y int) (uint8, bool) {
 	switch m := m.(type) {
 	case *image.Gray:
-		return []Plane{{Pix: m.Pix, Stride: m.Stride, W: w, H: h}}
+		return m.GrayAt(x, y).Y, true
 	case *image.YCbCr:
-		x := m.COffset(w-1, 0) - m.COffset(0, 0) + 1
-		y := (m.COffset(0, h-1)-m.COffset(0, 0))/m.CStride + 1
-		return []Plane{{Pix: m.Y, Stride: m.YStride, W: w, H: h},
-			{Pix: m.Cb, Stride: m.CStride, W: x, H: y}, {Pix: m.Cr, Stride: m.CStride, W: x, H: y}}
+		return [3]uint8{m.Y[m.YOffset(x, y)], m.Cb[m.COffset(x, y)], m.Cr[m.COffset(x, y)]}[component], true
 	case *image.RGBA:
-		planes := make([]Plane, 3)
-		for c := range planes {
-			planes[c] = Plane{Pix: make([]uint8, w*h), Stride: w, W: w, H: h}
-			for i := range w * h {
-				planes[c].Pix[i] = m.Pix[m.PixOffset(i%w, i/w)+c]
+		return m.Pix[m.PixOffset(x, y)+component], true
+	case *image.CMYK:
+		return 255 - m.Pix[m.PixOffset(x, y)+component], true
+	}
+	return 0, false
+}
+
+// requireAsStd holds planes, of components as they are stored, against what
+// image/jpeg made of the file. It counts the samples, and those that are not
+// the same.
+func requireAsStd(t *testing.T, name string, want image.Image, planes []Plane, most float64) (all, off int) {
+	for i, p := range planes {
+		for y := range p.H {
+			for x := range p.W {
+				b, ok := stdSample(want, i, x*int(p.SX), y*int(p.SY))
+				require.True(t, ok, "image/jpeg made a %T", want)
+				a := p.Pix[y*p.Stride+x]
+				if a != b {
+					off++
+					require.InDelta(t, b, a, most, "%s, plane %d at %d,%d", name, i, x, y)
+				}
 			}
 		}
-		return planes
+		all += p.W * p.H
 	}
-	t.Fatalf("image/jpeg made a %T", m)
-	return nil
+	return all, off
 }
 
 // paths runs a test with the assembly, if there is one, and without.
@@ -110,25 +123,13 @@ func paths(t *testing.T, f func(t *testing.T)) {
 
 func TestDecodesAsImageJpegDoes(t *testing.T) {
 	paths(t, func(t *testing.T) {
-		for name, b := range supported(t) {
+		for name, b := range files(t) {
+			want, err := stdjpeg.Decode(bytes.NewReader(b))
+			require.NoError(t, err)
 			c, got := decode(t, b, 0)
-			want := std(t, b)
-			require.Len(t, got, len(want), name)
-			require.Equal(t, name == "rgb.jpg", c.RGB)
-			off, all := 0, 0
-			for i, p := range got {
-				all += p.W * p.H
-				require.Equal(t, []int{want[i].W, want[i].H}, []int{p.W, p.H}, name)
-				for y := range p.H {
-					for x := range p.W {
-						a, b := int(p.Pix[y*p.Stride+x]), int(want[i].Pix[y*want[i].Stride+x])
-						if a != b {
-							off++
-						}
-						require.InDelta(t, b, a, 1, "%s, plane %d at %d,%d", name, i, x, y)
-					}
-				}
-			}
+			require.Equal(t, want.Bounds(), image.Rect(0, 0, c.Width, c.Height))
+			require.Equal(t, name == "rgb.jpg", c.Space == RGB)
+			all, off := requireAsStd(t, name, want, got, 1)
 			require.LessOrEqual(t, off, max(1, all/50), "%s: what rounds differently is rare", name)
 		}
 	})
@@ -137,15 +138,15 @@ func TestDecodesAsImageJpegDoes(t *testing.T) {
 // A halved picture is that of the lowest frequencies: nearly the mean of the
 // pixels, and exactly the inverse transform written out.
 func TestHalvings(t *testing.T) {
-	for name, b := range supported(t) {
+	for name, b := range files(t) {
 		_, full := decode(t, b, 0)
 		for halvings := 1; halvings <= 3; halvings++ {
 			c, got := decode(t, b, halvings)
 			for i, p := range got {
-				n := p.SX / full[i].SX
-				require.Equal(t, n, p.SY/full[i].SY)
+				n := int(p.SX / full[i].SX)
+				require.Equal(t, float64(n), p.SY/full[i].SY)
 				require.Equal(t, (full[i].W+n-1)/n, p.W, name)
-				require.GreaterOrEqual(t, p.W*p.SX, c.Width)
+				require.GreaterOrEqual(t, float64(p.W)*p.SX, float64(c.Width))
 				if i > 0 && full[i].SX == 2 && full[i].SY == 2 {
 					require.Equal(t, got[0].SX, p.SX, "chroma is as large as luma")
 				}
@@ -174,7 +175,8 @@ func TestHalvings(t *testing.T) {
 				quant[k] = uint16(1 + r.IntN(20))
 			}
 			p.shift = shift
-			p.setMultipliers(&quant)
+			p.quant = quant
+			p.setMultipliers()
 			var c [64]int16
 			last := r.IntN(64)
 			var plain [8][8]float64 // [v][u]
@@ -226,7 +228,8 @@ func TestTransformPathsAgree(t *testing.T) {
 				}
 			}
 		}
-		p.setMultipliers(&quant)
+		p.quant = quant
+		p.setMultipliers()
 		a, b := make([]uint8, 7*11+8), make([]uint8, 7*11+8)
 		inverse8(a, 11, &c, &p.multipliers)
 		inverse8Go(b, 11, &c, &p.multipliers)
@@ -239,7 +242,7 @@ func TestTransformPathsAgree(t *testing.T) {
 
 // A region has the bytes that the whole has there.
 func TestRegion(t *testing.T) {
-	for name, b := range supported(t) {
+	for name, b := range files(t) {
 		for halvings := range 3 {
 			c, whole := decode(t, b, halvings)
 			for i := range whole {
@@ -252,18 +255,18 @@ func TestRegion(t *testing.T) {
 				region := image.Rect(x, y, x+1+r.IntN(c.Width-x), y+1+r.IntN(c.Height-y))
 				_, err := d.Open(b)
 				require.NoError(t, err)
-				got, err := d.Decode(region, halvings)
+				got, err := d.DecodeContext(t.Context(), region, halvings)
 				require.NoError(t, err)
 				for i, p := range got {
 					require.True(t, p.X0 <= region.Min.X && p.Y0 <= region.Min.Y, name)
-					require.True(t, p.X0+p.W*p.SX >= region.Max.X && p.Y0+p.H*p.SY >= region.Max.Y, name)
-					dx, dy := p.X0/p.SX, p.Y0/p.SY
+					require.True(t, float64(p.X0)+float64(p.W)*p.SX >= float64(region.Max.X) && float64(p.Y0)+float64(p.H)*p.SY >= float64(region.Max.Y), name)
+					dx, dy := int(float64(p.X0)/p.SX), int(float64(p.Y0)/p.SY)
 					for y := range p.H {
 						require.Equal(t, whole[i].Pix[(dy+y)*whole[i].Stride+dx:][:p.W], p.Pix[y*p.Stride:][:p.W], name)
 					}
 				}
 			}
-			_, err := d.Decode(image.Rect(900, 900, 901, 901), halvings)
+			_, err := d.DecodeContext(t.Context(), image.Rect(900, 900, 901, 901), halvings)
 			require.Error(t, err)
 		}
 	}
@@ -272,9 +275,9 @@ func TestRegion(t *testing.T) {
 func TestOpenRefuses(t *testing.T) {
 	good := encoded(t, noisy(40, 30, 1), 80)
 	at := func(marker byte) int { return bytes.Index(good, []byte{0xff, marker}) }
-	with := func(i int, v byte) []byte {
+	with := func(i int, v ...byte) []byte {
 		b := bytes.Clone(good)
-		b[i] = v
+		copy(b[i:], v)
 		return b
 	}
 	for _, c := range []struct {
@@ -288,10 +291,22 @@ func TestOpenRefuses(t *testing.T) {
 		{"short marker", "too short", with(at(dqt)+3, 1)},
 		{"quantisation", "a quantisation table is damaged", with(at(dqt)+4, 0x25)},
 		{"Huffman class", "a Huffman table is damaged", with(at(dht)+4, 0x20)},
-		{"too many codes", "a Huffman table has too many codes", with(at(dht)+5, 3)},
+		{"too many codes", "a Huffman table has too many codes", with(at(dht)+5, 3, 0, 3)},
 		{"sampling", "sampling or quantisation table is out of range", with(at(sof0)+11, 0x50)},
 		{"table of a frame", "sampling or quantisation table is out of range", with(at(sof0)+12, 4)},
-		{"missing table", "a table that the scan uses is missing", with(at(sof0)+12, 3)},
+		{"missing table", "a quantisation table is missing", with(at(sof0)+12, 3)},
+		{"missing Huffman table", "a Huffman table is missing", with(at(sos)+6, 0x22)},
+		{"no such Huffman table", "a scan's Huffman table is out of range", with(at(sos)+6, 0x40)},
+		{"no height", "the height of the picture is missing", with(at(sof0)+5, 0, 0)},
+		{"no width", "a picture of 0x30 has no pixels", with(at(sof0)+7, 0, 0)},
+		{"too large an MCU", "an MCU has more than 10 blocks", with(at(sof0)+14, 0x33)},
+		{"another component", "a component that is not in the frame", with(at(sos)+5, 9)},
+		{"the same twice", "or twice in the scan", with(at(sos)+7, 1)},
+		{"no scan", "the file ends without a picture", with(at(sos)+1, eoi)},
+		{"no frame", "there is no frame before the scan", with(at(sof0)+1, com)},
+		{"two frames", "there are two frames", slices.Insert(bytes.Clone(good), at(sof0), good[at(sof0):at(dht)]...)},
+		{"two pictures", "another picture begins", with(at(dqt)+1, soi)},
+		{"no marker", "marker 0x02 is none of JPEG's", with(at(dqt)+1, 2)},
 		{"frame's length", "the frame has a wrong length", with(at(sof0)+9, 4)},
 		{"scan's length", "the scan has a wrong length", with(at(sos)+4, 4)},
 	} {
@@ -300,23 +315,27 @@ func TestOpenRefuses(t *testing.T) {
 		require.ErrorContains(t, err, c.want, c.name)
 		require.NotErrorIs(t, err, ErrUnsupported)
 	}
-	progressive, err := os.ReadFile("testdata/progressive.jpg")
-	require.NoError(t, err)
-	for name, file := range map[string][]byte{
-		"progressive": progressive,
-		"12 bits":     with(at(sof0)+4, 12),
-		"no height":   func() []byte { b := with(at(sof0)+5, 0); b[at(sof0)+6] = 0; return b }(),
-		"sampling":    with(at(sof0)+14, 0x33),
-		"one scan":    with(at(sos)+5, 9),
+	for want, file := range map[string][]byte{
+		"JPEG with samples of 12 bits is not supported":      with(at(sof0)+4, 12),
+		"JPEG with lossless coding is not supported":         with(at(sof0)+1, 0xc3),
+		"JPEG with hierarchical coding is not supported":     with(at(sof0)+1, 0xc5),
+		"JPEG with arithmetic coding is not supported":       with(at(sof0)+1, 0xc9),
+		"JPEG with the coding of JPEG-LS is not supported":   with(at(sof0)+1, sof55),
+		"JPEG with 2 components is not supported":            slices.Delete(with(at(sof0)+3, 14), at(sof0)+16, at(sof0)+19),
+		"JPEG with segments of marker 0xc8 is not supported": with(at(dqt)+1, 0xc8),
 	} {
+		if want == "JPEG with 2 components is not supported" {
+			file[at(sof0)+9] = 2
+		}
 		var d Decoder
 		_, err := d.Open(file)
-		require.ErrorIs(t, err, ErrUnsupported, name)
+		require.ErrorIs(t, err, ErrUnsupported)
+		require.EqualError(t, err, want)
 	}
 }
 
 func TestDecodeFindsDamage(t *testing.T) {
-	for name, b := range supported(t) {
+	for name, b := range files(t) {
 		if name == "go, tiny" || name == "go, fine" || name == "coarse.jpg" { // of one row, or of hardly any data
 			continue
 		}
@@ -324,12 +343,15 @@ func TestDecodeFindsDamage(t *testing.T) {
 		c, err := d.Open(b[:len(b)*15/16])
 		require.NoError(t, err)
 		all := image.Rect(0, 0, c.Width, c.Height)
-		_, err = d.Decode(all, 0)
+		_, err = d.DecodeContext(t.Context(), all, 0)
 		require.Error(t, err, name)
+		if d.progressive {
+			continue
+		}
 		// What comes before the damage is there.
 		_, err = d.Open(b[:len(b)*15/16])
 		require.NoError(t, err)
-		_, err = d.Decode(image.Rect(0, 0, c.Width, 1), 0)
+		_, err = d.DecodeContext(t.Context(), image.Rect(0, 0, c.Width, 1), 0)
 		require.NoError(t, err, name)
 	}
 	b, err := os.ReadFile("testdata/420-restart.jpg")
@@ -339,55 +361,27 @@ func TestDecodeFindsDamage(t *testing.T) {
 	var d Decoder
 	c, err := d.Open(b)
 	require.NoError(t, err)
-	_, err = d.Decode(image.Rect(0, 0, c.Width, c.Height), 0)
+	_, err = d.DecodeContext(t.Context(), image.Rect(0, 0, c.Width, c.Height), 0)
 	require.EqualError(t, err, "the restart markers are out of order")
 }
 
 func TestWarmDecoderAllocatesNothing(t *testing.T) {
-	b := encoded(t, noisy(200, 150, 1), 90)
-	var d Decoder
-	require.Zero(t, testing.AllocsPerRun(10, func() {
-		c, err := d.Open(b)
-		if err == nil {
-			_, err = d.Decode(image.Rect(0, 0, c.Width, c.Height), 0)
-		}
-		if err != nil {
-			panic(err)
-		}
-	}))
-}
-
-// FuzzDecode holds the decoder against image/jpeg on whatever both decode.
-func FuzzDecode(f *testing.F) {
-	for _, b := range files(f) {
-		f.Add(b, uint8(0))
-		f.Add(b[:len(b)/2], uint8(1))
-	}
-	var d Decoder
-	f.Fuzz(func(t *testing.T, b []byte, halvings uint8) {
-		c, err := d.Open(b)
-		if err != nil || c.Width*c.Height > 1<<18 {
-			return
-		}
-		planes, err := d.Decode(image.Rect(0, 0, c.Width, c.Height), int(halvings%4))
-		if err != nil || halvings%4 != 0 {
-			return
-		}
-		_, err = stdjpeg.Decode(bytes.NewReader(b))
-		var format stdjpeg.FormatError
-		if err != nil && (errors.As(err, &format) || err.Error() != "") {
-			return // it looks at what follows the image, too
-		}
-		want := std(t, b)
-		require.Len(t, planes, len(want))
-		for i, p := range planes {
-			for y := range p.H {
-				for x := range p.W {
-					require.InDelta(t, want[i].Pix[y*want[i].Stride+x], p.Pix[y*p.Stride+x], 2)
-				}
+	for name, b := range map[string][]byte{
+		"sequential":  encoded(t, noisy(200, 150, 1), 90),
+		"progressive": readFile(t, "progressive.jpg"),
+		"CMYK":        readFile(t, "pillow/cmyk-subsampled.jpg"),
+	} {
+		var d Decoder
+		require.Zero(t, testing.AllocsPerRun(10, func() {
+			c, err := d.Open(b)
+			if err == nil {
+				_, err = d.DecodeContext(t.Context(), image.Rect(0, 0, c.Width, c.Height), 0)
 			}
-		}
-	})
+			if err != nil {
+				panic(err)
+			}
+		}), name)
+	}
 }
 
 func benchmark(b *testing.B, file []byte, decode func() error) {
@@ -422,7 +416,7 @@ func BenchmarkDecode(b *testing.B) {
 					return err
 				}
 				w, h := float64(config.Width), float64(config.Height)
-				_, err = d.Decode(image.Rect(int(w*(1-c.part)/2), int(h*(1-c.part)/2), int(w*(1+c.part)/2), int(h*(1+c.part)/2)), c.halvings)
+				_, err = d.DecodeContext(b.Context(), image.Rect(int(w*(1-c.part)/2), int(h*(1-c.part)/2), int(w*(1+c.part)/2), int(h*(1+c.part)/2)), c.halvings)
 				return err
 			})
 		})
