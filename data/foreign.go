@@ -108,10 +108,8 @@ func (d *decoder) decodedBytes(c image.Config) (int64, error) {
 		planes = 1
 	}
 	switch d.format {
-	case baseline:
-		return 3 * pixels, nil
-	case otherJPEG: // coefficients of 4 bytes, and what becomes of them
-		return (3*4 + 3 + 3) * pixels, nil
+	case jpegFormat:
+		return d.jpeg.Memory(image.Rect(0, 0, d.w, d.h), 0), nil
 	case pngFormat:
 		if planes == 1 { // 1 byte becomes 4 where one grey is transparent
 			each, planes = 4*each, 3

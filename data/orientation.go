@@ -10,7 +10,7 @@ import (
 func orientation(file []byte, f format) int {
 	var exif []byte
 	switch f {
-	case baseline, otherJPEG:
+	case jpegFormat:
 		exif = jpegExif(file)
 	case pngFormat:
 		exif = chunk(file, len(pngMagic), 4, binary.BigEndian, "eXIf")

@@ -184,15 +184,15 @@ func TestOrientation(t *testing.T) {
 			}
 		}
 		file := withExif(asJPEG(t, m), o, o%2 == 0)
-		require.Equal(t, int(o), orientation(file, baseline))
+		require.Equal(t, int(o), orientation(file, jpegFormat))
 		got := read(t, photosOf(t, "crop=20x32", file), 0)
 		require.InDeltaSlice(t, channels(seen), got, 16, "orientation %d", o)
 	}
 	j := asJPEG(t, seen)
-	require.Equal(t, 1, orientation(j, baseline))
-	require.Equal(t, 1, orientation(withExif(j, 9, true), baseline))
+	require.Equal(t, 1, orientation(j, jpegFormat))
+	require.Equal(t, 1, orientation(withExif(j, 9, true), jpegFormat))
 	for n := range 60 {
-		orientation(withExif(j, 6, false)[:n], baseline)
+		orientation(withExif(j, 6, false)[:n], jpegFormat)
 	}
 }
 
@@ -240,10 +240,10 @@ func TestPhotosRefuse(t *testing.T) {
 		"truncated": j[:len(j)/2],
 		"a picture of 60000x60000 is larger than the 134217728 pixels allowed": huge,
 		"bytes cannot hold a picture of 11000x11000":                           hollow,
-		"precision": twelve,
-		"png":       hugePNG, // its checksum is wrong, too
-		"c/0.jpg: ": none,
-		"c/0.jpg: png: invalid format: not enough pixel data": p[:len(p)-40],
+		"samples of 12 bits is not supported":                                  twelve,
+		"png":                                                                  hugePNG, // its checksum is wrong, too
+		"c/0.jpg: ":                                                            none,
+		"c/0.jpg: png: invalid format: not enough pixel data":                  p[:len(p)-40],
 	} {
 		s := photosOf(t, "crop=8", file)
 		_, _, err := Measure(t.Context(), s, MeasureOptions{})

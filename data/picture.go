@@ -2,11 +2,11 @@ package data
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"image"
-	stdjpeg "image/jpeg"
 
 	"github.com/hubel-go/hubel/data/jpeg"
 )
@@ -48,25 +48,24 @@ func (p *picture) used() []plane {
 	return p.planes[:]
 }
 
-// decoder decodes pictures in memory that it keeps: baseline JPEG by itself,
-// the rest by packages of others.
+// decoder decodes pictures in memory that it keeps: JPEG by data/jpeg, the rest
+// by packages of others.
 type decoder struct {
 	file   []byte
 	format format
 	h, w   int
-	bytes  int64 // that decoding takes, at most; of baseline JPEGs see memory
+	bytes  int64 // that decoding the whole picture takes, at most
 	jpeg   jpeg.Decoder
-	rgb    bool    // of a baseline JPEG
-	pix    []uint8 // of pictures that are not planes yet
+	space  jpeg.Space // of a JPEG
+	pix    []uint8    // of pictures that are not planes yet
 }
 
 // format is how a picture is encoded.
 type format uint8
 
 const (
-	unknown  format = iota
-	baseline        // a JPEG that data/jpeg decodes
-	otherJPEG
+	unknown format = iota
+	jpegFormat
 	pngFormat
 	gifFormat
 	bmpFormat
@@ -82,14 +81,10 @@ func (d *decoder) open(file []byte) (h, w int, err error) {
 	switch d.format {
 	case unknown:
 		return 0, 0, errors.New(unknownFormat(file))
-	case baseline:
+	case jpegFormat:
 		var head jpeg.Config
 		head, err = d.jpeg.Open(file)
-		c.Width, c.Height, d.rgb = head.Width, head.Height, head.RGB
-		if errors.Is(err, jpeg.ErrUnsupported) {
-			d.format = otherJPEG
-			c, err = foreign(stdjpeg.DecodeConfig, &source{ctx: context.Background(), file: file})
-		}
+		c.Width, c.Height, d.space = head.Width, head.Height, head.Space
 	default:
 		c, err = foreign(foreignFormats[d.format].config, &source{ctx: context.Background(), file: file})
 	}
@@ -117,7 +112,7 @@ func (d *decoder) open(file []byte) (h, w int, err error) {
 // claims to hold more is cut off.
 func (f format) pixelsPerByte() int {
 	switch f {
-	case baseline, otherJPEG:
+	case jpegFormat:
 		return 64 * 8 // a block of 8x8 takes at least one bit
 	case pngFormat:
 		return 8 * 1032 // of one bit each; Deflate makes 1032 bytes of one at most
@@ -134,7 +129,7 @@ func formatOf(file []byte) format {
 	case is(pngMagic):
 		return pngFormat
 	case is("\xff\xd8"):
-		return baseline
+		return jpegFormat
 	case is("GIF87a"), is("GIF89a"):
 		return gifFormat
 	case is("BM"):
@@ -164,51 +159,37 @@ func unknownFormat(file []byte) string {
 // decode decodes at least the region of the picture that was opened, which
 // may be halved in size so many times. It ends soon after ctx is cancelled.
 func (d *decoder) decode(ctx context.Context, p *picture, region image.Rectangle, halvings int) error {
-	var m image.Image
-	var err error
-	in := &source{ctx: ctx, file: d.file}
-	switch d.format {
-	case baseline:
-		return d.decodeBaseline(p, region, halvings)
-	case otherJPEG:
-		m, err = foreign(stdjpeg.Decode, in)
-	default:
-		m, err = foreign(foreignFormats[d.format].decode, in)
+	if d.format == jpegFormat {
+		return d.decodeJPEG(ctx, p, region, halvings)
 	}
+	m, err := foreign(foreignFormats[d.format].decode, &source{ctx: ctx, file: d.file})
 	if err != nil {
 		return damaged(err)
 	}
 	if b := m.Bounds(); b.Dx() != d.w || b.Dy() != d.h {
 		return fmt.Errorf("the picture is of %dx%d, not of %dx%d as the head of the file says", b.Dx(), b.Dy(), d.w, d.h)
 	}
-	d.planes(p, m)
-	return ctx.Err()
+	return cmp.Or(d.planes(p, m), ctx.Err())
 }
 
 // memory is how many bytes decode takes at most, beside the file.
 func (d *decoder) memory(region image.Rectangle, halvings int) int64 {
-	if d.format == baseline { // planes, and the file without its stuffing
-		return 3*int64(region.Dx())*int64(region.Dy())>>(2*halvings) + int64(len(d.file))
+	if d.format == jpegFormat {
+		return d.jpeg.Memory(region, halvings)
 	}
 	return d.bytes
 }
 
-func (d *decoder) decodeBaseline(p *picture, region image.Rectangle, halvings int) error {
-	planes, err := d.jpeg.Decode(region, halvings)
+func (d *decoder) decodeJPEG(ctx context.Context, p *picture, region image.Rectangle, halvings int) error {
+	planes, err := d.jpeg.DecodeContext(ctx, region, halvings)
 	if err != nil {
 		return err
 	}
-	p.space = ycc
-	switch {
-	case len(planes) == 1:
-		p.space = grey
-	case d.rgb:
-		p.space = rgb
-	}
+	p.space = [...]space{jpeg.Grey: grey, jpeg.YCbCr: ycc, jpeg.RGB: rgb}[d.space]
 	for i, q := range planes {
 		p.planes[i] = plane{
 			pix: q.Pix, stride: q.Stride, w: q.W, h: q.H,
-			x0: float64(q.X0), y0: float64(q.Y0), sx: float64(q.SX), sy: float64(q.SY),
+			x0: float64(q.X0), y0: float64(q.Y0), sx: q.SX, sy: q.SY,
 		}
 	}
 	return nil

@@ -373,11 +373,11 @@ func TestOrientationWhereverItStands(t *testing.T) {
 				format format
 				want   int
 			}{
-				"first":          {"\xff\xd8" + segment(0xe1, exifMark+exif), baseline, 6},
-				"after XMP":      {"\xff\xd8" + segment(0xe0, "JFIF\x00") + segment(0xe1, "http://ns.adobe.com/xap/1.0/\x00<x>") + segment(0xe1, exifMark+exif), baseline, 6},
-				"after filling":  {"\xff\xd8\xff\xff" + segment(0xfe, "hello") + "\x00\x00\xff\x01" + segment(0xe1, exifMark+exif), otherJPEG, 6},
-				"after the scan": {"\xff\xd8" + segment(0xda, "x") + segment(0xe1, exifMark+exif), baseline, 1},
-				"two values":     {"\xff\xd8" + segment(0xe1, exifMark+string(many)), baseline, 1},
+				"first":          {"\xff\xd8" + segment(0xe1, exifMark+exif), jpegFormat, 6},
+				"after XMP":      {"\xff\xd8" + segment(0xe0, "JFIF\x00") + segment(0xe1, "http://ns.adobe.com/xap/1.0/\x00<x>") + segment(0xe1, exifMark+exif), jpegFormat, 6},
+				"after filling":  {"\xff\xd8\xff\xff" + segment(0xfe, "hello") + "\x00\x00\xff\x01" + segment(0xe1, exifMark+exif), jpegFormat, 6},
+				"after the scan": {"\xff\xd8" + segment(0xda, "x") + segment(0xe1, exifMark+exif), jpegFormat, 1},
+				"two values":     {"\xff\xd8" + segment(0xe1, exifMark+string(many)), jpegFormat, 1},
 				"TIFF":           {exif, tiffFormat, 6},
 				"WebP":           {riff("VP8X", "0123456789", "ICCP", "odd", "EXIF", exif), webpFormat, 6},
 				"WebP, marked":   {riff("VP8L", "0", "EXIF", exifMark+exif), webpFormat, 6},
@@ -486,7 +486,7 @@ func TestDecodingIsCancelled(t *testing.T) {
 		paletted.Pix[i] = m.Pix[4*i]
 	}
 	for name, file := range map[string][]byte{
-		"PNG": asPNG(t, m), "GIF": asGIF(t, paletted, image.Pt(120, 90), 7), "BMP": asBMP(t, m), "TIFF": asTIFF(t, m),
+		"JPEG": asJPEG(t, m), "PNG": asPNG(t, m), "GIF": asGIF(t, paletted, image.Pt(120, 90), 7), "BMP": asBMP(t, m), "TIFF": asTIFF(t, m),
 		"WebP": storedWebP(t, "lossless"), "lossy WebP": storedWebP(t, "lossy, fairly transparent"),
 	} {
 		var d decoder

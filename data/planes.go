@@ -1,13 +1,14 @@
 package data
 
 import (
+	"fmt"
 	"image"
 	"image/color"
 )
 
 // planes makes planes of a decoded picture. Transparency says nothing of a
 // pixel's colour, so colours are taken as they are stored.
-func (d *decoder) planes(p *picture, m image.Image) {
+func (d *decoder) planes(p *picture, m image.Image) error {
 	switch m := m.(type) {
 	case *image.Gray:
 		p.space = grey
@@ -36,14 +37,10 @@ func (d *decoder) planes(p *picture, m image.Image) {
 		d.interleaved(p, m.Pix, m.Stride, 2, false)
 	case *image.RGBA64:
 		d.interleaved(p, m.Pix, m.Stride, 2, true)
-	default: // CMYK
-		r, g, blue := d.colours(p)
-		b := m.Bounds()
-		for i := range d.w * d.h {
-			c := color.NRGBAModel.Convert(m.At(b.Min.X+i%d.w, b.Min.Y+i/d.w)).(color.NRGBA)
-			r[i], g[i], blue[i] = c.R, c.G, c.B
-		}
+	default:
+		return fmt.Errorf("pictures of the kind %T are not read", m)
 	}
+	return nil
 }
 
 // whole is a plane with a sample for each pixel.
@@ -62,27 +59,12 @@ func (d *decoder) colours(p *picture) (r, g, b []uint8) {
 	return p.planes[0].pix, p.planes[1].pix, p.planes[2].pix
 }
 
+// subsampled takes what WebP has: chroma of half the width and height.
 func (d *decoder) subsampled(p *picture, m *image.YCbCr) {
-	p.space = ycc
-	if d.format == webpFormat {
-		p.space = videoYCC
-	}
+	p.space = videoYCC
 	p.planes[0] = whole(m.Y, m.YStride, d.h, d.w)
-	rx, ry := 1, 1
-	switch m.SubsampleRatio {
-	case image.YCbCrSubsampleRatio422:
-		rx = 2
-	case image.YCbCrSubsampleRatio420:
-		rx, ry = 2, 2
-	case image.YCbCrSubsampleRatio440:
-		ry = 2
-	case image.YCbCrSubsampleRatio411:
-		rx = 4
-	case image.YCbCrSubsampleRatio410:
-		rx, ry = 4, 2
-	}
 	for i, pix := range [][]uint8{m.Cb, m.Cr} {
-		p.planes[1+i] = plane{pix: pix, stride: m.CStride, w: (d.w + rx - 1) / rx, h: (d.h + ry - 1) / ry, sx: float64(rx), sy: float64(ry)}
+		p.planes[1+i] = plane{pix: pix, stride: m.CStride, w: (d.w + 1) / 2, h: (d.h + 1) / 2, sx: 2, sy: 2}
 	}
 }
 
