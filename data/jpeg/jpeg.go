@@ -86,14 +86,14 @@ type component struct {
 	across int // blocks, without those that fill up MCUs
 	down   int
 
-	quant   [64]uint16  // in zigzag order; that of the time of its first scan
-	begun   bool        // its first scan has been read
-	sent    [64]uint8   // of a progressive file: 0, or 1 more than the bits of a coefficient that are missing
-	dc, ac  byte        // tables of the scan
-	last    int32       // DC of the block before
-	blocks  [][64]int16 // of a progressive file, in rows of stride
-	stride  int
-	lastSet []uint8 // for each block, the last coefficient in zigzag order that may not be 0
+	quant  [64]uint16  // in zigzag order; that of the time of its first scan
+	begun  bool        // its first scan has been read
+	sent   [64]uint8   // of a progressive file: 0, or 1 more than the bits of a coefficient that are missing
+	dc, ac byte        // tables of the scan
+	last   int32       // DC of the block before
+	blocks [][64]int16 // of a progressive file, in rows of stride
+	stride int
+	set    []uint64 // of each block, a bit for each AC coefficient in zigzag order that is not 0
 
 	shift       int // how often it is halved
 	multipliers [64]float32
@@ -232,7 +232,7 @@ func (d *Decoder) Memory(region image.Rectangle, halvings int) int64 {
 		blocks := int64(p.h) * int64(p.v) * int64(part.Dx()) * int64(part.Dy())
 		n += blocks * 64 >> (2 * d.shift(p, halvings))
 		if d.progressive {
-			n += 129 * int64(p.h) * int64(p.v) * int64(ceilDiv(d.config.Width, 8*d.hmax)) * int64(part.Max.Y)
+			n += (128 + 8) * int64(p.h) * int64(p.v) * int64(ceilDiv(d.config.Width, 8*d.hmax)) * int64(part.Max.Y)
 		}
 	}
 	if d.n == 4 {
@@ -307,7 +307,7 @@ func (d *Decoder) forget() {
 	for i := range d.components {
 		p := &d.components[i]
 		if cap(p.blocks) > kept/128 {
-			p.blocks, p.lastSet = nil, nil
+			p.blocks, p.set = nil, nil
 		}
 		if cap(p.pix) > kept {
 			p.pix, d.planes[i] = nil, Plane{}

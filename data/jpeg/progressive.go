@@ -3,6 +3,7 @@ package jpeg
 import (
 	"context"
 	"image"
+	"math/bits"
 )
 
 // clearBlocks makes room for the coefficients of some rows of MCUs, which are
@@ -10,9 +11,9 @@ import (
 func (p *component) clearBlocks(across, down int) {
 	n := across * p.h * down * p.v
 	p.stride = across * p.h
-	p.blocks, p.lastSet = grown(p.blocks, n), grown(p.lastSet, n)
+	p.blocks, p.set = grown(p.blocks, n), grown(p.set, n)
 	clear(p.blocks)
-	clear(p.lastSet)
+	clear(p.set)
 }
 
 // transformBlocks makes samples of the coefficients of a part of the MCUs.
@@ -26,14 +27,16 @@ func (d *Decoder) transformBlocks(ctx context.Context, part image.Rectangle) err
 				return err
 			}
 			for x := part.Min.X * p.h; x < min(part.Max.X*p.h, p.across); x++ {
-				c, last := &p.blocks[y*p.stride+x], int(p.lastSet[y*p.stride+x])
-				sum := int64(0)
-				for k, q := range p.quant[:last+1] {
-					sum += int64(magnitude(int32(c[order[k]&63]))) * int64(q)
+				c, set := &p.blocks[y*p.stride+x], p.set[y*p.stride+x]
+				sum := int64(magnitude(int32(c[0]))) * int64(p.quant[0])
+				for m := set; m != 0; m &= m - 1 {
+					k := bits.TrailingZeros64(m) & 63
+					sum += int64(magnitude(int32(c[order[k]&63]))) * int64(p.quant[k])
 				}
 				if d.bits.sum = max(d.bits.sum, sum); sum > largestSum {
 					return errDamaged
 				}
+				last := max(bits.Len64(set)-1, 0)
 				at := (y-part.Min.Y*p.v)*side*p.plane.Stride + (x-part.Min.X*p.h)*side
 				p.transform(p.plane.Pix[at:], p.plane.Stride, c, last)
 			}
@@ -114,16 +117,33 @@ func (r *bitReader) readEndRun(size uint) uint32 {
 	return n
 }
 
+// skipRun skips blocks of a run that end where the scan begins, from one on, and
+// returns how many: as many as there are, but none that has bits to refine. So a
+// scan takes hardly more time than its data is long.
+func (d *Decoder) skipRun(mx, my, most int) int {
+	p, s := d.scan.components[0], &d.scan
+	n := min(most, int(d.endRun))
+	if s.before > 0 {
+		for i, set := range p.set[my*p.stride+mx:][:n] {
+			if set&s.band() != 0 {
+				n = i
+				break
+			}
+		}
+	}
+	d.endRun -= uint32(n)
+	return n
+}
+
+// band has a bit for each coefficient of the scan.
+func (s *scan) band() uint64 { return 2<<s.to - 1<<s.from }
+
 // firstAC decodes the upper bits of a block's AC coefficients (T.81, G.1.2.2).
 func (d *Decoder) firstAC(mx, my int, _ image.Rectangle) error {
-	if d.endRun > 0 {
-		d.endRun--
-		return nil
-	}
 	p, s := d.scan.components[0], &d.scan
 	at := my*p.stride + mx
 	c, ac, r := &p.blocks[at], &d.ac[p.ac], &d.bits
-	k, low := s.from, s.low
+	k, low, set := s.from, s.low, p.set[at]
 	for k <= s.to {
 		if r.n < 32 {
 			r.fill()
@@ -136,6 +156,7 @@ func (d *Decoder) firstAC(mx, my int, _ image.Rectangle) error {
 				return errDamaged
 			}
 			c[order[k]&63] = int16(v)
+			set |= 1 << k
 			k++
 			r.skip(uint(e & 63))
 			continue
@@ -159,15 +180,14 @@ func (d *Decoder) firstAC(mx, my int, _ image.Rectangle) error {
 			return errDamaged
 		}
 		c[order[k]&63] = int16(v)
+		set |= 1 << k
 		k++
 		r.skip(size)
 	}
 	if k > s.to+1 {
 		return errDamaged
 	}
-	if k > s.from {
-		p.lastSet[at] = max(p.lastSet[at], uint8(k-1))
-	}
+	p.set[at] = set
 	return nil
 }
 
@@ -177,7 +197,7 @@ func (d *Decoder) refineAC(mx, my int, _ image.Rectangle) error {
 	p, s := d.scan.components[0], &d.scan
 	at := my*p.stride + mx
 	c, ac, r := &p.blocks[at], &d.ac[p.ac], &d.bits
-	k := s.from
+	k, set := s.from, p.set[at]&s.band()
 	for d.endRun == 0 && k <= s.to {
 		r.fill()
 		symbol, ok := r.decode(ac)
@@ -202,46 +222,45 @@ func (d *Decoder) refineAC(mx, my int, _ image.Rectangle) error {
 		if d.endRun > 0 {
 			break
 		}
-		if k = r.refine(c, k, s.to, run, s.low); k > s.to {
+		// The zero that follows so many others.
+		zeros := ^set >> k << k & s.band()
+		for ; run > 0 && zeros != 0; run-- {
+			zeros &= zeros - 1
+		}
+		if zeros == 0 {
 			return errDamaged
 		}
+		k = bits.TrailingZeros64(zeros)
+		passed := set & (1<<k - 1)
+		r.refine(c, passed, s.low)
+		set &^= passed
 		if value != 0 {
-			c[order[k]] = value
-			p.lastSet[at] = max(p.lastSet[at], uint8(k))
+			c[order[k&63]] = value
+			p.set[at] |= 1 << k
 		}
 		k++
 	}
 	if d.endRun > 0 {
 		d.endRun--
-		r.refine(c, k, s.to, -1, s.low)
 	}
+	r.refine(c, set, s.low)
 	return nil
 }
 
-// refine reads a bit for each coefficient from k to last that is not 0, up to
-// the zero that follows a run of others, if the run is not negative. It returns
-// where that is.
-func (r *bitReader) refine(c *[64]int16, k, last, run int, low uint8) int {
+// refine reads a bit for each coefficient of a set, all of which are not 0.
+func (r *bitReader) refine(c *[64]int16, set uint64, low uint8) {
 	acc, n := r.acc, r.n
-	for ; k <= last; k++ {
-		v := &c[order[k]&63]
-		if *v == 0 {
-			if run == 0 {
-				break
-			}
-			run--
-			continue
-		}
+	for ; set != 0; set &= set - 1 {
 		if n == 0 {
 			r.acc, r.n = acc, n
 			r.fill()
 			acc, n = r.acc, r.n
 		}
+		v := &c[order[bits.TrailingZeros64(set)&63]&63]
 		sign := *v >> 15
 		*v += (int16(acc>>63)<<low ^ sign) - sign // away from 0
 		acc <<= 1
 		n--
 	}
 	r.acc, r.n = acc, n
-	return k
 }

@@ -161,7 +161,7 @@ func (d *Decoder) decodeScan(ctx context.Context, part image.Rectangle) error {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		for mx := range s.across {
+		for mx := 0; mx < s.across; {
 			if left == 0 {
 				if len(ends) == 0 {
 					return errTruncated
@@ -178,7 +178,14 @@ func (d *Decoder) decodeScan(ctx context.Context, part image.Rectangle) error {
 					left = math.MaxInt
 				}
 			}
-			left--
+			if d.endRun > 0 {
+				n := d.skipRun(mx, my, min(s.across-mx, left))
+				mx += n
+				left -= n
+				if n > 0 {
+					continue
+				}
+			}
 			if err := decode(mx, my, part); err != nil {
 				return err
 			}
@@ -188,6 +195,8 @@ func (d *Decoder) decodeScan(ctx context.Context, part image.Rectangle) error {
 			if d.bits.sum > largestSum {
 				return errDamaged
 			}
+			mx++
+			left--
 		}
 	}
 	if part.Max.Y >= s.down && d.endRun > 0 {
