@@ -181,7 +181,7 @@ func (d *decoder) memory(region image.Rectangle, halvings int) int64 {
 }
 
 func (d *decoder) decodeJPEG(ctx context.Context, p *picture, region image.Rectangle, halvings int) error {
-	planes, err := d.jpeg.DecodeContext(ctx, region, halvings)
+	planes, err := d.jpeg.Decode(ctx, region, halvings)
 	if err != nil {
 		return err
 	}

@@ -52,7 +52,7 @@ func fuzzDecode(t *testing.T, d *Decoder, b []byte, halvings int) {
 		return
 	}
 	whole := image.Rect(0, 0, c.Width, c.Height)
-	if _, err := d.DecodeContext(t.Context(), whole, halvings); err != nil {
+	if _, err := d.Decode(t.Context(), whole, halvings); err != nil {
 		return
 	}
 	planes, err := d.decode(t.Context(), whole, 0)

@@ -64,7 +64,6 @@ const (
 type Config struct {
 	Width, Height int
 	Space         Space
-	RGB           bool // Space is RGB
 }
 
 // Plane is one component of a picture, or of a part of it: row y is
@@ -152,7 +151,6 @@ func (d *Decoder) Open(file []byte) (Config, error) {
 	}
 	d.rest = rest
 	d.config.Space = d.space()
-	d.config.RGB = d.config.Space == RGB
 	return d.config, nil
 }
 
@@ -173,22 +171,17 @@ func (d *Decoder) space() Space {
 	return YCbCr
 }
 
-// DecodeContext decodes the file that was opened, at least a region of it, which must
+// Decode decodes the file that was opened, at least a region of it, which must
 // not be empty, halved in size up to three times. Chroma that is stored halved
 // already is not halved again as long as luma is larger. The planes are the
-// decoder's and stay as they are until the next. A context that is done
+// decoder's and stay as they are until the next Decode. A context that is done
 // ends it with the context's error.
-func (d *Decoder) DecodeContext(ctx context.Context, region image.Rectangle, halvings int) ([]Plane, error) {
+func (d *Decoder) Decode(ctx context.Context, region image.Rectangle, halvings int) ([]Plane, error) {
 	planes, err := d.decode(ctx, region, halvings)
 	if err == nil && d.n == 4 {
 		return d.convertCMYK(ctx, 1<<halvings)
 	}
 	return planes, err
-}
-
-// Decode is DecodeContext without a context.
-func (d *Decoder) Decode(region image.Rectangle, halvings int) ([]Plane, error) {
-	return d.DecodeContext(context.Background(), region, halvings)
 }
 
 // decode decodes to planes of the components as they are stored.

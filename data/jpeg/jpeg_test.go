@@ -60,7 +60,7 @@ func decode(t testing.TB, b []byte, halvings int) (Config, []Plane) {
 	var d Decoder
 	c, err := d.Open(b)
 	require.NoError(t, err)
-	planes, err := d.DecodeContext(t.Context(), image.Rect(0, 0, c.Width, c.Height), halvings)
+	planes, err := d.Decode(t.Context(), image.Rect(0, 0, c.Width, c.Height), halvings)
 	require.NoError(t, err)
 	return c, planes
 }
@@ -72,7 +72,7 @@ func decodeAll(b []byte) ([]Plane, error) {
 	if err != nil {
 		return nil, err
 	}
-	return d.DecodeContext(context.Background(), image.Rect(0, 0, c.Width, c.Height), 0)
+	return d.Decode(context.Background(), image.Rect(0, 0, c.Width, c.Height), 0)
 }
 
 // stdSample is a sample of a component as it is stored, of the pixel that it
@@ -255,7 +255,7 @@ func TestRegion(t *testing.T) {
 				region := image.Rect(x, y, x+1+r.IntN(c.Width-x), y+1+r.IntN(c.Height-y))
 				_, err := d.Open(b)
 				require.NoError(t, err)
-				got, err := d.DecodeContext(t.Context(), region, halvings)
+				got, err := d.Decode(t.Context(), region, halvings)
 				require.NoError(t, err)
 				for i, p := range got {
 					require.True(t, p.X0 <= region.Min.X && p.Y0 <= region.Min.Y, name)
@@ -266,7 +266,7 @@ func TestRegion(t *testing.T) {
 					}
 				}
 			}
-			_, err := d.DecodeContext(t.Context(), image.Rect(900, 900, 901, 901), halvings)
+			_, err := d.Decode(t.Context(), image.Rect(900, 900, 901, 901), halvings)
 			require.Error(t, err)
 		}
 	}
@@ -343,7 +343,7 @@ func TestDecodeFindsDamage(t *testing.T) {
 		c, err := d.Open(b[:len(b)*15/16])
 		require.NoError(t, err)
 		all := image.Rect(0, 0, c.Width, c.Height)
-		_, err = d.DecodeContext(t.Context(), all, 0)
+		_, err = d.Decode(t.Context(), all, 0)
 		require.Error(t, err, name)
 		if d.progressive {
 			continue
@@ -351,7 +351,7 @@ func TestDecodeFindsDamage(t *testing.T) {
 		// What comes before the damage is there.
 		_, err = d.Open(b[:len(b)*15/16])
 		require.NoError(t, err)
-		_, err = d.DecodeContext(t.Context(), image.Rect(0, 0, c.Width, 1), 0)
+		_, err = d.Decode(t.Context(), image.Rect(0, 0, c.Width, 1), 0)
 		require.NoError(t, err, name)
 	}
 	b, err := os.ReadFile("testdata/420-restart.jpg")
@@ -361,7 +361,7 @@ func TestDecodeFindsDamage(t *testing.T) {
 	var d Decoder
 	c, err := d.Open(b)
 	require.NoError(t, err)
-	_, err = d.DecodeContext(t.Context(), image.Rect(0, 0, c.Width, c.Height), 0)
+	_, err = d.Decode(t.Context(), image.Rect(0, 0, c.Width, c.Height), 0)
 	require.EqualError(t, err, "the restart markers are out of order")
 }
 
@@ -375,7 +375,7 @@ func TestWarmDecoderAllocatesNothing(t *testing.T) {
 		require.Zero(t, testing.AllocsPerRun(10, func() {
 			c, err := d.Open(b)
 			if err == nil {
-				_, err = d.DecodeContext(t.Context(), image.Rect(0, 0, c.Width, c.Height), 0)
+				_, err = d.Decode(t.Context(), image.Rect(0, 0, c.Width, c.Height), 0)
 			}
 			if err != nil {
 				panic(err)
@@ -416,7 +416,7 @@ func BenchmarkDecode(b *testing.B) {
 					return err
 				}
 				w, h := float64(config.Width), float64(config.Height)
-				_, err = d.DecodeContext(b.Context(), image.Rect(int(w*(1-c.part)/2), int(h*(1-c.part)/2), int(w*(1+c.part)/2), int(h*(1+c.part)/2)), c.halvings)
+				_, err = d.Decode(b.Context(), image.Rect(int(w*(1-c.part)/2), int(h*(1-c.part)/2), int(w*(1+c.part)/2), int(h*(1+c.part)/2)), c.halvings)
 				return err
 			})
 		})

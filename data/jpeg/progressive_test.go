@@ -37,7 +37,7 @@ func TestDecodeIsCancelled(t *testing.T) {
 		asked := 0
 		for ; ; asked++ {
 			require.Less(t, asked, 1000)
-			_, err := d.DecodeContext(&stopped{t.Context(), asked}, image.Rect(0, 0, c.Width, c.Height), 0)
+			_, err := d.Decode(&stopped{t.Context(), asked}, image.Rect(0, 0, c.Width, c.Height), 0)
 			if err == nil {
 				break
 			}
@@ -56,7 +56,7 @@ func TestDecodeTwice(t *testing.T) {
 		require.NoError(t, err)
 		var first []Plane
 		for range 2 {
-			planes, err := d.DecodeContext(t.Context(), image.Rect(0, 0, c.Width, c.Height), 0)
+			planes, err := d.Decode(t.Context(), image.Rect(0, 0, c.Width, c.Height), 0)
 			require.NoError(t, err)
 			for i, p := range planes {
 				if first != nil {
@@ -134,7 +134,7 @@ func TestMemory(t *testing.T) {
 			region := image.Rect(c.Width/2, 0, c.Width, (c.Height+1)/2)
 			var before, after runtime.MemStats
 			runtime.ReadMemStats(&before)
-			_, err = d.DecodeContext(t.Context(), region, halvings)
+			_, err = d.Decode(t.Context(), region, halvings)
 			runtime.ReadMemStats(&after)
 			require.NoError(t, err)
 			took, most := int64(after.TotalAlloc-before.TotalAlloc), d.Memory(region, halvings)
