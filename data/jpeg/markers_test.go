@@ -2,8 +2,11 @@ package jpeg
 
 import (
 	"bytes"
+	"image"
 	"os"
 	"slices"
+	"strconv"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -120,7 +123,7 @@ func TestLateHeight(t *testing.T) {
 		scan := bytes.Index(late, []byte{0xff, sos}) + 2
 		for end := scan; ; end++ {
 			if m := late[end+1]; late[end] == 0xff && m != 0 && (m < rst0 || m > rst7) {
-				late = slices.Insert(late, end, 0xff, dnl, 0, 4, file[at], file[at+1])
+				late = slices.Insert(late, end, 0xff, 0xff, dnl, 0, 4, file[at], file[at+1])
 				break
 			}
 		}
@@ -189,6 +192,11 @@ func TestScansThatDoNotFit(t *testing.T) {
 	require.EqualError(t, err, "a component is in no scan")
 }
 
+// withoutQuant is a tiny file with a quantisation table of zeros.
+func withoutQuant(file []byte) []byte {
+	return bytes.Replace(file, bytes.Repeat([]byte{16}, 64), make([]byte, 64), 1)
+}
+
 // tiny is a grey picture of 8x8 with one code in each table, and the bits of its
 // scans.
 func tiny(sof, dc, ac byte, scans ...[]byte) []byte {
@@ -203,6 +211,80 @@ func tiny(sof, dc, ac byte, scans ...[]byte) []byte {
 		b = append(b, s...)
 	}
 	return append(b, 0xff, eoi)
+}
+
+// packed are bits of a scan, filled up with ones.
+func packed(bits string) (data []byte) {
+	for ; len(bits) > 0; bits = bits[min(8, len(bits)):] {
+		v, err := strconv.ParseUint((bits + "1111111")[:8], 2, 8)
+		if err != nil {
+			panic(err)
+		}
+		if data = append(data, byte(v)); v == 0xff {
+			data = append(data, 0)
+		}
+	}
+	return data
+}
+
+// sized is a file with another size in its frame.
+func sized(file []byte, w, h byte) []byte {
+	b := bytes.Clone(file)
+	at := max(bytes.Index(b, []byte{0xff, sof0}), bytes.Index(b, []byte{0xff, sof2}))
+	b[at+6], b[at+8] = h, w
+	return b
+}
+
+// Codes of 16 bits are decoded as those of one are.
+func TestLongCodes(t *testing.T) {
+	long := func(file []byte) []byte {
+		return bytes.ReplaceAll(file, []byte{1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0},
+			[]byte{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1})
+	}
+	zeros := strings.Repeat("0", 16)
+	// Two blocks, the second brighter.
+	all := []byte{0, 63, 0}
+	short := sized(tiny(sof0, 2, 0, slices.Concat(all, packed("0100"+"0110"))), 16, 8)
+	file := long(sized(tiny(sof0, 2, 0, slices.Concat(all, packed(zeros+"10"+zeros+zeros+"11"+zeros))), 16, 8))
+	requireSame(t, short, file)
+	_, planes := decode(t, file, 0)
+	require.Equal(t, []uint8{128 + 2*2, 128 + 5*2}, []uint8{planes[0].Pix[0], planes[0].Pix[8]})
+	var d Decoder
+	_, err := d.Open(file)
+	require.NoError(t, err)
+	planes, err = d.Decode(t.Context(), image.Rect(8, 0, 16, 8), 0)
+	require.NoError(t, err)
+	require.Equal(t, uint8(128+5*2), planes[0].Pix[0], "the first block is skipped")
+
+	dc, ac := []byte{0, 0, 0}, []byte{1, 1, 0}
+	requireSame(t,
+		sized(tiny(sof2, 2, 1, slices.Concat(dc, packed("010"+"011")), slices.Concat(ac, packed("01"+"00"))), 16, 8),
+		long(sized(tiny(sof2, 2, 1, slices.Concat(dc, packed(zeros+"10"+zeros+"11")), slices.Concat(ac, packed(zeros+"1"+zeros+"0"))), 16, 8)))
+}
+
+// A run of blocks ends where a restart marker is.
+func TestRunPastRestart(t *testing.T) {
+	dc := []byte{0, 0, 0, 0x7f, 0xff, rst0, 0x7f}
+	ac := func(symbol byte, bits string) []byte {
+		data := packed(bits)
+		file := tiny(sof2, 0, symbol, dc, slices.Concat([]byte{1, 63, 0}, data, []byte{0xff, rst0}, data))
+		return inserted(sized(file, 16, 8), sos, 0xff, dri, 0, 4, 0, 1)
+	}
+	_, err := decodeAll(ac(0x00, "0"))
+	require.NoError(t, err)
+	_, err = decodeAll(ac(0x10, "00"))
+	require.Equal(t, errDamaged, err)
+}
+
+// The tables that Motion JPEG leaves out are those that encoders begin with.
+func TestStandardTables(t *testing.T) {
+	var d Decoder
+	_, err := d.Open(encoded(t, noisy(8, 8, 1), 50))
+	require.NoError(t, err)
+	for i := range 2 {
+		require.Equal(t, d.dc[i].spec, standardDC[i])
+		require.Equal(t, d.ac[i].spec, standardAC[i])
+	}
 }
 
 // Codes that no valid scan has are damage, with the largest that is not.
@@ -230,6 +312,10 @@ func TestCodes(t *testing.T) {
 		{"a coefficient past the band", tiny(sof2, 0, 0x51, dcScan, []byte{1, 5, 0, 0x7f}), errDamaged},
 		{"the last of the band", tiny(sof2, 0, 0x41, dcScan, []byte{1, 5, 0, 0x7f}), nil},
 		{"a coefficient of 2^14", tiny(sof2, 0, 0x01, dcScan, []byte{1, 1, 13, 0x7f}), errDamaged},
+		{"one of 2^13 that is multiplied by 0", withoutQuant(tiny(sof2, 0, 0x01, dcScan, []byte{1, 1, 13, 0x7f})), nil},
+		{"one of 2^14 that is multiplied by 0", withoutQuant(tiny(sof2, 0, 0x02, dcScan, []byte{1, 1, 13, 0x5f})), errDamaged},
+		{"the same, of ten bits", withoutQuant(tiny(sof2, 0, 0x0a, dcScan, []byte{1, 1, 5, 0x40, 0x1f})), errDamaged},
+		{"half of it, of ten bits", withoutQuant(tiny(sof2, 0, 0x0a, dcScan, []byte{1, 1, 4, 0x40, 0x1f})), nil},
 		{"one of 2^9", tiny(sof2, 0, 0x01, dcScan, []byte{1, 1, 9, 0x7f}), nil},
 		{"a refinement by more than a bit", tiny(sof2, 0, 0x02, dcScan, []byte{1, 1, 1, 0x7f}, []byte{1, 1, 0x10, 0x1f}), errDamaged},
 		{"a run past the band of a refinement", tiny(sof2, 0, 0x11, dcScan, []byte{1, 2, 1, 0x7f}, []byte{1, 2, 0x10, 0x00}), errDamaged},

@@ -143,3 +143,25 @@ func TestMemory(t *testing.T) {
 		}
 	}
 }
+
+// What Memory says, written out: planes, coefficients of whole rows down to the
+// region's last, RGB with a row of each component, and what files are copied to.
+func TestMemoryOfEach(t *testing.T) {
+	for _, c := range []struct {
+		name     string
+		region   image.Rectangle
+		halvings int
+		want     int64
+	}{
+		{"pillow/cmyk-subsampled.jpg", image.Rect(0, 0, 64, 48), 0, 12*(4+1+1+1)*64 + 12*256*3 + 4*64},
+		{"pillow/cmyk-subsampled.jpg", image.Rect(17, 20, 18, 21), 1, (64 + 3*64) + 64*3 + 4*16},
+		{"pillow/mixed-sampling-scans.jpg", image.Rect(0, 0, 64, 48), 0, 12 * (4 + 1 + 2) * 64},
+		{"pillow/progressive-luma-halved.jpg", image.Rect(33, 0, 40, 20), 0, 2*(1+4+1)*64 + 2*5*(1+4+1)*(128+8)},
+	} {
+		file := readFile(t, c.name)
+		var d Decoder
+		_, err := d.Open(file)
+		require.NoError(t, err)
+		require.Equal(t, c.want+5*int64(len(file))+padding, d.Memory(c.region, c.halvings), c.name)
+	}
+}

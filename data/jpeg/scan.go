@@ -206,7 +206,7 @@ func (d *Decoder) decodeScan(ctx context.Context, part image.Rectangle) error {
 }
 
 // order is where the coefficients go, which come in zigzag order: column by
-// column. Whatever lies past the last one goes there too.
+// column. Whatever lies past the last one is damage, and goes anywhere.
 var order = func() (o [64 + 16]uint8) {
 	x, y := 0, 0
 	for k := range 64 {
@@ -229,9 +229,6 @@ var order = func() (o [64 + 16]uint8) {
 			x--
 			y++
 		}
-	}
-	for k := 64; k < len(o); k++ {
-		o[k] = 63
 	}
 	return o
 }()
