@@ -135,7 +135,7 @@ func readState(dir string) (*Checkpoint, map[string]*tensor.Dense, error) {
 // the velocities by their prefix and name.
 func readCheckpoint(dir, name string) (*Checkpoint, map[string]*tensor.Dense, error) {
 	path := filepath.Join(dir, name)
-	tensors, metadata, err := readTensors(path)
+	tensors, metadata, err := readOwn(path)
 	if err != nil {
 		return nil, nil, err
 	}

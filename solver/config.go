@@ -53,7 +53,8 @@ type Config struct {
 	Weights string
 
 	// Fresh names layers, or parameters such as "fc8.weight", that start as
-	// the fillers say all the same: a new last layer on trained ones.
+	// the fillers say all the same: a new last layer on trained ones. What Weights
+	// has and the network has not is an error unless it is named here too.
 	Fresh []string
 
 	// Resume goes on from the checkpoint in Dir. What decides the weights must

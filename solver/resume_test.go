@@ -1,6 +1,7 @@
 package solver
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"io/fs"
@@ -277,6 +278,10 @@ func TestADamagedCheckpointIsNamedAndTheOneBeforeUsed(t *testing.T) {
 		"cut":           func(b []byte) []byte { return b[:len(b)/2] },
 		"empty":         func(b []byte) []byte { return nil },
 		"zeros":         func(b []byte) []byte { clear(b); return b },
+		"no checksum": func(b []byte) []byte {
+			b[len(b)-5] ^= 1
+			return bytes.Replace(b, []byte(`"sha256"`), []byte(`"sha257"`), 1)
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir := filepath.Join(t.TempDir(), "run")
@@ -339,9 +344,15 @@ func TestCheckpointsThatAreNoUse(t *testing.T) {
 	require.NoError(t, os.Remove(filepath.Join(c.Dir, PreviousFile)))
 	_, err = Train(t.Context(), c)
 	require.ErrorContains(t, err, CheckpointFile+": the file is damaged: its checksum does not match; there is none before it"+remedy)
+	path := filepath.Join(c.Dir, CheckpointFile)
+	b, err := os.ReadFile(path)
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(path, bytes.Replace(b, []byte(`"sha256"`), []byte(`"sha257"`), 1), 0o666))
+	_, err = Train(t.Context(), c)
+	require.ErrorContains(t, err, CheckpointFile+": the file has no checksum; there is none before it"+remedy)
 	weights, err := os.ReadFile(filepath.Join(c.Dir, WeightsFile))
 	require.NoError(t, err)
-	require.NoError(t, os.WriteFile(filepath.Join(c.Dir, CheckpointFile), weights, 0o666))
+	require.NoError(t, os.WriteFile(path, weights, 0o666))
 	_, err = Train(t.Context(), c)
 	require.ErrorContains(t, err, CheckpointFile+": it is no checkpoint: it has weights, but nothing of the run")
 	_, err = ReadCheckpoint(filepath.Join(c.Dir, WeightsFile))

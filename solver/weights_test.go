@@ -64,7 +64,25 @@ func TestWeightsThatDoNotFit(t *testing.T) {
 		require.ErrorContains(t, m.Set(w), want)
 		require.NoError(t, w.Close())
 	}
+	// A layer of another name leaves the old one over: it is left out where it is
+	// named, and only there.
 	c.Network = smallNet()
+	c.Network.Nodes[0].Name, c.Network.Nodes[1].In = "conv9", []string{"conv9"}
+	for _, fresh := range [][]string{{"conv9"}, {"conv9", "conv1.bias"}} {
+		c.Fresh = fresh
+		_, err = Train(t.Context(), c)
+		require.ErrorContains(t, err, c.Weights+": network small has no weights named conv1")
+		require.ErrorContains(t, err, "name the layers that are to start fresh")
+		require.NoDirExists(t, c.Dir)
+	}
+	c.Fresh = []string{"conv9", "conv7"}
+	_, err = Train(t.Context(), c)
+	require.EqualError(t, err, "fresh: neither network small nor "+c.Weights+` has a layer or parameter "conv7" with weights`)
+	all := c
+	all.Fresh, all.Dir = []string{"conv9", "conv1"}, ""
+	_, err = Train(t.Context(), all)
+	require.NoError(t, err)
+	c.Network, c.Fresh = smallNet(), nil
 	checkpoint := filepath.Join(filepath.Dir(c.Weights), CheckpointFile)
 	_, err = LoadWeights(checkpoint)
 	require.ErrorContains(t, err, checkpoint+": a checkpoint is for resuming its run; the weights are in weights.safetensors beside it")

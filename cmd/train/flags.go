@@ -186,7 +186,7 @@ func (o *options) flagSet() *flag.FlagSet {
 	f.IntVar(&o.preview, "preview", 0, "draw `N` images as -augment makes them: train -data SET -augment STEPS -preview N out.png")
 	f.StringVar(&o.weights, "weights", "", "`file` of weights to start from, or to evaluate")
 	f.Var(&o.frozen, "frozen", "layers or parameters that are not trained: `names` with commas, such as conv1,ip1.bias")
-	f.Var(&o.fresh, "fresh", "layers or parameters that start anew and not from -weights: `names` with commas, such as fc8")
+	f.Var(&o.fresh, "fresh", "layers or parameters that start anew and not from -weights, and those of -weights to leave out: `names` with commas, such as fc8")
 
 	f.IntVar(&o.epochs, "epochs", 5, "passes over the training set")
 	f.IntVar(&o.iters, "iters", 0, "updates of the weights, instead of -epochs")

@@ -299,7 +299,7 @@ func TestFineTuning(t *testing.T) {
 	start := []string{"-net", "wider.json", "-data", "mnist:set", "-epochs", "1", "-out", "c", "-weights", "a/weights.safetensors"}
 	refused(t, "conv1.weight has the shape [5 1 3 3] in the network and [4 1 3 3] in the file; where that is meant, name the layers that are to start fresh", start...)
 	refused(t, "fc2.weight", append(start, "-fresh", "conv1")...) // it reads one more channel
-	refused(t, `no layer or parameter "fc3"`, append(start, "-fresh", "fc3")...)
+	refused(t, `has a layer or parameter "fc3"`, append(start, "-fresh", "fc3")...)
 	refused(t, "-fresh needs -weights", with("-fresh", "fc2")...)
 	succeed(t, append(start, "-fresh", "conv1,fc2")...)
 
@@ -308,7 +308,8 @@ func TestFineTuning(t *testing.T) {
 	start = []string{"-net", "head.json", "-data", "mnist:set", "-epochs", "10", "-lr", "0.1", "-decay", "0", "-out", "d",
 		"-weights", "a/best.safetensors", "-frozen", "conv1"}
 	refused(t, "weights of network tiny are missing: top.weight, top.bias", start...)
-	succeed(t, append(start, "-fresh", "top")...)
+	refused(t, "has no weights named fc2.bias, fc2.weight; where that is meant, name the layers that are to start fresh", append(start, "-fresh", "top")...)
+	succeed(t, append(start, "-fresh", "top,fc2")...)
 	best, err := solver.LoadWeights("a/" + solver.BestFile)
 	require.NoError(t, err)
 	d, err := solver.LoadWeights("d/" + solver.WeightsFile)
