@@ -34,8 +34,9 @@ type Options struct {
 	Threads []int // of device "cpu"
 	Runs    int   // samples of each time, after a warm run
 
-	DirectConv bool // device.Options.DirectConv
-	TF32       bool // device.Options.TF32
+	DirectConv bool   // device.Options.DirectConv
+	TF32       bool   // device.Options.TF32
+	CPUPath    string // device.Options.CPUPath
 
 	// GPUs are cards whose times are predicted, in place of measuring the
 	// simulator ptxsim.
@@ -156,7 +157,7 @@ func (b *bench) everywhere(f func(*graph.Network) error) error {
 
 // on calls f for every model on an open device.
 func (b *bench) on(name string, threads int, f func(*graph.Network) error) error {
-	d, err := device.Open(name, device.Options{Threads: threads, DirectConv: b.DirectConv, TF32: b.TF32})
+	d, err := device.Open(name, device.Options{Threads: threads, CPUPath: b.CPUPath, DirectConv: b.DirectConv, TF32: b.TF32})
 	if err != nil {
 		return err
 	}
@@ -217,7 +218,7 @@ func (b *bench) checkMemory(n *graph.Network) error {
 
 // machine measures the processor.
 func (b *bench) machine() error {
-	tile, err := gemm.Choose()
+	tile, err := gemm.Named(b.CPUPath)
 	if err != nil {
 		return err
 	}

@@ -24,6 +24,11 @@ type Device interface {
 	// Traits says what a memory plan must know of the device.
 	Traits() Traits
 
+	// Arithmetic names all that decides, besides Options, the bits of what the
+	// device computes: its kind first, then what differs from one machine to
+	// another. Two devices of the same arithmetic give the same bits.
+	Arithmetic() string
+
 	// Alloc returns bytes of device memory, aligned to Traits().Alignment.
 	// Its contents are undefined.
 	Alloc(bytes int64) (Buffer, error)

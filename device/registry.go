@@ -11,6 +11,11 @@ import (
 type Options struct {
 	Threads int // CPU workers; 0 means as many as the process may use
 
+	// CPUPath names the loops and register tiles of the CPU device: avx512, avx2
+	// or generic, each of which rounds differently. Empty or AutoPath is what the
+	// environment variable HUBEL_CPU names, or else the best of the machine.
+	CPUPath string
+
 	// DirectConv computes every convolution by its definition, where a device
 	// would otherwise use a fast algorithm that rounds more (Winograd's).
 	// Weights packed with one setting are not for the other.
@@ -27,6 +32,10 @@ type Options struct {
 	// always does so has no use for it.
 	DebugSync bool
 }
+
+// AutoPath is the Options.CPUPath that leaves the choice to HUBEL_CPU and the
+// machine.
+const AutoPath = "auto"
 
 // Driver opens the devices of one kind.
 type Driver struct {

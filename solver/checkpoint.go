@@ -50,7 +50,8 @@ type settings struct {
 	Data       string   `json:"data,omitempty"`
 	DirectConv bool     `json:"direct_conv,omitempty"`
 	TF32       bool     `json:"tf32,omitempty"`
-	Samples    int      `json:"samples"` // of the training set
+	Arithmetic string   `json:"arithmetic,omitempty"` // of the device
+	Samples    int      `json:"samples"`              // of the training set
 	Batch      int      `json:"batch"`
 	Accumulate int      `json:"accumulate"`
 	Iterations int      `json:"iterations"`
@@ -61,7 +62,12 @@ type settings struct {
 }
 
 func (c *Config) settings(samples int) settings {
+	arithmetic := ""
+	if c.Device != nil {
+		arithmetic = c.Device.Arithmetic()
+	}
 	return settings{
+		Arithmetic: arithmetic,
 		Data:       c.Data,
 		DirectConv: c.DirectConv,
 		TF32:       c.TF32,
@@ -86,6 +92,10 @@ type Checkpoint struct {
 	Classes   []string
 	Samples   int // of the training set
 	Iteration int // updates done
+
+	// Arithmetic is that of the device that the run was trained on last; empty in
+	// a checkpoint that does not say.
+	Arithmetic string
 
 	// Damaged says why the newest checkpoint could not be read, where that is
 	// so: then this is the one before it.
@@ -179,7 +189,7 @@ func decodeCheckpoint(dir, path string, metadata map[string]string) (*Checkpoint
 	if err := json.Unmarshal([]byte(metadata[standingKey]), &c.standing); err != nil {
 		return fail(fmt.Errorf("metadata %s: %w", standingKey, err))
 	}
-	c.Samples = s.Samples
+	c.Samples, c.Arithmetic = s.Samples, s.Arithmetic
 	c.Config.Data, c.Config.DirectConv, c.Config.TF32 = s.Data, s.DirectConv, s.TF32
 	c.Config.Batch, c.Config.Accumulate, c.Config.Iterations = s.Batch, s.Accumulate, s.Iterations
 	c.Config.Seed, c.Config.Frozen, c.Config.SGD = s.Seed, s.Frozen, s.SGD

@@ -62,6 +62,11 @@ type Config struct {
 	// than before (what that does to a rate, Schedule.Max says).
 	Resume bool
 
+	// OtherArithmetic lets a run that is resumed go on on a device that rounds
+	// otherwise than the one it was trained on: its bytes are then not those of a
+	// run that never stopped, and Notice says so.
+	OtherArithmetic bool
+
 	// Patience ends the run after so many tests in a row without one better
 	// than the best before them; 0 is endless. A run that is resumed may be
 	// given another.

@@ -46,6 +46,9 @@ func (c *Checkpoint) check(with *Config) error {
 	if path != "" {
 		return fmt.Errorf("resume %s: %s is %s, but the run was started with %s", with.Dir, path, a, b)
 	}
+	if is := with.Device.Arithmetic(); c.otherThan(is) && !with.OtherArithmetic {
+		return &ArithmeticError{Dir: with.Dir, Was: c.Arithmetic, Is: is}
+	}
 	if c.Done(with.Iterations) {
 		return fmt.Errorf("resume %s: %d of %d iterations are done; ask for more to go on", with.Dir, c.Iteration, with.Iterations)
 	}
@@ -56,10 +59,28 @@ func (c *Checkpoint) check(with *Config) error {
 	return nil
 }
 
+// otherThan reports whether the run was trained with another arithmetic.
+func (c *Checkpoint) otherThan(arithmetic string) bool {
+	return c.Arithmetic != "" && c.Arithmetic != arithmetic
+}
+
+// ArithmeticError is why a run is not resumed on a device that rounds otherwise
+// than the one that it was trained on. Config.OtherArithmetic allows it.
+type ArithmeticError struct {
+	Dir     string
+	Was, Is string // device.Device.Arithmetic
+}
+
+// Error names both.
+func (e *ArithmeticError) Error() string {
+	return fmt.Sprintf("resume %s: the run was trained on %s, and %s rounds differently", e.Dir, e.Was, e.Is)
+}
+
 // fixed is all that must stay the same in a run that is resumed.
 func fixed(c *Config, samples int, classes []string) any {
 	s := c.settings(samples)
 	s.Data, s.Iterations, s.Patience = "", 0, 0 // the data may have moved, the run may become longer
+	s.Arithmetic = ""                           // checked apart
 	return struct {
 		settings
 		Network    *graph.Network  `json:"network"`

@@ -7,11 +7,13 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/hubel-go/hubel/data"
+	"github.com/hubel-go/hubel/device"
 	"github.com/hubel-go/hubel/layers"
 )
 
@@ -394,4 +396,82 @@ func requireFiles(t *testing.T, dir string) map[string]string {
 		files[e.Name()] = string(b)
 	}
 	return files
+}
+
+// onOther is a device that rounds otherwise, or says so.
+type onOther struct {
+	device.Device
+	arithmetic string
+}
+
+func (d onOther) Arithmetic() string { return d.arithmetic }
+
+func TestResumingOnAnotherArithmetic(t *testing.T) {
+	c := smallConfig(t)
+	was := c.Device.Arithmetic()
+	whole := trainIn(t, c)
+	dir := stopAfter(t, c, 4)
+	checkpoint, err := ReadCheckpoint(dir)
+	require.NoError(t, err)
+	require.Equal(t, was, checkpoint.Arithmetic)
+
+	r := checkpoint.Config
+	r.Device, r.Train, r.Test, r.LogEvery = onOther{c.Device, "abacus of 7 rods"}, c.Train, c.Test, c.LogEvery
+	before := readAll(t, dir)
+	_, err = Train(t.Context(), r)
+	require.EqualError(t, err, "resume "+dir+": the run was trained on "+was+", and abacus of 7 rods rounds differently")
+	require.ErrorAs(t, err, new(*ArithmeticError))
+	require.Equal(t, before, readAll(t, dir))
+
+	// With the user's word it goes on, says so, and is a run on that device then.
+	other := filepath.Join(t.TempDir(), "other")
+	require.NoError(t, os.CopyFS(other, os.DirFS(dir)))
+	var notices []string
+	o := r
+	o.Dir, o.OtherArithmetic = other, true
+	o.Notice = func(text string) { notices = append(notices, text) }
+	_, err = Train(t.Context(), o)
+	require.NoError(t, err)
+	require.Equal(t, []string{"the run was trained on " + was + " and goes on on abacus of 7 rods, which rounds differently: it will not end with the bytes of a run on one of them"}, notices)
+	checkpoint, err = ReadCheckpoint(other)
+	require.NoError(t, err)
+	require.Equal(t, "abacus of 7 rods", checkpoint.Arithmetic)
+
+	// On the same device the word changes nothing, and nothing is said.
+	notices = nil
+	r.Device, r.OtherArithmetic, r.Notice = c.Device, true, o.Notice
+	_, err = Train(t.Context(), r)
+	require.NoError(t, err)
+	require.Empty(t, notices)
+	requireSameFiles(t, whole, dir)
+}
+
+// A checkpoint of the time before arithmetics were kept is resumed anywhere.
+func TestResumingACheckpointWithoutArithmetic(t *testing.T) {
+	c := smallConfig(t)
+	whole := trainIn(t, c)
+	dir := stopAfter(t, c, 4)
+	path := filepath.Join(dir, CheckpointFile)
+	tensors, metadata, err := readTensors(path)
+	require.NoError(t, err)
+	kept := metadata[solverKey]
+	metadata[solverKey] = strings.Replace(kept, `,"arithmetic":"`+c.Device.Arithmetic()+`"`, "", 1)
+	require.NotEqual(t, kept, metadata[solverKey])
+	writeTensors(t, path, tensors, metadata)
+	resume(t, dir, c)
+	requireSameFiles(t, whole, dir)
+}
+
+// readAll maps the names of the files in a folder to their contents.
+func readAll(t *testing.T, dir string) map[string]string {
+	t.Helper()
+	entries, err := os.ReadDir(dir)
+	require.NoError(t, err)
+	all := map[string]string{}
+	for _, e := range entries {
+		b, err := os.ReadFile(filepath.Join(dir, e.Name()))
+		require.NoError(t, err)
+		all[e.Name()] = string(b)
+	}
+	return all
 }

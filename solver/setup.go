@@ -41,6 +41,9 @@ func newTrainer(c Config) (*trainer, error) {
 	if err := t.open(plans, start); err != nil {
 		return nil, cmp.Or(err, t.close())
 	}
+	if start.notice != "" && c.Notice != nil {
+		c.Notice(start.notice)
+	}
 	return t, nil
 }
 
@@ -52,7 +55,8 @@ type start struct {
 	fresh      []string                 // layers and parameters that the fillers give their values all the same
 	iteration  int
 	standing   standing
-	damaged    bool // the newest checkpoint, so that this is the one before it
+	damaged    bool   // the newest checkpoint, so that this is the one before it
+	notice     string // what is odd; mostly empty
 }
 
 // readStart reads the files that the run begins with.
@@ -66,7 +70,13 @@ func (t *trainer) readStart() (s start, err error) {
 		s.path, s.iteration, s.standing = checkpoint.Path, checkpoint.Iteration, checkpoint.standing
 		s.weights, s.velocities = split(tensors)
 		s.damaged = checkpoint.Damaged != nil
-		return s, checkpoint.check(&t.c)
+		if err := checkpoint.check(&t.c); err != nil {
+			return start{}, err
+		}
+		if is := t.c.Device.Arithmetic(); checkpoint.otherThan(is) {
+			s.notice = fmt.Sprintf("the run was trained on %s and goes on on %s, which rounds differently: it will not end with the bytes of a run on one of them", checkpoint.Arithmetic, is)
+		}
+		return s, nil
 	case t.c.Dir != "":
 		if err := refuseRun(t.c.Dir); err != nil {
 			return start{}, err

@@ -65,11 +65,13 @@ func (o *options) flagSet() *flag.FlagSet {
 	f := flag.NewFlagSet("bench", flag.ContinueOnError)
 	f.SetOutput(io.Discard) // an error is one line, without the usage
 	o.Models, o.Devices = []string{"alexnet"}, []string{"cpu"}
+	o.CPUPath = device.AutoPath
 	o.Threads = []int{runtime.GOMAXPROCS(0)}
 	f.Var((*command.Names)(&o.Models), "model", "`networks` with commas between: "+strings.Join(models.Names(), ", "))
 	f.IntVar(&o.Batch, "batch", 128, "images of one pass")
 	f.Var((*command.Names)(&o.Devices), "devices", "`devices` with commas between: "+strings.Join(device.Names(), ", "))
 	f.Var((*command.Numbers)(&o.Threads), "threads", "`numbers` of threads of device cpu with commas between, such as 1,2")
+	f.Var((*command.Path)(&o.CPUPath), "cpu-path", command.PathUsage)
 	f.StringVar(&o.winograd, "winograd", winogradAuto, "`when` convolutions go by Winograd's algorithm: auto, where it is faster; off, never")
 	f.BoolVar(&o.TF32, "tf32", false, "let GPUs' tensor cores multiply, which round to 10 bits after the leading one; compute capability 8.0 or later")
 	f.Var((*cards)(&o.GPUs), "gpu", "`cards` with commas between whose times are predicted on device ptxsim: "+cardNames())

@@ -23,10 +23,10 @@ func TestParse(t *testing.T) {
 	require.Equal(t, 128, o.Batch)
 	require.Equal(t, 5, o.Runs)
 
-	o, err = parse(strings.Fields("net -model lenet,alexnet -batch 8 -devices cpu,reference -threads 1,2 -runs 3 -winograd off -tf32 -format bench -json a"))
+	o, err = parse(strings.Fields("net -model lenet,alexnet -batch 8 -devices cpu,reference -threads 1,2 -runs 3 -winograd off -tf32 -cpu-path generic -format bench -json a"))
 	require.NoError(t, err)
 	require.Equal(t, bench.Options{Kinds: []string{"net"}, Models: []string{"lenet", "alexnet"}, Batch: 8,
-		Devices: []string{"cpu", "reference"}, Threads: []int{1, 2}, Runs: 3, DirectConv: true, TF32: true}, o.Options)
+		Devices: []string{"cpu", "reference"}, Threads: []int{1, 2}, Runs: 3, DirectConv: true, TF32: true, CPUPath: "generic"}, o.Options)
 	require.Equal(t, "bench", o.format)
 	require.Equal(t, "a", o.json)
 }
@@ -40,6 +40,7 @@ func TestWrongFlags(t *testing.T) {
 		"speed":                              `"speed" is not gemm, layers, net or all`,
 		"all more":                           `"more" is not a flag`,
 		"-fast":                              "-h lists the flags",
+		"-cpu-path sse":                      "it is auto, avx512, avx2 or generic",
 		"-threads 1,x":                       "whole numbers above 0",
 		"-threads 0":                         "whole numbers above 0",
 		"-model ,":                           "names with commas",

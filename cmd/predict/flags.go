@@ -17,6 +17,7 @@ type options struct {
 	features             command.Names
 	batch, top, threads  int
 	json, tenCrop        bool
+	cpuPath              command.Path
 
 	paths []string
 }
@@ -34,6 +35,8 @@ func (o *options) flagSet() *flag.FlagSet {
 	f.IntVar(&o.batch, "batch", 32, "images that go through the network at once")
 	f.StringVar(&o.device, "device", "cpu", "`NAME` of a device: "+strings.Join(device.Names(), ", ")+"; cuda:1 where there are several")
 	f.IntVar(&o.threads, "threads", 0, "CPU threads; 0 for as many as there are")
+	o.cpuPath = device.AutoPath
+	f.Var(&o.cpuPath, "cpu-path", command.PathUsage)
 	return f
 }
 

@@ -32,7 +32,7 @@ func predictFiles(ctx context.Context, o *options, stdout, stderr io.Writer) (er
 	if err != nil {
 		return err
 	}
-	d, err := device.Open(o.device, device.Options{Threads: o.threads})
+	d, err := device.Open(o.device, device.Options{Threads: o.threads, CPUPath: string(o.cpuPath)})
 	if err != nil {
 		return err
 	}

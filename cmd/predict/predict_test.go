@@ -103,7 +103,7 @@ func TestPredict(t *testing.T) {
 	for class, c := range paints {
 		paint(t, "new/"+class+".png", c, 90, 70, 100)
 	}
-	code, stdout, stderr := call("-weights", "w.safetensors", "new/green.png")
+	code, stdout, stderr := call("-weights", "w.safetensors", "-cpu-path", "generic", "new/green.png")
 	require.Equal(t, command.Done, code, stderr)
 	require.Regexp(t, `^new/green.png\n +\d+\.\d\d %  green\n +\d+\.\d\d %  \w+\n +\d+\.\d\d %  \w+\n$`, filepath.ToSlash(stdout))
 
@@ -259,6 +259,7 @@ func TestRefused(t *testing.T) {
 		"nowhere.safetensors":                        "-weights nowhere.safetensors photos",
 		`no value "fc9"; it has data, `:              "-weights w.safetensors -features fc9 photos",
 		"-top must be at least 1":                    "-weights w.safetensors -top 0 photos",
+		"it is auto, avx512, avx2 or generic":        "-weights w.safetensors -cpu-path sse photos",
 		"-batch must be at least 1":                  "-weights w.safetensors -batch 0 photos",
 		"names with commas between":                  "-weights w.safetensors -features fc2, photos",
 		"-out needs -features":                       "-weights w.safetensors -out x photos",

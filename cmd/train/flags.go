@@ -43,6 +43,7 @@ type options struct {
 	model, net, init, weights string
 	data, device              string
 	threads                   int
+	cpuPath                   command.Path
 	winograd                  string
 	tf32                      bool
 	debugSync                 bool
@@ -88,7 +89,7 @@ const (
 
 // deviceOptions are those the device is opened with.
 func (o *options) deviceOptions() device.Options {
-	return device.Options{Threads: o.threads, DirectConv: o.winograd == winogradOff, TF32: o.tf32, DebugSync: o.debugSync}
+	return device.Options{Threads: o.threads, CPUPath: string(o.cpuPath), DirectConv: o.winograd == winogradOff, TF32: o.tf32, DebugSync: o.debugSync}
 }
 
 // entry is a flag as the usage shows it.
@@ -163,6 +164,7 @@ var groups = []group{
 	{"The machine", []entry{
 		{"device", every},
 		{"threads", training | resuming | evaluating | replaying | listing},
+		{"cpu-path", every | listing},
 		{"winograd", training | evaluating | summarising | replaying},
 		{"tf32", training | evaluating | summarising | replaying},
 		{"debug-sync", training | resuming | evaluating | replaying},
@@ -223,6 +225,8 @@ func (o *options) flagSet() *flag.FlagSet {
 
 	f.StringVar(&o.device, "device", "cpu", "`name` of a device: "+strings.Join(device.Names(), ", ")+"; cuda:1 where there are several")
 	f.IntVar(&o.threads, "threads", 0, "CPU threads; 0 for as many as there are")
+	o.cpuPath = device.AutoPath
+	f.Var(&o.cpuPath, "cpu-path", command.PathUsage+"; with -resume, go on with it whatever the run began with")
 	f.StringVar(&o.winograd, "winograd", winogradAuto, "`when` convolutions go by Winograd's algorithm: auto, where it is faster; off, never: direct ones round less")
 	f.BoolVar(&o.tf32, "tf32", false, "let a GPU's tensor cores multiply, which round to 10 bits after the leading one; compute capability 8.0 or later")
 	f.BoolVar(&o.debugSync, "debug-sync", false, "on a GPU, wait for each kernel before the next is launched, so that an error names the kernel and the layer that failed")

@@ -119,6 +119,8 @@ func (o *options) resumedRun(ctx context.Context, stderr io.Writer) (c solver.Co
 	if o.given["epochs"] || o.given["iters"] {
 		c.Iterations = o.iterations(c)
 	}
+	// The name of the CPU alone is no word on its path, which the program chose.
+	c.OtherArithmetic = o.given["cpu-path"] || o.given["device"] && (o.device != "cpu" || kindOf(checkpoint.Arithmetic) != "cpu")
 	if c.Train.Len() == checkpoint.Samples && checkpoint.Done(c.Iterations) {
 		return c, s, fmt.Errorf("%s has %d of %d iterations behind it; a larger -epochs or -iters goes on with it", o.resume, checkpoint.Iteration, c.Iterations)
 	}
@@ -199,9 +201,29 @@ func train(ctx context.Context, o *options, program string, stdout, stderr io.Wr
 	case err != nil && s.diverged(err), err != nil && result.Began:
 		return command.BrokenError{Err: err}
 	case err != nil:
-		return err
+		return goingOn(err)
 	}
 	return s.finished(result)
+}
+
+// kindOf is the kind of device, as -device takes it, of an arithmetic.
+func kindOf(arithmetic string) string {
+	kind, _, _ := strings.Cut(arithmetic, " ")
+	return kind
+}
+
+// goingOn adds to a device.Device.Arithmetic that is not the run's the flags that
+// go on as before, and those that go on here.
+func goingOn(err error) error {
+	var other *solver.ArithmeticError
+	if !errors.As(err, &other) {
+		return err
+	}
+	was, is := "-device "+kindOf(other.Was), "-device "+kindOf(other.Is)
+	if was == is {
+		was, is = strings.Replace(other.Was, "cpu", "-cpu-path", 1), strings.Replace(other.Is, "cpu", "-cpu-path", 1)
+	}
+	return fmt.Errorf("%w: %s goes on as before where it can be had, %s goes on all the same", err, was, is)
 }
 
 // openDevice opens the device of a run, whose arithmetic is the run's.

@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/hubel-go/hubel/data"
+	"github.com/hubel-go/hubel/device"
 	"github.com/hubel-go/hubel/internal/command"
 	"github.com/hubel-go/hubel/report"
 	"github.com/hubel-go/hubel/solver"
@@ -157,6 +158,42 @@ func TestRunKeepsTF32(t *testing.T) {
 	refused(t, "-tf32 cannot be changed", "-resume", "a", "-tf32=false")
 	refused(t, says, "-resume", "a", "-iters", "2")
 	succeed(t, "-resume", "a", "-iters", "2", "-device", "ptxsim")
+}
+
+// Each path of the CPU, and each device, rounds in its own way: a run keeps to
+// its own unless it is told otherwise.
+func TestRunKeepsItsArithmetic(t *testing.T) {
+	tiny(t)
+	goesOn := func(says string, args ...string) {
+		t.Helper()
+		code, _, stderr := call(t, args...)
+		require.Equal(t, command.Done, code, stderr)
+		require.Contains(t, stderr, says)
+	}
+	succeed(t, with("-iters", "1", "-device", "ptxsim", "-out", "sim")...)
+	const was = "sim: the run was trained on ptxsim of compute capability 8.0 with 80 multiprocessors, and cpu generic rounds differently"
+	t.Setenv("HUBEL_CPU", "generic")
+	refused(t, was+": -device ptxsim goes on as before where it can be had, -device cpu goes on all the same\n", "-resume", "sim", "-iters", "2")
+	succeed(t, "-resume", "sim", "-iters", "2", "-device", "ptxsim:1")
+	goesOn("goes on on cpu generic, which rounds differently", "-resume", "sim", "-iters", "3", "-device", "cpu")
+	succeed(t, "-resume", "sim", "-iters", "4")
+
+	t.Setenv("HUBEL_CPU", "")
+	d, err := device.Open("cpu", device.Options{})
+	require.NoError(t, err)
+	_, path, _ := strings.Cut(d.Arithmetic(), " ")
+	require.NoError(t, d.Close())
+	if path == "generic" {
+		t.Skip("this machine has no other path than generic")
+	}
+	succeed(t, with("-iters", "1", "-cpu-path", "generic", "-out", "cpu")...)
+	says := "cpu: the run was trained on cpu generic, and cpu " + path + " rounds differently: -cpu-path generic goes on as before where it can be had, -cpu-path " + path + " goes on all the same\n"
+	refused(t, says, "-resume", "cpu", "-iters", "2")
+	refused(t, says, "-resume", "cpu", "-iters", "2", "-device", "cpu")
+	succeed(t, "-resume", "cpu", "-iters", "2", "-cpu-path", "generic")
+	goesOn("goes on on cpu "+path, "-resume", "cpu", "-iters", "3", "-cpu-path", "auto")
+	succeed(t, "-resume", "cpu", "-iters", "4")
+	refused(t, "it is auto, avx512, avx2 or generic", "-resume", "cpu", "-iters", "5", "-cpu-path", "sse2")
 }
 
 func TestResume(t *testing.T) {

@@ -48,6 +48,9 @@ func New() *Device { return &Device{} }
 // Name is "reference".
 func (d *Device) Name() string { return "reference" }
 
+// Arithmetic is "reference": the loops are the same everywhere.
+func (d *Device) Arithmetic() string { return "reference" }
+
 // Traits has no scratch, no packed weights and every epilogue.
 func (d *Device) Traits() device.Traits { return traits{} }
 

@@ -5,7 +5,27 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/hubel-go/hubel/device"
 )
+
+// Path is the flag -cpu-path: device.Options.CPUPath.
+type Path string
+
+// PathUsage explains -cpu-path.
+const PathUsage = "`loops` of the CPU, which round differently: avx512, avx2, generic, or auto, what HUBEL_CPU names or else the best there is"
+
+// Set implements flag.Value.
+func (p *Path) Set(text string) error {
+	if !slices.Contains([]string{device.AutoPath, "avx512", "avx2", "generic"}, text) {
+		return errors.New("it is auto, avx512, avx2 or generic")
+	}
+	*p = Path(text)
+	return nil
+}
+
+// String implements flag.Value.
+func (p *Path) String() string { return string(*p) }
 
 // Names is a flag of names with commas between.
 type Names []string

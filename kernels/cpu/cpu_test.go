@@ -138,6 +138,19 @@ func TestOpen(t *testing.T) {
 	require.Equal(t, runtime.GOMAXPROCS(0), d.(*Device).pool.Workers())
 	require.NoError(t, d.Close())
 
+	for _, tile := range gemm.Tiles() { // each path by its name
+		o := device.Options{Threads: 1, CPUPath: tile.Name}
+		d, err = device.Open("cpu", o)
+		require.NoError(t, err)
+		require.Equal(t, "cpu "+tile.Name, d.Arithmetic())
+		traits, err := device.TraitsOf("cpu", o)
+		require.NoError(t, err)
+		require.Equal(t, d.Traits(), traits)
+		require.NoError(t, d.Close())
+	}
+	_, err = device.Open("cpu", device.Options{CPUPath: "sse9"})
+	require.ErrorContains(t, err, "cpu: -cpu-path sse9 is not a path of this machine, which has ")
+
 	_, err = device.Open("cpu:1", device.Options{})
 	require.ErrorContains(t, err, "-threads")
 	_, err = device.Open("cpu", device.Options{Threads: -1})

@@ -2,7 +2,7 @@
 // Go assembly, on a fixed set of workers.
 //
 // The tile of a machine, its path, is avx512, avx2 or generic: the best there
-// is, or what HUBEL_CPU names. On one path results are the same bits for any
+// is, or what device.Options.CPUPath or HUBEL_CPU names. On one path results are the same bits for any
 // number of workers: work is cut by shape, never by worker, and the order of
 // every sum follows from the shape alone. The assembly fuses a multiplication
 // with the addition that follows; the generic path rounds in between, even
@@ -44,7 +44,7 @@ func init() {
 			return d, nil
 		},
 		Traits: func(_ string, o device.Options) (device.Traits, error) {
-			tile, err := gemm.Choose()
+			tile, err := gemm.Named(o.CPUPath)
 			if err != nil {
 				return nil, fmt.Errorf("cpu: %w", err)
 			}
@@ -64,7 +64,7 @@ func describe(o device.Options) device.Info {
 	}
 	defer d.Close()
 	info.Facts = []device.Fact{
-		{Name: "path", Value: fmt.Sprintf("%s, of %s; HUBEL_CPU chooses", d.Tile(), strings.Join(gemm.Names(), ", "))},
+		{Name: "path", Value: fmt.Sprintf("%s, of %s; -cpu-path or HUBEL_CPU chooses", d.Tile(), strings.Join(gemm.Names(), ", "))},
 		{Name: "threads", Value: strconv.Itoa(d.pool.Workers())},
 	}
 	if free, total, err := d.MemInfo(); err == nil {
@@ -86,7 +86,7 @@ func Open(o device.Options) (*Device, error) {
 	if workers == 0 {
 		workers = runtime.GOMAXPROCS(0)
 	}
-	tile, err := gemm.Choose()
+	tile, err := gemm.Named(o.CPUPath)
 	if err != nil {
 		return nil, fmt.Errorf("cpu: %w", err)
 	}
@@ -100,8 +100,12 @@ func (d *Device) Name() string { return "cpu" }
 // Traits are those of the register tile in use.
 func (d *Device) Traits() device.Traits { return d.traits }
 
-// Tile is the name of the register tile in use: the path that HUBEL_CPU
-// forces.
+// Arithmetic is the path: the order of every sum, and where it is rounded, follow
+// from it.
+func (d *Device) Arithmetic() string { return "cpu " + d.Tile() }
+
+// Tile is the name of the register tile in use: the path that
+// device.Options.CPUPath or HUBEL_CPU forces.
 func (d *Device) Tile() string { return d.engine.Tile.Name }
 
 // NewQueue returns a queue whose calls return when they are done. Several

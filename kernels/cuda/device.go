@@ -3,6 +3,7 @@ package cuda
 import (
 	"cmp"
 	"fmt"
+	"strings"
 	"sync/atomic"
 
 	"github.com/hubel-go/hubel/device"
@@ -86,6 +87,14 @@ func New(name string, d driver.Driver, o device.Options) (*Device, error) {
 
 // Name is what New was given.
 func (d *Device) Name() string { return d.name }
+
+// Arithmetic is the kind of device, its compute capability, which decides the
+// kernels, and its number of multiprocessors, by which sums are cut.
+func (d *Device) Arithmetic() string {
+	kind, _, _ := strings.Cut(d.name, ":")
+	p := d.driver.Properties()
+	return fmt.Sprintf("%s of compute capability %d.%d with %d multiprocessors", kind, p.Major, p.Minor, p.SMs)
+}
 
 // Traits are those of the driver's device.
 func (d *Device) Traits() device.Traits { return d.traits }

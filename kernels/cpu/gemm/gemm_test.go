@@ -159,6 +159,24 @@ func TestChoose(t *testing.T) {
 	t.Setenv("HUBEL_CPU", "neon9")
 	_, err := Choose()
 	require.ErrorContains(t, err, "generic")
+
+	// A path that is named goes before the environment.
+	for _, tile := range tiles {
+		got, err := Named(tile.Name)
+		require.NoError(t, err)
+		require.Equal(t, tile.Name, got.Name)
+	}
+	for _, auto := range []string{"", device.AutoPath} {
+		_, err := Named(auto)
+		require.ErrorContains(t, err, "HUBEL_CPU=neon9")
+		t.Setenv("HUBEL_CPU", "generic")
+		got, err := Named(auto)
+		require.NoError(t, err)
+		require.Equal(t, "generic", got.Name)
+		t.Setenv("HUBEL_CPU", "neon9")
+	}
+	_, err = Named("neon")
+	require.ErrorContains(t, err, "-cpu-path neon is not a path of this machine, which has ")
 }
 
 // TestCachesChangeNoBit: whatever blocks a machine's caches ask for, products

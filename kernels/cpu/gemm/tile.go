@@ -18,6 +18,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/hubel-go/hubel/device"
 	"github.com/hubel-go/hubel/kernels/cpu/vec"
 )
 
@@ -104,6 +105,17 @@ func Choose() (*Tile, error) {
 		return tiles[i], nil
 	}
 	return nil, fmt.Errorf("HUBEL_CPU=%s is not a path of this machine, which has %s", name, strings.Join(Names(), ", "))
+}
+
+// Named returns the tile that device.Options.CPUPath names.
+func Named(path string) (*Tile, error) {
+	if path == "" || path == device.AutoPath {
+		return Choose()
+	}
+	if i := slices.Index(Names(), path); i >= 0 {
+		return tiles[i], nil
+	}
+	return nil, fmt.Errorf("-cpu-path %s is not a path of this machine, which has %s", path, strings.Join(Names(), ", "))
 }
 
 // Depth returns into how many blocks a sum of k products is cut, and their

@@ -16,6 +16,7 @@ func TestOpen(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, "ptxsim", first.Name())
 	require.Equal(t, "ptxsim:1", second.Name())
+	require.Equal(t, "ptxsim of compute capability 8.0 with 80 multiprocessors", second.Arithmetic())
 
 	// Traits are known without opening a device, and are those of an open one.
 	traits, err := device.TraitsOf("ptxsim", device.Options{})
