@@ -100,6 +100,7 @@ type Loader struct {
 	targets   Regression // data, if it is one
 	perSample int        // numbers of a target
 	o         LoaderOptions
+	samples   int // of the data set
 	batches   int // of an epoch
 	sampleLen int
 	order     []int32 // of the epoch ordered; nil where not shuffled
@@ -132,6 +133,9 @@ var errClosed = errors.New("the data loader is closed")
 
 // NewLoader starts a loader. It ends when it is closed or ctx is cancelled.
 func NewLoader(ctx context.Context, d Dataset, o LoaderOptions) (*Loader, error) {
+	if d == nil {
+		return nil, errors.New("data loader: there is no data set")
+	}
 	if err := checkShape(d.Shape()); err != nil {
 		return nil, fmt.Errorf("data loader: %w", err)
 	}
@@ -157,6 +161,7 @@ func NewLoader(ctx context.Context, d Dataset, o LoaderOptions) (*Loader, error)
 	l := &Loader{
 		data:      d,
 		o:         o,
+		samples:   d.Len(),
 		batches:   (d.Len() + o.Batch - 1) / o.Batch,
 		sampleLen: d.Shape().TotalSize(),
 		ordered:   -1,
@@ -351,7 +356,7 @@ func (l *Loader) begin(b *Batch, iteration int) {
 	b.Iteration = iteration
 	b.Epoch = iteration / l.batches
 	b.First = iteration % l.batches * l.o.Batch
-	b.N = min(l.o.Batch, l.data.Len()-b.First)
+	b.N = min(l.o.Batch, l.samples-b.First)
 	v := b.full
 	if b.N < len(b.labels) {
 		v = b.last
@@ -376,23 +381,41 @@ func (l *Loader) begin(b *Batch, iteration int) {
 func (l *Loader) read() {
 	defer l.running.Done()
 	for j := range l.jobs {
-		began := time.Now()
-		for n := j.from; n < j.to && l.ctx.Err() == nil; n++ {
-			if err := l.fill(j.batch, n); err != nil {
-				j.batch.fail(n, err)
-			}
+		l.do(j)
+	}
+}
+
+// do reads the samples of a job. The batch hears of its end also where a data set
+// ends the goroutine, as a test's FailNow does.
+func (l *Loader) do(j job) {
+	began := time.Now()
+	n, ended := j.from, true
+	defer func() {
+		if ended {
+			j.batch.fail(n, fmt.Errorf("sample %d: the data set ended the goroutine that reads it", j.batch.samples[n]))
 		}
 		l.work.Add(int64(time.Since(began)))
 		l.made.Add(int64(j.to - j.from))
 		if j.batch.missing.Add(int32(j.from-j.to)) == 0 {
 			j.batch.filled <- struct{}{}
 		}
+	}()
+	for ; n < j.to && l.ctx.Err() == nil; n++ {
+		if err := l.fill(j.batch, n); err != nil {
+			j.batch.fail(n, err)
+		}
 	}
+	ended = false
 }
 
-// fill reads sample n of a batch.
+// fill reads sample n of a batch. A panic of the data set is the sample's error.
 func (l *Loader) fill(b *Batch, n int) (err error) {
 	i := b.samples[n]
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("sample %d: %w", i, panicked(r))
+		}
+	}()
 	x := b.x[n*l.sampleLen : (n+1)*l.sampleLen]
 	var label int32
 	if l.varied != nil {

@@ -141,6 +141,11 @@ func (m *measurement) run(ctx context.Context) {
 
 // check reads a sample, and all of the file it is in.
 func check(d Dataset, x []float32, i int) (err error) {
+	defer func() {
+		if r := recover(); r != nil { // a goroutine of Measure's would end the process
+			err = panicked(r)
+		}
+	}()
 	if p, ok := d.(*Photos); ok {
 		_, err = p.read(x, i, view{whole: true})
 		return err

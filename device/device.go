@@ -43,8 +43,10 @@ type Device interface {
 	NewQueue() (Queue, error)
 	NewEvent() (Event, error)
 
-	// Close frees what the device holds. Buffers and queues of a closed
-	// device may not be used.
+	// Close frees what the device holds. Closing twice does nothing. What is
+	// asked of a closed device, its queues or events is an error that wraps
+	// ErrClosed, from a queue at the latest at Sync; closing and freeing what was
+	// of it does nothing.
 	Close() error
 }
 

@@ -36,7 +36,21 @@ func (f *FirstError) Sync() error {
 
 // Immediate is what a queue embeds that runs each call before it returns:
 // there is nothing to wait for.
-type Immediate struct{ FirstError }
+type Immediate struct {
+	FirstError
+	of *Lifetime
+}
+
+// NewImmediate is what a queue of a device of that lifetime embeds.
+func NewImmediate(of *Lifetime) Immediate { return Immediate{of: of} }
+
+// Sync returns and clears the error, which is ErrClosed on a closed device.
+func (q *Immediate) Sync() error {
+	if err := q.of.Check(); err != nil {
+		return err
+	}
+	return q.FirstError.Sync()
+}
 
 // Record marks this point: all that came before has run.
 func (q *Immediate) Record(e Event) {
@@ -57,19 +71,23 @@ func (q *Immediate) Wait(e Event) {
 func (q *Immediate) Close() error { return nil }
 
 // NewImmediateEvent returns an event for queues that embed Immediate.
-func NewImmediateEvent() Event { return &immediateEvent{} }
+func NewImmediateEvent(of *Lifetime) Event { return &immediateEvent{of: of} }
 
 // immediateEvent is the time at which it was recorded.
 type immediateEvent struct {
+	of     *Lifetime
 	at     time.Time
 	failed error // of the queue that recorded it, then
 }
 
-func (e *immediateEvent) Sync() error { return nil }
+func (e *immediateEvent) Sync() error { return e.of.Check() }
 
-func (e *immediateEvent) Passed() (bool, error) { return true, nil }
+func (e *immediateEvent) Passed() (bool, error) { return true, e.of.Check() }
 
 func (e *immediateEvent) Since(start Event) (time.Duration, error) {
+	if err := e.of.Check(); err != nil {
+		return 0, err
+	}
 	s := start.(*immediateEvent)
 	if e.at.IsZero() || s.at.IsZero() {
 		return 0, errors.New("time between events that were not both recorded")

@@ -2,6 +2,7 @@ package graph
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -59,6 +60,9 @@ type Pass struct {
 // NewExecutor allocates what a plan needs and binds it to the weights. The
 // weights must be of the plan's network, or of one with the same parameters.
 func NewExecutor(p *Plan, w *Weights) (*Executor, error) {
+	if p == nil || w == nil {
+		return nil, errors.New("an executor needs a plan and weights")
+	}
 	e := &Executor{plan: p, device: w.device, weights: w, byName: map[string]int{}, host: map[hostKey]*tensor.Dense{}, batch: p.Options.Batch}
 	if err := e.bind(); err != nil {
 		return nil, cmp.Or(fmt.Errorf("plan of %s: %w", p.Network.Name, err), e.Close())

@@ -2,6 +2,7 @@ package graph
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"hash/fnv"
 	"math"
@@ -47,6 +48,12 @@ type packedSlot struct {
 // NewWeights makes room for a network's weights on a device. Their values are
 // undefined until Fill or Set.
 func NewWeights(n *Network, d device.Device) (*Weights, error) {
+	switch {
+	case n == nil:
+		return nil, errors.New("weights of no network")
+	case d == nil:
+		return nil, fmt.Errorf("weights of %s: there is no device for them", n.Name)
+	}
 	g, err := n.infer(d.Traits(), 1, false)
 	if err != nil {
 		return nil, err

@@ -118,7 +118,7 @@ func (c *part) make(ctx context.Context, p *Predictor, set data.Dataset, views i
 		start := len(x)
 		for v := range views {
 			x = x[:len(x)+length]
-			if _, c.bad[i] = set.Read(x[len(x)-length:], (c.first+i)*views+v); c.bad[i] != nil {
+			if _, c.bad[i] = data.Read(set, x[len(x)-length:], (c.first+i)*views+v); c.bad[i] != nil {
 				x = x[:start]
 				break
 			}

@@ -76,7 +76,14 @@ type Predictor struct {
 
 	slots chan *slot // of those that may be used; nil is one that is not made yet
 	mu    sync.Mutex // held while a slot is made
+
+	closed   chan struct{} // closed by Close
+	close    sync.Once
+	closeErr error
 }
+
+// ErrClosed is the error of a Predictor's methods after Close.
+var ErrClosed = errors.New("the predictor is closed")
 
 // slot is the memory of a batch under way.
 type slot struct {
@@ -86,6 +93,9 @@ type slot struct {
 
 // Open reads a file of weights and makes it ready on a device.
 func Open(d device.Device, path string, o Options) (*Predictor, error) {
+	if d == nil {
+		return nil, errNoDevice
+	}
 	m, err := solver.LoadWeights(path)
 	if err != nil {
 		return nil, err
@@ -97,15 +107,23 @@ func Open(d device.Device, path string, o Options) (*Predictor, error) {
 	return p, nil
 }
 
+var errNoDevice = errors.New("there is no device to predict on")
+
 // New makes a trained network ready on a device.
 func New(d device.Device, m *solver.Model, o Options) (*Predictor, error) {
+	switch {
+	case d == nil:
+		return nil, errNoDevice
+	case m == nil || m.Network == nil:
+		return nil, errors.New("there is no network to predict with")
+	}
 	o.Batch = cmp.Or(o.Batch, 32)
 	o.Parallel = cmp.Or(o.Parallel, runtime.GOMAXPROCS(0))
 	if o.Batch < 1 || o.Parallel < 1 {
 		return nil, fmt.Errorf("batch %d and %d batches in parallel must be at least 1", o.Batch, o.Parallel)
 	}
 	o.TenCrops = o.TenCrops || m.Preprocess.TenCrops
-	p := &Predictor{model: m, options: o}
+	p := &Predictor{model: m, options: o, closed: make(chan struct{})}
 	n := m.Network
 	for _, in := range n.Inputs {
 		if in.Name == "data" && in.DType == device.Float32 && len(in.Shape) == 3 {
@@ -187,7 +205,7 @@ func (p *Predictor) Predict(ctx context.Context, x []float32) ([]Prediction, err
 	if err != nil {
 		return nil, err
 	}
-	defer func() { p.slots <- s }()
+	defer func() { p.slots <- s }() // there is room, also where a pass panics
 	var all []Prediction
 	for batch := range slices.Chunk(x, p.options.Batch*each) {
 		if err := ctx.Err(); err != nil {
@@ -212,6 +230,13 @@ func (p *Predictor) sampleLen() int { return p.shape[0] * p.shape[1] * p.shape[2
 // acquire waits for a slot.
 func (p *Predictor) acquire(ctx context.Context) (*slot, error) {
 	select {
+	case <-p.closed: // first: slots may be free too
+		return nil, ErrClosed
+	default:
+	}
+	select {
+	case <-p.closed:
+		return nil, ErrClosed
 	case s := <-p.slots:
 		if s != nil {
 			return s, nil
@@ -279,7 +304,8 @@ func (p *Predictor) read(s *slot, to []Prediction, n int) ([]Prediction, error) 
 	return to, nil
 }
 
-// Top lists the n classes of the highest probability, of equals the first.
+// Top lists the n classes of the highest probability, of equals the first: all
+// where there are fewer, and none where n is below 1.
 func (p *Predictor) Top(x Prediction, n int) []Guess {
 	guesses := make([]Guess, len(x.Output))
 	for i, v := range x.Output {
@@ -289,17 +315,22 @@ func (p *Predictor) Top(x Prediction, n int) []Guess {
 		}
 	}
 	slices.SortStableFunc(guesses, func(a, b Guess) int { return cmp.Compare(b.Probability, a.Probability) })
-	return guesses[:min(n, len(guesses))]
+	return guesses[:max(0, min(n, len(guesses)))]
 }
 
-// Close frees the device's memory. No method may be running or be called
-// after it.
+// Close waits for the batches under way and frees the device's memory. What is
+// asked of the Predictor from then on is ErrClosed. Closing twice does nothing, and
+// returns the same.
 func (p *Predictor) Close() error {
-	var errs []error
-	for range cap(p.slots) {
-		if s := <-p.slots; s != nil {
-			errs = append(errs, s.exec.Close())
+	p.close.Do(func() {
+		close(p.closed)
+		var errs []error
+		for range cap(p.slots) {
+			if s := <-p.slots; s != nil {
+				errs = append(errs, s.exec.Close())
+			}
 		}
-	}
-	return cmp.Or(append(errs, p.weights.Close())...)
+		p.closeErr = cmp.Or(append(errs, p.weights.Close())...)
+	})
+	return p.closeErr
 }

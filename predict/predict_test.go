@@ -3,7 +3,10 @@ package predict
 import (
 	"context"
 	"fmt"
+	"image"
+	"image/png"
 	"math"
+	"os"
 	"path/filepath"
 	"sync"
 	"testing"
@@ -232,4 +235,112 @@ func TestPredictRefuses(t *testing.T) {
 	_, err = p.Predict(ctx, make([]float32, 144))
 	require.ErrorIs(t, err, context.Canceled)
 	p.slots <- taken
+}
+
+// Closing twice is closing once, and what comes after is an error at once.
+func TestClose(t *testing.T) {
+	d, err := cpu.New(2)
+	require.NoError(t, err)
+	path, test := trained(t, d)
+	x, _ := raw(t, test)
+	p, err := Open(d, path, Options{Parallel: 2, Batch: 4})
+	require.NoError(t, err)
+	y, err := p.Predict(t.Context(), x)
+	require.NoError(t, err)
+
+	// Passes that are under way come to their end.
+	var users sync.WaitGroup
+	for range 4 {
+		users.Go(func() {
+			for {
+				got, err := p.Predict(context.Background(), x)
+				if err != nil {
+					if err != ErrClosed {
+						t.Error(err)
+					}
+					return
+				}
+				if len(got) != len(y) {
+					t.Errorf("%d predictions", len(got))
+				}
+			}
+		})
+	}
+	require.NoError(t, p.Close())
+	users.Wait()
+	require.NoError(t, p.Close())
+
+	_, err = p.Predict(context.Background(), x)
+	require.ErrorIs(t, err, ErrClosed)
+	_, err = p.Predict(context.Background(), nil)
+	require.ErrorIs(t, err, ErrClosed)
+	file := filepath.Join(t.TempDir(), "a.png")
+	paint(t, file)
+	b, err := os.ReadFile(file)
+	require.NoError(t, err)
+	_, err = p.Picture(context.Background(), b)
+	require.ErrorIs(t, err, ErrClosed)
+	require.ErrorIs(t, p.Files(context.Background(), []string{file}, func(int, Prediction, error) { t.Error("a file was predicted") }), ErrClosed)
+	require.Len(t, p.Top(y[0], 3), 3, "which needs no device")
+
+	require.NoError(t, d.Close())
+	require.NoError(t, d.Close())
+	_, err = Open(d, path, Options{})
+	require.ErrorIs(t, err, device.ErrClosed)
+}
+
+// A device that is closed first is an error of what runs on it, and of nothing else.
+func TestTheDeviceIsClosedFirst(t *testing.T) {
+	d, err := cpu.New(2)
+	require.NoError(t, err)
+	path, test := trained(t, d)
+	x, _ := raw(t, test)
+	p, err := Open(d, path, Options{})
+	require.NoError(t, err)
+	require.NoError(t, d.Close())
+	_, err = p.Predict(t.Context(), x)
+	require.ErrorIs(t, err, device.ErrClosed)
+	require.NoError(t, p.Close())
+}
+
+func TestTopOfAnyNumber(t *testing.T) {
+	d := openCPU(t)
+	path, test := trained(t, d)
+	x, _ := raw(t, test)
+	p := open(t, d, path, Options{})
+	all, err := p.Predict(t.Context(), x[:144])
+	require.NoError(t, err)
+	for n, want := range map[int]int{math.MinInt: 0, -1: 0, 0: 0, 1: 1, 10: 10, 11: 10, math.MaxInt: 10} {
+		require.Len(t, p.Top(all[0], n), want, n)
+	}
+	require.Empty(t, p.Top(Prediction{}, 5))
+}
+
+func TestNothingToPredictWith(t *testing.T) {
+	d := openCPU(t)
+	path, _ := trained(t, d)
+	_, err := Open(nil, path, Options{})
+	require.EqualError(t, err, "there is no device to predict on")
+	m, err := solver.LoadWeights(path)
+	require.NoError(t, err)
+	_, err = New(nil, m, Options{})
+	require.EqualError(t, err, "there is no device to predict on")
+	for _, none := range []*solver.Model{nil, {}} {
+		_, err = New(d, none, Options{})
+		require.EqualError(t, err, "there is no network to predict with")
+	}
+	p := open(t, d, path, Options{})
+	for _, none := range [][]byte{nil, {}, {0xff}} {
+		_, err = p.Picture(t.Context(), none)
+		require.Error(t, err)
+	}
+}
+
+// paint writes a picture.
+func paint(t *testing.T, path string) {
+	t.Helper()
+	f, err := os.Create(path)
+	require.NoError(t, err)
+	require.NoError(t, png.Encode(f, image.NewGray(image.Rect(0, 0, 12, 12))))
+	require.NoError(t, f.Close())
 }

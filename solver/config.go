@@ -133,13 +133,10 @@ func Iterations(epochs, samples, batch int) int {
 
 // check says what is wrong with the configuration by itself, if anything.
 func (c *Config) check() error {
+	if err := c.checkThere(); err != nil {
+		return err
+	}
 	switch {
-	case c.Network == nil:
-		return errors.New("there is no network to train")
-	case c.Device == nil:
-		return errors.New("there is no device to train on")
-	case c.Train == nil:
-		return errors.New("there is no data set to train on")
 	case c.Train.Len() < 1:
 		return errors.New("the training set is empty")
 	case c.Fresh != nil && c.Weights == "":
@@ -158,6 +155,19 @@ func (c *Config) check() error {
 		return fmt.Errorf("a run that is resumed has its own weights; %s cannot be loaded too", c.Weights)
 	}
 	return c.checkKept()
+}
+
+// checkThere says what is missing, if anything is.
+func (c *Config) checkThere() error {
+	switch {
+	case c.Network == nil:
+		return errors.New("there is no network to train")
+	case c.Device == nil:
+		return errors.New("there is no device to train on")
+	case c.Train == nil:
+		return errors.New("there is no data set to train on")
+	}
+	return nil
 }
 
 // checkKept checks the numbers that a checkpoint keeps.

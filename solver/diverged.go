@@ -357,6 +357,9 @@ func (t *trainer) saveReplay(path string, s *kept, loss float64) error {
 // Replay repeats the update of a ReplayFile on a device, with all values kept,
 // and says where it goes bad, or nil where it does not.
 func Replay(d device.Device, path string) (bad *Diverged, err error) {
+	if d == nil {
+		return nil, errors.New("there is no device to repeat an update on")
+	}
 	tensors, metadata, err := readOwn(path)
 	if err != nil {
 		return nil, err

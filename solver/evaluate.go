@@ -22,6 +22,14 @@ const (
 // Evaluate measures the loss and the accuracy of weights on a data set, with
 // batches of the given size. Its error is a FailedError once it has begun.
 func Evaluate(ctx context.Context, d device.Device, w *graph.Weights, set data.Dataset, p data.Preprocess, batch int) (Test, error) {
+	switch {
+	case d == nil:
+		return Test{}, errors.New("there is no device to test on")
+	case w == nil:
+		return Test{}, errors.New("there are no weights to test")
+	case set == nil:
+		return Test{}, errors.New("there is no data set to test on")
+	}
 	n := w.Network()
 	if err := checkInputs(n, set, "test set"); err != nil {
 		return Test{}, err

@@ -43,6 +43,9 @@ const (
 // the loss; and a few samples can be learnt by heart. Each outcome is reported as
 // it is known. Nothing is written.
 func CheckSanity(ctx context.Context, c Config, report func(Sanity)) error {
+	if err := c.checkThere(); err != nil {
+		return err
+	}
 	c.Dir, c.Test, c.Resume, c.Patience, c.DebugEvery = "", nil, false, 0, 0
 	c.Accumulate = 1
 	if c.SGD.Schedule.Policy == Plateau {

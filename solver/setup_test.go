@@ -153,3 +153,35 @@ func (d torn) Read(dst []float32, i int) (int32, error) {
 	}
 	return d.Dataset.Read(dst, i)
 }
+
+// What is not there is an error of every function that takes it.
+func TestNothingToWorkWith(t *testing.T) {
+	c := smallConfig(t)
+	w, err := graph.NewWeights(c.Network, c.Device)
+	require.NoError(t, err)
+	defer w.Close()
+	evaluate := func(d device.Device, w *graph.Weights, set data.Dataset) error {
+		_, err := Evaluate(t.Context(), d, w, set, c.Preprocess, 4)
+		return err
+	}
+	require.EqualError(t, evaluate(nil, w, c.Test), "there is no device to test on")
+	require.EqualError(t, evaluate(c.Device, nil, c.Test), "there are no weights to test")
+	require.EqualError(t, evaluate(c.Device, w, nil), "there is no data set to test on")
+	_, err = Replay(nil, "nowhere")
+	require.EqualError(t, err, "there is no device to repeat an update on")
+	for want, change := range map[string]func(c *Config){
+		"there is no network to train":     func(c *Config) { c.Network = nil },
+		"there is no device to train on":   func(c *Config) { c.Device = nil },
+		"there is no data set to train on": func(c *Config) { c.Train = nil },
+	} {
+		less := c
+		change(&less)
+		require.EqualError(t, CheckSanity(t.Context(), less, nil), want)
+	}
+	_, err = graph.NewWeights(nil, c.Device)
+	require.EqualError(t, err, "weights of no network")
+	_, err = graph.NewWeights(c.Network, nil)
+	require.EqualError(t, err, "weights of small: there is no device for them")
+	_, err = graph.NewExecutor(nil, w)
+	require.EqualError(t, err, "an executor needs a plan and weights")
+}

@@ -36,7 +36,8 @@ type Options struct {
 }
 
 // Run runs the suite as subtests of t, named after the operation and the
-// case, on a device that it opens and closes.
+// case, on a device that it opens and closes, and on another one that it closes
+// first.
 func Run(t *testing.T, open func() (device.Device, error), o Options) {
 	t.Helper()
 	if o.Seed == 0 {
@@ -56,6 +57,15 @@ func Run(t *testing.T, open func() (device.Device, error), o Options) {
 	runBehaviours(t, "device", dev, deviceBehaviours)
 	runBehaviours(t, "transfer", dev, transferBehaviours)
 	runBehaviours(t, "queue", dev, queueBehaviours)
+	t.Run("close", func(t *testing.T) {
+		dev, err := open()
+		if err == nil {
+			err = checkClose(dev)
+		}
+		if err != nil {
+			t.Error(err)
+		}
+	})
 	if o.NoAllocs {
 		runBehaviours(t, "allocations", dev, []behaviour{{"transfers", checkTransferAllocs}})
 	}

@@ -480,6 +480,31 @@ func TestTolerance(t *testing.T) {
 	}
 }
 
+// endless is a device that does not know that it is closed.
+type endless struct{ device.Device }
+
+func (endless) Close() error { return nil }
+
+// once is a device that cannot be closed twice.
+type once struct {
+	device.Device
+	closed bool
+}
+
+func (o *once) Close() error {
+	if o.closed {
+		return errors.New("closed twice")
+	}
+	o.closed = true
+	return o.Device.Close()
+}
+
+func TestSuiteFindsWhatIsNotClosed(t *testing.T) {
+	require.NoError(t, checkClose(reference.New()))
+	require.ErrorContains(t, checkClose(endless{reference.New()}), "of a closed device: the error is <nil>, not that it is closed")
+	require.EqualError(t, checkClose(&once{Device: reference.New()}), "closed twice")
+}
+
 func TestSeedFromTheEnvironment(t *testing.T) {
 	t.Setenv("HUBEL_SEED", "0x10")
 	require.Equal(t, uint64(16), freshSeed(t))

@@ -18,6 +18,7 @@ import (
 // goroutine that calls.
 type Device struct {
 	used atomic.Int64 // bytes
+	open device.Lifetime
 }
 
 // memory is what the device claims to have, in bytes of float32 tensors; the
@@ -57,6 +58,9 @@ func (d *Device) Traits() device.Traits { return traits{} }
 // Alloc returns memory filled with NaN, so that what reads it before writing
 // it is found.
 func (d *Device) Alloc(bytes int64) (device.Buffer, error) {
+	if err := d.check(); err != nil {
+		return nil, err
+	}
 	if bytes < 0 {
 		return nil, fmt.Errorf("reference: cannot allocate %d bytes", bytes)
 	}
@@ -69,6 +73,9 @@ func (d *Device) Alloc(bytes int64) (device.Buffer, error) {
 
 // HostAlloc returns memory of the Go heap.
 func (d *Device) HostAlloc(bytes int64) (device.HostBuffer, error) {
+	if err := d.check(); err != nil {
+		return nil, err
+	}
 	if bytes < 0 || bytes > memory {
 		return nil, fmt.Errorf("reference: cannot allocate %d bytes of host memory", bytes)
 	}
@@ -77,17 +84,38 @@ func (d *Device) HostAlloc(bytes int64) (device.HostBuffer, error) {
 
 // MemInfo counts bytes as Alloc does.
 func (d *Device) MemInfo() (free, total int64, err error) {
-	return memory - d.used.Load(), memory, nil
+	return memory - d.used.Load(), memory, d.check()
 }
 
 // NewQueue returns a queue whose calls return when they are done.
-func (d *Device) NewQueue() (device.Queue, error) { return &queue{}, nil }
+func (d *Device) NewQueue() (device.Queue, error) {
+	if err := d.check(); err != nil {
+		return nil, err
+	}
+	return &queue{device.NewImmediate(&d.open)}, nil
+}
 
 // NewEvent returns an event that remembers a time.
-func (d *Device) NewEvent() (device.Event, error) { return device.NewImmediateEvent(), nil }
+func (d *Device) NewEvent() (device.Event, error) {
+	if err := d.check(); err != nil {
+		return nil, err
+	}
+	return device.NewImmediateEvent(&d.open), nil
+}
 
-// Close does nothing; the garbage collector frees the memory.
-func (d *Device) Close() error { return nil }
+// Close lets nothing be asked any more; the garbage collector frees the memory.
+func (d *Device) Close() error {
+	d.open.End()
+	return nil
+}
+
+// check is an error once the device is closed.
+func (d *Device) check() error {
+	if err := d.open.Check(); err != nil {
+		return fmt.Errorf("reference: %w", err)
+	}
+	return nil
+}
 
 type traits struct{}
 

@@ -29,6 +29,7 @@ type Device struct {
 	engine *gemm.Engine
 	pool   *parallel.Pool
 	traits traits
+	open   device.Lifetime
 }
 
 func init() {
@@ -111,14 +112,31 @@ func (d *Device) Tile() string { return d.engine.Tile.Name }
 // NewQueue returns a queue whose calls return when they are done. Several
 // queues take turns at the workers.
 func (d *Device) NewQueue() (device.Queue, error) {
-	return &queue{engine: d.engine, pool: d.pool, traits: d.traits}, nil
+	if err := d.check(); err != nil {
+		return nil, err
+	}
+	return &queue{Immediate: device.NewImmediate(&d.open), engine: d.engine, pool: d.pool, traits: d.traits}, nil
 }
 
 // NewEvent returns an event that remembers a time.
-func (d *Device) NewEvent() (device.Event, error) { return device.NewImmediateEvent(), nil }
+func (d *Device) NewEvent() (device.Event, error) {
+	if err := d.check(); err != nil {
+		return nil, err
+	}
+	return device.NewImmediateEvent(&d.open), nil
+}
 
 // Close ends the workers' goroutines.
 func (d *Device) Close() error {
+	d.open.End()
 	d.pool.Close()
+	return nil
+}
+
+// check is an error once the device is closed.
+func (d *Device) check() error {
+	if err := d.open.Check(); err != nil {
+		return fmt.Errorf("cpu: %w", err)
+	}
 	return nil
 }

@@ -13,6 +13,9 @@ const alignment = 64
 // Alloc returns zeroed memory of the Go heap. A size that the machine does
 // not have is an error, where MemInfo knows.
 func (d *Device) Alloc(bytes int64) (device.Buffer, error) {
+	if err := d.check(); err != nil {
+		return nil, err
+	}
 	if bytes < 0 || bytes > maxAlloc {
 		return nil, fmt.Errorf("cpu: cannot allocate %d bytes", bytes)
 	}

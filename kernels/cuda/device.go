@@ -19,6 +19,7 @@ type Device struct {
 	traits  traits
 	kernels kernels
 	buffers atomic.Int64 // allocated so far, for their names
+	open    device.Lifetime
 }
 
 // kernels is every kernel, loaded.
@@ -111,12 +112,28 @@ func (d *Device) NewQueue() (device.Queue, error) {
 
 // NewEvent returns an event of the driver.
 func (d *Device) NewEvent() (device.Event, error) {
+	if err := d.check(); err != nil {
+		return nil, err
+	}
 	e, err := d.driver.NewEvent()
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", d.name, err)
 	}
-	return &event{at: e}, nil
+	return &event{device: d, at: e}, nil
 }
 
 // Close closes the driver, which frees what is on the device.
-func (d *Device) Close() error { return d.driver.Close() }
+func (d *Device) Close() error {
+	if !d.open.End() {
+		return nil
+	}
+	return d.driver.Close()
+}
+
+// check is an error once the device is closed.
+func (d *Device) check() error {
+	if err := d.open.Check(); err != nil {
+		return fmt.Errorf("%s: %w", d.name, err)
+	}
+	return nil
+}

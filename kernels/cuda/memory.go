@@ -13,6 +13,9 @@ const alignment = 256
 
 // Alloc returns memory of the device.
 func (d *Device) Alloc(bytes int64) (device.Buffer, error) {
+	if err := d.check(); err != nil {
+		return nil, err
+	}
 	b := &buffer{device: d, size: bytes}
 	if bytes == 0 {
 		return b, nil
@@ -42,6 +45,9 @@ func mib(bytes int64) float64 { return float64(bytes) / (1 << 20) }
 
 // HostAlloc returns memory that the driver transfers fastest.
 func (d *Device) HostAlloc(bytes int64) (device.HostBuffer, error) {
+	if err := d.check(); err != nil {
+		return nil, err
+	}
 	if bytes < 0 {
 		return nil, fmt.Errorf("%s: cannot allocate %d bytes of host memory", d.name, bytes)
 	}
@@ -52,11 +58,14 @@ func (d *Device) HostAlloc(bytes int64) (device.HostBuffer, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: cannot allocate %.1f MiB of host memory: %w", d.name, mib(bytes), err)
 	}
-	return &hostBuffer{driver: d.driver, mem: mem}, nil
+	return &hostBuffer{device: d, mem: mem}, nil
 }
 
 // MemInfo is the driver's.
 func (d *Device) MemInfo() (free, total int64, err error) {
+	if err := d.check(); err != nil {
+		return 0, 0, err
+	}
 	if free, total, err = d.driver.MemInfo(); err != nil {
 		return 0, 0, fmt.Errorf("%s: %w", d.name, err)
 	}
@@ -85,6 +94,9 @@ func (b *buffer) Free() error {
 		return nil
 	}
 	b.whole = false
+	if b.device.check() != nil { // it went with the device
+		return nil
+	}
 	if err := b.device.driver.Free(b.at); err != nil {
 		return fmt.Errorf("%s: %w", b.device.name, err)
 	}
@@ -93,7 +105,7 @@ func (b *buffer) Free() error {
 
 // hostBuffer is host memory that the driver allocated.
 type hostBuffer struct {
-	driver driver.Driver
+	device *Device
 	mem    []byte
 }
 
@@ -103,9 +115,12 @@ func (h *hostBuffer) Free() error {
 	if h.mem == nil {
 		return nil
 	}
-	err := h.driver.HostFree(h.mem)
+	mem := h.mem
 	h.mem = nil
-	return err
+	if h.device.check() != nil { // it went with the device
+		return nil
+	}
+	return h.device.driver.HostFree(mem)
 }
 
 // at is the address of a tensor, 0 of an absent one.

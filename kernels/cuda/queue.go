@@ -31,6 +31,9 @@ type queue struct {
 }
 
 func (d *Device) newQueue() (*queue, error) {
+	if err := d.check(); err != nil {
+		return nil, err
+	}
 	stream, err := d.driver.NewStream()
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", d.name, err)
@@ -91,6 +94,9 @@ const earlier = "a kernel before may have failed: train -debug-sync finds which"
 // Sync waits for the stream. An error that the driver reports only now is that
 // of some kernel since the last Sync.
 func (q *queue) Sync() error {
+	if err := q.device.check(); err != nil {
+		return err
+	}
 	if err := q.stream.Sync(); err != nil && q.Err == nil {
 		q.Err = fmt.Errorf("sync: %w; %s", err, earlier)
 	}
@@ -99,6 +105,9 @@ func (q *queue) Sync() error {
 
 // Close waits for the stream and frees what the queue holds.
 func (q *queue) Close() error {
+	if q.device.check() != nil { // it went with the device
+		return nil
+	}
 	err := cmp.Or(q.stream.Sync(), q.segments.free(q), q.driver.Free(q.parts), q.stream.Close())
 	if err != nil {
 		return fmt.Errorf("%s: close of a queue: %w", q.device.name, err)
@@ -192,16 +201,35 @@ func bytes[T any](v []T) []byte {
 
 // event is the driver's event.
 type event struct {
+	device *Device
 	at     driver.Event
 	failed error // of the queue that recorded it, then
 }
 
-func (e *event) Sync() error { return e.at.Sync() }
+func (e *event) Sync() error {
+	if err := e.device.check(); err != nil {
+		return err
+	}
+	return e.at.Sync()
+}
 
-func (e *event) Passed() (bool, error) { return e.at.Passed() }
+func (e *event) Passed() (bool, error) {
+	if err := e.device.check(); err != nil {
+		return false, err
+	}
+	return e.at.Passed()
+}
 
 func (e *event) Since(start device.Event) (time.Duration, error) {
+	if err := e.device.check(); err != nil {
+		return 0, err
+	}
 	return e.at.Since(start.(*event).at)
 }
 
-func (e *event) Free() error { return e.at.Close() }
+func (e *event) Free() error {
+	if e.device.check() != nil { // it went with the device
+		return nil
+	}
+	return e.at.Close()
+}

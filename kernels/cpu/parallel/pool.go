@@ -23,6 +23,7 @@ type Task interface {
 type Pool struct {
 	workers int
 	users   sync.Mutex // held between Acquire and Release
+	closed  bool       // by whoever holds users
 
 	// The task at hand. Written only while no worker is inside the gate.
 	task Task
@@ -98,9 +99,10 @@ func (p *Pool) Acquire() { p.users.Lock() }
 func (p *Pool) Release() { p.users.Unlock() }
 
 // Run runs all items of t and returns when they are done. The caller has
-// acquired the pool. Run allocates nothing.
+// acquired the pool. Run allocates nothing. After Close the caller runs all of
+// them.
 func (p *Pool) Run(t Task, items int) {
-	if p.workers == 1 || items <= 1 {
+	if p.workers == 1 || items <= 1 || p.closed {
 		for i := range items {
 			t.Run(i, 0)
 		}
@@ -203,10 +205,15 @@ func (h *helper) rouse() {
 	}
 }
 
-// Close ends the workers' goroutines. The pool may not be used any more.
+// Close ends the workers' goroutines, once nobody has acquired the pool. Closing
+// twice does nothing.
 func (p *Pool) Close() {
 	p.users.Lock()
 	defer p.users.Unlock()
+	if p.closed {
+		return
+	}
+	p.closed = true
 	for i := range p.helpers {
 		close(p.helpers[i].wake)
 	}

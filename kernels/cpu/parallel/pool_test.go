@@ -44,6 +44,20 @@ func TestEveryItemRunsOnce(t *testing.T) {
 	}
 }
 
+// A pool may be closed twice, and what comes after runs on the caller alone.
+func TestCloseTwice(t *testing.T) {
+	p := New(3)
+	p.Close()
+	p.Close()
+	c := &count{items: make([]int32, 100), busy: make([]atomic.Int32, 1)}
+	p.Acquire()
+	p.Run(c, len(c.items))
+	p.Release()
+	for i, n := range c.items {
+		require.EqualValues(t, 1, n, i)
+	}
+}
+
 func TestSleepersWake(t *testing.T) {
 	p := New(3)
 	defer p.Close()

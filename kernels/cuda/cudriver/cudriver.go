@@ -15,9 +15,11 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"gorgonia.org/cu"
 
+	"github.com/hubel-go/hubel/device"
 	"github.com/hubel-go/hubel/kernels/cuda/cudriver/libcuda"
 	"github.com/hubel-go/hubel/kernels/cuda/driver"
 )
@@ -185,6 +187,9 @@ type cuda struct {
 	mu      sync.Mutex
 	modules []*module // loaded
 	locked  [][]byte  // page-locked memory that is allocated
+
+	closing sync.Once
+	closed  atomic.Bool // the context may be gone
 }
 
 // Open opens the device of an index.
@@ -202,6 +207,9 @@ func Open(index int) (driver.Driver, error) {
 
 // do makes a call on a thread whose context is the device's.
 func (d *cuda) do(call string, f func() error) error {
+	if d.closed.Load() {
+		return fmt.Errorf("%s: %w", call, device.ErrClosed)
+	}
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	if err := cu.SetCurrentContext(d.context); err != nil {
@@ -211,6 +219,14 @@ func (d *cuda) do(call string, f func() error) error {
 		return named(call, err)
 	}
 	return nil
+}
+
+// release is do for what frees something, which a closed device has done.
+func (d *cuda) release(call string, f func() error) error {
+	if d.closed.Load() {
+		return nil
+	}
+	return d.do(call, f)
 }
 
 func (d *cuda) Properties() driver.Properties { return d.properties }
@@ -236,12 +252,17 @@ func (d *cuda) Alloc(name string, bytes int64) (p driver.Ptr, err error) {
 }
 
 func (d *cuda) Free(p driver.Ptr) error {
-	return d.do("cuMemFree", func() error { return cu.MemFree(cu.DevicePtr(p)) })
+	return d.release("cuMemFree", func() error { return cu.MemFree(cu.DevicePtr(p)) })
 }
 
 // Close unloads what is loaded and gives the context back. What was allocated
 // and not freed goes with it once nobody else holds it.
 func (d *cuda) Close() (err error) {
+	d.closing.Do(func() { err = d.close() })
+	return err
+}
+
+func (d *cuda) close() (err error) {
 	d.mu.Lock()
 	modules := slices.Clone(d.modules)
 	d.mu.Unlock()
@@ -250,6 +271,7 @@ func (d *cuda) Close() (err error) {
 			err = unloading
 		}
 	}
+	d.closed.Store(true)
 	if releasing := d.device.ReleasePrimaryCtx(); releasing != nil && err == nil {
 		err = named("cuDevicePrimaryCtxRelease", releasing)
 	}

@@ -150,5 +150,5 @@ func (d *cuda) HostFree(b []byte) error {
 	d.mu.Lock()
 	d.locked = slices.DeleteFunc(d.locked, func(l []byte) bool { return unsafe.SliceData(l) == unsafe.SliceData(b) })
 	d.mu.Unlock()
-	return d.do("cuMemFreeHost", func() error { return cu.MemFreeHost(unsafe.Pointer(unsafe.SliceData(b))) })
+	return d.release("cuMemFreeHost", func() error { return cu.MemFreeHost(unsafe.Pointer(unsafe.SliceData(b))) })
 }

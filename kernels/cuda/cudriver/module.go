@@ -67,7 +67,7 @@ func (m *module) Unload() error {
 	m.d.mu.Lock()
 	m.d.modules = slices.DeleteFunc(m.d.modules, func(other *module) bool { return other == m })
 	m.d.mu.Unlock()
-	return m.d.do("cuModuleUnload", func() error { return m.m.Unload() })
+	return m.d.release("cuModuleUnload", func() error { return m.m.Unload() })
 }
 
 type function struct {

@@ -149,7 +149,7 @@ func (s *stream) Sync() error {
 }
 
 func (s *stream) Close() error {
-	err := s.d.do("cuStreamDestroy", func() error { return s.s.Destroy() })
+	err := s.d.release("cuStreamDestroy", func() error { return s.s.Destroy() })
 	return cmp.Or(err, s.mark.Close())
 }
 
@@ -205,5 +205,5 @@ func (e *event) Since(start driver.Event) (elapsed time.Duration, err error) {
 }
 
 func (e *event) Close() error {
-	return e.d.do("cuEventDestroy", func() error { return cu.DestroyEvent(&e.e) })
+	return e.d.release("cuEventDestroy", func() error { return cu.DestroyEvent(&e.e) })
 }

@@ -38,7 +38,8 @@ type Driver interface {
 	NewStream() (Stream, error)
 	NewEvent() (Event, error)
 
-	// Close frees what the device holds.
+	// Close frees what the device holds. After it other calls, those of streams
+	// and events too, are an error; what frees or closes something does nothing.
 	Close() error
 }
 

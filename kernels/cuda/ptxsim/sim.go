@@ -81,7 +81,11 @@ type Sim struct {
 	// a launch first needs them and ended by Close.
 	tasks   chan *block
 	started int
+	closed  bool
 }
+
+// errClosed is the error of what is asked of a simulator after Close.
+var errClosed = errors.New("ptxsim: the device is closed")
 
 var _ driver.Driver = (*Sim)(nil)
 
@@ -144,6 +148,9 @@ func (s *Sim) Alloc(name string, bytes int64) (driver.Ptr, error) {
 
 // alloc makes an allocation so many bytes after a multiple of 256.
 func (s *Sim) alloc(name string, bytes int64, offset uint64) (*allocation, error) {
+	if s.closed {
+		return nil, errClosed
+	}
 	if bytes <= 0 {
 		return nil, fmt.Errorf("ptxsim: allocation %s of %d bytes: must be positive", name, bytes)
 	}
@@ -161,6 +168,9 @@ func (s *Sim) alloc(name string, bytes int64, offset uint64) (*allocation, error
 func (s *Sim) Free(p driver.Ptr) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.closed { // it went with the device
+		return nil
+	}
 	for i, al := range s.live {
 		if al.base == uint64(p) {
 			s.live = append(append([]*allocation{}, s.live[:i]...), s.live[i+1:]...)
@@ -208,7 +218,7 @@ func (s *Sim) HostFree([]byte) error { return nil }
 func (s *Sim) Close() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.live, s.freed, s.used = nil, nil, 0
+	s.live, s.freed, s.used, s.closed = nil, nil, 0, true
 	if s.tasks != nil {
 		close(s.tasks)
 		s.tasks, s.started = nil, 0
@@ -218,6 +228,9 @@ func (s *Sim) Close() error {
 
 // span finds the bytes of an access from the host.
 func (s *Sim) span(p driver.Ptr, bytes int64) (*allocation, int64, error) {
+	if s.closed {
+		return nil, 0, errClosed
+	}
 	al := find(s.live, uint64(p))
 	if al == nil {
 		l := launch{live: s.live, freed: s.freed}

@@ -97,6 +97,9 @@ func (st *stream) Launch(f driver.Function, c driver.Config, args *driver.Args) 
 	}
 	st.sim.mu.Lock()
 	defer st.sim.mu.Unlock()
+	if st.sim.closed {
+		return errClosed
+	}
 	return st.sim.start(fn, c, args)
 }
 

@@ -27,6 +27,10 @@ func TestOpen(t *testing.T) {
 	require.NoError(t, err)
 	require.True(t, traits.TF32())
 	require.NoError(t, first.Close())
+	require.NoError(t, first.Close())
+	_, err = first.NewQueue()
+	require.EqualError(t, err, "ptxsim: the device is closed")
+	require.ErrorIs(t, err, device.ErrClosed)
 	require.NoError(t, second.Close())
 }
 
