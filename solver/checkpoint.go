@@ -36,6 +36,10 @@ const (
 	DamagedFile    = "checkpoint-damaged.safetensors"
 )
 
+// LockFile is the name, in a run's folder, of what the process that trains there
+// holds locked.
+const LockFile = "run.lock"
+
 // Keys of a checkpoint's metadata, besides those of a weights file.
 const (
 	solverKey    = "solver" // settings in JSON
@@ -59,6 +63,15 @@ type settings struct {
 	Frozen     []string `json:"frozen,omitempty"`
 	Patience   int      `json:"patience,omitempty"`
 	SGD
+
+	habits
+}
+
+// habits are what decides no weights, and is kept for whoever resumes the run.
+type habits struct {
+	LogEvery        int           `json:"log_every,omitempty"`
+	CheckpointEvery int           `json:"checkpoint_every,omitempty"`
+	CheckpointTime  time.Duration `json:"checkpoint_time,omitempty"` // nanoseconds
 }
 
 func (c *Config) settings(samples int) settings {
@@ -79,13 +92,14 @@ func (c *Config) settings(samples int) settings {
 		Frozen:     c.Frozen,
 		Patience:   c.Patience,
 		SGD:        c.SGD,
+		habits:     habits{c.LogEvery, c.CheckpointEvery, c.CheckpointTime},
 	}
 }
 
 // Checkpoint says how the run in a folder was configured and how far it is.
 type Checkpoint struct {
-	// Config resumes the run once Device, Train and Test are set. What decides
-	// no weights (how often to log and to save, and the functions) is not kept.
+	// Config resumes the run once Device, Train and Test are set. DebugEvery and the
+	// functions are not kept.
 	Config Config
 
 	Path      string // of the file
@@ -116,6 +130,9 @@ func ReadCheckpoint(dir string) (*Checkpoint, error) {
 func (c *Checkpoint) Done(iterations int) bool {
 	return c.Iteration >= iterations && !c.standing.Due
 }
+
+// Early reports whether that much patience with the run has come to an end.
+func (c *Checkpoint) Early(patience int) bool { return c.standing.over(patience) }
 
 // readState reads the newest checkpoint that is whole, with its tensors.
 func readState(dir string) (*Checkpoint, map[string]*tensor.Dense, error) {
@@ -194,6 +211,7 @@ func decodeCheckpoint(dir, path string, metadata map[string]string) (*Checkpoint
 	c.Config.Batch, c.Config.Accumulate, c.Config.Iterations = s.Batch, s.Accumulate, s.Iterations
 	c.Config.Seed, c.Config.Frozen, c.Config.SGD = s.Seed, s.Frozen, s.SGD
 	c.Config.Patience = s.Patience
+	c.Config.LogEvery, c.Config.CheckpointEvery, c.Config.CheckpointTime = s.LogEvery, s.CheckpointEvery, s.CheckpointTime
 	if err := c.Config.checkKept(); err != nil {
 		return fail(fmt.Errorf("metadata %s: %w", solverKey, err))
 	}

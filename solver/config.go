@@ -45,7 +45,8 @@ type Config struct {
 	Frozen     []string // layers or parameters that are not trained
 
 	// Dir is the run's folder. It is made; one that holds a run is refused
-	// unless that is resumed. Where Dir is empty nothing is written.
+	// unless that is resumed, and one that another process trains in is refused
+	// always. Where Dir is empty nothing is written.
 	Dir string
 
 	// Weights is a file of weights to start from. Where it is empty the
@@ -61,6 +62,10 @@ type Config struct {
 	// then be as it was; ReadCheckpoint has it. Iterations alone may be more
 	// than before (what that does to a rate, Schedule.Max says).
 	Resume bool
+
+	// Retest makes a run that has come to its end, and is resumed, repeat its last
+	// test and be Ended once more: it may have been killed before it was.
+	Retest bool
 
 	// OtherArithmetic lets a run that is resumed go on on a device that rounds
 	// otherwise than the one it was trained on: its bytes are then not those of a
@@ -88,6 +93,10 @@ type Config struct {
 	Tested   func(Test)        // called after every test; may be nil
 	Debugged func(DebugLine)   // called with what DebugEvery makes; may be nil
 	Notice   func(text string) // called with what may take time, or is odd; may be nil
+
+	// Ended is called when the run has come to its end, while its folder is still
+	// this process's alone. Its error is Train's. It may be nil.
+	Ended func(Result) error
 }
 
 // Progress is where training stands.
@@ -149,6 +158,8 @@ func (c *Config) check() error {
 		return errors.New("patience with a run needs a test set")
 	case c.Test == nil && c.SGD.Schedule.Policy == Plateau:
 		return fmt.Errorf("learning-rate policy %s needs a test set", Plateau)
+	case c.Retest && (!c.Resume || c.Test == nil):
+		return errors.New("a test is repeated of a run that is resumed with a test set")
 	case c.Resume && c.Dir == "":
 		return errors.New("there is no folder to resume a run from")
 	case c.Resume && c.Weights != "":

@@ -67,7 +67,8 @@ func Evaluate(ctx context.Context, d device.Device, w *graph.Weights, set data.D
 }
 
 // FailedError is one that came once a network had begun to run on samples, of the
-// device or of the samples; others are about what was asked for.
+// device or of the samples, or once a file was written; others are about what was
+// asked for.
 type FailedError struct{ Err error }
 
 // Error is what went wrong.

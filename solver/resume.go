@@ -49,10 +49,17 @@ func (c *Checkpoint) check(with *Config) error {
 	if is := with.Device.Arithmetic(); c.otherThan(is) && !with.OtherArithmetic {
 		return &ArithmeticError{Dir: with.Dir, Was: c.Arithmetic, Is: is}
 	}
+	ended := c.Done(with.Iterations) || c.Early(with.Patience)
+	if with.Retest {
+		if !ended {
+			return fmt.Errorf("resume %s: the run has not come to its end, so that there is no last test to repeat", with.Dir)
+		}
+		return nil
+	}
 	if c.Done(with.Iterations) {
 		return fmt.Errorf("resume %s: %d of %d iterations are done; ask for more to go on", with.Dir, c.Iteration, with.Iterations)
 	}
-	if c.standing.over(with.Patience) {
+	if ended {
 		return fmt.Errorf("resume %s: the run ended early, since none of the %d tests after iteration %d was better; more patience goes on",
 			with.Dir, c.standing.Since, c.standing.Best.Iteration)
 	}
@@ -80,7 +87,7 @@ func (e *ArithmeticError) Error() string {
 func fixed(c *Config, samples int, classes []string) any {
 	s := c.settings(samples)
 	s.Data, s.Iterations, s.Patience = "", 0, 0 // the data may have moved, the run may become longer
-	s.Arithmetic = ""                           // checked apart
+	s.Arithmetic, s.habits = "", habits{}       // the one is checked apart, the others decide nothing
 	return struct {
 		settings
 		Network    *graph.Network  `json:"network"`

@@ -3,6 +3,7 @@ package solver
 import (
 	"bytes"
 	"context"
+	"crypto/rand"
 	"errors"
 	"io/fs"
 	"os"
@@ -314,13 +315,14 @@ func TestADamagedCheckpointIsNamedAndTheOneBeforeUsed(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "run")
 	require.NoError(t, os.CopyFS(dir, os.DirFS(whole)))
 	require.NoError(t, os.Remove(filepath.Join(dir, CheckpointFile)))
-	require.NoError(t, os.WriteFile(filepath.Join(dir, CheckpointFile+".X.tmp"), nil, 0o666))
+	left := filepath.Join(dir, CheckpointFile+"."+rand.Text()+".tmp")
+	require.NoError(t, os.WriteFile(left, nil, 0o666))
 	checkpoint, err := ReadCheckpoint(dir)
 	require.NoError(t, err)
 	require.NoError(t, checkpoint.Damaged)
 	resume(t, dir, c)
 	requireSameFiles(t, straight, dir)
-	require.NoFileExists(t, filepath.Join(dir, CheckpointFile+".X.tmp"), "which a kill left")
+	require.NoFileExists(t, left, "which a kill left")
 }
 
 func TestCheckpointsThatAreNoUse(t *testing.T) {
@@ -474,4 +476,74 @@ func readAll(t *testing.T, dir string) map[string]string {
 		all[e.Name()] = string(b)
 	}
 	return all
+}
+
+// One process trains in a folder at a time, and the run's end belongs to it too.
+func TestTheFolderIsLocked(t *testing.T) {
+	c := smallConfig(t)
+	c.Dir = filepath.Join(t.TempDir(), "run")
+	told := 0
+	refused := func() {
+		for _, resumed := range []bool{true, false} {
+			second := c
+			second.Resume, second.Iterations, second.Progress, second.Ended = resumed, 100, nil, nil
+			before := readAll(t, c.Dir)
+			_, err := Train(t.Context(), second)
+			require.Error(t, err)
+			if resumed {
+				require.EqualError(t, err, c.Dir+": another process trains there: wait for its end, or choose another folder")
+			}
+			require.Equal(t, before, readAll(t, c.Dir))
+			told++
+		}
+	}
+	ended := errors.New("no pictures")
+	c.Progress = func(p Progress) {
+		if p.Iteration == 5 {
+			refused()
+		}
+	}
+	c.Ended = func(r Result) error {
+		require.Equal(t, c.Iterations, r.Iteration)
+		require.NotNil(t, r.Test)
+		refused()
+		return ended
+	}
+	r, err := Train(t.Context(), c)
+	require.ErrorIs(t, err, ended)
+	require.True(t, r.Began)
+	require.Equal(t, 4, told)
+	require.NoFileExists(t, filepath.Join(c.Dir, LockFile))
+
+	// What a process that died has left is in nobody's way.
+	require.NoError(t, os.WriteFile(filepath.Join(c.Dir, LockFile), nil, 0o666))
+	c.Progress, c.Ended, c.Resume, c.Iterations = nil, nil, true, c.Iterations+1
+	_, err = Train(t.Context(), c)
+	require.NoError(t, err)
+	require.NoFileExists(t, filepath.Join(c.Dir, LockFile))
+}
+
+func TestRetest(t *testing.T) {
+	c := smallConfig(t)
+	var first, again Test
+	c.Dir = filepath.Join(t.TempDir(), "run")
+	c.Ended = func(r Result) error { first = *r.Test; return nil }
+	whole, err := Train(t.Context(), c)
+	require.NoError(t, err)
+	before := readAll(t, c.Dir)
+	c.Resume, c.Retest = true, true
+	c.Ended = func(r Result) error { again = *r.Test; return nil }
+	r, err := Train(t.Context(), c)
+	require.NoError(t, err)
+	require.Equal(t, first, again)
+	require.Equal(t, whole.Best, r.Best)
+	require.Equal(t, whole.Loss, r.Loss)
+	require.Equal(t, before, readAll(t, c.Dir))
+
+	c.Iterations++
+	_, err = Train(t.Context(), c)
+	require.ErrorContains(t, err, "the run has not come to its end, so that there is no last test to repeat")
+	c.Test = nil
+	_, err = Train(t.Context(), c)
+	require.EqualError(t, err, "a test is repeated of a run that is resumed with a test set")
 }

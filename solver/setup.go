@@ -9,6 +9,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"syscall"
 
 	"gorgonia.org/tensor"
 
@@ -30,21 +31,47 @@ func newTrainer(c Config) (*trainer, error) {
 	if c.CheckpointEvery == 0 && c.CheckpointTime == 0 {
 		t.c.CheckpointEvery = t.perEpoch
 	}
-	start, err := t.readStart()
+	start, err := t.prepare()
 	if err != nil {
-		return nil, err
-	}
-	plans, err := t.plan()
-	if err != nil {
-		return nil, err
-	}
-	if err := t.open(plans, start); err != nil {
-		return nil, cmp.Or(err, t.close())
+		return nil, cmp.Or(err, t.close(), t.unlock())
 	}
 	if start.notice != "" && c.Notice != nil {
 		c.Notice(start.notice)
 	}
 	return t, nil
+}
+
+// prepare reads what the run begins with and allocates what it needs.
+func (t *trainer) prepare() (start, error) {
+	if t.c.Resume {
+		if err := t.lockFolder(); err != nil && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, syscall.ENOTDIR) { // readStart says it better
+			return start{}, err
+		}
+	}
+	s, err := t.readStart()
+	if err != nil {
+		return start{}, err
+	}
+	p, err := t.plan()
+	if err != nil {
+		return start{}, err
+	}
+	return s, t.open(p, s)
+}
+
+// lockFolder makes the run's folder this process's alone until unlock.
+func (t *trainer) lockFolder() (err error) {
+	if t.lock, err = atomicfile.Lock(filepath.Join(t.c.Dir, LockFile)); errors.Is(err, atomicfile.ErrLocked) {
+		return fmt.Errorf("%s: another process trains there: wait for its end, or choose another folder", t.c.Dir)
+	}
+	return err
+}
+
+func (t *trainer) unlock() error {
+	if t.lock == nil {
+		return nil
+	}
+	return t.lock.Close()
 }
 
 // start is where a run begins.
@@ -223,42 +250,77 @@ func (t *trainer) startFeed() error {
 	})
 }
 
-// openFolder makes the run's folder, or clears that of one that was killed, and
+// openFolder makes the run's folder, or takes over that of one that was killed, and
 // opens its log.
-func (t *trainer) openFolder(s start) (err error) {
+func (t *trainer) openFolder(s start) error {
 	if t.c.Dir == "" {
 		return nil
 	}
+	if !t.c.Resume {
+		if err := t.newFolder(); err != nil {
+			return err
+		}
+	} else if err := t.cutLogs(); err != nil {
+		return err
+	}
+	if err := t.tidy(s); err != nil {
+		return FailedError{err}
+	}
+	return nil
+}
+
+func (t *trainer) file(name string) string { return filepath.Join(t.c.Dir, name) }
+
+// newFolder makes a folder for a new run, and its log.
+func (t *trainer) newFolder() error {
+	_, err := os.Lstat(t.c.Dir)
+	made := errors.Is(err, fs.ErrNotExist)
 	if err := os.MkdirAll(t.c.Dir, 0o777); err != nil {
 		return err
 	}
-	file := func(name string) string { return filepath.Join(t.c.Dir, name) }
-	if s.damaged { // or it would take the place of the good one
-		if err := os.Rename(file(CheckpointFile), file(DamagedFile)); err != nil {
-			return err
-		}
+	err = t.lockFolder()
+	if err == nil { // another process may have been faster
+		err = refuseRun(t.c.Dir)
 	}
-	path := file(LogFile)
-	if t.c.Resume {
-		for _, name := range []string{WeightsFile, BestFile, CheckpointFile, LogFile, DebugFile, ReplayFile} {
-			if err := atomicfile.Clean(file(name)); err != nil {
-				return err
-			}
-		}
-		logged := t.iteration
-		if t.standing.Due {
-			logged-- // the line comes again, with the test
-		}
-		t.log, err = resumeLog[LogLine](path, logged)
-	} else {
-		t.log, err = newLog(path)
+	if err == nil {
+		t.log, err = newLog(t.file(LogFile))
 	}
-	if err != nil {
+	if err == nil {
+		t.opened = append(t.opened, t.log.Close)
+		return nil
+	}
+	if made {
+		return FailedError{err}
+	}
+	return err
+}
+
+// cutLogs goes on with the logs of a run that is resumed.
+func (t *trainer) cutLogs() (err error) {
+	logged := t.iteration
+	if t.standing.Due {
+		logged-- // the line comes again, with the test
+	}
+	if t.log, err = resumeLog[LogLine](t.file(LogFile), logged); err != nil {
 		return err
 	}
 	t.opened = append(t.opened, t.log.Close)
+	return nil
+}
+
+// tidy sets aside what the last process left in the folder, once nothing can be
+// refused any more, and opens the other log.
+func (t *trainer) tidy(s start) (err error) {
+	if err := atomicfile.Clean(t.c.Dir); err != nil {
+		return err
+	}
+	if s.damaged { // or it would take the place of the good one
+		if err := os.Rename(t.file(CheckpointFile), t.file(DamagedFile)); err != nil {
+			return err
+		}
+	}
 	if t.c.DebugEvery > 0 {
-		if t.debugLog, err = resumeLog[DebugLine](file(DebugFile), t.iteration); err != nil {
+		if t.debugLog, err = resumeLog[DebugLine](t.file(DebugFile), t.iteration); err != nil {
 			return err
 		}
 		t.opened = append(t.opened, t.debugLog.Close)

@@ -143,7 +143,7 @@ func TestPatienceEndsTheRun(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, 48, result.Iteration)
 	require.False(t, result.Early)
-	c.Resume, c.CheckpointEvery = false, 0
+	c.Resume = false
 	straight := trainIn(t, c)
 	requireSameFiles(t, straight, c.Dir)
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"math"
 	"time"
 
@@ -16,7 +17,8 @@ import (
 // Train trains a network. It tests at each epoch's end and at the end of the
 // run, and writes weights and checkpoints into the run's folder.
 //
-// Everything is checked before memory is allocated or the folder is touched.
+// Everything is checked before memory is allocated or the folder is touched; an
+// error that came only when the folder was touched is a FailedError.
 // Where ctx is cancelled, training stops after the update it is in, writes a
 // checkpoint, and returns an error that wraps ctx.Err(); where that could not
 // be written, the error does not. A test that is cut short so is made up for
@@ -27,11 +29,15 @@ func Train(ctx context.Context, c Config) (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
-	err = cmp.Or(t.run(ctx), t.close())
+	err = t.run(ctx)
+	if err == nil && c.Ended != nil {
+		err = c.Ended(t.result())
+	}
+	err = cmp.Or(err, t.close())
 	if t.stillborn {
 		err = cmp.Or(err, t.discard())
 	}
-	return t.result(), err
+	return t.result(), cmp.Or(err, t.unlock())
 }
 
 // trainer is a run: what it works with, and how far it is.
@@ -49,6 +55,7 @@ type trainer struct {
 	debugLog *logWriter // nil where there is none
 	probe    *probe     // nil before the first use
 	opened   []func() error
+	lock     io.Closer // of the folder; nil without one
 
 	stillborn bool      // the first checkpoint could not be written
 	iteration int       // updates done
@@ -76,6 +83,9 @@ func (t *trainer) result() Result {
 
 // run trains to the last iteration, or until patience is over.
 func (t *trainer) run(ctx context.Context) error {
+	if t.c.Retest {
+		return t.retest(ctx)
+	}
 	if t.c.Dir != "" && !t.c.Resume { // so that it can be resumed at any time, and a full disk shows now
 		if err := t.save(); err != nil {
 			t.stillborn = true
@@ -120,6 +130,17 @@ func (t *trainer) run(ctx context.Context) error {
 		}
 	}
 	return t.exec.Sync() // the last update may still be under way
+}
+
+// retest repeats the last test of a run that has come to its end.
+func (t *trainer) retest(ctx context.Context) error {
+	test, err := t.eval.run(ctx)
+	if err != nil {
+		return fmt.Errorf("the last test, once more: %w", err)
+	}
+	test.Iteration, test.Epoch = t.iteration, t.epoch()
+	t.test = &test
+	return nil
 }
 
 // work is what is due after an update.

@@ -20,7 +20,9 @@ import (
 )
 
 func main() {
-	command.Main(func(ctx context.Context) int { return run(ctx, os.Args[1:], os.Stdout, os.Stderr) })
+	command.Main(func(ctx context.Context) int {
+		return run(ctx, os.Args[1:], command.NewLasting(os.Stdout), command.NewLasting(os.Stderr))
+	})
 }
 
 // run is the whole program. It returns the exit code.

@@ -58,7 +58,7 @@ func main() {
 		os.Exit(command.Wrong)
 	}
 	command.Main(func(ctx context.Context) int {
-		return run(ctx, filepath.Dir(program), os.Args[1:], os.Stdout, os.Stderr)
+		return run(ctx, filepath.Dir(program), os.Args[1:], command.NewLasting(os.Stdout), command.NewLasting(os.Stderr))
 	})
 }
 

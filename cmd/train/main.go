@@ -20,7 +20,9 @@ import (
 )
 
 func main() {
-	command.Main(func(ctx context.Context) int { return run(ctx, os.Args, os.Stdout, os.Stderr) })
+	command.Main(func(ctx context.Context) int {
+		return run(ctx, os.Args, command.NewLasting(os.Stdout), command.NewLasting(os.Stderr))
+	})
 }
 
 // run is the whole program; args begin with its name. It returns the exit

@@ -3,12 +3,12 @@ package main
 import (
 	"fmt"
 	"io"
-	"os"
 	"time"
 
 	"github.com/schollz/progressbar/v3"
 	"golang.org/x/term"
 
+	"github.com/hubel-go/hubel/internal/command"
 	"github.com/hubel-go/hubel/solver"
 )
 
@@ -33,8 +33,12 @@ type progress struct {
 }
 
 func newProgress(w io.Writer) *progress {
-	f, ok := w.(*os.File)
-	return &progress{w: w, terminal: ok && term.IsTerminal(int(f.Fd())), now: time.Now}
+	l, ok := w.(*command.Lasting)
+	if !ok {
+		return &progress{w: w, now: time.Now}
+	}
+	// The bar asks the file for its width. Nothing depends on what is shown.
+	return &progress{w: l.File, terminal: term.IsTerminal(int(l.File.Fd())), now: time.Now}
 }
 
 // update is called after each iteration. The first one only starts the clock:

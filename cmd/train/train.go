@@ -51,7 +51,8 @@ func (o *options) newRun(ctx context.Context, progress io.Writer) (c solver.Conf
 		Weights:    o.weights,
 		Patience:   o.patience,
 	}
-	o.setHabits(&c)
+	c.LogEvery, c.DebugEvery = o.logEvery, o.debug
+	c.CheckpointEvery, c.CheckpointTime = o.checkpoint.iterations, o.checkpoint.time
 	if err := c.SGD.Check(); err != nil {
 		return c, s, err
 	}
@@ -81,12 +82,6 @@ func (o *options) newRun(ctx context.Context, progress io.Writer) (c solver.Conf
 	return c, s, nil
 }
 
-// setHabits sets what decides no weights.
-func (o *options) setHabits(c *solver.Config) {
-	c.LogEvery, c.DebugEvery = o.logEvery, o.debug
-	c.CheckpointEvery, c.CheckpointTime = o.checkpoint.iterations, o.checkpoint.time
-}
-
 // resumedRun is the configuration of a run that -resume goes on with, and its
 // data.
 func (o *options) resumedRun(ctx context.Context, stderr io.Writer) (c solver.Config, s sets, err error) {
@@ -98,7 +93,13 @@ func (o *options) resumedRun(ctx context.Context, stderr io.Writer) (c solver.Co
 		fmt.Fprintf(stderr, "train: %v; going on from the one before it, %s, of iteration %d\n", checkpoint.Damaged, checkpoint.Path, checkpoint.Iteration)
 	}
 	c = checkpoint.Config
-	o.setHabits(&c)
+	c.DebugEvery = o.debug
+	if o.given["log-every"] {
+		c.LogEvery = o.logEvery
+	}
+	if o.given["checkpoint"] {
+		c.CheckpointEvery, c.CheckpointTime = o.checkpoint.iterations, o.checkpoint.time
+	}
 	if o.given["patience"] {
 		c.Patience = o.patience
 	}
@@ -121,7 +122,9 @@ func (o *options) resumedRun(ctx context.Context, stderr io.Writer) (c solver.Co
 	}
 	// The name of the CPU alone is no word on its path, which the program chose.
 	c.OtherArithmetic = o.given["cpu-path"] || o.given["device"] && (o.device != "cpu" || kindOf(checkpoint.Arithmetic) != "cpu")
-	if c.Train.Len() == checkpoint.Samples && checkpoint.Done(c.Iterations) {
+	done := checkpoint.Done(c.Iterations)
+	c.Retest = (done || checkpoint.Early(c.Patience)) && !drawn(c.Dir, checkpoint)
+	if c.Train.Len() == checkpoint.Samples && done && !c.Retest {
 		return c, s, fmt.Errorf("%s has %d of %d iterations behind it; a larger -epochs or -iters goes on with it", o.resume, checkpoint.Iteration, c.Iterations)
 	}
 	return c, s, nil
@@ -142,6 +145,17 @@ func (o *options) knowsSamples(c *solver.Checkpoint, dataText string, stderr io.
 	}
 	fmt.Fprintln(stderr, "train: the run was begun when pictures of tar files still came in the order in which they are stored: they now come in that of their names, and it does not end with the bytes that it would have had")
 	return nil
+}
+
+// drawn reports whether the pictures of a run that has come to its end are there.
+// The one that is drawn last is then not older than the last checkpoint.
+func drawn(dir string, last *solver.Checkpoint) bool {
+	picture, err := os.Stat(filepath.Join(dir, curveFile))
+	if err != nil {
+		return false
+	}
+	checkpoint, err := os.Stat(last.Path)
+	return err == nil && !picture.ModTime().Before(checkpoint.ModTime())
 }
 
 // checkFolder is an error if there is something where a run's files would go.
@@ -192,7 +206,7 @@ func train(ctx context.Context, o *options, program string, stdout, stderr io.Wr
 	defer command.Close(c.Device, &err)
 
 	s := session{c: c, skipped: opened.skipped, parts: opened.parts, program: program, stdout: stdout, stderr: stderr, progress: newProgress(stderr), started: time.Now()}
-	c.Progress, c.Tested, c.Notice = s.update, s.tested, s.notice
+	c.Progress, c.Tested, c.Notice, c.Ended = s.update, s.tested, s.notice, s.finished
 	result, err := solver.Train(ctx, c)
 	s.progress.clear()
 	switch {
@@ -200,10 +214,8 @@ func train(ctx context.Context, o *options, program string, stdout, stderr io.Wr
 		return s.stopped(result, err)
 	case err != nil && s.diverged(err), err != nil && result.Began:
 		return command.BrokenError{Err: err}
-	case err != nil:
-		return goingOn(err)
 	}
-	return s.finished(result)
+	return goingOn(err)
 }
 
 // kindOf is the kind of device, as -device takes it, of an arithmetic.
@@ -323,9 +335,13 @@ func outcome(t solver.Test) string {
 // finished draws the pictures and says what there is now and what can be done
 // with it.
 func (s *session) finished(r solver.Result) error {
+	s.progress.clear()
+	if s.c.Retest {
+		fmt.Fprintf(s.stdout, "%s had come to its end, but not to its pictures: they are drawn now\n", s.c.Dir)
+	}
 	files, err := s.draw(r)
 	if err != nil {
-		return command.BrokenError{Err: err}
+		return err
 	}
 	longer := fmt.Sprintf("-iters %d", 2*r.Iteration)
 	if n := perEpoch(s.c); r.Iteration%n == 0 {
@@ -400,24 +416,23 @@ func (s *session) draw(r solver.Result) (names []string, err error) {
 		return nil, err
 	}
 	title := s.c.Network.Name + " on " + dataName(s.c.Data)
-	if err := report.Curve(file(curveFile), title, log); err != nil {
-		return nil, err
-	}
 	if r.Test.Confusion != nil {
 		names = append(names, confusionFile+".png", confusionFile+".csv")
 		if err := writeConfusion(s.c.Dir, title, r.Test); err != nil {
 			return nil, err
 		}
 	}
-	name, ok := firstFilters(s.c.Network)
-	if !ok {
-		return names, nil
+	if name, ok := firstFilters(s.c.Network); ok {
+		names = append(names, filtersFile)
+		m, err := solver.LoadWeights(file(solver.WeightsFile))
+		if err != nil {
+			return nil, err
+		}
+		if err := report.Filters(file(filtersFile), m.Weights[name]); err != nil {
+			return nil, err
+		}
 	}
-	m, err := solver.LoadWeights(file(solver.WeightsFile))
-	if err != nil {
-		return nil, err
-	}
-	return append(names, filtersFile), report.Filters(file(filtersFile), m.Weights[name])
+	return names, report.Curve(file(curveFile), title, log) // the last: see drawn
 }
 
 // writeConfusion draws a test's confusion matrix into a folder, and writes it

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"crypto/rand"
 	"encoding/csv"
 	"image"
 	_ "image/png"
@@ -11,6 +12,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -239,7 +241,78 @@ func TestEarlyStopping(t *testing.T) {
 	require.Contains(t, stdout, "\nEnded early after 40 of 300 iterations: none of the last 3 tests was better than that of iteration 10.\n")
 	require.Contains(t, stdout, "best.safetensors  (of iteration 10)\n")
 	refused(t, "the run ended early, since none of the 3 tests", "-resume", "a")
+	require.NoError(t, os.Remove(filepath.Join("a", curveFile)))
+	stdout = succeed(t, "-resume", "a")
+	require.Contains(t, stdout, "they are drawn now\n")
+	require.Contains(t, stdout, "\nEnded early after 40 of 300 iterations: ")
+	refused(t, "the run ended early, since none of the 3 tests", "-resume", "a")
 	succeed(t, "-resume", "a", "-patience", "4")
+}
+
+// A run that was killed when it had come to its end, but not to its pictures, draws
+// them when it is resumed, and only then.
+func TestResumeDrawsPictures(t *testing.T) {
+	tiny(t)
+	succeed(t, with("-epochs", "2", "-out", "a")...)
+	before := files(t)
+	drawings := []string{filtersFile, confusionFile + ".png", confusionFile + ".csv", curveFile}
+	left := filepath.Join("a", curveFile+"."+rand.Text()+".tmp")
+	for n := range drawings { // so many of them were drawn
+		for _, name := range drawings[n:] {
+			require.NoError(t, os.Remove(filepath.Join("a", name)))
+		}
+		require.NoError(t, os.WriteFile(left, []byte("a part"), 0o666))
+		stdout := succeed(t, "-resume", "a")
+		require.Contains(t, stdout, "a had come to its end, but not to its pictures: they are drawn now\n\nDone in ")
+		require.Contains(t, stdout, "best.safetensors  (of iteration ")
+		require.Equal(t, before, files(t))
+		refused(t, "a has 20 of 20 iterations behind it", "-resume", "a")
+	}
+
+	// The curve of an earlier end is none of this one.
+	succeed(t, with("-epochs", "4", "-out", "b")...)
+	old := time.Now().Add(-time.Hour)
+	require.NoError(t, os.Chtimes(filepath.Join("b", curveFile), old, old))
+	require.Contains(t, succeed(t, "-resume", "b"), "they are drawn now")
+}
+
+// How often a run logs and saves it keeps, unless it is told otherwise.
+func TestResumeKeepsHabits(t *testing.T) {
+	tiny(t)
+	iterations := func(dir string) (list []int) {
+		log, err := solver.ReadLog(filepath.Join(dir, solver.LogFile))
+		require.NoError(t, err)
+		for _, l := range log {
+			list = append(list, l.Iteration)
+		}
+		return list
+	}
+	debugged := func(dir string) (list []int) {
+		log, err := solver.ReadDebug(filepath.Join(dir, solver.DebugFile))
+		require.NoError(t, err)
+		for _, l := range log {
+			list = append(list, l.Iteration)
+		}
+		return list
+	}
+	succeed(t, with("-iters", "5", "-log-every", "2", "-checkpoint", "3", "-debug", "4", "-out", "a")...)
+	c, err := solver.ReadCheckpoint("a")
+	require.NoError(t, err)
+	require.Equal(t, 3, c.Config.CheckpointEvery)
+	succeed(t, "-resume", "a", "-iters", "9", "-debug", "4")
+	require.Equal(t, []int{1, 2, 4, 5, 6, 8, 9}, iterations("a"))
+	require.Equal(t, []int{1, 5, 9}, debugged("a"))
+	c, err = solver.ReadCheckpoint("a")
+	require.NoError(t, err)
+	require.Equal(t, 3, c.Config.CheckpointEvery)
+
+	succeed(t, "-resume", "a", "-iters", "13", "-log-every", "3", "-checkpoint", "10m")
+	require.Equal(t, []int{1, 2, 4, 5, 6, 8, 9, 10, 12, 13}, iterations("a"))
+	require.Equal(t, []int{1, 5, 9}, debugged("a"))
+	c, err = solver.ReadCheckpoint("a")
+	require.NoError(t, err)
+	require.Zero(t, c.Config.CheckpointEvery)
+	require.Equal(t, 10*time.Minute, c.Config.CheckpointTime)
 }
 
 // interrupter cancels once a text has been written.

@@ -32,6 +32,7 @@ A run's folder
   confusion.png and .csv  what was taken for what in the last test
   debug.jsonl             with -debug, the numbers of every layer
   diverged.safetensors    of a run whose loss was not finite, for -replay
+  run.lock                while a process trains there
 
 Examples
   train -model lenet -data mnist
@@ -45,8 +46,8 @@ Examples
   train -model alexnet -data photos -split 0.1 -batch 128 -epochs 60
   train -data photos.tar -augment resize=256,crop=227,flip,pca=0.1 -preview 24 out.png
 
-Ctrl-C saves a checkpoint and ends; a second one ends at once. A run that was
-killed goes on from its last checkpoint.
+Ctrl-C saves a checkpoint and ends; a second one ends at once. A closed terminal
+(SIGHUP) and SIGTERM save too. A run that was killed goes on from its last checkpoint.
 Exit code: 0 done, 1 a run, a test or a check failed, 2 something is wrong with the
 flags or the files they name (nothing is written then), 130 stopped by Ctrl-C, and
 saved.

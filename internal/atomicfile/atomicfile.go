@@ -11,8 +11,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"regexp"
 	"runtime"
-	"strings"
 	"syscall"
 )
 
@@ -46,32 +46,27 @@ func Check(path string) error {
 	return errors.Join(f.Close(), os.Remove(f.Name()))
 }
 
-// Clean removes the temporary files of writes to path that were killed. No
-// other write to it may be under way.
-func Clean(path string) error {
-	left, err := filepath.Glob(escape(path) + ".*" + extension)
+// Clean removes the temporary files that writes which were killed have left in a
+// folder. No write into it may be under way.
+func Clean(folder string) error {
+	entries, err := os.ReadDir(folder)
 	if err != nil {
-		return fmt.Errorf("%s: %w", path, err)
+		return err
 	}
-	for _, temp := range left {
-		if err := os.Remove(temp); err != nil {
-			return err
+	for _, e := range entries {
+		if e.Type().IsRegular() && temporary.MatchString(e.Name()) {
+			if err := os.Remove(filepath.Join(folder, e.Name())); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
 }
 
-// extension ends the names of temporary files.
+// extension ends the names of temporary files: those of create.
 const extension = ".tmp"
 
-// escape makes a pattern that matches the path alone. On Windows, whose paths
-// hold backslashes, patterns have no escapes.
-func escape(path string) string {
-	if runtime.GOOS == "windows" {
-		return path
-	}
-	return strings.NewReplacer(`\`, `\\`, `*`, `\*`, `?`, `\?`, `[`, `\[`).Replace(path)
-}
+var temporary = regexp.MustCompile(`.\.[A-Z2-7]{26,}\` + extension + `$`)
 
 // replace calls before once the new content is on the disk.
 func replace(path string, write func(w io.Writer) error, before func() error) error {

@@ -1,5 +1,5 @@
 // Package command is what the programs of cmd have in common: exit codes, what
-// Ctrl-C does, and how errors and flags are shown.
+// Ctrl-C and a closed terminal do, and how errors and flags are shown.
 package command
 
 import (
@@ -7,8 +7,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"strings"
 	"syscall"
 )
@@ -21,11 +23,20 @@ const (
 	Interrupted = 130 // what shells report for Ctrl-C: 128 + SIGINT
 )
 
-// Main ends the process with the exit code that run returns. Ctrl-C and SIGTERM
-// cancel its ctx; a second signal ends the process at once.
+// Main ends the process with the exit code that run returns. Ctrl-C, SIGTERM and
+// SIGHUP, which comes when a terminal is closed, cancel its ctx. A second Ctrl-C or
+// SIGTERM ends the process at once; a terminal that is closed sends SIGHUP more than
+// once. A SIGHUP that was ignored at the start, as nohup has it, stays so.
 func Main(run func(ctx context.Context) int) {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	context.AfterFunc(ctx, stop)
+	signals := []os.Signal{os.Interrupt, syscall.SIGTERM}
+	if !signal.Ignored(syscall.SIGHUP) {
+		signals = append(signals, syscall.SIGHUP)
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), signals...)
+	context.AfterFunc(ctx, func() {
+		signal.Ignore(syscall.SIGHUP)
+		stop()
+	})
 	os.Exit(run(ctx))
 }
 
@@ -54,6 +65,25 @@ func Exit(ctx context.Context, stderr io.Writer, program string, err error, brok
 		return Broken
 	}
 	return Wrong
+}
+
+// CheckFolder says whether files can be put into a folder that is there or is to be
+// made, as far as that can be known without writing. An empty name is none.
+func CheckFolder(name string) error {
+	for ; name != ""; name = filepath.Dir(name) {
+		s, err := os.Stat(name)
+		switch {
+		case err == nil && !s.IsDir():
+			return fmt.Errorf("%s is not a folder", name)
+		case err == nil:
+			return nil
+		case !errors.Is(err, fs.ErrNotExist):
+			return err
+		case name == filepath.Dir(name):
+			return err
+		}
+	}
+	return nil
 }
 
 // Close closes what work was done with, and puts its error into err, as a

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"os"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -50,6 +51,41 @@ func TestClose(t *testing.T) {
 	err = first
 	Close(closer{closing}, &err)
 	require.Equal(t, first, err)
+}
+
+func TestCheckFolder(t *testing.T) {
+	t.Chdir(t.TempDir())
+	require.NoError(t, os.WriteFile("file", nil, 0o666))
+	require.NoError(t, os.Mkdir("folder", 0o777))
+	for _, good := range []string{"", ".", "folder", "new", "folder/new/newer", t.TempDir()} {
+		require.NoError(t, CheckFolder(good), good)
+	}
+	require.EqualError(t, CheckFolder("file"), "file is not a folder")
+	require.Error(t, CheckFolder("file/below/that"))
+	left, err := os.ReadDir("folder")
+	require.NoError(t, err)
+	require.Empty(t, left)
+}
+
+// What nobody reads goes nowhere; what cannot be written for another reason is said.
+func TestLasting(t *testing.T) {
+	read, write, err := os.Pipe()
+	require.NoError(t, err)
+	l := NewLasting(write)
+	n, err := l.Write([]byte("abc"))
+	require.NoError(t, err)
+	require.Equal(t, 3, n)
+	require.NoError(t, read.Close())
+	for range 3 {
+		n, err = l.Write([]byte("abcd"))
+		require.NoError(t, err)
+		require.Equal(t, 4, n)
+	}
+	require.NoError(t, write.Close())
+
+	closed := NewLasting(write)
+	_, err = closed.Write([]byte("abc"))
+	require.ErrorIs(t, err, os.ErrClosed)
 }
 
 func TestExplain(t *testing.T) {
