@@ -6,8 +6,8 @@
 // DIR is datasets/mnist or datasets/fashion-mnist unless it is given. MNIST
 // comes from a Go module, through the Go command and its proxy settings;
 // Fashion-MNIST from a Debian package, through apt-get, without root. Files
-// that are there and right are left alone. It exits with 2 if it fails, and with
-// 130 after Ctrl-C.
+// that are there and right are left alone. It exits with 1 if it fails, with 2
+// where the set or its words are wrong, and with 130 after Ctrl-C.
 package main
 
 import (
@@ -38,5 +38,8 @@ func run(ctx context.Context, args []string) error {
 	if len(args) == 2 {
 		dir = args[1]
 	}
-	return set.Fetch(ctx, dir, os.Stdout)
+	if err := set.Fetch(ctx, dir, os.Stdout); err != nil {
+		return command.BrokenError{Err: err}
+	}
+	return nil
 }

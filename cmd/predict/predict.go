@@ -32,6 +32,9 @@ func predictFiles(ctx context.Context, o *options, stdout, stderr io.Writer) (er
 	if err != nil {
 		return err
 	}
+	if err := command.CheckFolder(o.out); err != nil { // before the work
+		return fmt.Errorf("-out: %w", err)
+	}
 	d, err := device.Open(o.device, device.Options{Threads: o.threads, CPUPath: string(o.cpuPath)})
 	if err != nil {
 		return err

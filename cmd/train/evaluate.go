@@ -18,6 +18,9 @@ import (
 // matrix in the folder of -out. The network and the preprocessing are those in
 // the weights' file.
 func evaluate(ctx context.Context, o *options, stdout, stderr io.Writer) (err error) {
+	if err := command.CheckFolder(o.out); err != nil { // before the work
+		return fmt.Errorf("-out: %w", err)
+	}
 	m, err := solver.LoadWeights(o.weights)
 	if err != nil {
 		return err
@@ -36,6 +39,9 @@ func evaluate(ctx context.Context, o *options, stdout, stderr io.Writer) (err er
 			return fmt.Errorf("-ten-crop needs weights that were trained with a crop in -augment, and %s were not", o.weights)
 		}
 		set = photos.TenCrops()
+	}
+	if o.out != "" && len(m.Classes) == 0 {
+		return fmt.Errorf("-out is for the confusion matrix, but network %s tells no classes apart", m.Network.Name)
 	}
 	d, err := device.Open(o.device, o.deviceOptions())
 	if err != nil {
@@ -59,13 +65,13 @@ func evaluate(ctx context.Context, o *options, stdout, stderr io.Writer) (err er
 	if o.out == "" {
 		return nil
 	}
-	if t.Confusion == nil {
-		return fmt.Errorf("-out is for the confusion matrix, but network %s tells no classes apart", m.Network.Name)
+	if err = os.MkdirAll(o.out, 0o777); err == nil {
+		err = writeConfusion(o.out, m.Network.Name+" on "+dataName(o.data), &t)
 	}
-	if err := os.MkdirAll(o.out, 0o777); err != nil {
-		return fmt.Errorf("-out: %w", err)
+	if err != nil {
+		return command.BrokenError{Err: fmt.Errorf("-out: %w", err)}
 	}
-	return writeConfusion(o.out, m.Network.Name+" on "+dataName(o.data), &t)
+	return nil
 }
 
 // testSet opens what weights are to be tested on.
