@@ -1,12 +1,15 @@
 package solver
 
 import (
+	"context"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/hubel-go/hubel/data"
 )
 
 func TestLog(t *testing.T) {
@@ -87,4 +90,92 @@ func TestResumeLogThatIsGone(t *testing.T) {
 	log, err := ReadLog(path)
 	require.NoError(t, err)
 	require.Equal(t, []LogLine{{Iteration: 8}}, log)
+}
+
+// cannotWrite makes a log one that cannot be written, as on a disk that failed.
+func cannotWrite(t *testing.T, w *logWriter) {
+	t.Helper()
+	f, err := os.Open(w.file.Name())
+	require.NoError(t, err)
+	require.NoError(t, w.file.Close())
+	w.file = f
+}
+
+// calledOff is a data set that calls a function when it is read.
+type calledOff struct {
+	data.Dataset
+	called func()
+}
+
+func (d calledOff) Read(dst []float32, i int) (int32, error) {
+	d.called()
+	return d.Dataset.Read(dst, i)
+}
+
+// A log that cannot be written any more in the middle of a run ends it with an error
+// that names the file, whatever was to be written. The last checkpoint is good.
+func TestALogThatCannotBeWritten(t *testing.T) {
+	straight := trainIn(t, smallConfig(t))
+	for name, change := range map[string]struct {
+		log  string
+		when func(c *Config, breakLog, stop func())
+	}{
+		"a line": {LogFile, func(c *Config, breakLog, stop func()) {
+			c.Progress = func(p Progress) {
+				if p.Iteration == 3 {
+					breakLog()
+				}
+			}
+		}},
+		"the line of a test": {LogFile, func(c *Config, breakLog, stop func()) { c.Tested = func(Test) { breakLog() } }},
+		"the line of a test that is cut short": {LogFile, func(c *Config, breakLog, stop func()) {
+			test := c.Test
+			c.Test = calledOff{test, func() { stop() }}
+			c.Progress = func(p Progress) {
+				if p.Iteration == 6 {
+					breakLog()
+				}
+			}
+		}},
+		"a line of the layers": {DebugFile, func(c *Config, breakLog, stop func()) {
+			c.DebugEvery = 4
+			c.Progress = func(p Progress) {
+				if p.Iteration == 3 {
+					breakLog()
+				}
+			}
+		}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := smallConfig(t)
+			c.Dir = filepath.Join(t.TempDir(), "run")
+			ctx, cancel := context.WithCancel(t.Context())
+			defer cancel()
+			var tr *trainer
+			broken := false
+			test := c.Test
+			change.when(&c, func() {
+				if !broken {
+					broken = true
+					cannotWrite(t, map[string]*logWriter{LogFile: tr.log, DebugFile: tr.debugLog}[change.log])
+				}
+			}, cancel)
+			tr, err := newTrainer(c)
+			require.NoError(t, err)
+			err = tr.run(ctx)
+			require.ErrorContains(t, err, "write "+filepath.Join(c.Dir, change.log)+": ")
+			require.NotErrorIs(t, err, context.Canceled)
+			require.True(t, broken)
+			require.NoError(t, tr.close())
+			require.NoError(t, tr.unlock())
+
+			c = smallConfig(t)
+			c.Test = test
+			checkpoint, err := ReadCheckpoint(filepath.Dir(tr.file(LogFile)))
+			require.NoError(t, err)
+			require.Zero(t, checkpoint.Iteration%6, "the one at the start, or at an epoch's end")
+			resume(t, tr.c.Dir, c)
+			requireSameFiles(t, straight, tr.c.Dir)
+		})
+	}
 }
