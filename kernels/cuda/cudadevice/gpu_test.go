@@ -56,6 +56,14 @@ func TestInsideTwo(t *testing.T) {
 		require.NoError(t, tensors[i].Buffer.Free())
 		require.NoError(t, d.Close())
 	}
+	// What is asked of them now reaches no card, and what is freed is freed already.
+	for _, d := range devices {
+		require.NoError(t, d.Close())
+		_, err := d.NewQueue()
+		require.ErrorIs(t, err, device.ErrClosed)
+		_, err = d.Alloc(64)
+		require.ErrorIs(t, err, device.ErrClosed)
+	}
 	_, err := device.Open("cuda:2", device.Options{})
 	fmt.Println("cuda:2:", err)
 }
@@ -92,4 +100,42 @@ func TestList(t *testing.T) {
 	require.Contains(t, out, "{Name:cuda:0 Facts:[] Problem:Recorder 0 has compute capability 5.2; the kernels need a card of 7.0 or later}\n")
 	out = recorder.Test(t, "/nowhere/libcuda.so.1", "TestInsideList").Output
 	require.Contains(t, out, "{Name:cuda Facts:[] Problem:no CUDA driver: /nowhere/libcuda.so.1: ")
+}
+
+func TestInsideClosed(t *testing.T) {
+	recorder.Inside(t)
+	d, err := device.Open("cuda", device.Options{})
+	require.NoError(t, err)
+	q, err := d.NewQueue()
+	require.NoError(t, err)
+	e, err := d.NewEvent()
+	require.NoError(t, err)
+	b, err := d.Alloc(64)
+	require.NoError(t, err)
+	h, err := d.HostAlloc(64)
+	require.NoError(t, err)
+	x := device.Tensor{Buffer: b, Shape: tensor.Shape{16}}
+	q.Fill(x, 1)
+	require.NoError(t, q.Sync())
+	require.NoError(t, d.Close())
+	fmt.Println("closed")
+	for _, launch := range []func(){func() { q.Fill(x, 2) }, func() { q.SumSquares(x, x) }, func() { q.Record(e) }, func() { q.Wait(e) }} {
+		launch()
+		require.ErrorIs(t, q.Sync(), device.ErrClosed)
+	}
+	require.ErrorIs(t, e.Sync(), device.ErrClosed)
+	for _, free := range []func() error{b.Free, h.Free, e.Free, q.Close, d.Close} {
+		require.NoError(t, free())
+	}
+}
+
+// The context of a device that is closed may be gone: nothing reaches the driver with
+// it any more.
+func TestClosed(t *testing.T) {
+	r := recorder.Test(t, recorder.Build(t), "TestInsideClosed")
+	require.Contains(t, r.Output, "closed")
+	require.NotContains(t, r.Calls, "FAULT")
+	_, after, found := strings.Cut(r.Calls, "cuDevicePrimaryCtxRelease")
+	require.True(t, found)
+	require.NotContains(t, after, "\ncu", "calls after the context was given back")
 }
