@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"math"
 	"os"
@@ -44,7 +45,8 @@ func newTrainer(c Config) (*trainer, error) {
 // prepare reads what the run begins with and allocates what it needs.
 func (t *trainer) prepare() (start, error) {
 	if t.c.Resume {
-		if err := t.lockFolder(); err != nil && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, syscall.ENOTDIR) { // readStart says it better
+		var err error
+		if t.lock, err = LockFolder(t.c.Dir); err != nil && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, syscall.ENOTDIR) { // readStart says it better
 			return start{}, err
 		}
 	}
@@ -59,12 +61,13 @@ func (t *trainer) prepare() (start, error) {
 	return s, t.open(p, s)
 }
 
-// lockFolder makes the run's folder this process's alone until unlock.
-func (t *trainer) lockFolder() (err error) {
-	if t.lock, err = atomicfile.Lock(filepath.Join(t.c.Dir, LockFile)); errors.Is(err, atomicfile.ErrLocked) {
-		return fmt.Errorf("%s: another process trains there: wait for its end, or choose another folder", t.c.Dir)
+// LockFolder makes a run's folder this process's alone until the lock is closed.
+func LockFolder(dir string) (io.Closer, error) {
+	l, err := atomicfile.Lock(filepath.Join(dir, LockFile))
+	if errors.Is(err, atomicfile.ErrLocked) {
+		return nil, fmt.Errorf("%s: another process trains there: wait for its end, or choose another folder", dir)
 	}
-	return err
+	return l, err
 }
 
 func (t *trainer) unlock() error {
@@ -278,7 +281,7 @@ func (t *trainer) newFolder() error {
 	if err := os.MkdirAll(t.c.Dir, 0o777); err != nil {
 		return err
 	}
-	err = t.lockFolder()
+	t.lock, err = LockFolder(t.c.Dir)
 	if err == nil { // another process may have been faster
 		err = refuseRun(t.c.Dir)
 	}

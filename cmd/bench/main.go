@@ -21,7 +21,8 @@ import (
 
 func main() {
 	command.Main(func(ctx context.Context) int {
-		return run(ctx, os.Args[1:], command.NewLasting(os.Stdout), command.NewLasting(os.Stderr))
+		stdout, stderr := command.NewLasting(os.Stdout), command.NewLasting(os.Stderr)
+		return stdout.Exit(run(ctx, os.Args[1:], stdout, stderr), stderr, "bench")
 	})
 }
 

@@ -65,13 +65,24 @@ func evaluate(ctx context.Context, o *options, stdout, stderr io.Writer) (err er
 	if o.out == "" {
 		return nil
 	}
-	if err = os.MkdirAll(o.out, 0o777); err == nil {
-		err = writeConfusion(o.out, m.Network.Name+" on "+dataName(o.data), &t)
-	}
-	if err != nil {
+	if err := o.writeConfusion(m.Network.Name+" on "+dataName(o.data), &t); err != nil {
 		return command.BrokenError{Err: fmt.Errorf("-out: %w", err)}
 	}
 	return nil
+}
+
+// writeConfusion draws a test's confusion matrix into the folder of -out, which may
+// be that of a run.
+func (o *options) writeConfusion(title string, t *solver.Test) (err error) {
+	if err := os.MkdirAll(o.out, 0o777); err != nil {
+		return err
+	}
+	lock, err := solver.LockFolder(o.out)
+	if err != nil {
+		return err
+	}
+	defer command.Close(lock, &err)
+	return writeConfusion(o.out, title, t)
 }
 
 // testSet opens what weights are to be tested on.

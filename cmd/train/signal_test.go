@@ -96,6 +96,25 @@ func TestNobodyReads(t *testing.T) {
 	same(t, "whole", "closed")
 }
 
+// What somebody reads and cannot be written, on a disk that is full, is exit code 1.
+func TestFullOutput(t *testing.T) {
+	full, err := os.OpenFile("/dev/full", os.O_WRONLY, 0)
+	if err != nil {
+		t.Skipf("this system has no /dev/full: %v", err)
+	}
+	defer full.Close()
+	tiny(t)
+	succeed(t, with("-iters", "1", "-out", "run")...)
+	for _, args := range [][]string{{"-devices"}, {"-net", "tiny.json", "-summary"}, {"-eval", "-weights", "run/weights.safetensors", "-data", "mnist:set"}, {"-h"}} {
+		c := shell(t, `exec "$@" 2>said`, full, args...)
+		require.Error(t, c.Wait())
+		require.Equal(t, command.Broken, c.ProcessState.ExitCode(), args)
+		said, err := os.ReadFile("said")
+		require.NoError(t, err)
+		require.Regexp(t, `^train: write \S+: no space left on device\n$`, string(said), args)
+	}
+}
+
 // The second process in a run's folder is told, and changes nothing. A process that
 // is killed is no longer in the way.
 func TestTwoProcessesInOneFolder(t *testing.T) {
@@ -109,6 +128,9 @@ func TestTwoProcessesInOneFolder(t *testing.T) {
 		require.Empty(t, said)
 		require.Equal(t, "train: run: another process trains there: wait for its end, or choose another folder\n", stderr)
 	}
+	code, _, stderr := call(t, "-eval", "-weights", "run/weights.safetensors", "-data", "mnist:set", "-out", "run")
+	require.Equal(t, command.Broken, code, stderr)
+	require.Equal(t, "train: -out: run: another process trains there: wait for its end, or choose another folder\n", stderr)
 	require.NoError(t, process.Process.Kill())
 	_, _ = io.Copy(io.Discard, stdout)
 	require.Error(t, process.Wait())

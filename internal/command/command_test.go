@@ -83,9 +83,19 @@ func TestLasting(t *testing.T) {
 	}
 	require.NoError(t, write.Close())
 
+	var stderr bytes.Buffer
+	for _, code := range []int{Done, Broken, Wrong, Interrupted} {
+		require.Equal(t, code, l.Exit(code, &stderr, "p"))
+	}
+	require.Empty(t, stderr.String())
+
 	closed := NewLasting(write)
 	_, err = closed.Write([]byte("abc"))
 	require.ErrorIs(t, err, os.ErrClosed)
+	for code, want := range map[int]int{Done: Broken, Broken: Broken, Wrong: Broken, Interrupted: Interrupted} {
+		require.Equal(t, want, closed.Exit(code, &stderr, "p"))
+	}
+	require.Equal(t, "p: "+err.Error()+"\n", stderr.String())
 }
 
 func TestExplain(t *testing.T) {

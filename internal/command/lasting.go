@@ -2,6 +2,7 @@ package command
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"os/signal"
@@ -13,8 +14,9 @@ import (
 // worth more than what it prints: where nobody reads that any more, because a pipe
 // or a terminal was closed, it goes nowhere and the program goes on.
 type Lasting struct {
-	File *os.File
-	gone atomic.Bool
+	File   *os.File
+	gone   atomic.Bool
+	failed atomic.Pointer[error] // the first error of another kind
 }
 
 // NewLasting makes f last. The signal of a closed pipe, which would end the process,
@@ -36,5 +38,22 @@ func (l *Lasting) Write(b []byte) (int, error) {
 		l.gone.Store(true)
 		return len(b), nil
 	}
+	if err != nil {
+		l.failed.CompareAndSwap(nil, &err)
+	}
 	return n, err
+}
+
+// Exit is the exit code of a program that ends with a code, of which this was the
+// output: Broken, said on stderr, where something that somebody reads could not be
+// written, as on a disk that is full.
+func (l *Lasting) Exit(code int, stderr io.Writer, program string) int {
+	err := l.failed.Load()
+	if err == nil || code == Interrupted {
+		return code
+	}
+	if code == Done { // otherwise something is said already
+		fmt.Fprintf(stderr, "%s: %v\n", program, *err)
+	}
+	return Broken
 }
