@@ -144,7 +144,7 @@ func TestEveryCallFails(t *testing.T) {
 			require.NoError(t, checkpoint.Damaged)
 			require.Zero(t, checkpoint.Iteration%2)
 			require.Empty(t, writes(dir), "temporary files")
-			code, stderr := callTo(t.Context(), new(strings.Builder), "-resume", dir, "-iters", "8", "-threads", "1")
+			code, stderr := callTo(t.Context(), new(strings.Builder), "-resume", dir, "-iters", "8", "-threads", "1", "-device", "cpu")
 			require.Equal(t, command.Done, code, stderr)
 			resumed.Add(1)
 		})
