@@ -74,10 +74,21 @@ func (g *windows) cut(most, room, channels int) block {
 	return b
 }
 
-// copied is the elements of the pixels under the windows, in whole cache lines.
+// copied is the elements of the pixels under the windows, in whole cache lines:
+// samples of h rows, each of w pixels of every channel, and w more. No product
+// reads past the samples, whatever stride, padding and dilation are. Window (i,j),
+// for i < lines and j < columns, sees through tap (r,s) the pixel in row
+//
+//	i*strideH + r*stepH <= (lines-1)*strideH + (g.r-1)*stepH = h-1
+//
+// and, likewise, in a column of at most w-1, which is what places and tap add up
+// to; and a product that begins at a row of windows (inside) or of taps (seen)
+// begins at one there is. The w more are for copy: a row of the image is written
+// from column left < w on and as long as a row of the copy, so that the zeros
+// behind the last one go past the samples by left elements.
 func (b *block) copied(g *windows, channels int) int {
 	h, w := g.extent(b.lines, b.columns)
-	return roundUp(b.samples*channels*h*w+w, 16) // the last row's zeros may go past its end
+	return roundUp(b.samples*channels*h*w+w, 16)
 }
 
 // evenly cuts n into parts of at most most, all but the last of one length,
@@ -172,7 +183,8 @@ func (g *windows) tap(r, c, s int, p *pixels) int {
 
 // inside is the rows of a block's windows that have one of the rows of taps
 // from first to last in the plane; the others see nothing but padding. Of
-// several samples it is all.
+// several samples it is all. Where there is none it is 0 and 0: row lines, where a
+// search from above would end, need not begin in the copy of the pixels.
 func (g *windows) inside(b *block, first, last int) (from, to int) {
 	if b.samples > 1 {
 		return 0, b.samples * b.lines
@@ -182,7 +194,10 @@ func (g *windows) inside(b *block, first, last int) (from, to int) {
 	if below := g.h - 1 - h - first*g.stepH; below >= 0 {
 		to = min(b.lines, below/g.strideH+1)
 	}
-	return from, max(from, to)
+	if from >= to {
+		return 0, 0
+	}
+	return from, to
 }
 
 // seen is the rows of taps that one of the rows of windows from first to last
