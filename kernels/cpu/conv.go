@@ -160,7 +160,8 @@ func (t *convTask) Run(item, worker int) {
 		u.move(&k.windows, deep, down, across, t.c.N)
 
 		w, room := t.engine.Worker(worker), t.engine.Scratch(worker, cut.room(t, &k))
-		u.x, room = room[:cut.copied(&k.windows, t.depth)], room[cut.copied(&k.windows, t.depth):]
+		copied := cut.copied(&k.windows, t.depth)
+		u.x, room = room[:copied:copied], room[copied:]
 		u.biases, room = room[:t.tile.NR], room[t.tile.NR:]
 		u.pixels = k.under(&cut.block, t.depth)
 		k.copy(t.tile, u.x, t.src, &u.block, group*t.depth, &u.pixels)

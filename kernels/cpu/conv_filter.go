@@ -145,7 +145,8 @@ func (t *convFilterTask) Run(item, worker int) {
 		return
 	}
 	room := t.engine.Scratch(worker, t.room())
-	u.x, u.dy = room[:t.step.copied(&t.windows, t.filterCut.channels)], room[t.step.copied(&t.windows, t.filterCut.channels):]
+	copied := t.step.copied(&t.windows, t.filterCut.channels)
+	u.x, u.dy = room[:copied:copied], room[copied:]
 	for at := first; at < end; at += u.samples * u.lines {
 		u.sample, u.line = at/t.outH, at%t.outH
 		u.samples, u.lines = 1, min(t.step.lines, t.outH-u.line, end-at)
