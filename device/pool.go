@@ -20,7 +20,9 @@ const (
 //
 // With Ceil the output size is rounded up, as Caffe does, and a last window
 // that would start in the padding at the far side is left out; without, it is
-// rounded down, as MatConvNet, PyTorch and ONNX do.
+// rounded down, as MatConvNet, PyTorch and ONNX do. So with Ceil a window may be
+// larger than the padded image, by less than the stride: there is one then, which
+// sees all of it.
 type Pool struct {
 	Op         PoolOp
 	N, C, H, W int
@@ -46,18 +48,18 @@ type PoolKernels interface {
 	PoolBackward(p Pool, dx, dy, index Tensor, m Mode)
 }
 
-// OutH is the number of output rows.
+// OutH is the number of output rows; below 1 where no window fits.
 func (p Pool) OutH() int { return p.out(p.H, p.PadTop, p.PadBottom, p.R, p.StrideH) }
 
-// OutW is the number of output columns.
+// OutW is the number of output columns; below 1 where no window fits.
 func (p Pool) OutW() int { return p.out(p.W, p.PadLeft, p.PadRight, p.S, p.StrideW) }
 
 func (p Pool) out(size, before, after, window, stride int) int {
-	span := size + before + after - window
+	span := size + before + after - window // may be negative: the stride is added first
 	if !p.Ceil {
-		return span/stride + 1
+		return (span + stride) / stride
 	}
-	n := (span+stride-1)/stride + 1
+	n := (span + stride + stride - 1) / stride
 	if (n-1)*stride >= size+before {
 		n--
 	}
@@ -87,7 +89,7 @@ func (p Pool) Check() error {
 	case max(p.PadTop, p.PadBottom) >= p.R || max(p.PadLeft, p.PadRight) >= p.S:
 		return fmt.Errorf("pad %d,%d,%d,%d must be smaller than the window %dx%d",
 			p.PadTop, p.PadBottom, p.PadLeft, p.PadRight, p.R, p.S)
-	case p.H+p.PadTop+p.PadBottom < p.R || p.W+p.PadLeft+p.PadRight < p.S:
+	case p.OutH() < 1 || p.OutW() < 1:
 		return fmt.Errorf("a window of %dx%d does not fit in an image of %dx%d with its padding", p.R, p.S, p.H, p.W)
 	}
 	return nil

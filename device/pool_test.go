@@ -1,6 +1,7 @@
 package device
 
 import (
+	"math"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -30,6 +31,8 @@ func TestPoolOutputSize(t *testing.T) {
 		{window(5, 2, 1, 2, true), 3}, // a fourth would start in the padding
 		{window(4, 1, 0, 3, true), 2},
 		{window(3, 1, 0, 4, true), 1}, // a second would start beyond the image
+		{window(2, 3, 0, 2, true), 1}, // larger than the image, by less than the stride
+		{window(1, 7, 2, 3, true), 1},
 	} {
 		require.NoError(t, c.Check())
 		require.Equal(t, tensor.Shape{1, 2, c.want, c.want}, c.YShape(), "%+v", c.Pool)
@@ -47,12 +50,13 @@ func TestEveryPoolWindowSeesAPixel(t *testing.T) {
 					for stride := 1; stride < 6; stride++ {
 						for _, ceil := range []bool{false, true} {
 							p := Pool{N: 1, C: 1, H: h, W: 1, R: r, S: 1, PadTop: before, PadBottom: after, StrideH: stride, StrideW: 1, Ceil: ceil}
+							n := outputs(p)
 							if p.Check() != nil {
+								require.True(t, n < 1 || max(before, after) >= r, "%+v", p)
 								continue
 							}
 							checked++
-							n := p.OutH()
-							require.Positive(t, n, "%+v", p)
+							require.Equal(t, n, p.OutH(), "%+v", p)
 							for i := range n {
 								top := i*stride - before
 								require.Less(t, max(top, 0), min(top+r, h), "window %d of %+v", i, p)
@@ -69,6 +73,20 @@ func TestEveryPoolWindowSeesAPixel(t *testing.T) {
 	require.Greater(t, checked, 1000)
 }
 
+// outputs is the number of rows by the formula of PyTorch's pooling, which is
+// Caffe's where there is padding.
+func outputs(p Pool) int {
+	steps := float64(p.H+p.PadTop+p.PadBottom-p.R) / float64(p.StrideH)
+	n := int(math.Floor(steps)) + 1
+	if p.Ceil {
+		n = int(math.Ceil(steps)) + 1
+		if (n-1)*p.StrideH >= p.H+p.PadTop {
+			n--
+		}
+	}
+	return n
+}
+
 func TestPoolCheck(t *testing.T) {
 	for says, spoil := range map[string]func(p *Pool){
 		"operation 2 is unknown":          func(p *Pool) { p.Op = 2 },
@@ -78,6 +96,8 @@ func TestPoolCheck(t *testing.T) {
 		"must not be negative":            func(p *Pool) { p.PadLeft = -1 },
 		"must be smaller than the window": func(p *Pool) { p.PadRight = 3 },
 		"a window of 3x9 does not fit":    func(p *Pool) { p.S = 9 },
+		"a window of 10x3 does not fit":   func(p *Pool) { p.R, p.StrideH, p.Ceil = 10, 2, true },
+		"a window of 9x3 does not fit":    func(p *Pool) { p.R, p.StrideH = 9, 2 },
 	} {
 		p := window(8, 3, 0, 1, false)
 		require.NoError(t, p.Check())

@@ -42,6 +42,7 @@ func examples() []example {
 		{"average pool", &layers.Pool{Op: device.AveragePool, Window: layers.Square(3), Stride: layers.Square(2), Pad: layers.Around(1)}, image},
 		{"average pool count", &layers.Pool{Op: device.AveragePool, Window: layers.Square(2), Stride: layers.Square(2), Pad: layers.Around(1), Ceil: true, CountPad: true}, image},
 		{"average pool global", &layers.Pool{Op: device.AveragePool, Global: true}, image},
+		{"average pool above the image", &layers.Pool{Op: device.AveragePool, Window: layers.Square(7), Stride: layers.Square(3), Ceil: true}, image},
 		{"lrn", &layers.LRN{Size: 3, Alpha: new(float32(0.5))}, image},
 		{"lrn caffe", &layers.LRN{Alpha: new(float32(2)), K: 1, AlphaOverSize: true}, image},
 		{"relu", &layers.Unary{Op: device.ReLU}, image},

@@ -90,6 +90,7 @@ func TestPlanErrors(t *testing.T) {
 		{&layers.Pool{Window: three, Stride: layers.Square(huge)}, image, "stride 9223372036854775807 is more than 2147483647"},
 		{&layers.Pool{Window: three, Global: true}, image, "global pooling takes no window, stride or pad"},
 		{&layers.Pool{Window: three, CountPad: true}, image, "count_pad is for average pooling"},
+		{&layers.Pool{Window: three, Stride: layers.Square(2), Ceil: true}, []layers.Input{f32(1, 1, 1, 2)}, "a window of 3x3 does not fit in an image of 1x2 with its padding"},
 		{&layers.Pool{Global: true}, []layers.Input{f32(1, 1, 1<<20, 1<<20)}, "images of 1048576x1048576 have more pixels than an int32 can index"},
 
 		{&layers.LRN{Size: 4}, image, "size 4 must be odd"},
@@ -201,7 +202,17 @@ func TestSpecs(t *testing.T) {
 			layers.Spec{Out: []layers.Input{small}},
 		},
 		{
-			&layers.Pool{Op: device.AveragePool, Global: true}, []layers.Input{image},
+			&layers.Pool{Op: device.AveragePool, Global: true}, []layers.Input{f32(128, 96, 5, 7)},
+			layers.Spec{Out: []layers.Input{f32(128, 96, 1, 1)}},
+			layers.Spec{Out: []layers.Input{f32(128, 96, 1, 1)}},
+		},
+		{
+			&layers.Pool{Op: device.AveragePool, Global: true, Ceil: true}, []layers.Input{f32(128, 96, 7, 5)},
+			layers.Spec{Out: []layers.Input{f32(128, 96, 1, 1)}},
+			layers.Spec{Out: []layers.Input{f32(128, 96, 1, 1)}},
+		},
+		{ // a window larger than the image, as Caffe and PyTorch have it
+			&layers.Pool{Op: device.AveragePool, Window: layers.Square(3), Stride: layers.Square(2), Ceil: true}, []layers.Input{f32(128, 96, 2, 2)},
 			layers.Spec{Out: []layers.Input{f32(128, 96, 1, 1)}},
 			layers.Spec{Out: []layers.Input{f32(128, 96, 1, 1)}},
 		},

@@ -21,7 +21,8 @@ type Pool struct {
 	Stride Size          `json:"stride,omitzero"` // 1 unless given
 	Pad    Pad           `json:"pad,omitzero"`
 
-	// Ceil rounds the output's size up, as Caffe does, instead of down.
+	// Ceil rounds the output's size up, as Caffe does, instead of down. A window
+	// may then be larger than the padded image, by less than the stride.
 	Ceil bool `json:"ceil,omitempty"`
 
 	// CountPad makes an average count the padding, as Caffe does.

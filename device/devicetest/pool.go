@@ -23,6 +23,12 @@ func poolCases(o Options) []Case {
 		poolOf(1, 96, 27, 3, 0, 2),
 		{N: 2, C: 3, H: 5, W: 9, R: 2, S: 4, PadTop: 1, PadLeft: 2, PadRight: 3, StrideH: 1, StrideW: 3},
 		{N: 1, C: 2, H: 9, W: 4, R: 4, S: 1, PadBottom: 3, StrideH: 3, StrideW: 2},
+		{N: 2, C: 3, H: 3, W: 5, R: 3, S: 5, StrideH: 1, StrideW: 1}, // global, of a picture that is not square
+		// With Ceil alone: windows above the padded image.
+		poolOf(2, 3, 2, 3, 0, 2),
+		poolOf(1, 2, 1, 7, 2, 3),
+		{N: 2, C: 3, H: 9, W: 2, R: 2, S: 7, PadLeft: 1, PadRight: 2, StrideH: 2, StrideW: 5},
+		{N: 1, C: 2, H: 4, W: 20, R: 6, S: 3, PadTop: 1, StrideH: 2, StrideW: 3},
 	}
 	r := o.geometries("pool")
 	for range o.random() {
@@ -64,13 +70,13 @@ func poolOf(n, c, size, window, pad, stride int) device.Pool {
 	}
 }
 
-// randomPool draws geometries until one is valid.
+// randomPool draws geometries until one is valid, rounded up at least.
 func randomPool(r *rand.Rand) device.Pool {
 	for {
 		p := device.Pool{
 			N: 1 + r.IntN(3), C: 1 + r.IntN(5), H: 1 + r.IntN(15), W: 1 + r.IntN(15), R: 1 + r.IntN(4), S: 1 + r.IntN(4),
 			PadTop: r.IntN(3), PadBottom: r.IntN(3), PadLeft: r.IntN(3), PadRight: r.IntN(3),
-			StrideH: 1 + r.IntN(4), StrideW: 1 + r.IntN(4),
+			StrideH: 1 + r.IntN(4), StrideW: 1 + r.IntN(4), Ceil: true,
 		}
 		if p.Check() == nil {
 			return p
