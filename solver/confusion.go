@@ -11,7 +11,8 @@ import (
 )
 
 // Confusion counts what a classifier answered: its highest score, the first of
-// equals.
+// equals. A score that is NaN is no answer; a sample that has no other is not
+// counted.
 type Confusion struct {
 	Classes []string // a name for each score of the network
 	Counts  [][]int  // [class of the sample][answer]
@@ -34,15 +35,23 @@ func newConfusion(classes []string, scores int) *Confusion {
 func (c *Confusion) add(scores []float32, labels []int32) {
 	n := len(c.Counts)
 	for i, label := range labels {
-		c.Counts[label][highest(scores[i*n:(i+1)*n])]++
+		c.count(label, highest(scores[i*n:(i+1)*n]))
 	}
 }
 
-// highest is the place of the highest score, the first of equals.
+// count counts an answer, if it is one.
+func (c *Confusion) count(label int32, answer int) {
+	if answer >= 0 {
+		c.Counts[label][answer]++
+	}
+}
+
+// highest is the place of the highest score, the first of equals, or -1 where all
+// are NaN.
 func highest[T float32 | float64](scores []T) int {
-	best := 0
+	best := -1
 	for k, v := range scores {
-		if v > scores[best] {
+		if v == v && (best < 0 || v > scores[best]) {
 			best = k
 		}
 	}

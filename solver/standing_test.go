@@ -1,6 +1,7 @@
 package solver
 
 import (
+	"math"
 	"os"
 	"path/filepath"
 	"testing"
@@ -197,6 +198,10 @@ func TestConfusion(t *testing.T) {
 	}, []int32{0, 0, 1})
 	c.add([]float32{-3, -2, -1}, []int32{1})
 	require.Equal(t, [][]int{{1, 1, 0}, {1, 0, 1}, {0, 0, 0}}, c.Counts)
+	nan := float32(math.NaN())
+	require.Equal(t, []int{1, -1}, []int{highest([]float32{nan, -1, nan}), highest([]float32{nan, nan, nan})})
+	c.add([]float32{nan, nan, nan}, []int32{0})
+	require.Equal(t, [][]int{{1, 1, 0}, {1, 0, 1}, {0, 0, 0}}, c.Counts, "no answer is not counted")
 	path := filepath.Join(t.TempDir(), "confusion.csv")
 	f, err := os.Create(path)
 	require.NoError(t, err)

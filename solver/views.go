@@ -17,7 +17,7 @@ func views(set data.Dataset) int {
 
 // addViews adds the pictures of a batch that shows each one several times:
 // what counts is the mean of the probabilities over its views (Krizhevsky et
-// al. 2012, section 4.1).
+// al. 2012, section 4.1). One that is NaN is no hit, as in device.Accuracy.
 func (s *sums) addViews(scores []float32, classes int, labels []int32, views int) {
 	mean := make([]float64, classes)
 	for first := 0; first < len(labels); first += views {
@@ -33,13 +33,13 @@ func (s *sums) addViews(scores []float32, classes int, labels []int32, views int
 			}
 		}
 		s.loss -= math.Log(max(mean[label]/float64(views), math.SmallestNonzeroFloat64))
-		if better == 0 {
+		if better == 0 && !math.IsNaN(mean[label]) {
 			s.accuracy++
 		}
-		if better < 5 {
+		if better < 5 && !math.IsNaN(mean[label]) {
 			s.top5++
 		}
-		s.confusion.Counts[label][highest(mean)]++
+		s.confusion.count(label, highest(mean))
 	}
 }
 

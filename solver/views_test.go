@@ -68,4 +68,12 @@ func TestViewsAreAveraged(t *testing.T) {
 	require.Equal(t, 1., s.top5)
 	require.Equal(t, 1, s.confusion.Counts[0][0])
 	require.Equal(t, 1, s.confusion.Counts[5][0])
+
+	// A NaN in one view is one in the mean: neither right, nor an answer.
+	before := s
+	scores[3] = float32(math.NaN())
+	s.addViews(scores[:12], 6, []int32{0, 0}, 2)
+	require.Equal(t, []float64{before.accuracy, before.top5}, []float64{s.accuracy, s.top5})
+	require.Equal(t, 1, s.confusion.Counts[0][0])
+	require.True(t, math.IsNaN(s.loss))
 }
