@@ -173,4 +173,25 @@ func TestFilterFits(t *testing.T) {
 	c.PadLeft++
 	require.EqualError(t, fitsFilter(c), "an image of 16384x16385 with its padding has more than 16384 rows or columns")
 	require.EqualError(t, fitsFilter(square(1<<20, 1, 64, 1, 1, 0, 1, 1)), "a batch of 1048576 has more than 2147483392 elements")
+
+	// To the last row, column and element.
+	for _, more := range []func(c *device.Conv){
+		func(c *device.Conv) { c.H++ }, func(c *device.Conv) { c.PadTop++ }, func(c *device.Conv) { c.PadBottom++ },
+		func(c *device.Conv) { c.W++ }, func(c *device.Conv) { c.PadRight++ },
+	} {
+		c = square(1, 1, 16380, 1, 3, 2, 1, 1)
+		more(&c)
+		require.ErrorContains(t, fitsFilter(c), "has more than 16384 rows or columns", "%+v", c)
+	}
+	const most = 1<<31 - 256
+	for _, c := range []device.Conv{
+		square(most, 1, 1, 1, 1, 0, 1, 1), square(most/4, 4, 1, 1, 1, 0, 1, 1), square(most/4, 1, 1, 4, 1, 0, 1, 1),
+		square(most/4, 1, 2, 1, 1, 0, 1, 1), square(most/16, 1, 2, 1, 1, 1, 1, 1),
+		{N: most / 8, C: 2, H: 1, W: 4, K: 1, R: 1, S: 1, StrideH: 1, StrideW: 1, DilationH: 1, DilationW: 1, Groups: 1},
+		{N: most / 8, C: 1, H: 4, W: 1, K: 2, R: 1, S: 1, StrideH: 1, StrideW: 1, DilationH: 1, DilationW: 1, Groups: 1},
+	} {
+		require.NoError(t, fitsFilter(c), "%+v", c)
+		c.N++
+		require.ErrorContains(t, fitsFilter(c), "has more than 2147483392 elements", "%+v", c)
+	}
 }

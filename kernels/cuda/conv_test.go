@@ -350,3 +350,91 @@ func TestConvFits(t *testing.T) {
 	p := newConvProduct(square(512, 3, 227, 96, 11, 0, 4, 1), device.BackwardData)
 	require.NoError(t, p.fits())
 }
+
+// What is at a limit of an index fits, and what is past it by as little as it can
+// be does not, forward and backward.
+func TestConvFitsToTheLast(t *testing.T) {
+	const most, plane = 1<<31 - 256, 1 << 24 // most is 256 x 47 x 178481
+	one := square(1, 1, 1, 1, 1, 0, 1, 1)
+	for name, c := range map[string]struct {
+		fits, past func(c *device.Conv)
+		says       string
+	}{
+		"pixels": {
+			func(c *device.Conv) { c.H, c.W = plane, 1 },
+			func(c *device.Conv) { c.H, c.W = 1, plane+1 }, "an image of 1x16777217 is larger"},
+		"pixels of the output": {
+			func(c *device.Conv) { c.PadTop = plane - 1 },
+			func(c *device.Conv) { c.PadRight = plane }, "an image of 1x16777217 is larger"},
+		"pixels and padding": {
+			func(c *device.Conv) { c.H, c.PadLeft, c.S = 4096, 4095, 4096 },
+			func(c *device.Conv) { c.H, c.PadLeft, c.S = 4096, 4096, 4097 }, "an image of 4096x4097 with its padding"},
+		"padding on all sides": {
+			func(c *device.Conv) {
+				c.PadTop, c.PadBottom, c.PadLeft, c.PadRight, c.R, c.S = 2048, 2047, 2000, 2095, 4096, 4096
+			},
+			func(c *device.Conv) {
+				c.PadTop, c.PadBottom, c.PadLeft, c.PadRight, c.R, c.S = 2048, 2048, 2000, 2095, 4097, 4096
+			}, "an image of 4097x4096 with its padding"},
+		"padding whose product is past an int": {
+			func(c *device.Conv) { c.PadTop, c.DilationH, c.R = plane-1, plane-1, 2 },
+			func(c *device.Conv) {
+				c.PadTop, c.DilationH, c.R, c.PadLeft, c.DilationW, c.S = 1<<44-1, 1<<44-1, 2, 1<<20-1, 1<<20-1, 2
+			}, "an image of 17592186044416x1048576 with its padding"},
+		"the other way": {
+			func(c *device.Conv) { c.PadLeft, c.DilationW, c.S = plane-1, plane-1, 2 },
+			func(c *device.Conv) {
+				c.PadTop, c.DilationH, c.R, c.PadLeft, c.DilationW, c.S = 1<<20-1, 1<<20-1, 2, 1<<44-1, 1<<44-1, 2
+			}, "an image of 1048576x17592186044416 with its padding"},
+		"a sample": {
+			func(c *device.Conv) { c.C, c.W, c.PadLeft = 2147482, 1000, 392 },
+			func(c *device.Conv) { c.C, c.W, c.PadLeft = 2147482, 1000, 393 }, "a sample is larger"},
+		"a sample of groups": {
+			func(c *device.Conv) { c.C, c.K, c.Groups, c.W, c.PadLeft = 2147482, 2, 2, 1000, 392 },
+			func(c *device.Conv) { c.C, c.K, c.Groups, c.W, c.PadLeft = 2147482, 2, 2, 1000, 393 }, "a sample is larger"},
+		"a sample of the output": {
+			func(c *device.Conv) { c.K, c.W, c.S, c.DilationW = 2147482, 1392, 2, 392 },
+			func(c *device.Conv) { c.K, c.W, c.S, c.DilationW = 2147482, 1393, 2, 393 }, "a sample is larger"},
+		"a batch": {
+			func(c *device.Conv) { c.N = most },
+			func(c *device.Conv) { c.N = most + 1 }, "a batch of 2147483393 has more"},
+		"a batch of planes": {
+			func(c *device.Conv) { c.N, c.H, c.W = 178481, 256, 47 },
+			func(c *device.Conv) { c.N, c.H, c.W = 178482, 256, 47 }, "a batch of 178482 has more"},
+		"a batch of the output": {
+			func(c *device.Conv) { c.N, c.PadLeft = most/2, 1 },
+			func(c *device.Conv) { c.N, c.PadLeft = most/2+1, 1 }, "a batch of 1073741697 has more"},
+		"weights of groups": {
+			func(c *device.Conv) { c.C, c.K, c.Groups = 2*8*178481, 32*47, 2 },
+			func(c *device.Conv) { c.C, c.K, c.Groups = 2*8*178481, 32*47+2, 2 }, "more than 2147483392 weights"},
+		"groups": {
+			func(c *device.Conv) { c.C, c.K, c.Groups = 65535, 65535, 65535 },
+			func(c *device.Conv) { c.C, c.K, c.Groups = 65536, 65536, 65536 }, "65536 groups are more"},
+	} {
+		fits, past := one, one
+		c.fits(&fits)
+		c.past(&past)
+		for _, pass := range []device.Pass{device.Forward, device.BackwardData} {
+			require.NoError(t, fits.Check(), name)
+			p := newConvProduct(fits, pass)
+			require.NoError(t, p.fits(), "%s, %v", name, pass)
+			require.NoError(t, past.Check(), name)
+			p = newConvProduct(past, pass)
+			require.ErrorContains(t, p.fits(), c.says, "%s, %v", name, pass)
+		}
+	}
+	// The depth of packed weights is rounded up to 8, and their rows to 4.
+	for _, c := range []struct {
+		channels, taps, filters int
+		fits                    bool
+	}{
+		{1431648, 1, 1500, true}, {1431649, 1, 1500, false}, {477216, 3, 1500, true}, {477217, 3, 1500, false},
+		{1431656, 1, 1496, true}, {1431656, 1, 1497, false},
+	} {
+		require.Less(t, c.channels*c.taps*c.filters, most)
+		packed := one
+		packed.C, packed.S, packed.W, packed.K = c.channels, c.taps, c.taps, c.filters
+		p := newConvProduct(packed, device.Forward)
+		require.Equal(t, c.fits, p.fits() == nil, "%+v", c)
+	}
+}
