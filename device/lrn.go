@@ -1,6 +1,9 @@
 package device
 
-import "fmt"
+import (
+	"fmt"
+	"math"
+)
 
 // LRN is local response normalisation across channels (Krizhevsky et al.
 // 2012, section 3.3) of x [N,C,H,W]:
@@ -10,6 +13,10 @@ import "fmt"
 //
 // where a is Alpha as in the AlexNet paper and MatConvNet, or Alpha/Size with
 // AlphaOverSize as in Caffe, cuda-convnet and ONNX. Size is odd.
+//
+// A scale past the largest float32 is infinite, and its power 0, or 1 for a Beta
+// of 0: y is 0 there, and so is what the channel adds to a gradient. An infinite x
+// gives NaN, which no normalisation should hide.
 type LRN struct {
 	N, C, H, W     int
 	Size           int
@@ -43,6 +50,8 @@ func (l LRN) Check() error {
 		return fmt.Errorf("size %d must be odd", l.Size)
 	case !(l.K > 0) || !(l.Alpha >= 0) || !(l.Beta >= 0):
 		return fmt.Errorf("k %g must be positive, alpha %g and beta %g not negative", l.K, l.Alpha, l.Beta)
+	case max(l.K, l.Alpha, l.Beta) > math.MaxFloat32:
+		return fmt.Errorf("k %g, alpha %g and beta %g must be finite", l.K, l.Alpha, l.Beta)
 	}
 	return nil
 }

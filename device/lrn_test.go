@@ -16,6 +16,9 @@ func TestLRNCheck(t *testing.T) {
 		"k NaN must be":   func(l *LRN) { l.K = float32(math.NaN()) },
 		"alpha -1":        func(l *LRN) { l.Alpha = -1 },
 		"beta -1":         func(l *LRN) { l.Beta = -1 },
+		"k +Inf":          func(l *LRN) { l.K = float32(math.Inf(1)) },
+		"alpha +Inf":      func(l *LRN) { l.Alpha = float32(math.Inf(1)) },
+		"beta +Inf":       func(l *LRN) { l.Beta = float32(math.Inf(1)) },
 	} {
 		l := LRN{N: 1, C: 2, H: 3, W: 4, Size: 5, Alpha: 1e-4, Beta: 0.75, K: 2}
 		require.NoError(t, l.Check())

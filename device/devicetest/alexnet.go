@@ -29,7 +29,7 @@ func AlexNet(n int) []Case {
 	for i, s := range [][2]int{{96, 55}, {256, 27}} {
 		layer := fmt.Sprintf("alexnet lrn%d ", 1+i)
 		l := device.LRN{N: n, C: s[0], H: s[1], W: s[1], Size: 5, Alpha: 1e-4, Beta: 0.75, K: 2}
-		cases = append(cases, lrnForward(l, true).called(layer), lrnBackward(l, device.Overwrite).called(layer))
+		cases = append(cases, lrnForward(l, true, between(-2, 2), "").called(layer), lrnBackward(l, device.Overwrite, between(-2, 2), "").called(layer))
 	}
 	for i, s := range [][2]int{{96, 55}, {256, 27}, {256, 13}} {
 		layer := fmt.Sprintf("alexnet pool%d ", []int{1, 2, 5}[i])

@@ -2,6 +2,7 @@ package devicetest
 
 import (
 	"fmt"
+	"math"
 
 	"gorgonia.org/tensor"
 
@@ -26,21 +27,40 @@ func lrnCases(Options) []Case {
 		device.LRN{N: 1, C: 8, H: 4, W: 4, Size: 1<<30 + 1, Alpha: 1, Beta: 0.75, K: 2}, // far past the channels
 		device.LRN{N: 1, C: 8, H: 4, W: 4, Size: 3, Alpha: 0, Beta: 0, K: 2},
 	)
+	x := between(-2, 2)
 	var forward, backward []Case
-	for _, l := range layers {
-		for _, l.AlphaOverSize = range []bool{false, true} {
-			forward = append(forward, lrnForward(l, true), lrnForward(l, false))
-			for _, m := range modes {
-				backward = append(backward, lrnBackward(l, m))
-			}
+	add := func(l device.LRN, x fill, note string) {
+		forward = append(forward, lrnForward(l, true, x, note), lrnForward(l, false, x, note))
+		for _, m := range modes {
+			backward = append(backward, lrnBackward(l, m, x, note))
 		}
 	}
+	for _, l := range layers {
+		for _, l.AlphaOverSize = range []bool{false, true} {
+			add(l, x, "")
+		}
+	}
+	// Scales that leave the range of float32, and x that are no numbers.
+	special := []device.LRN{paper(2, 13, 5, 3)}
+	for _, beta := range []float32{0, 0.01, 0.5, 0.75, 1} {
+		special = append(special, device.LRN{N: 2, C: 9, H: 4, W: 5, Size: 3, Alpha: 1.5, Beta: beta, K: 1})
+	}
+	for _, l := range special {
+		add(l, sprinkled(x, 9, 1e30), " huge")
+		add(l, sprinkled(x, 9, -math.MaxFloat32), " largest")
+		add(l, sprinkled(x, 9, float32(math.Inf(1))), " infinite")
+		add(l, sprinkled(x, 9, float32(math.NaN())), " NaN")
+	}
+	// Those that stay there, although the sum of x² or a power for the gradient
+	// does not.
+	forward = append(forward, lrnForward(special[0], true, sprinkled(x, 9, 1e20), " large"))
+	backward = append(backward, lrnBackward(special[0], device.Overwrite, sprinkled(x, 9, 1e17), " large"))
 	return append(forward, backward...)
 }
 
-func lrnForward(l device.LRN, scale bool) Case {
+func lrnForward(l device.LRN, scale bool, x fill, note string) Case {
 	shape := tensor.Shape{l.N, l.C, l.H, l.W}
-	name := lrnName(l)
+	name := lrnName(l) + note
 	if !scale {
 		name += " no scale"
 	}
@@ -52,23 +72,23 @@ func lrnForward(l device.LRN, scale bool) Case {
 		args: []arg{
 			output("y", shape, tolerance{terms: l.Size, ulps: 16}),
 			output("scale", shape, sum).when(scale),
-			input("x", shape, between(-2, 2)),
+			input("x", shape, x),
 		},
 		call: func(q device.Queue, b *Bound) { q.LRNForward(l, b.t[0], b.t[1], b.t[2]) },
 	}
 }
 
-func lrnBackward(l device.LRN, m device.Mode) Case {
+func lrnBackward(l device.LRN, m device.Mode, x fill, note string) Case {
 	shape := tensor.Shape{l.N, l.C, l.H, l.W}
-	forward := lrnForward(l, true)
+	forward := lrnForward(l, true, x, "")
 	added := l // backward takes the sum away, unless alpha is negative
 	added.Alpha = -l.Alpha
 	return Case{
 		Op:   "lrn backward",
-		Name: fmt.Sprintf("%s %v", lrnName(l), m),
+		Name: fmt.Sprintf("%s%s %v", lrnName(l), note, m),
 		args: []arg{
 			destination("dx", shape, m, tolerance{terms: l.Size, ulps: 24}),
-			input("x", shape, between(-2, 2)),
+			input("x", shape, x),
 			input("scale", shape, positive),
 			input("dy", shape, uniform),
 		},

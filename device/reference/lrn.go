@@ -17,6 +17,9 @@ func (q *queue) LRNForward(l device.LRN, y, scale, x device.Tensor) {
 			sum += in[j] * in[j]
 		}
 		s := float64(l.K) + float64(l.A())*sum
+		if s > math.MaxFloat32 {
+			s = math.Inf(1) // as in float32
+		}
 		out[i] = in[i] * math.Pow(s, -float64(l.Beta))
 		if !scale.IsNil() {
 			floats(scale)[i] = s

@@ -99,7 +99,7 @@ func (t *lrnTask) forward(first, n int) {
 			continue
 		}
 		t.loops.SquareRows(scale, window, rows, plane, a, k)
-		t.loops.Power(y, scale, -float64(t.l.Beta))
+		t.power(y, scale)
 		t.loops.Mul(y, y, t.x[at:][:n])
 	}
 }
@@ -122,7 +122,7 @@ func (t *lrnTask) backward(first, n int, space []float32) {
 			if t.fast() {
 				t.loops.LRNTerms75(terms[slot:][:n], s, scale, x, dy)
 			} else {
-				t.loops.Power(s, scale, -float64(t.l.Beta))
+				t.power(s, scale)
 				t.loops.LRNTerms(terms[slot:][:n], s, scale, x, dy)
 			}
 		}
@@ -141,6 +141,15 @@ func (t *lrnTask) backward(first, n int, space []float32) {
 		at := first + i*plane
 		t.loops.LRNGradient[t.m](t.dx[at:][:n], powers[i%ring*n:][:n], sum, t.x[at:][:n], t.dy[at:][:n], factor)
 	}
+}
+
+// power is s = scale^-Beta.
+func (t *lrnTask) power(s, scale []float32) {
+	if t.l.Beta == 0 {
+		t.loops.Fill(s, 1)
+		return
+	}
+	t.loops.Power(s, scale, -float64(t.l.Beta))
 }
 
 // fast says whether the powers are those of Beta 0.75, which everybody uses,

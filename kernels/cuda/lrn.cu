@@ -13,7 +13,9 @@
 // A thread has one position and Channels channels of one sample. Blocks go
 // over the positions along x and over samples and groups of channels along y.
 // The sum of a window is taken afresh for every channel: a running sum would
-// carry the rounding of large values into small ones.
+// carry the rounding of large values into small ones. Its terms are a x², since the
+// sum of x² may overflow where scale does not. A scale that does is infinite, its
+// power 0, and no other factor of a product is infinite before x is.
 
 constexpr int Threads = 128;
 constexpr int Channels = 32;
@@ -27,8 +29,11 @@ __device__ __forceinline__ float power34(float s) {
     return root * sqrtf(root);
 }
 
-// power is s^e for s > 0, with a relative error of some 2^-22 (1 + |e log2 s|).
-__device__ __forceinline__ float power(float s, float e) { return exp2f(e * __log2f(s)); }
+// power is s^e for s > 0, with a relative error of some 2^-22 (1 + |e log2 s|);
+// 1 for an e of 0, of an infinite s too.
+__device__ __forceinline__ float power(float s, float e) {
+    return e == 0 ? 1 : exp2f(e * __log2f(s));
+}
 
 // scale may be absent. half is (window - 1) / 2, at most C - 1.
 extern "C" __global__ void __launch_bounds__(Threads)
@@ -46,10 +51,10 @@ extern "C" __global__ void __launch_bounds__(Threads)
 #pragma unroll 1
             for (int j = max(c - half, 0); j <= min(c + half, C - 1); j++) {
                 const float v = x[image + (size_t)j * plane];
-                sum += v * v;
+                sum += a * v * v;
             }
             const size_t i = image + (size_t)c * plane;
-            const float s = k + a * sum;
+            const float s = k + sum;
             if (scale) scale[i] = s;
             y[i] = x[i] * power(s, -beta);
         }
@@ -71,10 +76,10 @@ extern "C" __global__ void __launch_bounds__(Threads)
 #pragma unroll 1
             for (int j = max(c - half, 0); j <= min(c + half, C - 1); j++) {
                 const size_t i = image + (size_t)j * plane;
-                sum += dy[i] * x[i] * power(scale[i], -beta - 1);
+                sum += dy[i] * power(scale[i], -beta) * (x[i] / scale[i]);
             }
             const size_t i = image + (size_t)c * plane;
-            const float d = dy[i] * power(scale[i], -beta) - 2 * a * beta * x[i] * sum;
+            const float d = dy[i] * power(scale[i], -beta) - 2 * a * beta * (x[i] * sum);
             dx[i] = accumulate ? dx[i] + d : d;
         }
     }
@@ -101,9 +106,9 @@ extern "C" __global__ void __launch_bounds__(Threads)
             v[4] = c + 2 < C ? x[image + (size_t)(c + 2) * plane] : 0;
             float sum = 0;
 #pragma unroll
-            for (int j = 0; j < 5; j++) sum += v[j] * v[j];
+            for (int j = 0; j < 5; j++) sum += a * v[j] * v[j];
             const size_t i = image + (size_t)c * plane;
-            const float s = k + a * sum;
+            const float s = k + sum;
             if (scale) scale[i] = s;
             y[i] = v[2] * power34(s);
         }
@@ -141,7 +146,7 @@ extern "C" __global__ void __launch_bounds__(Threads)
 #pragma unroll
             for (int j = 0; j < 5; j++) sum += term[j];
             const size_t i = image + (size_t)c * plane;
-            const float d = main[0] - 1.5f * a * in[0] * sum;
+            const float d = main[0] - 1.5f * a * (in[0] * sum);
             dx[i] = accumulate ? dx[i] + d : d;
         }
     }

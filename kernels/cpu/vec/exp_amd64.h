@@ -29,6 +29,7 @@
 #define log_down wide<>+216(SB)
 #define log_mantissa wide<>+224(SB)
 #define log_magic wide<>+232(SB)
+#define power_nothing wide<>+240(SB)
 
 DATA wide<>+0(SB)/8, $200.0
 DATA wide<>+8(SB)/8, $(-200.0)
@@ -59,7 +60,8 @@ DATA wide<>+208(SB)/8, $0x95F6200000000
 DATA wide<>+216(SB)/8, $0x3FE6A09E00000000
 DATA wide<>+224(SB)/8, $0xFFFFFFFFFFFFF
 DATA wide<>+232(SB)/8, $0x4330000000000000
-GLOBL wide<>(SB), RODATA|NOPTR, $240
+DATA wide<>+240(SB)/8, $0x3370000000000000 // 2^-200
+GLOBL wide<>(SB), RODATA|NOPTR, $248
 
 // EXP is x = e^x as Exp in exp.go computes it, step by step; k and p are for
 // what is between. A NaN is the second source of the maximum, and stays.

@@ -43,15 +43,16 @@ type Loops struct {
 	// AddRows adds to y a number of rows of x, at least one, that lie stride
 	// apart and are as long as y.
 	AddRows func(y, x []float32, rows, stride int)
-	// SquareRows is y = k + a (the sum of the squares of such rows).
+	// SquareRows is y = k + the sum of a x² over such rows.
 	SquareRows func(y, x []float32, rows, stride int, a, k float32)
-	// Power is y = x^beta for positive x.
+	// Power is y = x^beta for positive x, which may be infinite where beta is
+	// not 0.
 	Power func(y, x []float32, beta float64)
 	// LRNTerms is t = dy x s / scale.
 	LRNTerms func(t, s, scale, x, dy []float32)
 	// Normalise75 is scale = SquareRows and y = x scale^-0.75, x being the row
-	// of the number centre, for positive, normal k. scale may be y, which is
-	// then the result.
+	// of the number centre, for positive, normal k; an infinite scale makes 0.
+	// scale may be y, which is then the result.
 	Normalise75 func(y, scale, x []float32, rows, stride, centre int, a, k float32)
 	// LRNTerms75 is s = scale^-0.75 and t = dy x s / scale for positive, normal
 	// scale.

@@ -18,31 +18,34 @@ GLOBL root<>(SB), RODATA|NOPTR, $12
 	VMULPS V6, r, V6; \
 	VADDPS V6, r, r
 
-// ROOT is r = x^-1/4 as root in lrn.go computes it, step by step. A NaN is the
-// second source of the minimum, and stays.
+// ROOT is r = x^-1/4 as root in lrn.go computes it, step by step. The mask is
+// of what is not greater than the largest float: the others become 0. A NaN is
+// the second source of the minimum, and stays.
 #define ROOT(x, r) \
+	VCMPPS $10, V9, x, M0; \
 	VMINPS x, V9, x; \
 	VPSRLD $2, x, r; \
 	VPSUBD r, V10, r; \
 	VMULPS x, V11, x; \
 	NEWTON(x, r); \
 	NEWTON(x, r); \
-	NEWTON(x, r)
+	NEWTON(x, r); \
+	KEEP(M0, r, r)
 
-// SQUARES is V1 = k + a (the sum of the squares of BX rows at SI, DX bytes
-// apart), with a and k in V7 and V8. R8 becomes the row behind them.
+// SQUARES is V1 = k + the sum of a x² of BX rows at SI, DX bytes apart, with a and
+// k in V7 and V8. R8 becomes the row behind them.
 #define SQUARES(LD, label) \
 	CLEAR(V1); \
 	MOVQ SI, R8; \
 	MOVQ BX, R9; \
 label: \
 	LD(R8, V2); \
-	VMULPS V2, V2, V2; \
+	VMULPS V2, V7, V3; \
+	VMULPS V2, V3, V2; \
 	VADDPS V2, V1, V1; \
 	ADDQ DX, R8; \
 	DECQ R9; \
 	JNZ  label; \
-	VMULPS V7, V1, V1; \
 	VADDPS V1, V8, V1
 
 // The row behind is the next channel's.
@@ -83,10 +86,10 @@ TEXT fn_normalise75(SB), NOSPLIT, $0-104
 	VMULPS V2, V3, V3; \
 	ST(V3, SI); \
 	VMULPS V2, V3, V2; \
+	LD(R8, V1); \
+	VMULPS V2, V1, V1; \
+	LD(R9, V2); \
 	VMULPS V3, V2, V2; \
-	LD(R9, V1); \
-	LD(R8, V3); \
-	VMULPS V3, V1, V1; \
 	VMULPS V2, V1, V1; \
 	ST(V1, DI)
 
@@ -108,6 +111,8 @@ TEXT fn_lrnTerms75(SB), NOSPLIT, $0-120
 	VCMPPD $3, x, x, M1; \
 	VMOVAPS x, V3; \
 	LOG(x, V8, V9, V2); \
+	MULC(power_nothing, V3, V2); \
+	VADDPD V2, x, x; \
 	VMULPD V0, x, x; \
 	EXP(x, V8, V9); \
 	BLENDWIDE(M1, V3, x, x)
@@ -174,12 +179,12 @@ TEXT fn_squareRows(SB), NOSPLIT, $0-72
 
 #define LRNTERMS(LD, ST, label) \
 	LD(R9, V1); \
-	LD(R8, V2); \
-	VMULPS V2, V1, V1; \
 	LD(SI, V2); \
 	VMULPS V2, V1, V1; \
-	LD(DX, V2); \
-	VDIVPS V2, V1, V1; \
+	LD(R8, V2); \
+	LD(DX, V3); \
+	VDIVPS V3, V2, V2; \
+	VMULPS V2, V1, V1; \
 	ST(V1, DI)
 
 // func lrnTerms(t, s, scale, x, dy []float32)
@@ -200,9 +205,9 @@ TEXT fn_lrnTerms(SB), NOSPLIT, $0-120
 	LD(SI, V1); \
 	VMULPS V1, V2, V2; \
 	LD(R8, V3); \
-	VMULPS V3, V0, V3; \
 	LD(DX, V1); \
 	VMULPS V1, V3, V3; \
+	VMULPS V3, V0, V3; \
 	VSUBPS V3, V2, V2
 
 #define LRNWRITE(LD, ST, label) LRNGRADIENT(LD); ST(V2, DI)

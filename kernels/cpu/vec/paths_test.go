@@ -57,7 +57,7 @@ func calls() []call {
 			for i, v := range f[1] {
 				f[1][i] = float32(math.Abs(float64(v))) + 1e-40
 			}
-			l.Power(f[0], f[1], -0.6)
+			l.Power(f[0], f[1], -0.06)
 			return nil
 		}},
 		{"lrnTerms", 5, func(l *Loops, f [][]float32) any { l.LRNTerms(f[0], f[1], f[2], f[3], f[4]); return nil }},
