@@ -11,29 +11,26 @@ import (
 // input's gradient over its output's, where nobody reads the old value later:
 // neither another step nor this one, which may read the same value twice.
 func (p *planner) shareInPlace() {
+	until := make([]int, len(p.Values)) // the last step that reads a value, or one that it took over from
+	for v := range p.Values {
+		until[v] = p.Values[v].Last
+	}
+	// share lets dst, first written in the step, take over the memory of src.
+	share := func(dst, src, step int) {
+		if p.Values[dst].Bytes == p.Values[src].Bytes && until[src] <= step {
+			p.Values[dst].Shares = src
+			until[dst] = max(until[dst], until[src])
+		}
+	}
 	for i, s := range p.Steps {
 		switch {
 		case !p.typed.nodes[s.Node].spec.InPlace:
 		case !s.Backward && !slices.Contains(s.In[1:], s.In[0]):
-			p.share(s.Out[0], s.In[0], i)
+			share(s.Out[0], s.In[0], i)
 		case s.Backward && s.DIn[0] >= 0 && s.Modes[0] == device.Overwrite && !slices.Contains(s.DIn[1:], s.DIn[0]):
-			p.share(s.DIn[0], s.DOut[0], i)
+			share(s.DIn[0], s.DOut[0], i)
 		}
 	}
-}
-
-// share lets dst, first written in the step, take over the memory of src if
-// no value that lives there is read after the step.
-func (p *planner) share(dst, src, step int) {
-	if p.Values[dst].Bytes != p.Values[src].Bytes {
-		return
-	}
-	for v := src; v >= 0; v = p.Values[v].Shares {
-		if p.Values[v].Last > step {
-			return
-		}
-	}
-	p.Values[dst].Shares = src
 }
 
 // span is a piece of memory for one value, or for several that follow each
@@ -45,74 +42,65 @@ type span struct {
 	offset      int64
 }
 
-// spans returns the memory to place: one span for every value that does not
-// share.
-func (p *planner) spans() []span {
-	at := make([]int, len(p.Values)) // of a root: index in list
-	var list []span
+// spans returns the memory to place, and the span of every value: one for each
+// value that does not share, and for those that take over from it, which come
+// after it.
+func (p *planner) spans() (list []span, of []int) {
+	of = make([]int, len(p.Values))
 	for v, value := range p.Values {
 		if value.Shares < 0 {
-			at[v] = len(list)
+			of[v] = len(list)
 			list = append(list, span{root: v, first: value.First, last: value.Last, bytes: align(value.Bytes, p.traits)})
+			continue
 		}
-	}
-	for v, value := range p.Values {
-		s := &list[at[p.Root(v)]]
+		of[v] = of[value.Shares]
+		s := &list[of[v]]
 		s.first, s.last = min(s.first, value.First), max(s.last, value.Last)
 	}
-	return list
-}
-
-// Root is the value whose memory a value lives in: itself, or the one that it
-// took over from, directly or through others.
-func (p *Plan) Root(v int) int {
-	for p.Values[v].Shares >= 0 {
-		v = p.Values[v].Shares
-	}
-	return v
+	return list, of
 }
 
 // place gives every value its offset. Finding the smallest arena is hard, so
-// two orders are tried, and the better one is kept.
+// two orders are tried, and the better one is kept: largest first and, which is
+// all that a network of very many spans gets, in order of birth.
 func (p *planner) place() {
-	list := p.spans()
-	for _, s := range list {
-		p.Unshared += s.bytes
+	list, of := p.spans()
+	for _, value := range p.Values {
+		p.Unshared += align(value.Bytes, p.traits)
 	}
-	for v, value := range p.Values {
-		if value.Shares >= 0 {
-			p.Unshared += align(p.Values[v].Bytes, p.traits)
-		}
-	}
-	if p.Options.Unshared {
+	switch {
+	case p.Options.Unshared:
 		for i := range list {
 			list[i].offset = p.Arena
 			p.Arena += list[i].bytes
 		}
-	} else {
-		p.Arena = fit(list, func(a, b span) int { return cmp.Compare(b.bytes, a.bytes) })
-		inOrder := slices.Clone(list)
-		if arena := fit(inOrder, func(a, b span) int { return cmp.Compare(a.first, b.first) }); arena < p.Arena {
-			list, p.Arena = inOrder, arena
+	case len(list) > mostLargestFirst:
+		p.Arena = fitByBirth(list)
+	default:
+		p.Arena = fit(list, largestFirst)
+		other := slices.Clone(list)
+		if arena := fitByBirth(other); arena < p.Arena {
+			list, p.Arena = other, arena
 		}
 	}
-	for _, s := range list {
-		p.Values[s.root].Offset = s.offset
-	}
 	for v := range p.Values {
-		p.Values[v].Offset = p.Values[p.Root(v)].Offset
+		p.Values[v].Offset = list[of[v]].offset
 	}
 }
 
+// mostLargestFirst is how many spans are tried largest first. That compares each
+// with all before it: this many take a twentieth of a second.
+const mostLargestFirst = 8192
+
+func largestFirst(a, b *span) int { return cmp.Compare(b.bytes, a.bytes) }
+func byBirth(a, b *span) int      { return cmp.Compare(a.first, b.first) }
+
 // fit places the spans one after the other in the given order, each into the
-// smallest gap that the placed spans alive at the same time leave, and
-// returns the size of the arena. The order of list is kept.
-func fit(list []span, order func(a, b span) int) int64 {
-	byOrder := make([]*span, len(list))
-	for i := range list {
-		byOrder[i] = &list[i]
-	}
-	slices.SortStableFunc(byOrder, func(a, b *span) int { return order(*a, *b) })
+// smallest gap that the placed spans alive at the same time leave, and returns
+// the size of the arena. The order of list is kept.
+func fit(list []span, order func(a, b *span) int) int64 {
+	byOrder := pointers(list)
+	slices.SortStableFunc(byOrder, order)
 	var arena int64
 	var placed []*span // by offset
 	for _, s := range byOrder {
@@ -136,4 +124,31 @@ func fit(list []span, order func(a, b span) int) int64 {
 		placed = slices.Insert(placed, at, s)
 	}
 	return arena
+}
+
+// fitByBirth does what fit does in order of birth. All that is placed and
+// still alive is then alive at one time, and lies side by side: a heap.
+func fitByBirth(list []span) int64 {
+	births, deaths := pointers(list), pointers(list)
+	slices.SortStableFunc(births, byBirth)
+	slices.SortFunc(deaths, func(a, b *span) int { return cmp.Compare(a.last, b.last) })
+	h := newHeap()
+	var arena int64
+	for _, s := range births {
+		for deaths[0].last < s.first { // s is not dead
+			h.free(deaths[0].offset, deaths[0].bytes)
+			deaths = deaths[1:]
+		}
+		s.offset = h.alloc(s.bytes)
+		arena = max(arena, h.end)
+	}
+	return arena
+}
+
+func pointers(list []span) []*span {
+	p := make([]*span, len(list))
+	for i := range list {
+		p[i] = &list[i]
+	}
+	return p
 }

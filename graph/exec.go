@@ -21,9 +21,9 @@ type Executor struct {
 	queue   device.Queue
 
 	arena     device.Buffer
-	gradients device.Buffer
-	tensors   []device.Tensor // of Plan.Values
-	gradient  []device.Tensor // of Plan.Params; absent where frozen
+	slab      device.Buffer            // of gradients
+	tensors   []device.Tensor          // of Plan.Values
+	gradients map[string]device.Tensor // of Plan.Params by name, those that are frozen apart
 	steps     []boundStep
 	byName    map[string]int // values a caller may name
 
@@ -63,7 +63,7 @@ func NewExecutor(p *Plan, w *Weights) (*Executor, error) {
 	if p == nil || w == nil {
 		return nil, errors.New("an executor needs a plan and weights")
 	}
-	e := &Executor{plan: p, device: w.device, weights: w, byName: map[string]int{}, host: map[hostKey]*tensor.Dense{}, batch: p.Options.Batch}
+	e := &Executor{plan: p, device: w.device, weights: w, byName: map[string]int{}, gradients: map[string]device.Tensor{}, host: map[hostKey]*tensor.Dense{}, batch: p.Options.Batch}
 	if err := e.bind(); err != nil {
 		return nil, cmp.Or(fmt.Errorf("plan of %s: %w", p.Network.Name, err), e.Close())
 	}
@@ -74,7 +74,7 @@ func (e *Executor) bind() (err error) {
 	if e.arena, err = e.device.Alloc(e.plan.Arena); err != nil {
 		return fmt.Errorf("activations: %w", err)
 	}
-	if e.gradients, err = e.device.Alloc(e.plan.GradientBytes); err != nil {
+	if e.slab, err = e.device.Alloc(e.plan.GradientBytes); err != nil {
 		return fmt.Errorf("gradients: %w", err)
 	}
 	if e.queue, err = e.device.NewQueue(); err != nil {
@@ -86,10 +86,9 @@ func (e *Executor) bind() (err error) {
 			e.byName[v.Name] = i
 		}
 	}
-	e.gradient = make([]device.Tensor, len(e.plan.Params))
-	for i, p := range e.plan.Params {
+	for _, p := range e.plan.Params {
 		if p.Grad >= 0 {
-			e.gradient[i] = carve(e.gradients, p.Grad, device.Float32, p.Shape)
+			e.gradients[p.Name] = carve(e.slab, p.Grad, device.Float32, p.Shape)
 		}
 	}
 	g, err := e.plan.Network.infer(e.device.Traits(), e.plan.Options.Batch, e.plan.Options.Mode == Train)
@@ -136,17 +135,15 @@ func (e *Executor) bindStep(b *boundStep, spec layers.Spec) error {
 	}
 	c.Params = make([]device.Tensor, len(spec.Params))
 	c.DParams = make([]device.Tensor, len(spec.Params))
-	for i := range e.plan.Params {
-		p := &e.plan.Params[i]
-		if p.Node != b.Node {
-			continue
-		}
+	params := e.plan.ParamsOf(b.Node)
+	for i := range params {
+		p := &params[i]
 		w, ok := e.weights.tensors[p.Name]
 		if !ok || !slices.Equal([]int(w.Shape), []int(p.Shape)) {
 			return fmt.Errorf("%s has the shape %v in the plan and %v in the weights", p.Name, []int(p.Shape), []int(w.Shape))
 		}
 		c.Params[p.Index] = w
-		c.DParams[p.Index] = e.gradient[i]
+		c.DParams[p.Index] = e.gradients[p.Name]
 		if p.Grad >= 0 {
 			b.params = append(b.params, p)
 		}
@@ -215,18 +212,11 @@ func (e *Executor) Tensor(name string) (device.Tensor, error) {
 
 // Gradient is the gradient of a parameter by name, absent if it is frozen or
 // unknown.
-func (e *Executor) Gradient(param string) device.Tensor {
-	for i := range e.plan.Params {
-		if e.plan.Params[i].Name == param {
-			return e.gradient[i]
-		}
-	}
-	return device.Tensor{}
-}
+func (e *Executor) Gradient(param string) device.Tensor { return e.gradients[param] }
 
 // Gradients is the slab of all parameter gradients.
 func (e *Executor) Gradients() device.Tensor {
-	return carve(e.gradients, 0, device.Float32, tensor.Shape{int(e.gradients.Size() / device.Float32.Size())})
+	return carve(e.slab, 0, device.Float32, tensor.Shape{int(e.slab.Size() / device.Float32.Size())})
 }
 
 // OnGradient calls f during Backward, each time the gradient of a parameter
@@ -389,7 +379,7 @@ func (e *Executor) Close() error {
 	if e.queue != nil {
 		errs = append(errs, e.queue.Close())
 	}
-	for _, b := range []device.Buffer{e.arena, e.gradients} {
+	for _, b := range []device.Buffer{e.arena, e.slab} {
 		if b != nil {
 			errs = append(errs, b.Free())
 		}

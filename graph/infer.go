@@ -2,11 +2,11 @@ package graph
 
 import (
 	"fmt"
-	"strings"
 
 	"gorgonia.org/tensor"
 
 	"github.com/hubel-go/hubel/device"
+	"github.com/hubel-go/hubel/internal/printable"
 	"github.com/hubel-go/hubel/layers"
 )
 
@@ -65,6 +65,9 @@ func (n *Network) infer(t device.Traits, batch int, train bool) (*typed, error) 
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", node.Name, err)
 		}
+		if values := len(g.values) + len(spec.Out); values > maxValues {
+			return nil, n.tooManyValues(values)
+		}
 		tn.spec = spec
 		for k, out := range spec.Out {
 			tn.out = append(tn.out, define(valueName(node.Name, k), i, out))
@@ -83,25 +86,24 @@ func (g *typed) value(name string) (int, error) {
 	for i, v := range g.values {
 		names[i] = v.name
 	}
-	return 0, fmt.Errorf("network %s has no value %q; it has %s", g.net.Name, name, strings.Join(names, ", "))
+	return 0, fmt.Errorf("network %s has no value %q; it has %s", g.net.Name, name, printable.Names(names))
 }
 
 // needed marks the nodes that the given values depend on.
 func (g *typed) needed(targets []int) []bool {
 	used := make([]bool, len(g.nodes))
-	var visit func(v int)
-	visit = func(v int) {
-		p := g.values[v].producer
-		if p < 0 || used[p] {
-			return
-		}
-		used[p] = true
-		for _, in := range g.nodes[p].in {
-			visit(in)
+	want := func(values []int) {
+		for _, v := range values {
+			if p := g.values[v].producer; p >= 0 {
+				used[p] = true
+			}
 		}
 	}
-	for _, v := range targets {
-		visit(v)
+	want(targets)
+	for i := len(g.nodes) - 1; i >= 0; i-- { // after all that read what it makes
+		if used[i] {
+			want(g.nodes[i].in)
+		}
 	}
 	return used
 }

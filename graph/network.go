@@ -3,6 +3,7 @@
 package graph
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -58,14 +59,30 @@ func (n *Network) Add(name string, l layers.Layer, in ...string) string {
 	return name
 }
 
+// The bounds of a network, which may come in a file from anywhere. The deepest
+// published ones have about ten thousand layers.
+const (
+	maxName   = 255      // bytes
+	maxValues = 131_072  // inputs and outputs of layers; a layer has at least one
+	maxJSON   = 16 << 20 // bytes
+)
+
 // Check says what is wrong with the names and the order of the network, if
 // anything. Shapes are checked by Plan.
 func (n *Network) Check() error {
+	if len(n.Name) > maxName {
+		return fmt.Errorf("the name of network %.20s… has %d bytes; at most %d are allowed", n.Name, len(n.Name), maxName)
+	}
+	if values := len(n.Inputs) + len(n.Nodes); values > maxValues {
+		return n.tooManyValues(values)
+	}
 	known := map[string]bool{}
 	define := func(what, name string) error {
 		switch {
 		case name == "":
 			return fmt.Errorf("network %s: %s has no name", n.Name, what)
+		case len(name) > maxName:
+			return fmt.Errorf("network %s: the name %.20q… of %s has %d bytes; at most %d are allowed", n.Name, name, what, len(name), maxName)
 		case strings.ContainsFunc(name, func(r rune) bool { return r == ':' || r == '/' || r == ' ' || !unicode.IsPrint(r) }):
 			return fmt.Errorf("network %s: the name %q holds a colon, slash, space or control character", n.Name, name)
 		case known[name]:
@@ -99,6 +116,10 @@ func (n *Network) Check() error {
 		return fmt.Errorf("network %s: there are no layers", n.Name)
 	}
 	return nil
+}
+
+func (n *Network) tooManyValues(values int) error {
+	return fmt.Errorf("network %s has %d values, inputs and outputs of layers; at most %d are allowed", n.Name, values, maxValues)
 }
 
 // nodeJSON is a Node as it stands in a file.
@@ -137,9 +158,16 @@ func (n *Node) UnmarshalJSON(b []byte) error {
 	return nil
 }
 
-// ReadJSON reads a network and checks its names.
+// ReadJSON reads a network, of at most 16 MiB, and checks its names.
 func ReadJSON(r io.Reader) (*Network, error) {
-	d := json.NewDecoder(r)
+	text, err := io.ReadAll(io.LimitReader(r, maxJSON+1))
+	if err != nil {
+		return nil, fmt.Errorf("network in JSON: %w", err)
+	}
+	if len(text) > maxJSON {
+		return nil, fmt.Errorf("network in JSON: it has more than %d MiB", maxJSON>>20)
+	}
+	d := json.NewDecoder(bytes.NewReader(text))
 	d.DisallowUnknownFields()
 	n := new(Network)
 	if err := d.Decode(n); err != nil {

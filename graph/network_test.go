@@ -10,7 +10,9 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/hubel-go/hubel/device"
 	"github.com/hubel-go/hubel/graph"
+	"github.com/hubel-go/hubel/layers"
 )
 
 func TestNetworkFromJSONAndBack(t *testing.T) {
@@ -62,4 +64,36 @@ func TestNetworkJSONErrors(t *testing.T) {
 		_, err := graph.ReadJSON(strings.NewReader(text))
 		require.ErrorContains(t, err, want, text)
 	}
+}
+
+// What comes from anywhere has bounds, which the errors name.
+func TestNetworkBounds(t *testing.T) {
+	long := strings.Repeat("x", 256)
+	layer := `{"name":"a","type":"relu","in":["data"]}`
+	of := func(name, layers string) string {
+		return `{"name":"` + name + `","inputs":[{"name":"data","dtype":"float32","shape":[1]}],"layers":[` + layers + `]}`
+	}
+	for want, text := range map[string]string{
+		"the name of network xxxxxxxxxxxxxxxxxxxx… has 256 bytes; at most 255":      of(long, layer),
+		`the name "xxxxxxxxxxxxxxxxxxxx"… of layer 0 has 256 bytes; at most 255`:    of("n", strings.Replace(layer, `"a"`, `"`+long+`"`, 1)),
+		"network n has 131073 values, inputs and outputs of layers; at most 131072": of("n", strings.Repeat(layer+",", 131071)+layer),
+		"it has more than 16 MiB": of("n", layer) + strings.Repeat(" ", 16<<20),
+		"exceeded max depth":      of("n", strings.Repeat("[", 100000)),
+	} {
+		_, err := graph.ReadJSON(strings.NewReader(text))
+		require.ErrorContains(t, err, want)
+		require.Less(t, len(err.Error()), 200)
+	}
+	_, err := graph.ReadJSON(strings.NewReader(of(long[1:], strings.Replace(layer, `"a"`, `"`+long[1:]+`"`, 1))))
+	require.NoError(t, err)
+
+	// A layer of many outputs is seen where it is planned.
+	n := &graph.Network{Name: "wide"}
+	split := &layers.Split{}
+	for range 131_072 {
+		split.Channels = append(split.Channels, 1)
+	}
+	n.Outputs = []string{n.Add("split", split, n.Input("data", device.Float32, len(split.Channels)))}
+	_, err = n.Plan(plainTraits, graph.PlanOptions{Batch: 1})
+	require.ErrorContains(t, err, "network wide has 131073 values")
 }

@@ -1,7 +1,9 @@
 package graph
 
 import (
+	"cmp"
 	"fmt"
+	"slices"
 
 	"github.com/hubel-go/hubel/device"
 	"github.com/hubel-go/hubel/layers"
@@ -13,11 +15,11 @@ import (
 func (p *planner) planParams() error {
 	g := p.typed
 	p.trained = make([]bool, len(g.nodes))
+	p.Params, p.WeightBytes = g.params(p.traits)
 	var err error
 	if p.frozen, err = p.frozenNames(); err != nil {
 		return err
 	}
-	p.Params, p.WeightBytes = g.params(p.traits)
 	for i := range p.Params {
 		param := &p.Params[i]
 		if p.Options.Mode == Train && p.used[param.Node] && !p.frozen[param.Name] {
@@ -50,6 +52,17 @@ func (g *typed) params(t device.Traits) ([]Param, int64) {
 		}
 	}
 	return list, bytes
+}
+
+// ParamsOf are the parameters of a node, in their order: a part of Params, which
+// lie by falling node.
+func (p *Plan) ParamsOf(node int) []Param {
+	first, _ := slices.BinarySearchFunc(p.Params, node, func(q Param, node int) int { return cmp.Compare(node, q.Node) })
+	end := first
+	for end < len(p.Params) && p.Params[end].Node == node {
+		end++
+	}
+	return p.Params[first:end]
 }
 
 // Segments are the trained parameters as the update kernel sees them, in the
@@ -98,20 +111,20 @@ func (p *planner) placeGradients() {
 
 // frozenNames resolves Options.Frozen to names of parameters.
 func (p *planner) frozenNames() (map[string]bool, error) {
-	names := map[string]bool{}
+	wanted := map[string]bool{} // and found
 	for _, want := range p.Options.Frozen {
-		found := false
-		for i, node := range p.typed.nodes {
-			name := p.Network.Nodes[i].Name
-			for _, param := range node.spec.Params {
-				full := name + "." + param.Name
-				if want == name || want == full {
-					names[full] = true
-					found = true
-				}
+		wanted[want] = false
+	}
+	names := map[string]bool{}
+	for _, param := range p.Params {
+		for _, name := range []string{param.Name, p.Network.Nodes[param.Node].Name} {
+			if _, ok := wanted[name]; ok {
+				wanted[name], names[param.Name] = true, true
 			}
 		}
-		if !found {
+	}
+	for _, want := range p.Options.Frozen {
+		if !wanted[want] {
 			return nil, fmt.Errorf("frozen: network %s has no layer or parameter %q with weights", p.Network.Name, want)
 		}
 	}

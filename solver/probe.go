@@ -103,8 +103,8 @@ func (p *probe) each(visit func(v seen) (more bool)) error {
 			}
 		}
 		params := func(kind Kind) {
-			for _, param := range plan.Params {
-				if param.Node == step.Node && (kind == KindWeight || param.Grad >= 0) {
+			for _, param := range plan.ParamsOf(step.Node) {
+				if kind == KindWeight || param.Grad >= 0 {
 					list = append(list, seen{layer: layer, name: param.Name, kind: kind})
 				}
 			}

@@ -112,16 +112,21 @@ func lastLayers(p *graph.Plan) []string {
 	for _, node := range p.Network.Nodes {
 		producer[node.Name] = node
 	}
-	hasWeights := func(layer string) bool {
-		return slices.ContainsFunc(p.Params, func(param graph.Param) bool { return p.Network.Nodes[param.Node].Name == layer })
+	hasWeights := map[string]bool{}
+	for _, param := range p.Params {
+		hasWeights[p.Network.Nodes[param.Node].Name] = true
 	}
 	var last []string
+	seen := map[string]bool{}
 	var visit func(name string)
 	visit = func(name string) {
 		node, ok := producer[name]
+		if !ok || seen[name] { // an input, or been there
+			return
+		}
+		seen[name] = true
 		switch {
-		case !ok || slices.Contains(last, name): // an input, or seen
-		case hasWeights(name):
+		case hasWeights[name]:
 			last = append(last, name)
 		default:
 			for _, in := range node.In {

@@ -1,6 +1,7 @@
 package solver
 
 import (
+	"fmt"
 	"path/filepath"
 	"testing"
 
@@ -8,6 +9,7 @@ import (
 
 	"github.com/hubel-go/hubel/data"
 	"github.com/hubel-go/hubel/device"
+	"github.com/hubel-go/hubel/device/reference"
 	"github.com/hubel-go/hubel/graph"
 	"github.com/hubel-go/hubel/layers"
 	"github.com/hubel-go/hubel/models"
@@ -146,4 +148,17 @@ func TestSubsets(t *testing.T) {
 		require.Equal(t, b, a)
 	}
 	require.Equal(t, 90, subsetOf(set, 1000).Len())
+}
+
+// Each layer is visited once, however many ways lead to it.
+func TestLastLayersOfManyWays(t *testing.T) {
+	n := &graph.Network{Name: "ways"}
+	x := n.Add("fc", &layers.Dense{Out: 1}, n.Input("data", device.Float32, 1))
+	for i := range 64 { // 2^64 ways
+		x = n.Add(fmt.Sprintf("twice%d", i), &layers.Add{}, x, x)
+	}
+	n.Add("loss", &layers.L2Loss{}, x, n.Input("target", device.Float32, 1))
+	p, err := n.Plan(reference.New().Traits(), graph.PlanOptions{Mode: graph.Train, Batch: 1})
+	require.NoError(t, err)
+	require.Equal(t, []string{"fc"}, lastLayers(p))
 }

@@ -13,6 +13,7 @@ import (
 
 	"github.com/hubel-go/hubel/data"
 	"github.com/hubel-go/hubel/graph"
+	"github.com/hubel-go/hubel/internal/printable"
 	"github.com/hubel-go/hubel/safetensors"
 )
 
@@ -112,22 +113,24 @@ func setWeights(w *graph.Weights, tensors map[string]*tensor.Dense, path string,
 		}
 	}
 	var missing, extra []string
+	known := map[string]bool{}
 	for _, name := range names {
+		known[name] = true
 		if tensors[name] == nil && !isFresh(name) {
 			missing = append(missing, name)
 		}
 	}
 	for _, name := range stored {
-		if !slices.Contains(names, name) && !isFresh(name) {
+		if !known[name] && !isFresh(name) {
 			extra = append(extra, name)
 		}
 	}
 	const remedy = "where that is meant, name the layers that are to start fresh"
 	if missing != nil {
-		return fmt.Errorf("%s: weights of network %s are missing: %s; %s", path, w.Network().Name, strings.Join(missing, ", "), remedy)
+		return fmt.Errorf("%s: weights of network %s are missing: %s; %s", path, w.Network().Name, printable.Names(missing), remedy)
 	}
 	if extra != nil { // such as the last layer that one of another name replaces
-		return fmt.Errorf("%s: network %s has no weights named %s; %s", path, w.Network().Name, strings.Join(extra, ", "), remedy)
+		return fmt.Errorf("%s: network %s has no weights named %s; %s", path, w.Network().Name, printable.Names(extra), remedy)
 	}
 	for _, name := range names {
 		if isFresh(name) {

@@ -49,10 +49,13 @@ func check(ctx context.Context, o *options, stdout, stderr io.Writer) (err error
 	return nil
 }
 
-// cheapFLOPs bounds the forward pass of networks whose gradients are checked
-// element by element, in plain loops: the hundreds of passes that it takes last
-// some seconds.
-const cheapFLOPs = 20e6
+// What bounds the networks whose gradients are checked element by element, in
+// plain loops: the forward pass, and steps times parameters, since each of those
+// takes some passes. It lasts some seconds.
+const (
+	cheapFLOPs  = 20e6
+	cheapPasses = 1e5
+)
 
 // cheap reports whether a network is small enough for that.
 func cheap(n *graph.Network, d device.Device) (bool, error) {
@@ -66,7 +69,7 @@ func cheap(n *graph.Network, d device.Device) (bool, error) {
 			flops += s.FLOPs
 		}
 	}
-	return flops <= cheapFLOPs, nil
+	return flops <= cheapFLOPs && len(plan.Steps)*len(plan.Params) <= cheapPasses, nil
 }
 
 // checkGradients holds the gradients of single elements against differences in
