@@ -4,10 +4,10 @@ import (
 	"fmt"
 	"io"
 	"slices"
-	"strings"
 	"text/tabwriter"
 
 	"github.com/hubel-go/hubel/graph"
+	"github.com/hubel-go/hubel/internal/printable"
 )
 
 // WriteTable writes the report for people: a table for each kind and network,
@@ -156,7 +156,12 @@ func told(lines [][]string) [][]string {
 // nothing stands in a cell whose number is not known.
 const nothing = "-"
 
-func line(w io.Writer, cells []string) { fmt.Fprintln(w, strings.Join(cells, "\t")+"\t") }
+func line(w io.Writer, cells []string) {
+	for _, c := range cells {
+		fmt.Fprint(w, printable.Name(c), "\t") // of a file, perhaps
+	}
+	fmt.Fprintln(w)
+}
 
 // cells is a result in one place.
 func (t *table) cells(x *Result, m Machine) []string {

@@ -42,8 +42,8 @@ func deepNetwork(n int) *graph.Network {
 }
 
 // A network of very many layers takes a time in proportion. Where one step of
-// planning, or of setting up, compares all layers with all others, this test takes
-// minutes.
+// planning, or of setting up, compares all layers with all others, this test takes a
+// minute and not seconds.
 func TestVeryDeepNetwork(t *testing.T) {
 	net := deepNetwork(100_000)
 	d := reference.New()

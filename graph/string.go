@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"text/tabwriter"
+
+	"github.com/hubel-go/hubel/internal/printable"
 )
 
 // Memory is what a plan takes on a device, in bytes.
@@ -36,7 +38,7 @@ func MiB(bytes int64) string { return fmt.Sprintf("%.1f MiB", float64(bytes)/(1<
 // two prints shows a change of order or of memory.
 func (p *Plan) String() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "plan of %s: %v, batch %d\n", p.Network.Name, p.Options.Mode, p.Options.Batch)
+	fmt.Fprintf(&b, "plan of %s: %v, batch %d\n", printable.Name(p.Network.Name), p.Options.Mode, p.Options.Batch)
 	fmt.Fprintf(&b, "arena %s (%s unshared), weights %s, gradients %s, state %s, packed %s\n\n",
 		MiB(p.Arena), MiB(p.Unshared), MiB(p.WeightBytes), MiB(p.GradientBytes), MiB(p.StateBytes), MiB(p.PackedBytes))
 

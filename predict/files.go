@@ -50,12 +50,13 @@ func (p *Predictor) Picture(ctx context.Context, encoded []byte) (Prediction, er
 	if err != nil {
 		return Prediction{}, err
 	}
-	return all[0], nil
+	return all[0], all[0].answered()
 }
 
 // Files says what the network makes of picture files. Some are decoded while
 // others go through the network. It calls each for every file, in order, from
-// one goroutine at a time, with an error for a file that cannot be read. With
+// one goroutine at a time, with an error for a file that cannot be read, or
+// ErrNaN. With
 // Options.TenCrops the prediction is the mean of those of ten views. Its error is
 // a solver.FailedError once it has begun.
 func (p *Predictor) Files(ctx context.Context, names []string, each func(i int, y Prediction, err error)) error {
@@ -134,6 +135,7 @@ func (c *part) make(ctx context.Context, p *Predictor, set data.Dataset, views i
 	for i := range c.n {
 		if c.bad[i] == nil {
 			c.made[i], all = mean(all[:views]), all[views:]
+			c.bad[i] = c.made[i].answered()
 		}
 	}
 }

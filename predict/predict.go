@@ -54,6 +54,18 @@ type Prediction struct {
 	Features [][]float32 // of Options.Features, in their order, each row-major
 }
 
+// ErrNaN is what Files and Picture say of a picture whose output holds NaN: there
+// is no answer.
+var ErrNaN = errors.New("the network's output is NaN: on the way to it a number left the range of float32")
+
+// answered is ErrNaN of a prediction that is none.
+func (y Prediction) answered() error {
+	if slices.ContainsFunc(y.Output, func(v float32) bool { return v != v }) {
+		return ErrNaN
+	}
+	return nil
+}
+
 // Guess is a class with its probability.
 type Guess struct {
 	Class       string  `json:"class"`
@@ -101,7 +113,10 @@ func Open(d device.Device, path string, o Options) (*Predictor, error) {
 		return nil, err
 	}
 	p, err := New(d, m, o)
-	if err != nil {
+	switch {
+	case errors.As(err, new(solver.FailedError)): // which names the file
+		return nil, err
+	case err != nil:
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	return p, nil
@@ -305,14 +320,19 @@ func (p *Predictor) read(s *slot, to []Prediction, n int) ([]Prediction, error) 
 }
 
 // Top lists the n classes of the highest probability, of equals the first: all
-// where there are fewer, and none where n is below 1.
+// where there are fewer, and none where n is below 1. A probability that is NaN is
+// none.
 func (p *Predictor) Top(x Prediction, n int) []Guess {
-	guesses := make([]Guess, len(x.Output))
+	var guesses []Guess
 	for i, v := range x.Output {
-		guesses[i] = Guess{Class: fmt.Sprintf("#%d", i), Label: i, Probability: v}
-		if i < len(p.model.Classes) {
-			guesses[i].Class = p.model.Classes[i]
+		if v != v {
+			continue
 		}
+		g := Guess{Class: fmt.Sprintf("#%d", i), Label: i, Probability: v}
+		if i < len(p.model.Classes) {
+			g.Class = p.model.Classes[i]
+		}
+		guesses = append(guesses, g)
 	}
 	slices.SortStableFunc(guesses, func(a, b Guess) int { return cmp.Compare(b.Probability, a.Probability) })
 	return guesses[:max(0, min(n, len(guesses)))]

@@ -49,7 +49,8 @@ func Confusion(path, title string, c *solver.Confusion) error {
 
 // matrix is a confusion matrix with its measures.
 type matrix struct {
-	*solver.Confusion
+	counts        [][]int
+	classes       []string // as they are drawn; none where there is no room
 	title         string
 	cell          vg.Length
 	names         vg.Length // room for the longest name; 0 where none is written
@@ -60,13 +61,15 @@ type matrix struct {
 
 func newMatrix(c *solver.Confusion, title string) *matrix {
 	n := vg.Length(len(c.Counts))
-	m := &matrix{Confusion: c, title: title, cell: min(largestCell, max(smallestCell, matrixSide/n))}
+	m := &matrix{counts: c.Counts, title: shown(title, mostOfTitle), cell: min(largestCell, max(smallestCell, matrixSide/n))}
 	m.head = style(vg.Points(14))
 	m.label = style(min(vg.Points(11), 0.8*m.cell))
 	gap := vg.Points(12)
 	shares := vg.Length(0) // the column of them
 	if m.cell >= namedCell {
 		for _, name := range c.Classes {
+			name = shown(name, mostOfClass)
+			m.classes = append(m.classes, name)
 			m.names = max(m.names, m.label.Width(name))
 		}
 		m.names += gap / 2
@@ -75,7 +78,7 @@ func newMatrix(c *solver.Confusion, title string) *matrix {
 	axis := 2 * m.head.Font.Size // the word beside an axis
 	m.left = gap + axis + m.names
 	m.bottom = gap + axis + m.names
-	m.width = max(m.left+n*m.cell+shares+gap, m.head.Width(title)+2*gap)
+	m.width = max(m.left+n*m.cell+shares+gap, m.head.Width(m.title)+2*gap)
 	m.height = m.bottom + n*m.cell + 3*m.head.Font.Size + gap
 	return m
 }
@@ -88,7 +91,7 @@ func style(size vg.Length) text.Style {
 }
 
 func (m *matrix) draw(c draw.Canvas) {
-	n := len(m.Counts)
+	n := len(m.counts)
 	side := vg.Length(n) * m.cell
 	at := func(x, y vg.Length) vg.Point { return vg.Point{X: x, Y: y} }
 	aligned := func(s text.Style, x text.XAlignment, y text.YAlignment) text.Style {
@@ -106,7 +109,7 @@ func (m *matrix) draw(c draw.Canvas) {
 	c.FillText(aligned(upright(axis), text.XCenter, text.YTop), at(vg.Points(8), m.bottom+side/2), "class")
 
 	label := aligned(m.label, text.XRight, text.YCenter)
-	for i, counts := range m.Counts {
+	for i, counts := range m.counts {
 		total := 0
 		for _, k := range counts {
 			total += k
@@ -122,8 +125,8 @@ func (m *matrix) draw(c draw.Canvas) {
 		if m.names == 0 {
 			continue
 		}
-		c.FillText(label, at(m.left-vg.Points(5), y+m.cell/2), m.Classes[i])
-		c.FillText(upright(label), at(m.left+(vg.Length(i)+0.5)*m.cell, m.bottom-vg.Points(5)), m.Classes[i])
+		c.FillText(label, at(m.left-vg.Points(5), y+m.cell/2), m.classes[i])
+		c.FillText(upright(label), at(m.left+(vg.Length(i)+0.5)*m.cell, m.bottom-vg.Points(5)), m.classes[i])
 		if total > 0 {
 			right := fmt.Sprintf("%.1f %%", 100*float64(counts[i])/float64(total))
 			c.FillText(aligned(m.label, text.XLeft, text.YCenter), at(m.left+side+vg.Points(6), y+m.cell/2), right)

@@ -6,6 +6,7 @@ import (
 	"image/png"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -68,4 +69,18 @@ func TestConfusionRefuses(t *testing.T) {
 	c.Classes = c.Classes[:2]
 	require.ErrorContains(t, Confusion(filepath.Join(t.TempDir(), "c.png"), "", c), "2 names for 3 classes")
 	require.ErrorContains(t, Confusion(filepath.Join(t.TempDir(), "c.png"), "", &solver.Confusion{}), "0 names for 0 classes")
+}
+
+// Names may be of any length and hold anything.
+func TestNamesInPictures(t *testing.T) {
+	hostile := "\x1b[2J\nclass\u202e\xff" + strings.Repeat("a", 1<<20)
+	c := confusion(3)
+	c.Classes[1] = hostile
+	path := filepath.Join(t.TempDir(), "c.png")
+	require.NoError(t, Confusion(path, hostile, c))
+	require.Less(t, readPNG(t, path).Bounds().Dx(), 2000)
+	require.NoError(t, Curve(path, hostile, []solver.LogLine{{Iteration: 1, Loss: 1}}))
+	require.NoError(t, Sheet(path, []Captioned{{Pixels: make([]float32, 1), C: 1, H: 1, W: 1, Lines: []string{hostile}}}, 1))
+	require.Less(t, readPNG(t, path).Bounds().Dx(), 300)
+	require.Equal(t, `"\x1b[2J\nclass\u202e\xff"`, shown(hostile[:len(hostile)-1<<20], 40))
 }

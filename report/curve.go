@@ -53,7 +53,7 @@ func Curve(path, title string, log []solver.LogLine) error {
 	if err != nil {
 		return fmt.Errorf("curve of a training run: %w", err)
 	}
-	loss.Title.Text = title
+	loss.Title.Text = shown(title, mostOfTitle)
 	accuracy, err := accuracyPanel(s)
 	if err != nil {
 		return fmt.Errorf("curve of a training run: %w", err)

@@ -12,6 +12,7 @@ import (
 	"golang.org/x/image/math/fixed"
 
 	"github.com/hubel-go/hubel/internal/atomicfile"
+	"github.com/hubel-go/hubel/internal/printable"
 )
 
 const (
@@ -58,18 +59,25 @@ func drawSheet(images []Captioned, group int) *image.RGBA {
 		for n, line := range s.Lines {
 			d := font.Drawer{Dst: m, Src: image.Black, Face: basicfont.Face7x13,
 				Dot: fixed.P(x0, y0+h*zoom+(n+1)*captionLine-2)}
-			d.DrawString(shortened(line, (cellW-sheetGap)/basicfont.Face7x13.Advance))
+			d.DrawString(shown(line, (cellW-sheetGap)/basicfont.Face7x13.Advance))
 		}
 	}
 	return m
 }
 
-// shortened is the end of a text, which is where file names differ.
-func shortened(text string, most int) string {
-	if r := []rune(text); len(r) > most {
+// The characters of a picture that names may take.
+const (
+	mostOfTitle = 100
+	mostOfClass = 40
+)
+
+// shown is a text as it is drawn: what can be seen, and of more than so many
+// characters the end, which is where the names of files differ.
+func shown(text string, most int) string {
+	if r := []rune(printable.Name(text)); len(r) > most {
 		return "~" + string(r[len(r)-max(most-1, 0):])
 	}
-	return text
+	return printable.Name(text)
 }
 
 // at is the colour of a pixel.

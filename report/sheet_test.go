@@ -25,7 +25,7 @@ func TestDrawSheet(t *testing.T) {
 	require.Equal(t, color.RGBA{100, 100, 100, 255}, m.RGBAAt(x+6*zoom-1, sheetGap+4*zoom-1))
 	require.Equal(t, 6*(6*zoom+sheetGap)+sheetGap, m.Bounds().Dx(), "three groups of two fit")
 
-	require.Equal(t, "~17.jpg", shortened("a/17.jpg", 7))
-	require.Equal(t, "17.jpg", shortened("17.jpg", 7))
+	require.Equal(t, "~17.jpg", shown("a/17.jpg", 7))
+	require.Equal(t, "17.jpg", shown("17.jpg", 7))
 	require.NoError(t, Sheet(filepath.Join(t.TempDir(), "a.png"), []Captioned{red}, 4))
 }

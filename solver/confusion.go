@@ -5,6 +5,8 @@ import (
 	"io"
 	"slices"
 	"strconv"
+	"strings"
+	"unicode/utf8"
 
 	"github.com/hubel-go/hubel/graph"
 	"github.com/hubel-go/hubel/layers"
@@ -59,14 +61,16 @@ func highest[T float32 | float64](scores []T) int {
 }
 
 // WriteCSV writes a table: a row for each class of the samples, a column for
-// each answer, the names of both in front.
+// each answer, the names of both in front, quoted as RFC 4180 says. A name that a
+// spreadsheet would take for a formula gets an apostrophe in front (OWASP's CSV
+// injection).
 func (c *Confusion) WriteCSV(w io.Writer) error {
 	table := csv.NewWriter(w)
-	if err := table.Write(append([]string{"class \\ answer"}, c.Classes...)); err != nil {
+	if err := table.Write(append([]string{"class \\ answer"}, cells(c.Classes)...)); err != nil {
 		return err
 	}
 	for i, counts := range c.Counts {
-		row := []string{c.Classes[i]}
+		row := cells(c.Classes[i : i+1])
 		for _, n := range counts {
 			row = append(row, strconv.Itoa(n))
 		}
@@ -76,6 +80,17 @@ func (c *Confusion) WriteCSV(w io.Writer) error {
 	}
 	table.Flush()
 	return table.Error()
+}
+
+// cells are names that no spreadsheet computes.
+func cells(names []string) []string {
+	list := slices.Clone(names)
+	for i, name := range list {
+		if r, _ := utf8.DecodeRuneInString(name); name != "" && strings.ContainsRune("=+-@\t\r\n＝＋－＠", r) {
+			list[i] = "'" + name
+		}
+	}
+	return list
 }
 
 // scoresNode is the value whose highest element is a classifier's answer: what

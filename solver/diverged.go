@@ -17,6 +17,7 @@ import (
 	"github.com/hubel-go/hubel/data"
 	"github.com/hubel-go/hubel/device"
 	"github.com/hubel-go/hubel/graph"
+	"github.com/hubel-go/hubel/internal/printable"
 	"github.com/hubel-go/hubel/safetensors"
 )
 
@@ -83,7 +84,7 @@ func (d *Diverged) Where() string {
 	if d.Sample >= 0 {
 		text += fmt.Sprintf(", sample %d of the batch, which is image %d", d.Sample, d.Index)
 		if d.Name != "" {
-			text += " (" + d.Name + ")"
+			text += " (" + printable.Name(d.Name) + ")"
 		}
 	}
 	return fmt.Sprintf("%s: %g, %d of %d values", text, d.Value, d.Bad, d.Of)
@@ -382,7 +383,7 @@ func Replay(d device.Device, path string) (bad *Diverged, err error) {
 	}
 	defer func() { err = cmp.Or(err, w.Close()) }()
 	maps.DeleteFunc(tensors, func(name string, _ *tensor.Dense) bool { return strings.HasPrefix(name, momentumPrefix) })
-	if err := setWeights(w, tensors, path, nil); err != nil {
+	if err := setWeights(w, tensors, path, nil); err != nil && !errors.As(err, new(nanError)) { // the update before may have spoilt them
 		return nil, err
 	}
 	options := graph.PlanOptions{Mode: graph.Train, Batch: min(c.Config.Batch, s.len()), Frozen: c.Config.Frozen, Keep: accuracies(c.Config.Network)}

@@ -243,6 +243,9 @@ func TestDivergedWeights(t *testing.T) {
 				require.Empty(t, d.File)
 				continue
 			}
+			again, err := Replay(run.Device, d.File)
+			require.NoError(t, err)
+			require.Equal(t, d.Where(), again.Where(), "also of weights that are no numbers any more")
 			checkpoint, err := ReadCheckpoint(dir)
 			require.NoError(t, err)
 			require.NoError(t, checkpoint.Damaged)

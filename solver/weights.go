@@ -59,8 +59,42 @@ func LoadWeights(path string) (*Model, error) {
 }
 
 // Set gives the weights of a network the values in the file. The names and
-// shapes must be the same.
-func (m *Model) Set(w *graph.Weights) error { return setWeights(w, m.Weights, m.path, nil) }
+// shapes must be the same. Where values are NaN, the error is a FailedError.
+func (m *Model) Set(w *graph.Weights) error {
+	err := setWeights(w, m.Weights, m.path, nil)
+	if errors.As(err, new(nanError)) {
+		return FailedError{err}
+	}
+	return err
+}
+
+// nanError is that of weights that are all in their place, but not all numbers.
+type nanError struct {
+	path, tensor string // the first
+	bad, of      int    // its values
+	more         int    // other tensors
+}
+
+func (e nanError) Error() string {
+	more := ""
+	if e.more > 0 {
+		more = fmt.Sprintf(", and in %d more tensors", e.more)
+	}
+	return fmt.Sprintf("%s: the weights are spoilt: %d of the %d values of %s are NaN%s", e.path, e.bad, e.of, e.tensor, more)
+}
+
+// nans counts the values that are NaN.
+func nans(x *tensor.Dense) (n int) {
+	if x.Dtype() != tensor.Float32 {
+		return 0
+	}
+	for _, v := range x.Float32s() {
+		if v != v {
+			n++
+		}
+	}
+	return n
+}
 
 // readTensors reads a whole file. A checksum that does not match is an error;
 // files of other programs have none.
@@ -99,7 +133,8 @@ func readVerified(path string, verify func(*safetensors.File) error) (tensors ma
 
 // setWeights uploads what was read from path to the weights of the same names,
 // but not to those of fresh layers or parameters. What the file has and the network
-// has not must be named fresh too: nothing is left out in silence.
+// has not must be named fresh too: nothing is left out in silence. With an error
+// that is a nanError all are uploaded.
 func setWeights(w *graph.Weights, tensors map[string]*tensor.Dense, path string, fresh []string) error {
 	isFresh := func(name string) bool {
 		layer, _, _ := strings.Cut(name, ".")
@@ -132,6 +167,7 @@ func setWeights(w *graph.Weights, tensors map[string]*tensor.Dense, path string,
 	if extra != nil { // such as the last layer that one of another name replaces
 		return fmt.Errorf("%s: network %s has no weights named %s; %s", path, w.Network().Name, printable.Names(extra), remedy)
 	}
+	spoilt := nanError{path: path}
 	for _, name := range names {
 		if isFresh(name) {
 			continue
@@ -142,6 +178,15 @@ func setWeights(w *graph.Weights, tensors map[string]*tensor.Dense, path string,
 		if err := w.Set(name, tensors[name]); err != nil {
 			return fmt.Errorf("%s: %w", path, err)
 		}
+		switch bad := nans(tensors[name]); {
+		case bad > 0 && spoilt.bad > 0:
+			spoilt.more++
+		case bad > 0:
+			spoilt.tensor, spoilt.bad, spoilt.of = name, bad, w.Shape(name).TotalSize()
+		}
+	}
+	if spoilt.bad > 0 {
+		return spoilt
 	}
 	return nil
 }

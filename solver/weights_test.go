@@ -3,6 +3,7 @@ package solver
 import (
 	"io/fs"
 	"maps"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -169,4 +170,36 @@ func TestCheckpointWithNonsense(t *testing.T) {
 		_, err := ReadCheckpoint(c.Dir)
 		require.ErrorContains(t, err, path+": "+x[2])
 	}
+}
+
+// Weights that are NaN are refused where they are used: nothing right comes of
+// them.
+func TestSpoiltWeights(t *testing.T) {
+	c := smallConfig(t)
+	whole := filepath.Join(trainIn(t, c), WeightsFile)
+	tensors, metadata, err := readTensors(whole)
+	require.NoError(t, err)
+	tensors["conv1.weight"].Float32s()[3] = float32(math.NaN())
+	tensors["conv1.weight"].Float32s()[5] = float32(math.NaN())
+	tensors["conv1.bias"].Float32s()[0] = float32(math.NaN())
+	c.Weights = filepath.Join(t.TempDir(), "nan.safetensors")
+	writeTensors(t, c.Weights, tensors, metadata)
+	const says = "nan.safetensors: the weights are spoilt: 2 of the 36 values of conv1.weight are NaN, and in 1 more tensors"
+
+	m, err := LoadWeights(c.Weights)
+	require.NoError(t, err)
+	w, err := graph.NewWeights(m.Network, c.Device)
+	require.NoError(t, err)
+	defer w.Close()
+	err = m.Set(w)
+	require.ErrorContains(t, err, says)
+	require.ErrorAs(t, err, new(FailedError))
+
+	c.Dir = filepath.Join(t.TempDir(), "run")
+	_, err = Train(t.Context(), c)
+	require.ErrorContains(t, err, says)
+	require.NotErrorAs(t, err, new(FailedError))
+	require.NoDirExists(t, c.Dir)
+	c.Fresh = []string{"conv1"}
+	trainIn(t, c)
 }

@@ -20,10 +20,7 @@ import (
 )
 
 func main() {
-	command.Main(func(ctx context.Context) int {
-		stdout, stderr := command.NewLasting(os.Stdout), command.NewLasting(os.Stderr)
-		return stdout.Exit(run(ctx, os.Args[1:], stdout, stderr), stderr, "bench")
-	})
+	command.MainLasting("bench", func(ctx context.Context, stdout, stderr io.Writer) int { return run(ctx, os.Args[1:], stdout, stderr) })
 }
 
 // run is the whole program. It returns the exit code.

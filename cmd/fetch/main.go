@@ -13,6 +13,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"io"
 	"os"
 	"strings"
 
@@ -21,12 +22,12 @@ import (
 )
 
 func main() {
-	command.Main(func(ctx context.Context) int {
-		return command.Exit(ctx, os.Stderr, "fetch", run(ctx, os.Args[1:]), false)
+	command.Main(func(ctx context.Context, stdout, stderr io.Writer) int {
+		return command.Exit(ctx, stderr, "fetch", run(ctx, os.Args[1:], stdout), false)
 	})
 }
 
-func run(ctx context.Context, args []string) error {
+func run(ctx context.Context, args []string, stdout io.Writer) error {
 	if len(args) < 1 || len(args) > 2 || strings.HasPrefix(args[0], "-") {
 		return fmt.Errorf("usage: fetch SET [DIR], where SET is one of %s", strings.Join(fetch.Names(), ", "))
 	}
@@ -38,7 +39,7 @@ func run(ctx context.Context, args []string) error {
 	if len(args) == 2 {
 		dir = args[1]
 	}
-	if err := set.Fetch(ctx, dir, os.Stdout); err != nil {
+	if err := set.Fetch(ctx, dir, stdout); err != nil {
 		return command.BrokenError{Err: err}
 	}
 	return nil

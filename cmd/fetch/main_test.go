@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"io"
 	"os"
 	"testing"
 
@@ -20,7 +21,7 @@ func TestExitCodes(t *testing.T) {
 	} {
 		for _, args := range all {
 			var stderr bytes.Buffer
-			require.Equal(t, code, command.Exit(t.Context(), &stderr, "fetch", run(t.Context(), args), false), "%q: %s", args, &stderr)
+			require.Equal(t, code, command.Exit(t.Context(), &stderr, "fetch", run(t.Context(), args, io.Discard), false), "%q: %s", args, &stderr)
 		}
 	}
 	left, err := os.ReadDir(".")

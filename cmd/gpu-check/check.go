@@ -17,6 +17,7 @@ import (
 
 	"github.com/hubel-go/hubel/bench"
 	"github.com/hubel-go/hubel/internal/atomicfile"
+	"github.com/hubel-go/hubel/internal/printable"
 )
 
 // check is a run under way.
@@ -81,7 +82,7 @@ func (c *check) step(name string, f func(ctx context.Context) (detail string, er
 	case err != nil:
 		r.state, r.detail = fail, err.Error()
 	}
-	r.detail = strings.ReplaceAll(r.detail, "\n", "; ")
+	r.detail = printable.Line(r.detail)
 	c.results = append(c.results, r)
 	fmt.Fprintf(c.progress, "%s %7.1f s  %s\n", r.state, r.elapsed.Seconds(), r.detail)
 	c.writeError = cmp.Or(c.writeError, atomicfile.Write(c.path("report.md"), c.write))

@@ -49,16 +49,15 @@ func (o *options) flagSet() *flag.FlagSet {
 }
 
 func main() {
-	program, err := os.Executable()
-	if err == nil {
-		program, err = filepath.EvalSymlinks(program)
-	}
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "gpu-check: where this program is cannot be found out:", err)
-		os.Exit(command.Wrong)
-	}
-	command.Main(func(ctx context.Context) int {
-		return run(ctx, filepath.Dir(program), os.Args[1:], command.NewLasting(os.Stdout), command.NewLasting(os.Stderr))
+	command.MainLasting("gpu-check", func(ctx context.Context, stdout, stderr io.Writer) int {
+		program, err := os.Executable()
+		if err == nil {
+			program, err = filepath.EvalSymlinks(program)
+		}
+		if err != nil {
+			return command.Exit(ctx, stderr, "gpu-check", fmt.Errorf("where this program is cannot be found out: %w", err), false)
+		}
+		return run(ctx, filepath.Dir(program), os.Args[1:], stdout, stderr)
 	})
 }
 

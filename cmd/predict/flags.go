@@ -89,9 +89,11 @@ Examples
   predict -weights runs/a/best.safetensors -json -top 1 photos > labels.jsonl
   predict -weights runs/a/best.safetensors -features fc7 -out features photos
 
-Exit code: 0 done, 1 some pictures could not be read (they are named, and left
-out of -features) or the device failed, 2 something is wrong with the flags or the
-weights, 130 stopped by Ctrl-C.
+With -json, a name that is not UTF-8 stands in file_base64 or class_base64 too.
+
+Exit code: 0 done, 1 some pictures could not be read or gave NaN (they are named,
+and left out of -features), or the device failed, or weights are NaN, 2 something is
+wrong with the flags or the weights, 130 stopped by Ctrl-C.
 `
 
 // usage writes the help.

@@ -17,7 +17,7 @@ import (
 )
 
 func main() {
-	command.Main(func(ctx context.Context) int { return run(ctx, os.Args[1:], os.Stdout, os.Stderr) })
+	command.Main(func(ctx context.Context, stdout, stderr io.Writer) int { return run(ctx, os.Args[1:], stdout, stderr) })
 }
 
 // run is the whole program. It returns the exit code.

@@ -4,26 +4,43 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/hubel-go/hubel/data"
 	"github.com/hubel-go/hubel/device"
 	"github.com/hubel-go/hubel/internal/atomicfile"
 	"github.com/hubel-go/hubel/internal/command"
 	"github.com/hubel-go/hubel/internal/npy"
+	"github.com/hubel-go/hubel/internal/printable"
 	"github.com/hubel-go/hubel/predict"
 )
 
 // line is what -json prints of a picture.
 type line struct {
-	File   string          `json:"file"`
-	Top    []predict.Guess `json:"top,omitempty"`
-	Output []float32       `json:"output,omitempty"` // of a network without classes
-	Error  string          `json:"error,omitempty"`
+	File      string    `json:"file"`
+	FileBytes []byte    `json:"file_base64,omitempty"` // where it is not UTF-8, which JSON cannot say
+	Top       []guess   `json:"top,omitempty"`
+	Output    []float32 `json:"output,omitempty"` // of a network without classes
+	Error     string    `json:"error,omitempty"`
+}
+
+type guess struct {
+	predict.Guess
+	ClassBytes []byte `json:"class_base64,omitempty"` // where it is not UTF-8
+}
+
+// inBytes is a name that is not UTF-8, and nothing of others.
+func inBytes(name string) []byte {
+	if utf8.ValidString(name) {
+		return nil
+	}
+	return []byte(name)
 }
 
 // predictFiles does what the flags ask for.
@@ -50,27 +67,32 @@ func predictFiles(ctx context.Context, o *options, stdout, stderr io.Writer) (er
 	features := make([][]float32, len(o.features))
 	for _, s := range skipped { // what folders hold and nobody can read; the others are no worse for it
 		if o.json {
-			print(out, line{File: s.Name, Error: s.Reason}, true)
+			print(out, line{File: s.Name, FileBytes: inBytes(s.Name), Error: s.Reason}, true)
 		} else {
-			fmt.Fprintf(stderr, "predict: %s: %s\n", s.Name, s.Reason)
+			fmt.Fprintf(stderr, "predict: %s: %s\n", printable.Name(s.Name), printable.Line(s.Reason))
 		}
 	}
-	bad := 0
+	bad, verb := 0, "could not be read"
 	err = p.Files(ctx, names, func(i int, y predict.Prediction, err error) {
-		l := line{File: names[i]}
+		l := line{File: names[i], FileBytes: inBytes(names[i])}
 		switch {
 		case err != nil:
 			bad++
+			if errors.Is(err, predict.ErrNaN) {
+				verb = "could not be read, or gave NaN"
+			}
 			l.Error = strings.TrimPrefix(err.Error(), filepath.ToSlash(names[i])+": ")
 			if !o.json {
 				_ = out.Flush() // in the order of the pictures; Flush below returns the error
-				fmt.Fprintf(stderr, "predict: %s: %s\n", names[i], l.Error)
+				fmt.Fprintf(stderr, "predict: %s: %s\n", printable.Name(names[i]), printable.Line(l.Error))
 				return
 			}
 		case len(p.Classes()) == 0:
 			l.Output = y.Output
 		default:
-			l.Top = p.Top(y, o.top)
+			for _, g := range p.Top(y, o.top) {
+				l.Top = append(l.Top, guess{g, inBytes(g.Class)})
+			}
 		}
 		print(out, l, o.json)
 		for k, row := range y.Features {
@@ -89,7 +111,7 @@ func predictFiles(ctx context.Context, o *options, stdout, stderr io.Writer) (er
 		}
 	}
 	if bad > 0 {
-		return command.BrokenError{Err: fmt.Errorf("%d of %d pictures could not be read", bad, len(names))}
+		return command.BrokenError{Err: fmt.Errorf("%d of %d pictures %s", bad, len(names), verb)}
 	}
 	if len(skipped) > 0 {
 		return command.BrokenError{Err: fmt.Errorf("folders and links that could not be read: %d", len(skipped))}
@@ -101,15 +123,15 @@ func predictFiles(ctx context.Context, o *options, stdout, stderr io.Writer) (er
 func print(w *bufio.Writer, l line, asJSON bool) {
 	if asJSON {
 		text, err := json.Marshal(l)
-		if err != nil { // a probability that is NaN
-			text, _ = json.Marshal(line{File: l.File, Error: err.Error()})
+		if err != nil { // an output that is infinite
+			text, _ = json.Marshal(line{File: l.File, FileBytes: l.FileBytes, Error: err.Error()})
 		}
 		fmt.Fprintf(w, "%s\n", text)
 		return
 	}
-	fmt.Fprintln(w, l.File)
+	fmt.Fprintln(w, printable.Name(l.File))
 	for _, g := range l.Top {
-		fmt.Fprintf(w, "  %6.2f %%  %s\n", 100*g.Probability, g.Class)
+		fmt.Fprintf(w, "  %6.2f %%  %s\n", 100*g.Probability, printable.Name(g.Class))
 	}
 	if l.Output != nil {
 		fmt.Fprintln(w, " ", strings.Trim(fmt.Sprint(l.Output), "[]"))

@@ -45,7 +45,12 @@ One -arg for each parameter, in order. Types: f32 f64 i32 u32 i64 u64 u8.
   ptxsim run saxpy.ptx -grid 4 -block 256 -arg f32[1000]=rand -arg f32[1000]=1 -arg f32=2 -arg i32=1000
 `
 
-func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
+func main() {
+	command.Main(func(ctx context.Context, stdout, stderr io.Writer) int {
+		context.AfterFunc(ctx, func() { os.Exit(command.Interrupted) }) // nothing is lost
+		return run(os.Args[1:], stdout, stderr)
+	})
+}
 
 // run is the whole program. It returns the exit code.
 func run(args []string, stdout, stderr io.Writer) int {

@@ -9,6 +9,7 @@ import (
 	"github.com/hubel-go/hubel/graph"
 	"github.com/hubel-go/hubel/graph/gradcheck"
 	"github.com/hubel-go/hubel/internal/command"
+	"github.com/hubel-go/hubel/internal/printable"
 	"github.com/hubel-go/hubel/solver"
 )
 
@@ -30,7 +31,7 @@ func check(ctx context.Context, o *options, stdout, stderr io.Writer) (err error
 			word = "FAIL"
 			failed++
 		}
-		fmt.Fprintf(stdout, "%s  %s: %s\n", word, s.Name, s.Text)
+		fmt.Fprintf(stdout, "%s  %s: %s\n", word, s.Name, printable.Line(s.Text))
 	}
 	if err := solver.CheckSanity(ctx, c, report); err != nil {
 		return err

@@ -6,6 +6,7 @@ import (
 	"text/tabwriter"
 
 	"github.com/hubel-go/hubel/device"
+	"github.com/hubel-go/hubel/internal/printable"
 )
 
 // listDevices prints what -devices promises.
@@ -18,10 +19,10 @@ func listDevices(o *options, stdout io.Writer) error {
 			name = ""
 		}
 		for _, f := range d.Facts {
-			line(f.Name, f.Value)
+			line(f.Name, printable.Line(f.Value))
 		}
 		if d.Problem != "" {
-			line("cannot be used", d.Problem)
+			line("cannot be used", printable.Line(d.Problem))
 		}
 	}
 	return w.Flush()

@@ -11,6 +11,7 @@ import (
 	"github.com/hubel-go/hubel/device"
 	"github.com/hubel-go/hubel/graph"
 	"github.com/hubel-go/hubel/internal/command"
+	"github.com/hubel-go/hubel/internal/printable"
 	"github.com/hubel-go/hubel/solver"
 )
 
@@ -60,7 +61,7 @@ func evaluate(ctx context.Context, o *options, stdout, stderr io.Writer) (err er
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(stdout, "%s on the %d test images of %s: %s\n", m.Network.Name, t.Samples, name, outcome(t))
+	fmt.Fprintf(stdout, "%s on the %d test images of %s: %s\n", printable.Name(m.Network.Name), t.Samples, printable.Name(name), outcome(t))
 	listSkipped(stdout, skipped)
 	if o.out == "" {
 		return nil

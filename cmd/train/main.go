@@ -20,10 +20,7 @@ import (
 )
 
 func main() {
-	command.Main(func(ctx context.Context) int {
-		stdout, stderr := command.NewLasting(os.Stdout), command.NewLasting(os.Stderr)
-		return stdout.Exit(run(ctx, os.Args, stdout, stderr), stderr, "train")
-	})
+	command.MainLasting("train", func(ctx context.Context, stdout, stderr io.Writer) int { return run(ctx, os.Args, stdout, stderr) })
 }
 
 // run is the whole program; args begin with its name. It returns the exit

@@ -66,7 +66,7 @@ func TestTrainOnPhotographs(t *testing.T) {
 	stdout := succeed(t, append(flags, "-val", "val", "-epochs", "3", "-out", "whole", "-threads", "1")...)
 	require.Contains(t, stdout, "tiny on set into whole: 40 images to train, 10 to test; 15 iterations of 8")
 	require.Contains(t, stdout, "files that cannot be used and are left out: 2; they are listed at the end")
-	require.Regexp(t, `Files left out: 2\n  red/\?empty.jpg: it is empty\n  red/broken.jpg: `, stdout)
+	require.Regexp(t, `Files left out: 2\n  "red/\\x1bempty.jpg": it is empty\n  red/broken.jpg: `, stdout)
 	require.Regexp(t, `epoch 3/3 .* accuracy 100.00 %`, stdout)
 
 	m, err := solver.LoadWeights("whole/" + solver.WeightsFile)

@@ -6,6 +6,7 @@ import (
 	"io"
 
 	"github.com/hubel-go/hubel/data"
+	"github.com/hubel-go/hubel/internal/printable"
 	"github.com/hubel-go/hubel/report"
 )
 
@@ -33,7 +34,7 @@ func drawPreview(ctx context.Context, o *options, stdout, stderr io.Writer) erro
 		for view := 0; view < 4 && len(images) < o.preview; view++ {
 			s := report.Captioned{
 				Pixels: make([]float32, shape.TotalSize()), C: shape[0], H: shape[1], W: shape[2],
-				Lines: []string{set.Classes()[label], printable(data.Name(set, i)), "as in a test"},
+				Lines: []string{set.Classes()[label], data.Name(set, i), "as in a test"},
 			}
 			if view == 0 {
 				_, err = set.Read(s.Pixels, i)
@@ -50,7 +51,7 @@ func drawPreview(ctx context.Context, o *options, stdout, stderr io.Writer) erro
 	if err := report.Sheet(o.picture, images, 4); err != nil {
 		return err
 	}
-	fmt.Fprintf(stdout, "%d images of %dx%d from %s in %s\n", len(images), shape[1], shape[2], dataName(o.data), o.picture)
+	fmt.Fprintf(stdout, "%d images of %dx%d from %s in %s\n", len(images), shape[1], shape[2], printable.Name(dataName(o.data)), printable.Name(o.picture))
 	listSkipped(stdout, skipped)
 	return nil
 }

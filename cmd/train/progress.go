@@ -9,6 +9,7 @@ import (
 	"golang.org/x/term"
 
 	"github.com/hubel-go/hubel/internal/command"
+	"github.com/hubel-go/hubel/internal/printable"
 	"github.com/hubel-go/hubel/solver"
 )
 
@@ -33,12 +34,13 @@ type progress struct {
 }
 
 func newProgress(w io.Writer) *progress {
-	l, ok := w.(*command.Lasting)
-	if !ok {
-		return &progress{w: w, now: time.Now}
+	p := &progress{w: w, now: time.Now}
+	if text, ok := w.(*printable.Writer); ok {
+		if l, ok := text.Under().(*command.Lasting); ok && term.IsTerminal(int(l.File.Fd())) {
+			p.w, p.terminal = l.File, true // the bar asks it for its width, and moves the cursor; it has numbers only
+		}
 	}
-	// The bar asks the file for its width. Nothing depends on what is shown.
-	return &progress{w: l.File, terminal: term.IsTerminal(int(l.File.Fd())), now: time.Now}
+	return p
 }
 
 // update is called after each iteration. The first one only starts the clock:

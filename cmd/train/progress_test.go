@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/hubel-go/hubel/internal/command"
+	"github.com/hubel-go/hubel/internal/printable"
 	"github.com/hubel-go/hubel/solver"
 )
 
@@ -64,5 +65,5 @@ func TestFilesAreNoTerminals(t *testing.T) {
 	f, err := os.Create(t.TempDir() + "/log")
 	require.NoError(t, err)
 	defer f.Close()
-	require.False(t, newProgress(&command.Lasting{File: f}).terminal)
+	require.False(t, newProgress(printable.NewWriter(&command.Lasting{File: f})).terminal)
 }

@@ -6,6 +6,7 @@ import (
 
 	"github.com/hubel-go/hubel/device"
 	"github.com/hubel-go/hubel/graph"
+	"github.com/hubel-go/hubel/internal/printable"
 )
 
 // summarise prints what -summary promises. It neither opens the device nor
@@ -29,7 +30,7 @@ func summarise(o *options, stdout io.Writer) error {
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(stdout, "%s\n\n%smemory to %v at batch %d: %s\n", n.Name, table, graph.Infer, o.batch, graph.MiB(plan.Memory().Total()))
+	fmt.Fprintf(stdout, "%s\n\n%smemory to %v at batch %d: %s\n", printable.Name(n.Name), table, graph.Infer, o.batch, graph.MiB(plan.Memory().Total()))
 	if o.memory == 0 {
 		return printPlan(n, traits, train, stdout)
 	}

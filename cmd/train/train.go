@@ -13,11 +13,13 @@ import (
 	"strings"
 	"text/tabwriter"
 	"time"
+	"unicode/utf8"
 
 	"github.com/hubel-go/hubel/data"
 	"github.com/hubel-go/hubel/device"
 	"github.com/hubel-go/hubel/internal/atomicfile"
 	"github.com/hubel-go/hubel/internal/command"
+	"github.com/hubel-go/hubel/internal/printable"
 	"github.com/hubel-go/hubel/report"
 	"github.com/hubel-go/hubel/solver"
 )
@@ -90,7 +92,7 @@ func (o *options) resumedRun(ctx context.Context, stderr io.Writer) (c solver.Co
 		return c, s, err
 	}
 	if checkpoint.Damaged != nil {
-		fmt.Fprintf(stderr, "train: %v; going on from the one before it, %s, of iteration %d\n", checkpoint.Damaged, checkpoint.Path, checkpoint.Iteration)
+		fmt.Fprintf(stderr, "train: %s; going on from the one before it, %s, of iteration %d\n", printable.Line(checkpoint.Damaged.Error()), printable.Name(checkpoint.Path), checkpoint.Iteration)
 	}
 	c = checkpoint.Config
 	c.DebugEvery = o.debug
@@ -267,7 +269,7 @@ func (s *session) update(p solver.Progress) {
 	if !s.begun {
 		s.begun = true
 		fmt.Fprintf(s.stdout, "%s on %s into %s: %d images to train, %d to test; %d iterations of %d on %s%s\n",
-			s.c.Network.Name, dataName(s.c.Data), s.c.Dir, s.c.Train.Len(), s.c.Test.Len(), p.Iterations, s.c.Batch*s.c.Accumulate, s.c.Device.Name(), someClasses(s.c.Train.Classes()))
+			printable.Name(s.c.Network.Name), printable.Name(dataName(s.c.Data)), printable.Name(s.c.Dir), s.c.Train.Len(), s.c.Test.Len(), p.Iterations, s.c.Batch*s.c.Accumulate, s.c.Device.Name(), someClasses(s.c.Train.Classes()))
 		if len(s.parts) > 1 {
 			fmt.Fprintf(s.stdout, "parts of the data: %q to train on, %q to test on%s\n", s.parts[0], s.parts[1], forEval(s.parts[2:]))
 		}
@@ -317,7 +319,7 @@ func (s *session) tested(t solver.Test) {
 // notice is called with what a user should know of.
 func (s *session) notice(text string) {
 	s.progress.clear()
-	fmt.Fprintf(s.stderr, "train: %s\n", text)
+	fmt.Fprintf(s.stderr, "train: %s\n", printable.Line(text))
 }
 
 // outcome is the numbers of a test.
@@ -357,7 +359,7 @@ func (s *session) finished(r solver.Result) error {
 		if name == solver.BestFile {
 			note = fmt.Sprintf("  (of iteration %d)", r.Best)
 		}
-		fmt.Fprintf(s.stdout, "  %s%s\n", filepath.Join(s.c.Dir, name), note)
+		fmt.Fprintf(s.stdout, "  %s%s\n", printable.Name(filepath.Join(s.c.Dir, name)), note)
 	}
 	listSkipped(s.stdout, s.skipped)
 	fmt.Fprintln(s.stdout, "\nWhat next")
@@ -377,22 +379,23 @@ func listSkipped(w io.Writer, skipped []data.Skip) {
 	}
 	fmt.Fprintf(w, "\nFiles left out: %d\n", len(skipped))
 	for _, s := range skipped {
-		fmt.Fprintf(w, "  %s: %s\n", printable(s.Name), printable(s.Reason))
+		fmt.Fprintf(w, "  %s: %s\n", printable.Name(s.Name), printable.Line(s.Reason))
 	}
-}
-
-// printable is text without what could steer a terminal.
-func printable(text string) string {
-	return strings.Map(func(r rune) rune {
-		if !strconv.IsPrint(r) {
-			return '?'
-		}
-		return r
-	}, text)
 }
 
 // quoted is a word of a command as a shell takes it.
 func quoted(word string) string {
+	if printable.Name(word) != word { // bytes in octal, as POSIX has it since 2024, and bash and zsh before
+		var b strings.Builder
+		for _, c := range []byte(word) {
+			if c >= utf8.RuneSelf || c < ' ' || strings.ContainsRune("'\\\x7f", rune(c)) {
+				fmt.Fprintf(&b, `\%03o`, c)
+			} else {
+				b.WriteByte(c)
+			}
+		}
+		return "$'" + b.String() + "'"
+	}
 	if !strings.ContainsAny(word, " \t\n'\"`$&|;<>()[]{}*?#~!") {
 		return word
 	}

@@ -11,8 +11,9 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
-	"strings"
 	"syscall"
+
+	"github.com/hubel-go/hubel/internal/printable"
 )
 
 // The exit codes.
@@ -26,8 +27,22 @@ const (
 // Main ends the process with the exit code that run returns. Ctrl-C, SIGTERM and
 // SIGHUP, which comes when a terminal is closed, cancel its ctx. A second Ctrl-C or
 // SIGTERM ends the process at once; a terminal that is closed sends SIGHUP more than
-// once. A SIGHUP that was ignored at the start, as nohup has it, stays so.
-func Main(run func(ctx context.Context) int) {
+// once. A SIGHUP that was ignored at the start, as nohup has it, stays so. What run
+// writes to standard output and standard error cannot steer a terminal.
+func Main(run func(ctx context.Context, stdout, stderr io.Writer) int) {
+	main(os.Stdout, os.Stderr, run)
+}
+
+// MainLasting is Main for a program whose work is worth more than what it prints:
+// its outputs are Lasting.
+func MainLasting(program string, run func(ctx context.Context, stdout, stderr io.Writer) int) {
+	out, err := NewLasting(os.Stdout), NewLasting(os.Stderr)
+	main(out, err, func(ctx context.Context, stdout, stderr io.Writer) int {
+		return out.Exit(run(ctx, stdout, stderr), stderr, program)
+	})
+}
+
+func main(out, err io.Writer, run func(ctx context.Context, stdout, stderr io.Writer) int) {
 	signals := []os.Signal{os.Interrupt, syscall.SIGTERM}
 	if !signal.Ignored(syscall.SIGHUP) {
 		signals = append(signals, syscall.SIGHUP)
@@ -37,7 +52,12 @@ func Main(run func(ctx context.Context) int) {
 		signal.Ignore(syscall.SIGHUP)
 		stop()
 	})
-	os.Exit(run(ctx))
+	stdout, stderr := printable.NewWriter(out), printable.NewWriter(err)
+	code := run(ctx, stdout, stderr)
+	for _, w := range []*printable.Writer{stdout, stderr} {
+		_ = w.Flush() // half a character, which nobody misses
+	}
+	os.Exit(code)
 }
 
 // BrokenError is one of something that had begun: its exit code is Broken.
@@ -60,7 +80,7 @@ func Exit(ctx context.Context, stderr io.Writer, program string, err error, brok
 	case ctx.Err() != nil && errors.Is(err, ctx.Err()):
 		return Interrupted
 	}
-	fmt.Fprintf(stderr, "%s: %s\n", program, strings.ReplaceAll(err.Error(), "\n", "; "))
+	fmt.Fprintf(stderr, "%s: %s\n", program, printable.Line(err.Error()))
 	if broken || errors.As(err, new(BrokenError)) {
 		return Broken
 	}
