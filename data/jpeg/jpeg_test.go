@@ -299,6 +299,7 @@ func TestOpenRefuses(t *testing.T) {
 		{"no such Huffman table", "a scan's Huffman table is out of range", with(at(sos)+6, 0x40)},
 		{"no height", "the height of the picture is missing", with(at(sof0)+5, 0, 0)},
 		{"no width", "a picture of 0x30 has no pixels", with(at(sof0)+7, 0, 0)},
+		{"the largest sampling", "an MCU has more than 10 blocks", with(at(sof0)+11, 0x44)},
 		{"too large an MCU", "an MCU has more than 10 blocks", with(at(sof0)+14, 0x33)},
 		{"another component", "a component that is not in the frame", with(at(sos)+5, 9)},
 		{"the same twice", "or twice in the scan", with(at(sos)+7, 1)},

@@ -306,6 +306,8 @@ func TestCodes(t *testing.T) {
 		{"no data", tiny(sof0, 0, 0, all), errTruncated},
 		{"DC of 16*1023", tiny(sof0, 10, 0, with(all, 0x7f, 0xef)), nil},
 		{"DC of 16*1025", tiny(sof0, 11, 0, with(all, 0x40, 0x0b)), errDamaged},
+		{"AC of 16*511, often", tiny(sof0, 0, 0x09, with(all, packed("0"+strings.Repeat("0111111111", 63))...)), errDamaged},
+		{"AC of 16*512, often", tiny(sof0, 0, 0x0a, with(all, packed("0"+strings.Repeat("01000000000", 63))...)), errDamaged},
 		{"progressive", tiny(sof2, 0, 0, dcScan, []byte{1, 63, 0, 0x7f}), nil},
 		{"a run of one block", tiny(sof2, 0, 0, dcScan, []byte{1, 63, 0, 0x7f}), nil},
 		{"a run of two blocks where there is one", tiny(sof2, 0, 0x10, dcScan, []byte{1, 63, 0, 0x3f}), errDamaged},
