@@ -81,9 +81,9 @@ fuzz: ## fuzz every reader of files, and the loops in assembly, FUZZTIME each
 MUTATED = ./solver ./graph ./layers ./data ./data/jpeg ./device ./predict ./safetensors ./kernels/cpu ./kernels/cuda ./kernels/cuda/ptxsim
 
 .PHONY: mutants
-mutants: ## change the Go code at random, N times, and list what the tests do not see (hours); N, SEED, PACKAGES
+mutants: ## change the Go code at random, N times, and list what the tests do not see (hours); N, SEED, PACKAGES, ARGS=-own
 	@ulimit -v 16000000 2>/dev/null || true; \
-	exec $(GO) run ./tools/mutants -n $(or $(N),300) -seed $(or $(SEED),1) $(or $(PACKAGES),$(MUTATED))
+	exec $(GO) run ./tools/mutants -n $(or $(N),300) -seed $(or $(SEED),1) $(ARGS) $(or $(PACKAGES),$(MUTATED))
 
 .PHONY: fmt-check
 fmt-check: ## fail if a file is not formatted

@@ -4,15 +4,17 @@
 // that change places. What does not compile does not count. `make mutants` runs
 // it.
 //
-//	go run ./tools/mutants [-n 300] [-seed 1] [-least 95] [-explained FILE] PACKAGE…
+//	go run ./tools/mutants [-n 300] [-seed 1] [-least 95] [-own] [-explained FILE] PACKAGE…
 //
 // A change is seen if a test fails, panics or hangs: one of its package, or else
-// one of a package that imports it. The files are not touched; the compiler is
-// given the changed one in their place.
+// one of a package that imports it, the quickest first. With -own only the tests
+// of its package count. The files are not touched; the compiler is given the
+// changed one in their place.
 package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -34,11 +36,12 @@ func main() {
 	flag.Uint64Var(&o.seed, "seed", 1, "of their choice")
 	flag.Float64Var(&o.least, "least", 95, "share to be seen, in percent, for exit code 0")
 	flag.StringVar(&o.explained, "explained", "tools/mutants/explained.txt", "list of changes that need not be seen, with reasons")
+	flag.BoolVar(&o.own, "own", false, "run only the tests of the package that is changed: quicker, and stricter")
 	flag.StringVar(&o.kind, "kind", "", "only this kind: operator, constant, condition, statement or argument")
 	flag.Parse()
 	o.packages = flag.Args()
 	if len(o.packages) == 0 || o.n < 1 || o.kind != "" && !slices.Contains(kinds, o.kind) {
-		fmt.Fprintln(os.Stderr, "usage: mutants [-n 300] [-seed 1] [-least 95] [-kind KIND] [-explained FILE] PACKAGE…")
+		fmt.Fprintln(os.Stderr, "usage: mutants [-n 300] [-seed 1] [-least 95] [-kind KIND] [-own] [-explained FILE] PACKAGE…")
 		os.Exit(2)
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
@@ -55,6 +58,7 @@ type options struct {
 	least     float64
 	explained string
 	kind      string
+	own       bool
 	packages  []string
 	module    string // the folder of the module; empty for the current one
 }
@@ -62,6 +66,7 @@ type options struct {
 // unit is a package with what can be changed in it.
 type unit struct {
 	path    string
+	dir     string
 	users   []string             // packages of the module that import it
 	mutants map[string][]*mutant // by kind
 	limit   time.Duration        // how long its tests may take
@@ -84,6 +89,9 @@ func run(ctx context.Context, o options, w io.Writer) error {
 	}
 	for _, u := range units {
 		began := time.Now()
+		if o.own {
+			u.users = nil
+		}
 		if out, err := goTool(ctx, o.module, "test", "-vet=off", "-count=1", u.path); err != nil {
 			return fmt.Errorf("the tests of %s fail as they are: %w\n%s", u.path, err, out)
 		}
@@ -94,6 +102,7 @@ func run(ctx context.Context, o options, w io.Writer) error {
 		return err
 	}
 	defer os.RemoveAll(dir)
+	t := &tester{module: o.module, dir: dir, took: map[string]time.Duration{}}
 	var survivors []*mutant
 	counts := map[string]int{}
 	d := newDeck(units, o)
@@ -103,7 +112,7 @@ func run(ctx context.Context, o options, w io.Writer) error {
 			fmt.Fprintf(w, "there are only %d changes that compile\n", tried)
 			break
 		}
-		verdict, err := try(ctx, o.module, dir, u, m)
+		verdict, err := t.try(ctx, u, m)
 		if err != nil {
 			return err
 		}
@@ -189,14 +198,21 @@ const (
 	broken  = "does not compile"
 )
 
+// tester tries changes.
+type tester struct {
+	module string
+	dir    string                   // for the changed file and the tests
+	took   map[string]time.Duration // the tests of a user, when they last ran
+}
+
 // try compiles a change and runs the tests that might see it.
-func try(ctx context.Context, module, dir string, u *unit, m *mutant) (verdict string, err error) {
+func (t *tester) try(ctx context.Context, u *unit, m *mutant) (verdict string, err error) {
 	path := u.absPath[m.file]
 	source, err := os.ReadFile(path)
 	if err != nil {
 		return "", err
 	}
-	changed := filepath.Join(dir, filepath.Base(path))
+	changed := filepath.Join(t.dir, filepath.Base(path))
 	text := slices.Concat(source[:m.start], []byte(m.text), source[m.end:])
 	if err := os.WriteFile(changed, text, 0o666); err != nil {
 		return "", err
@@ -205,20 +221,29 @@ func try(ctx context.Context, module, dir string, u *unit, m *mutant) (verdict s
 	if err != nil {
 		return "", err
 	}
-	overlayFile := filepath.Join(dir, "overlay.json")
+	overlayFile := filepath.Join(t.dir, "overlay.json")
 	if err := os.WriteFile(overlayFile, overlay, 0o666); err != nil {
 		return "", err
 	}
-	if _, err := goTool(ctx, module, "build", "-overlay", overlayFile, u.path); err != nil {
+	tests := filepath.Join(t.dir, "tests.exe")
+	if err := os.RemoveAll(tests); err != nil {
+		return "", err
+	}
+	if _, err := goTool(ctx, t.module, "test", "-c", "-o", tests, "-overlay", overlayFile, u.path); err != nil {
 		return broken, ctx.Err()
 	}
-	test := func(limit time.Duration, packages ...string) bool {
-		args := append([]string{"test", "-vet=off", "-failfast", "-overlay", overlayFile, "-timeout", limit.String()}, packages...)
-		_, err := goTool(ctx, module, args...)
-		return err != nil
+	if _, err := os.Stat(tests); err == nil { // none are made where there are no tests
+		if _, err := output(ctx, u.dir, tests, "-test.failfast", "-test.timeout", u.limit.String()); err != nil {
+			return seen, ctx.Err()
+		}
 	}
-	if test(u.limit, u.path) || len(u.users) > 0 && test(20*time.Minute, u.users...) {
-		return seen, ctx.Err()
+	slices.SortStableFunc(u.users, func(a, b string) int { return cmp.Compare(t.took[a], t.took[b]) })
+	for _, user := range u.users {
+		began := time.Now()
+		if _, err := goTool(ctx, t.module, "test", "-vet=off", "-failfast", "-overlay", overlayFile, "-timeout", "20m", user); err != nil {
+			return seen, ctx.Err()
+		}
+		t.took[user] = time.Since(began)
 	}
 	return unseen, ctx.Err()
 }
@@ -256,7 +281,7 @@ func list(ctx context.Context, dir string, packages []string) ([]*unit, error) {
 	}
 	var units []*unit
 	for _, p := range chosen {
-		u := &unit{path: p.ImportPath, mutants: map[string][]*mutant{}, absPath: map[string]string{}}
+		u := &unit{path: p.ImportPath, dir: p.Dir, mutants: map[string][]*mutant{}, absPath: map[string]string{}}
 		for _, q := range module {
 			if q.ImportPath != p.ImportPath && slices.Contains(slices.Concat(q.Imports, q.TestImports, q.XTestImports), p.ImportPath) {
 				u.users = append(u.users, q.ImportPath)
@@ -285,7 +310,12 @@ func list(ctx context.Context, dir string, packages []string) ([]*unit, error) {
 
 // goTool runs the go command in a module and returns what it printed.
 func goTool(ctx context.Context, dir string, args ...string) ([]byte, error) {
-	c := exec.CommandContext(ctx, "go", args...)
+	return output(ctx, dir, "go", args...)
+}
+
+// output runs a command in a folder.
+func output(ctx context.Context, dir, command string, args ...string) ([]byte, error) {
+	c := exec.CommandContext(ctx, command, args...)
 	c.Dir = dir
 	c.Cancel = func() error { return c.Process.Signal(os.Interrupt) } // it ends the tests it runs
 	c.WaitDelay = 5 * time.Second
