@@ -6,9 +6,9 @@
 //
 //	go run ./tools/mutants [-n 300] [-seed 1] [-least 95] [-own] [-explained FILE] PACKAGE…
 //
-// A change is seen if a test fails, panics or hangs: one of its package, or else
-// one of a package that imports it, the quickest first. With -own only the tests
-// of its package count. The files are not touched; the compiler is given the
+// A change is seen if a test fails, panics or hangs, or go vet complains as part
+// of go test: a test of its package, or else one of a package that imports it,
+// the quickest first. With -own only the tests of its package count. The files are not touched; the compiler is given the
 // changed one in their place.
 package main
 
@@ -236,6 +236,9 @@ func (t *tester) try(ctx context.Context, u *unit, m *mutant) (verdict string, e
 		if _, err := output(ctx, u.dir, tests, "-test.failfast", "-test.timeout", u.limit.String()); err != nil {
 			return seen, ctx.Err()
 		}
+	}
+	if _, err := goTool(ctx, t.module, "test", "-run", "^$", "-overlay", overlayFile, u.path); err != nil { // what go vet says
+		return seen, ctx.Err()
 	}
 	slices.SortStableFunc(u.users, func(a, b string) int { return cmp.Compare(t.took[a], t.took[b]) })
 	for _, user := range u.users {

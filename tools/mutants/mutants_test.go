@@ -17,7 +17,7 @@ func Sum(n int) (s int) {
 		s += i
 	}
 	if n > 100 {
-		println(n, "is large")
+		println(max(n, 100), "is large")
 	}
 	return s
 }
@@ -61,9 +61,10 @@ func TestMutantsOfAFile(t *testing.T) {
 		"condition if n > 100 { => if (n > 100) && false {",
 		"operator if n > 100 { => if n >= 100 {",
 		"operator if n > 100 { => if n < 100 {",
+		`constant println(max(n, 100), "is large") => println(max(n, 101), "is large")`,
 		"constant if n > 100 { => if n > 101 {",
-		`statement println(n, "is large") => `,
-		`argument println(n, "is large") => println("is large", n)`,
+		`statement println(max(n, 100), "is large") => `,
+		`argument println(max(n, 100), "is large") => println("is large", max(n, 100))`,
 	}, texts)
 }
 
