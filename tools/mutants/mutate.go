@@ -33,6 +33,12 @@ var operators = map[token.Token][]string{
 	token.INC: {"--"}, token.DEC: {"++"},
 }
 
+// symmetric are functions whose arguments may stand in any order.
+var symmetric = map[string]bool{
+	"min": true, "max": true, "math.Min": true, "math.Max": true, "slices.Equal": true, "bytes.Equal": true,
+	"bits.Mul32": true, "bits.Mul64": true, "gcd": true,
+}
+
 // mutants lists all changes to a file, whose name is only for reports. Those
 // that do not compile are among them.
 func mutants(path, name string) ([]mutant, error) {
@@ -126,8 +132,8 @@ func (m *mutator) visit(n ast.Node) bool {
 			m.remove(n)
 		}
 	case *ast.CallExpr:
-		if f := m.of(n.Fun); f == "min" || f == "max" {
-			break // of any order
+		if symmetric[m.of(n.Fun)] {
+			break
 		}
 		for i := 1; i < len(n.Args); i++ {
 			a, b := n.Args[i-1], n.Args[i]
