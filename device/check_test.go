@@ -151,6 +151,7 @@ func TestGeometryOnItsSide(t *testing.T) {
 		require.LessOrEqual(t, c.StrideH, c.H+c.PadTop+c.PadBottom)
 		require.Equal(t, c.StrideH, side.StrideW)
 		require.Equal(t, c.StrideW, side.StrideH)
+		require.Equal(t, c.StrideH*c.StrideW, c.Classes())
 		for class := range c.Classes() {
 			height, width := c.Class(class)
 			height2, width2 := side.Class(class%c.StrideW*c.StrideH + class/c.StrideW)

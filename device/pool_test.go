@@ -29,6 +29,8 @@ func TestPoolOutputSize(t *testing.T) {
 		{window(3, 2, 0, 2, true), 2},
 		{window(5, 2, 1, 2, false), 3},
 		{window(5, 2, 1, 2, true), 3}, // a fourth would start in the padding
+		{Pool{C: 2, N: 1, H: 6, W: 6, R: 2, S: 2, PadTop: 1, PadLeft: 1, StrideH: 3, StrideW: 3, Ceil: true}, 3}, // the third starts at the last pixel
+		{Pool{C: 2, N: 1, H: 5, W: 5, R: 2, S: 2, PadBottom: 1, PadRight: 1, StrideH: 5, StrideW: 5, Ceil: true}, 1},
 		{window(4, 1, 0, 3, true), 2},
 		{window(3, 1, 0, 4, true), 1}, // a second would start beyond the image
 		{window(2, 3, 0, 2, true), 1}, // larger than the image, by less than the stride

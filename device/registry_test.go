@@ -42,9 +42,9 @@ func TestOpenGivesTheDriverTheWholeName(t *testing.T) {
 func TestListAsksEveryDriver(t *testing.T) {
 	list := func(infos ...Info) Driver { return Driver{List: func(Options) []Info { return infos }} }
 	register(t, "slide-rule", list(Info{Name: "slide-rule", Problem: "it is broken; mend it"}))
-	register(t, "abacus", list(Info{Name: "abacus:0", Facts: []Fact{Memory(0, 3<<29)}}, Info{Name: "abacus:1", Facts: []Fact{Memory(1<<30, 2<<30)}}))
+	register(t, "abacus", list(Info{Name: "abacus:0", Facts: []Fact{Memory(0, 3<<29), Memory(1, 1<<30)}}, Info{Name: "abacus:1", Facts: []Fact{Memory(1<<30, 2<<30)}}))
 	require.Equal(t, []Info{
-		{Name: "abacus:0", Facts: []Fact{{"memory", "1.5 GiB"}}},
+		{Name: "abacus:0", Facts: []Fact{{"memory", "1.5 GiB"}, {"memory", "1.0 GiB, 0.0 free"}}},
 		{Name: "abacus:1", Facts: []Fact{{"memory", "2.0 GiB, 1.0 free"}}},
 		{Name: "slide-rule", Problem: "it is broken; mend it"},
 	}, List(Options{}))

@@ -93,6 +93,7 @@ func TestPlanErrors(t *testing.T) {
 		{&layers.Pool{Window: three, Stride: layers.Square(2), Ceil: true}, []layers.Input{f32(1, 1, 1, 2)}, "a window of 3x3 does not fit in an image of 1x2 with its padding"},
 		{&layers.Pool{Global: true}, []layers.Input{f32(1, 1, 1<<20, 1<<20)}, "images of 1048576x1048576 have more pixels than an int32 can index"},
 
+		{&layers.LRN{Size: huge}, image, "size 9223372036854775807 is more than 2147483647"},
 		{&layers.LRN{Size: 4}, image, "size 4 must be odd"},
 		{&layers.LRN{K: -1}, image, "k -1 must be positive, alpha 0.0001 and beta 0.75 not negative"},
 		{&layers.LRN{}, []layers.Input{f32(32, 10)}, "input is [32,10], want [N,C,H,W]"},
@@ -122,6 +123,7 @@ func TestPlanErrors(t *testing.T) {
 		{&layers.Concat{}, []layers.Input{f32(32, 8, 6, 6), f32(32, 4, 5, 6)}, "input 1 is [32,4,5,6], want [32,8,6,6] to match input 0 in all but the channels"},
 		{&layers.Concat{}, []layers.Input{f32(1, 1<<39), f32(1, 1<<39), f32(1, 1)}, "output: shape [1 1099511627777] has more than 2^40 elements"},
 		{&layers.Split{}, image, "channels [] leave out 96 of the 96 of input [32,96,13,13]"},
+		{&layers.Split{Channels: []int{48, 7}}, image, "channels [48 7] leave out 41 of the 96 of input [32,96,13,13]"},
 		{&layers.Split{Channels: []int{48, 49}}, image, "channels [48 49]: each must be at least 1 and all add up to the 96 of input [32,96,13,13]"},
 		{&layers.Split{Channels: []int{97, -1}}, image, "channels [97 -1]: each must be at least 1 and all add up to the 96 of input [32,96,13,13]"},
 	} {

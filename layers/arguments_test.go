@@ -1,0 +1,122 @@
+package layers_test
+
+import (
+	"math"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"gorgonia.org/tensor"
+
+	"github.com/hubel-go/hubel/device"
+	"github.com/hubel-go/hubel/layers"
+)
+
+// catcher is a queue that keeps what some kernels were called with.
+type catcher struct {
+	recorder
+	accuracy device.Accuracy
+	filters  []device.Filter
+	tensors  []device.Tensor
+}
+
+func (q *catcher) Accuracy(a device.Accuracy, y, x, label device.Tensor) {
+	q.accuracy, q.tensors = a, []device.Tensor{y, x, label}
+}
+func (q *catcher) LogLossForward(_ device.LogLoss, loss, prob, x, label device.Tensor) {
+	q.tensors = []device.Tensor{loss, prob, x, label}
+}
+func (q *catcher) ConvForward(_ device.Conv, _, _ device.Tensor, w device.Filter, _ device.Epilogue, _ device.Buffer) {
+	q.filters = append(q.filters, w)
+}
+func (q *catcher) ConvBackwardData(_ device.Conv, _, _ device.Tensor, w device.Filter, _ device.Mode, _ device.Buffer) {
+	q.filters = append(q.filters, w)
+}
+
+// named are the tensors of a call that compares scores with labels.
+func named() *layers.Call {
+	return &layers.Call{
+		In: []device.Tensor{
+			{Buffer: block(1), Shape: tensor.Shape{3, 7}},
+			{Buffer: block(2), Shape: tensor.Shape{3}, DType: device.Int32},
+		},
+		Out:     []device.Tensor{{Buffer: block(3), Shape: tensor.Shape{3}}},
+		Scratch: block(4),
+	}
+}
+
+func TestAccuracyCountsTopK(t *testing.T) {
+	for topK, want := range map[int]int{0: 1, 1: 1, 5: 5} {
+		c, q := named(), &catcher{}
+		(&layers.Accuracy{TopK: topK}).Forward(q, c)
+		require.Equal(t, device.Accuracy{N: 3, C: 7, K: want}, q.accuracy)
+		require.Equal(t, []device.Tensor{c.Out[0], c.In[0], c.In[1]}, q.tensors)
+	}
+}
+
+// The probabilities go to the saved slot, or to scratch memory where there is
+// none.
+func TestSoftmaxLossPutsProbabilities(t *testing.T) {
+	c, q := named(), &catcher{}
+	(&layers.SoftmaxLoss{}).Forward(q, c)
+	scratch := device.Tensor{Buffer: block(4), Shape: tensor.Shape{3, 7}}
+	require.Equal(t, []device.Tensor{c.Out[0], scratch, c.In[0], c.In[1]}, q.tensors)
+
+	c.Saved = []device.Tensor{{Buffer: block(5), Shape: tensor.Shape{3, 7}}}
+	(&layers.SoftmaxLoss{}).Forward(q, c)
+	require.Equal(t, []device.Tensor{c.Out[0], c.Saved[0], c.In[0], c.In[1]}, q.tensors)
+}
+
+// Each pass reads its own packed weights, if there are any.
+func TestConvReadsThePackedWeightsOfThePass(t *testing.T) {
+	e := examples()[0]
+	for _, packed := range [][]device.Buffer{nil, {block(100)}, {block(100), block(200)}} {
+		c, q := call(t, e, true), &catcher{}
+		c.Packed = packed
+		e.layer.Forward(q, c)
+		e.layer.Backward(q, c)
+		want := []device.Filter{{Tensor: c.Params[0]}, {Tensor: c.Params[0]}}
+		for i, p := range packed {
+			want[i].Packed = p
+		}
+		require.Equal(t, want, q.filters)
+	}
+}
+
+// What JSON does not say is the default that the documentation names.
+func TestDefaultsOfTypes(t *testing.T) {
+	for layerType, want := range map[string]layers.Layer{
+		"accuracy": &layers.Accuracy{}, "add": &layers.Add{}, "average-pool": &layers.Pool{Op: device.AveragePool},
+		"concat": &layers.Concat{}, "conv": &layers.Conv{}, "crelu": &CReLU{}, "dense": &layers.Dense{},
+		"dropout": &layers.Dropout{P: 0.5}, "flatten": &layers.Flatten{}, "l2-loss": &layers.L2Loss{},
+		"leaky-relu": &layers.Unary{Op: device.LeakyReLU}, "lrn": &layers.LRN{}, "max-pool": &layers.Pool{},
+		"relu": &layers.Unary{}, "scale": &layers.Scale{Factor: 1}, "sigmoid": &layers.Unary{Op: device.Sigmoid},
+		"softmax": &layers.Softmax{}, "softmax-loss": &layers.SoftmaxLoss{}, "split": &layers.Split{},
+		"tanh": &layers.Unary{Op: device.Tanh},
+	} {
+		l, err := layers.FromJSON(layerType, nil)
+		require.NoError(t, err)
+		require.Equal(t, want, l)
+		require.Equal(t, layerType, l.Type())
+		require.Contains(t, layers.Types(), layerType)
+	}
+}
+
+func TestRegisterTwicePanics(t *testing.T) {
+	require.PanicsWithValue(t, "layers: type relu is registered twice", func() {
+		layers.Register(func() layers.Layer { return &layers.Unary{} })
+	})
+}
+
+func TestFillerCheck(t *testing.T) {
+	inf, nan := float32(math.Inf(1)), float32(math.NaN())
+	for _, f := range []layers.Filler{
+		{}, layers.Constant(-3), layers.Constant(3), layers.Gaussian(0), layers.Gaussian(2), layers.Xavier(), layers.MSRA(),
+		{Type: "uniform"}, {Type: "uniform", Value: 3},
+	} {
+		require.NoError(t, f.Check(), "%+v", f)
+	}
+	require.EqualError(t, layers.Filler{Type: "uniform", Value: -3}.Check(), "filler uniform: value -3 must be finite, and as a bound not negative")
+	for _, f := range []layers.Filler{layers.Constant(inf), layers.Constant(-inf), layers.Constant(nan), layers.Gaussian(inf), layers.Gaussian(nan), layers.Gaussian(-1)} {
+		require.ErrorContains(t, f.Check(), "must be finite", "%+v", f)
+	}
+}
