@@ -4,6 +4,9 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
 	"math"
 	"os"
 	"path/filepath"
@@ -98,6 +101,22 @@ func TestLayout(t *testing.T) {
 	require.Equal(t, string(want), string(b))
 }
 
+// The type goes before the name, by falling alignment, and of equal alignment
+// the floating-point numbers come first.
+func TestOrderOfTypes(t *testing.T) {
+	b := encode(t, []Tensor{
+		{"a", dense([]uint8{1}, 1)}, {"b", dense([]int32{1}, 1)}, {"c", dense([]float32{1}, 1)}, {"d", dense([]int64{1}, 1)},
+		{"e", dense([]uint8{1}, 1)}, {"f", dense([]int32{1}, 1)}, {"g", dense([]float32{1}, 1)}, {"h", dense([]int64{1}, 1)},
+	}, nil)
+	f, err := decode(b)
+	require.NoError(t, err)
+	var names string
+	for _, info := range f.Tensors() {
+		names += info.Name
+	}
+	require.Equal(t, "dhcgbfae", names)
+}
+
 func TestBytesDoNotDependOnOrder(t *testing.T) {
 	tensors, metadata := sample()
 	want := encode(t, tensors, metadata)
@@ -189,9 +208,9 @@ func TestReadOfShrunkenFile(t *testing.T) {
 	defer f.Close()
 	require.NoError(t, os.Truncate(path, f.size-1))
 	_, err = f.ReadDense("w")
-	require.ErrorContains(t, err, `tensor "w": at byte`)
-	require.ErrorContains(t, err, "unexpected EOF")
-	require.ErrorContains(t, f.Verify(), "unexpected EOF")
+	require.EqualError(t, err, fmt.Sprintf(`%s: tensor "w": at byte %d: unexpected EOF`, path, f.size-1))
+	require.ErrorIs(t, err, io.ErrUnexpectedEOF)
+	require.EqualError(t, f.Verify(), path+": unexpected EOF")
 }
 
 func TestOpenErrors(t *testing.T) {
@@ -218,11 +237,13 @@ func TestReadRefuses(t *testing.T) {
 		{"nothing", "0 bytes are too few", nil},
 		{"part of the length", "7 bytes are too few", make([]byte, 7)},
 		{"huge header", "more than the format allows", []byte{0, 0, 0, 0, 0, 0, 0, 0x80, '{', '}'}},
-		{"header over the bound", "more than the format allows", []byte{0x01, 0xe1, 0xf5, 0x05, 0, 0, 0, 0}},
-		{"truncated header", "the file is truncated", []byte{3, 0, 0, 0, 0, 0, 0, 0, '{', '}'}},
-		{"empty header", "not JSON", file("", 0)},
+		{"header over the bound", "a header of 100000001 bytes is more than the format allows, 100000000: not", []byte{0x01, 0xe1, 0xf5, 0x05, 0, 0, 0, 0}},
+		{"header of the bound", "the header takes 100000000 bytes, but only 0 are there", []byte{0x00, 0xe1, 0xf5, 0x05, 0, 0, 0, 0}},
+		{"truncated header", "the header takes 3 bytes, but only 2 are there: the file is truncated", []byte{3, 0, 0, 0, 0, 0, 0, 0, '{', '}'}},
+		{"empty header", "the header is not JSON: unexpected EOF", file("", 0)},
 		{"not UTF-8", "not UTF-8", file("{\"\xff\":1}", 0)},
 		{"not an object", "the header has [ where { belongs", file("[]", 0)},
+		{"no JSON", "the header is not JSON: invalid character", file(`{"a":}`, 0)},
 		{"cut JSON", "not JSON", file(`{"a":{"dtype":"U8"`, 0)},
 		{"more after the header", "goes on after its end", file("{} {}", 0)},
 		{"tensor twice", `"a" is there twice`, file(`{`+u8("a", "[0,4]")+`,`+u8("a", "[4,8]")+`}`, 8)},
@@ -247,6 +268,12 @@ func TestReadRefuses(t *testing.T) {
 		{"shape of strings", "shape: x is not a number", file(`{"a":{"dtype":"U8","shape":["x"],"data_offsets":[0,0]}}`, 0)},
 		{"no dtype", `tensor "a": dtype, shape or data_offsets is missing`, file(`{"a":{"shape":[],"data_offsets":[0,1]}}`, 1)},
 		{"wrong case", `tensor "a": dtype, shape or data_offsets is missing`, file(`{"a":{"DType":"U8","shape":[1],"data_offsets":[0,1]}}`, 1)},
+		{"type not a string", `tensor "a": dtype is not a string`, file(`{"a":{"dtype":1,"shape":[],"data_offsets":[0,1]}}`, 1)},
+		{"shape not an array", `tensor "a": shape: the header has 1 where [ belongs`, file(`{"a":{"dtype":"U8","shape":1,"data_offsets":[0,1]}}`, 1)},
+		{"offsets not an array", `tensor "a": data_offsets: the header has 1 where [ belongs`, file(`{"a":{"dtype":"U8","shape":[],"data_offsets":1}}`, 1)},
+		{"member cut", `tensor "a": the header is not JSON: unexpected EOF`, file(`{"a":{"new":[`, 1)},
+		{"overflowing shape in its tensor", `tensor "a": the elements of shape [4611686018427387904 3] are too many to count`,
+			file(`{"a":{"dtype":"U8","shape":[4611686018427387904,3],"data_offsets":[0,0]}}`, 0)},
 		{"no description", `tensor "a": the header has <nil> where { belongs`, file(`{"a":null}`, 0)},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -272,6 +299,66 @@ func TestReadAccepts(t *testing.T) {
 	info, ok := f.Info("b")
 	require.True(t, ok)
 	require.Equal(t, []int{3}, info.Shape)
+}
+
+// The data of a tensor of n elements takes so many bytes, whatever its type:
+// those that are not read are checked too.
+func TestSizesOfTypes(t *testing.T) {
+	for size, types := range map[int][]string{
+		1: {"BOOL", "U8", "I8", "F8_E5M2", "F8_E4M3", "F8_E8M0"},
+		2: {"I16", "U16", "F16", "BF16"},
+		4: {"I32", "U32", "F32"},
+		8: {"C64", "F64", "I64", "U64"},
+	} {
+		for _, dtype := range types {
+			for bytes := range 3*size + 2 {
+				_, err := decode(file(fmt.Sprintf(`{"a":{"dtype":"%s","shape":[3],"data_offsets":[0,%d]}}`, dtype, bytes), bytes))
+				if bytes == 3*size {
+					require.NoError(t, err, dtype)
+				} else {
+					require.EqualError(t, err, fmt.Sprintf(`safetensors: tensor "a" has %d bytes, which is not %s of shape [3]`, bytes, dtype))
+				}
+			}
+		}
+	}
+	n, err := elements([]int{1<<62 - 1, 2, 1})
+	require.NoError(t, err)
+	require.Equal(t, int64(1<<63-2), n)
+	n, err = elements([]int{math.MaxInt64, 1})
+	require.NoError(t, err, "as many as can be counted")
+	require.Equal(t, int64(math.MaxInt64), n)
+	n, err = elements([]int{1 << 62, 2})
+	require.Error(t, err)
+	require.Zero(t, n)
+	n, err = elements([]int{1 << 62, 0, 1 << 62})
+	require.NoError(t, err)
+	require.Zero(t, n)
+}
+
+// Where a file can no longer be written, the error is that.
+func TestWriteToFullDisk(t *testing.T) {
+	tensors, metadata := sample()
+	whole := int64(len(encode(t, tensors, metadata)))
+	full := errors.New("the disk is full")
+	for room := range whole {
+		err := WriteTo(&disk{room: room, full: full}, tensors, metadata)
+		require.ErrorIs(t, err, full, "%d bytes", room)
+	}
+	require.NoError(t, WriteTo(&disk{room: whole, full: full}, tensors, metadata))
+	require.EqualError(t, WriteTo(&disk{room: whole - 1, full: full}, tensors, metadata), `tensor "mask": the disk is full`)
+}
+
+// disk takes so many bytes.
+type disk struct {
+	room int64
+	full error
+}
+
+func (d *disk) Write(b []byte) (int, error) {
+	if d.room -= int64(len(b)); d.room < 0 {
+		return 0, d.full
+	}
+	return len(b), nil
 }
 
 func TestWriteRefuses(t *testing.T) {
