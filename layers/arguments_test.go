@@ -101,6 +101,12 @@ func TestDefaultsOfTypes(t *testing.T) {
 	}
 }
 
+func TestSlopes(t *testing.T) {
+	require.Equal(t, device.Unary{Op: device.LeakyReLU, Slope: 0.01}, (&layers.Unary{Op: device.LeakyReLU}).Function())
+	require.Equal(t, device.Unary{Op: device.LeakyReLU, Slope: 0.2}, (&layers.Unary{Op: device.LeakyReLU, Slope: 0.2}).Function())
+	require.Equal(t, device.Unary{Op: device.Tanh}, (&layers.Unary{Op: device.Tanh}).Function())
+}
+
 func TestRegisterTwicePanics(t *testing.T) {
 	require.PanicsWithValue(t, "layers: type relu is registered twice", func() {
 		layers.Register(func() layers.Layer { return &layers.Unary{} })
@@ -110,7 +116,7 @@ func TestRegisterTwicePanics(t *testing.T) {
 func TestFillerCheck(t *testing.T) {
 	inf, nan := float32(math.Inf(1)), float32(math.NaN())
 	for _, f := range []layers.Filler{
-		{}, layers.Constant(-3), layers.Constant(3), layers.Gaussian(0), layers.Gaussian(2), layers.Xavier(), layers.MSRA(),
+		{}, layers.Constant(-3), layers.Constant(3), layers.Gaussian(0), layers.Gaussian(2), layers.Gaussian(math.MaxFloat32), layers.Xavier(), layers.MSRA(),
 		{Type: "uniform"}, {Type: "uniform", Value: 3},
 	} {
 		require.NoError(t, f.Check(), "%+v", f)

@@ -187,6 +187,11 @@ func TestConvPack(t *testing.T) {
 	require.Equal(t, []string{"ConvPack backward-data"}, q.calls)
 
 	q = newRecorder()
+	c.Packed = []device.Buffer{block(1), nil}
+	l.Pack(q, c)
+	require.Equal(t, []string{"ConvPack forward"}, q.calls)
+
+	q = newRecorder()
 	l.Pack(q, call(t, e, false))
 	require.Equal(t, []string{"ConvPack forward"}, q.calls)
 }

@@ -26,6 +26,9 @@ func TestJSON(t *testing.T) {
 		},
 		{&layers.Dense{Out: 10, WeightFiller: layers.Constant(0)}, `{"out":10,"weight_filler":{"type":"constant"}}`},
 		{&layers.Pool{Window: layers.Square(3), Pad: layers.Pad{Bottom: 1, Right: 2}, Ceil: true}, `{"window":3,"pad":[0,1,0,2],"ceil":true}`},
+		{&layers.Pool{Window: layers.Square(3), Pad: layers.Pad{Top: 1, Bottom: 1, Right: 2}}, `{"window":3,"pad":[1,1,0,2]}`},
+		{&layers.Pool{Window: layers.Square(3), Pad: layers.Pad{Top: 1, Left: 2, Right: 2}}, `{"window":3,"pad":[1,0,2,2]}`},
+		{&layers.Pool{Window: layers.Size{H: 2, W: 3}, Pad: layers.Around(1)}, `{"window":[2,3],"pad":1}`},
 		{&layers.Pool{Op: device.AveragePool, Global: true}, `{"global":true}`},
 		{&layers.LRN{K: 1, AlphaOverSize: true}, `{"k":1,"alpha_over_size":true}`},
 		{&layers.Unary{Op: device.Tanh}, `{}`},
@@ -47,6 +50,14 @@ func TestJSON(t *testing.T) {
 	}
 }
 
+// A list of one number is that number.
+func TestJSONListOfOne(t *testing.T) {
+	l, err := layers.FromJSON("max-pool", []byte(`{"window":[3],"pad":[1]}`))
+	require.NoError(t, err)
+	require.Equal(t, &layers.Pool{Window: layers.Square(3), Pad: layers.Around(1)}, l)
+	require.Equal(t, "3x5", layers.Size{H: 3, W: 5}.String())
+}
+
 func TestJSONErrors(t *testing.T) {
 	for _, c := range []struct{ layerType, json, want string }{
 		{"convolution", ``, `layer type "convolution" is unknown; there are accuracy, add,`},
@@ -54,6 +65,8 @@ func TestJSONErrors(t *testing.T) {
 		{"conv", `{"kernel":[1,2,3]}`, "size [1,2,3] is neither a number nor [height,width]"},
 		{"conv", `{"kernel":[]}`, "size [] is neither a number nor [height,width]"},
 		{"conv", `{"kernel":2.5}`, "size 2.5 is neither a number nor [height,width]"},
+		{"conv", `{"pad":[]}`, "pad [] is neither"},
+		{"conv", `{"pad":"1"}`, `pad "1" is neither`},
 		{"conv", `{"pad":[1,2,3]}`, "pad [1,2,3] is neither a number nor [rows,columns] nor [top,bottom,left,right]"},
 		{"relu", `{"op":1}`, `unknown field "op"`},
 	} {

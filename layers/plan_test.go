@@ -89,6 +89,9 @@ func TestPlanErrors(t *testing.T) {
 		{&layers.Pool{Window: three, Pad: layers.Around(3)}, image, "pad 3,3,3,3 must be smaller than the window 3x3"},
 		{&layers.Pool{Window: three, Stride: layers.Square(huge)}, image, "stride 9223372036854775807 is more than 2147483647"},
 		{&layers.Pool{Window: three, Global: true}, image, "global pooling takes no window, stride or pad"},
+		{&layers.Pool{Stride: three, Global: true}, image, "global pooling takes no window, stride or pad"},
+		{&layers.Pool{Pad: layers.Pad{Left: 1}, Global: true}, image, "global pooling takes no window, stride or pad"},
+		{&layers.Pool{Global: true}, []layers.Input{f32(1, 1, 1<<20, 1<<12)}, "images of 1048576x4096 have more pixels than an int32 can index"},
 		{&layers.Pool{Window: three, CountPad: true}, image, "count_pad is for average pooling"},
 		{&layers.Pool{Window: three, Stride: layers.Square(2), Ceil: true}, []layers.Input{f32(1, 1, 1, 2)}, "a window of 3x3 does not fit in an image of 1x2 with its padding"},
 		{&layers.Pool{Global: true}, []layers.Input{f32(1, 1, 1<<20, 1<<20)}, "images of 1048576x1048576 have more pixels than an int32 can index"},
@@ -111,6 +114,8 @@ func TestPlanErrors(t *testing.T) {
 		{&layers.SoftmaxLoss{}, []layers.Input{f32(32, 10, 1, 1), i32(32)}, "scores are [32,10,1,1], want [N,C]; a flatten layer makes them so"},
 		{&layers.SoftmaxLoss{Weight: new(float32(-1))}, []layers.Input{f32(32, 10), i32(32)}, "weight -1 must be finite and not negative"},
 		{&layers.L2Loss{}, []layers.Input{f32(32, 30), f32(32, 10)}, "target is [32,10], want the prediction's [32,30]"},
+		{&layers.Accuracy{}, []layers.Input{f32(32, 10)}, "got 1 inputs, want 2: scores, label"},
+		{&layers.Accuracy{}, []layers.Input{f32(32, 10), i32(31)}, "label is [31], want [32] to match scores [32,10]"},
 		{&layers.Accuracy{TopK: 11}, []layers.Input{f32(32, 10), i32(32)}, "top_k 11 must be in 1 to 10, the classes of scores [32,10]"},
 		{&layers.Accuracy{TopK: -1}, []layers.Input{f32(32, 10), i32(32)}, "top_k -1 must be in 1 to 10, the classes of scores [32,10]"},
 
@@ -118,10 +123,14 @@ func TestPlanErrors(t *testing.T) {
 		{&layers.Add{}, []layers.Input{f32(32, 12), f32(32, 10)}, "input 1 is [32,10], want [32,12] to match input 0"},
 		{&layers.Add{}, []layers.Input{f32(32, 12), f32(32, 12), i32(32, 12)}, "input 2 is int32 [32,12], want float32"},
 		{&layers.Scale{Factor: nan}, image, "factor NaN must be finite"},
+		{&layers.Scale{Factor: float32(math.Inf(-1))}, image, "factor -Inf must be finite"},
 		{&layers.Concat{}, nil, "got 0 inputs, want at least 1"},
 		{&layers.Concat{}, []layers.Input{f32(32)}, "input 0 is [32], which has no channels"},
 		{&layers.Concat{}, []layers.Input{f32(32, 8, 6, 6), f32(32, 4, 5, 6)}, "input 1 is [32,4,5,6], want [32,8,6,6] to match input 0 in all but the channels"},
+		{&layers.Concat{}, []layers.Input{f32(32, 8), f32(31, 8)}, "input 1 is [31,8], want [32,8] to match input 0 in all but the channels"},
+		{&layers.Concat{}, []layers.Input{f32(32, 8), f32(32, 8, 1)}, "input 1 is [32,8,1], want [32,8] to match input 0 in all but the channels"},
 		{&layers.Concat{}, []layers.Input{f32(1, 1<<39), f32(1, 1<<39), f32(1, 1)}, "output: shape [1 1099511627777] has more than 2^40 elements"},
+		{&layers.Split{Channels: []int{1}}, []layers.Input{f32(32)}, "input is [32], which has no channels"},
 		{&layers.Split{}, image, "channels [] leave out 96 of the 96 of input [32,96,13,13]"},
 		{&layers.Split{Channels: []int{48, 7}}, image, "channels [48 7] leave out 41 of the 96 of input [32,96,13,13]"},
 		{&layers.Split{Channels: []int{48, 49}}, image, "channels [48 49]: each must be at least 1 and all add up to the 96 of input [32,96,13,13]"},
@@ -130,6 +139,41 @@ func TestPlanErrors(t *testing.T) {
 		_, err := c.layer.Plan(traits{}, c.in, layers.Options{Train: true})
 		require.ErrorContains(t, err, c.want, "%s %+v", c.layer.Type(), c.layer)
 	}
+}
+
+// What lies just inside a bound is accepted, and makes the outputs it should.
+func TestPlanAccepts(t *testing.T) {
+	image := []layers.Input{f32(2, 6, 5, 9)}
+	for _, c := range []struct {
+		layer layers.Layer
+		in    []layers.Input
+		out   []layers.Input
+	}{
+		{&layers.Pool{Global: true}, image, []layers.Input{f32(2, 6, 1, 1)}},
+		{&layers.Pool{Op: device.AveragePool, Global: true}, image, []layers.Input{f32(2, 6, 1, 1)}},
+		{&layers.Pool{Global: true}, []layers.Input{f32(1, 1, 1, math.MaxInt32)}, []layers.Input{f32(1, 1, 1, 1)}},
+		{&layers.Pool{Window: layers.Square(2)}, image, []layers.Input{f32(2, 6, 4, 8)}},
+		{&layers.Pool{Window: layers.Square(2), Stride: layers.Square(math.MaxInt32)}, image, []layers.Input{f32(2, 6, 1, 1)}},
+		{&layers.Conv{Filters: 3, Kernel: layers.Size{H: 2, W: 3}}, image, []layers.Input{f32(2, 3, 4, 7)}},
+		{&layers.Conv{Filters: 1, Kernel: layers.Square(2), WeightRate: new(float32(math.MaxFloat32))}, image, []layers.Input{f32(2, 1, 4, 8)}},
+		{&layers.Dense{Out: 1}, image, []layers.Input{f32(2, 1)}},
+		{&layers.Accuracy{}, []layers.Input{f32(2, 1), i32(2)}, []layers.Input{f32(2)}},
+		{&layers.Accuracy{TopK: 3}, []layers.Input{f32(2, 3), i32(2)}, []layers.Input{f32(2)}},
+		{&layers.Split{Channels: []int{1, 2}}, []layers.Input{f32(2, 3)}, []layers.Input{f32(2, 1), f32(2, 2)}},
+		{&layers.Concat{}, []layers.Input{f32(2, 3), f32(2, 4)}, []layers.Input{f32(2, 7)}},
+		{&layers.LRN{Size: 1}, image, image},
+		{&layers.Dropout{}, image, image},
+	} {
+		s, err := c.layer.Plan(traits{}, c.in, layers.Options{Train: true})
+		require.NoError(t, err, "%s %+v", c.layer.Type(), c.layer)
+		require.Equal(t, c.out, s.Out, "%s %+v", c.layer.Type(), c.layer)
+	}
+	s, err := (&layers.Dropout{}).Plan(traits{}, image, layers.Options{Train: true})
+	require.NoError(t, err)
+	require.Empty(t, s.Saved, "what drops nothing has no mask")
+	s, err = (&layers.Conv{Filters: 1, Kernel: layers.Square(2)}).Plan(traits{packed: [2]int64{1, 0}}, image, layers.Options{Train: true})
+	require.NoError(t, err)
+	require.Equal(t, []int64{1}, s.Packed)
 }
 
 func TestConvSpec(t *testing.T) {
