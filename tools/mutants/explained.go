@@ -15,7 +15,8 @@ type explained map[string]string
 func (m *mutant) change() string { return m.file + "\n- " + m.before + "\n+ " + m.now }
 
 // readExplained reads blocks of lines with an empty line between: the file, "- "
-// and the line as it is, "+ " and the line as it would be, and then the reason.
+// and the line as it is, "+ " and the line as it would be, if anything is left of
+// it, and then the reason.
 // Lines that begin with # say nothing.
 func readExplained(r io.Reader) (explained, error) {
 	e := explained{}
@@ -36,6 +37,8 @@ func readExplained(r io.Reader) (explained, error) {
 	for ; lines.Scan(); n++ {
 		line := strings.TrimSpace(lines.Text())
 		switch {
+		case line == "+": // a statement that stood alone on its line is gone
+			block = append(block, "+ ")
 		case strings.HasPrefix(line, "#"):
 		case line != "":
 			block = append(block, line)

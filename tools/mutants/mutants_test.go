@@ -80,6 +80,20 @@ func TestOtherNumber(t *testing.T) {
 	require.Equal(t, []string{"8", "256", "1.0", "5.0", "2e+300"}, texts)
 }
 
+func TestExplained(t *testing.T) {
+	e, err := readExplained(strings.NewReader("a.go\n- s++\n+\nnobody\nlooks\n\n# more\na.go\n- x < 1\n+ x <= 1\nsame\n"))
+	require.NoError(t, err)
+	gone := mutant{file: "a.go", before: "s++"}
+	require.Equal(t, explained{gone.change(): "nobody looks", "a.go\n- x < 1\n+ x <= 1": "same"}, e)
+
+	f, err := os.Open("explained.txt")
+	require.NoError(t, err)
+	defer f.Close()
+	e, err = readExplained(f)
+	require.NoError(t, err)
+	require.NotEmpty(t, e)
+}
+
 // The test of the little module sees the sum, not what is printed of large
 // numbers; one of those changes is explained.
 func TestRun(t *testing.T) {
