@@ -29,6 +29,42 @@ func TestPreprocessApply(t *testing.T) {
 	}
 }
 
+// A mean image lies under every deviation, and one number for all channels
+// under every pixel.
+func TestPreprocessOfChannels(t *testing.T) {
+	x := []float32{2, 4, 6, 8}
+	Preprocess{Deviation: Floats{2}}.Apply(x)
+	require.Equal(t, []float32{1, 2, 3, 4}, x)
+	Preprocess{Mean: Floats{1}}.Apply(x)
+	require.Equal(t, []float32{0, 1, 2, 3}, x)
+}
+
+// Where a crop begins: drawn, in the middle, or in a corner in the last step.
+func TestPlaceOfCrops(t *testing.T) {
+	require.Equal(t, -1.0, view{random: true}.place(-1, 0, math.MaxUint32, true), "half a pixel is rounded down")
+	require.Equal(t, 0.0, view{random: true}.place(0, 0, math.MaxUint32, true))
+	require.Equal(t, 5.0, view{random: true}.place(5, 0, math.MaxUint32, true), "the last place is drawn too")
+	require.Equal(t, 0.0, view{random: true}.place(5, 0, 0, true))
+	require.Equal(t, 3.0, view{random: true}.place(5, 0, 1<<31, false))
+	for crop, want := range [][2]float64{{3, 3}, {0, 0}, {7, 0}, {0, 7}, {7, 7}, {3, 3}, {0, 0}, {7, 0}, {0, 7}, {7, 7}} {
+		v := view{crop: crop}
+		require.Equal(t, want, [2]float64{v.place(7, 0, 0, true), v.place(7, 1, 0, true)}, "crop %d", crop)
+		require.Equal(t, 3.0, v.place(7, 0, 0, false))
+		require.Equal(t, -4.0, v.place(-7, 1, 0, true))
+	}
+}
+
+func TestShorterSide(t *testing.T) {
+	for _, c := range [][5]int{ // height, width and side; the new height and width
+		{480, 640, 240, 240, 320}, {640, 480, 240, 320, 240}, {5, 5, 3, 3, 3}, {2, 3, 5, 5, 8}, {3, 2, 5, 8, 5}, {1, 7, 1, 1, 7},
+	} {
+		h, w := shorter(c[0], c[1], c[2])
+		require.Equal(t, [2]int{c[3], c[4]}, [2]int{h, w}, "%v", c)
+	}
+	h, w := shorter(1, 1<<30, 100)
+	require.Equal(t, [2]int{100, largestSide}, [2]int{h, w})
+}
+
 func TestPreprocessJSON(t *testing.T) {
 	p := Preprocess{Mean: []float32{33.318421, 1}, Scale: 1. / 255}
 	b, err := json.Marshal(p)
@@ -50,6 +86,22 @@ func TestPreprocessCheck(t *testing.T) {
 	require.EqualError(t, Preprocess{Mean: []float32{1}}.Check(s),
 		"preprocessing has a mean for 1 channels, but a sample has 3")
 	require.ErrorContains(t, Preprocess{Scale: float32(math.NaN())}.Check(s), "must be finite")
+	for want, p := range map[string]Preprocess{
+		"preprocessing has a mean image of 64 values, but a sample has 12":                              {Mean: make(Floats, 64)},
+		"preprocessing has a mean for 63 channels, but a sample has 3":                                  {Mean: make(Floats, 63)},
+		"preprocessing has a deviation for 2 channels, but a sample has 3":                              {Deviation: Floats{1, 2}},
+		"preprocessing has a whitening matrix of 4 elements, but a sample has 3 channels and 12 values": {Whiten: make(Floats, 4)},
+		"preprocessing: a deviation of 0 cannot divide":                                                 {Deviation: Floats{1, 0, 1}},
+		"preprocessing: ten crops need a step of augmentation that crops":                               {TenCrops: true},
+		"preprocessing: means, deviations and scale must be finite":                                     {Whiten: Floats{1, 0, 0, 0, 1, 0, 0, 0, float32(math.Inf(-1))}},
+	} {
+		require.EqualError(t, p.Check(s), want)
+	}
+	for _, p := range []Preprocess{{Mean: make(Floats, 12)}, {Deviation: Floats{1, 2, 3}}, {Whiten: make(Floats, 9)}, {Whiten: make(Floats, 144)}} {
+		require.NoError(t, p.Check(s))
+	}
+	require.NoError(t, Preprocess{Whiten: make(Floats, 16*16)}.Check(tensor.Shape{16, 2, 2}))
+	require.NoError(t, Preprocess{Whiten: make(Floats, 17*17)}.Check(tensor.Shape{17, 1, 1}), "the pixels are the sample")
 	require.EqualError(t, Preprocess{Whiten: make(Floats, 17*17)}.Check(tensor.Shape{17, 2, 2}),
 		"preprocessing whitens at most 16 channels, and a sample has 17")
 }
