@@ -359,6 +359,9 @@ func TestNewLoaderRefuses(t *testing.T) {
 		"a data set of 0 samples is empty or too large":            {numbered{}, LoaderOptions{Batch: 1}},
 		"batch 0 must be at least 1":                               {numbered{n: 1}, LoaderOptions{}},
 		"epochs 0, start -1, prefetch 0 and workers 0 must not be": {numbered{n: 1}, LoaderOptions{Batch: 1, Start: -1}},
+		"epochs -1, start 0, prefetch 0 and workers 0 must not be": {numbered{n: 1}, LoaderOptions{Batch: 1, Epochs: -1}},
+		"epochs 0, start 0, prefetch -1 and workers 0 must not be": {numbered{n: 1}, LoaderOptions{Batch: 1, Prefetch: -1}},
+		"epochs 0, start 0, prefetch 0 and workers -1 must not be": {numbered{n: 1}, LoaderOptions{Batch: 1, Workers: -1}},
 		"preprocessing has a mean for 3 channels, but":             {numbered{n: 1}, LoaderOptions{Batch: 1, Preprocess: Preprocess{Mean: []float32{1, 2, 3}}}},
 		"a sample of shape (2) is not [C,H,W]":                     {flat{numbered{n: 1}}, LoaderOptions{Batch: 1}},
 	} {

@@ -98,6 +98,9 @@ func TestScheduleCheck(t *testing.T) {
 		{Fixed, func(s *Schedule) { s.Rate = nan }, "learning rate NaN must be"},
 		{Fixed, func(s *Schedule) { s.Rate = 1e39 }, "learning rate 1e+39 must be"},
 		{Step, func(s *Schedule) { s.Gamma = 0 }, "policy step: gamma 0 must be"},
+		{Step, func(s *Schedule) { s.Gamma = inf }, "policy step: gamma +Inf must be finite and above 0"},
+		{Inv, func(s *Schedule) { s.Gamma = inf }, "policy inv: gamma +Inf must be finite and not negative"},
+		{Poly, func(s *Schedule) { s.Power = inf }, "policy poly: power +Inf must be finite and not negative"},
 		{MultiStep, func(s *Schedule) { s.Gamma = -1 }, "policy multistep: gamma -1 must be"},
 		{Exp, func(s *Schedule) { s.Gamma = inf }, "policy exp: gamma +Inf must be"},
 		{Inv, func(s *Schedule) { s.Gamma = nan }, "policy inv: gamma NaN must be"},
@@ -130,4 +133,23 @@ func ExampleSchedule() {
 	//     0  0.01000
 	//  1000  0.00931
 	// 10000  0.00595
+}
+
+// What lies on the edge of a bound is accepted, and each drop of plateau
+// multiplies by gamma.
+func TestScheduleAccepts(t *testing.T) {
+	for _, s := range []Schedule{
+		{Policy: Step, Rate: 1, Gamma: 1, Step: 1},
+		{Policy: Plateau, Rate: 1, Gamma: 1, Step: 1},
+		{Policy: MultiStep, Rate: 1, Gamma: 1, Steps: []int{1}},
+		{Policy: Inv, Rate: 1},
+		{Policy: Poly, Rate: 1},
+		{Policy: Cosine, Rate: math.MaxFloat32},
+	} {
+		require.NoError(t, s.Check(), "%+v", s)
+	}
+	s := Schedule{Policy: Plateau, Rate: 8, Gamma: 0.5, Step: 1}
+	for drops, want := range []float32{8, 4, 2, 1} {
+		require.Equal(t, want, s.dropped(drops).At(100))
+	}
 }

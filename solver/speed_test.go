@@ -23,12 +23,21 @@ func TestSpeedometer(t *testing.T) {
 	s.start()
 	require.Equal(t, s.last, s.now(), "the first span, until the next has ended")
 	require.Empty(t, s.inputBound(), "too short to tell")
+	require.Equal(t, 10, s.last.images)
+	require.Equal(t, s.last, s.recent)
+	s.add(7)
+	now.Samples += 20
+	s.stop()
+	require.Equal(t, 7, s.last.images)
+	require.Equal(t, 17, s.recent.images)
+	require.Equal(t, 70, s.recent.input.Samples)
+	require.Greater(t, s.recent.seconds, s.last.seconds)
 
 	input := func(perSecond int, wait time.Duration) data.Throughput {
 		return data.Throughput{Samples: perSecond, Work: time.Second, Workers: 1, Wait: wait}
 	}
-	s.recent = span{seconds: 10, images: 1000, input: input(110, 4*time.Second)}
-	require.Contains(t, s.inputBound(), "input-bound: 40 % of the time was spent waiting for images, which come at 110 a second")
+	s.recent = span{seconds: 10, images: 1000, input: input(110, 8*time.Second)}
+	require.Contains(t, s.inputBound(), "input-bound: 80 % of the time was spent waiting for images, which come at 110 a second")
 	require.Zero(t, s.recent, "and from here on anew")
 	for _, other := range []span{
 		{seconds: 1, images: 100, input: input(110, time.Second)},
