@@ -1,0 +1,243 @@
+// Package expr holds element-wise programs: small pure functions of float32
+// numbers, which every device runs over whole tensors in one pass over memory.
+//
+// A program is built from expressions:
+//
+//	x := expr.Input(0, expr.Whole)
+//	six := expr.Const(6)
+//	inner := expr.Min(expr.Max(expr.Add(x, expr.Const(3)), expr.Const(0)), six)
+//	hardSwish := expr.MustNew(expr.Div(expr.Mul(x, inner), six))
+//
+// and its gradient follows from it:
+//
+//	backward := hardSwish.Gradient(0) // of x; its inputs are x and dy
+//
+// NaN and infinity go through a program as IEEE 754 has them. Min and Max of a
+// NaN are NaN, as in PyTorch. A comparison with a NaN is false, so that Select
+// takes its second value. Every device agrees on that. How exactly a device
+// computes Exp, Log, Tanh and Erf is its own affair.
+package expr
+
+import (
+	"fmt"
+	"math"
+	"strconv"
+)
+
+// Axes says which axes of a view [N,C,Inner] an input or an output has. Along the
+// others it has one value for all: a bias has C alone.
+type Axes uint8
+
+// The axes, and the usual sets of them.
+const (
+	N     Axes = 1 << iota // samples
+	C                      // channels, or the segments of a slab
+	Inner                  // the rest: pixels
+
+	Whole   = N | C | Inner
+	Channel = C
+	Sample  = N
+	Pixel   = N | Inner // one value for all channels of a pixel
+	One     = Axes(0)   // one number
+)
+
+// String is the axes between brackets: "[N,C,Inner]", "[]" for one number.
+func (a Axes) String() string {
+	text := "["
+	for i, name := range []string{"N", "C", "Inner"} {
+		if a>>i&1 != 0 {
+			if len(text) > 1 {
+				text += ","
+			}
+			text += name
+		}
+	}
+	return text + "]"
+}
+
+// Op is an operation of a program.
+type Op uint8
+
+// The operations.
+const (
+	OpInput Op = iota
+	OpConst
+	OpDraw
+
+	OpAdd
+	OpSub
+	OpMul
+	OpDiv
+	OpMin
+	OpMax
+	OpAbs
+	OpSqrt
+	OpExp
+	OpLog
+	OpTanh
+	OpErf
+
+	OpLess      // conditions: 1 or 0
+	OpLessEqual //
+	OpEqual     //
+	OpSelect
+)
+
+// Expr is an expression whose value is a float32. It never changes.
+type Expr struct{ *node }
+
+// Condition is a comparison. Only Select takes one.
+type Condition struct{ *node }
+
+// node is an operation on the values of other nodes.
+type node struct {
+	op    Op
+	args  []*node
+	index int     // of an input or a draw
+	axes  Axes    // of an input
+	value float32 // of a constant
+}
+
+// Input is the value of input i, which has these axes, for the element.
+func Input(i int, axes Axes) Expr { return Expr{&node{op: OpInput, index: i, axes: axes}} }
+
+// Const is a number.
+func Const(v float32) Expr { return Expr{&node{op: OpConst, value: v}} }
+
+// Draw is a random number, uniform in [0,1), a multiple of 2^-24: the upper 24 bits
+// of the 32 that the i-th stream of the call has for the element of the sample.
+func Draw(i int) Expr { return Expr{&node{op: OpDraw, index: i}} }
+
+func binary(op Op, a, b Expr) Expr { return Expr{simplified(op, a.node, b.node)} }
+func unary(op Op, a Expr) Expr     { return Expr{simplified(op, a.node)} }
+
+// Add is a + b.
+func Add(a, b Expr) Expr { return binary(OpAdd, a, b) }
+
+// Sub is a - b.
+func Sub(a, b Expr) Expr { return binary(OpSub, a, b) }
+
+// Mul is a * b.
+func Mul(a, b Expr) Expr { return binary(OpMul, a, b) }
+
+// Div is a / b.
+func Div(a, b Expr) Expr { return binary(OpDiv, a, b) }
+
+// Min is the smaller of a and b, NaN if one of them is.
+func Min(a, b Expr) Expr { return binary(OpMin, a, b) }
+
+// Max is the larger of a and b, NaN if one of them is.
+func Max(a, b Expr) Expr { return binary(OpMax, a, b) }
+
+// Neg is -a.
+func Neg(a Expr) Expr { return Mul(Const(-1), a) }
+
+// Abs is the magnitude of a.
+func Abs(a Expr) Expr { return unary(OpAbs, a) }
+
+// Sqrt is the square root of a, NaN below 0.
+func Sqrt(a Expr) Expr { return unary(OpSqrt, a) }
+
+// Exp is e to the a.
+func Exp(a Expr) Expr { return unary(OpExp, a) }
+
+// Log is the natural logarithm of a: -Inf of 0, NaN below.
+func Log(a Expr) Expr { return unary(OpLog, a) }
+
+// Tanh is the hyperbolic tangent of a.
+func Tanh(a Expr) Expr { return unary(OpTanh, a) }
+
+// Erf is the error function of a.
+func Erf(a Expr) Expr { return unary(OpErf, a) }
+
+// Less is a < b.
+func Less(a, b Expr) Condition { return Condition{simplified(OpLess, a.node, b.node)} }
+
+// LessEqual is a <= b.
+func LessEqual(a, b Expr) Condition { return Condition{simplified(OpLessEqual, a.node, b.node)} }
+
+// Equal is a == b.
+func Equal(a, b Expr) Condition { return Condition{simplified(OpEqual, a.node, b.node)} }
+
+// Select is a where the condition holds, else b.
+func Select(c Condition, a, b Expr) Expr {
+	return Expr{simplified(OpSelect, c.node, a.node, b.node)}
+}
+
+// names are the operations as a formula has them: operators between their
+// arguments, functions before.
+var names = map[Op]string{
+	OpAdd: "+", OpSub: "-", OpMul: "*", OpDiv: "/", OpLess: "<", OpLessEqual: "<=", OpEqual: "==",
+	OpMin: "min", OpMax: "max", OpAbs: "abs", OpSqrt: "sqrt", OpExp: "exp", OpLog: "log", OpTanh: "tanh", OpErf: "erf",
+	OpSelect: "select", OpDraw: "draw", OpInput: "in",
+}
+
+// String is the expression as a formula, with all its parentheses.
+func (n *node) String() string {
+	switch n.op {
+	case OpInput:
+		return "in" + strconv.Itoa(n.index)
+	case OpDraw:
+		return "draw" + strconv.Itoa(n.index)
+	case OpConst:
+		return strconv.FormatFloat(float64(n.value), 'g', -1, 32)
+	case OpAdd, OpSub, OpMul, OpDiv, OpLess, OpLessEqual, OpEqual:
+		return fmt.Sprintf("(%v %s %v)", n.args[0], names[n.op], n.args[1])
+	}
+	text := names[n.op] + "("
+	for i, a := range n.args {
+		if i > 0 {
+			text += ", "
+		}
+		text += a.String()
+	}
+	return text + ")"
+}
+
+// Apply is the value of an operation of float64 numbers: what the operations mean.
+func Apply(op Op, x ...float64) float64 {
+	condition := func(b bool) float64 {
+		if b {
+			return 1
+		}
+		return 0
+	}
+	switch op {
+	case OpAdd:
+		return x[0] + x[1]
+	case OpSub:
+		return x[0] - x[1]
+	case OpMul:
+		return x[0] * x[1]
+	case OpDiv:
+		return x[0] / x[1]
+	case OpMin:
+		return min(x[0], x[1])
+	case OpMax:
+		return max(x[0], x[1])
+	case OpAbs:
+		return math.Abs(x[0])
+	case OpSqrt:
+		return math.Sqrt(x[0])
+	case OpExp:
+		return math.Exp(x[0])
+	case OpLog:
+		return math.Log(x[0])
+	case OpTanh:
+		return math.Tanh(x[0])
+	case OpErf:
+		return math.Erf(x[0])
+	case OpLess:
+		return condition(x[0] < x[1])
+	case OpLessEqual:
+		return condition(x[0] <= x[1])
+	case OpEqual:
+		return condition(x[0] == x[1])
+	case OpSelect:
+		if x[0] != 0 {
+			return x[1]
+		}
+		return x[2]
+	}
+	panic(fmt.Sprintf("expr: operation %d has no value of its own", op))
+}

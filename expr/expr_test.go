@@ -1,0 +1,191 @@
+package expr
+
+import (
+	"math"
+	"math/rand/v2"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+var x, y = Input(0, Whole), Input(1, Channel)
+
+func eval(t *testing.T, p *Program, inputs ...float64) float64 {
+	t.Helper()
+	out := []float64{math.NaN()}
+	p.Eval(out, inputs, []uint32{1 << 31, 0xffffffff})
+	return out[0]
+}
+
+func TestSimplify(t *testing.T) {
+	zero, one := Const(0), Const(1)
+	for want, e := range map[string]Expr{
+		"in0":                       Add(x, zero),
+		"(in0 - in1)":               Add(x, Neg(y)),
+		"(in0 + in1)":               Sub(x, Neg(y)),
+		"(2 * in0)":                 Mul(x, Const(2)),
+		"0":                         Mul(x, zero),
+		"(0.25 * in0)":              Div(x, Const(4)),
+		"(in0 / 3)":                 Div(x, Const(3)),
+		"7":                         Add(Const(3), Mul(Const(2), Const(2))),
+		"in1":                       Select(Less(one, zero), x, y),
+		"max(in0, 0)":               Max(Neg(Neg(x)), zero),
+		"select((in0 < 0), 1, in1)": Select(Less(x, zero), one, y),
+		"tanh(in0)":                 Select(Less(x, y), Tanh(x), Tanh(Input(0, Whole))),
+	} {
+		p := MustNew(e)
+		require.Equal(t, want, p.String())
+	}
+}
+
+func TestProgram(t *testing.T) {
+	e := Exp(Mul(x, x))
+	p := MustNew(Add(e, Exp(Mul(Input(0, Whole), x))), y)
+	code, results := p.Code()
+	require.Len(t, code, 5, "equal expressions are computed once")
+	require.Equal(t, []int{3, 4}, results)
+	require.Equal(t, []Axes{Whole, Channel}, p.Inputs())
+	require.True(t, p.Uses(1))
+	require.False(t, p.Uses(2))
+	require.Equal(t, 2, p.Outputs())
+	require.Equal(t, p.Hash(), MustNew(Add(e, e), y).Hash())
+	require.NotEqual(t, p.Hash(), MustNew(Sub(e, Const(1)), y).Hash())
+	require.NotEqual(t, MustNew(x).Hash(), MustNew(Input(0, Channel)).Hash())
+	require.Equal(t, "[N,C,Inner] [C] []", Whole.String()+" "+Channel.String()+" "+One.String())
+
+	require.Equal(t, 0.5, eval(t, MustNew(Draw(0))))
+	require.Equal(t, 1-math.Ldexp(1, -24), eval(t, MustNew(Draw(1))))
+	require.Equal(t, 2, MustNew(Draw(1)).Draws())
+
+	for want, outputs := range map[string][]Expr{
+		"a program needs an output":                          {},
+		"input 0 is used with axes [N,C,Inner] and with [C]": {Add(x, Input(0, Channel))},
+		"input 16: a program has inputs 0 to 15":             {Input(16, Whole)},
+		"input -1: a program has inputs 0 to 15":             {Input(-1, Whole)},
+		"draw -1: they count from 0":                         {Draw(-1)},
+		"a program of more than 256 instructions": {func() Expr {
+			e := x
+			for range 300 {
+				e = Exp(e)
+			}
+			return e
+		}()},
+	} {
+		_, err := New(outputs...)
+		require.EqualError(t, err, want)
+	}
+}
+
+// NaN and infinity go through as the package says.
+func TestNotANumber(t *testing.T) {
+	nan, inf := math.NaN(), math.Inf(1)
+	require.True(t, math.IsNaN(eval(t, MustNew(Max(x, y)), nan, 1)))
+	require.True(t, math.IsNaN(eval(t, MustNew(Min(x, y)), 1, nan)))
+	for _, c := range []Condition{Less(x, y), LessEqual(x, y), Equal(x, y)} {
+		require.Equal(t, 2.0, eval(t, MustNew(Select(c, Const(1), Const(2))), nan, nan))
+	}
+	require.Equal(t, inf, eval(t, MustNew(Exp(x)), 1000))
+	require.Equal(t, -inf, eval(t, MustNew(Log(x)), 0))
+	require.True(t, math.IsNaN(eval(t, MustNew(Sqrt(x)), -1)))
+	require.True(t, math.IsNaN(eval(t, MustNew(Const(float32(nan))))))
+	require.Equal(t, inf, eval(t, MustNew(Div(x, y)), 1, 0))
+}
+
+func TestGradientFormulas(t *testing.T) {
+	for want, e := range map[string]Expr{
+		"select((0 < in0), in2, 0)": Max(x, Const(0)),
+		"(in2 * in1)":               Mul(x, y),
+		"in2":                       Add(x, y),
+		"0":                         y,
+	} {
+		p := MustNew(Select(Less(x, y), e, e))
+		p = MustNew(e, x, y)
+		g := MustNew(e).Gradient(0)
+		_ = p
+		if MustNew(e).Uses(1) {
+			require.Equal(t, want, g.String())
+		}
+	}
+	g := MustNew(Mul(x, y)).Gradient(1)
+	require.Equal(t, "(in2 * in0)", g.String())
+	require.Equal(t, []Axes{Whole, Channel, Whole}, g.Inputs())
+	require.False(t, g.Uses(1))
+	two := MustNew(Mul(x, x), Exp(x)).Gradient(0)
+	require.Len(t, two.Inputs(), 3)
+	require.InDelta(t, 0.5*2*3+0.25*math.Exp(3), eval(t, two, 3, 0.5, 0.25), 1e-12)
+}
+
+// random is an expression of at most depth operations one inside the other.
+func random(r *rand.Rand, depth int) Expr {
+	if depth == 0 || r.IntN(8) == 0 {
+		switch r.IntN(4) {
+		case 0:
+			return x
+		case 1:
+			return y
+		case 2:
+			return Draw(r.IntN(2))
+		}
+		return Const(float32(r.IntN(9)-4) / 2)
+	}
+	a, b := random(r, depth-1), random(r, depth-1)
+	switch r.IntN(13) {
+	case 0:
+		return Sub(a, b)
+	case 1:
+		return Mul(a, b)
+	case 2:
+		return Div(a, Add(Const(1.5), Abs(b)))
+	case 3:
+		return Min(a, b)
+	case 4:
+		return Max(a, b)
+	case 5:
+		return Abs(a)
+	case 6:
+		return Sqrt(Add(Const(1), Abs(a)))
+	case 7:
+		return Exp(Min(a, Const(2)))
+	case 8:
+		return Log(Add(Const(1), Abs(a)))
+	case 9:
+		return Tanh(a)
+	case 10:
+		return Erf(a)
+	case 11:
+		return Select(Less(a, b), random(r, depth-1), b)
+	}
+	return Add(a, b)
+}
+
+// Symbolic gradients against central differences, where the function is smooth.
+func TestGradient(t *testing.T) {
+	r := rand.New(rand.NewPCG(1, 2))
+	held := 0
+	for range 2000 {
+		p, err := New(random(r, 4))
+		if err != nil {
+			continue
+		}
+		for len(p.inputs) < 2 {
+			p.inputs, p.used = append(p.inputs, Whole), append(p.used, false)
+		}
+		at := []float64{r.NormFloat64(), r.NormFloat64()}
+		for i := range at {
+			got := eval(t, p.Gradient(i), at[0], at[1], 1)
+			slope := func(h float64) float64 {
+				low, high := [2]float64(at), [2]float64(at)
+				low[i] -= h
+				high[i] += h
+				return (eval(t, p, high[0], high[1]) - eval(t, p, low[0], low[1])) / (2 * h)
+			}
+			want := slope(1e-6)
+			if math.Abs(want-slope(1e-5)) > 1e-5*(1+math.Abs(want)) || math.IsInf(want, 0) || math.IsNaN(want) {
+				continue // a corner is near
+			}
+			held++
+			require.InDelta(t, want, got, 1e-4*(1+math.Abs(want)), "input %d of %v at %v: %v", i, p, at, p.Gradient(i))
+		}
+	}
+	require.Greater(t, held, 3000)
+}

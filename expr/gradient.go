@@ -1,0 +1,92 @@
+package expr
+
+import "math"
+
+// Gradient is the program of the gradient of input i: the sum over outputs of dy
+// times the output's derivative. Its inputs are those of p and, behind them, one
+// dy for each output, of the output's axes as New was told, in order. It has one
+// output. A device that sums it over the axes that input i lacks has the gradient of
+// an input that is not whole.
+//
+// Where a derivative does not exist it is one of those beside it: that of Max(a, b)
+// and Min(a, b) at a = b is b's, so that max(x, 0) has 0 at 0 as everywhere in this
+// field; that of Abs at 0 is 0. Conditions and draws have none.
+func (p *Program) Gradient(i int) *Program {
+	d := differentiation{input: i, done: map[*node]*node{}}
+	sum := Const(0).node
+	for k, out := range p.outputs {
+		dy := Input(len(p.inputs)+k, Whole).node
+		sum = simplified(OpAdd, sum, simplified(OpMul, dy, d.of(out)))
+	}
+	g, err := New(Expr{sum})
+	if err != nil {
+		panic(err) // it is made of what p is made of
+	}
+	return g.withInputs(p, len(p.outputs))
+}
+
+// differentiation finds derivatives with respect to one input.
+type differentiation struct {
+	input int
+	done  map[*node]*node
+}
+
+func (d *differentiation) of(n *node) *node {
+	if dn, ok := d.done[n]; ok {
+		return dn
+	}
+	dn := d.derivative(n)
+	d.done[n] = dn
+	return dn
+}
+
+func (d *differentiation) derivative(n *node) *node {
+	number := func(v float32) *node { return &node{op: OpConst, value: v} }
+	zero := number(0)
+	arg := func(i int) (x, dx *node) { return n.args[i], d.of(n.args[i]) }
+	switch n.op {
+	case OpInput:
+		if n.index == d.input {
+			return number(1)
+		}
+		return zero
+	case OpConst, OpDraw:
+		return zero
+	case OpSelect:
+		_, da := arg(1)
+		_, db := arg(2)
+		return simplified(OpSelect, n.args[0], da, db)
+	}
+	a, da := arg(0)
+	times := func(factor *node) *node { return simplified(OpMul, da, factor) }
+	switch n.op {
+	case OpAbs:
+		return times(simplified(OpSelect, simplified(OpLess, a, zero), number(-1),
+			simplified(OpSelect, simplified(OpLess, zero, a), number(1), zero)))
+	case OpSqrt:
+		return simplified(OpDiv, times(number(0.5)), n)
+	case OpExp:
+		return times(n)
+	case OpLog:
+		return simplified(OpDiv, da, a)
+	case OpTanh:
+		return times(simplified(OpSub, number(1), simplified(OpMul, n, n)))
+	case OpErf: // 2/sqrt(pi) exp(-x²)
+		negative := simplified(OpMul, number(-1), simplified(OpMul, a, a))
+		return times(simplified(OpMul, number(float32(2/math.Sqrt(math.Pi))), simplified(OpExp, negative)))
+	}
+	b, db := arg(1)
+	switch n.op {
+	case OpAdd, OpSub:
+		return simplified(n.op, da, db)
+	case OpMul:
+		return simplified(OpAdd, simplified(OpMul, da, b), simplified(OpMul, a, db))
+	case OpDiv:
+		return simplified(OpDiv, simplified(OpSub, da, simplified(OpMul, n, db)), b)
+	case OpMax:
+		return simplified(OpSelect, simplified(OpLess, b, a), da, db)
+	case OpMin:
+		return simplified(OpSelect, simplified(OpLess, a, b), da, db)
+	}
+	return zero // a condition
+}

@@ -1,0 +1,214 @@
+package expr
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"math"
+	"strings"
+)
+
+// Program computes one number or several from some inputs. It never changes, and may
+// be used from several goroutines.
+type Program struct {
+	inputs  []Axes
+	used    []bool // which inputs it reads
+	draws   int    // streams of random numbers
+	outputs []*node
+	code    []Instruction
+	results []int
+	hash    string
+}
+
+// Instruction is a step of a program: Op of the values of earlier steps.
+type Instruction struct {
+	Op    Op
+	Args  [3]int // steps
+	Index int    // of an input or a draw
+	Axes  Axes   // of an input
+	Value float32
+}
+
+// Bounds of a program: what any device can run.
+const (
+	MaxInputs       = 16
+	MaxInstructions = 256
+)
+
+// New makes a program of its outputs. An input that is used with two sets of axes, a
+// program without an output, and one that is too long are errors.
+func New(outputs ...Expr) (*Program, error) {
+	if len(outputs) == 0 {
+		return nil, errors.New("a program needs an output")
+	}
+	p := &Program{}
+	b := builder{p: p, steps: map[*node]int{}, same: map[Instruction]int{}}
+	for _, out := range outputs {
+		step, err := b.step(out.node)
+		if err != nil {
+			return nil, err
+		}
+		p.outputs = append(p.outputs, out.node)
+		p.results = append(p.results, step)
+	}
+	sum := sha256.Sum256([]byte(fmt.Sprintf("%v %v %v", p.inputs, p.code, p.results)))
+	p.hash = hex.EncodeToString(sum[:12])
+	return p, nil
+}
+
+// MustNew is New for programs that stand in the code.
+func MustNew(outputs ...Expr) *Program {
+	p, err := New(outputs...)
+	if err != nil {
+		panic("expr: " + err.Error())
+	}
+	return p
+}
+
+// builder puts nodes in order, equal ones once.
+type builder struct {
+	p     *Program
+	steps map[*node]int
+	same  map[Instruction]int
+}
+
+func (b *builder) step(n *node) (int, error) {
+	if s, ok := b.steps[n]; ok {
+		return s, nil
+	}
+	i := Instruction{Op: n.op, Index: n.index, Axes: n.axes, Value: n.value}
+	if n.op == OpConst && n.value != n.value {
+		i.Value = 0 // a NaN is no key of a map
+		i.Index = 1
+	}
+	for k, a := range n.args {
+		s, err := b.step(a)
+		if err != nil {
+			return 0, err
+		}
+		i.Args[k] = s
+	}
+	s, ok := b.same[i]
+	if !ok {
+		if len(b.p.code) == MaxInstructions {
+			return 0, fmt.Errorf("a program of more than %d instructions", MaxInstructions)
+		}
+		if err := b.declare(n); err != nil {
+			return 0, err
+		}
+		s = len(b.p.code)
+		b.same[i] = s
+		if n.op == OpConst {
+			i.Value, i.Index = n.value, 0
+		}
+		b.p.code = append(b.p.code, i)
+	}
+	b.steps[n] = s
+	return s, nil
+}
+
+// declare notes an input or a draw.
+func (b *builder) declare(n *node) error {
+	p := b.p
+	switch n.op {
+	case OpDraw:
+		if n.index < 0 {
+			return fmt.Errorf("draw %d: they count from 0", n.index)
+		}
+		p.draws = max(p.draws, n.index+1)
+	case OpInput:
+		if n.index < 0 || n.index >= MaxInputs {
+			return fmt.Errorf("input %d: a program has inputs 0 to %d", n.index, MaxInputs-1)
+		}
+		for len(p.inputs) <= n.index {
+			p.inputs, p.used = append(p.inputs, 0), append(p.used, false)
+		}
+		if p.used[n.index] && p.inputs[n.index] != n.axes {
+			return fmt.Errorf("input %d is used with axes %v and with %v", n.index, p.inputs[n.index], n.axes)
+		}
+		p.inputs[n.index], p.used[n.index] = n.axes, true
+	}
+	return nil
+}
+
+// withInputs is p with at least the inputs of another program and so many whole
+// ones behind them, used or not.
+func (p *Program) withInputs(other *Program, more int) *Program {
+	for i := len(p.inputs); i < len(other.inputs)+more; i++ {
+		p.inputs, p.used = append(p.inputs, Whole), append(p.used, false)
+	}
+	for i, axes := range other.inputs {
+		if !p.used[i] {
+			p.inputs[i] = axes
+		}
+	}
+	return p
+}
+
+// Inputs is the axes of each input. The caller must not change it.
+func (p *Program) Inputs() []Axes { return p.inputs }
+
+// Uses reports whether the program reads input i. One that it does not read may be
+// absent.
+func (p *Program) Uses(i int) bool { return i < len(p.used) && p.used[i] }
+
+// Draws is how many streams of random numbers the program takes.
+func (p *Program) Draws() int { return p.draws }
+
+// Outputs is how many outputs there are.
+func (p *Program) Outputs() int { return len(p.results) }
+
+// Code is the program step by step, and the step of each output. The caller must not
+// change either.
+func (p *Program) Code() (code []Instruction, results []int) { return p.code, p.results }
+
+// Hash is the same for programs that compute the same in the same way.
+func (p *Program) Hash() string { return p.hash }
+
+// String is the program as formulas, one for each output: "(in0 * 2)".
+func (p *Program) String() string {
+	texts := make([]string, len(p.outputs))
+	for i, out := range p.outputs {
+		texts[i] = out.String()
+	}
+	return strings.Join(texts, "; ")
+}
+
+// Eval computes the outputs of one element in float64: what the program means. The
+// draws are the 32 random bits of each stream.
+func (p *Program) Eval(out, inputs []float64, draws []uint32) {
+	values := make([]float64, len(p.code))
+	for k, i := range p.code {
+		switch i.Op {
+		case OpInput:
+			values[k] = inputs[i.Index]
+		case OpConst:
+			values[k] = float64(i.Value)
+		case OpDraw:
+			values[k] = math.Ldexp(float64(draws[i.Index]>>8), -24)
+		default:
+			var x [3]float64
+			for j, a := range i.Args[:i.Op.args()] {
+				x[j] = values[a]
+			}
+			values[k] = Apply(i.Op, x[:]...)
+		}
+	}
+	for k, s := range p.results {
+		out[k] = values[s]
+	}
+}
+
+// args is how many values an operation takes.
+func (o Op) args() int {
+	switch o {
+	case OpInput, OpConst, OpDraw:
+		return 0
+	case OpAbs, OpSqrt, OpExp, OpLog, OpTanh, OpErf:
+		return 1
+	case OpSelect:
+		return 3
+	}
+	return 2
+}

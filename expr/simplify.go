@@ -1,0 +1,109 @@
+package expr
+
+import "math"
+
+// simplified is a node of the operation, or a shorter one whose value is the same
+// float32 for all arguments, NaN, infinities and the sign of zero included; but
+// for x*0, which is 0 here also where x is not finite: gradients are full of it.
+func simplified(op Op, args ...*node) *node {
+	constant := true
+	for _, a := range args {
+		constant = constant && a.op == OpConst
+	}
+	if constant {
+		x := make([]float64, len(args))
+		for i, a := range args {
+			x[i] = float64(a.value)
+		}
+		return &node{op: OpConst, value: float32(Apply(op, x...))}
+	}
+	is := func(i int, v float32) bool {
+		a := args[i]
+		return a.op == OpConst && math.Float32bits(a.value) == math.Float32bits(v)
+	}
+	minusZero := float32(math.Copysign(0, -1))
+	switch op {
+	case OpAdd:
+		if is(0, 0) || is(0, minusZero) {
+			return args[1]
+		}
+		if is(1, 0) || is(1, minusZero) {
+			return args[0]
+		}
+		if negated, ok := minus(args[1]); ok {
+			return simplified(OpSub, args[0], negated)
+		}
+	case OpSub:
+		if is(1, 0) {
+			return args[0]
+		}
+		if negated, ok := minus(args[1]); ok {
+			return simplified(OpAdd, args[0], negated)
+		}
+	case OpMul:
+		if args[1].op == OpConst { // constants first
+			return simplified(OpMul, args[1], args[0])
+		}
+		switch {
+		case is(0, 0), is(0, minusZero):
+			return &node{op: OpConst}
+		case is(0, 1):
+			return args[1]
+		case is(0, -1):
+			if negated, ok := minus(args[1]); ok {
+				return negated
+			}
+		}
+	case OpDiv:
+		if is(1, 1) {
+			return args[0]
+		}
+		if is(0, 0) {
+			return args[0]
+		}
+		if args[1].op == OpConst { // exact where the divisor is a power of two
+			if f, e := math.Frexp(float64(args[1].value)); math.Abs(f) == 0.5 && e > -120 && e < 120 {
+				return simplified(OpMul, &node{op: OpConst, value: 1 / args[1].value}, args[0])
+			}
+		}
+	case OpMin, OpMax:
+		if same(args[0], args[1]) {
+			return args[0]
+		}
+	case OpSelect:
+		if args[0].op == OpConst {
+			if args[0].value != 0 {
+				return args[1]
+			}
+			return args[2]
+		}
+		if same(args[1], args[2]) {
+			return args[1]
+		}
+	}
+	return &node{op: op, args: args}
+}
+
+// minus is x where the node is -x.
+func minus(n *node) (x *node, ok bool) {
+	if n.op == OpMul && n.args[0].op == OpConst && n.args[0].value == -1 {
+		return n.args[1], true
+	}
+	return nil, false
+}
+
+// same reports whether two nodes are the same expression.
+func same(a, b *node) bool {
+	if a == b {
+		return true
+	}
+	if a.op != b.op || a.index != b.index || a.axes != b.axes || math.Float32bits(a.value) != math.Float32bits(b.value) || len(a.args) != len(b.args) {
+		return false
+	}
+	for i := range a.args {
+		if !same(a.args[i], b.args[i]) {
+			return false
+		}
+	}
+	return true
+}
