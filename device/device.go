@@ -147,6 +147,7 @@ type Kernels interface {
 	ArithmeticKernels
 	ConcatKernels
 	UpdateKernels
+	MapKernels
 }
 
 // Traits says what a plan must know of a device that may not be there. All

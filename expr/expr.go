@@ -13,7 +13,7 @@
 //	backward := hardSwish.Gradient(0) // of x; its inputs are x and dy
 //
 // NaN and infinity go through a program as IEEE 754 has them. Min and Max of a
-// NaN are NaN, as in PyTorch. A comparison with a NaN is false, so that Select
+// NaN are NaN, as in PyTorch; those of 0 and -0 are one of the two. A comparison with a NaN is false, so that Select
 // takes its second value. Every device agrees on that. How exactly a device
 // computes Exp, Log, Tanh and Erf is its own affair.
 package expr

@@ -58,12 +58,12 @@ func TestProgram(t *testing.T) {
 	require.Equal(t, 2, MustNew(Draw(1)).Draws())
 
 	for want, outputs := range map[string][]Expr{
-		"a program needs an output":                          {},
+		"a program has 1 to 4 outputs, not 0":                {},
 		"input 0 is used with axes [N,C,Inner] and with [C]": {Add(x, Input(0, Channel))},
 		"input 16: a program has inputs 0 to 15":             {Input(16, Whole)},
 		"input -1: a program has inputs 0 to 15":             {Input(-1, Whole)},
 		"draw -1: they count from 0":                         {Draw(-1)},
-		"a program of more than 256 instructions": {func() Expr {
+		"a program of more than 64 instructions": {func() Expr {
 			e := x
 			for range 300 {
 				e = Exp(e)

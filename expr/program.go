@@ -3,7 +3,6 @@ package expr
 import (
 	"crypto/sha256"
 	"encoding/hex"
-	"errors"
 	"fmt"
 	"math"
 	"strings"
@@ -33,14 +32,15 @@ type Instruction struct {
 // Bounds of a program: what any device can run.
 const (
 	MaxInputs       = 16
-	MaxInstructions = 256
+	MaxOutputs      = 4
+	MaxInstructions = 64
 )
 
 // New makes a program of its outputs. An input that is used with two sets of axes, a
 // program without an output, and one that is too long are errors.
 func New(outputs ...Expr) (*Program, error) {
-	if len(outputs) == 0 {
-		return nil, errors.New("a program needs an output")
+	if len(outputs) == 0 || len(outputs) > MaxOutputs {
+		return nil, fmt.Errorf("a program has 1 to %d outputs, not %d", MaxOutputs, len(outputs))
 	}
 	p := &Program{}
 	b := builder{p: p, steps: map[*node]int{}, same: map[Instruction]int{}}
@@ -189,7 +189,7 @@ func (p *Program) Eval(out, inputs []float64, draws []uint32) {
 			values[k] = math.Ldexp(float64(draws[i.Index]>>8), -24)
 		default:
 			var x [3]float64
-			for j, a := range i.Args[:i.Op.args()] {
+			for j, a := range i.Args[:i.Op.Args()] {
 				x[j] = values[a]
 			}
 			values[k] = Apply(i.Op, x[:]...)
@@ -200,8 +200,8 @@ func (p *Program) Eval(out, inputs []float64, draws []uint32) {
 	}
 }
 
-// args is how many values an operation takes.
-func (o Op) args() int {
+// Args is how many values an operation takes.
+func (o Op) Args() int {
 	switch o {
 	case OpInput, OpConst, OpDraw:
 		return 0
@@ -212,3 +212,6 @@ func (o Op) args() int {
 	}
 	return 2
 }
+
+// Condition reports whether the operation is a comparison, which only Select takes.
+func (o Op) Condition() bool { return o == OpLess || o == OpLessEqual || o == OpEqual }

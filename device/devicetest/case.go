@@ -23,6 +23,11 @@ type Case struct {
 	// yardstick of the errors. Without it the yardstick is the result itself.
 	magnitude func(q device.Queue, b *Bound)
 
+	// errors is how far results may be off, in units of roundoff, in place of
+	// magnitude: it runs on the reference with the inputs as they are. Where it is
+	// infinite, any result will do.
+	errors func(b *Bound)
+
 	// relate sets inputs that follow from other inputs, such as the indices
 	// of a max pooling. It gets the values of all arguments.
 	relate func(values []any)
@@ -135,7 +140,7 @@ func Cases(o Options) []Case {
 	var all []Case
 	for _, cases := range []func(Options) []Case{
 		gemmCases, denseCases, convCases, poolCases, lrnCases, unaryCases, dropoutCases, softmaxCases,
-		lossCases, accuracyCases, arithmeticCases, concatCases, updateCases,
+		lossCases, accuracyCases, arithmeticCases, concatCases, updateCases, mapCases,
 	} {
 		all = append(all, cases(o)...)
 	}

@@ -4,6 +4,7 @@ import (
 	"gorgonia.org/tensor"
 
 	"github.com/hubel-go/hubel/device"
+	"github.com/hubel-go/hubel/expr"
 	"github.com/hubel-go/hubel/kernels/cpu/gemm"
 	"github.com/hubel-go/hubel/kernels/cpu/parallel"
 	"github.com/hubel-go/hubel/kernels/cpu/vec"
@@ -38,6 +39,12 @@ type queue struct {
 	columnSums  columnSumsTask
 	filterSums  filterSumsTask
 	product     gemm.Product
+	mapping     mapTask
+	runs        runsTask
+	columns     columnsTask
+	combining   combineTask
+	partials    []float64 // of a reduction
+	programs    map[*expr.Program]*program
 
 	phases             phaseTask
 	winograd           winogradTask

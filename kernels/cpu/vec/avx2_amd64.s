@@ -145,6 +145,7 @@ GLOBL masks<>(SB), RODATA|NOPTR, $128
 	VMOVUPS X9, (p)
 #define XOR VPXOR
 #define AND VPAND
+#define OR VPOR
 
 #define fn_add ·addAVX2
 #define fn_mul ·mulAVX2
@@ -183,6 +184,18 @@ GLOBL masks<>(SB), RODATA|NOPTR, $128
 #define fn_dropoutAdd ·dropoutAddAVX2
 #define fn_sgd ·sgdAVX2
 #define fn_nesterov ·nesterovAVX2
+#define fn_sub ·subAVX2
+#define fn_div ·divAVX2
+#define fn_minimum ·minimumAVX2
+#define fn_maximum ·maximumAVX2
+#define fn_selectLess ·selectLessAVX2
+#define fn_selectLessEqual ·selectLessEqualAVX2
+#define fn_selectEqual ·selectEqualAVX2
+#define fn_abs ·absAVX2
+#define fn_sqrt ·sqrtAVX2
+#define fn_exponential ·exponentialAVX2
+#define fn_logarithm ·logarithmAVX2
+#define fn_erf ·erfAVX2
 
 #include "loops_amd64.h"
 #include "exp_amd64.h"
@@ -193,3 +206,4 @@ GLOBL masks<>(SB), RODATA|NOPTR, $128
 #include "pool_amd64.h"
 #include "dropout_amd64.h"
 #include "update_amd64.h"
+#include "program_amd64.h"

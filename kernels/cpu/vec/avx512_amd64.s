@@ -157,6 +157,7 @@ GLOBL even<>(SB), RODATA|NOPTR, $64
 #define STOREKEEPS(p) VPMOVQD V9, (p)
 #define XOR VPXORD
 #define AND VPANDD
+#define OR VPORD
 
 #define fn_add ·add512
 #define fn_mul ·mul512
@@ -195,6 +196,18 @@ GLOBL even<>(SB), RODATA|NOPTR, $64
 #define fn_dropoutAdd ·dropoutAdd512
 #define fn_sgd ·sgd512
 #define fn_nesterov ·nesterov512
+#define fn_sub ·sub512
+#define fn_div ·div512
+#define fn_minimum ·minimum512
+#define fn_maximum ·maximum512
+#define fn_selectLess ·selectLess512
+#define fn_selectLessEqual ·selectLessEqual512
+#define fn_selectEqual ·selectEqual512
+#define fn_abs ·abs512
+#define fn_sqrt ·sqrt512
+#define fn_exponential ·exponential512
+#define fn_logarithm ·logarithm512
+#define fn_erf ·erf512
 
 #include "loops_amd64.h"
 #include "exp_amd64.h"
@@ -205,3 +218,4 @@ GLOBL even<>(SB), RODATA|NOPTR, $64
 #include "pool_amd64.h"
 #include "dropout_amd64.h"
 #include "update_amd64.h"
+#include "program_amd64.h"

@@ -70,6 +70,39 @@ func calls() []call {
 			return nil
 		}},
 	}
+	for name, step := range map[string]func(s *Steps) func(y, a, b []float32){
+		"sub": func(s *Steps) func(y, a, b []float32) { return s.Sub },
+		"div": func(s *Steps) func(y, a, b []float32) { return s.Div },
+		"min": func(s *Steps) func(y, a, b []float32) { return s.Min },
+		"max": func(s *Steps) func(y, a, b []float32) { return s.Max },
+	} {
+		all = append(all, call{name, 3, func(l *Loops, f [][]float32) any { step(&l.Steps)(f[0], f[1], f[2]); return nil }},
+			call{name + " in place", 2, func(l *Loops, f [][]float32) any { step(&l.Steps)(f[0], f[1], f[0]); return nil }})
+	}
+	for name, step := range map[string]func(s *Steps) func(y, a, b, p, q []float32){
+		"select less":       func(s *Steps) func(y, a, b, p, q []float32) { return s.SelectLess },
+		"select less equal": func(s *Steps) func(y, a, b, p, q []float32) { return s.SelectLessEqual },
+		"select equal":      func(s *Steps) func(y, a, b, p, q []float32) { return s.SelectEqual },
+	} {
+		all = append(all, call{name, 5, func(l *Loops, f [][]float32) any {
+			for i := 0; i < len(f[1]); i += 3 {
+				f[1][i] = f[2][i] // often equal
+			}
+			step(&l.Steps)(f[0], f[1], f[2], f[3], f[4])
+			return nil
+		}})
+	}
+	for name, step := range map[string]func(s *Steps) func(y, x []float32){
+		"abs":  func(s *Steps) func(y, x []float32) { return s.Abs },
+		"sqrt": func(s *Steps) func(y, x []float32) { return s.Sqrt },
+		"exp":  func(s *Steps) func(y, x []float32) { return s.Exp },
+		"log":  func(s *Steps) func(y, x []float32) { return s.Log },
+		"tanh": func(s *Steps) func(y, x []float32) { return s.Tanh },
+		"erf":  func(s *Steps) func(y, x []float32) { return s.Erf },
+	} {
+		all = append(all, call{name, 2, func(l *Loops, f [][]float32) any { step(&l.Steps)(f[0], f[1]); return nil }},
+			call{name + " in place", 1, func(l *Loops, f [][]float32) any { step(&l.Steps)(f[0], f[0]); return nil }})
+	}
 	for _, op := range device.UnaryOps() {
 		u := device.Unary{Op: op, Slope: 0.1}
 		all = append(all, call{op.String(), 2, func(l *Loops, f [][]float32) any { l.Unary(u, f[0], f[1]); return nil }})

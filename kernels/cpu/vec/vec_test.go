@@ -101,3 +101,42 @@ func TestSums(t *testing.T) {
 		require.Equal(t, 140.0, l.SumSquares(x))
 	}
 }
+
+// Functions of programs are right to an ulp for every 127,000th float32.
+func TestStepsWithinAnUlp(t *testing.T) {
+	for name, f := range map[string]struct {
+		step func(y, x []float32)
+		want func(float64) float64
+	}{
+		"exp": {exponential, math.Exp}, "log": {logarithm, math.Log}, "erf": {erf, math.Erf}, "sqrt": {sqrt, math.Sqrt}, "abs": {abs, math.Abs},
+	} {
+		var x, y [1]float32
+		check := func(v float32) {
+			x[0] = v
+			f.step(y[:], x[:])
+			want := f.want(float64(v))
+			if math.Abs(want) > math.MaxFloat32 || math.Abs(want) < 0x1p-126 {
+				require.Equal(t, float32(want), y[0], "%s %g", name, v)
+				return
+			}
+			require.LessOrEqual(t, ulps(y[0], want), 1.0, "%s %g", name, v)
+		}
+		for bits := uint64(0); bits < 1<<32; bits += 7919 * 16 {
+			if v := math.Float32frombits(uint32(bits)); v == v {
+				check(v)
+			}
+		}
+		for _, v := range []float32{0, 1, -1, float32(math.Inf(1))} {
+			if want := f.want(float64(v)); want == want {
+				check(v)
+			}
+		}
+		x[0] = float32(math.NaN())
+		f.step(y[:], x[:])
+		require.True(t, y[0] != y[0], name)
+	}
+	x, y := []float32{-1, -1}, []float32{0, 0}
+	logarithm(y[:1], x)
+	sqrt(y[1:], x[1:])
+	require.True(t, y[0] != y[0] && y[1] != y[1])
+}

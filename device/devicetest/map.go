@@ -1,0 +1,276 @@
+package devicetest
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+
+	"gorgonia.org/tensor"
+
+	"github.com/hubel-go/hubel/device"
+	"github.com/hubel-go/hubel/device/reference"
+	"github.com/hubel-go/hubel/expr"
+	"github.com/hubel-go/hubel/expr/exprtest"
+)
+
+// mapRandom is the draws of the cases.
+var mapRandom = device.Random{Seed: 0x5eed, Stream: 7, Iteration: 3, Sample: 1000}
+
+// program is a program in a case, with what its inputs hold.
+type program struct {
+	name  string
+	p     *expr.Program
+	fills []fill
+}
+
+// special has NaN, infinities, zeros of both signs, and ties now and then.
+var special = sprinkled(sprinkled(sprinkled(sprinkled(coarse, 7, float32(math.NaN())), 9, float32(math.Inf(1))), 9, float32(math.Inf(-1))), 9, float32(math.Copysign(0, -1)))
+
+// programs are one for each operation, and some that layers use.
+func programs() []program {
+	x, b, s := expr.Input(0, expr.Whole), expr.Input(1, expr.Channel), expr.Input(2, expr.Sample)
+	y := expr.Input(1, expr.Whole)
+	wide := between(-9, 9)
+	var all []program
+	for _, f := range []struct {
+		name string
+		of   func(expr.Expr) expr.Expr
+		fill fill
+	}{
+		{"abs", expr.Abs, wide}, {"sqrt", expr.Sqrt, positive}, {"exp", expr.Exp, wide}, {"log", expr.Log, between(0.001, 9)},
+		{"tanh", expr.Tanh, wide}, {"erf", expr.Erf, between(-4, 4)}, {"tanh near 0", expr.Tanh, between(-0.01, 0.01)}, {"erf near 0", expr.Erf, between(-0.01, 0.01)},
+		{"log near 1", expr.Log, between(0.99, 1.01)}, {"exp of large numbers", expr.Exp, between(-120, 120)},
+		{"identity", func(x expr.Expr) expr.Expr { return x }, special},
+	} {
+		all = append(all, program{f.name, expr.MustNew(f.of(x)), []fill{f.fill}}, program{f.name + " of special numbers", expr.MustNew(f.of(x)), []fill{special}})
+	}
+	for _, f := range []struct {
+		name string
+		of   func(a, b expr.Expr) expr.Expr
+	}{
+		{"add", expr.Add}, {"sub", expr.Sub}, {"mul", expr.Mul}, {"div", expr.Div}, {"min", expr.Min}, {"max", expr.Max},
+		{"less", func(a, b expr.Expr) expr.Expr { return expr.Select(expr.Less(a, b), a, expr.Const(5)) }},
+		{"less equal", func(a, b expr.Expr) expr.Expr { return expr.Select(expr.LessEqual(a, b), b, expr.Const(5)) }},
+		{"equal", func(a, b expr.Expr) expr.Expr { return expr.Select(expr.Equal(a, b), expr.Const(1), expr.Const(5)) }},
+	} {
+		p := expr.MustNew(f.of(x, y))
+		all = append(all, program{f.name, p, []fill{wide, wide}}, program{f.name + " of special numbers", p, []fill{special, special}})
+	}
+	hardSwish := expr.MustNew(expr.Div(expr.Mul(x, expr.Min(expr.Max(expr.Add(x, expr.Const(3)), expr.Const(0)), expr.Const(6))), expr.Const(6)))
+	keep := expr.Select(expr.Less(expr.Draw(0), expr.Const(0.25)), expr.Const(0), expr.Div(x, expr.Const(0.75)))
+	return append(all,
+		program{"hard swish", hardSwish, []fill{wide}},
+		program{"gradient of hard swish", hardSwish.Gradient(0), []fill{wide, uniform}},
+		program{"scale and bias", expr.MustNew(expr.Add(expr.Mul(x, s), b)), []fill{uniform, uniform, uniform}},
+		program{"pixel and one", expr.MustNew(expr.Add(expr.Mul(x, expr.Input(1, expr.Pixel)), expr.Input(2, expr.One))), []fill{uniform, uniform, uniform}},
+		program{"image and map", expr.MustNew(expr.Sub(expr.Input(0, expr.C|expr.Inner), expr.Input(1, expr.N|expr.C))), []fill{uniform, uniform}},
+		program{"row", expr.MustNew(expr.Sub(x, expr.Input(1, expr.Inner))), []fill{uniform, uniform}},
+		program{"a constant", expr.MustNew(expr.Const(2.5)), nil},
+		program{"dropout", expr.MustNew(keep), []fill{uniform}},
+		program{"two draws", expr.MustNew(expr.Sub(expr.Draw(0), expr.Draw(1))), nil},
+		program{"two outputs", expr.MustNew(expr.Add(x, y), expr.Mul(x, y)), []fill{uniform, uniform}},
+	)
+}
+
+// views are ragged, and of each axis long and short.
+var views = []device.View{{N: 2, C: 3, Inner: 5}, {N: 1, C: 1, Inner: 1}, {N: 1, C: 1, Inner: 1031}, {N: 3, C: 70, Inner: 1}, {N: 130, C: 2, Inner: 9}, {N: 2, C: 2, Inner: 2100}}
+
+func mapCases(o Options) []Case {
+	var all []Case
+	for _, p := range programs() {
+		for _, v := range views {
+			for _, m := range modes {
+				all = append(all, mapCase(p, v, m))
+			}
+		}
+	}
+	r := rand.New(rand.NewPCG(o.Seed, 1))
+	n := 300
+	if o.Short {
+		n = 60
+	}
+	for i := range n {
+		p, v, axes := randomProgram(r, i)
+		m := modes[r.IntN(2)]
+		all = append(all, mapCase(p, v, m), reduceCase(p, v, device.ReduceOp(r.IntN(2)), axes, m))
+	}
+	for _, name := range []string{"sub", "two draws", "scale and bias", "row"} {
+		for _, p := range programs() {
+			if p.name != name {
+				continue
+			}
+			for _, v := range views {
+				for axes := expr.One; axes <= expr.Whole; axes++ {
+					for _, op := range []device.ReduceOp{device.Sum, device.Max} {
+						all = append(all, reduceCase(p, v, op, axes, modes[int(axes)%2]))
+					}
+				}
+			}
+		}
+	}
+	return append(all, mapInPlace())
+}
+
+// randomProgram is a program of up to 20 operations, over inputs of any axes.
+func randomProgram(r *rand.Rand, i int) (program, device.View, expr.Axes) {
+	for {
+		inputs := make([]expr.Axes, 1+r.IntN(4))
+		fills := make([]fill, len(inputs))
+		for k := range inputs {
+			inputs[k] = expr.Axes(r.IntN(8))
+			fills[k] = []fill{uniform, between(-9, 9), coarse, special}[r.IntN(4)]
+		}
+		p, err := expr.New(exprtest.Expression(r, inputs, 1+r.IntN(20)))
+		if err != nil { // it is too long
+			continue
+		}
+		v := device.View{N: 1 + r.IntN(6), C: 1 + r.IntN(8), Inner: 1 + r.IntN(60)*r.IntN(40)}
+		return program{fmt.Sprintf("random %d", i), p, fills[:len(p.Inputs())]}, v, expr.Axes(r.IntN(8))
+	}
+}
+
+func viewName(v device.View) string { return fmt.Sprintf("[%d,%d,%d]", v.N, v.C, v.Inner) }
+
+// measured is the tolerance of results whose errors a case computes.
+var measured = tolerance{ulps: 1}
+
+// inputsOf are the arguments that a program reads.
+func inputsOf(p program, v device.View) []arg {
+	var args []arg
+	for i, axes := range p.p.Inputs() {
+		args = append(args, input(fmt.Sprintf("in%d", i), tensor.Shape{v.Elements(axes)}, p.fills[i]).when(p.p.Uses(i)))
+	}
+	return args
+}
+
+func mapCase(p program, v device.View, m device.Mode) Case {
+	k := p.p.Outputs()
+	args, outModes := make([]arg, k), make([]device.Mode, k)
+	for i := range args {
+		args[i], outModes[i] = destination(fmt.Sprintf("out%d", i), tensor.Shape{v.Elements(expr.Whole)}, m, measured), m
+	}
+	return Case{
+		Op:   "map",
+		Name: fmt.Sprintf("%s %s %v", p.name, viewName(v), m),
+		args: append(args, inputsOf(p, v)...),
+		call: func(q device.Queue, b *Bound) { q.Map(p.p, v, b.t[:k], b.t[k:], outModes, mapRandom) },
+		errors: func(b *Bound) {
+			outputs := make([][]float64, k)
+			for j := range outputs {
+				outputs[j], _ = reference.Floats(b.t[j])
+			}
+			eachRange(p.p, v, b.t[k:], func(n, c, inner int, values []float64, ranges []exprtest.Range) {
+				i := (n*v.C+c)*v.Inner + inner
+				for j := range outputs {
+					outputs[j][i] = inRoundoffs(outputs[j][i], values[j], ranges[j], m)
+				}
+			})
+		},
+	}
+}
+
+// inRoundoffs is how far a device may be off that has a range of values, by the mode.
+func inRoundoffs(old, value float64, r exprtest.Range, m device.Mode) float64 {
+	if r.Any {
+		return math.Inf(1)
+	}
+	e := max(value-r.Low, r.High-value) / unitRoundoff
+	if e != e { // NaN, or an infinity that is exact
+		e = 0
+	}
+	if m == device.Accumulate {
+		e += math.Abs(old) + math.Abs(value)
+		if e != e || math.IsInf(e, 0) {
+			e = 0
+		}
+	}
+	return e
+}
+
+func reduceCase(p program, v device.View, op device.ReduceOp, axes expr.Axes, m device.Mode) Case {
+	return Case{
+		Op:   "reduce",
+		Name: fmt.Sprintf("%s of %s %s to %v %v", []string{"sum", "maximum"}[op], p.name, viewName(v), axes, m),
+		args: append([]arg{destination("out", tensor.Shape{v.Elements(axes)}, m, measured)}, inputsOf(p, v)...),
+		call: func(q device.Queue, b *Bound) { q.Reduce(p.p, v, op, axes, b.t[0], b.t[1:], m, mapRandom) },
+		errors: func(b *Bound) {
+			out, _ := reference.Floats(b.t[0])
+			terms := float64(v.Elements(expr.Whole) / v.Elements(axes))
+			type result struct{ value, magnitude, off float64 }
+			results := make([]result, len(out))
+			if op == device.Max {
+				for i := range results {
+					results[i].value = math.Inf(-1)
+				}
+			}
+			sn, sc, si := v.Strides(axes)
+			eachRange(p.p, v, b.t[1:], func(n, c, inner int, values []float64, ranges []exprtest.Range) {
+				r, e := &results[n*sn+c*sc+inner*si], inRoundoffs(0, values[0], ranges[0], device.Overwrite)
+				if op == device.Max {
+					r.value, r.off = max(r.value, values[0]), max(r.off, e)
+					return
+				}
+				r.value += values[0]
+				r.magnitude += math.Abs(values[0])
+				r.off += e
+			})
+			for i, r := range results {
+				e := r.off
+				if op == device.Sum {
+					e += (4*math.Sqrt(terms) + 8) * r.magnitude
+				}
+				if m == device.Accumulate {
+					e += math.Abs(out[i]) + math.Abs(r.value)
+				}
+				switch {
+				case math.IsInf(r.off, 1) || r.magnitude > math.MaxFloat32/2 && !math.IsInf(r.magnitude, 1):
+					e = math.Inf(1)
+				case e != e || math.IsInf(e, 1): // of a NaN, or of an infinity that is exact
+					e = 0
+				}
+				out[i] = e
+			}
+		},
+	}
+}
+
+// mapInPlace computes where an input lies, with that input as a second output.
+func mapInPlace() Case {
+	v := device.View{N: 2, C: 3, Inner: 700}
+	y, x := expr.Input(0, expr.Whole), expr.Input(1, expr.Whole)
+	p := expr.MustNew(expr.Sub(expr.Mul(x, expr.Const(3)), y), x)
+	s := tensor.Shape{v.Elements(expr.Whole)}
+	both := []device.Mode{device.Overwrite, device.Overwrite}
+	return Case{
+		Op:   "map",
+		Name: "in place",
+		args: []arg{input("y", s, uniform), updated("x", s, uniform, ulps(4, 4)), output("copy", s, exactly)},
+		call: func(q device.Queue, b *Bound) { q.Map(p, v, b.t[1:], b.t[:2], both, mapRandom) },
+	}
+}
+
+// eachRange computes a program for each element of a view on the reference, and what a
+// device may compute.
+func eachRange(p *expr.Program, v device.View, in []device.Tensor, do func(n, c, inner int, values []float64, ranges []exprtest.Range)) {
+	inputs, draws, values := make([]float64, len(p.Inputs())), make([]uint32, p.Draws()), make([]float64, p.Outputs())
+	for n := range v.N {
+		for c := range v.C {
+			for inner := range v.Inner {
+				for i, axes := range p.Inputs() {
+					if p.Uses(i) {
+						sn, sc, si := v.Strides(axes)
+						x, _ := reference.Floats(in[i])
+						inputs[i] = x[n*sn+c*sc+inner*si]
+					}
+				}
+				for i := range draws {
+					r := mapRandom
+					r.Stream += uint32(i)
+					draws[i] = r.Uint32(n, c*v.Inner+inner)
+				}
+				p.Eval(values, inputs, draws)
+				do(n, c, inner, values, exprtest.Ranges(p, inputs, draws))
+			}
+		}
+	}
+}

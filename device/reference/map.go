@@ -1,0 +1,90 @@
+package reference
+
+import (
+	"math"
+
+	"github.com/hubel-go/hubel/device"
+	"github.com/hubel-go/hubel/expr"
+)
+
+func (q *queue) Map(p *expr.Program, v device.View, out, in []device.Tensor, modes []device.Mode, r device.Random) {
+	if q.Err != nil {
+		return
+	}
+	if err := device.CheckMap(p, v, expr.Whole, out, in); err != nil {
+		q.Fail("map", err)
+		return
+	}
+	outputs := make([][]float64, len(out))
+	for k := range out {
+		outputs[k] = floats(out[k])
+	}
+	each(p, v, in, r, func(n, c, inner int, values []float64) {
+		i := (n*v.C+c)*v.Inner + inner
+		for k, value := range values {
+			store(&outputs[k][i], value, modes[k])
+		}
+	})
+}
+
+func (q *queue) Reduce(p *expr.Program, v device.View, op device.ReduceOp, axes expr.Axes, out device.Tensor, in []device.Tensor, m device.Mode, r device.Random) {
+	if q.Err != nil {
+		return
+	}
+	if err := device.CheckMap(p, v, axes, []device.Tensor{out}, in); err != nil {
+		q.Fail("reduce", err)
+		return
+	}
+	results := make([]float64, v.Elements(axes))
+	if op == device.Max {
+		for i := range results {
+			results[i] = math.Inf(-1)
+		}
+	}
+	sn, sc, si := v.Strides(axes)
+	each(p, v, in, r, func(n, c, inner int, values []float64) {
+		i := n*sn + c*sc + inner*si
+		if op == device.Max {
+			results[i] = max(results[i], values[0])
+		} else {
+			results[i] += values[0]
+		}
+	})
+	for i, value := range results {
+		store(&floats(out)[i], value, m)
+	}
+}
+
+// each computes a program for each element of a view.
+func each(p *expr.Program, v device.View, in []device.Tensor, r device.Random, do func(n, c, inner int, values []float64)) {
+	type source struct {
+		values      []float64
+		n, c, inner int
+	}
+	sources := make([]source, len(p.Inputs()))
+	for i, axes := range p.Inputs() {
+		if p.Uses(i) {
+			sources[i].values = floats(in[i])
+			sources[i].n, sources[i].c, sources[i].inner = v.Strides(axes)
+		}
+	}
+	inputs, draws, values := make([]float64, len(sources)), make([]uint32, p.Draws()), make([]float64, p.Outputs())
+	for n := range v.N {
+		for c := range v.C {
+			for inner := range v.Inner {
+				for i, s := range sources {
+					if s.values != nil {
+						inputs[i] = s.values[n*s.n+c*s.c+inner*s.inner]
+					}
+				}
+				for i := range draws {
+					stream := r
+					stream.Stream += uint32(i)
+					draws[i] = stream.Uint32(n, c*v.Inner+inner)
+				}
+				p.Eval(values, inputs, draws)
+				do(n, c, inner, values)
+			}
+		}
+	}
+}
