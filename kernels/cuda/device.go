@@ -14,12 +14,13 @@ import (
 // on the work and on the number of multiprocessors alone, so that two runs give
 // the same bits: there is no atomic operation on floats.
 type Device struct {
-	name    string
-	driver  driver.Driver
-	traits  traits
-	kernels kernels
-	buffers atomic.Int64 // allocated so far, for their names
-	open    device.Lifetime
+	name     string
+	driver   driver.Driver
+	traits   traits
+	kernels  kernels
+	programs programs
+	buffers  atomic.Int64 // allocated so far, for their names
+	open     device.Lifetime
 }
 
 // kernels is every kernel, loaded.
