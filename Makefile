@@ -127,8 +127,9 @@ ptx: ## compile the CUDA kernels to the PTX that is committed; needs tools/insta
 	done
 
 .PHONY: sass
-sass: ## assemble the PTX and write docs/kernels.md; CHECK=-check only compares; needs tools/install-nvcc.sh
+sass: ## assemble the PTX, that of programs too, and write docs/kernels.md; CHECK=-check only compares; needs tools/install-nvcc.sh
 	$(GO) run ./tools/sass $(CHECK) $(CUDA)/bin kernels/cuda docs/kernels.md kernels/cuda/predict/assembled.json
+	HUBEL_CUDA=$(CUDA) HUBEL_LONG=1 $(GO) test -run ProgramsAssemble ./kernels/cuda
 
 .PHONY: predictions
 predictions: ## predict AlexNet on four GPUs and write docs/kernels.md; CHECK=-check only compares

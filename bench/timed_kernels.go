@@ -1,6 +1,11 @@
 package bench
 
-import "github.com/hubel-go/hubel/device"
+import (
+	"slices"
+
+	"github.com/hubel-go/hubel/device"
+	"github.com/hubel-go/hubel/expr"
+)
 
 // Every kernel of timedQueue: the pass it is counted under, its operations
 // and its traffic.
@@ -211,5 +216,33 @@ func (q *timedQueue) SGD(s device.SGD, w, v, dw, norm2 device.Tensor, segments [
 func (q *timedQueue) SumSquares(out, x device.Tensor) {
 	q.begin("sum of squares", update, each(x, 2), out, x)
 	q.Queue.SumSquares(out, x)
+	q.end()
+}
+
+// programWork is a program's arithmetic for each element of a view.
+func programWork(p *expr.Program, v device.View) work {
+	operations := 0
+	code, _ := p.Code()
+	for i := range code {
+		if code[i].Op.Args() > 0 {
+			operations++
+		}
+	}
+	return work{flops: int64(v.Elements(expr.Whole)) * int64(operations)}
+}
+
+func (q *timedQueue) Map(p *expr.Program, v device.View, out, in []device.Tensor, modes []device.Mode, r device.Random) {
+	args := slices.Concat(out, in)
+	for i, m := range modes {
+		args = append(args, again(out[i], m))
+	}
+	q.begin("map", q.device.pass, programWork(p, v), args...)
+	q.Queue.Map(p, v, out, in, modes, r)
+	q.end()
+}
+
+func (q *timedQueue) Reduce(p *expr.Program, v device.View, op device.ReduceOp, axes expr.Axes, out device.Tensor, in []device.Tensor, m device.Mode, r device.Random) {
+	q.begin("reduce", q.device.pass, programWork(p, v), append(slices.Clone(in), out, again(out, m))...)
+	q.Queue.Reduce(p, v, op, axes, out, in, m, r)
 	q.end()
 }

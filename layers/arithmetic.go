@@ -3,7 +3,6 @@ package layers
 import (
 	"fmt"
 	"math"
-	"slices"
 
 	"github.com/hubel-go/hubel/device"
 )
@@ -24,10 +23,8 @@ func (l *Add) Plan(t device.Traits, in []Input, o Options) (Spec, error) {
 	if err := expectSeveral(in, 2); err != nil {
 		return Spec{}, err
 	}
-	for i := range in {
-		if !slices.Equal(in[i].Shape, in[0].Shape) {
-			return Spec{}, fmt.Errorf("input %d is %s, want %s to match input 0", i, dims(in[i].Shape), dims(in[0].Shape))
-		}
+	if err := expectAlike(in); err != nil {
+		return Spec{}, err
 	}
 	return Spec{Out: like(in[0]), InPlace: true}, nil
 }

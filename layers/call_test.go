@@ -7,6 +7,7 @@ import (
 	"gorgonia.org/tensor"
 
 	"github.com/hubel-go/hubel/device"
+	"github.com/hubel-go/hubel/expr"
 	"github.com/hubel-go/hubel/layers"
 )
 
@@ -82,6 +83,13 @@ func (r *recorder) ConcatForward(_ device.Concat, _, _ device.Tensor, _ device.M
 }
 func (r *recorder) ConcatBackward(_ device.Concat, _, _ device.Tensor, _ device.Mode) {
 	r.note("ConcatBackward")
+}
+
+func (r *recorder) Map(_ *expr.Program, _ device.View, _, _ []device.Tensor, _ []device.Mode, _ device.Random) {
+	r.note("Map")
+}
+func (r *recorder) Reduce(_ *expr.Program, _ device.View, _ device.ReduceOp, _ expr.Axes, _ device.Tensor, _ []device.Tensor, _ device.Mode, _ device.Random) {
+	r.note("Reduce")
 }
 
 // block is memory that only has a size.

@@ -49,6 +49,7 @@ func examples() []example {
 		{"leaky relu", &layers.Unary{Op: device.LeakyReLU, Slope: 0.2}, image},
 		{"sigmoid", &layers.Unary{Op: device.Sigmoid}, image},
 		{"tanh", &layers.Unary{Op: device.Tanh}, row},
+		{"hard swish", &layers.HardSwish{}, image},
 		{"dropout", &layers.Dropout{P: 0.3}, image},
 		{"dropout of nothing", &layers.Dropout{}, image},
 		{"softmax", &layers.Softmax{}, row},

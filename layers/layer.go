@@ -132,6 +132,15 @@ type Call struct {
 	Activation device.Activation // for the epilogue; off unless Spec.Epilogue
 	Random     device.Random     // Stream is the layer's first
 	LossScale  float32           // LossWeight over the samples of the whole batch
+
+	joined []device.Tensor
+}
+
+// Joined is two lists of tensors in one, such as In and DOut. It is valid until the
+// call's next.
+func (c *Call) Joined(a, b []device.Tensor) []device.Tensor {
+	c.joined = append(append(c.joined[:0], a...), b...)
+	return c.joined
 }
 
 // Samples is the number of samples of the call.

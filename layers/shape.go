@@ -61,6 +61,16 @@ func expectSeveral(in []Input, least int) error {
 	return nil
 }
 
+// expectAlike checks that inputs have the shape of the first.
+func expectAlike(in []Input) error {
+	for i := range in {
+		if !slices.Equal(in[i].Shape, in[0].Shape) {
+			return fmt.Errorf("input %d is %s, want %s to match input 0", i, dims(in[i].Shape), dims(in[0].Shape))
+		}
+	}
+	return nil
+}
+
 func (w operand) check(in Input) error {
 	if in.DType != w.dtype {
 		return fmt.Errorf("%s is %v %s, want %v", w.name, in.DType, dims(in.Shape), w.dtype)

@@ -1,0 +1,58 @@
+package cuda
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/hubel-go/hubel/device"
+	"github.com/hubel-go/hubel/device/devicetest"
+	"github.com/hubel-go/hubel/expr"
+)
+
+// assembler finds ptxas of the pinned compiler.
+func assembler() string {
+	dir := os.Getenv("HUBEL_CUDA")
+	if home, err := os.UserHomeDir(); dir == "" && err == nil {
+		dir = filepath.Join(home, ".cache", "hubel", "cuda-11.8")
+	}
+	return filepath.Join(dir, "bin", "ptxas")
+}
+
+var spills = regexp.MustCompile(`[1-9]\d* bytes spill`)
+
+// What Go writes for programs is PTX that assembles for every architecture, in
+// registers alone.
+func TestProgramsAssemble(t *testing.T) {
+	if os.Getenv("HUBEL_LONG") == "" {
+		t.Skip("assembling takes half a minute: make sass does it, or HUBEL_LONG=1")
+	}
+	ptxas := assembler()
+	if _, err := os.Stat(ptxas); err != nil {
+		t.Skipf("ptxas is not here, which tools/install-nvcc.sh installs: %v", err)
+	}
+	texts := map[string]string{}
+	for i, p := range devicetest.Programs() {
+		m := device.Mode(i % 2)
+		texts[fmt.Sprintf("%d map %v", i, p)] = mapText(p, []device.Mode{m, m, m, m})
+		if axes := expr.Axes(i % 8); p.Outputs() == 1 {
+			texts[fmt.Sprintf("%d reduce %v", i, p)] = reduceText(p, device.ReduceOp(i/8%2), axes, m)
+		}
+	}
+	dir := t.TempDir()
+	for name, text := range texts {
+		source := filepath.Join(dir, "program.ptx")
+		require.NoError(t, os.WriteFile(source, []byte(text), 0o666))
+		for _, arch := range []string{"sm_70", "sm_80", "sm_86", "sm_90"} {
+			out, err := exec.Command(ptxas, "-v", "-arch="+arch, "-o", filepath.Join(dir, "program.cubin"), source).CombinedOutput()
+			require.NoError(t, err, "%s for %s: %s\n%s", name, arch, out, text)
+			require.NotRegexp(t, spills, string(out), "%s for %s", name, arch)
+			require.Regexp(t, `Used \d+ registers`, string(out))
+		}
+	}
+}
