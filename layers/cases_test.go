@@ -50,6 +50,8 @@ func examples() []example {
 		{"sigmoid", &layers.Unary{Op: device.Sigmoid}, image},
 		{"tanh", &layers.Unary{Op: device.Tanh}, row},
 		{"hard swish", &layers.HardSwish{}, image},
+		{"l2 norm", &layers.L2Norm{}, image},
+		{"l2 norm of a row", &layers.L2Norm{}, row},
 		{"dropout", &layers.Dropout{P: 0.3}, image},
 		{"dropout of nothing", &layers.Dropout{}, image},
 		{"softmax", &layers.Softmax{}, row},

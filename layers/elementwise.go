@@ -1,6 +1,8 @@
 package layers
 
 import (
+	"gorgonia.org/tensor"
+
 	"github.com/hubel-go/hubel/device"
 	"github.com/hubel-go/hubel/expr"
 )
@@ -56,24 +58,24 @@ func (e *Elementwise) Plan(in []Input) (Spec, error) {
 
 // Forward is the layer's.
 func (e *Elementwise) Forward(q device.Queue, c *Call) {
-	q.Map(e.forward, viewOf(c.Out[0]), c.Out, c.In, overwrite, c.Random)
+	q.Map(e.forward, viewOf(c.Out[0].Shape), c.Out, c.In, overwrite, c.Random)
 }
 
 // Backward is the layer's.
 func (e *Elementwise) Backward(q device.Queue, c *Call) {
-	in := c.Joined(c.In, c.DOut)
+	in := append(c.Args(c.In...), c.DOut[0])
 	for i, g := range e.gradients {
 		if c.WantsGradient(i) {
-			q.Map(g, viewOf(c.DOut[0]), c.DIn[i:i+1], in, c.Modes[i:i+1], c.Random)
+			q.Map(g, viewOf(c.DOut[0].Shape), c.DIn[i:i+1], in, c.Modes[i:i+1], c.Random)
 		}
 	}
 }
 
 // viewOf is a tensor as [N,C,Inner]: dimension 0 is the batch, dimension 1 are the
 // channels.
-func viewOf(t device.Tensor) device.View {
-	v := device.View{N: t.Shape[0], C: 1, Inner: 1}
-	for i, d := range t.Shape[1:] {
+func viewOf(s tensor.Shape) device.View {
+	v := device.View{N: s[0], C: 1, Inner: 1}
+	for i, d := range s[1:] {
 		if i == 0 {
 			v.C = d
 		} else {

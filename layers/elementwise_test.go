@@ -31,14 +31,14 @@ func (*Gate) Plan(_ device.Traits, in []layers.Input, _ layers.Options) (layers.
 func (*Gate) Forward(q device.Queue, c *layers.Call)  { gate.Forward(q, c) }
 func (*Gate) Backward(q device.Queue, c *layers.Call) { gate.Backward(q, c) }
 
-// A layer of a program runs on every device, which needs nothing of it but the
-// program.
-func TestElementwiseOnEveryDevice(t *testing.T) {
+// A layer of programs runs on every device, which needs nothing of it but these.
+func TestProgramsOnEveryDevice(t *testing.T) {
 	image := []int{3, 5, 7}
 	for _, n := range []*graph.Network{
 		gradcheck.Layer(&Gate{}, graph.Input{Name: "x", Shape: image}, graph.Input{Name: "g", Shape: image}),
 		gradcheck.Layer(&layers.HardSwish{}, graph.Input{Name: "x", Shape: image}),
 		gradcheck.Layer(&layers.HardSwish{}, graph.Input{Name: "x", Shape: []int{9}}),
+		gradcheck.Layer(&layers.L2Norm{}, graph.Input{Name: "x", Shape: image}),
 	} {
 		require.NoError(t, gradcheck.Check(n, gradcheck.Options{}))
 		for _, name := range []string{"cpu", "ptxsim"} {

@@ -10,6 +10,7 @@ import (
 	"gorgonia.org/tensor"
 
 	"github.com/hubel-go/hubel/device"
+	"github.com/hubel-go/hubel/expr"
 )
 
 // Layer is a node of a network.
@@ -133,14 +134,25 @@ type Call struct {
 	Random     device.Random     // Stream is the layer's first
 	LossScale  float32           // LossWeight over the samples of the whole batch
 
-	joined []device.Tensor
+	args         []device.Tensor
+	scratchShape tensor.Shape
 }
 
-// Joined is two lists of tensors in one, such as In and DOut. It is valid until the
+// ScratchTensor is the scratch memory as a float32 tensor. Its shape is valid until the
 // call's next.
-func (c *Call) Joined(a, b []device.Tensor) []device.Tensor {
-	c.joined = append(append(c.joined[:0], a...), b...)
-	return c.joined
+func (c *Call) ScratchTensor(shape ...int) device.Tensor {
+	c.scratchShape = append(c.scratchShape[:0], shape...)
+	return device.Tensor{Buffer: c.Scratch, DType: device.Float32, Shape: c.scratchShape}
+}
+
+// Args is a list of tensors for Map and Reduce, valid until the call's next. There is
+// room behind it for what is appended.
+func (c *Call) Args(tensors ...device.Tensor) []device.Tensor {
+	if c.args == nil {
+		c.args = make([]device.Tensor, 0, expr.MaxInputs)
+	}
+	c.args = append(c.args[:0], tensors...)
+	return c.args
 }
 
 // Samples is the number of samples of the call.
