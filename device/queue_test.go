@@ -2,7 +2,6 @@ package device
 
 import (
 	"errors"
-	"runtime"
 	"testing"
 	"time"
 
@@ -31,8 +30,9 @@ func TestFirstError(t *testing.T) {
 }
 
 func TestImmediateEvents(t *testing.T) {
-	var q Immediate
-	start, end := NewImmediateEvent(), NewImmediateEvent()
+	var of Lifetime
+	q := NewImmediate(&of)
+	start, end := NewImmediateEvent(&of), NewImmediateEvent(&of)
 	_, err := end.Since(start)
 	require.ErrorContains(t, err, "not both recorded")
 	q.Record(start)
@@ -55,8 +55,9 @@ func TestImmediateEvents(t *testing.T) {
 // it knows of; an event that is recorded again forgets.
 func TestImmediateWaitTakesOverTheError(t *testing.T) {
 	failed, other := errors.New("out of beads"), errors.New("its own")
-	var from, to Immediate
-	e := NewImmediateEvent()
+	var of Lifetime
+	from, to := NewImmediate(&of), NewImmediate(&of)
+	e := NewImmediateEvent(&of)
 	from.Fail("Copy", failed)
 	from.Record(e)
 	to.Wait(e)
@@ -71,43 +72,4 @@ func TestImmediateWaitTakesOverTheError(t *testing.T) {
 	from.Record(e)
 	to.Wait(e)
 	require.NoError(t, to.Sync())
-}
-
-// counter is a device that only tells how much memory it has, another number
-// each time.
-type counter struct {
-	Device
-	free  []int64
-	err   error
-	asked int
-}
-
-func (c *counter) MemInfo() (free, total int64, err error) {
-	c.asked++
-	return c.free[min(c.asked, len(c.free))-1], 100, c.err
-}
-
-func TestRoom(t *testing.T) {
-	collections := func() uint32 {
-		var m runtime.MemStats
-		runtime.ReadMemStats(&m)
-		return m.NumForcedGC
-	}
-	before := collections()
-	d := &counter{free: []int64{10, 99}}
-	free, total, ok := Room(d, 10)
-	require.Equal(t, []any{int64(10), int64(100), true, 1}, []any{free, total, ok, d.asked}, "it just fits")
-	require.Equal(t, before, collections())
-
-	d = &counter{free: []int64{10, 11}}
-	free, total, ok = Room(d, 11)
-	require.Equal(t, []any{int64(11), int64(100), true, 2}, []any{free, total, ok, d.asked}, "it fits once Go's memory is freed")
-	require.Greater(t, collections(), before)
-
-	d = &counter{free: []int64{10, 11}}
-	free, total, ok = Room(d, 12)
-	require.Equal(t, []any{int64(11), int64(100), false, 2}, []any{free, total, ok, d.asked})
-
-	_, _, ok = Room(&counter{free: []int64{0}, err: errors.New("it does not tell")}, 12)
-	require.True(t, ok)
 }

@@ -2,46 +2,51 @@ package device
 
 import (
 	"errors"
+	"runtime"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 )
 
-// roomy is a device of which only the memory is asked. Each answer is what is free
-// then.
-type roomy struct {
+// counter is a device that only tells how much memory it has, another number
+// each time.
+type counter struct {
 	Device
-	free []int64
-	err  error
-	asks *int
+	free  []int64
+	err   error
+	asked int
 }
 
-func (r roomy) MemInfo() (free, total int64, err error) {
-	*r.asks++
-	return r.free[*r.asks-1], 100, r.err
+func (c *counter) MemInfo() (free, total int64, err error) {
+	c.asked++
+	return c.free[min(c.asked, len(c.free))-1], 100, c.err
 }
 
 // What Go has freed and not given back yet counts as free: the device is asked
 // again before bytes are refused.
 func TestRoom(t *testing.T) {
-	for _, c := range []struct {
-		free []int64
-		err  error
-		asks int
-		ok   bool
-	}{
-		{[]int64{50}, nil, 1, true},
-		{[]int64{49, 50}, nil, 2, true},
-		{[]int64{48, 49}, nil, 2, false},
-		{[]int64{0}, errors.New("unknown"), 1, true},
-	} {
-		asks := 0
-		free, total, ok := Room(roomy{free: c.free, err: c.err, asks: &asks}, 50)
-		require.Equal(t, c.free[len(c.free)-1], free)
-		require.EqualValues(t, 100, total)
-		require.Equal(t, c.ok, ok, "%+v", c)
-		require.Equal(t, c.asks, asks, "%+v", c)
+	collections := func() uint32 {
+		var m runtime.MemStats
+		runtime.ReadMemStats(&m)
+		return m.NumForcedGC
 	}
+	before := collections()
+	d := &counter{free: []int64{10, 99}}
+	free, total, ok := Room(d, 10)
+	require.Equal(t, []any{int64(10), int64(100), true, 1}, []any{free, total, ok, d.asked}, "it just fits")
+	require.Equal(t, before, collections())
+
+	d = &counter{free: []int64{10, 11}}
+	free, total, ok = Room(d, 11)
+	require.Equal(t, []any{int64(11), int64(100), true, 2}, []any{free, total, ok, d.asked}, "it fits once Go's memory is freed")
+	require.Greater(t, collections(), before)
+
+	d = &counter{free: []int64{10, 11}}
+	free, total, ok = Room(d, 12)
+	require.Equal(t, []any{int64(11), int64(100), false, 2}, []any{free, total, ok, d.asked})
+
+	_, _, ok = Room(&counter{free: []int64{0}, err: errors.New("it does not tell")}, 12)
+	require.True(t, ok)
 }
 
 func TestMemoryFact(t *testing.T) {
