@@ -10,7 +10,7 @@
 //
 // and its gradient follows from it:
 //
-//	backward := hardSwish.Gradient(0) // of x; its inputs are x and dy
+//	backward, err := hardSwish.Gradient(0) // of x; its inputs are x and dy
 //
 // NaN and infinity go through a program as IEEE 754 has them. Min and Max of a
 // NaN are NaN, as in PyTorch; those of 0 and -0 are one of the two. A comparison with a NaN is false, so that Select

@@ -63,7 +63,7 @@ func TestProgram(t *testing.T) {
 		"input 16: a program has inputs 0 to 15":             {Input(16, Whole)},
 		"input -1: a program has inputs 0 to 15":             {Input(-1, Whole)},
 		"draw -1: they count from 0":                         {Draw(-1)},
-		"a program of more than 64 instructions": {func() Expr {
+		"a program of more than 256 instructions": {func() Expr {
 			e := x
 			for range 300 {
 				e = Exp(e)
@@ -91,28 +91,36 @@ func TestNotANumber(t *testing.T) {
 	require.Equal(t, inf, eval(t, MustNew(Div(x, y)), 1, 0))
 }
 
+// gradient is the gradient of a short program.
+func gradient(t *testing.T, i int, outputs ...Expr) *Program {
+	g, err := MustNew(outputs...).Gradient(i)
+	require.NoError(t, err)
+	return g
+}
+
 func TestGradientFormulas(t *testing.T) {
 	for want, e := range map[string]Expr{
-		"select((0 < in0), in2, 0)": Max(x, Const(0)),
-		"(in2 * in1)":               Mul(x, y),
-		"in2":                       Add(x, y),
-		"0":                         y,
+		"select((0 < in0), in1, 0)": Max(x, Const(0)),
+		"(0.5 * in1)":               Div(x, Const(2)),
+		"in1":                       Sub(x, Draw(0)),
+		"0":                         Draw(0),
+		"(in1 * exp(in0))":          Exp(x),
 	} {
-		p := MustNew(Select(Less(x, y), e, e))
-		p = MustNew(e, x, y)
-		g := MustNew(e).Gradient(0)
-		_ = p
-		if MustNew(e).Uses(1) {
-			require.Equal(t, want, g.String())
-		}
+		require.Equal(t, want, gradient(t, 0, Select(Less(Const(0), Const(1)), e, x), Mul(x, Const(0))).String())
 	}
-	g := MustNew(Mul(x, y)).Gradient(1)
+	g := gradient(t, 1, Mul(x, y))
 	require.Equal(t, "(in2 * in0)", g.String())
 	require.Equal(t, []Axes{Whole, Channel, Whole}, g.Inputs())
 	require.False(t, g.Uses(1))
-	two := MustNew(Mul(x, x), Exp(x)).Gradient(0)
+	two := gradient(t, 0, Mul(x, x), Exp(x))
 	require.Len(t, two.Inputs(), 3)
 	require.InDelta(t, 0.5*2*3+0.25*math.Exp(3), eval(t, two, 3, 0.5, 0.25), 1e-12)
+	long := x
+	for range 200 {
+		long = Tanh(long)
+	}
+	_, err := MustNew(long).Gradient(0)
+	require.EqualError(t, err, "gradient of input 0: a program of more than 256 instructions")
 }
 
 // random is an expression of at most depth operations one inside the other.
@@ -172,7 +180,9 @@ func TestGradient(t *testing.T) {
 		}
 		at := []float64{r.NormFloat64(), r.NormFloat64()}
 		for i := range at {
-			got := eval(t, p.Gradient(i), at[0], at[1], 1)
+			g, err := p.Gradient(i)
+			require.NoError(t, err)
+			got := eval(t, g, at[0], at[1], 1)
 			slope := func(h float64) float64 {
 				low, high := [2]float64(at), [2]float64(at)
 				low[i] -= h
@@ -184,7 +194,7 @@ func TestGradient(t *testing.T) {
 				continue // a corner is near
 			}
 			held++
-			require.InDelta(t, want, got, 1e-4*(1+math.Abs(want)), "input %d of %v at %v: %v", i, p, at, p.Gradient(i))
+			require.InDelta(t, want, got, 1e-4*(1+math.Abs(want)), "input %d of %v at %v: %v", i, p, at, g)
 		}
 	}
 	require.Greater(t, held, 3000)

@@ -1,6 +1,9 @@
 package expr
 
-import "math"
+import (
+	"fmt"
+	"math"
+)
 
 // Gradient is the program of the gradient of input i: the sum over outputs of dy
 // times the output's derivative. Its inputs are those of p and, behind them, one
@@ -10,8 +13,9 @@ import "math"
 //
 // Where a derivative does not exist it is one of those beside it: that of Max(a, b)
 // and Min(a, b) at a = b is b's, so that max(x, 0) has 0 at 0 as everywhere in this
-// field; that of Abs at 0 is 0. Conditions and draws have none.
-func (p *Program) Gradient(i int) *Program {
+// field; that of Abs at 0 is 0. Conditions and draws have none. A gradient of more
+// than MaxInstructions is an error.
+func (p *Program) Gradient(i int) (*Program, error) {
 	d := differentiation{input: i, done: map[*node]*node{}}
 	sum := Const(0).node
 	for k, out := range p.outputs {
@@ -20,9 +24,9 @@ func (p *Program) Gradient(i int) *Program {
 	}
 	g, err := New(Expr{sum})
 	if err != nil {
-		panic(err) // it is made of what p is made of
+		return nil, fmt.Errorf("gradient of input %d: %w", i, err)
 	}
-	return g.withInputs(p, len(p.outputs))
+	return g.withInputs(p, len(p.outputs)), nil
 }
 
 // differentiation finds derivatives with respect to one input.

@@ -33,7 +33,7 @@ type Instruction struct {
 const (
 	MaxInputs       = 16
 	MaxOutputs      = 4
-	MaxInstructions = 64
+	MaxInstructions = 256
 )
 
 // New makes a program of its outputs. An input that is used with two sets of axes, a

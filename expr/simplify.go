@@ -54,6 +54,12 @@ func simplified(op Op, args ...*node) *node {
 				return negated
 			}
 		}
+		for i, a := range args { // x*select(c, 1, 0) is select(c, x, 0), where x is infinite too
+			if a.op == OpSelect && a.args[1].op == OpConst && a.args[2].op == OpConst {
+				x := args[1-i]
+				return simplified(OpSelect, a.args[0], simplified(OpMul, x, a.args[1]), simplified(OpMul, x, a.args[2]))
+			}
+		}
 	case OpDiv:
 		if is(1, 1) {
 			return args[0]

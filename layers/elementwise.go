@@ -20,7 +20,8 @@ type Elementwise struct {
 var overwrite = []device.Mode{device.Overwrite}
 
 // NewElementwise takes the program of the forward pass. Its errors are a programmer's:
-// it panics on a program with several outputs, or with inputs that are not whole.
+// it panics on a program with several outputs, with inputs that are not whole, or with
+// a gradient that is too long.
 func NewElementwise(p *expr.Program) *Elementwise {
 	if p.Outputs() != 1 || len(p.Inputs()) == 0 {
 		panic("layers: an element-wise layer has one output, and an input at least")
@@ -30,7 +31,10 @@ func NewElementwise(p *expr.Program) *Elementwise {
 		if axes != expr.Whole {
 			panic("layers: the inputs of an element-wise layer are whole")
 		}
-		g := p.Gradient(i)
+		g, err := p.Gradient(i)
+		if err != nil {
+			panic("layers: " + err.Error())
+		}
 		for j := range p.Inputs() {
 			if g.Uses(j) {
 				e.needs = NeedInputs

@@ -57,10 +57,14 @@ func programs() []program {
 		all = append(all, program{f.name, p, []fill{wide, wide}}, program{f.name + " of special numbers", p, []fill{special, special}})
 	}
 	hardSwish := expr.MustNew(expr.Div(expr.Mul(x, expr.Min(expr.Max(expr.Add(x, expr.Const(3)), expr.Const(0)), expr.Const(6))), expr.Const(6)))
+	hardSwishGradient, err := hardSwish.Gradient(0)
+	if err != nil {
+		panic(err) // it is short
+	}
 	keep := expr.Select(expr.Less(expr.Draw(0), expr.Const(0.25)), expr.Const(0), expr.Div(x, expr.Const(0.75)))
 	return append(all,
 		program{"hard swish", hardSwish, []fill{wide}},
-		program{"gradient of hard swish", hardSwish.Gradient(0), []fill{wide, uniform}},
+		program{"gradient of hard swish", hardSwishGradient, []fill{wide, uniform}},
 		program{"scale and bias", expr.MustNew(expr.Add(expr.Mul(x, s), b)), []fill{uniform, uniform, uniform}},
 		program{"pixel and one", expr.MustNew(expr.Add(expr.Mul(x, expr.Input(1, expr.Pixel)), expr.Input(2, expr.One))), []fill{uniform, uniform, uniform}},
 		program{"image and map", expr.MustNew(expr.Sub(expr.Input(0, expr.C|expr.Inner), expr.Input(1, expr.N|expr.C))), []fill{uniform, uniform}},
