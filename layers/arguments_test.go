@@ -15,6 +15,7 @@ import (
 type catcher struct {
 	recorder
 	accuracy device.Accuracy
+	lrn      device.LRN
 	filters  []device.Filter
 	tensors  []device.Tensor
 }
@@ -31,6 +32,8 @@ func (q *catcher) ConvForward(_ device.Conv, _, _ device.Tensor, w device.Filter
 func (q *catcher) ConvBackwardData(_ device.Conv, _, _ device.Tensor, w device.Filter, _ device.Mode, _ device.Buffer) {
 	q.filters = append(q.filters, w)
 }
+
+func (q *catcher) LRNForward(l device.LRN, _, _, _ device.Tensor) { q.lrn = l }
 
 // named are the tensors of a call that compares scores with labels.
 func named() *layers.Call {
@@ -64,6 +67,18 @@ func TestSoftmaxLossPutsProbabilities(t *testing.T) {
 	c.Saved = []device.Tensor{{Buffer: block(5), Shape: tensor.Shape{3, 7}}}
 	(&layers.SoftmaxLoss{}).Forward(q, c)
 	require.Equal(t, []device.Tensor{c.Out[0], c.Saved[0], c.In[0], c.In[1]}, q.tensors)
+}
+
+// What is not given is as in the paper.
+func TestLRNDefaults(t *testing.T) {
+	c, q := &layers.Call{
+		In:  []device.Tensor{{Buffer: block(1), Shape: tensor.Shape{2, 3, 4, 5}}},
+		Out: []device.Tensor{{Buffer: block(2), Shape: tensor.Shape{2, 3, 4, 5}}},
+	}, &catcher{}
+	(&layers.LRN{}).Forward(q, c)
+	require.Equal(t, device.LRN{N: 2, C: 3, H: 4, W: 5, Size: 5, Alpha: 1e-4, Beta: 0.75, K: 2}, q.lrn)
+	(&layers.LRN{Size: 3, Alpha: new(float32(7)), Beta: new(float32(0)), K: 1, AlphaOverSize: true}).Forward(q, c)
+	require.Equal(t, device.LRN{N: 2, C: 3, H: 4, W: 5, Size: 3, Alpha: 7, K: 1, AlphaOverSize: true}, q.lrn)
 }
 
 // Each pass reads its own packed weights, if there are any.
