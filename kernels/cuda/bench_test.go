@@ -49,7 +49,7 @@ func newBench(tb testing.TB, m machine, c ptxsim.Config) *bench {
 	require.NoError(tb, k.products(sim, m.arithmetic))
 	traits, err := traitsOf(sim.Properties(), m.options())
 	require.NoError(tb, err)
-	return &bench{tb, sim, st, &queue{driver: sim, kernels: k, stream: st, traits: traits}, 1}
+	return &bench{tb, sim, st, &queue{device: &Device{name: "ptxsim", driver: sim}, driver: sim, kernels: k, stream: st, traits: traits}, 1}
 }
 
 func bytesOf(v []float32) []byte {
