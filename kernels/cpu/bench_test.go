@@ -8,6 +8,7 @@ import (
 	"gorgonia.org/tensor"
 
 	"github.com/hubel-go/hubel/device"
+	"github.com/hubel-go/hubel/expr"
 )
 
 // benchmark runs a kernel on all cores and reports its GFLOP/s, or GB/s where
@@ -188,4 +189,55 @@ func traitsOf(tb testing.TB) device.Traits {
 	t, err := device.TraitsOf("cpu", device.Options{})
 	require.NoError(tb, err)
 	return t
+}
+
+// Programs over arrays that no cache holds, beside the loops written for them alone and
+// a copy (which is a program too), in bytes read and written.
+func BenchmarkMap(b *testing.B) {
+	v := device.View{N: 32, C: 64, Inner: 56 * 56}
+	whole, channel := tensor.Shape{v.Elements(expr.Whole)}, tensor.Shape{v.C}
+	x, y, bias := expr.Input(0, expr.Whole), expr.Input(1, expr.Whole), expr.Input(1, expr.Channel)
+	eight := x
+	for range 4 {
+		eight = expr.Max(expr.Add(expr.Mul(eight, expr.Const(1.1)), expr.Const(0.1)), x)
+	}
+	overwrite := []device.Mode{device.Overwrite}
+	program := func(e expr.Expr) func(q device.Queue, t []device.Tensor) {
+		p := expr.MustNew(e)
+		return func(q device.Queue, t []device.Tensor) { q.Map(p, v, t[:1], t[1:], overwrite, device.Random{}) }
+	}
+	sum := func(e expr.Expr, axes expr.Axes) func(q device.Queue, t []device.Tensor) {
+		p := expr.MustNew(e)
+		return func(q device.Queue, t []device.Tensor) {
+			q.Reduce(p, v, device.Sum, axes, t[0], t[1:], device.Overwrite, device.Random{})
+		}
+	}
+	relu := device.Unary{Op: device.ReLU}
+	one := tensor.Shape{1}
+	for _, c := range []struct {
+		name   string
+		shapes []tensor.Shape
+		launch func(q device.Queue, t []device.Tensor)
+	}{
+		{"copy", []tensor.Shape{whole, whole}, program(x)},
+		{"relu", []tensor.Shape{whole, whole}, program(expr.Max(x, expr.Const(0)))},
+		{"relu, loop", []tensor.Shape{whole, whole}, func(q device.Queue, t []device.Tensor) { q.UnaryForward(relu, t[0], t[1]) }},
+		{"add", []tensor.Shape{whole, whole, whole}, program(expr.Add(x, y))},
+		{"add, loop", []tensor.Shape{whole, whole, whole}, func(q device.Queue, t []device.Tensor) { q.Add(t[0], t[1], t[2]) }},
+		{"bias", []tensor.Shape{whole, whole, channel}, program(expr.Add(x, bias))},
+		{"12 operations", []tensor.Shape{whole, whole}, program(eight)},
+		{"sum of squares", []tensor.Shape{one, whole}, sum(expr.Mul(x, x), expr.One)},
+		{"sum of squares, loop", []tensor.Shape{one, whole}, func(q device.Queue, t []device.Tensor) { q.SumSquares(t[0], t[1]) }},
+		{"sums of channels", []tensor.Shape{channel, whole}, sum(x, expr.Channel)},
+		{"sums of samples", []tensor.Shape{{v.C * v.Inner}, whole}, sum(x, expr.C|expr.Inner)},
+		{"sums of pixels", []tensor.Shape{{v.N * v.Inner}, whole}, sum(x, expr.Pixel)},
+	} {
+		b.Run(c.name, func(b *testing.B) {
+			var bytes int64
+			for _, s := range c.shapes {
+				bytes += int64(device.Elements(s)) * device.Float32.Size()
+			}
+			benchmark(b, 0, bytes, c.shapes, c.launch)
+		})
+	}
 }
