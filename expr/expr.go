@@ -12,8 +12,9 @@
 //
 //	backward, err := hardSwish.Gradient(0) // of x; its inputs are x and dy
 //
-// NaN and infinity go through a program as IEEE 754 has them. Min and Max of a
-// NaN are NaN, as in PyTorch; those of 0 and -0 are one of the two. A comparison with a NaN is false, so that Select
+// NaN and infinity go through a program as IEEE 754 has them, but that the constant 0
+// times or divided by anything is 0. Min and Max of a NaN are NaN, as in PyTorch; those
+// of 0 and -0 are one of the two. A comparison with a NaN is false, so that Select
 // takes its second value. Every device agrees on that. How exactly a device
 // computes Exp, Log, Tanh and Erf is its own affair.
 package expr
@@ -22,6 +23,7 @@ import (
 	"fmt"
 	"math"
 	"strconv"
+	"strings"
 )
 
 // Axes says which axes of a view [N,C,Inner] an input or an output has. Along the
@@ -169,29 +171,50 @@ func Select(c Condition, a, b Expr) Expr {
 var names = map[Op]string{
 	OpAdd: "+", OpSub: "-", OpMul: "*", OpDiv: "/", OpLess: "<", OpLessEqual: "<=", OpEqual: "==",
 	OpMin: "min", OpMax: "max", OpAbs: "abs", OpSqrt: "sqrt", OpExp: "exp", OpLog: "log", OpTanh: "tanh", OpErf: "erf",
-	OpSelect: "select", OpDraw: "draw", OpInput: "in",
+	OpSelect: "select",
 }
+
+// longestFormula is how much of a formula is printed. A value that is used twice is
+// written twice, so that a program of 256 instructions may have one of 2^255 terms.
+const longestFormula = 2000
 
 // String is the expression as a formula, with all its parentheses.
 func (n *node) String() string {
+	var b strings.Builder
+	n.write(&b)
+	if b.Len() > longestFormula {
+		return b.String()[:longestFormula] + "..."
+	}
+	return b.String()
+}
+
+// write writes the formula, and stops once it is too long.
+func (n *node) write(b *strings.Builder) {
+	if b.Len() > longestFormula {
+		return
+	}
+	open, between := names[n.op]+"(", ", "
 	switch n.op {
 	case OpInput:
-		return "in" + strconv.Itoa(n.index)
+		b.WriteString("in" + strconv.Itoa(n.index))
+		return
 	case OpDraw:
-		return "draw" + strconv.Itoa(n.index)
+		b.WriteString("draw" + strconv.Itoa(n.index))
+		return
 	case OpConst:
-		return strconv.FormatFloat(float64(n.value), 'g', -1, 32)
+		b.WriteString(strconv.FormatFloat(float64(n.value), 'g', -1, 32))
+		return
 	case OpAdd, OpSub, OpMul, OpDiv, OpLess, OpLessEqual, OpEqual:
-		return fmt.Sprintf("(%v %s %v)", n.args[0], names[n.op], n.args[1])
+		open, between = "(", " "+names[n.op]+" "
 	}
-	text := names[n.op] + "("
+	b.WriteString(open)
 	for i, a := range n.args {
 		if i > 0 {
-			text += ", "
+			b.WriteString(between)
 		}
-		text += a.String()
+		a.write(b)
 	}
-	return text + ")"
+	b.WriteByte(')')
 }
 
 // Apply is the value of an operation of float64 numbers: what the operations mean.

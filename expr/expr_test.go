@@ -77,6 +77,34 @@ func TestProgram(t *testing.T) {
 }
 
 // NaN and infinity go through as the package says.
+// 0 and -0 are two constants, and so are numbers and NaN.
+func TestConstantsByTheirBits(t *testing.T) {
+	negative := float32(math.Copysign(0, -1))
+	p := MustNew(Div(x, Const(0)), Div(x, Const(negative)))
+	out := make([]float64, 2)
+	p.Eval(out, []float64{1}, nil)
+	require.Equal(t, []float64{math.Inf(1), math.Inf(-1)}, out)
+	require.NotEqual(t, MustNew(Const(0)).Hash(), MustNew(Const(negative)).Hash())
+
+	nan := Const(float32(math.NaN()))
+	p = MustNew(Add(x, nan), Sub(x, nan), Add(x, Const(1)))
+	code, _ := p.Code()
+	require.Len(t, code, 6, "a NaN is computed once")
+}
+
+// A formula has a bounded length, though a value that is used twice is written twice.
+func TestLongFormula(t *testing.T) {
+	e := x
+	for range 200 {
+		e = Mul(e, Add(e, Const(1)))
+		if p, err := New(e); err == nil {
+			require.LessOrEqual(t, len(p.String()), longestFormula+3)
+		}
+	}
+	p := MustNew(Mul(Mul(x, x), Mul(x, x)))
+	require.Equal(t, "((in0 * in0) * (in0 * in0))", p.String())
+}
+
 func TestNotANumber(t *testing.T) {
 	nan, inf := math.NaN(), math.Inf(1)
 	require.True(t, math.IsNaN(eval(t, MustNew(Max(x, y)), nan, 1)))

@@ -43,7 +43,7 @@ func New(outputs ...Expr) (*Program, error) {
 		return nil, fmt.Errorf("a program has 1 to %d outputs, not %d", MaxOutputs, len(outputs))
 	}
 	p := &Program{}
-	b := builder{p: p, steps: map[*node]int{}, same: map[Instruction]int{}}
+	b := builder{p: p, steps: map[*node]int{}, same: map[bitwise]int{}}
 	for _, out := range outputs {
 		step, err := b.step(out.node)
 		if err != nil {
@@ -70,18 +70,21 @@ func MustNew(outputs ...Expr) *Program {
 type builder struct {
 	p     *Program
 	steps map[*node]int
-	same  map[Instruction]int
+	same  map[bitwise]int
+}
+
+// bitwise is an instruction whose Value is told apart by its bits: 0 is not -0, and a
+// NaN is itself.
+type bitwise struct {
+	Instruction
+	value uint32
 }
 
 func (b *builder) step(n *node) (int, error) {
 	if s, ok := b.steps[n]; ok {
 		return s, nil
 	}
-	i := Instruction{Op: n.op, Index: n.index, Axes: n.axes, Value: n.value}
-	if n.op == OpConst && n.value != n.value {
-		i.Value = 0 // a NaN is no key of a map
-		i.Index = 1
-	}
+	i := Instruction{Op: n.op, Index: n.index, Axes: n.axes}
 	for k, a := range n.args {
 		s, err := b.step(a)
 		if err != nil {
@@ -89,7 +92,8 @@ func (b *builder) step(n *node) (int, error) {
 		}
 		i.Args[k] = s
 	}
-	s, ok := b.same[i]
+	key := bitwise{i, math.Float32bits(n.value)}
+	s, ok := b.same[key]
 	if !ok {
 		if len(b.p.code) == MaxInstructions {
 			return 0, fmt.Errorf("a program of more than %d instructions", MaxInstructions)
@@ -98,10 +102,8 @@ func (b *builder) step(n *node) (int, error) {
 			return 0, err
 		}
 		s = len(b.p.code)
-		b.same[i] = s
-		if n.op == OpConst {
-			i.Value, i.Index = n.value, 0
-		}
+		b.same[key] = s
+		i.Value = n.value
 		b.p.code = append(b.p.code, i)
 	}
 	b.steps[n] = s
@@ -166,7 +168,8 @@ func (p *Program) Code() (code []Instruction, results []int) { return p.code, p.
 // Hash is the same for programs that compute the same in the same way.
 func (p *Program) Hash() string { return p.hash }
 
-// String is the program as formulas, one for each output: "(in0 * 2)".
+// String is the program as formulas, one for each output: "(in0 * 2)". Those that are
+// long are cut off.
 func (p *Program) String() string {
 	texts := make([]string, len(p.outputs))
 	for i, out := range p.outputs {

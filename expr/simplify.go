@@ -4,7 +4,8 @@ import "math"
 
 // simplified is a node of the operation, or a shorter one whose value is the same
 // float32 for all arguments, NaN, infinities and the sign of zero included; but
-// for x*0, which is 0 here also where x is not finite: gradients are full of it.
+// for x*0 and 0/x, which are 0 here whatever x is, and for x+0, which is x here also
+// where x is -0: gradients are full of them.
 func simplified(op Op, args ...*node) *node {
 	constant := true
 	for _, a := range args {
