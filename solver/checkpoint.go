@@ -1,6 +1,7 @@
 package solver
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -124,6 +125,18 @@ type Checkpoint struct {
 func ReadCheckpoint(dir string) (*Checkpoint, error) {
 	c, _, err := readState(dir)
 	return c, err
+}
+
+// PeekCheckpoint reads what the newest checkpoint in a run's folder says of the run,
+// and neither its tensors nor its checksum.
+func PeekCheckpoint(dir string) (*Checkpoint, error) {
+	path := filepath.Join(dir, CheckpointFile)
+	f, err := safetensors.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	c, err := decodeCheckpoint(dir, path, f.Metadata())
+	return c, cmp.Or(err, f.Close())
 }
 
 // Done reports whether a run of so many iterations has nothing left to do.

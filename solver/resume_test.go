@@ -250,7 +250,7 @@ func TestResumeRefusesAnotherConfiguration(t *testing.T) {
 		"schedule.rate is 0.1, but the run was started with 0.05":                           func(c *Config) { c.SGD.Schedule.Rate = 0.1 },
 		`schedule.policy is "fixed", but the run was started with "cosine"`:                 func(c *Config) { c.SGD.Schedule.Policy = Fixed },
 		`frozen is ["fc2"], but the run was started with nothing`:                           func(c *Config) { c.Frozen = []string{"fc2"} },
-		"samples is 91, but the run was started with 90":                                    func(c *Config) { c.Train, _ = synthetic(t, 91, 1, 1, 12, 12) },
+		"there are 91 samples to train on, but the run was started with 90; name the same":  func(c *Config) { c.Train, _ = synthetic(t, 91, 1, 1, 12, 12) },
 		"preprocess.mean.0 is 100, but the run was started with 128":                        func(c *Config) { c.Preprocess.Mean = []float32{100} },
 		`network.name is "other", but the run was started with "small"`:                     func(c *Config) { c.Network = smallNet(); c.Network.Name = "other" },
 		"network.layers.3.options.p is 0.5, but the run was started with 0.3":               func(c *Config) { c.Network = smallNet(); c.Network.Nodes[3].Layer = &layers.Dropout{P: 0.5} },

@@ -43,11 +43,14 @@ func decodeSets(metadata map[string]string) (s sets, err error) {
 func (c *Checkpoint) Named() bool { return c.sets.Train != "" }
 
 // checkSets refuses to train on another division of the data than before: the
-// pictures that the run is tested on might be among those it was trained on. That
-// there are more or fewer to train on is said elsewhere.
+// pictures that the run is tested on might be among those it was trained on.
 func (c *Checkpoint) checkSets(with *Config) error {
-	if with.Train.Len() != c.Samples {
-		return nil
+	differs := func(format string, args ...any) error {
+		return fmt.Errorf("resume %s: %s; name the same data, divided in the same way, or start a new run from the weights in %s",
+			with.Dir, fmt.Sprintf(format, args...), filepath.Join(with.Dir, WeightsFile))
+	}
+	if n := with.Train.Len(); n != c.Samples {
+		return differs("there are %d samples to train on, but the run was started with %d", n, c.Samples)
 	}
 	now := with.sets()
 	for _, s := range []struct {
@@ -56,9 +59,7 @@ func (c *Checkpoint) checkSets(with *Config) error {
 		set         data.Dataset
 	}{{"training set", c.sets.Train, now.Train, with.Train}, {"test set", c.sets.Test, now.Test, with.Test}} {
 		if s.before != "" && s.now != "" && s.before != s.now {
-			return fmt.Errorf("resume %s: the %s is not the one that the run was started with: the names or the labels of its %d samples differ; "+
-				"name the same data, divided in the same way, or start a new run from the weights in %s",
-				with.Dir, s.role, s.set.Len(), filepath.Join(with.Dir, WeightsFile))
+			return differs("the %s is not the one that the run was started with: the names or the labels of its %d samples differ", s.role, s.set.Len())
 		}
 	}
 	return nil

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"slices"
 
 	"github.com/hubel-go/hubel/data"
@@ -86,6 +87,19 @@ func (o *options) writeConfusion(title string, t *solver.Test) (err error) {
 	return writeConfusion(o.out, title, t)
 }
 
+// saySplit says where the run of the weights was trained on another division of the
+// pictures than -split now makes.
+func (o *options) saySplit(stderr io.Writer) {
+	c, err := solver.PeekCheckpoint(filepath.Dir(o.weights))
+	if err != nil || o.split == "" { // they may be anywhere
+		return
+	}
+	if split := splitElsewhere(c, c.Config.Data); split != "" {
+		fmt.Fprintf(stderr, "train: %s comes from a run that was begun when -split %s put other pictures aside than it does now: some that it is tested on may be some that it was trained on\n",
+			printable.Name(o.weights), split)
+	}
+}
+
 // testSet opens what weights are to be tested on.
 func (o *options) testSet(ctx context.Context, m *solver.Model, stderr io.Writer) (data.Dataset, []data.Skip, error) {
 	if data.IsPath(o.data) {
@@ -93,6 +107,7 @@ func (o *options) testSet(ctx context.Context, m *solver.Model, stderr io.Writer
 		if err != nil {
 			return nil, nil, err
 		}
+		o.saySplit(stderr)
 		photos, skipped, err := data.OpenTestPhotos(ctx, data.ParsePhotoSpec(o.dataText()), m.Preprocess, m.Classes, p)
 		return photos, skipped, err
 	}
@@ -101,7 +116,7 @@ func (o *options) testSet(ctx context.Context, m *solver.Model, stderr io.Writer
 		return nil, nil, err
 	}
 	if !slices.Equal(m.Classes, s.test.Classes()) {
-		return nil, nil, fmt.Errorf("%s tells %q apart, but the classes of %s are %q", o.weights, m.Classes, o.data, s.test.Classes())
+		return nil, nil, fmt.Errorf("%s tells the classes %s apart, but those of %s are %s", o.weights, printable.Names(m.Classes), o.data, printable.Names(s.test.Classes()))
 	}
 	return s.test, nil, nil
 }

@@ -126,7 +126,7 @@ func TestTrainOnTarWithSplit(t *testing.T) {
 	require.NoError(t, os.Rename("set.tar", "my set's.tar"))
 	refused(t, `data set "set.tar" is unknown`, "-resume", "runs/colour-set", "-epochs", "2")
 	refused(t, "; if the data has moved, -data says where to, with -val or -split as before", "-resume", "runs/colour-set", "-epochs", "2")
-	refused(t, "samples is 40, but the run was started with 23", "-resume", "runs/colour-set", "-epochs", "1", "-data", "my set's.tar", "-val", "set")
+	refused(t, "there are 40 samples to train on, but the run was started with 23; name the same data, divided in the same way", "-resume", "runs/colour-set", "-epochs", "1", "-data", "my set's.tar", "-val", "set")
 	stdout = succeed(t, "-resume", "runs/colour-set", "-epochs", "2", "-data", "my set's.tar", "-split", "0.25,0.1")
 	require.Contains(t, stdout, ` -data 'my set'\''s.tar' -split 0.25,0.1`+"\n")
 	require.NoError(t, os.Rename("my set's.tar", "set.tar"))
@@ -160,6 +160,11 @@ func TestResumeKnowsItsPictures(t *testing.T) {
 	// What an earlier hubel left does not say which pictures it saw.
 	forget(t, "parts")
 	refused(t, "parts was begun when -split 0.25 put other pictures aside than it does now", "-resume", "parts", "-epochs", "3", "-data", "set.tar", "-split", "0.25")
+	for run, said := range map[string]bool{"parts": true, "whole": false} {
+		code, _, stderr := call(t, "-eval", "-weights", run+"/best.safetensors", "-data", "set.tar", "-split", "0.25")
+		require.Equal(t, command.Done, code, stderr)
+		require.Equal(t, said, strings.Contains(stderr, "train: parts/best.safetensors comes from a run that was begun when -split 0.25 put other pictures aside than it does now: some that it is tested on may be some that it was trained on\n"), stderr)
+	}
 	photos(t, "val", 2)
 	succeed(t, "-net", "colour.json", "-data", "set.tar", "-val", "val", "-epochs", "1", "-batch", "8", "-out", "plain")
 	refused(t, "the test set is not the one", "-resume", "plain", "-epochs", "2", "-data", "set.tar", "-val", "set")

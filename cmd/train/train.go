@@ -136,17 +136,26 @@ func (o *options) resumedRun(ctx context.Context, stderr io.Writer) (c solver.Co
 // trained on, where it cannot be found out either: such a run was begun when a
 // split still followed the order in which files were stored.
 func (o *options) knowsSamples(c *solver.Checkpoint, dataText string, stderr io.Writer) error {
-	spec := data.ParsePhotoSpec(dataText)
-	if c.Named() || !data.IsPath(spec.Train) {
+	if c.Named() || !data.IsPath(data.ParsePhotoSpec(dataText).Train) {
 		return nil
 	}
-	if split, err := data.ParseSplit(spec.Split); err == nil && split.List == nil {
+	if split := splitElsewhere(c, dataText); split != "" {
 		return fmt.Errorf("%s was begun when -split %s put other pictures aside than it does now, so that it would be tested on some that it was trained on; "+
 			"begin a new run, with -weights %s where its weights may have seen some of them",
-			o.resume, spec.Split, quoted(filepath.Join(o.resume, solver.WeightsFile)))
+			o.resume, split, quoted(filepath.Join(o.resume, solver.WeightsFile)))
 	}
 	fmt.Fprintln(stderr, "train: the run was begun when pictures of tar files still came in the order in which they are stored: they now come in that of their names, and it does not end with the bytes that it would have had")
 	return nil
+}
+
+// splitElsewhere is the -split of a run on that data, if it put other pictures aside
+// then than it would now.
+func splitElsewhere(c *solver.Checkpoint, dataText string) string {
+	spec := data.ParsePhotoSpec(dataText)
+	if split, err := data.ParseSplit(spec.Split); c.Named() || !data.IsPath(spec.Train) || err != nil || split.List != nil {
+		return ""
+	}
+	return spec.Split
 }
 
 // drawn reports whether the pictures of a run that has come to its end are there.
