@@ -113,6 +113,9 @@ func openSet(path string) (parts [3]*Files, err error) {
 	if err != nil {
 		return parts, err
 	}
+	if !list { // which says itself what it means
+		found = f.photographs(found)
+	}
 	if parts, err = f.divide(found); err != nil {
 		return parts, fmt.Errorf("%s: %w", path, err)
 	}

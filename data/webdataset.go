@@ -298,6 +298,44 @@ func agree(all []*sample, source int) error {
 var notPhotographs = []string{"alpha", "annotation", "depth", "disparity", "edge", "edges", "flow", "gt", "instance", "label", "labels",
 	"mask", "masks", "matte", "normal", "normals", "panoptic", "seg", "segm", "segmentation", "semantic", "thumb", "thumbnail", "trimap"}
 
+// isPhotograph goes by the words in the extension.
+func isPhotograph(name string) bool {
+	_, ext := splitKey(name)
+	words := strings.FieldsFunc(ext, func(r rune) bool { return strings.ContainsRune("._-", r) })
+	return !slices.ContainsFunc(words, func(w string) bool { return slices.Contains(notPhotographs, w) })
+}
+
+// photographs leaves out pictures in class folders that stand beside one of their key
+// and are something else of it, as 1.seg.png beside 1.png.
+func (f *Files) photographs(found []labelled) []labelled {
+	type place struct {
+		shard int32
+		key   string
+	}
+	at := func(l labelled) place {
+		key, _ := splitKey(l.name)
+		return place{l.shard, key}
+	}
+	other := func(l labelled) bool { return !isPhotograph(l.name) }
+	if !slices.ContainsFunc(found, other) {
+		return found
+	}
+	taken := map[place]bool{}
+	for _, l := range found {
+		if !other(l) {
+			taken[at(l)] = true
+		}
+	}
+	return slices.DeleteFunc(found, func(l labelled) bool {
+		if !other(l) || !taken[at(l)] {
+			return false
+		}
+		_, ext := splitKey(l.name)
+		f.skip(int(l.shard), l.name, fmt.Sprintf("as .%s it is not the photograph beside it", ext))
+		return true
+	})
+}
+
 // photograph is the one picture of a sample that is its photograph, or nil.
 // The others are left out. A picture with one extension goes before those with
 // several, and a JPEG before others.
@@ -313,11 +351,6 @@ func (f *Files) photograph(s *sample) *labelled {
 			return from
 		}
 		return preferred
-	}
-	isPhotograph := func(name string) bool {
-		_, ext := splitKey(name)
-		words := strings.FieldsFunc(ext, func(r rune) bool { return strings.ContainsRune("._-", r) })
-		return !slices.ContainsFunc(words, func(w string) bool { return slices.Contains(notPhotographs, w) })
 	}
 	isJPEG := func(name string) bool { return strings.HasPrefix(strings.ToLower(path.Ext(name)), ".j") }
 

@@ -58,6 +58,7 @@ func TestWebDataset(t *testing.T) {
 		"class folders":                  {"cat/1.x.jpg\ndog/1.x.jpg\ndog/1.y.jpg\ndog/1.txt a dog\ndog/1.json {\"id\": 1}\nREADME.txt text", "cat/1.x.jpg cat\ndog/1.x.jpg dog\ndog/1.y.jpg dog", "README.txt: there is no picture beside it\ndog/1.json: " + notAPicture + "\ndog/1.txt: " + notAPicture, ""},
 		"class folders and other labels": {"00/1.jpg\n00/1.json {\"label\": 0}\n00/2.jpg\n00/2.json {\"label\": 1}\n01/3.jpg\n01/3.json {\"label\": 0}", "", "", `pictures are in class folders, but labels in their .json members divide them otherwise: 00/2.jpg has "1"; a .cls member beside each picture decides`},
 		"folders in class folders":       {"one/cat/1.jpg\none/cat/1.json {\"label\": 5}\ntwo/cat/3.jpg\ntwo/cat/3.json {\"label\": 5}", "one/cat/1.jpg one\ntwo/cat/3.jpg two", "one/cat/1.json: " + notAPicture + "\ntwo/cat/3.json: " + notAPicture, ""},
+		"class folders and masks":        {"cat/1.png\ncat/1.seg.png\ncat/2.seg.png\ndog/1.png\ndog/1.label-ids.png\ndog/1.txt x", "cat/1.png cat\ncat/2.seg.png cat\ndog/1.png dog", "cat/1.seg.png: as .seg.png it is not the photograph beside it\ndog/1.label-ids.png: as .label-ids.png it is not the photograph beside it\ndog/1.txt: " + notAPicture, ""},
 		"class folders and the same":     {"cat/1.jpg\ncat/1.json {\"label\": 5}\ndog/3.jpg\ndog/3.json {\"label\": 2}", "cat/1.jpg cat\ndog/3.jpg dog", "cat/1.json: " + notAPicture + "\ndog/3.json: " + notAPicture, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -88,6 +89,17 @@ func TestWebDataset(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A mask beside a photograph is no picture of the class, in a folder as in a tar file.
+func TestMasksInClassFolders(t *testing.T) {
+	j := asJPEG(t, drawn(8, 8, 0))
+	dir := t.TempDir()
+	writeTree(t, dir, map[string][]byte{"cat/1.jpg": j, "cat/1.mask.png": j, "cat/2.mask.png": j, "dog/3.jpg": j, "dog/4.left.jpg": j})
+	f, err := OpenFiles(dir)
+	require.NoError(t, err)
+	require.Equal(t, []string{"cat/1.jpg cat", "cat/2.mask.png cat", "dog/3.jpg dog", "dog/4.left.jpg dog"}, listing(f))
+	require.Equal(t, []Skip{{Name: "cat/1.mask.png", Reason: "as .mask.png it is not the photograph beside it"}}, f.Skipped())
 }
 
 // TestWebDatasetKeysAreOfTheirTar: a key of another tar file is another
