@@ -226,8 +226,11 @@ func openShardFolders(path string) (parts [3]*Files, err error) {
 		}
 	}
 	of, err := partsAmong(folders, false)
-	if err != nil || of == nil || !shards {
-		return parts, err
+	if err != nil {
+		return parts, fmt.Errorf("%s: %w", path, err)
+	}
+	if of == nil || !shards {
+		return parts, nil
 	}
 	for name, k := range of {
 		if parts[k], err = OpenFiles(filepath.Join(path, name)); err != nil {
