@@ -18,9 +18,16 @@ import (
 	"unicode/utf8"
 )
 
+// longestName is how many bytes of a name are shown: more than a path may take, but
+// that what strangers wrote is no flood.
+const longestName = 4096
+
 // Name is a name as it is shown: itself where all of it can be seen, and otherwise
-// quoted as in Go.
+// quoted as in Go. Of a very long one the beginning is shown, and how long it is.
 func Name(name string) string {
+	if n := len(name); n > longestName {
+		return fmt.Sprintf("%s... (%d bytes)", Name(name[:200]), n)
+	}
 	if utf8.ValidString(name) && !strings.ContainsFunc(name, func(r rune) bool { return !unicode.IsGraphic(r) }) {
 		return name
 	}

@@ -29,6 +29,10 @@ func TestName(t *testing.T) {
 		"\u2028line":                     `"\u2028line"`,
 		"tag\U000e0041":                  `"tag\U000e0041"`,
 		"\x7f":                           `"\x7f"`,
+
+		strings.Repeat("x", 4096):            strings.Repeat("x", 4096),
+		strings.Repeat("x", 4097):            strings.Repeat("x", 200) + "... (4097 bytes)",
+		"\n" + strings.Repeat("\x1b", 1<<20): `"\n` + strings.Repeat(`\x1b`, 199) + `"... (1048577 bytes)`,
 	} {
 		require.Equal(t, want, Name(name))
 	}
@@ -83,7 +87,9 @@ func TestWriter(t *testing.T) {
 		require.True(t, utf8.ValidString(want))
 		for line := range strings.SplitSeq(want, "\n") {
 			shown := strings.ReplaceAll(line, "\t", "")
-			require.Equal(t, shown, Name(shown))
+			for r := range strings.SplitSeq(shown, "") {
+				require.Equal(t, r, Name(r))
+			}
 		}
 	}
 	require.Contains(t, want, `\u001b`)
