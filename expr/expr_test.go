@@ -92,6 +92,18 @@ func TestConstantsByTheirBits(t *testing.T) {
 	require.Len(t, code, 6, "a NaN is computed once")
 }
 
+// A division by a power of two is a product, where that is the same float32.
+func TestDivisionByPowersOfTwo(t *testing.T) {
+	for divisor, want := range map[float32]string{
+		0x1p-149: "(in0 / 1e-45)", 0x1p-126: "(in0 / 1.1754944e-38)", 0x1p-100: "(1.2676506e+30 * in0)", 0x1p100: "(7.888609e-31 * in0)", 0x1p127: "(in0 / 1.7014118e+38)",
+		-0.5: "(-2 * in0)", 0: "(in0 / 0)", 3: "(in0 / 3)",
+	} {
+		p := MustNew(Div(x, Const(divisor)))
+		require.Equal(t, want, p.String())
+		require.Equal(t, 0x1p-140/float64(divisor), eval(t, p, 0x1p-140))
+	}
+}
+
 // A formula has a bounded length, though a value that is used twice is written twice.
 func TestLongFormula(t *testing.T) {
 	e := x
