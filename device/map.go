@@ -49,7 +49,9 @@ const (
 	Max          // NaN if one of the values is
 )
 
-// MapKernels runs element-wise programs.
+// MapKernels runs element-wise programs. A device keeps what it makes of a program, by
+// its hash, until it is closed: what changes from call to call is an input of one
+// number, not a constant.
 type MapKernels interface {
 	// Map computes p for every element of the view. Input i has the axes
 	// p.Inputs()[i], and is absent where p does not use it; the outputs are whole,

@@ -23,13 +23,13 @@ func (q *queue) Map(p *expr.Program, v device.View, out, in []device.Tensor, mod
 
 // compiled is the program as loops, made when it is first seen.
 func (q *queue) compiled(p *expr.Program) *program {
-	c, ok := q.programs[p]
+	c, ok := q.programs[p.Hash()]
 	if !ok {
 		if q.programs == nil {
-			q.programs = map[*expr.Program]*program{}
+			q.programs = map[string]*program{}
 		}
 		c = compile(p)
-		q.programs[p] = c
+		q.programs[p.Hash()] = c
 	}
 	return c
 }

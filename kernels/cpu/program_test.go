@@ -114,3 +114,26 @@ func TestProgramsSameBits(t *testing.T) {
 		}
 	}
 }
+
+// Programs that are the same are kept once, whoever makes them, and also where one has
+// inputs besides that it does not use.
+func TestProgramsAreKeptOnce(t *testing.T) {
+	d, err := New(1)
+	require.NoError(t, err)
+	defer d.Close()
+	q, err := d.NewQueue()
+	require.NoError(t, err)
+	x, y := ones(t, d, 3), ones(t, d, 3)
+	for range 10 {
+		in := expr.Input(1, expr.Whole)
+		square := expr.MustNew(expr.Mul(in, in))
+		gradient, err := expr.MustNew(expr.Mul(in, expr.Const(2)), in).Gradient(1)
+		require.NoError(t, err)
+		v := device.View{N: 1, C: 1, Inner: 3}
+		q.Map(square, v, []device.Tensor{y}, []device.Tensor{{}, x}, []device.Mode{device.Accumulate}, device.Random{})
+		q.Map(gradient, v, []device.Tensor{y}, []device.Tensor{{}, {}, x, x}, []device.Mode{device.Accumulate}, device.Random{})
+	}
+	require.NoError(t, q.Sync())
+	require.Equal(t, []float32{41, 41, 41}, floats(y))
+	require.Len(t, q.(*queue).programs, 2)
+}

@@ -4,7 +4,6 @@ import (
 	"gorgonia.org/tensor"
 
 	"github.com/hubel-go/hubel/device"
-	"github.com/hubel-go/hubel/expr"
 	"github.com/hubel-go/hubel/kernels/cpu/gemm"
 	"github.com/hubel-go/hubel/kernels/cpu/parallel"
 	"github.com/hubel-go/hubel/kernels/cpu/vec"
@@ -43,8 +42,8 @@ type queue struct {
 	runs        runsTask
 	columns     columnsTask
 	combining   combineTask
-	partials    []float64 // of a reduction
-	programs    map[*expr.Program]*program
+	partials    []float64           // of a reduction
+	programs    map[string]*program // by hash
 
 	phases             phaseTask
 	winograd           winogradTask
