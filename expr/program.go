@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 )
 
@@ -134,16 +135,15 @@ func (b *builder) declare(n *node) error {
 	return nil
 }
 
-// withInputs is p with at least the inputs of another program and so many whole
-// ones behind them, used or not.
+// withInputs is p with the inputs of another program, whose own it reads, and so many
+// whole ones behind them, used or not.
 func (p *Program) withInputs(other *Program, more int) *Program {
-	for i := len(p.inputs); i < len(other.inputs)+more; i++ {
-		p.inputs, p.used = append(p.inputs, Whole), append(p.used, false)
+	p.inputs = slices.Clone(other.inputs)
+	for range more {
+		p.inputs = append(p.inputs, Whole)
 	}
-	for i, axes := range other.inputs {
-		if !p.used[i] {
-			p.inputs[i] = axes
-		}
+	for len(p.used) < len(p.inputs) {
+		p.used = append(p.used, false)
 	}
 	return p
 }
