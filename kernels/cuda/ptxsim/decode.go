@@ -344,7 +344,7 @@ func (d *decoder) address(o operand, in *inst) error {
 	switch base.kind {
 	case operandReg:
 		in.a = d.regs[base.reg]
-		if in.a.file == filePred || in.a.file == file32 && in.half {
+		if d.k.regs[base.reg].typ.bytes() < 4 {
 			return fmt.Errorf("the address is not in a register of 32 or 64 bits")
 		}
 		return nil
