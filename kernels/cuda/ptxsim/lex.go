@@ -44,8 +44,14 @@ func lex(src string) ([]token, error) {
 			i += end + 2
 		case wordByte(c):
 			start := i
-			for i < len(src) && wordByte(src[i]) {
-				i++
+			for i < len(src) {
+				if strings.HasPrefix(src[i:], "::") { // of a hint: L2::128B
+					i += 2
+				} else if wordByte(src[i]) {
+					i++
+				} else {
+					break
+				}
 			}
 			out = append(out, token{src[start:i], line})
 		default:
