@@ -108,8 +108,10 @@ func (p *parser) expect(text string) error {
 	return nil
 }
 
+// errorf names the line of the token that was taken last.
 func (p *parser) errorf(format string, args ...any) error {
-	return fmt.Errorf("line %d: "+format, append([]any{p.line()}, args...)...)
+	line := p.toks[max(p.at-1, 0)].line
+	return fmt.Errorf("line %d: "+format, append([]any{line}, args...)...)
 }
 
 // restOfLine skips the tokens of the present line.
@@ -142,7 +144,7 @@ func (p *parser) module() error {
 			p.next()
 		case ".extern":
 			p.next()
-			if p.peek() == ".func" {
+			if p.accept(".func") {
 				return p.errorf("external functions are not supported")
 			}
 		case ".global", ".const", ".shared":
@@ -157,8 +159,10 @@ func (p *parser) module() error {
 				return err
 			}
 		case ".func":
+			p.next()
 			return p.errorf("functions are not supported: mark it __forceinline__")
 		default:
+			p.next()
 			return p.errorf("%q is not supported", t)
 		}
 	}
@@ -388,11 +392,11 @@ func (p *parser) bodyItem() error {
 // registers reads ".reg .f32 %f<20>;" or ".reg .b64 %SP, %SPL;".
 func (p *parser) registers() error {
 	p.next()
-	t, ok := types[strings.TrimPrefix(p.peek(), ".")]
+	word := p.next()
+	t, ok := types[strings.TrimPrefix(word, ".")]
 	if !ok {
-		return p.errorf("registers of type %q are not supported", p.peek())
+		return p.errorf("registers of type %q are not supported", word)
 	}
-	p.next()
 	scope := p.scopes[len(p.scopes)-1]
 	for {
 		name := p.next()
@@ -437,12 +441,12 @@ func (p *parser) instruction() error {
 	s := statement{line: p.line(), guard: -1}
 	if p.accept("@") {
 		s.guardNot = p.accept("!")
-		r, ok := p.lookup(p.peek())
+		name := p.next()
+		r, ok := p.lookup(name)
 		if !ok || p.k.regs[r].typ != typPred {
-			return p.errorf("%q is not a predicate", p.peek())
+			return p.errorf("%q is not a predicate", name)
 		}
 		s.guard = r
-		p.next()
 	}
 	words := strings.Split(p.next(), ".")
 	s.op, s.mods = words[0], words[1:]
