@@ -481,7 +481,6 @@ func decodeCvt(d *decoder, in *inst) error {
 		return fmt.Errorf("is not supported")
 	}
 	n := to.bits()
-	mask := mask64(n)
 	// read is the source as float64, which holds every value of f16 and f32.
 	read := map[typ]func(uint64) float64{
 		typF16: func(a uint64) float64 { return float64(half(a & 0xffff)) },
@@ -500,7 +499,9 @@ func decodeCvt(d *decoder, in *inst) error {
 		if !toIntegral {
 			return fmt.Errorf("needs an integer rounding mode")
 		}
-		in.fn = func(a, _, _ uint64) uint64 { return toInteger(roundInteger(read(a), integral), n, to.signed()) & mask }
+		in.fn = func(a, _, _ uint64) uint64 {
+			return extend(toInteger(roundInteger(read(a), integral), n, to.signed()), to)
+		}
 	case !from.float():
 		if !rounds {
 			return fmt.Errorf("needs a rounding mode")
