@@ -223,6 +223,8 @@ func TestDerivatives(t *testing.T) {
 		{"(in1 * ((0.5 * (1 - (tanh(in0) * tanh(in0)))) / sqrt(tanh(in0))))", Sqrt(inner)},
 		{"(in2 * in1)", Mul(x, y)}, {"(in2 * in1)", Mul(y, x)}, {"(in1 * (in0 + in0))", Mul(x, x)},
 		{"(in2 * (1 / in1))", Div(x, y)}, {"(in2 * ((0 - (in1 / in0)) / in0))", Div(y, x)},
+		{"(in1 * (((1 - (tanh(in0) * tanh(in0))) * exp(in0)) + (tanh(in0) * exp(in0))))", Mul(inner, Exp(x))},
+		{"(in1 * ((exp(in0) - ((exp(in0) / tanh(in0)) * (1 - (tanh(in0) * tanh(in0))))) / tanh(in0)))", Div(Exp(x), inner)},
 		{"in2", Sub(x, y)}, {"(-1 * in2)", Sub(y, x)}, {"in2", Add(y, x)},
 		{"select((in1 < in0), in2, 0)", Max(x, y)}, {"select((in0 < in1), 0, in2)", Max(y, x)},
 		{"select((in0 < in1), in2, 0)", Min(x, y)}, {"select((in1 < in0), 0, in2)", Min(y, x)},
@@ -251,4 +253,19 @@ func TestInputsOfGradients(t *testing.T) {
 	}
 	_, err := MustNew(Add(x, Input(15, Whole))).Gradient(0)
 	require.EqualError(t, err, "gradient of input 0: input 16: a program has inputs 0 to 15")
+}
+
+// What is shared is worked on once: without that, each of these takes 2^40 steps.
+func TestSharedExpressions(t *testing.T) {
+	e := x
+	for range 40 {
+		e = Mul(e, e)
+	}
+	p, err := New(e)
+	require.NoError(t, err)
+	code, _ := p.Code()
+	require.Len(t, code, 41)
+	g, err := p.Gradient(0)
+	require.NoError(t, err)
+	require.Equal(t, math.Ldexp(1, 40), eval(t, g, 1, 1))
 }
