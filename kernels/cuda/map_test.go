@@ -1,0 +1,220 @@
+package cuda
+
+import (
+	"errors"
+	"math"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"gorgonia.org/tensor"
+
+	"github.com/hubel-go/hubel/device"
+	"github.com/hubel-go/hubel/expr"
+	"github.com/hubel-go/hubel/kernels/cuda/driver"
+	"github.com/hubel-go/hubel/kernels/cuda/ptxsim"
+)
+
+// spyDriver runs no kernels, and keeps what is loaded and launched. Once next is not 0,
+// it gives out addresses without memory.
+type spyDriver struct {
+	driver.Driver
+	next     driver.Ptr
+	loaded   []string
+	launches []launched
+	refuse   error // of what is loaded for programs
+}
+
+type launched struct {
+	kernel string
+	grid   driver.Dim
+	slots  []uint64
+}
+
+func (d *spyDriver) Load(name, ptx string) (driver.Module, error) {
+	if strings.HasPrefix(name, "map ") || strings.HasPrefix(name, "reduce ") {
+		d.loaded = append(d.loaded, name)
+		if d.refuse != nil {
+			return nil, d.refuse
+		}
+	}
+	return d.Driver.Load(name, ptx)
+}
+
+func (d *spyDriver) Alloc(name string, bytes int64) (driver.Ptr, error) {
+	if d.next == 0 {
+		return d.Driver.Alloc(name, bytes)
+	}
+	p := d.next
+	d.next = p.Offset((bytes + 255) / 256 * 256)
+	return p, nil
+}
+
+func (d *spyDriver) Free(p driver.Ptr) error {
+	if d.next != 0 {
+		return nil
+	}
+	return d.Driver.Free(p)
+}
+
+func (d *spyDriver) NewStream() (driver.Stream, error) {
+	s, err := d.Driver.NewStream()
+	return spyStream{s, d}, err
+}
+
+type spyStream struct {
+	driver.Stream
+	d *spyDriver
+}
+
+func (s spyStream) Launch(f driver.Function, c driver.Config, args *driver.Args) error {
+	s.d.launches = append(s.d.launches, launched{f.Name(), c.Grid.Full(), append([]uint64{}, args.Slots()...)})
+	return nil
+}
+
+// spied is a queue, and tensors without memory, so many bytes behind a multiple of 256.
+func spied(t *testing.T) (*spyDriver, device.Queue, func(shift int64, n int) device.Tensor) {
+	spy := &spyDriver{Driver: ptxsim.New(ptxsim.Config{Unchecked: true})}
+	d, err := New("ptxsim", spy, device.Options{})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, d.Close()) })
+	q, err := d.NewQueue()
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, q.Close()) })
+	spy.next = 1 << 45
+	return spy, q, func(shift int64, n int) device.Tensor {
+		b, err := d.Alloc(shift + 4*int64(n))
+		require.NoError(t, err)
+		return device.Tensor{Buffer: b.Slice(shift, 4*int64(n)), DType: device.Float32, Shape: tensor.Shape{n}}
+	}
+}
+
+// How a map is launched: as one row where a program does not ask where it is, four
+// elements at once where they lie so.
+func TestMapLaunches(t *testing.T) {
+	spy, q, of := spied(t)
+	whole, channel := expr.MustNew(expr.Exp(expr.Input(0, expr.Whole))), expr.MustNew(expr.Input(0, expr.Channel))
+	for i, c := range []struct {
+		p             *expr.Program
+		v             device.View
+		shiftOut, in  int64
+		grid          driver.Dim
+		samples, size uint64
+		vector        uint64
+	}{
+		{whole, device.View{N: 3, C: 5, Inner: 7}, 0, 0, driver.Dim{X: 1, Y: 1, Z: 1}, 1, 105, 1},
+		{whole, device.View{N: 1, C: 1, Inner: blockElements}, 0, 0, driver.Dim{X: 1, Y: 1, Z: 1}, 1, blockElements, 1},
+		{whole, device.View{N: 1, C: 1, Inner: blockElements + 1}, 0, 16, driver.Dim{X: 2, Y: 1, Z: 1}, 1, blockElements + 1, 1},
+		{whole, device.View{N: 3, C: 5, Inner: 7}, 4, 0, driver.Dim{X: 1, Y: 1, Z: 1}, 1, 105, 0},
+		{whole, device.View{N: 3, C: 5, Inner: 7}, 0, 8, driver.Dim{X: 1, Y: 1, Z: 1}, 1, 105, 0},
+		{whole, device.View{N: 2, C: 1, Inner: 1 << 30}, 0, 0, driver.Dim{X: 1 << 30 / blockElements, Y: 2, Z: 1}, 2, 1 << 30, 1},
+		{whole, device.View{N: 2, C: 1 << 15, Inner: 1<<15 + 1}, 0, 0, driver.Dim{X: 1<<30/blockElements + 1<<15/blockElements, Y: 2, Z: 1}, 2, 1<<30 + 1<<15, 1},
+		{whole, device.View{N: 2, C: 1, Inner: 1<<30 + 2}, 0, 0, driver.Dim{X: 1<<30/blockElements + 1, Y: 2, Z: 1}, 2, 1<<30 + 2, 0},
+		{whole, device.View{N: 1, C: 1, Inner: math.MaxInt32}, 0, 0, driver.Dim{X: 1 << 31 / blockElements, Y: 1, Z: 1}, 1, math.MaxInt32, 1},
+		{channel, device.View{N: 3, C: 5, Inner: 8}, 0, 4, driver.Dim{X: 1, Y: 3, Z: 1}, 3, 40, 1},
+		{channel, device.View{N: 3, C: 4, Inner: 7}, 0, 0, driver.Dim{X: 1, Y: 3, Z: 1}, 3, 28, 0},
+		{channel, device.View{N: 1, C: 4, Inner: 7}, 0, 0, driver.Dim{X: 1, Y: 1, Z: 1}, 1, 28, 0},
+		{channel, device.View{N: limits.gridY + 1, C: 1, Inner: 4}, 0, 0, driver.Dim{X: 1, Y: limits.gridY, Z: 1}, uint64(limits.gridY) + 1, 4, 1},
+	} {
+		spy.launches = nil
+		q.Map(c.p, c.v, []device.Tensor{of(c.shiftOut, c.v.Elements(expr.Whole))}, []device.Tensor{of(c.in, c.v.Elements(c.p.Inputs()[0]))}, []device.Mode{device.Overwrite}, device.Random{})
+		require.NoError(t, q.Sync(), "row %d", i)
+		require.Len(t, spy.launches, 1, "row %d", i)
+		got := spy.launches[0]
+		require.Equal(t, "map", got.kernel)
+		require.Equal(t, c.grid, got.grid, "row %d", i)
+		require.Equal(t, []uint64{c.samples, c.size, c.vector}, got.slots[2:5], "row %d", i)
+		if c.p == channel {
+			require.Equal(t, []uint64{uint64(c.v.C), uint64(c.v.Inner), divisor(c.v.Inner)}, got.slots[5:], "row %d", i)
+		}
+	}
+}
+
+// Draws come with the parts of Random, each in its place, and kernels are made once for
+// a program and its modes.
+func TestProgramsAreKept(t *testing.T) {
+	spy, q, of := spied(t)
+	p := expr.MustNew(expr.Draw(0))
+	v := device.View{N: 2, C: 3, Inner: 4}
+	r := device.Random{Seed: 5<<32 | 6, Iteration: 7, Stream: 8, Sample: 9}
+	for _, m := range []device.Mode{device.Overwrite, device.Accumulate, device.Overwrite, device.Accumulate} {
+		q.Map(expr.MustNew(expr.Draw(0)), v, []device.Tensor{of(0, 24)}, nil, []device.Mode{m}, r)
+		q.Reduce(p, v, device.Sum, expr.Channel, of(0, 3), nil, m, r)
+	}
+	q.Reduce(p, v, device.Max, expr.Channel, of(0, 3), nil, device.Overwrite, r)
+	q.Reduce(p, v, device.Sum, expr.Sample, of(0, 2), nil, device.Overwrite, r)
+	require.NoError(t, q.Sync())
+	require.Len(t, spy.loaded, 6)
+	require.Equal(t, []uint64{2, 12, 1, 3, 4, divisor(4), 6, 5, 7, 8, 9}, spy.launches[0].slots[1:])
+	require.Equal(t, []uint64{3, 8, 8, 3, 4, divisor(4), divisor(3), 6, 5, 7, 8, 9}, spy.launches[1].slots[1:])
+}
+
+// A reduction is in parts where there are few results of many terms; what they are
+// depends on the shape.
+func TestReduceLaunches(t *testing.T) {
+	p := expr.MustNew(expr.Input(0, expr.Whole))
+	spy, q, of := spied(t)
+	parts := limits.parts
+	for i, c := range []struct {
+		v     device.View
+		axes  expr.Axes
+		grids []driver.Dim
+		each  uint64
+	}{
+		{device.View{N: 2, C: 3, Inner: 4}, expr.Channel, []driver.Dim{{X: 3, Y: 1, Z: 1}}, 8},
+		{device.View{N: 2, C: 3, Inner: 4}, expr.Inner, []driver.Dim{{X: 1, Y: 1, Z: 1}}, 6},
+		{device.View{N: 2, C: elementThreads + 1, Inner: 4}, expr.C | expr.Inner, []driver.Dim{{X: 5, Y: 1, Z: 1}}, 2},
+		{device.View{N: 1, C: 1, Inner: termsOfPart}, expr.One, []driver.Dim{{X: 1, Y: 1, Z: 1}}, termsOfPart},
+		{device.View{N: 1, C: 1, Inner: termsOfPart + 1}, expr.One, []driver.Dim{{X: 1, Y: 2, Z: 1}, {X: 1, Y: 1, Z: 1}}, termsOfPart/2 + 1},
+		{device.View{N: 3, C: 1, Inner: 2 * termsOfPart}, expr.Sample, []driver.Dim{{X: 3, Y: 2, Z: 1}, {X: 1, Y: 1, Z: 1}}, termsOfPart},
+		{device.View{N: 1, C: parts / 2, Inner: 3 * termsOfPart}, expr.Channel, []driver.Dim{{X: parts / 2, Y: 2, Z: 1}, {X: (parts/2 + elementThreads - 1) / elementThreads, Y: 1, Z: 1}}, 3 * termsOfPart / 2},
+		{device.View{N: 1, C: parts/2 + 1, Inner: 3 * termsOfPart}, expr.Channel, []driver.Dim{{X: parts/2 + 1, Y: 1, Z: 1}}, 3 * termsOfPart},
+	} {
+		spy.launches = nil
+		results := c.v.Elements(c.axes)
+		q.Reduce(p, c.v, device.Sum, c.axes, of(0, results), []device.Tensor{of(0, c.v.Elements(expr.Whole))}, device.Accumulate, device.Random{})
+		require.NoError(t, q.Sync(), "row %d", i)
+		var grids []driver.Dim
+		for _, l := range spy.launches {
+			grids = append(grids, l.grid)
+		}
+		require.Equal(t, c.grids, grids, "row %d", i)
+		require.Equal(t, []uint64{uint64(results), uint64(c.v.Elements(expr.Whole) / results), c.each}, spy.launches[0].slots[2:5], "row %d", i)
+		if len(grids) == 2 {
+			n := uint64(grids[0].Y)
+			require.Equal(t, []uint64{spy.launches[0].slots[0], uint64(results), n, n, 1, uint64(results), divisor(results), divisor(1)}, spy.launches[1].slots[1:], "row %d", i)
+		}
+	}
+}
+
+func TestProgramErrors(t *testing.T) {
+	spy, q, of := spied(t)
+	p := expr.MustNew(expr.Input(0, expr.Whole))
+	one := []device.Mode{device.Overwrite}
+	q.Scope("act")
+	long := device.View{N: 1, C: 1, Inner: 1 << 31}
+	q.Map(p, long, []device.Tensor{of(0, 1<<31)}, []device.Tensor{of(0, 1<<31)}, one, device.Random{})
+	require.EqualError(t, q.Sync(), "act: map: a sample has more than 2^31-1 elements")
+	q.Reduce(p, long, device.Sum, expr.One, of(0, 1), []device.Tensor{of(0, 1<<31)}, device.Overwrite, device.Random{})
+	require.EqualError(t, q.Sync(), "act: reduce: more than 2^31-1 results, or terms of one")
+	q.Reduce(p, long, device.Sum, expr.Whole, of(0, 1<<31), []device.Tensor{of(0, 1<<31)}, device.Overwrite, device.Random{})
+	require.EqualError(t, q.Sync(), "act: reduce: more than 2^31-1 results, or terms of one")
+	v := device.View{N: 2, C: 3, Inner: 2}
+	q.Map(p, v, []device.Tensor{of(0, 12)}, []device.Tensor{of(0, 11)}, one, device.Random{})
+	q.Map(nil, v, nil, nil, nil, device.Random{})
+	q.Reduce(nil, v, device.Sum, expr.One, device.Tensor{}, nil, device.Overwrite, device.Random{})
+	require.EqualError(t, q.Sync(), "act: map: input 0 is 11 elements of float32, but [N,C,Inner] of [2,3,2] are 12 of float32")
+	require.Empty(t, spy.launches)
+	require.Empty(t, spy.loaded)
+
+	spy.refuse = errors.New("no room")
+	q.Map(p, v, []device.Tensor{of(0, 12)}, []device.Tensor{of(0, 12)}, one, device.Random{})
+	require.EqualError(t, q.Sync(), "act: map: map of the program in0: no room")
+	q.Reduce(p, v, device.Sum, expr.Channel, of(0, 3), []device.Tensor{of(0, 12)}, device.Overwrite, device.Random{})
+	require.EqualError(t, q.Sync(), "act: reduce: reduce of the program in0: no room")
+	require.Empty(t, spy.launches)
+	spy.refuse = nil
+	q.Map(p, v, []device.Tensor{of(0, 12)}, []device.Tensor{of(0, 12)}, one, device.Random{})
+	require.NoError(t, q.Sync())
+	require.Len(t, spy.launches, 1)
+}
