@@ -176,3 +176,45 @@ func TestReports(t *testing.T) {
 		return names
 	}())
 }
+
+// What the blocks of one launch did together to a word is past for the next.
+func TestLaunchesFollowEachOther(t *testing.T) {
+	s := New(Config{Workers: 1})
+	defer s.Close()
+	m, err := s.Load("m.ptx", header+`
+.entry add(.param .u64 p) {
+	.reg .b64 %p;
+	ld.param.u64 %p, [p];
+	red.global.add.u32 [%p], 1;
+}
+.entry read(.param .u64 p) {
+	.reg .b64 %p;
+	.reg .b32 %x;
+	ld.param.u64 %p, [p];
+	ld.global.u32 %x, [%p];
+}
+.entry bytes(.param .u64 p) {
+	.reg .b64 %p, %i;
+	.reg .b32 %x;
+	ld.param.u64 %p, [p];
+	mov.u32 %x, %ctaid.x;
+	cvt.u64.u32 %i, %x;
+	add.s64 %p, %p, %i;
+	st.global.u8 [%p], %x;
+}
+`)
+	require.NoError(t, err)
+	st, err := s.NewStream()
+	require.NoError(t, err)
+	p, err := s.Alloc("p", 4)
+	require.NoError(t, err)
+	require.NoError(t, st.Memset(p, 0, 4))
+	for _, name := range []string{"add", "read", "add", "bytes", "add", "add", "bytes", "bytes", "read", "read", "bytes"} {
+		f, err := m.Function(name)
+		require.NoError(t, err)
+		require.NoError(t, st.Launch(f, driver.Config{Grid: driver.Dim{X: 4}, Block: driver.Dim{X: 1}}, new(driver.Args).Ptr(p)), name)
+	}
+	got := make([]byte, 4)
+	require.NoError(t, st.Download(got, p))
+	require.Equal(t, []byte{0, 1, 2, 3}, got)
+}

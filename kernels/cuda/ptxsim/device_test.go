@@ -64,6 +64,8 @@ func TestLaunchBounds(t *testing.T) {
 		{one, driver.Dim{X: -1}, 0, "grid (1,1,1), block (-1,1,1): every extent must be at least 1"},
 		{one, driver.Dim{X: 1, Y: -1}, 0, "grid (1,1,1), block (1,-1,1): every extent must be at least 1"},
 		{one, driver.Dim{X: 1, Z: -1}, 0, "grid (1,1,1), block (1,1,-1): every extent must be at least 1"},
+		{driver.Dim{X: lastStamp - 12}, one, 0, ""},
+		{driver.Dim{X: lastStamp - 11}, one, 0, "grid (134217713,1,1), block (1,1,1): 134217713 blocks are too many"},
 		{driver.Dim{X: 1 << 30}, one, 0, "grid (1073741824,1,1), block (1,1,1): 1073741824 blocks are too many"},
 	} {
 		err := launch(c.grid, c.block, c.shared)
