@@ -340,6 +340,9 @@ func TestSuiteFindsMisbehaviour(t *testing.T) {
 				}
 			}
 		}},
+		{"a kernel after an error", checkNoKernelAfterError, "looks at its tensors", func(f *faulty) {
+			f.queue.sumSquares = func(q device.Queue, out, x device.Tensor) { out.Buffer.Size() }
+		}},
 		{"events without errors", checkErrorsGoWithEvents, "has the error <nil>", func(f *faulty) {
 			f.queue.wait = func(device.Queue, device.Event) {}
 		}},

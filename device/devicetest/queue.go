@@ -7,10 +7,12 @@ import (
 	"strings"
 
 	"github.com/hubel-go/hubel/device"
+	"github.com/hubel-go/hubel/expr"
 )
 
 var queueBehaviours = []behaviour{
 	{"first error sticks", checkStickyError},
+	{"no kernel after an error", checkNoKernelAfterError},
 	{"copy to itself", checkCopyToItself},
 	{"refused copies", checkRefusedCopies},
 	{"kernels run in order", checkOrder},
@@ -61,6 +63,63 @@ func checkStickyError(dev device.Device) error {
 	}
 	if sameBits([]float32{7, 7, 7, 7}, got) >= 0 {
 		return fmt.Errorf("after Sync the queue does not run again: Fill with 7 left %v", got)
+	}
+	return nil
+}
+
+// checkNoKernelAfterError calls every kernel with absent tensors: none may look at them.
+func checkNoKernelAfterError(dev device.Device) (err error) {
+	q, err := dev.NewQueue()
+	if err != nil {
+		return err
+	}
+	defer q.Close()
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("a kernel that is called after an error looks at its tensors: %v", p)
+		}
+	}()
+	var x device.Tensor
+	var m device.Mode
+	q.Scope("first")
+	q.Copy(x, device.Tensor{DType: device.Int32})
+	q.Copy(x, x)
+	q.Accuracy(device.Accuracy{}, x, x, x)
+	q.Add(x, x, x)
+	q.Scale(x, x, 1, m)
+	q.Fill(x, 1)
+	q.ConcatForward(device.Concat{}, x, x, m)
+	q.ConcatBackward(device.Concat{}, x, x, m)
+	q.ConvForward(device.Conv{}, x, x, device.Filter{}, device.Epilogue{}, nil)
+	q.ConvBackwardData(device.Conv{}, x, x, device.Filter{}, m, nil)
+	q.ConvBackwardFilter(device.Conv{}, x, x, x, x, m, nil)
+	q.ConvPack(device.Conv{}, device.Forward, nil, x)
+	q.DenseForward(device.Dense{}, x, x, x, device.Epilogue{}, nil)
+	q.DenseBackwardData(device.Dense{}, x, x, x, m, nil)
+	q.DenseBackwardFilter(device.Dense{}, x, x, x, x, m, nil)
+	q.DropoutForward(device.Dropout{}, x, x, x, device.Random{})
+	q.DropoutBackward(device.Dropout{}, x, x, x, m)
+	q.GEMM(device.GEMM{}, x, x, x, nil)
+	q.LogLossForward(device.LogLoss{}, x, x, x, x)
+	q.LogLossBackward(device.LogLoss{}, x, x, x, 1, m)
+	q.L2LossForward(device.L2Loss{}, x, x, x)
+	q.L2LossBackward(device.L2Loss{}, x, x, x, 1, m)
+	q.LRNForward(device.LRN{}, x, x, x)
+	q.LRNBackward(device.LRN{}, x, x, x, x, m)
+	q.Map(nil, device.View{}, nil, nil, nil, device.Random{})
+	q.Reduce(nil, device.View{}, device.Sum, expr.Whole, x, nil, m, device.Random{})
+	q.PoolForward(device.Pool{}, x, x, x)
+	q.PoolBackward(device.Pool{}, x, x, x, m)
+	q.SoftmaxForward(device.Softmax{}, x, x)
+	q.SoftmaxBackward(device.Softmax{}, x, x, x, m)
+	q.UnaryForward(device.Unary{}, x, x)
+	q.UnaryBackward(device.Unary{}, x, x, x, m)
+	q.SGD(device.SGD{}, x, x, x, x, nil)
+	q.SumSquares(x, x)
+	q.Upload(x, nil)
+	q.Download(nil, x)
+	if err := q.Sync(); err == nil || !strings.HasPrefix(err.Error(), "first: ") {
+		return fmt.Errorf("the error %v is not that of the copy", err)
 	}
 	return nil
 }
