@@ -169,6 +169,18 @@ func TestLRNByFormula(t *testing.T) {
 	require.InDeltaSlice(t, want, b.get(scale), 1e-12)
 }
 
+// The largest scale is float32's; past it comes infinity, whose power is 0.
+func TestLRNAtTheEndOfFloat32(t *testing.T) {
+	b := newBench(t)
+	l := device.LRN{N: 1, C: 1, H: 1, W: 2, Size: 1, Alpha: 1, Beta: 1, K: math.MaxFloat32}
+	y, scale := b.empty(device.Float32, 2), b.empty(device.Float32, 2)
+	b.LRNForward(l, y, scale, b.put(0, 1e18))
+	require.Equal(t, []float64{math.MaxFloat32, math.Inf(1)}, b.get(scale))
+	require.Equal(t, []float64{0, 0}, b.get(y))
+	b.LRNForward(l, y, device.Tensor{}, b.put(1, 1))
+	require.InDeltaSlice(t, []float64{1 / math.MaxFloat32, 1 / math.MaxFloat32}, b.get(y), 1e-50)
+}
+
 func TestUnaryByHand(t *testing.T) {
 	b := newBench(t)
 	x, y := b.put(-2, 0, 3), b.empty(device.Float32, 3)
