@@ -1,0 +1,109 @@
+package devicetest
+
+import (
+	"errors"
+	"testing"
+
+	"github.com/hubel-go/hubel/device"
+	"github.com/hubel-go/hubel/device/reference"
+)
+
+// ErrScarce is what a Scarce device says where it has nothing left to give.
+var ErrScarce = errors.New("there is nothing left")
+
+// Scarce is the reference device that gives memory, queues and events only so
+// many times.
+type Scarce struct {
+	*reference.Device
+	Left   int           // how many times it still gives
+	Facts  device.Traits // what Traits returns; nil for the reference's
+	queues int           // open
+}
+
+// Traits are Facts.
+func (s *Scarce) Traits() device.Traits {
+	if s.Facts != nil {
+		return s.Facts
+	}
+	return s.Device.Traits()
+}
+
+func (s *Scarce) take() error {
+	s.Left--
+	if s.Left < 0 {
+		return ErrScarce
+	}
+	return nil
+}
+
+// Alloc gives memory if any is left.
+func (s *Scarce) Alloc(bytes int64) (device.Buffer, error) {
+	if err := s.take(); err != nil {
+		return nil, err
+	}
+	return s.Device.Alloc(bytes)
+}
+
+// HostAlloc gives memory if any is left.
+func (s *Scarce) HostAlloc(bytes int64) (device.HostBuffer, error) {
+	if err := s.take(); err != nil {
+		return nil, err
+	}
+	return s.Device.HostAlloc(bytes)
+}
+
+// NewQueue gives a queue if any is left.
+func (s *Scarce) NewQueue() (device.Queue, error) {
+	if err := s.take(); err != nil {
+		return nil, err
+	}
+	q, err := s.Device.NewQueue()
+	if err != nil {
+		return nil, err
+	}
+	s.queues++
+	return &countedQueue{q, s}, nil
+}
+
+// NewEvent gives an event if any is left.
+func (s *Scarce) NewEvent() (device.Event, error) {
+	if err := s.take(); err != nil {
+		return nil, err
+	}
+	return s.Device.NewEvent()
+}
+
+type countedQueue struct {
+	device.Queue
+	from *Scarce
+}
+
+func (q *countedQueue) Close() error {
+	q.from.queues--
+	return q.Queue.Close()
+}
+
+// Scarcity calls f with devices that give nothing, once, twice and so on, until f
+// returns no error. Every error must be the device's, and every device must have
+// got back its memory and its queues when f returns. It returns the errors.
+func Scarcity(t *testing.T, facts device.Traits, f func(d device.Device) error) []error {
+	t.Helper()
+	var all []error
+	for given := 0; ; given++ {
+		d := &Scarce{Device: reference.New(), Left: given, Facts: facts}
+		err := f(d)
+		if free, total, _ := d.MemInfo(); free != total {
+			t.Fatalf("given %d times: %d bytes were not given back", given, total-free)
+		}
+		if d.queues != 0 {
+			t.Fatalf("given %d times: %d queues were not closed", given, d.queues)
+		}
+		if err == nil && d.Left >= 0 {
+			return all
+		}
+		if !errors.Is(err, ErrScarce) {
+			t.Fatalf("given %d times: %v", given, err)
+		}
+		all = append(all, err)
+	}
+}

@@ -1,0 +1,306 @@
+package graph_test
+
+import (
+	"encoding/json"
+	"errors"
+	"math"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"testing/iotest"
+
+	"github.com/stretchr/testify/require"
+	"gorgonia.org/tensor"
+
+	"github.com/hubel-go/hubel/device"
+	"github.com/hubel-go/hubel/device/reference"
+	"github.com/hubel-go/hubel/graph"
+	"github.com/hubel-go/hubel/layers"
+	"github.com/hubel-go/hubel/models"
+)
+
+// spy is a layer that wants some of everything, and keeps what it is called with.
+type spy struct {
+	Of    string `json:"of"` // only so that two of them differ
+	calls map[string]layers.Call
+}
+
+func (*spy) Type() string { return "spy" }
+
+func (*spy) Plan(_ device.Traits, in []layers.Input, _ layers.Options) (layers.Spec, error) {
+	return layers.Spec{
+		Out:   []layers.Input{in[0], {Shape: tensor.Shape{in[0].Shape[0]}, DType: device.Int32}},
+		Saved: []layers.Slot{{Name: "mask", Shape: tensor.Shape{in[0].Shape[0], 5}, DType: device.Uint8}},
+		Params: []layers.Param{
+			{Name: "weight", Shape: tensor.Shape{2, 3}, Filler: layers.Constant(4), Rate: 1, Decay: 1},
+			{Name: "bias", Shape: tensor.Shape{7}, Filler: layers.Constant(5), Rate: 2},
+		},
+		State: []layers.Slot{
+			{Name: "mean", Shape: tensor.Shape{65}, DType: device.Float32, Init: 0.5},
+			{Name: "count", Shape: tensor.Shape{3}, DType: device.Int32},
+			{Name: "spread", Shape: tensor.Shape{2, 2}, DType: device.Float32, Init: 2},
+		},
+		Scratch:  12,
+		Backward: layers.NeedInputs | layers.NeedOutputs,
+		Streams:  2,
+		FLOPs:    100,
+	}, nil
+}
+
+func (l *spy) Forward(q device.Queue, c *layers.Call) {
+	l.calls["forward"] = *c
+	q.Copy(c.Out[0], c.In[0])
+}
+
+func (l *spy) Backward(q device.Queue, c *layers.Call) {
+	l.calls["backward"] = *c
+	if c.WantsGradient(0) {
+		q.Copy(c.DIn[0], c.DOut[0])
+	}
+	for _, d := range c.DParams {
+		if !d.IsNil() {
+			q.Fill(d, 1)
+		}
+	}
+}
+
+// A layer is called with what it asked for, each in its place.
+func TestWhatALayerIsCalledWith(t *testing.T) {
+	first, second := &spy{"first", map[string]layers.Call{}}, &spy{"second", map[string]layers.Call{}}
+	n := &graph.Network{Name: "spied"}
+	n.Input("data", device.Float32, 3)
+	n.Input("target", device.Float32, 3)
+	n.Add("a", first, "data")
+	n.Add("drop", &layers.Dropout{P: 0.5}, "a")
+	n.Add("b", second, "drop")
+	n.Add("loss", &layers.L2Loss{Weight: new(float32(0.25))}, "b", "target")
+	d := reference.New()
+	p, err := n.Plan(d.Traits(), graph.PlanOptions{Mode: graph.Train, Batch: 4, Frozen: []string{"b.bias"}})
+	require.NoError(t, err)
+	require.Equal(t, int64(2*(512+256+256)), p.StateBytes, "in pieces of 256 bytes")
+	require.Equal(t, int64(4*256), p.WeightBytes)
+	require.Equal(t, int64(3*256), p.GradientBytes)
+	names := func(list []graph.Param) (s []string) {
+		for _, q := range list {
+			s = append(s, q.Name)
+		}
+		return s
+	}
+	require.Equal(t, []string{"b.weight", "b.bias", "a.weight", "a.bias"}, names(p.Params))
+	require.Equal(t, []string{"a.weight", "a.bias"}, names(p.ParamsOf(0)))
+	require.Empty(t, p.ParamsOf(1))
+	require.Equal(t, []string{"b.weight", "b.bias"}, names(p.ParamsOf(2)))
+	require.Empty(t, p.ParamsOf(3))
+	var flops []int64
+	for _, s := range p.Steps {
+		flops = append(flops, s.FLOPs)
+	}
+	require.Equal(t, []int64{100, 0, 100, 0, 0, 200, 0, 100}, flops, "backward twice, but nothing wants the gradient of the data")
+
+	w, err := graph.NewWeights(n, d)
+	require.NoError(t, err)
+	require.Equal(t, []string{"a.weight", "a.bias", "b.weight", "b.bias",
+		"a.mean", "a.count", "a.spread", "b.mean", "b.count", "b.spread"}, w.Names())
+	require.NoError(t, w.Fill(1))
+	for _, layer := range []string{"a", "b"} {
+		for name, want := range map[string]float32{"weight": 4, "bias": 5, "mean": 0.5, "spread": 2} {
+			x, err := w.Get(layer + "." + name)
+			require.NoError(t, err)
+			for _, v := range x.Float32s() {
+				require.Equal(t, want, v, name)
+			}
+		}
+	}
+	count := tensor.New(tensor.WithShape(3), tensor.WithBacking([]int32{1, 2, 3}))
+	require.NoError(t, w.Set("b.count", count))
+	x, err := w.Get("b.count")
+	require.NoError(t, err)
+	require.Equal(t, []int32{1, 2, 3}, x.Int32s())
+
+	e, err := graph.NewExecutor(p, w)
+	require.NoError(t, err)
+	var told []string
+	e.OnGradient(func(p *graph.Param, _ device.Tensor) { told = append(told, p.Name) })
+	upload(t, e, 0)
+	pass := graph.Pass{Seed: 9, Iteration: 8, FirstSample: 16, WholeBatch: 32}
+	e.Forward(pass)
+	e.Backward(pass, device.Accumulate)
+	require.NoError(t, e.Sync())
+	require.Equal(t, []string{"b.weight", "a.weight", "a.bias"}, told)
+	for i, l := range []*spy{first, second} {
+		for pass, c := range l.calls {
+			require.Equal(t, device.Random{Seed: 9, Stream: []uint32{1, 4}[i], Iteration: 8, Sample: 16}, c.Random, "a dropout layer between them takes one stream")
+			require.Equal(t, 4, c.Samples())
+			require.Equal(t, int64(12), c.Scratch.Size())
+			require.Len(t, c.State, 3)
+			require.Equal(t, tensor.Shape{2, 2}, c.State[2].Shape)
+			require.Len(t, c.Saved, 1)
+			require.Equal(t, tensor.Shape{4, 5}, c.Saved[0].Shape)
+			require.Equal(t, []tensor.Shape{{2, 3}, {7}}, []tensor.Shape{c.Params[0].Shape, c.Params[1].Shape})
+			require.Len(t, c.Out, 2)
+			require.Equal(t, device.Int32, c.Out[1].DType)
+			require.False(t, c.Activation.On)
+			require.Equal(t, i == 1, c.DParams[1].IsNil(), "%s of %s", pass, l.Of)
+			require.False(t, c.DParams[0].IsNil())
+			if pass == "backward" {
+				require.Equal(t, device.Accumulate, c.ParamMode)
+				require.Equal(t, i == 1, c.WantsGradient(0))
+				require.False(t, c.DOut[0].IsNil())
+				require.True(t, c.DOut[1].IsNil(), "an integer has no gradient")
+			} else {
+				require.Empty(t, c.DIn)
+				require.Empty(t, c.DOut)
+			}
+		}
+		require.Len(t, l.calls, 2)
+	}
+	require.NoError(t, e.Close())
+	require.NoError(t, w.Close())
+	free, total, err := d.MemInfo()
+	require.NoError(t, err)
+	require.Equal(t, total, free)
+}
+
+func TestNetworkThatHasNoJSON(t *testing.T) {
+	n := small()
+	n.Nodes[1].Layer = &layers.Unary{Op: device.LeakyReLU, Slope: float32(math.NaN())}
+	_, err := json.Marshal(n)
+	require.ErrorContains(t, err, "relu: json: unsupported value: NaN")
+	n.Nodes[1].Layer = &layers.Unary{Op: device.LeakyReLU, Slope: 0.5}
+	text, err := json.Marshal(n.Nodes[1])
+	require.NoError(t, err)
+	require.Equal(t, `{"name":"relu","type":"leaky-relu","in":["conv"],"options":{"slope":0.5}}`, string(text))
+	n.Nodes[1].Layer = &layers.Unary{}
+	text, err = json.Marshal(n.Nodes[1])
+	require.NoError(t, err)
+	require.Equal(t, `{"name":"relu","type":"relu","in":["conv"]}`, string(text))
+}
+
+func TestNetworkThatCannotBeRead(t *testing.T) {
+	_, err := graph.ReadJSON(iotest.ErrReader(errors.New("the disk is gone")))
+	require.EqualError(t, err, "network in JSON: the disk is gone")
+	_, err = graph.ReadJSON(strings.NewReader(`{"name":"x","layers":[{"name":"a","kind":"relu"}]}`))
+	require.EqualError(t, err, `network in JSON: json: unknown field "kind"`)
+	_, err = graph.ReadJSON(strings.NewReader(`{"name":"x","layers":[]}`))
+	require.EqualError(t, err, "network x: there are no layers")
+
+	// 16 MiB are allowed.
+	text := `{"name":"x","inputs":[{"name":"data","dtype":"float32","shape":[1]}],"layers":[{"name":"a","type":"relu","in":["data"]}]}`
+	path := filepath.Join(t.TempDir(), "n.json")
+	require.NoError(t, os.WriteFile(path, []byte(text+strings.Repeat(" ", 16<<20-len(text))), 0o666))
+	_, err = graph.ReadFile(path)
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(path, []byte(text+strings.Repeat(" ", 16<<20+1-len(text))), 0o666))
+	_, err = graph.ReadFile(path)
+	require.EqualError(t, err, path+": network in JSON: it has more than 16 MiB")
+}
+
+// As many values as are allowed, by inputs and layers or by outputs of layers.
+func TestMostValues(t *testing.T) {
+	n := &graph.Network{Name: "wide"}
+	split := &layers.Split{}
+	for range 131_071 {
+		split.Channels = append(split.Channels, 1)
+	}
+	n.Outputs = []string{n.Add("split", split, n.Input("data", device.Float32, len(split.Channels)))}
+	_, err := n.Plan(plainTraits, graph.PlanOptions{Batch: 1})
+	require.NoError(t, err)
+
+	n = &graph.Network{Name: "wide", Inputs: make([]graph.Input, 131_072)}
+	require.EqualError(t, n.Check(), "network wide: input 0 has no name")
+	n.Add("a", &layers.Unary{}, "b")
+	require.EqualError(t, n.Check(), "network wide has 131073 values, inputs and outputs of layers; at most 131072 are allowed")
+}
+
+func TestPlanErrorsInWords(t *testing.T) {
+	plan := func(change func(n *graph.Network), o graph.PlanOptions) string {
+		n := learner()
+		if change != nil {
+			change(n)
+		}
+		_, err := n.Plan(plainTraits, o)
+		require.Error(t, err)
+		return err.Error()
+	}
+	train := func(o graph.PlanOptions) graph.PlanOptions { o.Mode, o.Batch = graph.Train, 1; return o }
+	const has = `; it has data, label, conv, fc, prob, loss`
+	for _, c := range []struct{ want, got string }{
+		{"batch -1 must be at least 1", plan(nil, graph.PlanOptions{Batch: -1})},
+		{`keep: network learner has no value "x"` + has, plan(nil, graph.PlanOptions{Batch: 1, Keep: []string{"x"}})},
+		{`outputs: network learner has no value "x"` + has, plan(func(n *graph.Network) { n.Outputs = []string{"x"} }, graph.PlanOptions{Batch: 1})},
+		{"network learner names no outputs, and no value was asked for", plan(func(n *graph.Network) { n.Outputs = nil }, graph.PlanOptions{Batch: 1})},
+		{"network learner has no loss to train", plan(func(n *graph.Network) { n.Nodes = n.Nodes[:3] }, train(graph.PlanOptions{}))},
+		{`frozen: network learner has no layer or parameter "loss" with weights`, plan(nil, train(graph.PlanOptions{Frozen: []string{"fc.bias", "conv", "loss"}}))},
+		{`input gradient: network learner has no value "x"` + has, plan(nil, train(graph.PlanOptions{InputGrad: []string{"data", "x"}}))},
+		{"input gradient: fc is not a float32 input of the network", plan(nil, train(graph.PlanOptions{InputGrad: []string{"fc"}}))},
+		{"input gradient: label is not a float32 input of the network", plan(nil, train(graph.PlanOptions{InputGrad: []string{"label"}}))},
+		{"input gradient: a plan for inference has none of data", plan(nil, graph.PlanOptions{Batch: 1, InputGrad: []string{"data"}})},
+		{`fc: its input "dat" is not defined before it`, plan(func(n *graph.Network) { n.Nodes[1].In = []string{"dat"} }, graph.PlanOptions{Batch: 1})},
+	} {
+		require.Equal(t, c.want, c.got)
+	}
+	require.Regexp(t, `^input data: .*more than 2\^40 elements`, plan(func(n *graph.Network) { n.Inputs[0].Shape = []int{1 << 40, 2} }, graph.PlanOptions{Batch: 1}))
+	_, err := learner().Summary(plainTraits, graph.PlanOptions{})
+	require.EqualError(t, err, "batch 0 must be at least 1")
+	bad := learner()
+	bad.Nodes = nil
+	_, err = bad.Summary(plainTraits, graph.PlanOptions{Batch: 1})
+	require.EqualError(t, err, "network learner: there are no layers")
+	_, err = bad.LargestBatch(plainTraits, graph.PlanOptions{}, 1<<30)
+	require.EqualError(t, err, "network learner: there are no layers")
+	require.Equal(t, "infer", graph.Infer.String())
+	require.Equal(t, "train", graph.Train.String())
+}
+
+// In inference the kept values decide what is computed, and the outputs where
+// there are none; in training the losses do and what is kept.
+func TestWhatIsComputed(t *testing.T) {
+	n := learner()
+	steps := func(o graph.PlanOptions) (s []string) {
+		o.Batch = 1
+		p, err := n.Plan(plainTraits, o)
+		require.NoError(t, err)
+		for _, step := range p.Steps {
+			name := n.Nodes[step.Node].Name
+			if step.Backward {
+				name += "'"
+			}
+			s = append(s, name)
+		}
+		return s
+	}
+	require.Equal(t, []string{"conv", "fc", "prob"}, steps(graph.PlanOptions{}))
+	require.Equal(t, []string{"conv"}, steps(graph.PlanOptions{Keep: []string{"conv"}}))
+	require.Equal(t, []string{"conv", "fc", "loss"}, steps(graph.PlanOptions{Keep: []string{"loss", "conv"}}))
+	require.Equal(t, []string{"conv", "fc", "loss", "loss'", "fc'", "conv'"}, steps(graph.PlanOptions{Mode: graph.Train}))
+	require.Equal(t, []string{"conv", "fc", "prob", "loss", "loss'", "fc'", "conv'"}, steps(graph.PlanOptions{Mode: graph.Train, Keep: []string{"prob"}}))
+	require.Equal(t, []string{"conv", "fc", "loss", "loss'", "fc'"}, steps(graph.PlanOptions{Mode: graph.Train, Frozen: []string{"conv"}}))
+	require.Equal(t, []string{"conv", "fc", "loss", "loss'", "fc'"}, steps(graph.PlanOptions{Mode: graph.Train, Frozen: []string{"conv.weight", "conv.bias"}}))
+	require.Equal(t, []string{"conv", "fc", "loss", "loss'", "fc'", "conv'"}, steps(graph.PlanOptions{Mode: graph.Train, Frozen: []string{"conv", "fc"}, InputGrad: []string{"data"}}))
+	require.Equal(t, []string{"conv", "fc", "loss"}, steps(graph.PlanOptions{Mode: graph.Train, Frozen: []string{"conv", "fc"}}))
+}
+
+// The largest batch is exact, also where it is as large as is looked for.
+func TestLargestBatchIsExact(t *testing.T) {
+	n, err := models.Build("lenet", models.Options{})
+	require.NoError(t, err)
+	o := graph.PlanOptions{Mode: graph.Train}
+	memory := func(batch int) int64 {
+		o := o
+		o.Batch = batch
+		p, err := n.Plan(plainTraits, o)
+		require.NoError(t, err)
+		return p.Memory().Total()
+	}
+	for batch := range 20 {
+		for _, less := range []int64{0, 1} {
+			got, err := n.LargestBatch(plainTraits, o, memory(batch+1)-less)
+			require.NoError(t, err)
+			require.Equal(t, batch+1-int(less), got)
+		}
+	}
+	got, err := n.LargestBatch(plainTraits, o, math.MaxInt64)
+	require.NoError(t, err)
+	require.Equal(t, 1<<20, got)
+}
