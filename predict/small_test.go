@@ -303,7 +303,7 @@ func TestFilesOnADeviceThatFails(t *testing.T) {
 // What a device gave is given back where it then refuses more, and a batch that
 // had no memory once may have it the next time.
 func TestPredictOnAScarceDevice(t *testing.T) {
-	errs := devicetest.Scarcity(t, nil, func(d device.Device) error {
+	errs := devicetest.Scarcity(t, devicetest.Scarce{}, func(d *devicetest.Scarce) error {
 		p, err := New(d, corners(1, 2, 3), Options{Parallel: 2})
 		if err != nil {
 			require.Nil(t, p)

@@ -16,6 +16,7 @@ var ErrScarce = errors.New("there is nothing left")
 type Scarce struct {
 	*reference.Device
 	Left   int           // how many times it still gives
+	Syncs  bool          // the end of a queue's work counts as given too
 	Facts  device.Traits // what Traits returns; nil for the reference's
 	queues int           // open
 }
@@ -78,25 +79,35 @@ type countedQueue struct {
 	from *Scarce
 }
 
+func (q *countedQueue) Sync() error {
+	err := q.Queue.Sync()
+	if q.from.Syncs && err == nil {
+		err = q.from.take()
+	}
+	return err
+}
+
 func (q *countedQueue) Close() error {
 	q.from.queues--
 	return q.Queue.Close()
 }
 
-// Scarcity calls f with devices that give nothing, once, twice and so on, until f
-// returns no error. Every error must be the device's, and every device must have
-// got back its memory and its queues when f returns. It returns the errors.
-func Scarcity(t *testing.T, facts device.Traits, f func(d device.Device) error) []error {
+// Scarcity calls f with devices like one, but which give nothing, once, twice and
+// so on, until f returns no error. Every error must be the device's, and every
+// device must have got back its memory and its queues when f returns. It returns
+// the errors.
+func Scarcity(t *testing.T, like Scarce, f func(d *Scarce) error) []error {
 	t.Helper()
 	var all []error
 	for given := 0; ; given++ {
-		d := &Scarce{Device: reference.New(), Left: given, Facts: facts}
-		err := f(d)
+		d := like
+		d.Device, d.Left = reference.New(), given
+		err := f(&d)
 		if free, total, _ := d.MemInfo(); free != total {
-			t.Fatalf("given %d times: %d bytes were not given back", given, total-free)
+			t.Fatalf("given %d times: %d bytes were not given back (%v)", given, total-free, err)
 		}
 		if d.queues != 0 {
-			t.Fatalf("given %d times: %d queues were not closed", given, d.queues)
+			t.Fatalf("given %d times: %d queues were not closed (%v)", given, d.queues, err)
 		}
 		if err == nil && d.Left >= 0 {
 			return all
