@@ -72,7 +72,7 @@ func (d *Diverged) Where() string {
 		KindWeight:         "the weights %[1]s",
 		KindInput:          "the input %[1]s",
 		KindOutput:         "the output of layer %[2]s",
-		KindSaved:          "%[1]s, which layer %[2]s keeps for its gradient,",
+		KindSaved:          "%[1]s, which layer %[2]s keeps for its gradient",
 		KindGradient:       "the gradient %[1]s, which layer %[2]s computes",
 		KindWeightGradient: "the gradient of the weights %[1]s",
 	}[d.Kind]
@@ -80,7 +80,7 @@ func (d *Diverged) Where() string {
 	if d.Type != d.Layer {
 		layer += " (" + d.Type + ")"
 	}
-	text := fmt.Sprintf(strings.TrimSuffix(what+"%.0[1]s%.0[2]s", ","), d.Tensor, layer)
+	text := fmt.Sprintf(what+"%.0[1]s%.0[2]s", d.Tensor, layer)
 	if d.Sample >= 0 {
 		text += fmt.Sprintf(", sample %d of the batch, which is image %d", d.Sample, d.Index)
 		if d.Name != "" {
