@@ -1,0 +1,376 @@
+package solver
+
+import (
+	"bytes"
+	"errors"
+	"math"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"gorgonia.org/tensor"
+
+	"github.com/hubel-go/hubel/data"
+	"github.com/hubel-go/hubel/device/reference"
+	"github.com/hubel-go/hubel/graph"
+	"github.com/hubel-go/hubel/layers"
+)
+
+// What a configuration must be, in full, and the bounds just inside.
+func TestConfigInWords(t *testing.T) {
+	nan := float32(math.NaN())
+	for want, change := range map[string]func(c *Config){
+		"there is no network to train":                                func(c *Config) { c.Network = nil },
+		"there is no device to train on":                              func(c *Config) { c.Device = nil },
+		"there is no data set to train on":                            func(c *Config) { c.Train = nil },
+		"the training set is empty":                                   func(c *Config) { c.Train = subset{c.Train, 0} },
+		"layers start fresh without a file of weights":                func(c *Config) { c.Fresh = []string{"fc"} },
+		"debugging every -1 iterations must not be negative":          func(c *Config) { c.DebugEvery = -1 },
+		"patience with a run needs a test set":                        func(c *Config) { c.Test, c.Patience = nil, 1 },
+		"a test is repeated of a run that is resumed with a test set": func(c *Config) { c.Retest = true },
+		"there is no folder to resume a run from":                     func(c *Config) { c.Resume = true },
+		"a run that is resumed has its own weights; w cannot be loaded too": func(c *Config) {
+			c.Resume, c.Dir, c.Weights = true, "run", "w"
+		},
+		"learning-rate policy plateau needs a test set": func(c *Config) { c.Test, c.SGD.Schedule.Policy = nil, Plateau },
+		"a log every 1, a checkpoint every -2 iterations and one every 3s must not be negative": func(c *Config) {
+			c.CheckpointEvery, c.CheckpointTime = -2, 3*time.Second
+		},
+		"batch 0 must be at least 1":                                          func(c *Config) { c.Batch = 0 },
+		"0 passes to accumulate must be at least 1":                           func(c *Config) { c.Accumulate = 0 },
+		"9223372036854775807 passes of 2 samples are too many for one update": func(c *Config) { c.Batch, c.Accumulate = 2, math.MaxInt },
+		"0 iterations must be at least 1":                                     func(c *Config) { c.Iterations = 0 },
+		"2147483648 iterations must be at most 2147483647":                    func(c *Config) { c.Iterations = math.MaxInt32 + 1 },
+		"a patience of -1 tests must not be negative":                         func(c *Config) { c.Patience = -1 },
+		"momentum NaN must be at least 0 and below 1":                         func(c *Config) { c.SGD.Momentum = nan },
+		"weight decay NaN must be finite and not negative":                    func(c *Config) { c.SGD.Decay = nan },
+		"largest gradient norm -1 must be finite and not negative":            func(c *Config) { c.SGD.ClipNorm = -1 },
+		"momentum must be above 0 to be Nesterov's":                           func(c *Config) { c.SGD.Momentum, c.SGD.Nesterov = 0, true },
+	} {
+		c := tinyConfig(t, reference.New())
+		change(&c)
+		require.EqualError(t, c.check(), want)
+	}
+	for _, change := range []func(c *Config){
+		func(c *Config) {},
+		func(c *Config) { c.Train = subset{c.Train, 1} },
+		func(c *Config) { c.Fresh, c.Weights = []string{"fc"}, "w" },
+		func(c *Config) { c.Retest, c.Resume, c.Dir = true, true, "run" },
+		func(c *Config) { c.Test = nil },
+		func(c *Config) { c.LogEvery, c.CheckpointEvery, c.CheckpointTime, c.DebugEvery = 0, 0, 0, 0 },
+		func(c *Config) { c.Batch, c.Accumulate, c.Iterations = 1, 1, 1 },
+		func(c *Config) { c.Batch, c.Accumulate, c.Iterations = 1, math.MaxInt, math.MaxInt32 },
+		func(c *Config) { c.SGD.Decay, c.SGD.ClipNorm, c.SGD.Momentum = math.MaxFloat32, math.MaxFloat32, 0 },
+	} {
+		c := tinyConfig(t, reference.New())
+		change(&c)
+		require.NoError(t, c.check())
+	}
+	require.Equal(t, 9, Iterations(3, 5, 2))
+	require.Equal(t, 6, Iterations(3, 4, 2))
+}
+
+// The first difference of two configurations, plain values before lists.
+func TestCompare(t *testing.T) {
+	type m = map[string]any
+	long := strings.Repeat("x", 79)
+	for _, c := range []struct {
+		a, b             any
+		path, one, other string
+	}{
+		{m{"a": 1, "b": []int{2}}, m{"a": 1, "b": []int{2}}, "", "", ""},
+		{m{"a": []int{1}, "b": 2}, m{"a": []int{3}, "b": 4}, "b", "2", "4"},
+		{m{"a": []int{1, 5}}, m{"a": []int{1, 6}}, "a.1", "5", "6"},
+		{m{"a": []int{1, 5}}, m{"a": []int{1}}, "a", "[1,5]", "[1]"},
+		{m{"a": []int{1}}, m{"a": 1}, "a", "[1]", "1"},
+		{m{"a": m{"b": 1}}, m{"a": 1}, "a", `{"b":1}`, "1"},
+		{m{"a": m{"b": 1}}, m{"a": m{"b": 2}}, "a.b", "1", "2"},
+		{m{"a": 1}, m{}, "a", "1", "nothing"},
+		{m{}, m{"a": 1}, "a", "nothing", "1"},
+		{m{"b": 1, "a": 1}, m{"b": 2, "a": 2}, "a", "1", "2"},
+		{m{"a": long[:78]}, m{"a": long}, "a", `"` + long[:78] + `"`, `"` + long[:76] + "..."},
+	} {
+		path, one, other, err := compare(c.a, c.b)
+		require.NoError(t, err)
+		require.Equal(t, []string{c.path, c.one, c.other}, []string{path, one, other})
+	}
+	for _, sides := range [][2]any{{math.NaN(), 1}, {1, math.NaN()}} {
+		_, _, _, err := compare(sides[0], sides[1])
+		require.ErrorContains(t, err, "unsupported value: NaN")
+	}
+	require.Equal(t, 0, depth(1, "a", nil))
+	require.Equal(t, 1, depth(1, []any{}))
+	require.Equal(t, 1, depth(m{}, 2))
+}
+
+// What is said of a value that is not finite, for each kind.
+func TestDivergedInWords(t *testing.T) {
+	d := Diverged{Iteration: 7, Loss: math.NaN(), Layer: "one", Type: "conv", Tensor: "t", Value: float32(math.Inf(1)), Bad: 2, Of: 9, Sample: -1, Input: 12}
+	for kind, want := range map[Kind]string{
+		KindWeight:         "the weights t: +Inf, 2 of 9 values",
+		KindInput:          "the input t: +Inf, 2 of 9 values",
+		KindOutput:         "the output of layer one (conv): +Inf, 2 of 9 values",
+		KindSaved:          "t, which layer one (conv) keeps for its gradient: +Inf, 2 of 9 values",
+		KindGradient:       "the gradient t, which layer one (conv) computes: +Inf, 2 of 9 values",
+		KindWeightGradient: "the gradient of the weights t: +Inf, 2 of 9 values",
+	} {
+		d.Kind = kind
+		require.Equal(t, want, d.Where())
+	}
+	d.Kind, d.Type, d.Sample, d.Index = KindOutput, "one", 3, 44
+	require.Equal(t, "the output of layer one, sample 3 of the batch, which is image 44: +Inf, 2 of 9 values", d.Where())
+	d.Kind = KindSaved
+	require.Equal(t, "t, which layer one keeps for its gradient, sample 3 of the batch, which is image 44: +Inf, 2 of 9 values", d.Where())
+	d.Kind = KindOutput
+	d.Name, d.Sample = "a\n.jpg", 0
+	require.Contains(t, d.Where(), "the output of layer one, sample 0 of the batch, which is image 44 (")
+	require.NotContains(t, d.Where(), "\n")
+
+	const smaller = "a smaller learning rate, or a bound on the norm of the gradients, may help"
+	d = Diverged{Iteration: 2, Loss: math.NaN(), Layer: "one", Type: "one", Tensor: "t", Kind: KindWeight, Sample: -1}
+	require.Equal(t, "iteration 2: the loss is NaN; the first value to go bad is in the weights t: 0, 0 of 0 values; the update before it broke them: "+smaller, d.Error())
+	d.Test = true
+	require.True(t, strings.HasPrefix(d.Error(), "after iteration 2: the loss on the test set is NaN; the first"))
+	d.Iteration = 1
+	require.Equal(t, "the weights to start from are damaged, or their filler is", d.Advice())
+	d.Kind = KindInput
+	require.Equal(t, "look at that sample and at the preprocessing: the value came with the data", d.Advice())
+	d.Kind, d.Input = KindOutput, 1e9
+	require.Equal(t, "values had grown to 1e+09 before: "+smaller, d.Advice())
+	d.Input = 0.99e9
+	require.Equal(t, "it was made from values of at most 9.9e+08, so look at the layer: does gradcheck pass, and is the label a class", d.Advice())
+}
+
+// Samples in a file are of one number, and of the right type.
+func TestTakeSamples(t *testing.T) {
+	f := func(shape ...int) *tensor.Dense {
+		return tensor.New(tensor.Of(tensor.Float32), tensor.WithShape(shape...))
+	}
+	i32 := func(n int) *tensor.Dense { return tensor.New(tensor.Of(tensor.Int32), tensor.WithShape(n)) }
+	i64 := func(n int) *tensor.Dense { return tensor.New(tensor.Of(tensor.Int64), tensor.WithShape(n)) }
+	type m = map[string]*tensor.Dense
+	good := func() m {
+		return m{samplesData: f(2, 1, 3, 4), samplesLabel: i32(2), samplesIndex: i64(2), samplesTarget: f(2, 5), "fc.weight": f(1)}
+	}
+	x := good()
+	s, err := takeSamples(x)
+	require.NoError(t, err)
+	require.Len(t, x, 1, "the weights are left")
+	require.Equal(t, 2, s.len())
+	require.Equal(t, []int{1, 3, 4}, s.shape)
+	require.Equal(t, 5, s.numbers)
+	require.Len(t, s.targets, 10)
+	b := s.batch(1, 2)
+	require.Equal(t, tensor.Shape{1, 1, 3, 4}, b.X.Shape())
+	require.Equal(t, tensor.Shape{1, 5}, b.Targets.Shape())
+	require.Equal(t, tensor.Shape{1}, b.Labels.Shape())
+	names := []string{}
+	for _, x := range s.tensors() {
+		names = append(names, x.Name)
+	}
+	require.Equal(t, []string{samplesData, samplesLabel, samplesIndex, samplesTarget}, names)
+
+	x = good()
+	delete(x, samplesTarget)
+	s, err = takeSamples(x)
+	require.NoError(t, err)
+	require.Nil(t, s.batch(0, 2).Targets)
+	require.Len(t, s.tensors(), 3)
+
+	const none = ": there is no batch to repeat, as in diverged.safetensors of a run that diverged"
+	const numbers = "tensors batch/data, batch/label and batch/index are of different numbers of samples"
+	for _, c := range []struct {
+		want   string
+		change func(x m)
+	}{
+		{"tensor batch/data is missing or is not float32 of 4 dimensions" + none, func(x m) { x[samplesData] = f(2, 3, 4) }},
+		{"tensor batch/data is missing or is not float32 of 4 dimensions" + none, func(x m) { delete(x, samplesData) }},
+		{"tensor batch/label is missing or is not int32 of 1 dimensions" + none, func(x m) { x[samplesLabel] = i64(2) }},
+		{"tensor batch/index is missing or is not int64 of 1 dimensions" + none, func(x m) { x[samplesIndex] = i32(2) }},
+		{"tensor batch/target is missing or is not float32 of 2 dimensions" + none, func(x m) { x[samplesTarget] = f(2) }},
+		{"tensor batch/target is of 3 samples, batch/data of 2", func(x m) { x[samplesTarget] = f(3, 5) }},
+		{numbers, func(x m) { x[samplesLabel] = i32(3) }},
+		{numbers, func(x m) { x[samplesIndex] = i64(1) }},
+	} {
+		x := good()
+		c.change(x)
+		_, err := takeSamples(x)
+		require.EqualError(t, err, c.want)
+	}
+}
+
+func TestDecodeSets(t *testing.T) {
+	s, err := decodeSets(map[string]string{})
+	require.NoError(t, err)
+	require.Equal(t, sets{}, s)
+	s, err = decodeSets(map[string]string{setsKey: `{"train":"a","test":"b"}`})
+	require.NoError(t, err)
+	require.Equal(t, sets{"a", "b"}, s)
+	_, err = decodeSets(map[string]string{setsKey: `{`})
+	require.EqualError(t, err, "metadata sets: unexpected end of JSON input")
+	require.True(t, (&Checkpoint{sets: sets{Train: "a"}}).Named())
+	require.False(t, (&Checkpoint{sets: sets{Test: "a"}}).Named())
+}
+
+// A line that JSON cannot say is an error that names the log.
+func TestLogOfNonsense(t *testing.T) {
+	path := filepath.Join(t.TempDir(), LogFile)
+	w, err := newLog(path)
+	require.NoError(t, err)
+	require.EqualError(t, w.write(LogLine{Loss: math.NaN()}), path+": json: unsupported value: NaN")
+	require.NoError(t, w.write(LogLine{Iteration: 1}))
+	require.NoError(t, w.write(LogLine{Iteration: 2}))
+	require.NoError(t, w.Close())
+	_, err = newLog(path)
+	require.ErrorIs(t, err, os.ErrExist)
+	w, err = resumeLog[LogLine](path, 1)
+	require.NoError(t, err)
+	require.NoError(t, w.write(LogLine{Iteration: 3}))
+	require.NoError(t, w.Close())
+	log, err := ReadLog(path)
+	require.NoError(t, err)
+	require.Equal(t, []int{1, 3}, []int{log[0].Iteration, log[1].Iteration})
+	require.Len(t, log, 2)
+	debug := filepath.Join(t.TempDir(), DebugFile)
+	d, err := resumeLog[DebugLine](debug, 5)
+	require.NoError(t, err)
+	require.NoError(t, d.write(DebugLine{Iteration: 5}))
+	require.NoError(t, d.write(DebugLine{Iteration: 6}))
+	require.NoError(t, d.Close())
+	d, err = resumeLog[DebugLine](debug, 5)
+	require.NoError(t, err)
+	require.NoError(t, d.Close())
+	lines, err := ReadDebug(debug)
+	require.NoError(t, err)
+	require.Len(t, lines, 1)
+	require.NoError(t, os.WriteFile(path, []byte("{}\nno\n{}\n"), 0o666))
+	_, err = ReadLog(path)
+	require.EqualError(t, err, path+": line 2: invalid character 'o' in literal null (expecting 'u')")
+	_, err = resumeLog[LogLine](path, 1)
+	require.EqualError(t, err, path+": line 2: invalid character 'o' in literal null (expecting 'u'); the run goes on without that file, so move it away")
+	_, err = resumeLog[LogLine](filepath.Join(path, "log"), 1)
+	require.Error(t, err)
+}
+
+// A writer that breaks.
+type broken struct{ left int }
+
+func (b *broken) Write(p []byte) (int, error) {
+	if b.left -= len(p); b.left < 0 {
+		return 0, errors.New("the disk is full")
+	}
+	return len(p), nil
+}
+
+func TestConfusionTable(t *testing.T) {
+	c := newConfusion([]string{"cat", "dog"}, 3)
+	c.add([]float32{1, 2, 0, 5, 5, 1, 0, 0, 3}, []int32{0, 1, 1})
+	c.count(2, -1)
+	require.Equal(t, [][]int{{0, 1, 0}, {1, 0, 1}, {0, 0, 0}}, c.Counts)
+	var b bytes.Buffer
+	require.NoError(t, c.WriteCSV(&b))
+	require.Equal(t, "class \\ answer,cat,dog,#2\ncat,0,1,0\ndog,1,0,1\n#2,0,0,0\n", b.String())
+	require.EqualError(t, c.WriteCSV(&broken{}), "the disk is full")
+	c = newConfusion([]string{strings.Repeat("x", 5000)}, 1)
+	for _, left := range []int{0, 4999, 6000, 10_000} {
+		require.EqualError(t, c.WriteCSV(&broken{left}), "the disk is full", left)
+	}
+	require.Equal(t, -1, highest([]float64{math.NaN(), math.NaN()}))
+	require.Equal(t, 1, highest([]float64{math.NaN(), math.Inf(-1), math.NaN()}))
+}
+
+// A probe takes fewer samples at once where there is not the memory for all.
+func TestProbeOfFewerSamples(t *testing.T) {
+	d := reference.New()
+	c := tinyConfig(t, d)
+	w, err := graph.NewWeights(c.Network, d)
+	require.NoError(t, err)
+	defer w.Close()
+	o := graph.PlanOptions{Mode: graph.Train, Batch: 1000}
+	need := func(batch int) int64 {
+		o := o
+		o.Batch, o.Unshared = batch, true
+		p, err := c.Network.Plan(d.Traits(), o)
+		require.NoError(t, err)
+		return p.Arena + p.GradientBytes
+	}
+	for _, s := range []struct {
+		free int64
+		want int
+	}{{need(1000), 1000}, {need(1000) - 1, 500}, {need(500) - 1, 250}, {need(125), 125}, {need(125) - 1, 63}, {0, 1}} {
+		p, err := newProbe(tight{d, s.free}, w, o)
+		require.NoError(t, err)
+		require.Equal(t, s.want, p.exec.Plan().Options.Batch)
+		require.NoError(t, p.Close())
+	}
+	o.Keep = []string{"nothing"}
+	_, err = newProbe(d, w, o)
+	require.ErrorContains(t, err, `network tiny has no value "nothing"`)
+}
+
+// The largest batch that fits, exactly.
+func TestCheckMemoryIsExact(t *testing.T) {
+	need := func(batch int) (int64, error) { return int64(batch) << 20, nil }
+	d := reference.New()
+	require.NoError(t, checkMemory(tight{d, 8 << 20}, "training x", 8, need))
+	require.EqualError(t, checkMemory(tight{d, 8<<20 - 1}, "training x", 8, need),
+		"training x with a batch of 8 needs 8.0 MiB, but reference has 8.0 MiB free; the largest batch that fits is 7")
+	require.EqualError(t, checkMemory(tight{d, 3 << 20}, "training x", 8, need),
+		"training x with a batch of 8 needs 8.0 MiB, but reference has 3.0 MiB free; the largest batch that fits is 3")
+	require.EqualError(t, checkMemory(tight{d, 1 << 20}, "training x", 2, need),
+		"training x with a batch of 2 needs 2.0 MiB, but reference has 1.0 MiB free; the largest batch that fits is 1")
+	require.EqualError(t, checkMemory(tight{d, 1<<20 - 1}, "training x", 2, need),
+		"training x with a batch of 2 needs 2.0 MiB, but reference has 1.0 MiB free; not even a batch of 1 fits")
+	bad := errors.New("no plan")
+	require.Equal(t, bad, checkMemory(d, "training x", 2, func(int) (int64, error) { return 0, bad }))
+}
+
+func TestPartsOfARegression(t *testing.T) {
+	set, _, err := data.NewSynthetic(data.SyntheticOptions{Shape: []int{1, 2, 2}, Targets: 2, Train: 12, Test: 1})
+	require.NoError(t, err)
+	s := subsetOf(set, 3).(data.Regression)
+	require.Equal(t, 2, s.Targets())
+	a, b := make([]float32, 2), make([]float32, 2)
+	for i := range 3 {
+		require.NoError(t, s.ReadTarget(a, i))
+		require.NoError(t, set.(data.Regression).ReadTarget(b, 4*i))
+		require.Equal(t, b, a)
+	}
+}
+
+func TestWithoutDropout(t *testing.T) {
+	n := smallNet()
+	c := withoutDropout(n)
+	require.Equal(t, &layers.Dropout{}, c.Nodes[3].Layer)
+	require.Equal(t, &layers.Dropout{P: 0.3}, n.Nodes[3].Layer)
+	require.Same(t, n.Nodes[4].Layer, c.Nodes[4].Layer)
+}
+
+// The mean over views needs a softmax loss, and a batch of whole pictures.
+func TestViews(t *testing.T) {
+	set := twice{subset{}}
+	require.Equal(t, 2, views(set))
+	require.Equal(t, 1, views(subset{}))
+	require.EqualError(t, checkViews(set, ""), "the mean of 2 views needs a network with a softmax loss")
+	require.NoError(t, checkViews(set, "fc"))
+	require.NoError(t, checkViews(subset{}, ""))
+	for _, c := range [][3]int{{7, 1, 7}, {1, 10, 10}, {10, 10, 10}, {19, 10, 10}, {20, 10, 20}} {
+		require.Equal(t, c[2], wholeViews(c[0], c[1]))
+	}
+}
+
+// A Spreadsheet's formulas, and what only looks like one.
+func TestCells(t *testing.T) {
+	require.Equal(t, []string{"", "a=b", "'=a", "'+a", "'-a", "'@a", "'\ta", "'\ra", "'\na", "'＝a"},
+		cells([]string{"", "a=b", "=a", "+a", "-a", "@a", "\ta", "\ra", "\na", "＝a"}))
+}
+
+// Sums of the finite alone.
+func TestSquaresOfTheFinite(t *testing.T) {
+	require.Equal(t, 25., sumSquares([]float32{3, float32(math.NaN()), -4, float32(math.Inf(1)), float32(math.Inf(-1))}))
+	require.Equal(t, 1, nans(tensor.New(tensor.WithShape(3), tensor.WithBacking([]float32{1, float32(math.NaN()), float32(math.Inf(1))}))))
+	require.Zero(t, nans(tensor.New(tensor.WithShape(3), tensor.WithBacking([]int64{1, 2, 3}))))
+}
