@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -87,6 +88,26 @@ func TestTrainOnAScarceDevice(t *testing.T) {
 			require.Contains(t, all, text)
 		}
 	}
+}
+
+// A host that is ahead of the device, and gives batches back late, trains the same
+// network.
+func TestTrainOnASlowDevice(t *testing.T) {
+	train := func(like devicetest.Scarce) map[string][]float32 {
+		like.Device, like.Left = reference.New(), math.MaxInt
+		c := tinyConfig(t, &like)
+		c.Iterations = 7
+		w := weightsOf(t, trainIn(t, c))
+		for _, scope := range []string{"velocities", "update", "fc", "loss", "momentum/fc.weight", "fc.bias", "data", "label"} {
+			require.Contains(t, like.Scopes, scope)
+		}
+		require.Equal(t, like.Facts != nil, slices.Contains(like.Scopes, "inputs"))
+		return w
+	}
+	want := train(devicetest.Scarce{})
+	require.Equal(t, want, train(devicetest.Scarce{Slow: true}))
+	require.Equal(t, want, train(devicetest.Scarce{Facts: staged{reference.New().Traits()}}))
+	require.Equal(t, want, train(devicetest.Scarce{Facts: staged{reference.New().Traits()}, Slow: true}))
 }
 
 // A checkpoint is written whole or not at all.

@@ -14,6 +14,7 @@ import (
 	"gorgonia.org/tensor"
 
 	"github.com/hubel-go/hubel/data"
+	"github.com/hubel-go/hubel/device"
 	"github.com/hubel-go/hubel/device/reference"
 	"github.com/hubel-go/hubel/graph"
 	"github.com/hubel-go/hubel/layers"
@@ -373,4 +374,43 @@ func TestSquaresOfTheFinite(t *testing.T) {
 	require.Equal(t, 25., sumSquares([]float32{3, float32(math.NaN()), -4, float32(math.Inf(1)), float32(math.Inf(-1))}))
 	require.Equal(t, 1, nans(tensor.New(tensor.WithShape(3), tensor.WithBacking([]float32{1, float32(math.NaN()), float32(math.Inf(1))}))))
 	require.Zero(t, nans(tensor.New(tensor.WithShape(3), tensor.WithBacking([]int64{1, 2, 3}))))
+}
+
+// What the sanity checks say, in full, of networks whose numbers are known.
+func TestSanityInWords(t *testing.T) {
+	said := func(c Config) map[string]string {
+		texts := map[string]string{}
+		require.NoError(t, CheckSanity(t.Context(), c, func(s Sanity) { texts[s.Name] = s.Text }))
+		return texts
+	}
+	c := tinyConfig(t, reference.New())
+	c.Train = subsetOf(c.Train, 2)
+	c.SGD = SGD{Schedule: Schedule{Policy: Plateau, Rate: 20, Gamma: 0.1, Step: 1}}
+	c.Dir, c.Resume, c.Patience, c.DebugEvery = filepath.Join(t.TempDir(), "run"), true, 3, 1
+	texts := said(c)
+	require.Equal(t, "1.098612 with fc at zero; ln 3 is 1.098612", texts["initial loss"])
+	require.Regexp(t, `^[\d.]+ without, [\d.]+ with 0\.0005, [\d.]+ with 0\.005$`, texts["weight decay"])
+	require.Regexp(t, `^along those of 2 tensors the slope differs from differences of the loss by at most [\d.e-]+ %, of fc\.(weight|bias)$`, texts["gradients"])
+	require.Regexp(t, `^the loss on 2 samples fell from [\d.]+ to [\d.e-]+ in \d+0 updates at the rate 20, 100 % right$`, texts["overfitting"])
+	require.NoDirExists(t, c.Dir)
+
+	// Two losses, one with a weight, and no accuracy.
+	c.Network = &graph.Network{Name: "two"}
+	x := c.Network.Add("fc", &layers.Dense{Out: 3}, c.Network.Input("data", device.Float32, 1, 2, 2))
+	label := c.Network.Input("label", device.Int32)
+	c.Network.Add("first", &layers.SoftmaxLoss{}, x, label)
+	c.Network.Add("second", &layers.SoftmaxLoss{Weight: new(float32(0.5))}, x, label)
+	texts = said(c)
+	require.Equal(t, "1.647918 with fc at zero; the sum for all losses is 1.647918", texts["initial loss"])
+	require.NotContains(t, texts["overfitting"], "right")
+	c.SGD.Decay = 0.25
+	require.Contains(t, said(c)["weight decay"], " with 0.25, ")
+
+	set, _, err := data.NewSynthetic(data.SyntheticOptions{Shape: []int{1, 2, 2}, Targets: 2, Train: 4, Test: 1})
+	require.NoError(t, err)
+	c.Train, c.Network = set, &graph.Network{Name: "numbers"}
+	c.SGD.Schedule.Rate = 0.05
+	x = c.Network.Add("fc", &layers.Dense{Out: 2}, c.Network.Input("data", device.Float32, 1, 2, 2))
+	c.Network.Add("loss", &layers.L2Loss{}, x, c.Network.Input("target", device.Float32, 2))
+	require.Regexp(t, `^([\d.]+) with fc at zero; half the square of the targets is [\d.]+$`, said(c)["initial loss"])
 }

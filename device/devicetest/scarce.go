@@ -17,8 +17,10 @@ type Scarce struct {
 	*reference.Device
 	Left   int           // how many times it still gives
 	Syncs  bool          // the end of a queue's work counts as given too
+	Slow   bool          // no event has passed before somebody waits for it
 	Facts  device.Traits // what Traits returns; nil for the reference's
-	queues int           // open
+	Scopes []string      // of its queues, in their order
+	held   int           // queues, events and host memory that were not given back
 }
 
 // Traits are Facts.
@@ -50,7 +52,12 @@ func (s *Scarce) HostAlloc(bytes int64) (device.HostBuffer, error) {
 	if err := s.take(); err != nil {
 		return nil, err
 	}
-	return s.Device.HostAlloc(bytes)
+	b, err := s.Device.HostAlloc(bytes)
+	if err != nil {
+		return nil, err
+	}
+	s.held++
+	return &countedHost{b, s}, nil
 }
 
 // NewQueue gives a queue if any is left.
@@ -62,7 +69,7 @@ func (s *Scarce) NewQueue() (device.Queue, error) {
 	if err != nil {
 		return nil, err
 	}
-	s.queues++
+	s.held++
 	return &countedQueue{q, s}, nil
 }
 
@@ -71,13 +78,62 @@ func (s *Scarce) NewEvent() (device.Event, error) {
 	if err := s.take(); err != nil {
 		return nil, err
 	}
-	return s.Device.NewEvent()
+	e, err := s.Device.NewEvent()
+	if err != nil {
+		return nil, err
+	}
+	s.held++
+	return &countedEvent{e, s, false}, nil
+}
+
+type countedHost struct {
+	device.HostBuffer
+	from *Scarce
+}
+
+func (b *countedHost) Free() error {
+	b.from.held--
+	return b.HostBuffer.Free()
+}
+
+type countedEvent struct {
+	device.Event
+	from   *Scarce
+	waited bool // for what was recorded last
+}
+
+func (e *countedEvent) Sync() error {
+	e.waited = true
+	return e.Event.Sync()
+}
+
+func (e *countedEvent) Passed() (bool, error) {
+	passed, err := e.Event.Passed()
+	return passed && (e.waited || !e.from.Slow), err
+}
+
+func (e *countedEvent) Free() error {
+	e.from.held--
+	return e.Event.Free()
 }
 
 type countedQueue struct {
 	device.Queue
 	from *Scarce
 }
+
+func (q *countedQueue) Scope(name string) {
+	q.from.Scopes = append(q.from.Scopes, name)
+	q.Queue.Scope(name)
+}
+
+func (q *countedQueue) Record(e device.Event) {
+	c := e.(*countedEvent)
+	c.waited = false
+	q.Queue.Record(c.Event)
+}
+
+func (q *countedQueue) Wait(e device.Event) { q.Queue.Wait(e.(*countedEvent).Event) }
 
 func (q *countedQueue) Sync() error {
 	err := q.Queue.Sync()
@@ -88,13 +144,13 @@ func (q *countedQueue) Sync() error {
 }
 
 func (q *countedQueue) Close() error {
-	q.from.queues--
+	q.from.held--
 	return q.Queue.Close()
 }
 
 // Scarcity calls f with devices like one, but which give nothing, once, twice and
 // so on, until f returns no error. Every error must be the device's, and every
-// device must have got back its memory and its queues when f returns. It returns
+// device must have got back all that it gave when f returns. It returns
 // the errors.
 func Scarcity(t *testing.T, like Scarce, f func(d *Scarce) error) []error {
 	t.Helper()
@@ -106,8 +162,8 @@ func Scarcity(t *testing.T, like Scarce, f func(d *Scarce) error) []error {
 		if free, total, _ := d.MemInfo(); free != total {
 			t.Fatalf("given %d times: %d bytes were not given back (%v)", given, total-free, err)
 		}
-		if d.queues != 0 {
-			t.Fatalf("given %d times: %d queues were not closed (%v)", given, d.queues, err)
+		if d.held != 0 {
+			t.Fatalf("given %d times: %d queues, events and pieces of host memory were not given back (%v)", given, d.held, err)
 		}
 		if err == nil && d.Left >= 0 {
 			return all
