@@ -370,3 +370,91 @@ func TestLoaderMemoryIsRefused(t *testing.T) {
 	require.ErrorIs(t, err, context.Canceled)
 	l.Close()
 }
+
+// What memory a scratch keeps, and that all that was taken is given back.
+func TestScratchGivesBack(t *testing.T) {
+	for _, c := range []struct {
+		taken int64
+		file  int
+		keep  bool
+	}{{0, 0, true}, {keptDecoded, keptDecoded, true}, {keptDecoded + 1, 0, false}, {1, keptDecoded + 1, false}, {decodedEach + 1, 0, false}} {
+		s := &scratch{file: make([]byte, c.file), orientation: 3}
+		require.NoError(t, s.take(t.Context(), c.taken))
+		require.Equal(t, c.taken, s.taken)
+		require.Equal(t, c.taken == 0, decodedTurns.TryAcquire(decodedInAll))
+		if c.taken == 0 {
+			decodedTurns.Release(decodedInAll)
+		}
+		require.Equal(t, c.keep, s.giveBack())
+		require.Zero(t, s.taken)
+		require.Equal(t, c.keep, s.orientation == 3)
+		require.True(t, decodedTurns.TryAcquire(decodedInAll), "all is back")
+		decodedTurns.Release(decodedInAll)
+	}
+	require.GreaterOrEqual(t, decodedInAll, int64(largestDecoded))
+}
+
+// The cache tells files apart by all that may change them.
+func TestFingerprint(t *testing.T) {
+	of := func(change func(f *Files)) string {
+		f := &Files{shards: []string{"a", "b"}, files: []file{{stored: "x", shard: 0, offset: 1, size: 2, time: 3}, {stored: "y", shard: 1, offset: 4, size: 5, time: 6}}}
+		change(f)
+		return f.fingerprint(Augment{{Op: Crop, H: 1, P: 1}, {Op: Flip, P: 1}})
+	}
+	same := of(func(*Files) {})
+	require.Len(t, same, 32)
+	require.Equal(t, same, of(func(f *Files) { f.shards[0] = "./a" }))
+	for i, change := range []func(f *Files){
+		func(f *Files) { f.shards[1] = "c" }, func(f *Files) { f.files[1].stored = "z" }, func(f *Files) { f.files[1].shard = 0 },
+		func(f *Files) { f.files[0].offset++ }, func(f *Files) { f.files[0].size++ }, func(f *Files) { f.files[0].time++ }, func(f *Files) { f.files = f.files[:1] },
+	} {
+		require.NotEqual(t, same, of(change), i)
+	}
+	f := &Files{shards: []string{"a"}}
+	require.Equal(t, f.fingerprint(Augment{{Op: Crop, H: 1, P: 1}}), f.fingerprint(Augment{{Op: Crop, H: 1, P: 1}, {Op: Flip, P: 1}}), "chance is not measured")
+	require.NotEqual(t, f.fingerprint(Augment{{Op: Crop, H: 1, P: 1}}), f.fingerprint(Augment{{Op: Crop, H: 2, P: 1}}))
+}
+
+// Turns, shifts and zooms go round the middle, whatever came before.
+func TestGeometryOfChance(t *testing.T) {
+	v := view{random: true}
+	of := func(text string) []float64 {
+		a, err := ParseAugment(text)
+		require.NoError(t, err)
+		m, h, w := a.geometry(v, 10, 20)
+		require.Equal(t, []int{10, 20}, []int{h, w})
+		return []float64{m.a, m.b, m.c, m.d, m.e, m.f}
+	}
+	require.InDeltaSlice(t, []float64{0, 1, 5, -1, 0, 15}, of("rotate=90..90"), 1e-9)
+	require.InDeltaSlice(t, []float64{1, 0, -4, 0, 1, -2}, of("translate=0.2..0.2"), 1e-9)
+	require.InDeltaSlice(t, []float64{0.5, 0, 5, 0, 0.5, 2.5}, of("zoom=2..2"), 1e-9)
+	require.InDeltaSlice(t, []float64{-1, 0, 20, 0, 1, 0}, of("flip@1"), 1e-9)
+	require.InDeltaSlice(t, []float64{-0.5, 0, 15, 0, 0.5, 2.5}, of("flip@1,zoom=2..2"), 1e-9)
+	require.True(t, affine{a: 1, e: 2}.upright())
+	require.False(t, affine{a: 1, b: 1, e: 2}.upright())
+	require.False(t, affine{a: 1, d: 1, e: 2}.upright())
+	for o := 1; o <= 8; o++ {
+		m := turnedBack(o, 10, 20)
+		x0, y0, x1, y1 := m.bounds(10, 20)
+		if o > 4 {
+			require.Equal(t, []float64{0, 0, 10, 20}, []float64{x0, y0, x1, y1}, o)
+		} else {
+			require.Equal(t, []float64{0, 0, 20, 10}, []float64{x0, y0, x1, y1}, o)
+		}
+	}
+}
+
+// What is drawn stays what it was: the bytes of every run depend on it.
+func TestDrawsStay(t *testing.T) {
+	var places [][6]float64
+	for seed := range uint64(4) {
+		v := view{random: true, draws: device.Random{Seed: seed, Sample: 9}}
+		m, _, _ := Augment{{Op: Flip, P: 0.5}, {Op: RandomCrop, H: 10, W: 20, Lo: 0.1, Hi: 0.9, P: 1}, {Op: Crop, H: 5, P: 1}}.geometry(v, 100, 150)
+		places = append(places, [6]float64{m.a, m.b, m.c, m.d, m.e, m.f})
+	}
+	require.Equal(t, [][6]float64{{4.3, 0, 78.5, 0, 3.8, 42}, {-6.3, 0, 46.5, 0, 7, 28}, {-3.05, 0, 82.65, 0, 2.8, 31.2}, {6.35, 0, 72.5, 0, 6.3, 61.5}}, places)
+	order := make([]int32, 9)
+	permute(order, 5, 2)
+	require.Equal(t, []int32{0, 5, 7, 2, 4, 8, 1, 6, 3}, order)
+	require.InDelta(t, 0.8628628856113937, draw(3, "a/1.jpg"), 1e-15)
+}
