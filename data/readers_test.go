@@ -200,3 +200,36 @@ func TestMeasureOfTwoSamples(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, []int{64, 128, 150}, seen)
 }
+
+// Where Exif is found in a JPEG, and where not.
+func TestPlaceOfExif(t *testing.T) {
+	const exif = exifMark + "body"
+	segment := "\xff\xe1\x00\x0c" + exif
+	for _, c := range []struct{ before, want string }{
+		{"", exif},
+		{"\xff\xe0\x00\x02", exif},
+		{"\xff\xe0\x00\x03x", exif},
+		{"\xff\xe1\x00\x04ab", exif},
+		{"\xff\xff\xff", exif},
+		{"abc", exif},
+		{"\xff\x00", exif},
+		{"\xff\x01\xff\xd0\xff\xd7", exif},
+		{"\xff\xd8", ""},
+		{"\xff\xd9", ""},
+		{"\xff\xda", ""},
+		{"\xff\xdb\x00\x02", exif},
+		{"\xff\xcf\x00\x02", exif},
+		{"\xff\x02\x00\x02", exif},
+		{"\xff\xe0\x00\x01", ""},
+		{"\xff\xe0\xff\x00", ""},
+	} {
+		require.Equal(t, c.want, string(jpegExif([]byte("\xff\xd8"+c.before+segment))), "%q", c.before)
+	}
+	require.Nil(t, jpegExif(nil))
+	require.Nil(t, jpegExif([]byte("\xff\xd8"+segment[:11])))
+	for name, want := range map[string]string{"ABCD": "123", "EFGH": "45", "IJKL": ""} {
+		require.Equal(t, want, string(chunk([]byte("head\x00\x00\x00\x03ABCD123sums\x00\x00\x00\x02EFGH45sums"), 4, 4, binary.BigEndian, name)))
+		require.Equal(t, want, string(chunk([]byte("headABCD\x03\x00\x00\x00123-EFGH\x02\x00\x00\x0045"), 4, 0, binary.LittleEndian, name)))
+	}
+	require.Nil(t, chunk([]byte("ABCD\x04\x00\x00\x00123"), 0, 0, binary.LittleEndian, "ABCD"))
+}

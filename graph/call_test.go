@@ -304,3 +304,118 @@ func TestLargestBatchIsExact(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, 1<<20, got)
 }
+
+// picky is a device that applies no tanh in an epilogue.
+type picky struct{ device.Traits }
+
+func (picky) Epilogue(a device.Unary) bool { return a.Op != device.Tanh }
+
+// An activation is fused into the layer whose output it overwrites, if that can
+// and nobody else reads it, and only one is.
+func TestWhatIsFused(t *testing.T) {
+	pool := &layers.Pool{Op: device.MaxPool, Window: layers.Square(2), Stride: layers.Square(2)}
+	conv := &layers.Conv{Filters: 2, Kernel: layers.Square(3), Pad: layers.Around(1)}
+	relu, tanh := &layers.Unary{}, &layers.Unary{Op: device.Tanh}
+	for _, c := range []struct {
+		what   string
+		chain  []layers.Layer
+		keep   []string
+		traits device.Traits
+		want   string // of each step: its activation, or - where it is fused
+	}{
+		{"a convolution", []layers.Layer{conv, relu}, nil, plainTraits, "relu -"},
+		{"dense", []layers.Layer{&layers.Dense{Out: 3}, tanh}, nil, plainTraits, "tanh -"},
+		{"what the device can", []layers.Layer{conv, relu}, nil, picky{plainTraits}, "relu -"},
+		{"what the device cannot", []layers.Layer{conv, tanh}, nil, picky{plainTraits}, ". ."},
+		{"no epilogue", []layers.Layer{pool, relu}, nil, plainTraits, ". ."},
+		{"one of two", []layers.Layer{conv, relu, tanh}, nil, plainTraits, "relu - ."},
+		{"each its own", []layers.Layer{conv, relu, conv, tanh}, nil, plainTraits, "relu - tanh -"},
+		{"an input that is kept", []layers.Layer{conv, relu}, []string{"l0", "l1"}, plainTraits, ". ."},
+		{"not the first", []layers.Layer{relu, conv}, nil, plainTraits, ". ."},
+		{"another in place", []layers.Layer{conv, &layers.Dropout{P: 0.5}, relu}, nil, plainTraits, ". . ."},
+	} {
+		n := &graph.Network{Name: "chain"}
+		x := n.Input("data", device.Float32, 2, 6, 6)
+		for i, l := range c.chain {
+			x = n.Add("l"+string(rune('0'+i)), l, x)
+		}
+		n.Outputs = []string{x}
+		p, err := n.Plan(c.traits, graph.PlanOptions{Batch: 2, Keep: c.keep})
+		require.NoError(t, err)
+		var got []string
+		for _, s := range p.Steps {
+			switch {
+			case s.Fused:
+				got = append(got, "-")
+			case s.Activation.On:
+				got = append(got, s.Activation.Op.String())
+			default:
+				got = append(got, ".")
+			}
+		}
+		require.Equal(t, c.want, strings.Join(got, " "), c.what)
+		p, err = n.Plan(c.traits, graph.PlanOptions{Batch: 2, Keep: c.keep, Unshared: true})
+		require.NoError(t, err)
+		for i, v := range p.Values {
+			require.Equal(t, -1, v.Shares)
+			require.False(t, p.Steps[min(i, len(p.Steps)-1)].Fused)
+		}
+		require.Equal(t, p.Unshared, p.Arena)
+	}
+}
+
+// The plan of a sum that reads a value twice, of a scale and of two losses, by
+// sight: what is written in place, accumulated and filled with zeros.
+func TestPlanByHand(t *testing.T) {
+	n := &graph.Network{Name: "hand"}
+	x := n.Add("fc", &layers.Dense{Out: 4}, n.Input("data", device.Float32, 4))
+	twice := n.Add("twice", &layers.Add{}, x, x)
+	half := n.Add("half", &layers.Scale{Factor: 0.5}, twice)
+	n.Add("first", &layers.L2Loss{}, half, n.Input("target", device.Float32, 4))
+	n.Add("split", &layers.Split{Channels: []int{1, 3}}, x)
+	n.Add("last", &layers.L2Loss{}, "split:1", n.Input("more", device.Float32, 3))
+	p, err := n.Plan(plainTraits, graph.PlanOptions{Mode: graph.Train, Batch: 3, InputGrad: []string{"data"}})
+	require.NoError(t, err)
+	steps, _, ok := strings.Cut(p.String(), "\noffset")
+	require.True(t, ok)
+	require.Equal(t, strings.TrimPrefix(planByHand, "\n"), steps)
+	values := map[string]graph.Value{}
+	for _, v := range p.Values {
+		values[v.Name] = v
+	}
+	require.Equal(t, -1, values["data"].First)
+	require.Equal(t, len(p.Steps), values["first"].Last)
+	require.Equal(t, len(p.Steps), values["data/d"].Last)
+	require.Equal(t, []graph.Kind{graph.Uploaded, graph.Activation, graph.Gradient}, []graph.Kind{values["data"].Kind, values["fc"].Kind, values["fc/d"].Kind})
+	require.Equal(t, int64(48), values["fc"].Bytes)
+	require.Len(t, p.Losses, 2)
+	require.Equal(t, "last", p.Values[p.Losses[1].Value].Name)
+	require.Equal(t, float32(1), p.Losses[0].Weight)
+	zeros := 0
+	for _, s := range p.Steps {
+		zeros += len(s.Zero)
+		for _, v := range s.Zero {
+			require.Equal(t, "split/d", p.Values[v].Name)
+		}
+	}
+	require.Equal(t, 1, zeros)
+}
+
+const planByHand = `
+plan of hand: train, batch 3
+arena 0.0 MiB (0.0 MiB unshared), weights 0.0 MiB, gradients 0.0 MiB, state 0.0 MiB, packed 0.0 MiB
+
+step  layer  pass      reads and writes
+0     fc     forward   data -> fc
+1     twice  forward   fc, fc -> twice
+2     half   forward   twice -> half
+3     first  forward   half, target -> first
+4     split  forward   fc -> split, split:1
+5     last   forward   split:1, more -> last
+6     last   backward  - -> split:1/d, -
+7     split  backward  split/d, split:1/d -> fc/d
+8     first  backward  - -> half/d, -
+9     half   backward  half/d -> twice/d
+10    twice  backward  twice/d -> fc/d, fc/d (accumulate 0) (accumulate 1)
+11    fc     backward  fc/d -> data/d
+`
