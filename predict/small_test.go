@@ -315,6 +315,24 @@ func TestPredictOnAScarceDevice(t *testing.T) {
 	require.ErrorContains(t, errs[0], "weights of corners: there is nothing left")
 	require.ErrorContains(t, errs[5], "plan of corners: there is nothing left")
 
+	errs = devicetest.Scarcity(t, devicetest.Scarce{Syncs: true}, func(d *devicetest.Scarce) error {
+		p, err := New(d, corners(1, 2, 3), Options{Batch: 1, Features: []string{"twice"}})
+		if err != nil {
+			return err
+		}
+		all, err := p.Predict(t.Context(), make([]float32, 12))
+		if err != nil {
+			require.Nil(t, all)
+			d.Left = 1 << 20 // closing wants to wait
+		}
+		require.NoError(t, p.Close())
+		if err != nil {
+			d.Left = -1
+		}
+		return err
+	})
+	require.Greater(t, len(errs), 12)
+
 	d := &devicetest.Scarce{Device: reference.New(), Left: 6}
 	p, err := New(d, corners(1, 2, 3), Options{Parallel: 2})
 	require.NoError(t, err)
