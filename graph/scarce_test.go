@@ -168,7 +168,7 @@ func TestNoNetworkOrDevice(t *testing.T) {
 
 // A plan runs on the weights of another network if they fit.
 func TestWeightsOfAnotherNetwork(t *testing.T) {
-	d := openCPU(t, 1)
+	d := reference.New()
 	w, err := graph.NewWeights(learner(), d)
 	require.NoError(t, err)
 	other := learner()
@@ -178,6 +178,18 @@ func TestWeightsOfAnotherNetwork(t *testing.T) {
 	e, err := graph.NewExecutor(p, w)
 	require.NoError(t, err)
 	require.NoError(t, e.Close())
+	packs := func(bytes int64) error {
+		p, err := other.Plan(packsIn{d.Traits(), bytes}, graph.PlanOptions{Batch: 1})
+		require.NoError(t, err)
+		e, err := graph.NewExecutor(p, w)
+		if err == nil {
+			require.NoError(t, e.Close())
+		}
+		return err
+	}
+	require.NoError(t, packs(64))
+	require.NoError(t, packs(64))
+	require.EqualError(t, packs(128), "plan of other: conv: packed weights 0 take 64 bytes in one plan and 128 in another")
 	other.Nodes[1].Layer = &layers.Dense{Out: 4}
 	p, err = other.Plan(d.Traits(), graph.PlanOptions{Batch: 1})
 	require.NoError(t, err)
@@ -191,6 +203,14 @@ func TestWeightsOfAnotherNetwork(t *testing.T) {
 	require.EqualError(t, err, "plan of other: ip: ip.weight has the shape [4 12] in the plan and [] in the weights")
 	require.NoError(t, w.Close())
 }
+
+// packsIn packs the weights of every convolution in so many bytes.
+type packsIn struct {
+	device.Traits
+	bytes int64
+}
+
+func (p packsIn) ConvPacked(device.Conv, device.Pass) int64 { return p.bytes }
 
 // The weights in their own words: names in the network's order, shapes, values
 // that depend on the seed and the name alone, and one slab of all.

@@ -158,10 +158,10 @@ func TestCheckpointWithNonsense(t *testing.T) {
 		{preprocessKey, "12", "metadata preprocess: "},
 		{classesKey, "{", "metadata classes: "},
 		{solverKey, "", "it is no checkpoint: it has weights, but nothing of the run that made them; there is none before it"},
-		{solverKey, "{", "metadata solver: "},
+		{solverKey, "{", "metadata solver: unexpected end of JSON input"},
 		{solverKey, "{}", "metadata solver: batch 0 must be at least 1"},
 		{iterationKey, "-1", `metadata iteration: "-1" is not a number of updates`},
-		{standingKey, "", "metadata standing: "},
+		{standingKey, "", "metadata standing: unexpected end of JSON input"},
 		{iterationKey, "", `metadata iteration: "" is not a number of updates`},
 	} {
 		metadata := maps.Clone(good)
