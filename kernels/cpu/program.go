@@ -1,6 +1,8 @@
 package cpu
 
 import (
+	"slices"
+
 	"github.com/hubel-go/hubel/device"
 	"github.com/hubel-go/hubel/expr"
 	"github.com/hubel-go/hubel/kernels/cpu/vec"
@@ -89,7 +91,7 @@ func compile(p *expr.Program) *program {
 			s.op, s.pick = code[i.Args[0]].Op, true
 		}
 		for j, v := range sources(i) { // a value that is read twice is free once
-			if last[v] == k && code[v].Op != expr.OpInput && code[v].Op != expr.OpConst && !contains(sources(i)[:j], v) {
+			if last[v] == k && code[v].Op != expr.OpInput && code[v].Op != expr.OpConst && !slices.Contains(sources(i)[:j], v) {
 				free = append(free, slot[v])
 			}
 		}
@@ -105,15 +107,6 @@ func compile(p *expr.Program) *program {
 		c.results = append(c.results, slot[r])
 	}
 	return c
-}
-
-func contains(list []int, v int) bool {
-	for _, x := range list {
-		if x == v {
-			return true
-		}
-	}
-	return false
 }
 
 // evaluation is a program with what it reads, over the elements of a view.
