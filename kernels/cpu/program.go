@@ -1,277 +1,327 @@
 package cpu
 
 import (
-	"slices"
-
-	"github.com/hubel-go/hubel/device"
 	"github.com/hubel-go/hubel/expr"
 	"github.com/hubel-go/hubel/kernels/cpu/vec"
 )
 
-// strip is how many elements go through a program together: what is between its
-// steps stays in the first-level cache.
-const strip = 1024
-
-// program is an element-wise program as loops over strips. Each step reads and writes
-// slots, each a strip: first the inputs, then the registers. Constants have a register
-// of their own, filled once an item.
+// program is an element-wise program for the machine of package vec: phases of
+// instructions, and between them the functions that have a loop of their own.
+//
+// A value that is read again is saved to a slot. With one phase, the machine goes
+// through many blocks of elements at once, and a slot is a block; with several, and
+// where inputs must be spread over the elements, elements come in strips, which stay in
+// the first-level cache, and a slot is a strip.
 type program struct {
 	from      *expr.Program
-	steps     []step
+	phases    []phase
 	constants []constant
-	results   []int // the slot of each output
+	results   []place // of the outputs; nowhere is the accumulator
 	slots     int
+	strips    bool
 }
 
-type step struct {
-	op   expr.Op // a select has that of its condition
-	pick bool    // it is a select
-	dst  int
-	src  [4]int
-	draw int
+// phase is some instructions, and then a function of a strip, but in the last one.
+type phase struct {
+	code     []instruction
+	function function
+	dst, src place
+	stream   int // of a draw
 }
 
+type instruction struct {
+	op vec.Op
+	in [3]place
+}
+
+// constant is a block of one number: of the program, or of an input.
 type constant struct {
-	slot  int
+	input bool
+	index int
 	value float32
 }
 
-// compile chooses slots: a register is free again after the last step that reads it.
+// place is where a value lies.
+type place struct {
+	kind  placeKind
+	index int
+}
+
+type placeKind uint8
+
+const (
+	nowhere placeKind = iota
+	inInput           // of the program
+	inConstant
+	inSlot
+	inOutput // the others are where results go
+	inTotals // eight doubles, or a block of maxima
+	inStrip  // of sums, maxima or values
+)
+
+type function uint8
+
+const (
+	none function = iota
+	exponential
+	logarithm
+	tangent // hyperbolic
+	errorFunction
+	sigmoid
+	draw
+)
+
+// node is a step of the program and what it reads.
+type node struct {
+	op       expr.Op
+	function function
+	sources  []int
+	fused    bool // it is part of a later one
+}
+
+// compile makes the instructions.
 func compile(p *expr.Program) *program {
 	code, results := p.Code()
-	c := &program{from: p, slots: len(p.Inputs())}
-	last := make([]int, len(code)) // the last step that reads a value
-	sources := func(i *expr.Instruction) []int {
-		if i.Op == expr.OpSelect { // its condition is computed with it
-			cond := code[i.Args[0]]
-			return []int{cond.Args[0], cond.Args[1], i.Args[1], i.Args[2]}
-		}
-		return i.Args[:i.Op.Args()]
+	c := &compiler{
+		program: &program{from: p}, code: code, nodes: nodes(code, results),
+		places: make([]place, len(code)), left: make([]int, len(code)), acc: -1,
 	}
-	for k := range code {
-		if !code[k].Op.Condition() {
-			for _, s := range sources(&code[k]) {
-				last[s] = k
-			}
+	c.phases = make([]phase, 1)
+	for _, n := range c.nodes {
+		for _, v := range n.sources {
+			c.left[v]++
 		}
 	}
 	for _, r := range results {
-		last[r] = len(code)
+		c.left[r]++
 	}
-	slot := make([]int, len(code))
-	var free []int
-	take := func() int {
-		if n := len(free); n > 0 {
-			s := free[n-1]
-			free = free[:n-1]
-			return s
+	for i, axes := range p.Inputs() {
+		if p.Uses(i) && axes != expr.Whole && axes != expr.One {
+			c.strips = true
 		}
-		c.slots++
-		return c.slots - 1
 	}
-	for k := range code {
-		i := &code[k]
-		switch {
-		case i.Op == expr.OpInput:
-			slot[k] = i.Index
-			continue
-		case i.Op == expr.OpConst:
-			c.slots++
-			slot[k] = c.slots - 1
-			c.constants = append(c.constants, constant{slot[k], i.Value})
-			continue
-		case i.Op.Condition():
-			continue
-		}
-		s := step{op: i.Op, draw: i.Index}
-		for j, v := range sources(i) {
-			s.src[j] = slot[v]
-		}
-		if i.Op == expr.OpSelect {
-			s.op, s.pick = code[i.Args[0]].Op, true
-		}
-		for j, v := range sources(i) { // a value that is read twice is free once
-			if last[v] == k && code[v].Op != expr.OpInput && code[v].Op != expr.OpConst && !slices.Contains(sources(i)[:j], v) {
-				free = append(free, slot[v])
-			}
-		}
-		s.dst = take()
-		slot[k] = s.dst
-		c.steps = append(c.steps, s)
-	}
-	for _, r := range results {
-		if code[r].Op == expr.OpInput || code[r].Op == expr.OpConst { // an output may lie where it is read
-			s := step{op: expr.OpInput, src: [4]int{slot[r]}, dst: take()}
-			c.steps, slot[r] = append(c.steps, s), s.dst
-		}
-		c.results = append(c.results, slot[r])
-	}
-	return c
-}
-
-// evaluation is a program with what it reads, over the elements of a view.
-type evaluation struct {
-	*program
-	loops  *vec.Loops
-	view   device.View
-	random device.Random
-	inputs [expr.MaxInputs]source
-}
-
-// source is an input: its elements, and how far apart they lie along the axes. One
-// that is whole is read where it lies.
-type source struct {
-	values      []float32
-	n, c, inner int
-	whole       bool
-}
-
-// newEvaluation prepares a program for a view. A view without Inner is one whose channels
-// are its Inner: what lies side by side is worked on together.
-func newEvaluation(p *program, loops *vec.Loops, v device.View, in []device.Tensor, r device.Random) evaluation {
-	s := evaluation{program: p, loops: loops, view: folded(v), random: r}
-	for i, axes := range p.from.Inputs() {
-		if !p.from.Uses(i) {
-			continue
-		}
-		src := &s.inputs[i]
-		src.values, src.whole = floats(in[i]), axes == expr.Whole
-		src.n, src.c, src.inner = s.view.Strides(foldedAxes(v, axes))
-	}
-	return s
-}
-
-func folded(v device.View) device.View {
-	if v.Inner == 1 {
-		return device.View{N: v.N, C: 1, Inner: v.C}
-	}
-	return v
-}
-
-// foldedAxes are a tensor's axes in the folded view.
-func foldedAxes(v device.View, a expr.Axes) expr.Axes {
-	if v.Inner != 1 {
-		return a
-	}
-	inner := expr.Axes(0)
-	if a&expr.C != 0 {
-		inner = expr.Inner
-	}
-	return a&expr.N | expr.C | inner
-}
-
-// room is the scratch memory of a worker, in elements.
-func (p *program) room() int { return p.slots * strip }
-
-// begin fills the registers of constants.
-func (s *evaluation) begin(memory []float32) {
-	for _, c := range s.constants {
-		s.loops.Fill(memory[c.slot*strip:][:strip], c.value)
-	}
-}
-
-// run computes the elements from first, n of them, at most a strip, and returns slots
-// with the results. direct is where the result of a program with one output may go at
-// once, in place of its slot, or nil.
-func (s *evaluation) run(memory []float32, first, n int, slots *[maxSlots][]float32, direct []float32) {
-	for i := range s.from.Inputs() {
-		src := &s.inputs[i]
-		switch {
-		case src.values == nil:
-		case src.whole:
-			slots[i] = src.values[first:][:n]
+	for k, n := range c.nodes {
+		switch i := code[k]; {
+		case n.fused:
+		case i.Op == expr.OpInput && i.Axes != expr.One:
+			c.places[k] = place{inInput, i.Index}
+		case i.Op == expr.OpInput, i.Op == expr.OpConst:
+			c.places[k] = place{inConstant, len(c.constants)}
+			c.constants = append(c.constants, constant{i.Op == expr.OpInput, i.Index, i.Value})
 		default:
-			slots[i] = memory[i*strip:][:n]
-			s.gather(slots[i], src, first)
+			c.step(k)
 		}
 	}
-	for i := len(s.from.Inputs()); i < s.slots; i++ {
-		slots[i] = memory[i*strip:][:n]
-	}
-	l := s.loops
-	for k := range s.steps {
-		t := &s.steps[k]
-		dst := slots[t.dst]
-		if direct != nil && k == len(s.steps)-1 {
-			dst = direct
+	c.finish(results)
+	c.strips = c.strips || len(c.phases) > 1
+	return c.program
+}
+
+// nodes finds what each step reads, and those that one function computes together.
+func nodes(code []expr.Instruction, results []int) []node {
+	list := make([]node, len(code))
+	uses := make([]int, len(code))
+	for k, i := range code {
+		n := &list[k]
+		n.op, n.sources = i.Op, i.Args[:i.Op.Args()]
+		for _, v := range n.sources {
+			uses[v]++
 		}
-		a, b := slots[t.src[0]], slots[t.src[1]]
-		if t.pick {
-			p, q := slots[t.src[2]], slots[t.src[3]]
-			switch t.op {
-			case expr.OpLess:
-				l.SelectLess(dst, a, b, p, q)
-			case expr.OpLessEqual:
-				l.SelectLessEqual(dst, a, b, p, q)
-			case expr.OpEqual:
-				l.SelectEqual(dst, a, b, p, q)
-			}
+		switch i.Op {
+		case expr.OpSelect: // its condition is computed with it
+			cond := code[i.Args[0]]
+			n.op, n.sources = cond.Op, []int{cond.Args[0], cond.Args[1], i.Args[1], i.Args[2]}
+		case expr.OpLess, expr.OpLessEqual, expr.OpEqual:
+			n.fused, n.sources = true, nil
+		case expr.OpExp:
+			n.function = exponential
+		case expr.OpLog:
+			n.function = logarithm
+		case expr.OpTanh:
+			n.function = tangent
+		case expr.OpErf:
+			n.function = errorFunction
+		case expr.OpDraw:
+			n.function = draw
+		}
+	}
+	for _, r := range results {
+		uses[r]++
+	}
+	is := func(k int, op expr.Op, arg int, value float32) bool {
+		i := code[k]
+		return i.Op == op && code[i.Args[arg]].Op == expr.OpConst && code[i.Args[arg]].Value == value
+	}
+	for k, i := range code { // 1 / (1 + exp(-1 * x))
+		if !is(k, expr.OpDiv, 0, 1) {
 			continue
 		}
-		switch t.op {
-		case expr.OpInput:
-			copy(dst, a)
-		case expr.OpAdd:
-			l.Add(dst, a, b)
-		case expr.OpSub:
-			l.Sub(dst, a, b)
-		case expr.OpMul:
-			l.Mul(dst, a, b)
-		case expr.OpDiv:
-			l.Div(dst, a, b)
-		case expr.OpMin:
-			l.Min(dst, a, b)
-		case expr.OpMax:
-			l.Max(dst, a, b)
-		case expr.OpAbs:
-			l.Abs(dst, a)
-		case expr.OpSqrt:
-			l.Sqrt(dst, a)
-		case expr.OpExp:
-			l.Exp(dst, a)
-		case expr.OpLog:
-			l.Log(dst, a)
-		case expr.OpTanh:
-			l.Tanh(dst, a)
-		case expr.OpErf:
-			l.Erf(dst, a)
-		case expr.OpDraw:
-			s.draw(dst, t.draw, first)
+		sum := i.Args[1]
+		for arg := range 2 {
+			if !is(sum, expr.OpAdd, arg, 1) || uses[sum] > 1 {
+				continue
+			}
+			e := code[sum].Args[1-arg]
+			if code[e].Op != expr.OpExp || uses[e] > 1 {
+				continue
+			}
+			if minus := code[e].Args[0]; is(minus, expr.OpMul, 0, -1) && uses[minus] == 1 {
+				for _, part := range []int{sum, e, minus} {
+					list[part] = node{fused: true}
+				}
+				list[k] = node{function: sigmoid, sources: []int{code[minus].Args[1]}}
+				break
+			}
 		}
+	}
+	return list
+}
+
+// compiler makes a program, step by step.
+type compiler struct {
+	*program
+	code   []expr.Instruction
+	nodes  []node
+	places []place
+	left   []int // how often a value is still read
+	acc    int   // the value in the accumulator
+	free   []int // slots
+}
+
+func (c *compiler) emit(op vec.Op, in ...place) {
+	last := &c.phases[len(c.phases)-1]
+	i := instruction{op: op}
+	copy(i.in[:], in)
+	last.code = append(last.code, i)
+}
+
+// take is a slot for value v.
+func (c *compiler) take(v int) place {
+	if n := len(c.free); n > 0 {
+		c.places[v] = place{inSlot, c.free[n-1]}
+		c.free = c.free[:n-1]
+	} else {
+		c.places[v] = place{inSlot, c.slots}
+		c.slots++
+	}
+	return c.places[v]
+}
+
+// save saves the accumulator, if its value is read more often than the instruction that
+// comes next does from there.
+func (c *compiler) save(reads int) {
+	if v := c.acc; v >= 0 && c.places[v].kind == nowhere && c.left[v] > reads {
+		c.emit(vec.OpStore, c.take(v))
 	}
 }
 
-// gather writes the values that an input has for the elements from first.
-func (s *evaluation) gather(dst []float32, src *source, first int) {
-	inner := s.view.Inner
-	for len(dst) > 0 {
-		row, j := first/inner, first%inner
-		n := min(len(dst), inner-j)
-		at := row/s.view.C*src.n + row%s.view.C*src.c
-		if src.inner == 0 {
-			s.loops.Fill(dst[:n], src.values[at])
-		} else {
-			copy(dst[:n], src.values[at+j:])
-		}
-		dst, first = dst[n:], first+n
+// load makes v the accumulator. Of v, reads are left to the instruction that comes next.
+func (c *compiler) load(v int) {
+	if c.acc != v {
+		c.save(0)
+		c.emit(vec.OpLoad, c.places[v])
+		c.acc = v
 	}
 }
 
-// draw writes the random numbers of a stream for the elements from first.
-func (s *evaluation) draw(dst []float32, stream, first int) {
-	r := s.random
-	r.Stream += uint32(stream)
-	size := s.view.C * s.view.Inner
-	for i := 0; i < len(dst); {
-		sample, e := (first+i)/size, (first+i)%size
-		words := r.Block(sample, e/4)
-		for k := e % 4; k < 4 && e < size && i < len(dst); k++ {
-			dst[i] = float32(words[k]>>8) * (1.0 / (1 << 24))
-			i++
-			e++
+// read says that a step has read its sources, and made v.
+func (c *compiler) read(sources []int, v int) {
+	for _, s := range sources {
+		if c.left[s]--; c.left[s] == 0 && c.places[s].kind == inSlot {
+			c.free = append(c.free, c.places[s].index)
 		}
 	}
+	c.acc = v
 }
 
-// maxSlots bounds the inputs and registers of a program.
-const maxSlots = expr.MaxInputs + expr.MaxInstructions
+// binary are the instructions of an operation whose first, and whose second operand is
+// the accumulator.
+var binary = map[expr.Op][2]vec.Op{
+	expr.OpAdd: {vec.OpAdd, vec.OpAdd}, expr.OpSub: {vec.OpSub, vec.OpSubFrom},
+	expr.OpMul: {vec.OpMul, vec.OpMul}, expr.OpDiv: {vec.OpDiv, vec.OpDivInto},
+	expr.OpMin: {vec.OpMin, vec.OpMin}, expr.OpMax: {vec.OpMax, vec.OpMax},
+	expr.OpLess: {vec.OpLess, vec.OpGreater}, expr.OpLessEqual: {vec.OpLessEqual, vec.OpGreaterEqual},
+	expr.OpEqual: {vec.OpEqual, vec.OpEqual},
+}
+
+// step computes a value, into the accumulator or, of a function, into a slot.
+func (c *compiler) step(k int) {
+	n := &c.nodes[k]
+	if n.function != none {
+		c.call(k, n)
+		return
+	}
+	a := n.sources[0]
+	if len(n.sources) == 1 {
+		c.save(c.reads(a))
+		c.load(a)
+		c.emit(map[expr.Op]vec.Op{expr.OpAbs: vec.OpAbs, expr.OpSqrt: vec.OpSqrt}[n.op])
+		c.read(n.sources, k)
+		return
+	}
+	b := n.sources[1]
+	if n.op == expr.OpMul && a == b {
+		c.save(2 * c.reads(a))
+		c.load(a)
+		c.emit(vec.OpSquare)
+		c.read(n.sources, k)
+		return
+	}
+	way := 0
+	if c.acc == b && c.acc != a {
+		a, b, way = b, a, 1
+	}
+	c.save(c.reads(a))
+	c.load(a)
+	in := []place{c.places[b]}
+	for _, v := range n.sources[2:] {
+		in = append(in, c.places[v])
+	}
+	c.emit(binary[n.op][way], in...)
+	c.read(n.sources, k)
+}
+
+// reads is 1 if v is the accumulator, where one operand is read.
+func (c *compiler) reads(v int) int {
+	if c.acc == v {
+		return 1
+	}
+	return 0
+}
+
+// call ends the phase with a function.
+func (c *compiler) call(k int, n *node) {
+	c.save(0)
+	for _, v := range n.sources {
+		if c.places[v].kind == inConstant { // a block, but the function reads a strip
+			c.load(v)
+			c.emit(vec.OpStore, c.take(v))
+		}
+	}
+	last := &c.phases[len(c.phases)-1]
+	last.function, last.stream = n.function, c.code[k].Index
+	if len(n.sources) > 0 {
+		last.src = c.places[n.sources[0]]
+	}
+	c.read(n.sources, -1)
+	last.dst = c.take(k)
+	c.phases = append(c.phases, phase{})
+}
+
+// finish leaves one result in the accumulator, and several in places that are no
+// inputs: their outputs may lie there.
+func (c *compiler) finish(results []int) {
+	if len(results) == 1 {
+		c.load(results[0])
+		c.results = []place{{}}
+		return
+	}
+	c.save(0)
+	for _, r := range results {
+		if c.places[r].kind == inInput {
+			c.load(r)
+			c.emit(vec.OpStore, c.take(r))
+		}
+		c.results = append(c.results, c.places[r])
+	}
+}

@@ -1,6 +1,8 @@
 package cpu
 
 import (
+	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -8,47 +10,97 @@ import (
 
 	"github.com/hubel-go/hubel/device"
 	"github.com/hubel-go/hubel/expr"
+	"github.com/hubel-go/hubel/kernels/cpu/vec"
 )
 
-// A register is free again with the last step that reads it, once, and not before; an
-// output keeps its own.
-func TestSlots(t *testing.T) {
+// listing is a program as text: i, c, s and o are inputs, constants, slots and outputs.
+func listing(p *program) string {
+	ops := map[vec.Op]string{
+		vec.OpLoad: "load", vec.OpStore: "store", vec.OpAdd: "add", vec.OpSub: "sub", vec.OpSubFrom: "subfrom", vec.OpMul: "mul",
+		vec.OpDiv: "div", vec.OpDivInto: "divinto", vec.OpMin: "min", vec.OpMax: "max", vec.OpSquare: "square", vec.OpAbs: "abs", vec.OpSqrt: "sqrt",
+		vec.OpLess: "less", vec.OpLessEqual: "lessequal", vec.OpGreater: "greater", vec.OpGreaterEqual: "greaterequal", vec.OpEqual: "equal",
+	}
+	text := func(p place) string { return fmt.Sprintf("%c%d", " icso"[p.kind], p.index) }
+	var lines []string
+	for k := range p.phases {
+		ph := &p.phases[k]
+		for _, i := range ph.code {
+			line := ops[i.op]
+			for _, in := range i.in {
+				if in.kind != nowhere {
+					line += " " + text(in)
+				}
+			}
+			lines = append(lines, line)
+		}
+		switch {
+		case ph.function == draw:
+			lines = append(lines, fmt.Sprintf("%s = draw %d", text(ph.dst), ph.stream))
+		case ph.function != none:
+			lines = append(lines, fmt.Sprintf("%s = %s %s", text(ph.dst), []string{"", "exp", "log", "tanh", "erf", "sigmoid"}[ph.function], text(ph.src)))
+		}
+	}
+	for _, r := range p.results {
+		if r.kind != nowhere {
+			lines = append(lines, "result "+text(r))
+		}
+	}
+	return strings.Join(lines, "; ")
+}
+
+// The accumulator is saved where its value is read again, and a slot is free with the
+// last step that reads it; an output that is one of several keeps its own.
+func TestCompile(t *testing.T) {
 	x, y := expr.Input(0, expr.Whole), expr.Input(1, expr.Whole)
-	e := expr.Exp(x)
+	e, two := expr.Exp(x), expr.Const(2)
 	sum, difference := expr.Add(x, y), expr.Sub(x, y)
 	for i, c := range []struct {
 		outputs []expr.Expr
+		code    string
 		slots   int
-		results []int
-		written []int // by the steps
+		strips  bool
 	}{
-		{[]expr.Expr{expr.Exp(expr.Exp(expr.Exp(x)))}, 2, []int{1}, []int{1, 1, 1}},
-		{[]expr.Expr{expr.Mul(sum, difference)}, 4, []int{3}, []int{2, 3, 3}},
-		{[]expr.Expr{sum, expr.Mul(sum, difference)}, 4, []int{2, 3}, []int{2, 3, 3}},
-		{[]expr.Expr{expr.Mul(sum, difference), difference}, 4, []int{2, 3}, []int{2, 3, 2}},
-		{[]expr.Expr{expr.Mul(e, e), expr.Sub(expr.Exp(expr.Mul(e, e)), x)}, 3, []int{1, 2}, []int{1, 1, 2, 2}},
-		{[]expr.Expr{x}, 2, []int{1}, []int{1}},
-		{[]expr.Expr{y, x}, 4, []int{2, 3}, []int{2, 3}},
-		{[]expr.Expr{expr.Const(2)}, 2, []int{1}, []int{1}},
-		{[]expr.Expr{expr.Mul(expr.Const(2), x)}, 3, []int{2}, []int{2}},
-		{[]expr.Expr{expr.Select(expr.Less(e, y), x, expr.Sub(e, y))}, 4, []int{3}, []int{2, 3, 3}},
-		{[]expr.Expr{expr.Add(expr.Select(expr.Less(x, y), e, y), expr.Select(expr.Less(y, x), y, e))}, 4, []int{2}, []int{2, 3, 2, 2}},
-		{[]expr.Expr{expr.Input(2, expr.One)}, 4, []int{3}, []int{3}},
-		{[]expr.Expr{expr.Draw(1)}, 1, []int{0}, []int{0}},
+		{[]expr.Expr{x}, "load i0", 0, false},
+		{[]expr.Expr{two}, "load c0", 0, false},
+		{[]expr.Expr{expr.Mul(two, x)}, "load c0; mul i0", 0, false},
+		{[]expr.Expr{expr.Mul(x, x)}, "load i0; square", 0, false},
+		{[]expr.Expr{expr.Add(x, x)}, "load i0; add i0", 0, false},
+		{[]expr.Expr{expr.Max(expr.Add(expr.Mul(x, two), y), x)}, "load c0; mul i0; add i1; max i0", 0, false},
+		{[]expr.Expr{expr.Sub(y, expr.Abs(x))}, "load i0; abs; subfrom i1", 0, false},
+		{[]expr.Expr{expr.Div(y, expr.Sqrt(x))}, "load i0; sqrt; divinto i1", 0, false},
+		{[]expr.Expr{expr.Mul(sum, difference)}, "load i0; add i1; store s0; load i0; sub i1; mul s0", 1, false},
+		{[]expr.Expr{expr.Mul(sum, sum)}, "load i0; add i1; square", 0, false},
+		{[]expr.Expr{expr.Add(sum, sum)}, "load i0; add i1; store s0; add s0", 1, false},
+		{[]expr.Expr{expr.Add(expr.Mul(sum, sum), sum)}, "load i0; add i1; store s0; square; add s0", 1, false},
+		{[]expr.Expr{sum, expr.Mul(sum, difference)}, "load i0; add i1; store s0; load i0; sub i1; mul s0; store s1; result s0; result s1", 2, false},
+		{[]expr.Expr{y, x}, "load i1; store s0; load i0; store s1; result s0; result s1", 2, false},
+		{[]expr.Expr{sum, two}, "load i0; add i1; store s0; result s0; result c0", 1, false},
+		{[]expr.Expr{expr.Select(expr.Less(x, two), expr.Const(0), x)}, "load i0; less c0 c1 i0", 0, false},
+		{[]expr.Expr{expr.Select(expr.Less(two, sum), sum, y)}, "load i0; add i1; store s0; greater c0 s0 i1", 1, false},
+		{[]expr.Expr{expr.Select(expr.LessEqual(y, sum), x, y)}, "load i0; add i1; greaterequal i1 i0 i1", 0, false},
+		{[]expr.Expr{expr.Select(expr.Equal(x, y), two, sum)}, "load i0; add i1; store s0; load i0; equal i1 c0 s0", 1, false},
+		{[]expr.Expr{e}, "s0 = exp i0; load s0", 1, true},
+		{[]expr.Expr{expr.Exp(e)}, "s0 = exp i0; s0 = exp s0; load s0", 1, true},
+		{[]expr.Expr{expr.Mul(e, sum)}, "s0 = exp i0; load i0; add i1; mul s0", 1, true},
+		{[]expr.Expr{expr.Add(expr.Log(sum), sum)}, "load i0; add i1; store s0; s1 = log s0; load s1; add s0", 2, true},
+		{[]expr.Expr{expr.Tanh(expr.Erf(expr.Input(1, expr.Channel)))}, "s0 = erf i1; s0 = tanh s0; load s0", 1, true},
+		{[]expr.Expr{expr.Add(x, expr.Input(1, expr.Channel))}, "load i0; add i1", 0, true},
+		{[]expr.Expr{expr.Add(x, expr.Input(1, expr.One))}, "load i0; add c0", 0, false},
+		{[]expr.Expr{expr.Exp(expr.Input(0, expr.One))}, "load c0; store s0; s0 = exp s0; load s0", 1, true},
+		{[]expr.Expr{expr.Div(expr.Const(1), expr.Add(expr.Const(1), expr.Exp(expr.Neg(x))))}, "s0 = sigmoid i0; load s0", 1, true},
+		{[]expr.Expr{expr.Div(expr.Const(1), expr.Add(expr.Exp(expr.Neg(sum)), expr.Const(1)))}, "load i0; add i1; store s0; s0 = sigmoid s0; load s0", 1, true},
+		{[]expr.Expr{expr.Div(expr.Const(1), expr.Add(expr.Const(2), expr.Exp(expr.Neg(x))))}, "load c2; mul i0; store s0; s0 = exp s0; load c1; add s0; divinto c0", 1, true},
+		{[]expr.Expr{expr.Div(two, expr.Add(expr.Const(1), expr.Exp(expr.Neg(x))))}, "load c2; mul i0; store s0; s0 = exp s0; load c1; add s0; divinto c0", 1, true},
+		{[]expr.Expr{expr.Add(expr.Draw(3), x)}, "s0 = draw 3; load s0; add i0", 1, true},
+		{[]expr.Expr{expr.Mul(sum, expr.Draw(0))}, "load i0; add i1; store s0; s1 = draw 0; load s0; mul s1", 2, true},
 	} {
 		p := compile(expr.MustNew(c.outputs...))
-		var written []int
-		for _, s := range p.steps {
-			written = append(written, s.dst)
-		}
-		require.Equal(t, c.slots, p.slots, "row %d: %v", i, written)
-		require.Equal(t, c.results, p.results, "row %d: %v", i, written)
-		require.Equal(t, c.written, written, "row %d", i)
-		require.Equal(t, c.slots*strip, p.room(), "row %d", i)
+		require.Equal(t, c.code, listing(p), "row %d", i)
+		require.Equal(t, c.slots, p.slots, "row %d", i)
+		require.Equal(t, c.strips, p.strips, "row %d", i)
 	}
-	p := compile(expr.MustNew(expr.Select(expr.LessEqual(expr.Draw(3), x), expr.Const(4), y)))
-	require.Equal(t, []constant{{3, 4}}, p.constants)
-	require.Equal(t, []step{{op: expr.OpDraw, dst: 2, draw: 3}, {op: expr.OpLessEqual, pick: true, dst: 2, src: [4]int{2, 0, 3, 1}}}, p.steps)
+	p := compile(expr.MustNew(expr.Mul(expr.Input(1, expr.One), expr.Add(expr.Const(4), x))))
+	require.Equal(t, []constant{{true, 1, 0}, {false, 0, 4}}, p.constants)
 }
 
 // What Map and Reduce refuse, and that nothing runs after it.

@@ -44,6 +44,7 @@ type queue struct {
 	combining   combineTask
 	partials    []float64           // of a reduction
 	programs    map[string]*program // by hash
+	machines    []*machine          // by worker
 
 	phases             phaseTask
 	winograd           winogradTask

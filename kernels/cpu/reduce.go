@@ -2,9 +2,11 @@ package cpu
 
 import (
 	"math"
+	"slices"
 
 	"github.com/hubel-go/hubel/device"
 	"github.com/hubel-go/hubel/expr"
+	"github.com/hubel-go/hubel/kernels/cpu/vec"
 )
 
 func (q *queue) Reduce(p *expr.Program, v device.View, op device.ReduceOp, axes expr.Axes, out device.Tensor, in []device.Tensor, m device.Mode, r device.Random) {
@@ -15,14 +17,11 @@ func (q *queue) Reduce(p *expr.Program, v device.View, op device.ReduceOp, axes 
 		q.Fail("reduce", err)
 		return
 	}
-	c := reduction{
-		evaluation: newEvaluation(q.compiled(p), q.loops(), v, in, r),
-		q:          q, op: op, results: out.Len(), out: floats(out), m: m,
-	}
+	c := reduction{evaluation: newEvaluation(q, p, v, in, r), op: op, results: out.Len(), out: floats(out), m: m}
 	axes = foldedAxes(v, axes)
 	q.pool.Acquire()
 	defer q.pool.Release()
-	q.engine.Reserve(c.room() + strip)
+	q.engine.Reserve(c.room())
 	if axes&expr.Inner != 0 {
 		q.columns = columnsTask{reduction: c}
 		items := q.columns.cut(axes)
@@ -45,7 +44,6 @@ func (q *queue) Reduce(p *expr.Program, v device.View, op device.ReduceOp, axes 
 // partials[k*results+r].
 type reduction struct {
 	evaluation
-	q        *queue
 	op       device.ReduceOp
 	out      []float32
 	m        device.Mode
@@ -79,24 +77,21 @@ func (t *reduction) combine(a, b float64) float64 {
 	return a + b
 }
 
-// reduced reduces the values of a strip, which may change.
-func (t *reduction) reduced(x []float32) float64 {
+// clear makes a machine reduce what follows to its totals.
+func (t *reduction) clear(m *machine) {
 	if t.op == device.Sum {
-		return t.loops.Sum(x)
+		clear(m.total)
+	} else {
+		t.loops.Fill(m.total, float32(t.nothing()))
 	}
-	for n := len(x); n > 32; n = len(x) {
-		half := n / 2
-		t.loops.Max(x[:half], x[:half], x[half:2*half])
-		if n%2 == 1 {
-			x[0] = max(x[0], x[n-1])
-		}
-		x = x[:half]
+}
+
+// reduced is what a machine's totals come to.
+func (t *reduction) reduced(m *machine) float64 {
+	if t.op == device.Sum {
+		return vec.Total(m.sums())
 	}
-	largest := x[0]
-	for _, v := range x[1:] {
-		largest = max(largest, v)
-	}
-	return float64(largest)
+	return float64(slices.Max(m.total))
 }
 
 // combineTask reduces the terms of each result, in their order.
@@ -126,6 +121,9 @@ type runsTask struct {
 	each          int // runs of an item, where a run is one part
 }
 
+// shortRun is the length of runs whose values are computed together, and then reduced.
+const shortRun = 4 * vec.Block
+
 // cut chooses the items, by shape alone, and returns their number.
 func (t *runsTask) cut(axes expr.Axes) int {
 	v := t.view
@@ -138,35 +136,56 @@ func (t *runsTask) cut(axes expr.Axes) int {
 	}
 	t.parts, t.each = chunks(t.length), rowsEach(t.length)
 	t.take(t.count / t.results * t.parts)
+	t.ending[0] = instruction{op: vec.OpSum, in: [3]place{{kind: inTotals}}}
+	if t.length <= shortRun {
+		t.ending[0] = instruction{op: vec.OpStore, in: [3]place{{kind: inStrip}}}
+	} else if t.op == device.Max {
+		t.ending[0].op = vec.OpMaxInto
+	}
 	return (t.count + t.each - 1) / t.each * t.parts
 }
 
 func (t *runsTask) Run(item, worker int) {
-	memory := t.q.engine.Scratch(worker, t.room())
-	t.begin(memory)
-	var slots [maxSlots][]float32
+	m := t.begin(worker)
 	run, part := item/t.parts*t.each, item%t.parts
-	first, end := run*t.length, min(run+t.each, t.count)*t.length
-	left := t.length
-	if t.parts > 1 {
-		a, b := chunk(part, t.length)
-		first, end, left = first+a, first+b, b-a
+	end := min(run+t.each, t.count)
+	if t.length <= shortRun {
+		t.runShort(m, run, end)
+		return
 	}
-	value := t.nothing()
-	for ; first < end; first += strip {
-		n := min(strip, end-first)
-		t.run(memory, first, n, &slots, nil)
-		for values := slots[t.program.results[0]]; len(values) > 0; {
-			k := min(left, len(values))
-			value = t.combine(value, t.reduced(values[:k]))
-			values = values[k:]
-			if left -= k; left == 0 {
-				sample, result := run/t.results, run%t.results
-				t.partials[(sample*t.parts+part)*t.results+result] = value
-				run, value, left = run+1, t.nothing(), t.length
+	for ; run < end; run++ {
+		a, b := 0, t.length
+		if t.parts > 1 {
+			a, b = chunk(part, t.length)
+		}
+		t.clear(m)
+		for step := t.longest(); a < b; a += step {
+			t.run(m, run*t.length+a, min(step, b-a))
+		}
+		t.keep(run, part, t.reduced(m))
+	}
+}
+
+// runShort is the runs from first, as many as a strip has room for at a time.
+func (t *runsTask) runShort(m *machine, first, end int) {
+	for together := strip / t.length; first < end; first += together {
+		n := min(together, end-first)
+		t.run(m, first*t.length, n*t.length)
+		for i := range n {
+			values := m.strip[i*t.length:][:t.length]
+			if t.op == device.Sum {
+				t.keep(first+i, 0, t.loops.Sum(values))
+			} else {
+				t.keep(first+i, 0, float64(slices.Max(values)))
 			}
 		}
 	}
+}
+
+// keep is a term of the result of a run.
+func (t *runsTask) keep(run, part int, value float64) {
+	sample, result := run/t.results, run%t.results
+	t.partials[(sample*t.parts+part)*t.results+result] = value
 }
 
 // columnsTask reduces over rows of Inner, but not over Inner. The rows of a result are
@@ -195,36 +214,30 @@ func (t *columnsTask) cut(axes expr.Axes) int {
 	t.strips = (v.Inner + strip - 1) / strip
 	t.each = (rowsEach(min(v.Inner, strip)) + rowsOfPart - 1) / rowsOfPart * rowsOfPart
 	t.take((t.count + t.each - 1) / t.each)
+	t.ending[0] = instruction{op: vec.OpAddInto, in: [3]place{{kind: inStrip}}}
+	if t.op == device.Max {
+		t.ending[0].op = vec.OpMaxInto
+	}
 	return t.results / v.Inner * t.strips * t.terms
 }
 
 func (t *columnsTask) Run(item, worker int) {
-	memory := t.q.engine.Scratch(worker, t.room()+strip)
-	memory, sums := memory[:t.room()], memory[t.room():]
-	t.begin(memory)
-	var slots [maxSlots][]float32
+	m := t.begin(worker)
 	inner := t.view.Inner
 	part, at := item%t.terms, item/t.terms%t.strips*strip
 	outer := item / t.terms / t.strips
 	n := min(strip, inner-at)
-	sums = sums[:n]
 	totals := t.partials[part*t.results+outer*inner+at:][:n]
 	for i := range totals {
 		totals[i] = t.nothing()
 	}
 	for k, end := part*t.each, min((part+1)*t.each, t.count); k < end; k++ {
-		t.run(memory, (outer*t.between+k*t.apart)*inner+at, n, &slots, nil)
-		values := slots[t.program.results[0]]
-		switch first := k%rowsOfPart == 0; {
-		case first:
-			copy(sums, values)
-		case t.op == device.Max:
-			t.loops.Max(sums, sums, values)
-		default:
-			t.loops.Add(sums, sums, values)
+		if k%rowsOfPart == 0 {
+			t.loops.Fill(m.strip, float32(t.nothing()))
 		}
+		t.run(m, (outer*t.between+k*t.apart)*inner+at, n)
 		if k%rowsOfPart == rowsOfPart-1 || k == end-1 {
-			for i, v := range sums {
+			for i, v := range m.strip[:n] {
 				totals[i] = t.combine(totals[i], float64(v))
 			}
 		}

@@ -28,6 +28,7 @@
 #define H2 X2
 #define H4 X4
 #define H5 X5
+#define H11 X11
 
 #define T  Y13
 #define XT X13
@@ -98,6 +99,21 @@ GLOBL masks<>(SB), RODATA|NOPTR, $128
 	VADDSD X1, X6, X6
 
 #define STORESUMS(p) VMOVUPD Y6, (p); VMOVUPD Y7, 32(p)
+
+#define EVERY(body) \
+	body(Y0, X0, 0); \
+	body(Y1, X1, 32); \
+	body(Y2, X2, 64); \
+	body(Y3, X3, 96); \
+	body(Y4, X4, 128); \
+	body(Y5, X5, 160); \
+	body(Y6, X6, 192); \
+	body(Y7, X7, 224)
+
+#define BLOCKSUMSLO Y8
+#define BLOCKSUMSHI Y9
+#define LOADBLOCKSUMS(p) VMOVUPD (p), Y8; VMOVUPD 32(p), Y9
+#define STOREBLOCKSUMS(p) VMOVUPD Y8, (p); VMOVUPD Y9, 32(p)
 
 #define FOLDMAX \
 	VEXTRACTF128 $1, Y2, X1; \
@@ -184,15 +200,7 @@ GLOBL masks<>(SB), RODATA|NOPTR, $128
 #define fn_dropoutAdd ·dropoutAddAVX2
 #define fn_sgd ·sgdAVX2
 #define fn_nesterov ·nesterovAVX2
-#define fn_sub ·subAVX2
-#define fn_div ·divAVX2
-#define fn_minimum ·minimumAVX2
-#define fn_maximum ·maximumAVX2
-#define fn_selectLess ·selectLessAVX2
-#define fn_selectLessEqual ·selectLessEqualAVX2
-#define fn_selectEqual ·selectEqualAVX2
-#define fn_abs ·absAVX2
-#define fn_sqrt ·sqrtAVX2
+#define fn_run ·runAVX2
 #define fn_exponential ·exponentialAVX2
 #define fn_logarithm ·logarithmAVX2
 #define fn_erf ·erfAVX2

@@ -29,6 +29,7 @@
 #define H2 Y2
 #define H4 Y4
 #define H5 Y5
+#define H11 Y11
 
 // T is for constants, M0 and M1 are masks.
 #define T  Z31
@@ -87,6 +88,18 @@
 	VADDSD X1, X6, X6
 
 #define STORESUMS(p) VMOVUPD Z6, (p)
+
+// EVERY is for each vector of a block: its lower half and its place.
+#define EVERY(body) \
+	body(Z0, Y0, 0); \
+	body(Z1, Y1, 64); \
+	body(Z2, Y2, 128); \
+	body(Z3, Y3, 192)
+
+#define BLOCKSUMSLO Z8
+#define BLOCKSUMSHI Z8
+#define LOADBLOCKSUMS(p) VMOVUPD (p), Z8
+#define STOREBLOCKSUMS(p) VMOVUPD Z8, (p)
 
 // FOLDMAX leaves the largest element of V2 in X2.
 #define FOLDMAX \
@@ -196,15 +209,7 @@ GLOBL even<>(SB), RODATA|NOPTR, $64
 #define fn_dropoutAdd ·dropoutAdd512
 #define fn_sgd ·sgd512
 #define fn_nesterov ·nesterov512
-#define fn_sub ·sub512
-#define fn_div ·div512
-#define fn_minimum ·minimum512
-#define fn_maximum ·maximum512
-#define fn_selectLess ·selectLess512
-#define fn_selectLessEqual ·selectLessEqual512
-#define fn_selectEqual ·selectEqual512
-#define fn_abs ·abs512
-#define fn_sqrt ·sqrt512
+#define fn_run ·run512
 #define fn_exponential ·exponential512
 #define fn_logarithm ·logarithm512
 #define fn_erf ·erf512

@@ -76,7 +76,10 @@ type Loops struct {
 	// Nesterov does with Nesterov's momentum.
 	Nesterov func(w, v, dw []float32, s Step)
 
-	Steps // of element-wise programs
+	// Run runs an element-wise program, whose last instruction alone is OpEnd, over a
+	// number of blocks, at least one.
+	Run       func(code []Instruction, blocks int)
+	Functions // of element-wise programs
 
 	unary    [4]func(y, x []float32, slope float32)         // by operation
 	gradient [4][2]func(dx, y, dy []float32, slope float32) // by operation and mode
@@ -95,7 +98,7 @@ var Generic = Loops{
 	LRNGradient: [2]func(dx, s, sum, x, dy []float32, factor float32){lrnGradient, lrnGradientAdd},
 	MaxPool:     maxPool,
 	KeepMask:    keepMask, Dropout: [2]func(y, x []float32, mask []uint8, scale float32){dropout, dropoutAdd},
-	SGD: sgd, Nesterov: nesterov, Steps: steps,
+	SGD: sgd, Nesterov: nesterov, Run: run, Functions: functions,
 
 	unary: [4]func(y, x []float32, slope float32){relu, leakyReLU, sigmoid, tanh},
 	gradient: [4][2]func(dx, y, dy []float32, slope float32){

@@ -21,7 +21,7 @@ var (
 		Dropout: [2]func(y, x []float32, mask []uint8, scale float32){
 			wholeDropout(16, dropout512, dropout), wholeDropout(16, dropoutAdd512, dropoutAdd),
 		},
-		SGD: sgd512, Nesterov: nesterov512, Steps: steps512,
+		SGD: sgd512, Nesterov: nesterov512, Run: run512, Functions: functions512,
 
 		unary: [4]func(y, x []float32, slope float32){relu512, leakyReLU512, sigmoid512, tanh512},
 		gradient: [4][2]func(dx, y, dy []float32, slope float32){
@@ -43,7 +43,7 @@ var (
 		Dropout: [2]func(y, x []float32, mask []uint8, scale float32){
 			wholeDropout(8, dropoutAVX2, dropout), wholeDropout(8, dropoutAddAVX2, dropoutAdd),
 		},
-		SGD: sgdAVX2, Nesterov: nesterovAVX2, Steps: stepsAVX2,
+		SGD: sgdAVX2, Nesterov: nesterovAVX2, Run: runAVX2, Functions: functionsAVX2,
 
 		unary: [4]func(y, x []float32, slope float32){reluAVX2, leakyReLUAVX2, sigmoidAVX2, tanhAVX2},
 		gradient: [4][2]func(dx, y, dy []float32, slope float32){

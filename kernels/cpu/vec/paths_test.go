@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"reflect"
 	"testing"
+	"unsafe"
 
 	"github.com/stretchr/testify/require"
 
@@ -70,38 +71,17 @@ func calls() []call {
 			return nil
 		}},
 	}
-	for name, step := range map[string]func(s *Steps) func(y, a, b []float32){
-		"sub": func(s *Steps) func(y, a, b []float32) { return s.Sub },
-		"div": func(s *Steps) func(y, a, b []float32) { return s.Div },
-		"min": func(s *Steps) func(y, a, b []float32) { return s.Min },
-		"max": func(s *Steps) func(y, a, b []float32) { return s.Max },
+	for name, step := range map[string]func(s *Functions) func(y, x []float32){
+		"exp": func(s *Functions) func(y, x []float32) { return s.Exp },
+		"log": func(s *Functions) func(y, x []float32) { return s.Log },
+		"erf": func(s *Functions) func(y, x []float32) { return s.Erf },
 	} {
-		all = append(all, call{name, 3, func(l *Loops, f [][]float32) any { step(&l.Steps)(f[0], f[1], f[2]); return nil }},
-			call{name + " in place", 2, func(l *Loops, f [][]float32) any { step(&l.Steps)(f[0], f[1], f[0]); return nil }})
+		all = append(all, call{name, 2, func(l *Loops, f [][]float32) any { step(&l.Functions)(f[0], f[1]); return nil }},
+			call{name + " in place", 1, func(l *Loops, f [][]float32) any { step(&l.Functions)(f[0], f[0]); return nil }})
 	}
-	for name, step := range map[string]func(s *Steps) func(y, a, b, p, q []float32){
-		"select less":       func(s *Steps) func(y, a, b, p, q []float32) { return s.SelectLess },
-		"select less equal": func(s *Steps) func(y, a, b, p, q []float32) { return s.SelectLessEqual },
-		"select equal":      func(s *Steps) func(y, a, b, p, q []float32) { return s.SelectEqual },
-	} {
-		all = append(all, call{name, 5, func(l *Loops, f [][]float32) any {
-			for i := 0; i < len(f[1]); i += 3 {
-				f[1][i] = f[2][i] // often equal
-			}
-			step(&l.Steps)(f[0], f[1], f[2], f[3], f[4])
-			return nil
-		}})
-	}
-	for name, step := range map[string]func(s *Steps) func(y, x []float32){
-		"abs":  func(s *Steps) func(y, x []float32) { return s.Abs },
-		"sqrt": func(s *Steps) func(y, x []float32) { return s.Sqrt },
-		"exp":  func(s *Steps) func(y, x []float32) { return s.Exp },
-		"log":  func(s *Steps) func(y, x []float32) { return s.Log },
-		"tanh": func(s *Steps) func(y, x []float32) { return s.Tanh },
-		"erf":  func(s *Steps) func(y, x []float32) { return s.Erf },
-	} {
-		all = append(all, call{name, 2, func(l *Loops, f [][]float32) any { step(&l.Steps)(f[0], f[1]); return nil }},
-			call{name + " in place", 1, func(l *Loops, f [][]float32) any { step(&l.Steps)(f[0], f[0]); return nil }})
+	for op := OpLoad; op < ops; op++ {
+		all = append(all, call{fmt.Sprintf("instruction %d", op), 5, func(l *Loops, f [][]float32) any { return instruction(l, op, f, -1) }},
+			call{fmt.Sprintf("instruction %d of one block", op), 5, func(l *Loops, f [][]float32) any { return instruction(l, op, f, 0) }})
 	}
 	for _, op := range device.UnaryOps() {
 		u := device.Unary{Op: op, Slope: 0.1}
@@ -127,6 +107,31 @@ func calls() []call {
 		}})
 	}
 	return all
+}
+
+// instruction runs an operation of f[1] and operands of f[2] to f[4], over the whole
+// blocks that end with them, and leaves the accumulator in f[0].
+func instruction(l *Loops, op Op, f [][]float32, moves int) any {
+	blocks := len(f[0]) / Block
+	if blocks == 0 {
+		return nil
+	}
+	for i := 0; i < len(f[1]); i += 3 {
+		f[1][i] = f[2][i] // often equal
+	}
+	at := func(i, moves int) Operand { return Operand{&f[i][len(f[i])-blocks*Block], moves} }
+	var sums [8]float64
+	code := []Instruction{
+		{Op: OpLoad, In: [3]Operand{at(1, -1)}},
+		{Op: op, In: [3]Operand{at(2, moves), at(3, moves), at(4, -1)}},
+		{Op: OpStore, In: [3]Operand{at(0, -1)}},
+		{Op: OpEnd},
+	}
+	if op == OpSum {
+		code[1].In[0].At = (*float32)(unsafe.Pointer(&sums))
+	}
+	l.Run(code, blocks)
+	return Total(&sums)
 }
 
 // number is mostly between -4 and 4, and now and then special.

@@ -1,102 +1,177 @@
 package vec
 
-import "math"
+import (
+	"math"
+	"unsafe"
+)
 
-// Steps are the loops of element-wise programs, as package expr has them.
-type Steps struct {
-	Sub, Div, Min, Max                       func(y, a, b []float32)
-	SelectLess, SelectLessEqual, SelectEqual func(y, a, b, p, q []float32) // p where a compares with b, else q
-	Abs, Sqrt, Exp, Log, Tanh, Erf           func(y, x []float32)
+// Block is how many elements an instruction works on.
+const Block = 64
+
+// Op is what an instruction does. The accumulator is a block of elements.
+type Op uint64
+
+// The operations. A comparison with a NaN does not hold.
+const (
+	OpEnd          Op = iota // ends the program of a block
+	OpLoad                   // acc = a
+	OpStore                  // a = acc
+	OpAdd                    // acc = acc + a
+	OpSub                    // acc = acc - a
+	OpSubFrom                // acc = a - acc
+	OpMul                    // acc = acc a
+	OpDiv                    // acc = acc / a
+	OpDivInto                // acc = a / acc
+	OpMin                    // acc = the smaller of acc and a; NaN if one is, and a where they are equal
+	OpMax                    // acc = the larger
+	OpSquare                 // acc = acc²
+	OpAbs                    // acc = |acc|
+	OpSqrt                   // acc = the root of acc
+	OpLess                   // acc = b where acc < a, else c
+	OpLessEqual              // acc = b where acc <= a, else c
+	OpGreater                // acc = b where a < acc, else c
+	OpGreaterEqual           // acc = b where a <= acc, else c
+	OpEqual                  // acc = b where acc = a, else c
+	OpAddInto                // a = a + acc
+	OpMaxInto                // a = the larger of a and acc
+	OpSum                    // a, eight doubles, += acc, as in Loops.Sum
+	ops
+)
+
+// Instruction is an operation and the elements it takes.
+type Instruction struct {
+	Op Op
+	In [3]Operand // a, b and c
 }
 
-var steps = Steps{
-	Sub: sub, Div: div, Min: minimum, Max: maximum,
-	SelectLess: selectLess, SelectLessEqual: selectLessEqual, SelectEqual: selectEqual,
-	Abs: abs, Sqrt: sqrt, Exp: exponential, Log: logarithm, Erf: erf,
-	Tanh: func(y, x []float32) { tanh(y, x, 0) },
+// Operand is a block of elements for each block of the program's: those behind At, one
+// block after the other, where Moves is -1, and always the first where it is 0.
+type Operand struct {
+	At    *float32
+	Moves int
 }
 
-func sub(y, a, b []float32) {
-	a, b = a[:len(y)], b[:len(y)]
-	for i := range y {
-		y[i] = a[i] - b[i]
+// block is the elements for the i-th block.
+func (o *Operand) block(i int) *[Block]float32 {
+	return (*[Block]float32)(unsafe.Add(unsafe.Pointer(o.At), i*Block*4&o.Moves))
+}
+
+// Functions are the loops of the functions of programs, as package expr has them, and
+// 1/(1 + e^-x).
+type Functions struct{ Exp, Log, Tanh, Erf, Sigmoid func(y, x []float32) }
+
+var functions = Functions{
+	Exp: exponential, Log: logarithm, Erf: erf,
+	Tanh:    func(y, x []float32) { tanh(y, x, 0) },
+	Sigmoid: func(y, x []float32) { sigmoid(y, x, 0) },
+}
+
+// run runs code, whose last instruction alone is OpEnd, over a number of blocks, at
+// least one.
+func run(code []Instruction, blocks int) {
+	var acc [Block]float32
+	for i := range blocks {
+		for k := range code[:len(code)-1] {
+			instruct(&code[k], &acc, i)
+		}
 	}
 }
 
-func div(y, a, b []float32) {
-	a, b = a[:len(y)], b[:len(y)]
-	for i := range y {
-		y[i] = a[i] / b[i]
+func instruct(n *Instruction, acc *[Block]float32, i int) {
+	switch n.Op {
+	case OpSquare:
+		mul(acc[:], acc[:], acc[:])
+		return
+	case OpAbs:
+		for j, v := range acc {
+			acc[j] = math.Float32frombits(math.Float32bits(v) &^ (1 << 31))
+		}
+		return
+	case OpSqrt:
+		for j, v := range acc {
+			acc[j] = float32(math.Sqrt(float64(v)))
+		}
+		return
+	case OpSum:
+		sums := (*[8]float64)(unsafe.Pointer(n.In[0].At))
+		for j, v := range acc {
+			sums[j%8] += float64(v)
+		}
+		return
+	}
+	a := n.In[0].block(i)
+	switch n.Op {
+	case OpLoad:
+		*acc = *a
+	case OpStore:
+		*a = *acc
+	case OpAddInto:
+		add(a[:], a[:], acc[:])
+	case OpMaxInto:
+		for j, v := range a {
+			if x := acc[j]; x > v || x != x {
+				a[j] = x
+			}
+		}
+	case OpAdd:
+		add(acc[:], acc[:], a[:])
+	case OpSub:
+		for j, v := range a {
+			acc[j] -= v
+		}
+	case OpSubFrom:
+		for j, v := range a {
+			acc[j] = v - acc[j]
+		}
+	case OpMul:
+		mul(acc[:], acc[:], a[:])
+	case OpDiv:
+		for j, v := range a {
+			acc[j] /= v
+		}
+	case OpDivInto:
+		for j, v := range a {
+			acc[j] = v / acc[j]
+		}
+	case OpMin:
+		for j, v := range a {
+			if x := acc[j]; !(x < v) && x == x {
+				acc[j] = v
+			}
+		}
+	case OpMax:
+		for j, v := range a {
+			if x := acc[j]; !(x > v) && x == x {
+				acc[j] = v
+			}
+		}
+	default:
+		choose(n, acc, a, i)
 	}
 }
 
-// minimum is NaN where one of the two is, and b where they are equal.
-func minimum(y, a, b []float32) {
-	a, b = a[:len(y)], b[:len(y)]
-	for i, v := range a {
-		if v < b[i] || v != v {
-			y[i] = v
+// choose is the instructions that compare.
+func choose(n *Instruction, acc, a *[Block]float32, i int) {
+	b, c := n.In[1].block(i), n.In[2].block(i)
+	for j, x := range acc {
+		var holds bool
+		switch y := a[j]; n.Op {
+		case OpLess:
+			holds = x < y
+		case OpLessEqual:
+			holds = x <= y
+		case OpGreater:
+			holds = y < x
+		case OpGreaterEqual:
+			holds = y <= x
+		case OpEqual:
+			holds = x == y
+		}
+		if holds {
+			acc[j] = b[j]
 		} else {
-			y[i] = b[i]
+			acc[j] = c[j]
 		}
-	}
-}
-
-func maximum(y, a, b []float32) {
-	a, b = a[:len(y)], b[:len(y)]
-	for i, v := range a {
-		if v > b[i] || v != v {
-			y[i] = v
-		} else {
-			y[i] = b[i]
-		}
-	}
-}
-
-func selectLess(y, a, b, p, q []float32) {
-	a, b, p, q = a[:len(y)], b[:len(y)], p[:len(y)], q[:len(y)]
-	for i := range y {
-		v := q[i]
-		if a[i] < b[i] {
-			v = p[i]
-		}
-		y[i] = v
-	}
-}
-
-func selectLessEqual(y, a, b, p, q []float32) {
-	a, b, p, q = a[:len(y)], b[:len(y)], p[:len(y)], q[:len(y)]
-	for i := range y {
-		v := q[i]
-		if a[i] <= b[i] {
-			v = p[i]
-		}
-		y[i] = v
-	}
-}
-
-func selectEqual(y, a, b, p, q []float32) {
-	a, b, p, q = a[:len(y)], b[:len(y)], p[:len(y)], q[:len(y)]
-	for i := range y {
-		v := q[i]
-		if a[i] == b[i] {
-			v = p[i]
-		}
-		y[i] = v
-	}
-}
-
-func abs(y, x []float32) {
-	x = x[:len(y)]
-	for i, v := range x {
-		y[i] = math.Float32frombits(math.Float32bits(v) &^ (1 << 31))
-	}
-}
-
-func sqrt(y, x []float32) {
-	x = x[:len(y)]
-	for i, v := range x {
-		y[i] = float32(math.Sqrt(float64(v)))
 	}
 }
 

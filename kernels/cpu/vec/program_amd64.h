@@ -1,12 +1,249 @@
-// The steps of element-wise programs.
+// Element-wise programs: the instructions of program.go. A block is in registers, the
+// accumulator; EVERY runs a body for each of its vectors, with its name, that of its
+// lower half, and where it lies in a block. Each instruction ends with a jump to the
+// next one's code.
+//
+// R13 is the program and R12 the instruction, BX the table of code, CX the blocks that
+// are left and AX how far the block lies behind the first, in bytes. V8 to V11 are
+// between.
 
-#define TWO(body) \
-	MOVQ y_base+0(FP), DI; \
-	MOVQ y_len+8(FP), CX; \
-	MOVQ a_base+24(FP), SI; \
-	MOVQ b_base+48(FP), DX; \
-	EACH(body); \
+#define A Instruction_In
+#define B (Instruction_In+Operand__size)
+#define C (Instruction_In+2*Operand__size)
+
+// AT is where the block of an operand lies.
+#define AT(operand, p) \
+	MOVQ (operand+Operand_Moves)(R12), p; \
+	ANDQ AX, p; \
+	ADDQ (operand+Operand_At)(R12), p
+
+#define GO \
+	MOVQ Instruction_Op(R12), R9; \
+	MOVQ (BX)(R9*8), R9; \
+	JMP  R9
+
+#define NEXT \
+	ADDQ $Instruction__size, R12; \
+	GO
+
+// func run(code []Instruction, blocks int)
+TEXT fn_run(SB), NOSPLIT|NOFRAME, $0-32
+	MOVQ code_base+0(FP), R13
+	MOVQ blocks+24(FP), CX
+	LEAQ table<>(SB), BX
+	XORQ AX, AX
+	MOVQ R13, R12
+	GO
+
+TEXT end<>(SB), NOSPLIT|NOFRAME, $0-0
+	DECQ CX
+	JEQ  last
+	ADDQ $(4*const_Block), AX
+	MOVQ R13, R12
+	GO
+last:
 	VZEROUPPER
+	RET
+
+#define LOADBLOCK(v, h, at) VMOVUPS at(SI), v
+
+TEXT load<>(SB), NOSPLIT|NOFRAME, $0-0
+	AT(A, SI)
+	EVERY(LOADBLOCK)
+	NEXT
+
+#define STOREBLOCK(v, h, at) VMOVUPS v, at(SI)
+
+TEXT store<>(SB), NOSPLIT|NOFRAME, $0-0
+	AT(A, SI)
+	EVERY(STOREBLOCK)
+	NEXT
+
+#define ADDBLOCK(v, h, at) VADDPS at(SI), v, v
+
+TEXT add<>(SB), NOSPLIT|NOFRAME, $0-0
+	AT(A, SI)
+	EVERY(ADDBLOCK)
+	NEXT
+
+#define SUBBLOCK(v, h, at) VSUBPS at(SI), v, v
+
+TEXT sub<>(SB), NOSPLIT|NOFRAME, $0-0
+	AT(A, SI)
+	EVERY(SUBBLOCK)
+	NEXT
+
+#define SUBFROM(v, h, at) \
+	VMOVUPS at(SI), V8; \
+	VSUBPS v, V8, v
+
+TEXT subFrom<>(SB), NOSPLIT|NOFRAME, $0-0
+	AT(A, SI)
+	EVERY(SUBFROM)
+	NEXT
+
+#define MULBLOCK(v, h, at) VMULPS at(SI), v, v
+
+TEXT mul<>(SB), NOSPLIT|NOFRAME, $0-0
+	AT(A, SI)
+	EVERY(MULBLOCK)
+	NEXT
+
+#define DIVBLOCK(v, h, at) VDIVPS at(SI), v, v
+
+TEXT div<>(SB), NOSPLIT|NOFRAME, $0-0
+	AT(A, SI)
+	EVERY(DIVBLOCK)
+	NEXT
+
+#define DIVINTO(v, h, at) \
+	VMOVUPS at(SI), V8; \
+	VDIVPS v, V8, v
+
+TEXT divInto<>(SB), NOSPLIT|NOFRAME, $0-0
+	AT(A, SI)
+	EVERY(DIVINTO)
+	NEXT
+
+// VMINPS and VMAXPS give the operand of memory where one of the two is NaN or they are
+// equal; an accumulator that is NaN goes before.
+#define MINBLOCK(v, h, at) \
+	VMINPS at(SI), v, V8; \
+	VCMPPS $3, v, v, M0; \
+	BLEND(M0, v, V8, v)
+
+TEXT min<>(SB), NOSPLIT|NOFRAME, $0-0
+	AT(A, SI)
+	EVERY(MINBLOCK)
+	NEXT
+
+#define MAXBLOCK(v, h, at) \
+	VMAXPS at(SI), v, V8; \
+	VCMPPS $3, v, v, M0; \
+	BLEND(M0, v, V8, v)
+
+TEXT max<>(SB), NOSPLIT|NOFRAME, $0-0
+	AT(A, SI)
+	EVERY(MAXBLOCK)
+	NEXT
+
+#define SQUAREBLOCK(v, h, at) VMULPS v, v, v
+
+TEXT square<>(SB), NOSPLIT|NOFRAME, $0-0
+	EVERY(SQUAREBLOCK)
+	NEXT
+
+DATA magnitude<>+0(SB)/4, $0x7FFFFFFF
+GLOBL magnitude<>(SB), RODATA|NOPTR, $4
+
+#define ABSBLOCK(v, h, at) AND V8, v, v
+
+TEXT abs<>(SB), NOSPLIT|NOFRAME, $0-0
+	VBROADCASTSS magnitude<>(SB), V8
+	EVERY(ABSBLOCK)
+	NEXT
+
+#define SQRTBLOCK(v, h, at) VSQRTPS v, v
+
+TEXT sqrt<>(SB), NOSPLIT|NOFRAME, $0-0
+	EVERY(SQRTBLOCK)
+	NEXT
+
+// CHOOSE is b where the accumulator compares with a, else c.
+#define CHOOSE(predicate, v, at) \
+	VCMPPS  predicate, at(SI), v, M0; \
+	VMOVUPS at(DX), V8; \
+	VMOVUPS at(DI), V9; \
+	BLEND(M0, V8, V9, v)
+
+#define CHOICE(body) \
+	AT(A, SI); \
+	AT(B, DX); \
+	AT(C, DI); \
+	EVERY(body); \
+	NEXT
+
+#define LESS(v, h, at) CHOOSE($17, v, at)
+
+TEXT less<>(SB), NOSPLIT|NOFRAME, $0-0
+	CHOICE(LESS)
+
+#define LESSEQUAL(v, h, at) CHOOSE($18, v, at)
+
+TEXT lessEqual<>(SB), NOSPLIT|NOFRAME, $0-0
+	CHOICE(LESSEQUAL)
+
+#define GREATER(v, h, at) CHOOSE($30, v, at)
+
+TEXT greater<>(SB), NOSPLIT|NOFRAME, $0-0
+	CHOICE(GREATER)
+
+#define GREATEREQUAL(v, h, at) CHOOSE($29, v, at)
+
+TEXT greaterEqual<>(SB), NOSPLIT|NOFRAME, $0-0
+	CHOICE(GREATEREQUAL)
+
+#define EQUAL(v, h, at) CHOOSE($0, v, at)
+
+TEXT equal<>(SB), NOSPLIT|NOFRAME, $0-0
+	CHOICE(EQUAL)
+
+#define ADDINTO(v, h, at) \
+	VADDPS  at(SI), v, V8; \
+	VMOVUPS V8, at(SI)
+
+TEXT addInto<>(SB), NOSPLIT|NOFRAME, $0-0
+	AT(A, SI)
+	EVERY(ADDINTO)
+	NEXT
+
+#define MAXINTO(v, h, at) \
+	VMAXPS  at(SI), v, V8; \
+	VCMPPS  $3, v, v, M0; \
+	BLEND(M0, v, V8, V8); \
+	VMOVUPS V8, at(SI)
+
+TEXT maxInto<>(SB), NOSPLIT|NOFRAME, $0-0
+	AT(A, SI)
+	EVERY(MAXINTO)
+	NEXT
+
+#define SUMBLOCK(v, h, at) \
+	WIDEN(v, h, V10, V11, H11); \
+	VADDPD V10, BLOCKSUMSLO, BLOCKSUMSLO; \
+	VADDPD V11, BLOCKSUMSHI, BLOCKSUMSHI
+
+TEXT sum<>(SB), NOSPLIT|NOFRAME, $0-0
+	MOVQ (A+Operand_At)(R12), SI
+	LOADBLOCKSUMS(SI)
+	EVERY(SUMBLOCK)
+	STOREBLOCKSUMS(SI)
+	NEXT
+
+// In the order of the operations.
+DATA table<>+0(SB)/8, $end<>(SB)
+DATA table<>+8(SB)/8, $load<>(SB)
+DATA table<>+16(SB)/8, $store<>(SB)
+DATA table<>+24(SB)/8, $add<>(SB)
+DATA table<>+32(SB)/8, $sub<>(SB)
+DATA table<>+40(SB)/8, $subFrom<>(SB)
+DATA table<>+48(SB)/8, $mul<>(SB)
+DATA table<>+56(SB)/8, $div<>(SB)
+DATA table<>+64(SB)/8, $divInto<>(SB)
+DATA table<>+72(SB)/8, $min<>(SB)
+DATA table<>+80(SB)/8, $max<>(SB)
+DATA table<>+88(SB)/8, $square<>(SB)
+DATA table<>+96(SB)/8, $abs<>(SB)
+DATA table<>+104(SB)/8, $sqrt<>(SB)
+DATA table<>+112(SB)/8, $less<>(SB)
+DATA table<>+120(SB)/8, $lessEqual<>(SB)
+DATA table<>+128(SB)/8, $greater<>(SB)
+DATA table<>+136(SB)/8, $greaterEqual<>(SB)
+DATA table<>+144(SB)/8, $equal<>(SB)
+DATA table<>+152(SB)/8, $addInto<>(SB)
+DATA table<>+160(SB)/8, $maxInto<>(SB)
+DATA table<>+168(SB)/8, $sum<>(SB)
+GLOBL table<>(SB), NOPTR, $176
 
 #define ONE(body) \
 	MOVQ y_base+0(FP), DI; \
@@ -14,121 +251,6 @@
 	MOVQ x_base+24(FP), SI; \
 	EACH(body); \
 	VZEROUPPER
-
-#define SUB(LD, ST, label) \
-	LD(SI, V1); \
-	LD(DX, V2); \
-	VSUBPS V2, V1, V1; \
-	ST(V1, DI)
-
-// func sub(y, a, b []float32)
-TEXT fn_sub(SB), NOSPLIT, $0-72
-	TWO(SUB)
-	RET
-
-#define DIV(LD, ST, label) \
-	LD(SI, V1); \
-	LD(DX, V2); \
-	VDIVPS V2, V1, V1; \
-	ST(V1, DI)
-
-// func div(y, a, b []float32)
-TEXT fn_div(SB), NOSPLIT, $0-72
-	TWO(DIV)
-	RET
-
-// The instruction gives b where one of them is NaN or the two are equal; a that is
-// NaN goes before.
-#define MIN(LD, ST, label) \
-	LD(SI, V1); \
-	LD(DX, V2); \
-	VMINPS V2, V1, V2; \
-	VCMPPS $3, V1, V1, M0; \
-	BLEND(M0, V1, V2, V1); \
-	ST(V1, DI)
-
-// func minimum(y, a, b []float32)
-TEXT fn_minimum(SB), NOSPLIT, $0-72
-	TWO(MIN)
-	RET
-
-#define MAX(LD, ST, label) \
-	LD(SI, V1); \
-	LD(DX, V2); \
-	VMAXPS V2, V1, V2; \
-	VCMPPS $3, V1, V1, M0; \
-	BLEND(M0, V1, V2, V1); \
-	ST(V1, DI)
-
-// func maximum(y, a, b []float32)
-TEXT fn_maximum(SB), NOSPLIT, $0-72
-	TWO(MAX)
-	RET
-
-// SELECT is p where a compares with b, else q.
-#define SELECT(predicate, LD, ST) \
-	LD(SI, V1); \
-	LD(DX, V2); \
-	LD(R8, V3); \
-	LD(R9, V4); \
-	VCMPPS predicate, V2, V1, M0; \
-	BLEND(M0, V3, V4, V1); \
-	ST(V1, DI)
-
-#define FOUR(body) \
-	MOVQ y_base+0(FP), DI; \
-	MOVQ y_len+8(FP), CX; \
-	MOVQ a_base+24(FP), SI; \
-	MOVQ b_base+48(FP), DX; \
-	MOVQ p_base+72(FP), R8; \
-	MOVQ q_base+96(FP), R9; \
-	EACH(body); \
-	VZEROUPPER
-
-#define SELECTLESS(LD, ST, label) SELECT($17, LD, ST)
-
-// func selectLess(y, a, b, p, q []float32)
-TEXT fn_selectLess(SB), NOSPLIT, $0-120
-	FOUR(SELECTLESS)
-	RET
-
-#define SELECTLESSEQUAL(LD, ST, label) SELECT($18, LD, ST)
-
-// func selectLessEqual(y, a, b, p, q []float32)
-TEXT fn_selectLessEqual(SB), NOSPLIT, $0-120
-	FOUR(SELECTLESSEQUAL)
-	RET
-
-#define SELECTEQUAL(LD, ST, label) SELECT($0, LD, ST)
-
-// func selectEqual(y, a, b, p, q []float32)
-TEXT fn_selectEqual(SB), NOSPLIT, $0-120
-	FOUR(SELECTEQUAL)
-	RET
-
-DATA magnitude<>+0(SB)/4, $0x7FFFFFFF
-GLOBL magnitude<>(SB), RODATA|NOPTR, $4
-
-#define ABS(LD, ST, label) \
-	LD(SI, V1); \
-	AND V0, V1, V1; \
-	ST(V1, DI)
-
-// func abs(y, x []float32)
-TEXT fn_abs(SB), NOSPLIT, $0-48
-	VBROADCASTSS magnitude<>(SB), V0
-	ONE(ABS)
-	RET
-
-#define SQRT(LD, ST, label) \
-	LD(SI, V1); \
-	VSQRTPS V1, V1; \
-	ST(V1, DI)
-
-// func sqrt(y, x []float32)
-TEXT fn_sqrt(SB), NOSPLIT, $0-48
-	ONE(SQRT)
-	RET
 
 #define EXPONENTIAL(LD, ST, label) \
 	LD(SI, V1); \

@@ -27,7 +27,7 @@ func addExp(y, x []float32, largest float32, sums *[8]float64) float64 {
 		y[i] = float32(e)
 		sums[i%8] += e
 	}
-	return total(sums)
+	return Total(sums)
 }
 
 func scaleWide(y, x []float32, factor float64) {

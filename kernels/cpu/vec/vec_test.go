@@ -103,12 +103,12 @@ func TestSums(t *testing.T) {
 }
 
 // Functions of programs are right to an ulp for every 127,000th float32.
-func TestStepsWithinAnUlp(t *testing.T) {
+func TestFunctionsWithinAnUlp(t *testing.T) {
 	for name, f := range map[string]struct {
 		step func(y, x []float32)
 		want func(float64) float64
 	}{
-		"exp": {exponential, math.Exp}, "log": {logarithm, math.Log}, "erf": {erf, math.Erf}, "sqrt": {sqrt, math.Sqrt}, "abs": {abs, math.Abs},
+		"exp": {exponential, math.Exp}, "log": {logarithm, math.Log}, "erf": {erf, math.Erf},
 	} {
 		var x, y [1]float32
 		check := func(v float32) {
@@ -135,8 +135,45 @@ func TestStepsWithinAnUlp(t *testing.T) {
 		f.step(y[:], x[:])
 		require.True(t, y[0] != y[0], name)
 	}
-	x, y := []float32{-1, -1}, []float32{0, 0}
-	logarithm(y[:1], x)
-	sqrt(y[1:], x[1:])
-	require.True(t, y[0] != y[0] && y[1] != y[1])
+	y := []float32{0}
+	logarithm(y, []float32{-1})
+	require.True(t, y[0] != y[0])
+}
+
+// What each instruction computes, NaNs and infinities too.
+func TestInstructions(t *testing.T) {
+	nan, inf := float32(math.NaN()), float32(math.Inf(1))
+	for _, c := range []struct {
+		op            Op
+		acc, a, b, c0 float32
+		want          float32
+	}{
+		{OpLoad, 1, 2, 0, 0, 2}, {OpAdd, 1, 2, 0, 0, 3}, {OpSub, 1, 3, 0, 0, -2}, {OpSubFrom, 1, 3, 0, 0, 2}, {OpMul, 2, 3, 0, 0, 6},
+		{OpDiv, 1, 4, 0, 0, 0.25}, {OpDivInto, 4, 1, 0, 0, 0.25}, {OpDiv, 1, 0, 0, 0, inf}, {OpSquare, -3, nan, 0, 0, 9},
+		{OpMin, 1, 2, 0, 0, 1}, {OpMin, 2, 1, 0, 0, 1}, {OpMin, nan, 1, 0, 0, nan}, {OpMin, 1, nan, 0, 0, nan}, {OpMin, -inf, 1, 0, 0, -inf},
+		{OpMax, 1, 2, 0, 0, 2}, {OpMax, 2, 1, 0, 0, 2}, {OpMax, nan, 1, 0, 0, nan}, {OpMax, 1, nan, 0, 0, nan}, {OpMax, -inf, 1, 0, 0, 1},
+		{OpAbs, -2, 0, 0, 0, 2}, {OpAbs, -inf, 0, 0, 0, inf}, {OpSqrt, 9, 0, 0, 0, 3}, {OpSqrt, -1, 0, 0, 0, nan},
+		{OpLess, 1, 2, 3, 4, 3}, {OpLess, 2, 2, 3, 4, 4}, {OpLess, nan, 2, 3, 4, 4}, {OpLess, 1, nan, 3, 4, 4}, {OpLessEqual, 2, 2, 3, 4, 3}, {OpLessEqual, 3, 2, 3, 4, 4}, {OpLessEqual, nan, 2, 3, 4, 4},
+		{OpGreater, 2, 1, 3, 4, 3}, {OpGreater, 2, 2, 3, 4, 4}, {OpGreater, nan, 2, 3, 4, 4}, {OpGreaterEqual, 2, 2, 3, 4, 3}, {OpGreaterEqual, 1, 2, 3, 4, 4}, {OpGreaterEqual, 2, nan, 3, 4, 4},
+		{OpEqual, 2, 2, 3, 4, 3}, {OpEqual, 1, 2, 3, 4, 4}, {OpEqual, nan, nan, 3, 4, 4}, {OpEqual, 2, 2, nan, 4, nan},
+	} {
+		for _, l := range paths {
+			f := make([][]float32, 5)
+			for i, v := range []float32{0, c.acc, c.a, c.b, c.c0} {
+				f[i] = make([]float32, 3*Block)
+				Generic.Fill(f[i], v)
+			}
+			at := func(i, moves int) Operand { return Operand{&f[i][0], moves} }
+			l.Run([]Instruction{
+				{Op: OpLoad, In: [3]Operand{at(1, -1)}}, {Op: c.op, In: [3]Operand{at(2, -1), at(3, 0), at(4, -1)}}, {Op: OpStore, In: [3]Operand{at(0, -1)}}, {},
+			}, 2)
+			for i, v := range f[0] {
+				want := c.want
+				if i >= 2*Block {
+					want = 0
+				}
+				require.True(t, v == want || v != v && want != want, "%s: instruction %+v: element %d is %g", l.Name, c, i, v)
+			}
+		}
+	}
 }

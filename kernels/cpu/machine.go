@@ -1,0 +1,355 @@
+package cpu
+
+import (
+	"slices"
+	"unsafe"
+
+	"github.com/hubel-go/hubel/device"
+	"github.com/hubel-go/hubel/expr"
+	"github.com/hubel-go/hubel/kernels/cpu/vec"
+)
+
+// strip is how many elements go through the phases of a program together: what is
+// between them stays in the first-level cache. Strips lie a block further apart, so that
+// they do not share the places of the cache.
+const (
+	strip = 1024
+	pitch = strip + vec.Block
+)
+
+// evaluation is a program with what it reads and writes, over the elements of a view.
+type evaluation struct {
+	*program
+	q      *queue
+	loops  *vec.Loops
+	view   device.View
+	random device.Random
+	inputs [expr.MaxInputs]source
+	out    [expr.MaxOutputs][]float32
+	ending [expr.MaxOutputs]instruction // what becomes of the results
+}
+
+// source is an input: its elements, and how far apart they lie along the axes. One
+// that is whole is read where it lies, others are spread over a strip.
+type source struct {
+	values      []float32
+	n, c, inner int
+	spread      bool
+}
+
+// newEvaluation prepares a program for a view. A view without Inner is one whose channels
+// are its Inner: what lies side by side is worked on together.
+func newEvaluation(q *queue, p *expr.Program, v device.View, in []device.Tensor, r device.Random) evaluation {
+	e := evaluation{program: q.compiled(p), q: q, loops: q.loops(), view: folded(v), random: r}
+	for i, axes := range p.Inputs() {
+		if !p.Uses(i) {
+			continue
+		}
+		src := &e.inputs[i]
+		src.values, src.spread = floats(in[i]), axes != expr.Whole && axes != expr.One
+		src.n, src.c, src.inner = e.view.Strides(foldedAxes(v, axes))
+	}
+	for len(q.machines) < q.pool.Workers() {
+		q.machines = append(q.machines, &machine{})
+	}
+	return e
+}
+
+// compiled is the program as instructions, made when it is first seen.
+func (q *queue) compiled(p *expr.Program) *program {
+	c, ok := q.programs[p.Hash()]
+	if !ok {
+		if q.programs == nil {
+			q.programs = map[string]*program{}
+		}
+		c = compile(p)
+		q.programs[p.Hash()] = c
+	}
+	return c
+}
+
+func folded(v device.View) device.View {
+	if v.Inner == 1 {
+		return device.View{N: v.N, C: 1, Inner: v.C}
+	}
+	return v
+}
+
+// foldedAxes are a tensor's axes in the folded view.
+func foldedAxes(v device.View, a expr.Axes) expr.Axes {
+	if v.Inner != 1 {
+		return a
+	}
+	inner := expr.Axes(0)
+	if a&expr.C != 0 {
+		inner = expr.Inner
+	}
+	return a&expr.N | expr.C | inner
+}
+
+// machine is a program in the memory of a worker.
+type machine struct {
+	code                                          [][]vec.Instruction // of the phases
+	constants, slots, spread, tails, total, strip []float32
+}
+
+// room is the scratch memory of a worker, in elements.
+func (p *program) room() int {
+	inputs := len(p.from.Inputs())
+	n := (len(p.constants)+inputs+expr.MaxOutputs+1)*vec.Block + p.slots*p.slot() + pitch
+	if p.strips {
+		n += inputs * pitch
+	}
+	return n
+}
+
+// slot is how far slots lie apart.
+func (p *program) slot() int {
+	if p.strips {
+		return pitch
+	}
+	return vec.Block
+}
+
+// longest is how many elements run takes at once.
+func (p *program) longest() int {
+	if p.strips {
+		return strip
+	}
+	return grain
+}
+
+// begin makes the machine of a worker ready.
+func (e *evaluation) begin(worker int) *machine {
+	m := e.q.machines[worker]
+	memory := e.q.engine.Scratch(worker, e.room())
+	take := func(n int) []float32 {
+		part := memory[:n]
+		memory = memory[n:]
+		return part
+	}
+	inputs := len(e.from.Inputs())
+	m.constants = take(len(e.constants) * vec.Block)
+	m.total, m.tails = take(vec.Block), take((inputs+expr.MaxOutputs)*vec.Block)
+	m.slots, m.strip = take(e.slots*e.slot()), take(pitch)
+	if e.strips {
+		m.spread = take(inputs * pitch)
+	}
+	for i, c := range e.constants {
+		if c.input {
+			c.value = e.inputs[c.index].values[0]
+		}
+		e.loops.Fill(m.constants[i*vec.Block:][:vec.Block], c.value)
+	}
+	m.code = slices.Grow(m.code[:0], len(e.phases))[:len(e.phases)]
+	for k, ph := range e.phases {
+		code := m.code[k][:0]
+		for _, i := range ph.code {
+			code = append(code, vec.Instruction{Op: i.op})
+		}
+		if k == len(e.phases)-1 {
+			for j, result := range e.results {
+				if result.kind != nowhere {
+					code = append(code, vec.Instruction{Op: vec.OpLoad})
+				}
+				code = append(code, vec.Instruction{Op: e.ending[j].op})
+			}
+		}
+		m.code[k] = append(code, vec.Instruction{Op: vec.OpEnd})
+		e.aim(m, k, 0, 0, false)
+	}
+	return m
+}
+
+// aim makes the instructions of a phase read and write the elements from first, which
+// is the first of a strip, or those from behind so many of it. The tail of a strip, less
+// than a block, is read and written in blocks of its own.
+func (e *evaluation) aim(m *machine, k, first, behind int, tail bool) {
+	code := m.code[k]
+	at := 0
+	for _, i := range e.phases[k].code {
+		for j, p := range i.in {
+			if p.kind != nowhere {
+				code[at].In[j] = e.operand(m, p, first, behind, tail)
+			}
+		}
+		at++
+	}
+	if k < len(e.phases)-1 {
+		return
+	}
+	for j, result := range e.results {
+		if result.kind != nowhere {
+			code[at].In[0] = e.operand(m, result, first, behind, tail)
+			at++
+		}
+		end := e.ending[j]
+		code[at] = vec.Instruction{Op: end.op}
+		if tail && end.in[0].kind == inTotals { // not all elements count
+			code[at].Op, end.in[0] = vec.OpStore, place{inOutput, j}
+		}
+		code[at].In[0] = e.operand(m, end.in[0], first, behind, tail)
+		at++
+	}
+}
+
+// operand is a place as the machine has it.
+func (e *evaluation) operand(m *machine, p place, first, behind int, tail bool) vec.Operand {
+	switch p.kind {
+	case inConstant:
+		return vec.Operand{At: &m.constants[p.index*vec.Block]}
+	case inTotals:
+		return vec.Operand{At: &m.total[0]}
+	case inStrip:
+		return vec.Operand{At: &m.strip[behind], Moves: -1}
+	case inSlot:
+		if !e.strips {
+			return vec.Operand{At: &m.slots[p.index*vec.Block]}
+		}
+		return vec.Operand{At: &m.slots[p.index*pitch+behind], Moves: -1}
+	case inInput:
+		if src := &e.inputs[p.index]; src.spread {
+			return vec.Operand{At: &m.spread[p.index*pitch+behind], Moves: -1}
+		} else if !tail {
+			return vec.Operand{At: &src.values[first+behind], Moves: -1}
+		}
+		return vec.Operand{At: &m.tailOf(p.index)[0]}
+	}
+	if !tail {
+		return vec.Operand{At: &e.out[p.index][first+behind], Moves: -1}
+	}
+	return vec.Operand{At: &m.tailOf(len(e.from.Inputs()) + p.index)[0]}
+}
+
+// tailOf is the block of the tail of an input or, behind them, an output.
+func (m *machine) tailOf(i int) []float32 { return m.tails[i*vec.Block:][:vec.Block] }
+
+// run computes the elements from first, n of them, at most as many as longest says.
+func (e *evaluation) run(m *machine, first, n int) {
+	for i := range e.from.Inputs() {
+		if src := &e.inputs[i]; src.spread {
+			e.gather(m.spread[i*pitch:][:n], src, first)
+		}
+	}
+	whole := n / vec.Block * vec.Block
+	if whole < n {
+		e.copyTails(m, first+whole, n-whole)
+	}
+	for k := range e.phases {
+		ph := &e.phases[k]
+		if len(m.code[k]) > 1 && whole > 0 {
+			e.aim(m, k, first, 0, false)
+			e.loops.Run(m.code[k], whole/vec.Block)
+		}
+		if len(m.code[k]) > 1 && whole < n {
+			e.aim(m, k, first, whole, true)
+			e.loops.Run(m.code[k], 1)
+		}
+		if ph.function != none {
+			e.call(m, ph, first, n)
+		}
+	}
+	if whole < n {
+		e.endTails(m, first+whole, n-whole)
+	}
+}
+
+// call computes the function of a phase.
+func (e *evaluation) call(m *machine, ph *phase, first, n int) {
+	dst := m.slots[ph.dst.index*pitch:][:n]
+	if ph.function == draw {
+		e.draw(dst, ph.stream, first)
+		return
+	}
+	var src []float32
+	switch in := &e.inputs[ph.src.index]; {
+	case ph.src.kind == inSlot:
+		src = m.slots[ph.src.index*pitch:][:n]
+	case in.spread:
+		src = m.spread[ph.src.index*pitch:][:n]
+	default:
+		src = in.values[first:][:n]
+	}
+	switch l := e.loops; ph.function {
+	case exponential:
+		l.Exp(dst, src)
+	case logarithm:
+		l.Log(dst, src)
+	case tangent:
+		l.Tanh(dst, src)
+	case errorFunction:
+		l.Erf(dst, src)
+	case sigmoid:
+		l.Sigmoid(dst, src)
+	}
+}
+
+// copyTails copies what the tail reads, n elements, to its blocks.
+func (e *evaluation) copyTails(m *machine, first, n int) {
+	inputs := e.from.Inputs()
+	for i, axes := range inputs {
+		if axes == expr.Whole && e.from.Uses(i) {
+			copy(m.tailOf(i), e.inputs[i].values[first:][:n])
+		}
+	}
+	for j := range e.results {
+		if end := e.ending[j]; end.in[0].kind == inOutput && end.op == vec.OpAddInto {
+			copy(m.tailOf(len(inputs)+j), e.out[j][first:][:n])
+		}
+	}
+}
+
+// endTails copies what the tail has written to where it belongs.
+func (e *evaluation) endTails(m *machine, first, n int) {
+	for j := range e.results {
+		tail := m.tailOf(len(e.from.Inputs()) + j)[:n]
+		switch end := e.ending[j]; {
+		case end.in[0].kind == inOutput:
+			copy(e.out[j][first:], tail)
+		case end.op == vec.OpSum:
+			sums := m.sums()
+			for i, v := range tail {
+				sums[i%8] += float64(v)
+			}
+		case end.in[0].kind == inTotals:
+			for i, v := range tail {
+				m.total[i] = max(m.total[i], v)
+			}
+		}
+	}
+}
+
+// sums are the totals as doubles.
+func (m *machine) sums() *[8]float64 { return (*[8]float64)(unsafe.Pointer(&m.total[0])) }
+
+// gather writes the values that an input has for the elements from first.
+func (e *evaluation) gather(dst []float32, src *source, first int) {
+	inner := e.view.Inner
+	for len(dst) > 0 {
+		row, j := first/inner, first%inner
+		n := min(len(dst), inner-j)
+		at := row/e.view.C*src.n + row%e.view.C*src.c
+		if src.inner == 0 {
+			e.loops.Fill(dst[:n], src.values[at])
+		} else {
+			copy(dst[:n], src.values[at+j:])
+		}
+		dst, first = dst[n:], first+n
+	}
+}
+
+// draw writes the random numbers of a stream for the elements from first.
+func (e *evaluation) draw(dst []float32, stream, first int) {
+	r := e.random
+	r.Stream += uint32(stream)
+	size := e.view.C * e.view.Inner
+	for i := 0; i < len(dst); {
+		sample, k := (first+i)/size, (first+i)%size
+		words := r.Block(sample, k/4)
+		for j := k % 4; j < 4 && k < size && i < len(dst); j++ {
+			dst[i] = float32(words[j]>>8) * (1.0 / (1 << 24))
+			i++
+			k++
+		}
+	}
+}
