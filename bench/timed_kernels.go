@@ -105,18 +105,6 @@ func (q *timedQueue) LRNBackward(l device.LRN, dx, x, scale, dy device.Tensor, m
 	q.end()
 }
 
-func (q *timedQueue) UnaryForward(u device.Unary, y, x device.Tensor) {
-	q.begin("unary forward", forward, each(y, 1), y, x)
-	q.Queue.UnaryForward(u, y, x)
-	q.end()
-}
-
-func (q *timedQueue) UnaryBackward(u device.Unary, dx, y, dy device.Tensor, m device.Mode) {
-	q.begin("unary backward", backwardData, each(dx, 2), dx, y, dy, again(dx, m))
-	q.Queue.UnaryBackward(u, dx, y, dy, m)
-	q.end()
-}
-
 func (q *timedQueue) DropoutForward(d device.Dropout, y, mask, x device.Tensor, r device.Random) {
 	q.begin("dropout forward", forward, each(y, 2), y, mask, x)
 	q.Queue.DropoutForward(d, y, mask, x, r)
@@ -168,18 +156,6 @@ func (q *timedQueue) L2LossBackward(l device.L2Loss, dx, x, target device.Tensor
 func (q *timedQueue) Accuracy(a device.Accuracy, hit, x, label device.Tensor) {
 	q.begin("accuracy", forward, each(x, 1), hit, x, label)
 	q.Queue.Accuracy(a, hit, x, label)
-	q.end()
-}
-
-func (q *timedQueue) Add(y, a, b device.Tensor) {
-	q.begin("add", q.device.pass, each(y, 1), y, a, b)
-	q.Queue.Add(y, a, b)
-	q.end()
-}
-
-func (q *timedQueue) Scale(y, x device.Tensor, alpha float32, m device.Mode) {
-	q.begin("scale", q.device.pass, each(y, 1), y, x, again(y, m))
-	q.Queue.Scale(y, x, alpha, m)
 	q.end()
 }
 

@@ -139,12 +139,11 @@ type Kernels interface {
 	ConvKernels
 	PoolKernels
 	LRNKernels
-	UnaryKernels
 	DropoutKernels
 	SoftmaxKernels
 	LossKernels
 	AccuracyKernels
-	ArithmeticKernels
+	FillKernels
 	ConcatKernels
 	UpdateKernels
 	MapKernels

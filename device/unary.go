@@ -14,19 +14,11 @@ const (
 	unaryOps
 )
 
-// Unary is an element-wise function with its parameter.
+// Unary is an element-wise function with its parameter, as the epilogue of a product
+// may apply it. By itself it is a program.
 type Unary struct {
 	Op    UnaryOp
 	Slope float32 // LeakyReLU's, in [0, 1)
-}
-
-// UnaryKernels applies an element-wise function, and its gradient. y may be
-// x, and dx may be dy. The gradient is taken from y alone: dx is
-// dy*(y > 0 ? 1 : Slope) for the two ReLUs, dy*y*(1-y) for Sigmoid and
-// dy*(1-y²) for Tanh.
-type UnaryKernels interface {
-	UnaryForward(u Unary, y, x Tensor)
-	UnaryBackward(u Unary, dx, y, dy Tensor, m Mode)
 }
 
 // UnaryOps lists every element-wise function, for suites to iterate.

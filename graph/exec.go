@@ -128,7 +128,7 @@ func (e *Executor) bindStep(b *boundStep, spec layers.Spec) error {
 	c := &b.call
 	c.In, c.Out, c.Saved = pick(b.In), pick(b.Out), pick(b.Saved)
 	c.DIn, c.DOut, c.Modes = pick(b.DIn), pick(b.DOut), b.Modes
-	c.Activation = b.Activation
+	c.Activation, c.Programs = b.Activation, spec.Programs
 	b.zero = pick(b.Zero)
 	if b.Scratch >= 0 {
 		c.Scratch = e.tensors[b.Scratch].Buffer

@@ -5,6 +5,7 @@ import (
 	"math"
 
 	"github.com/hubel-go/hubel/device"
+	"github.com/hubel-go/hubel/expr"
 )
 
 func init() {
@@ -23,32 +24,49 @@ func (l *Add) Plan(t device.Traits, in []Input, o Options) (Spec, error) {
 	if err := expectSeveral(in, 2); err != nil {
 		return Spec{}, err
 	}
+	if len(in) > expr.MaxInputs {
+		return Spec{}, fmt.Errorf("got %d inputs, want at most %d: add the others in another layer", len(in), expr.MaxInputs)
+	}
 	if err := expectAlike(in); err != nil {
 		return Spec{}, err
 	}
-	return Spec{Out: like(in[0]), InPlace: true}, nil
+	sum := expr.Input(0, expr.Whole)
+	for i := range in[1:] {
+		sum = expr.Add(sum, expr.Input(1+i, expr.Whole))
+	}
+	return Spec{Out: like(in[0]), InPlace: true, Programs: []*expr.Program{expr.MustNew(sum)}}, nil
 }
 
-// Forward enqueues one addition for each input after the first.
+// Forward enqueues the sum.
 func (l *Add) Forward(q device.Queue, c *Call) {
-	q.Add(c.Out[0], c.In[0], c.In[1])
-	for _, x := range c.In[2:] {
-		q.Add(c.Out[0], c.Out[0], x)
-	}
+	q.Map(c.Programs[0], viewOf(c.Out[0].Shape), c.Out, c.In, overwrite, device.Random{})
 }
 
 // Backward hands the gradient on to every input, in their order: of an input
 // that is there twice, the second one accumulates.
 func (l *Add) Backward(q device.Queue, c *Call) {
-	for i, dx := range c.DIn {
+	for i := range c.DIn {
 		if c.WantsGradient(i) {
-			passOn(q, dx, c.DOut[0], c.Modes[i])
+			passOn(q, c, i)
 		}
 	}
 }
 
+// passOn makes the gradient of input i that of the output.
+func passOn(q device.Queue, c *Call, i int) {
+	if c.Modes[i] == device.Accumulate {
+		q.Map(identity, viewOf(c.DOut[0].Shape), c.DIn[i:i+1], c.DOut, c.Modes[i:i+1], device.Random{})
+	} else {
+		q.Copy(c.DIn[i], c.DOut[0])
+	}
+}
+
+var identity = expr.MustNew(expr.Input(0, expr.Whole))
+
 // Scale multiplies by a constant.
 type Scale struct {
+	Elementwise `json:"-"`
+
 	Factor float32 `json:"factor"` // 1 in JSON that does not say
 }
 
@@ -57,32 +75,8 @@ func (l *Scale) Type() string { return "scale" }
 
 // Plan checks the factor.
 func (l *Scale) Plan(t device.Traits, in []Input, o Options) (Spec, error) {
-	if err := expect(in, input); err != nil {
-		return Spec{}, err
-	}
 	if f := float64(l.Factor); math.IsNaN(f) || math.IsInf(f, 0) {
 		return Spec{}, fmt.Errorf("factor %g must be finite", f)
 	}
-	return Spec{Out: like(in[0]), InPlace: true}, nil
-}
-
-// Forward enqueues the product.
-func (l *Scale) Forward(q device.Queue, c *Call) {
-	q.Scale(c.Out[0], c.In[0], l.Factor, device.Overwrite)
-}
-
-// Backward enqueues the gradient.
-func (l *Scale) Backward(q device.Queue, c *Call) {
-	if c.WantsGradient(0) {
-		q.Scale(c.DIn[0], c.DOut[0], l.Factor, c.Modes[0])
-	}
-}
-
-// passOn is the gradient of the identity.
-func passOn(q device.Queue, dx, dy device.Tensor, m device.Mode) {
-	if m == device.Accumulate {
-		q.Scale(dx, dy, 1, m)
-	} else {
-		q.Copy(dx, dy)
-	}
+	return PlanElementwise(expr.MustNew(expr.Mul(expr.Const(l.Factor), expr.Input(0, expr.Whole))), 1, in)
 }

@@ -20,10 +20,8 @@ type recorder struct {
 
 func newRecorder() *recorder { return &recorder{calls: make([]string, 0, 64)} }
 
-func (r *recorder) note(call string)                                   { r.calls = append(r.calls, call) }
-func (r *recorder) Copy(_, _ device.Tensor)                            { r.note("Copy") }
-func (r *recorder) Add(_, _, _ device.Tensor)                          { r.note("Add") }
-func (r *recorder) Scale(_, _ device.Tensor, _ float32, _ device.Mode) { r.note("Scale") }
+func (r *recorder) note(call string)        { r.calls = append(r.calls, call) }
+func (r *recorder) Copy(_, _ device.Tensor) { r.note("Copy") }
 func (r *recorder) DenseForward(_ device.Dense, _, _, _ device.Tensor, _ device.Epilogue, _ device.Buffer) {
 	r.note("DenseForward")
 }
@@ -52,10 +50,6 @@ func (r *recorder) PoolBackward(_ device.Pool, _, _, _ device.Tensor, _ device.M
 func (r *recorder) LRNForward(_ device.LRN, _, _, _ device.Tensor) { r.note("LRNForward") }
 func (r *recorder) LRNBackward(_ device.LRN, _, _, _, _ device.Tensor, _ device.Mode) {
 	r.note("LRNBackward")
-}
-func (r *recorder) UnaryForward(_ device.Unary, _, _ device.Tensor) { r.note("UnaryForward") }
-func (r *recorder) UnaryBackward(_ device.Unary, _, _, _ device.Tensor, _ device.Mode) {
-	r.note("UnaryBackward")
 }
 func (r *recorder) DropoutForward(_ device.Dropout, _, _, _ device.Tensor, _ device.Random) {
 	r.note("DropoutForward")
@@ -105,7 +99,7 @@ func call(t *testing.T, e example, train bool) *layers.Call {
 	tensorOf := func(shape tensor.Shape, dtype device.DType) device.Tensor {
 		return device.Tensor{Buffer: block(int64(device.Elements(shape)) * dtype.Size()), DType: dtype, Shape: shape}
 	}
-	c := &layers.Call{Scratch: block(s.Scratch), LossScale: 0.5}
+	c := &layers.Call{Scratch: block(s.Scratch), LossScale: 0.5, Programs: s.Programs}
 	for _, in := range e.inputs {
 		x := tensorOf(append(tensor.Shape{2}, in.Shape...), in.DType)
 		c.In = append(c.In, x)

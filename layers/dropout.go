@@ -54,7 +54,7 @@ func (l *Dropout) Backward(q device.Queue, c *Call) {
 	if mask := saved(c); !mask.IsNil() {
 		q.DropoutBackward(l.geometry(c.In[0].Shape), c.DIn[0], c.DOut[0], mask, c.Modes[0])
 	} else {
-		passOn(q, c.DIn[0], c.DOut[0], c.Modes[0])
+		passOn(q, c, 0)
 	}
 }
 

@@ -1,53 +1,30 @@
 package layers
 
 import (
+	"fmt"
+
 	"gorgonia.org/tensor"
 
 	"github.com/hubel-go/hubel/device"
 	"github.com/hubel-go/hubel/expr"
 )
 
-// Elementwise is what a layer of one element-wise program needs besides its name:
-// its plan, and its passes on every device. The program's inputs are those of the
-// layer, all whole and of one shape; it has one output. Gradients follow from it. Draws
-// are the same in both passes, so that nothing is kept of them.
-type Elementwise struct {
-	forward   *expr.Program
-	gradients []*expr.Program // by input
-	needs     Need
-}
+// Elementwise is embedded by layers that are one element-wise program: it has their
+// passes, on every device. Their Plan is PlanElementwise.
+type Elementwise struct{}
 
 var overwrite = []device.Mode{device.Overwrite}
 
-// NewElementwise takes the program of the forward pass. Its errors are a programmer's:
-// it panics on a program with several outputs, with inputs that are not whole, or with
-// a gradient that is too long.
-func NewElementwise(p *expr.Program) *Elementwise {
-	if p.Outputs() != 1 || len(p.Inputs()) == 0 {
-		panic("layers: an element-wise layer has one output, and an input at least")
+// PlanElementwise is the Spec of a layer of so many inputs, all of one shape, which are
+// those of a program with one output; its gradients follow from it. Draws are the same
+// in both passes, so that nothing is kept of them. A program of several outputs, with
+// inputs that are not whole or more than the layer's, or with a gradient that is too
+// long is a programmer's error and panics.
+func PlanElementwise(p *expr.Program, inputs int, in []Input) (Spec, error) {
+	if p.Outputs() != 1 || len(p.Inputs()) > inputs {
+		panic(fmt.Sprintf("layers: %v has %d outputs and %d inputs, want 1 and at most %d", p, p.Outputs(), len(p.Inputs()), inputs))
 	}
-	e := &Elementwise{forward: p}
-	for i, axes := range p.Inputs() {
-		if axes != expr.Whole {
-			panic("layers: the inputs of an element-wise layer are whole")
-		}
-		g, err := p.Gradient(i)
-		if err != nil {
-			panic("layers: " + err.Error())
-		}
-		for j := range p.Inputs() {
-			if g.Uses(j) {
-				e.needs = NeedInputs
-			}
-		}
-		e.gradients = append(e.gradients, g)
-	}
-	return e
-}
-
-// Plan is the layer's.
-func (e *Elementwise) Plan(in []Input) (Spec, error) {
-	want := make([]operand, len(e.gradients))
+	want := make([]operand, inputs)
 	for i := range want {
 		want[i] = input
 	}
@@ -57,20 +34,36 @@ func (e *Elementwise) Plan(in []Input) (Spec, error) {
 	if err := expectAlike(in); err != nil {
 		return Spec{}, err
 	}
-	return Spec{Out: like(in[0]), Backward: e.needs, InPlace: len(in) == 1, Streams: e.forward.Draws()}, nil
+	s := Spec{Out: like(in[0]), InPlace: len(in) == 1, Streams: p.Draws(), Programs: []*expr.Program{p}}
+	for i := range in {
+		if i < len(p.Inputs()) && p.Inputs()[i] != expr.Whole {
+			panic("layers: the inputs of an element-wise layer are whole")
+		}
+		g, err := p.Gradient(i)
+		if err != nil {
+			panic(fmt.Sprintf("layers: %v: %v", p, err))
+		}
+		for j := range p.Inputs() {
+			if g.Uses(j) {
+				s.Backward = NeedInputs
+			}
+		}
+		s.Programs = append(s.Programs, g)
+	}
+	return s, nil
 }
 
-// Forward is the layer's.
-func (e *Elementwise) Forward(q device.Queue, c *Call) {
-	q.Map(e.forward, viewOf(c.Out[0].Shape), c.Out, c.In, overwrite, c.Random)
+// Forward enqueues the program.
+func (Elementwise) Forward(q device.Queue, c *Call) {
+	q.Map(c.Programs[0], viewOf(c.Out[0].Shape), c.Out, c.In, overwrite, c.Random)
 }
 
-// Backward is the layer's.
-func (e *Elementwise) Backward(q device.Queue, c *Call) {
-	in := append(c.Args(c.In...), c.DOut[0])
-	for i, g := range e.gradients {
+// Backward enqueues the gradient of each input that wants one.
+func (Elementwise) Backward(q device.Queue, c *Call) {
+	in := append(c.Args(c.In[:len(c.Programs[0].Inputs())]...), c.DOut[0])
+	for i := range c.In {
 		if c.WantsGradient(i) {
-			q.Map(g, viewOf(c.DOut[0].Shape), c.DIn[i:i+1], in, c.Modes[i:i+1], c.Random)
+			q.Map(c.Programs[1+i], viewOf(c.DOut[0].Shape), c.DIn[i:i+1], in, c.Modes[i:i+1], c.Random)
 		}
 	}
 }

@@ -15,21 +15,23 @@ import (
 )
 
 // Gate is x sigmoid(g), with some noise on g: two inputs and a draw.
-type Gate struct{}
-
-var gate = func() *layers.Elementwise {
-	x, g := expr.Input(0, expr.Whole), expr.Input(1, expr.Whole)
-	noise := expr.Mul(expr.Const(0.1), expr.Sub(expr.Draw(0), expr.Const(0.5)))
-	e := expr.Exp(expr.Neg(expr.Add(g, noise)))
-	return layers.NewElementwise(expr.MustNew(expr.Div(x, expr.Add(expr.Const(1), e))))
-}()
+type Gate struct{ layers.Elementwise }
 
 func (*Gate) Type() string { return "gate" }
 func (*Gate) Plan(_ device.Traits, in []layers.Input, _ layers.Options) (layers.Spec, error) {
-	return gate.Plan(in)
+	x, g := expr.Input(0, expr.Whole), expr.Input(1, expr.Whole)
+	noise := expr.Mul(expr.Const(0.1), expr.Sub(expr.Draw(0), expr.Const(0.5)))
+	e := expr.Exp(expr.Neg(expr.Add(g, noise)))
+	return layers.PlanElementwise(expr.MustNew(expr.Div(x, expr.Add(expr.Const(1), e))), 2, in)
 }
-func (*Gate) Forward(q device.Queue, c *layers.Call)  { gate.Forward(q, c) }
-func (*Gate) Backward(q device.Queue, c *layers.Call) { gate.Backward(q, c) }
+
+// First is 3 times the first of two inputs.
+type First struct{ layers.Elementwise }
+
+func (*First) Type() string { return "first" }
+func (*First) Plan(_ device.Traits, in []layers.Input, _ layers.Options) (layers.Spec, error) {
+	return layers.PlanElementwise(expr.MustNew(expr.Mul(expr.Const(3), expr.Input(0, expr.Whole))), 2, in)
+}
 
 // A layer of programs runs on every device, which needs nothing of it but these.
 func TestProgramsOnEveryDevice(t *testing.T) {
@@ -38,6 +40,14 @@ func TestProgramsOnEveryDevice(t *testing.T) {
 		gradcheck.Layer(&Gate{}, graph.Input{Name: "x", Shape: image}, graph.Input{Name: "g", Shape: image}),
 		gradcheck.Layer(&layers.HardSwish{}, graph.Input{Name: "x", Shape: image}),
 		gradcheck.Layer(&layers.HardSwish{}, graph.Input{Name: "x", Shape: []int{9}}),
+		gradcheck.Layer(&First{}, graph.Input{Name: "x", Shape: image}, graph.Input{Name: "unused", Shape: image}),
+		gradcheck.Layer(&layers.Scale{}, graph.Input{Name: "x", Shape: image}),
+		gradcheck.Layer(&layers.Scale{Factor: -0.3}, graph.Input{Name: "x", Shape: image}),
+		gradcheck.Layer(&layers.Add{}, graph.Input{Name: "x", Shape: image}, graph.Input{Name: "y", Shape: image}, graph.Input{Name: "z", Shape: image}),
+		gradcheck.Layer(&layers.Unary{Op: device.ReLU}, graph.Input{Name: "x", Shape: image}),
+		gradcheck.Layer(&layers.Unary{Op: device.LeakyReLU, Slope: 0.1}, graph.Input{Name: "x", Shape: image}),
+		gradcheck.Layer(&layers.Unary{Op: device.Sigmoid}, graph.Input{Name: "x", Shape: image}),
+		gradcheck.Layer(&layers.Unary{Op: device.Tanh}, graph.Input{Name: "x", Shape: image}),
 		gradcheck.Layer(&layers.L2Norm{}, graph.Input{Name: "x", Shape: image}),
 	} {
 		require.NoError(t, gradcheck.Check(n, gradcheck.Options{}))
@@ -54,19 +64,20 @@ func TestElementwisePlan(t *testing.T) {
 	x := layers.Input{Shape: []int{2, 3, 4, 4}}
 	s, err := (&Gate{}).Plan(nil, []layers.Input{x, x}, layers.Options{})
 	require.NoError(t, err)
+	require.Len(t, s.Programs, 3, "the function and two gradients")
+	s.Programs = nil
 	require.Equal(t, layers.Spec{Out: []layers.Input{x}, Backward: layers.NeedInputs, Streams: 1}, s)
 	_, err = (&Gate{}).Plan(nil, []layers.Input{x}, layers.Options{})
 	require.EqualError(t, err, "got 1 inputs, want 2: input, input")
 	_, err = (&Gate{}).Plan(nil, []layers.Input{x, {Shape: []int{2, 3}}}, layers.Options{})
 	require.EqualError(t, err, "input 1 is [2,3], want [2,3,4,4] to match input 0")
-	linear := layers.NewElementwise(expr.MustNew(expr.Mul(expr.Const(3), expr.Input(0, expr.Whole))))
-	s, err = linear.Plan([]layers.Input{x})
+	s, err = (&First{}).Plan(nil, []layers.Input{x, x}, layers.Options{})
 	require.NoError(t, err)
-	require.Equal(t, layers.Spec{Out: []layers.Input{x}, InPlace: true}, s, "its gradient reads neither input nor output")
+	s.Programs = nil
+	require.Equal(t, layers.Spec{Out: []layers.Input{x}}, s, "its gradient reads neither input nor output")
 
-	require.Panics(t, func() { layers.NewElementwise(expr.MustNew(expr.Input(0, expr.Channel))) })
-	require.Panics(t, func() { layers.NewElementwise(expr.MustNew(expr.Const(1))) })
-	require.Panics(t, func() {
-		layers.NewElementwise(expr.MustNew(expr.Input(0, expr.Whole), expr.Input(0, expr.Whole)))
-	})
+	in := expr.Input(0, expr.Whole)
+	for _, outputs := range [][]expr.Expr{{expr.Input(0, expr.Channel)}, {expr.Input(1, expr.Whole)}, {in, in}} {
+		require.Panics(t, func() { _, _ = layers.PlanElementwise(expr.MustNew(outputs...), 1, []layers.Input{x}) })
+	}
 }

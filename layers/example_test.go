@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/hubel-go/hubel/device"
+	"github.com/hubel-go/hubel/expr"
 	"github.com/hubel-go/hubel/graph"
 	"github.com/hubel-go/hubel/graph/gradcheck"
 	"github.com/hubel-go/hubel/kernels/cpu"
@@ -17,7 +18,20 @@ type CReLU struct{}
 
 func init() { layers.Register(func() layers.Layer { return &CReLU{} }) }
 
-var relu = device.Unary{Op: device.ReLU}
+// The programs: both halves of x, and of the gradient what comes from each, of the half
+// and its gradient.
+var (
+	creluHalves = func() *expr.Program {
+		x, zero := expr.Input(0, expr.Whole), expr.Const(0)
+		return expr.MustNew(expr.Max(x, zero), expr.Max(expr.Neg(x), zero))
+	}()
+
+	overwrite, accumulate = []device.Mode{device.Overwrite, device.Overwrite}, []device.Mode{device.Accumulate}
+
+	creluPositive = expr.MustNew(creluGradient)
+	creluNegative = expr.MustNew(expr.Neg(creluGradient))
+	creluGradient = expr.Select(expr.Less(expr.Const(0), expr.Input(0, expr.Whole)), expr.Input(1, expr.Whole), expr.Const(0))
+)
 
 // Type is "crelu".
 func (*CReLU) Type() string { return "crelu" }
@@ -45,13 +59,10 @@ func (*CReLU) Plan(_ device.Traits, in []layers.Input, o layers.Options) (layers
 
 // Forward is out = [relu(x), relu(-x)].
 func (*CReLU) Forward(q device.Queue, c *layers.Call) {
-	x, positive, negative := c.In[0], c.Saved[0], c.Saved[1]
-	q.UnaryForward(relu, positive, x)
-	q.Scale(negative, x, -1, device.Overwrite)
-	q.UnaryForward(relu, negative, negative)
+	q.Map(creluHalves, view(c), c.Saved, c.In, overwrite, device.Random{})
 	first, second := halves(c)
-	q.ConcatForward(first, c.Out[0], positive, device.Overwrite)
-	q.ConcatForward(second, c.Out[0], negative, device.Overwrite)
+	q.ConcatForward(first, c.Out[0], c.Saved[0], device.Overwrite)
+	q.ConcatForward(second, c.Out[0], c.Saved[1], device.Overwrite)
 }
 
 // Backward is dx = d(first half) where x > 0, minus d(second half) where x < 0.
@@ -63,10 +74,15 @@ func (*CReLU) Backward(q device.Queue, c *layers.Call) {
 	d.Buffer = c.Scratch
 	first, second := halves(c)
 	q.ConcatBackward(first, d, c.DOut[0], device.Overwrite)
-	q.UnaryBackward(relu, c.DIn[0], c.Saved[0], d, c.Modes[0])
+	q.Map(creluPositive, view(c), c.DIn, c.Args(c.Saved[0], d), c.Modes, device.Random{})
 	q.ConcatBackward(second, d, c.DOut[0], device.Overwrite)
-	q.UnaryBackward(relu, d, c.Saved[1], d, device.Overwrite)
-	q.Scale(c.DIn[0], d, -1, device.Accumulate)
+	q.Map(creluNegative, view(c), c.DIn, c.Args(c.Saved[1], d), accumulate, device.Random{})
+}
+
+// view is x as samples, channels and pixels.
+func view(c *layers.Call) device.View {
+	x := c.In[0].Shape
+	return device.View{N: x[0], C: x[1], Inner: x[2] * x[3]}
 }
 
 // halves is where x lies in the output, twice.

@@ -30,6 +30,6 @@ func (l *Flatten) Forward(q device.Queue, c *Call) { q.Copy(c.Out[0], c.In[0]) }
 // Backward hands the gradient on.
 func (l *Flatten) Backward(q device.Queue, c *Call) {
 	if c.WantsGradient(0) {
-		passOn(q, c.DIn[0], c.DOut[0], c.Modes[0])
+		passOn(q, c, 0)
 	}
 }

@@ -84,6 +84,8 @@ type Spec struct {
 	Epilogue bool  // forward applies Call.Activation to Out[0] as it is stored
 	Streams  int   // independent random streams
 
+	Programs []*expr.Program // that forward and backward run, where they depend on the options
+
 	// NoGradient lists inputs that have none: labels, targets.
 	NoGradient []int
 
@@ -130,6 +132,7 @@ type Call struct {
 	Packed       []device.Buffer
 	Scratch      device.Buffer
 
+	Programs   []*expr.Program   // of the Spec
 	Activation device.Activation // for the epilogue; off unless Spec.Epilogue
 	Random     device.Random     // Stream is the layer's first
 	LossScale  float32           // LossWeight over the samples of the whole batch

@@ -321,6 +321,7 @@ func TestSpecs(t *testing.T) {
 			}
 			got, err := c.layer.Plan(traits{}, c.in, layers.Options{Train: train})
 			require.NoError(t, err)
+			got.Programs = nil // their results are held against differences
 			require.Equal(t, want, got, "%s, train %v", c.layer.Type(), train)
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/hubel-go/hubel/device"
+	"github.com/hubel-go/hubel/expr"
 )
 
 func init() {
@@ -46,17 +47,38 @@ func (l *Unary) Plan(t device.Traits, in []Input, o Options) (Spec, error) {
 	if !(l.Slope >= 0 && l.Slope < 1) {
 		return Spec{}, fmt.Errorf("slope %g must be in [0,1)", l.Slope)
 	}
-	return Spec{Out: like(in[0]), Backward: NeedOutputs, InPlace: true}, nil
+	forward, backward := programs(l.Function())
+	return Spec{Out: like(in[0]), Backward: NeedOutputs, InPlace: true, Programs: []*expr.Program{forward, backward}}, nil
+}
+
+// programs are the function of x, and its gradient from y and dy: dy (y > 0 ? 1 :
+// slope) for the two ReLUs, dy y (1-y) for a sigmoid, and dy (1-y²) for tanh.
+func programs(u device.Unary) (forward, backward *expr.Program) {
+	x, y, dy := expr.Input(0, expr.Whole), expr.Input(0, expr.Whole), expr.Input(1, expr.Whole)
+	zero, one, slope := expr.Const(0), expr.Const(1), expr.Const(u.Slope)
+	var value, gradient expr.Expr
+	switch u.Op {
+	case device.ReLU, device.LeakyReLU:
+		value = expr.Select(expr.Less(x, zero), expr.Mul(slope, x), x)
+		gradient = expr.Select(expr.Less(zero, y), dy, expr.Mul(slope, dy))
+	case device.Sigmoid:
+		value = expr.Div(one, expr.Add(one, expr.Exp(expr.Neg(x))))
+		gradient = expr.Mul(expr.Mul(dy, y), expr.Sub(one, y))
+	case device.Tanh:
+		value = expr.Tanh(x)
+		gradient = expr.Mul(dy, expr.Sub(one, expr.Mul(y, y)))
+	}
+	return expr.MustNew(value), expr.MustNew(gradient)
 }
 
 // Forward enqueues the function.
 func (l *Unary) Forward(q device.Queue, c *Call) {
-	q.UnaryForward(l.Function(), c.Out[0], c.In[0])
+	q.Map(c.Programs[0], viewOf(c.Out[0].Shape), c.Out, c.In, overwrite, device.Random{})
 }
 
 // Backward enqueues the gradient.
 func (l *Unary) Backward(q device.Queue, c *Call) {
 	if c.WantsGradient(0) {
-		q.UnaryBackward(l.Function(), c.DIn[0], c.Out[0], c.DOut[0], c.Modes[0])
+		q.Map(c.Programs[1], viewOf(c.Out[0].Shape), c.DIn, c.Args(c.Out[0], c.DOut[0]), c.Modes, device.Random{})
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/hubel-go/hubel/data"
 	"github.com/hubel-go/hubel/device"
 	"github.com/hubel-go/hubel/device/reference"
+	"github.com/hubel-go/hubel/expr"
 	"github.com/hubel-go/hubel/graph"
 	"github.com/hubel-go/hubel/layers"
 	"github.com/hubel-go/hubel/models"
@@ -131,7 +132,8 @@ func (*steep) Type() string { return "steep" }
 func (s *steep) Backward(q device.Queue, c *layers.Call) {
 	scaled := *c
 	s.Unary.Backward(q, &scaled)
-	q.Scale(c.DIn[0], c.DIn[0], 1.1, device.Overwrite)
+	p := expr.MustNew(expr.Mul(expr.Const(1.1), expr.Input(0, expr.Whole)))
+	q.Map(p, device.View{N: 1, C: 1, Inner: c.DIn[0].Len()}, c.DIn, c.DIn, []device.Mode{device.Overwrite}, device.Random{})
 }
 
 func TestSubsets(t *testing.T) {

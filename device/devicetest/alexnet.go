@@ -39,7 +39,7 @@ func AlexNet(n int) []Case {
 	for i, s := range []tensor.Shape{{96, 55, 55}, {256, 27, 27}, {384, 13, 13}, {384, 13, 13}, {256, 13, 13}, {4096}, {4096}} {
 		layer := fmt.Sprintf("alexnet relu%d ", 1+i)
 		elems := n * device.Elements(s)
-		cases = append(cases, unaryForward(relu.Unary, elems, true).called(layer), unaryBackwardInPlace(relu.Unary, elems).called(layer))
+		cases = append(cases, mapCase(rectifier, device.View{N: 1, C: 1, Inner: elems}, device.Overwrite).called(layer), mapCase(rectifierGradient, device.View{N: 1, C: 1, Inner: elems}, device.Overwrite).called(layer))
 	}
 	dropout := device.Dropout{Samples: n, Elems: 4096, P: 0.5}
 	loss := device.LogLoss{N: n, C: 1000}

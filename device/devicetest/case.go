@@ -139,8 +139,8 @@ func (c Case) Bytes() int64 {
 func Cases(o Options) []Case {
 	var all []Case
 	for _, cases := range []func(Options) []Case{
-		gemmCases, denseCases, convCases, poolCases, lrnCases, unaryCases, dropoutCases, softmaxCases,
-		lossCases, accuracyCases, arithmeticCases, concatCases, updateCases, mapCases,
+		gemmCases, denseCases, convCases, poolCases, lrnCases, dropoutCases, softmaxCases,
+		lossCases, accuracyCases, fillCases, concatCases, updateCases, mapCases,
 	} {
 		all = append(all, cases(o)...)
 	}

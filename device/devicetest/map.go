@@ -26,6 +26,12 @@ type program struct {
 // special has NaN, infinities, zeros of both signs, and ties now and then.
 var special = sprinkled(sprinkled(sprinkled(sprinkled(coarse, 7, float32(math.NaN())), 9, float32(math.Inf(1))), 9, float32(math.Inf(-1))), 9, float32(math.Copysign(0, -1)))
 
+// A ReLU and its gradient, from y and dy.
+var (
+	rectifier         = program{"relu", expr.MustNew(expr.Select(expr.Less(expr.Input(0, expr.Whole), expr.Const(0)), expr.Const(0), expr.Input(0, expr.Whole))), []fill{special}}
+	rectifierGradient = program{"gradient of relu", expr.MustNew(expr.Select(expr.Less(expr.Const(0), expr.Input(0, expr.Whole)), expr.Input(1, expr.Whole), expr.Const(0))), []fill{special, special}}
+)
+
 // programs are one for each operation, and some that layers use.
 func programs() []program {
 	x, b, s := expr.Input(0, expr.Whole), expr.Input(1, expr.Channel), expr.Input(2, expr.Sample)
@@ -61,8 +67,12 @@ func programs() []program {
 	if err != nil {
 		panic(err) // it is short
 	}
+	sigmoid := expr.MustNew(expr.Div(expr.Const(1), expr.Add(expr.Const(1), expr.Exp(expr.Neg(x)))))
 	keep := expr.Select(expr.Less(expr.Draw(0), expr.Const(0.25)), expr.Const(0), expr.Div(x, expr.Const(0.75)))
 	return append(all,
+		rectifier, rectifierGradient,
+		program{"sigmoid", sigmoid, []fill{between(-120, 120)}},
+		program{"sigmoid of special numbers", sigmoid, []fill{special}},
 		program{"hard swish", hardSwish, []fill{wide}},
 		program{"gradient of hard swish", hardSwishGradient, []fill{wide, uniform}},
 		program{"scale and bias", expr.MustNew(expr.Add(expr.Mul(x, s), b)), []fill{uniform, uniform, uniform}},

@@ -186,17 +186,6 @@ func TestLRNGradients(t *testing.T) {
 	}
 }
 
-func TestUnaryGradients(t *testing.T) {
-	for _, op := range device.UnaryOps() {
-		b := newBench(t)
-		u := device.Unary{Op: op, Slope: 0.2}
-		x, out := b.random(20), b.empty(device.Float32, 20)
-		b.gradient(x, 20,
-			func(y device.Tensor) { b.UnaryForward(u, y, x); b.Copy(out, y) },
-			func(dx, dy device.Tensor, m device.Mode) { b.UnaryBackward(u, dx, out, dy, m) })
-	}
-}
-
 func TestDropoutGradients(t *testing.T) {
 	b := newBench(t)
 	d := device.Dropout{Samples: 3, Elems: 10, P: 0.4}

@@ -6,6 +6,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/hubel-go/hubel/device"
+	"github.com/hubel-go/hubel/expr"
 	"github.com/hubel-go/hubel/graph"
 	"github.com/hubel-go/hubel/graph/gradcheck"
 	"github.com/hubel-go/hubel/kernels/cpu"
@@ -20,7 +21,8 @@ type wrong struct {
 
 func (w *wrong) Backward(q device.Queue, c *layers.Call) {
 	w.Unary.Backward(q, c)
-	q.Scale(c.DIn[0], c.DIn[0], w.factor, device.Overwrite)
+	p := expr.MustNew(expr.Mul(expr.Const(w.factor), expr.Input(0, expr.Whole)))
+	q.Map(p, device.View{N: 1, C: 1, Inner: c.DIn[0].Len()}, c.DIn, c.DIn, []device.Mode{device.Overwrite}, device.Random{})
 }
 
 func image(c, h, w int) graph.Input {

@@ -17,13 +17,12 @@ type queue struct {
 	pool   *parallel.Pool
 	traits traits
 
-	unary       unaryTask
 	dropout     dropoutTask
 	softmax     softmaxTask
 	logLoss     logLossTask
 	l2Loss      l2LossTask
 	accuracy    accuracyTask
-	arithmetic  arithmeticTask
+	fill        fillTask
 	concat      concatTask
 	poolForward poolTask
 	poolBack    poolBackTask

@@ -31,7 +31,7 @@ type suiteDevice struct {
 }
 
 // fours are the operations whose kernels move four floats at a time.
-var fours = regexp.MustCompile("^(unary|add|scale|l2-loss backward|dropout backward)")
+var fours = regexp.MustCompile("^(l2-loss backward|dropout backward)")
 
 // check is c.Check, and looks for the vectors of element-wise kernels.
 func (d suiteDevice) check(c devicetest.Case, o devicetest.Options) error {
@@ -167,7 +167,7 @@ func TestKernels(t *testing.T) {
 }
 
 // approximate are the operations whose kernels have approximate instructions.
-var approximate = regexp.MustCompile("^(unary|lrn|softmax|log-loss)")
+var approximate = regexp.MustCompile("^(lrn|softmax|log-loss)")
 
 // The tolerances of the suite leave room for approximations that are as bad as PTX
 // allows. Those of hardware are better, but not as good as the simulator's.

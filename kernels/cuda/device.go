@@ -25,21 +25,19 @@ type Device struct {
 
 // kernels is every kernel, loaded.
 type kernels struct {
-	gemm       gemmKernels
-	partials   partialKernels
-	conv       convKernels
-	filter     filterKernels
-	dense      denseKernels
-	pool       poolKernels
-	lrn        lrnKernels
-	unary      unaryKernels
-	dropout    dropoutKernels
-	softmax    softmaxKernels
-	loss       lossKernels
-	accuracy   accuracyKernels
-	arithmetic arithmeticKernels
-	concat     concatKernels
-	update     updateKernels
+	gemm     gemmKernels
+	partials partialKernels
+	conv     convKernels
+	filter   filterKernels
+	dense    denseKernels
+	pool     poolKernels
+	lrn      lrnKernels
+	dropout  dropoutKernels
+	softmax  softmaxKernels
+	loss     lossKernels
+	accuracy accuracyKernels
+	concat   concatKernels
+	update   updateKernels
 }
 
 func (k *kernels) load(d driver.Driver, a arithmetic) error {
@@ -47,8 +45,8 @@ func (k *kernels) load(d driver.Driver, a arithmetic) error {
 		return err
 	}
 	for _, load := range []func(driver.Driver) error{
-		k.pool.load, k.lrn.load, k.unary.load, k.dropout.load, k.softmax.load,
-		k.loss.load, k.accuracy.load, k.arithmetic.load, k.concat.load, k.update.load,
+		k.pool.load, k.lrn.load, k.dropout.load, k.softmax.load,
+		k.loss.load, k.accuracy.load, k.concat.load, k.update.load,
 	} {
 		if err := load(d); err != nil {
 			return err

@@ -11,6 +11,7 @@ import (
 
 	"github.com/hubel-go/hubel/device"
 	"github.com/hubel-go/hubel/device/reference"
+	"github.com/hubel-go/hubel/expr"
 	"github.com/hubel-go/hubel/kernels/cuda/ptxsim"
 )
 
@@ -45,10 +46,11 @@ func normal(i int) float64 { return 0.75 + float64(i*3%5)/8 }
 func root(i int) float64   { return tiny(i) * 0x1p60 }
 
 var tinyCases = []tinyCase{
-	{"add", []tinyArg{writes(37), reads(37, tiny), reads(37, func(i int) float64 { return tiny(i + 1) })},
-		func(q device.Queue, t []device.Tensor) { q.Add(t[0], t[1], t[2]) }},
-	{"scale", []tinyArg{updates(37, tiny), reads(37, tiny)},
-		func(q device.Queue, t []device.Tensor) { q.Scale(t[0], t[1], -0.3, device.Accumulate) }},
+	{"program", []tinyArg{updates(37, tiny), reads(37, tiny), reads(37, func(i int) float64 { return tiny(i + 1) })},
+		func(q device.Queue, t []device.Tensor) {
+			p := expr.MustNew(expr.Sub(expr.Mul(expr.Const(0.75), expr.Input(0, expr.Whole)), expr.Div(expr.Input(1, expr.Whole), expr.Const(3))))
+			q.Map(p, device.View{N: 1, C: 1, Inner: 37}, t[:1], t[1:], []device.Mode{device.Accumulate}, device.Random{})
+		}},
 	{"dropout", []tinyArg{writes(40), {of: device.Uint8, n: 40}, reads(40, tiny), writes(40)},
 		func(q device.Queue, t []device.Tensor) {
 			d := device.Dropout{Samples: 2, Elems: 20, P: 0.4}
@@ -85,10 +87,6 @@ var tinyCases = []tinyCase{
 		}},
 	tinySoftmax(device.Softmax{N: 2, C: 6, Inner: 1}),
 	tinySoftmax(device.Softmax{N: 2, C: 6, Inner: 3}),
-	tinyUnary(device.Unary{Op: device.ReLU}, tiny),
-	tinyUnary(device.Unary{Op: device.LeakyReLU, Slope: 0.25}, tiny),
-	tinyUnary(device.Unary{Op: device.Sigmoid}, func(i int) float64 { return -87.5 - float64(i%4)/8 }),
-	tinyUnary(device.Unary{Op: device.Tanh}, tiny),
 	{"sgd", []tinyArg{updates(37, tiny), updates(37, tiny), reads(37, tiny)},
 		func(q device.Queue, t []device.Tensor) {
 			q.SGD(device.SGD{Rate: 0.5, Momentum: 0.75, Decay: 0.125}, t[0], t[1], t[2], device.Tensor{}, []device.Segment{{Len: 37, Rate: 1, Decay: 1}})
@@ -113,15 +111,6 @@ func tinySoftmax(s device.Softmax) tinyCase {
 		func(q device.Queue, t []device.Tensor) {
 			q.SoftmaxForward(s, t[0], t[1])
 			q.SoftmaxBackward(s, t[2], t[3], t[4], device.Overwrite)
-		}}
-}
-
-func tinyUnary(u device.Unary, x func(i int) float64) tinyCase {
-	const n = 37
-	return tinyCase{fmt.Sprint(u.Op), []tinyArg{writes(n), reads(n, x), updates(n, func(i int) float64 { return tiny(i + 2) }), reads(n, func(i int) float64 { return normal(i) / 2 }), reads(n, tiny)},
-		func(q device.Queue, t []device.Tensor) {
-			q.UnaryForward(u, t[0], t[1])
-			q.UnaryBackward(u, t[2], t[3], t[4], device.Accumulate)
 		}}
 }
 

@@ -6,6 +6,9 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
+	"strconv"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -13,6 +16,7 @@ import (
 	"github.com/hubel-go/hubel/device"
 	"github.com/hubel-go/hubel/device/devicetest"
 	"github.com/hubel-go/hubel/expr"
+	"github.com/hubel-go/hubel/kernels/cuda/predict"
 )
 
 // assembler finds ptxas of the pinned compiler.
@@ -26,8 +30,10 @@ func assembler() string {
 
 var spills = regexp.MustCompile(`[1-9]\d* bytes spill`)
 
+var used = regexp.MustCompile(`Used (\d+) registers(?:, (\d+) bytes smem)?`)
+
 // What Go writes for programs is PTX that assembles for every architecture, in
-// registers alone.
+// registers alone, and no more than predictions say.
 func TestProgramsAssemble(t *testing.T) {
 	if os.Getenv("HUBEL_LONG") == "" {
 		t.Skip("assembling takes half a minute: make sass does it, or HUBEL_LONG=1")
@@ -52,7 +58,13 @@ func TestProgramsAssemble(t *testing.T) {
 			out, err := exec.Command(ptxas, "-v", "-arch="+arch, "-o", filepath.Join(dir, "program.cubin"), source).CombinedOutput()
 			require.NoError(t, err, "%s for %s: %s\n%s", name, arch, out, text)
 			require.NotRegexp(t, spills, string(out), "%s for %s", name, arch)
-			require.Regexp(t, `Used \d+ registers`, string(out))
+			found := used.FindStringSubmatch(string(out))
+			require.NotNil(t, found, "%s for %s: %s", name, arch, out)
+			bound := predict.Programs[slices.IndexFunc(predict.Programs, func(a predict.Assembled) bool { return strings.Contains(name, " "+a.Kernel+" ") })]
+			for i, most := range []int{bound.Registers, bound.Shared} {
+				n, _ := strconv.Atoi(found[1+i]) // absent where it is none
+				require.LessOrEqual(t, n, most, "%s for %s: %s", name, arch, out)
+			}
 		}
 	}
 }

@@ -17,20 +17,6 @@ func mul(y, a, b []float32) {
 	}
 }
 
-func scale(y, x []float32, alpha float32) {
-	x = x[:len(y)]
-	for i := range y {
-		y[i] = alpha * x[i]
-	}
-}
-
-func addScaled(y, x []float32, alpha float32) {
-	x = x[:len(y)]
-	for i := range y {
-		y[i] += float32(alpha * x[i])
-	}
-}
-
 func fill(y []float32, v float32) {
 	for i := range y {
 		y[i] = v

@@ -32,38 +32,6 @@ TEXT fn_mul(SB), NOSPLIT, $0-72
 	VZEROUPPER
 	RET
 
-#define SCALE(LD, ST, label) \
-	LD(SI, V1); \
-	VMULPS V0, V1, V1; \
-	ST(V1, DI)
-
-// func scale(y, x []float32, alpha float32)
-TEXT fn_scale(SB), NOSPLIT, $0-52
-	MOVQ y_base+0(FP), DI
-	MOVQ y_len+8(FP), CX
-	MOVQ x_base+24(FP), SI
-	VBROADCASTSS alpha+48(FP), V0
-	EACH(SCALE)
-	VZEROUPPER
-	RET
-
-#define ADDSCALED(LD, ST, label) \
-	LD(SI, V1); \
-	VMULPS V0, V1, V1; \
-	LD(DI, V2); \
-	VADDPS V1, V2, V2; \
-	ST(V2, DI)
-
-// func addScaled(y, x []float32, alpha float32)
-TEXT fn_addScaled(SB), NOSPLIT, $0-52
-	MOVQ y_base+0(FP), DI
-	MOVQ y_len+8(FP), CX
-	MOVQ x_base+24(FP), SI
-	VBROADCASTSS alpha+48(FP), V0
-	EACH(ADDSCALED)
-	VZEROUPPER
-	RET
-
 #define FILL(LD, ST, label) ST(V0, DI)
 
 // func fill(y []float32, v float32)

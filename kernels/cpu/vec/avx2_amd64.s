@@ -165,8 +165,6 @@ GLOBL masks<>(SB), RODATA|NOPTR, $128
 
 #define fn_add ·addAVX2
 #define fn_mul ·mulAVX2
-#define fn_scale ·scaleAVX2
-#define fn_addScaled ·addScaledAVX2
 #define fn_fill ·fillAVX2
 #define fn_sum ·sumAVX2
 #define fn_sumSquares ·sumSquaresAVX2
@@ -174,14 +172,6 @@ GLOBL masks<>(SB), RODATA|NOPTR, $128
 #define fn_leakyReLU ·leakyReLUAVX2
 #define fn_sigmoid ·sigmoidAVX2
 #define fn_tanh ·tanhAVX2
-#define fn_reluGradient ·reluGradientAVX2
-#define fn_reluGradientAdd ·reluGradientAddAVX2
-#define fn_leakyGradient ·leakyGradientAVX2
-#define fn_leakyGradientAdd ·leakyGradientAddAVX2
-#define fn_sigmoidGradient ·sigmoidGradientAVX2
-#define fn_sigmoidGradientAdd ·sigmoidGradientAddAVX2
-#define fn_tanhGradient ·tanhGradientAVX2
-#define fn_tanhGradientAdd ·tanhGradientAddAVX2
 #define fn_largest ·largestAVX2
 #define fn_expSum ·expSumAVX2
 #define fn_scaleWide ·scaleWideAVX2

@@ -174,8 +174,6 @@ GLOBL even<>(SB), RODATA|NOPTR, $64
 
 #define fn_add ·add512
 #define fn_mul ·mul512
-#define fn_scale ·scale512
-#define fn_addScaled ·addScaled512
 #define fn_fill ·fill512
 #define fn_sum ·sum512
 #define fn_sumSquares ·sumSquares512
@@ -183,14 +181,6 @@ GLOBL even<>(SB), RODATA|NOPTR, $64
 #define fn_leakyReLU ·leakyReLU512
 #define fn_sigmoid ·sigmoid512
 #define fn_tanh ·tanh512
-#define fn_reluGradient ·reluGradient512
-#define fn_reluGradientAdd ·reluGradientAdd512
-#define fn_leakyGradient ·leakyGradient512
-#define fn_leakyGradientAdd ·leakyGradientAdd512
-#define fn_sigmoidGradient ·sigmoidGradient512
-#define fn_sigmoidGradientAdd ·sigmoidGradientAdd512
-#define fn_tanhGradient ·tanhGradient512
-#define fn_tanhGradientAdd ·tanhGradientAdd512
 #define fn_largest ·largest512
 #define fn_expSum ·expSum512
 #define fn_scaleWide ·scaleWide512

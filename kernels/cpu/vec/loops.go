@@ -20,10 +20,6 @@ type Loops struct {
 	Add func(y, a, b []float32)
 	// Mul is y = a b.
 	Mul func(y, a, b []float32)
-	// Scale is y = alpha x.
-	Scale func(y, x []float32, alpha float32)
-	// AddScaled is y += alpha x.
-	AddScaled func(y, x []float32, alpha float32)
 	// Fill sets every element of y to v.
 	Fill func(y []float32, v float32)
 	// Sum adds the elements in double precision.
@@ -81,15 +77,14 @@ type Loops struct {
 	Run       func(code []Instruction, blocks int)
 	Functions // of element-wise programs
 
-	unary    [4]func(y, x []float32, slope float32)         // by operation
-	gradient [4][2]func(dx, y, dy []float32, slope float32) // by operation and mode
+	unary [4]func(y, x []float32, slope float32) // by operation
 }
 
 // Generic is the loops in Go, for every machine.
 var Generic = Loops{
 	Name: "generic",
 
-	Add: add, Mul: mul, Scale: scale, AddScaled: addScaled, Fill: fill,
+	Add: add, Mul: mul, Fill: fill,
 	Sum: sum, SumSquares: sumSquares,
 	Largest: largest, ExpSum: expSum, ScaleWide: scaleWide,
 	AddRows: addRows, SquareRows: squareRows, Power: power,
@@ -101,16 +96,7 @@ var Generic = Loops{
 	SGD: sgd, Nesterov: nesterov, Run: run, Functions: functions,
 
 	unary: [4]func(y, x []float32, slope float32){relu, leakyReLU, sigmoid, tanh},
-	gradient: [4][2]func(dx, y, dy []float32, slope float32){
-		{reluGradient, reluGradientAdd}, {leakyGradient, leakyGradientAdd},
-		{sigmoidGradient, sigmoidGradientAdd}, {tanhGradient, tanhGradientAdd},
-	},
 }
 
 // Unary is y = u(x).
 func (l *Loops) Unary(u device.Unary, y, x []float32) { l.unary[u.Op](y, x, u.Slope) }
-
-// UnaryGradient is dx = dy u'(x), with the derivative taken from y = u(x).
-func (l *Loops) UnaryGradient(u device.Unary, dx, y, dy []float32, m device.Mode) {
-	l.gradient[u.Op][m](dx, y, dy, u.Slope)
-}

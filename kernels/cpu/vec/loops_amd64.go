@@ -10,7 +10,7 @@ var (
 	AVX512 = Loops{
 		Name: "avx512",
 
-		Add: add512, Mul: mul512, Scale: scale512, AddScaled: addScaled512, Fill: fill512,
+		Add: add512, Mul: mul512, Fill: fill512,
 		Sum: sum512, SumSquares: sumSquares512,
 		Largest: wholeLargest(16, largest512), ExpSum: wholeExpSum(16, expSum512), ScaleWide: scaleWide512,
 		AddRows: addRows512, SquareRows: squareRows512, Power: power512, LRNTerms: lrnTerms512,
@@ -24,15 +24,11 @@ var (
 		SGD: sgd512, Nesterov: nesterov512, Run: run512, Functions: functions512,
 
 		unary: [4]func(y, x []float32, slope float32){relu512, leakyReLU512, sigmoid512, tanh512},
-		gradient: [4][2]func(dx, y, dy []float32, slope float32){
-			{reluGradient512, reluGradientAdd512}, {leakyGradient512, leakyGradientAdd512},
-			{sigmoidGradient512, sigmoidGradientAdd512}, {tanhGradient512, tanhGradientAdd512},
-		},
 	}
 	AVX2 = Loops{
 		Name: "avx2",
 
-		Add: addAVX2, Mul: mulAVX2, Scale: scaleAVX2, AddScaled: addScaledAVX2, Fill: fillAVX2,
+		Add: addAVX2, Mul: mulAVX2, Fill: fillAVX2,
 		Sum: sumAVX2, SumSquares: sumSquaresAVX2,
 		Largest: wholeLargest(8, largestAVX2), ExpSum: wholeExpSum(8, expSumAVX2), ScaleWide: scaleWideAVX2,
 		AddRows: addRowsAVX2, SquareRows: squareRowsAVX2, Power: powerAVX2, LRNTerms: lrnTermsAVX2,
@@ -46,10 +42,6 @@ var (
 		SGD: sgdAVX2, Nesterov: nesterovAVX2, Run: runAVX2, Functions: functionsAVX2,
 
 		unary: [4]func(y, x []float32, slope float32){reluAVX2, leakyReLUAVX2, sigmoidAVX2, tanhAVX2},
-		gradient: [4][2]func(dx, y, dy []float32, slope float32){
-			{reluGradientAVX2, reluGradientAddAVX2}, {leakyGradientAVX2, leakyGradientAddAVX2},
-			{sigmoidGradientAVX2, sigmoidGradientAddAVX2}, {tanhGradientAVX2, tanhGradientAddAVX2},
-		},
 	}
 )
 
@@ -120,12 +112,6 @@ func add512(y, a, b []float32)
 
 //go:noescape
 func mul512(y, a, b []float32)
-
-//go:noescape
-func scale512(y, x []float32, alpha float32)
-
-//go:noescape
-func addScaled512(y, x []float32, alpha float32)
 
 //go:noescape
 func fill512(y []float32, v float32)
@@ -203,40 +189,10 @@ func sigmoid512(y, x []float32, slope float32)
 func tanh512(y, x []float32, slope float32)
 
 //go:noescape
-func reluGradient512(dx, y, dy []float32, slope float32)
-
-//go:noescape
-func reluGradientAdd512(dx, y, dy []float32, slope float32)
-
-//go:noescape
-func leakyGradient512(dx, y, dy []float32, slope float32)
-
-//go:noescape
-func leakyGradientAdd512(dx, y, dy []float32, slope float32)
-
-//go:noescape
-func sigmoidGradient512(dx, y, dy []float32, slope float32)
-
-//go:noescape
-func sigmoidGradientAdd512(dx, y, dy []float32, slope float32)
-
-//go:noescape
-func tanhGradient512(dx, y, dy []float32, slope float32)
-
-//go:noescape
-func tanhGradientAdd512(dx, y, dy []float32, slope float32)
-
-//go:noescape
 func addAVX2(y, a, b []float32)
 
 //go:noescape
 func mulAVX2(y, a, b []float32)
-
-//go:noescape
-func scaleAVX2(y, x []float32, alpha float32)
-
-//go:noescape
-func addScaledAVX2(y, x []float32, alpha float32)
 
 //go:noescape
 func fillAVX2(y []float32, v float32)
@@ -312,27 +268,3 @@ func sigmoidAVX2(y, x []float32, slope float32)
 
 //go:noescape
 func tanhAVX2(y, x []float32, slope float32)
-
-//go:noescape
-func reluGradientAVX2(dx, y, dy []float32, slope float32)
-
-//go:noescape
-func reluGradientAddAVX2(dx, y, dy []float32, slope float32)
-
-//go:noescape
-func leakyGradientAVX2(dx, y, dy []float32, slope float32)
-
-//go:noescape
-func leakyGradientAddAVX2(dx, y, dy []float32, slope float32)
-
-//go:noescape
-func sigmoidGradientAVX2(dx, y, dy []float32, slope float32)
-
-//go:noescape
-func sigmoidGradientAddAVX2(dx, y, dy []float32, slope float32)
-
-//go:noescape
-func tanhGradientAVX2(dx, y, dy []float32, slope float32)
-
-//go:noescape
-func tanhGradientAddAVX2(dx, y, dy []float32, slope float32)

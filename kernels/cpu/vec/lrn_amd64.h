@@ -211,7 +211,7 @@ TEXT fn_lrnTerms(SB), NOSPLIT, $0-120
 	VSUBPS V3, V2, V2
 
 #define LRNWRITE(LD, ST, label) LRNGRADIENT(LD); ST(V2, DI)
-#define LRNADD(LD, ST, label) LRNGRADIENT(LD); ADDOLD(LD); ST(V2, DI)
+#define LRNADD(LD, ST, label) LRNGRADIENT(LD); LD(DI, V3); VADDPS V2, V3, V2; ST(V2, DI)
 
 #define LRNARGS \
 	MOVQ dx_base+0(FP), DI; \

@@ -29,8 +29,6 @@ func calls() []call {
 		{"add", 3, func(l *Loops, f [][]float32) any { l.Add(f[0], f[1], f[2]); return nil }},
 		{"add in place", 2, func(l *Loops, f [][]float32) any { l.Add(f[0], f[0], f[1]); return nil }},
 		{"mul", 3, func(l *Loops, f [][]float32) any { l.Mul(f[0], f[1], f[2]); return nil }},
-		{"scale", 2, func(l *Loops, f [][]float32) any { l.Scale(f[0], f[1], 1.7); return nil }},
-		{"addScaled", 2, func(l *Loops, f [][]float32) any { l.AddScaled(f[0], f[1], 1.7); return nil }},
 		{"fill", 1, func(l *Loops, f [][]float32) any { l.Fill(f[0], 1.7); return nil }},
 		{"sum", 1, func(l *Loops, f [][]float32) any { return l.Sum(f[0]) }},
 		{"sumSquares", 1, func(l *Loops, f [][]float32) any { return l.SumSquares(f[0]) }},
@@ -86,12 +84,6 @@ func calls() []call {
 	for _, op := range device.UnaryOps() {
 		u := device.Unary{Op: op, Slope: 0.1}
 		all = append(all, call{op.String(), 2, func(l *Loops, f [][]float32) any { l.Unary(u, f[0], f[1]); return nil }})
-		for _, m := range []device.Mode{device.Overwrite, device.Accumulate} {
-			all = append(all, call{fmt.Sprintf("%v gradient, %v", op, m), 3, func(l *Loops, f [][]float32) any {
-				l.UnaryGradient(u, f[0], f[1], f[2], m)
-				return nil
-			}})
-		}
 	}
 	for m := range 2 {
 		all = append(all, call{fmt.Sprintf("lrnGradient, %v", device.Mode(m)), 5, func(l *Loops, f [][]float32) any {
