@@ -11,8 +11,8 @@ type accuracyKernels struct{ accuracy driver.Function }
 // accuracyThreads is the threads of a block of accuracy.
 const accuracyThreads = 128
 
-func (k *accuracyKernels) load(d driver.Driver) error {
-	return loadKernels(d, "accuracy", map[string]*driver.Function{"accuracy": &k.accuracy})
+func (k *accuracyKernels) declare(d driver.Driver) {
+	declare(d, "accuracy", map[string]*driver.Function{"accuracy": &k.accuracy})
 }
 
 func (q *queue) Accuracy(a device.Accuracy, hit, x, label device.Tensor) {

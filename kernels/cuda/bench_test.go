@@ -46,7 +46,7 @@ func newBench(tb testing.TB, m machine, c ptxsim.Config) *bench {
 	st, err := sim.NewStream()
 	require.NoError(tb, err)
 	k := &kernels{}
-	require.NoError(tb, k.products(sim, m.arithmetic))
+	k.products(sim, m.arithmetic)
 	traits, err := traitsOf(sim.Properties(), m.options())
 	require.NoError(tb, err)
 	return &bench{tb, sim, st, &queue{device: &Device{name: "ptxsim", driver: sim}, driver: sim, kernels: k, stream: st, traits: traits}, 1}

@@ -8,8 +8,8 @@ import (
 // concatKernels are the kernels of concat.cu.
 type concatKernels struct{ concat driver.Function }
 
-func (k *concatKernels) load(d driver.Driver) error {
-	return loadKernels(d, "concat", map[string]*driver.Function{"concat": &k.concat})
+func (k *concatKernels) declare(d driver.Driver) {
+	declare(d, "concat", map[string]*driver.Function{"concat": &k.concat})
 }
 
 func (q *queue) ConcatForward(c device.Concat, y, x device.Tensor, m device.Mode) {

@@ -2,7 +2,6 @@ package cuda
 
 import (
 	"cmp"
-	"errors"
 	"fmt"
 
 	"github.com/hubel-go/hubel/device"
@@ -55,9 +54,9 @@ func (k *convKernels) products(a arithmetic) map[string]*driver.Function {
 	return names
 }
 
-func (k *convKernels) load(d driver.Driver, a arithmetic) error {
-	return errors.Join(loadKernels(d, "conv"+a.suffix(), k.products(a)),
-		loadKernels(d, "conv_pack", map[string]*driver.Function{"conv_pack": &k.pack}))
+func (k *convKernels) declare(d driver.Driver, a arithmetic) {
+	declare(d, "conv"+a.suffix(), k.products(a))
+	declare(d, "conv_pack", map[string]*driver.Function{"conv_pack": &k.pack})
 }
 
 // convProduct is the forward pass or the gradient of the data as a matrix

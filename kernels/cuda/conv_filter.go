@@ -1,7 +1,6 @@
 package cuda
 
 import (
-	"errors"
 	"fmt"
 
 	"github.com/hubel-go/hubel/device"
@@ -29,13 +28,13 @@ type filterKernels struct {
 	bias    driver.Function
 }
 
-func (k *filterKernels) load(d driver.Driver, a arithmetic) error {
+func (k *filterKernels) declare(d driver.Driver, a arithmetic) {
 	names := map[string]*driver.Function{}
 	for i, t := range filterTiles[a] {
 		names[fmt.Sprintf("conv_filter%s_%dx%d", a.suffix(), t.m, t.n)] = &k.weights[i]
 	}
-	return errors.Join(loadKernels(d, "conv_filter"+a.suffix(), names),
-		loadKernels(d, "conv_bias", map[string]*driver.Function{"conv_bias": &k.bias}))
+	declare(d, "conv_filter"+a.suffix(), names)
+	declare(d, "conv_bias", map[string]*driver.Function{"conv_bias": &k.bias})
 }
 
 // fitsFilter says why the kernels cannot index the gradient of the weights, if

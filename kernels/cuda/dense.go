@@ -16,13 +16,13 @@ type denseKernels struct {
 	bias          driver.Function
 }
 
-func (k *denseKernels) load(d driver.Driver) error {
+func (k *denseKernels) declare(d driver.Driver) {
 	names := map[string]*driver.Function{"dense_bias": &k.bias}
 	for i, n := range denseSamples {
 		names[fmt.Sprintf("dense_forward_%d", n)] = &k.forward[i]
 		names[fmt.Sprintf("dense_data_%d", n)] = &k.data[i]
 	}
-	return loadKernels(d, "dense", names)
+	declare(d, "dense", names)
 }
 
 // The threads of a block of dense.cu, the outputs of a block forward, and the

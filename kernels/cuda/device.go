@@ -23,7 +23,7 @@ type Device struct {
 	open     device.Lifetime
 }
 
-// kernels is every kernel, loaded.
+// kernels is every kernel. Its file is loaded when it is first launched.
 type kernels struct {
 	gemm     gemmKernels
 	partials partialKernels
@@ -40,38 +40,33 @@ type kernels struct {
 	update   updateKernels
 }
 
-func (k *kernels) load(d driver.Driver, a arithmetic) error {
-	if err := k.products(d, a); err != nil {
-		return err
-	}
-	for _, load := range []func(driver.Driver) error{
-		k.pool.load, k.lrn.load, k.dropout.load, k.softmax.load,
-		k.loss.load, k.accuracy.load, k.concat.load, k.update.load,
+// declare makes every kernel known.
+func (k *kernels) declare(d driver.Driver, a arithmetic) {
+	k.products(d, a)
+	for _, declare := range []func(driver.Driver){
+		k.pool.declare, k.lrn.declare, k.dropout.declare, k.softmax.declare,
+		k.loss.declare, k.accuracy.declare, k.concat.declare, k.update.declare,
 	} {
-		if err := load(d); err != nil {
-			return err
-		}
+		declare(d)
 	}
-	return nil
 }
 
-// products loads the kernels of matrix products.
-func (k *kernels) products(d driver.Driver, a arithmetic) error {
-	for _, load := range []func(driver.Driver, arithmetic) error{k.gemm.load, k.conv.load, k.filter.load} {
-		if err := load(d, a); err != nil {
-			return err
-		}
+// products makes the kernels of matrix products known.
+func (k *kernels) products(d driver.Driver, a arithmetic) {
+	for _, declare := range []func(driver.Driver, arithmetic){k.gemm.declare, k.conv.declare, k.filter.declare} {
+		declare(d, a)
 	}
-	if err := k.partials.load(d); err != nil {
-		return err
-	}
-	return k.dense.load(d)
+	k.partials.declare(d)
+	k.dense.declare(d)
 }
 
 // New makes a device of an opened driver, under the name that device.Open was
 // given with the options. Close closes the driver too.
 func New(name string, d driver.Driver, o device.Options) (*Device, error) {
 	t, err := traitsOf(d.Properties(), o)
+	if err == nil {
+		err = checkCapability(d.Properties())
+	}
 	if err != nil {
 		return nil, cmp.Or(fmt.Errorf("%s: %w", name, err), d.Close())
 	}
@@ -79,9 +74,7 @@ func New(name string, d driver.Driver, o device.Options) (*Device, error) {
 		d = &debugDriver{Driver: d}
 	}
 	dev := &Device{name: name, driver: d, traits: t}
-	if err := dev.kernels.load(d, dev.traits.arithmetic); err != nil {
-		return nil, cmp.Or(fmt.Errorf("%s: %w", name, err), d.Close())
-	}
+	dev.kernels.declare(d, dev.traits.arithmetic)
 	return dev, nil
 }
 

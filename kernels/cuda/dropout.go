@@ -8,8 +8,8 @@ import (
 // dropoutKernels are the kernels of dropout.cu.
 type dropoutKernels struct{ forward, backward driver.Function }
 
-func (k *dropoutKernels) load(d driver.Driver) error {
-	return loadKernels(d, "dropout", map[string]*driver.Function{
+func (k *dropoutKernels) declare(d driver.Driver) {
+	declare(d, "dropout", map[string]*driver.Function{
 		"dropout_forward": &k.forward, "dropout_backward": &k.backward,
 	})
 }

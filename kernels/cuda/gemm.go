@@ -23,7 +23,7 @@ var gemmTiles = [arithmetics][3]tile{
 // gemmKernels are the kernels of gemm.cuh, by variant, transA and transB.
 type gemmKernels [len(gemmTiles[0])][2][2]driver.Function
 
-func (k *gemmKernels) load(d driver.Driver, a arithmetic) error {
+func (k *gemmKernels) declare(d driver.Driver, a arithmetic) {
 	names := map[string]*driver.Function{}
 	for i, t := range gemmTiles[a] {
 		for transA, ta := range []string{"n", "t"} {
@@ -32,7 +32,7 @@ func (k *gemmKernels) load(d driver.Driver, a arithmetic) error {
 			}
 		}
 	}
-	return loadKernels(d, "gemm"+a.suffix(), names)
+	declare(d, "gemm"+a.suffix(), names)
 }
 
 // maxExtent is the largest extent of a matrix: a tile spans 128 rows, whose

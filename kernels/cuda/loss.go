@@ -11,8 +11,8 @@ type lossKernels struct {
 	l2Forward, l2Backward   driver.Function
 }
 
-func (k *lossKernels) load(d driver.Driver) error {
-	return loadKernels(d, "loss", map[string]*driver.Function{
+func (k *lossKernels) declare(d driver.Driver) {
+	declare(d, "loss", map[string]*driver.Function{
 		"log_loss_forward": &k.logForward, "log_loss_backward": &k.logBackward,
 		"l2_loss_forward": &k.l2Forward, "l2_loss_backward": &k.l2Backward,
 	})

@@ -14,8 +14,8 @@ const (
 	lrnChannels = 32
 )
 
-func (k *lrnKernels) load(d driver.Driver) error {
-	return loadKernels(d, "lrn", map[string]*driver.Function{
+func (k *lrnKernels) declare(d driver.Driver) {
+	declare(d, "lrn", map[string]*driver.Function{
 		"lrn_forward": &k.forward, "lrn_backward": &k.backward,
 		"lrn_forward_5": &k.forward5, "lrn_backward_5": &k.backward5,
 	})

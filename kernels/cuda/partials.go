@@ -42,8 +42,8 @@ func gradient(m device.Mode) epilogue {
 // partialKernels is the kernel of partials.cu.
 type partialKernels struct{ sum driver.Function }
 
-func (k *partialKernels) load(d driver.Driver) error {
-	return loadKernels(d, "partials", map[string]*driver.Function{"sum_partials": &k.sum})
+func (k *partialKernels) declare(d driver.Driver) {
+	declare(d, "partials", map[string]*driver.Function{"sum_partials": &k.sum})
 }
 
 // sumPartials is y = the epilogue of the sum of splits parts of n elements, each

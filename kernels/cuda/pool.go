@@ -14,8 +14,8 @@ type poolKernels struct {
 // poolThreads is the threads of a block of pool.cu.
 const poolThreads = 256
 
-func (k *poolKernels) load(d driver.Driver) error {
-	return loadKernels(d, "pool", map[string]*driver.Function{
+func (k *poolKernels) declare(d driver.Driver) {
+	declare(d, "pool", map[string]*driver.Function{
 		"pool_max_forward": &k.maxForward, "pool_max_backward": &k.maxBackward,
 		"pool_average_forward": &k.averageForward, "pool_average_backward": &k.averageBackward,
 	})

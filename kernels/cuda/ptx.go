@@ -7,6 +7,7 @@ import (
 	"embed"
 	"fmt"
 	"strings"
+	"sync"
 
 	"github.com/hubel-go/hubel/kernels/cuda/driver"
 )
@@ -18,23 +19,79 @@ var capabilities = []int{80, 70}
 //go:embed ptx/sm*/*.ptx
 var ptx embed.FS
 
-// load compiles name.ptx, for the highest capability that the device has.
-func load(d driver.Driver, name string) (driver.Module, error) {
-	device := d.Properties()
-	capability := capabilityFor(device.Capability())
-	if capability == 0 {
-		return nil, fmt.Errorf("cuda: %s is sm_%d; the kernels need sm_%d or later",
-			device.Name, device.Capability(), capabilities[len(capabilities)-1])
-	}
-	text, err := ptx.ReadFile(ptxFile(capability, name))
-	if err != nil {
+// file is a file of kernels, which is compiled when one of them is first launched: a
+// network needs few of them.
+type file struct {
+	driver  driver.Driver
+	name    string // name.ptx
+	kernels map[string]driver.Function
+	once    sync.Once
+	err     error
+}
+
+// load compiles the file, for the highest capability that the device has, and finds its
+// kernels.
+func (f *file) load() error {
+	f.once.Do(func() {
+		text, err := ptx.ReadFile(ptxFile(capabilityFor(f.driver.Properties().Capability()), f.name))
+		if err != nil {
+			f.err = err
+			return
+		}
+		m, err := f.driver.Load(f.name+".ptx", string(text))
+		for kernel := range f.kernels {
+			if err == nil {
+				f.kernels[kernel], err = m.Function(kernel)
+			}
+		}
+		if err != nil {
+			f.err = fmt.Errorf("cuda: %w", err)
+		}
+	})
+	return f.err
+}
+
+// function is a kernel of a file, by its name.
+type function struct {
+	*file
+	kernel string
+}
+
+// loaded is the kernel as the driver has it.
+func (f *function) loaded() (driver.Function, error) {
+	if err := f.load(); err != nil {
 		return nil, err
 	}
-	m, err := d.Load(name+".ptx", string(text))
+	return f.kernels[f.kernel], nil
+}
+
+// Name is the kernel's.
+func (f *function) Name() string { return f.kernel }
+
+// Attributes loads the kernel's file.
+func (f *function) Attributes() (driver.Attributes, error) {
+	k, err := f.loaded()
 	if err != nil {
-		return nil, fmt.Errorf("cuda: %w", err)
+		return driver.Attributes{}, err
 	}
-	return m, nil
+	return k.Attributes()
+}
+
+// SetMaxDynamicShared loads the kernel's file.
+func (f *function) SetMaxDynamicShared(bytes int) error {
+	k, err := f.loaded()
+	if err != nil {
+		return err
+	}
+	return k.SetMaxDynamicShared(bytes)
+}
+
+// checkCapability says whether there are kernels for a device.
+func checkCapability(p driver.Properties) error {
+	if capabilityFor(p.Capability()) == 0 {
+		return fmt.Errorf("cuda: %s is sm_%d; the kernels need sm_%d or later", p.Name, p.Capability(), capabilities[len(capabilities)-1])
+	}
+	return nil
 }
 
 // capabilityFor is what a device runs, or 0.
@@ -64,16 +121,11 @@ func ptxFile(capability int, name string) string {
 	return fmt.Sprintf("ptx/sm%d/%s.ptx", capability, name)
 }
 
-// loadKernels loads name.ptx and finds its kernels by name.
-func loadKernels(d driver.Driver, name string, kernels map[string]*driver.Function) error {
-	m, err := load(d, name)
-	if err != nil {
-		return err
+// declare makes the kernels of name.ptx, by name.
+func declare(d driver.Driver, name string, kernels map[string]*driver.Function) {
+	f := &file{driver: d, name: name, kernels: map[string]driver.Function{}}
+	for kernel, to := range kernels {
+		f.kernels[kernel] = nil
+		*to = &function{f, kernel}
 	}
-	for kernel, f := range kernels {
-		if *f, err = m.Function(kernel); err != nil {
-			return fmt.Errorf("cuda: %w", err)
-		}
-	}
-	return nil
 }

@@ -73,9 +73,17 @@ func (q *queue) launch(f driver.Function, grid driver.Dim, threads int) {
 	if q.Err != nil {
 		return
 	}
+	name := f.Name()
+	if k, ok := f.(*function); ok {
+		var err error
+		if f, err = k.loaded(); err != nil {
+			q.Fail(name, err)
+			return
+		}
+	}
 	err := q.stream.Launch(f, driver.Config{Grid: grid, Block: driver.Dim{X: threads}}, &q.args)
 	if err != nil {
-		q.Fail(f.Name(), err)
+		q.Fail(name, err)
 	}
 }
 

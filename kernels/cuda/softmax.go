@@ -14,8 +14,8 @@ type softmaxKernels struct {
 // rowThreads is RowThreads of reduce.cuh.
 const rowThreads = 128
 
-func (k *softmaxKernels) load(d driver.Driver) error {
-	return loadKernels(d, "softmax", map[string]*driver.Function{
+func (k *softmaxKernels) declare(d driver.Driver) {
+	declare(d, "softmax", map[string]*driver.Function{
 		"softmax_forward_rows": &k.forwardRows, "softmax_backward_rows": &k.backwardRows,
 		"softmax_forward_maps": &k.forwardMaps, "softmax_backward_maps": &k.backwardMaps,
 	})

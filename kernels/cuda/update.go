@@ -16,8 +16,8 @@ type updateKernels struct{ sgd, sumSquares, sumParts driver.Function }
 // BlockElements of update.cu.
 const updateElements = 4 * blockElements
 
-func (k *updateKernels) load(d driver.Driver) error {
-	return loadKernels(d, "update", map[string]*driver.Function{
+func (k *updateKernels) declare(d driver.Driver) {
+	declare(d, "update", map[string]*driver.Function{
 		"sgd": &k.sgd, "sum_squares": &k.sumSquares, "sum_parts": &k.sumParts,
 	})
 }
