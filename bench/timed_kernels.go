@@ -3,6 +3,8 @@ package bench
 import (
 	"slices"
 
+	"gorgonia.org/tensor"
+
 	"github.com/hubel-go/hubel/device"
 	"github.com/hubel-go/hubel/expr"
 )
@@ -171,15 +173,11 @@ func (q *timedQueue) Copy(dst, src device.Tensor) {
 	q.end()
 }
 
-func (q *timedQueue) ConcatForward(c device.Concat, y, x device.Tensor, m device.Mode) {
-	q.begin("concat forward", forward, work{}, x, x, again(x, m))
-	q.Queue.ConcatForward(c, y, x, m)
-	q.end()
-}
-
-func (q *timedQueue) ConcatBackward(c device.Concat, dx, dy device.Tensor, m device.Mode) {
-	q.begin("concat backward", backwardData, work{}, dx, dx, again(dx, m))
-	q.Queue.ConcatBackward(c, dx, dy, m)
+func (q *timedQueue) CopyStrided(s device.Strided, dst, src device.Tensor, m device.Mode) {
+	written, read := s.Moved()
+	dst.Shape, src.Shape = tensor.Shape{written}, tensor.Shape{read}
+	q.begin("strided copy", q.device.pass, work{}, dst, src, again(dst, m))
+	q.Queue.CopyStrided(s, dst, src, m)
 	q.end()
 }
 

@@ -144,7 +144,7 @@ type Kernels interface {
 	LossKernels
 	AccuracyKernels
 	FillKernels
-	ConcatKernels
+	StridedKernels
 	UpdateKernels
 	MapKernels
 }

@@ -106,7 +106,8 @@ func TestDefaultsOfTypes(t *testing.T) {
 		"leaky-relu": &layers.Unary{Op: device.LeakyReLU}, "lrn": &layers.LRN{}, "max-pool": &layers.Pool{},
 		"relu": &layers.Unary{}, "scale": &layers.Scale{Factor: 1}, "sigmoid": &layers.Unary{Op: device.Sigmoid},
 		"softmax": &layers.Softmax{}, "softmax-loss": &layers.SoftmaxLoss{}, "split": &layers.Split{},
-		"tanh": &layers.Unary{Op: device.Tanh},
+		"tanh": &layers.Unary{Op: device.Tanh}, "slice": &layers.Slice{}, "pad": &layers.Padding{}, "crop": &layers.Crop{},
+		"permute": &layers.Permute{}, "channel-shuffle": &layers.ChannelShuffle{}, "upsample": &layers.Upsample{}, "reshape": &layers.Reshape{},
 	} {
 		l, err := layers.FromJSON(layerType, nil)
 		require.NoError(t, err)

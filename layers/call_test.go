@@ -20,8 +20,9 @@ type recorder struct {
 
 func newRecorder() *recorder { return &recorder{calls: make([]string, 0, 64)} }
 
-func (r *recorder) note(call string)        { r.calls = append(r.calls, call) }
-func (r *recorder) Copy(_, _ device.Tensor) { r.note("Copy") }
+func (r *recorder) note(call string)                { r.calls = append(r.calls, call) }
+func (r *recorder) Copy(_, _ device.Tensor)         { r.note("Copy") }
+func (r *recorder) Fill(_ device.Tensor, _ float32) { r.note("Fill") }
 func (r *recorder) DenseForward(_ device.Dense, _, _, _ device.Tensor, _ device.Epilogue, _ device.Buffer) {
 	r.note("DenseForward")
 }
@@ -72,11 +73,11 @@ func (r *recorder) L2LossBackward(_ device.L2Loss, _, _, _ device.Tensor, _ floa
 	r.note("L2LossBackward")
 }
 func (r *recorder) Accuracy(_ device.Accuracy, _, _, _ device.Tensor) { r.note("Accuracy") }
-func (r *recorder) ConcatForward(_ device.Concat, _, _ device.Tensor, _ device.Mode) {
-	r.note("ConcatForward")
-}
-func (r *recorder) ConcatBackward(_ device.Concat, _, _ device.Tensor, _ device.Mode) {
-	r.note("ConcatBackward")
+func (r *recorder) CopyStrided(s device.Strided, dst, src device.Tensor, _ device.Mode) {
+	if err := s.Check(dst, src); err != nil {
+		panic(err)
+	}
+	r.note("CopyStrided")
 }
 
 func (r *recorder) Map(_ *expr.Program, _ device.View, _, _ []device.Tensor, _ []device.Mode, _ device.Random) {

@@ -45,24 +45,31 @@ func (l *Concat) Plan(t device.Traits, in []Input, o Options) (Spec, error) {
 
 // Forward enqueues one copy for each input.
 func (l *Concat) Forward(q device.Queue, c *Call) {
-	part := device.Concat{N: c.Samples(), Total: sample(c.Out[0].Shape)}
+	offset := 0
 	for _, x := range c.In {
-		part.Len = sample(x.Shape)
-		q.ConcatForward(part, c.Out[0], x, device.Overwrite)
-		part.Offset += part.Len
+		q.CopyStrided(part(c.Out[0], x, offset), c.Out[0], x, device.Overwrite)
+		offset += sample(x.Shape)
 	}
 }
 
 // Backward enqueues one copy for each input.
 func (l *Concat) Backward(q device.Queue, c *Call) {
-	part := device.Concat{N: c.Samples(), Total: sample(c.Out[0].Shape)}
+	offset := 0
 	for i, x := range c.In {
-		part.Len = sample(x.Shape)
 		if c.WantsGradient(i) {
-			q.ConcatBackward(part, c.DIn[i], c.DOut[0], c.Modes[i])
+			q.CopyStrided(part(c.Out[0], x, offset).Reversed(), c.DIn[i], c.DOut[0], c.Modes[i])
 		}
-		part.Offset += part.Len
+		offset += sample(x.Shape)
 	}
+}
+
+// part is the copy of each sample of x to the elements from offset on of the same
+// sample of whole.
+func part(whole, x device.Tensor, offset int) device.Strided {
+	return device.Strided{Axes: [device.MaxAxes]device.Axis{
+		{Len: x.Shape[0], Dst: sample(whole.Shape), Src: sample(x.Shape)},
+		{Len: sample(x.Shape), Dst: 1, Src: 1},
+	}, Dst: offset}
 }
 
 // Split cuts one input [N,C,...] along the channels into several outputs.
@@ -99,11 +106,10 @@ func (l *Split) Plan(t device.Traits, in []Input, o Options) (Spec, error) {
 
 // Forward enqueues one copy for each output.
 func (l *Split) Forward(q device.Queue, c *Call) {
-	part := device.Concat{N: c.Samples(), Total: sample(c.In[0].Shape)}
+	offset := 0
 	for _, y := range c.Out {
-		part.Len = sample(y.Shape)
-		q.ConcatBackward(part, y, c.In[0], device.Overwrite)
-		part.Offset += part.Len
+		q.CopyStrided(part(c.In[0], y, offset).Reversed(), y, c.In[0], device.Overwrite)
+		offset += sample(y.Shape)
 	}
 }
 
@@ -112,11 +118,10 @@ func (l *Split) Backward(q device.Queue, c *Call) {
 	if !c.WantsGradient(0) {
 		return
 	}
-	part := device.Concat{N: c.Samples(), Total: sample(c.In[0].Shape)}
+	offset := 0
 	for _, dy := range c.DOut {
-		part.Len = sample(dy.Shape)
-		q.ConcatForward(part, c.DIn[0], dy, c.Modes[0])
-		part.Offset += part.Len
+		q.CopyStrided(part(c.DIn[0], dy, offset), c.DIn[0], dy, c.Modes[0])
+		offset += sample(dy.Shape)
 	}
 }
 

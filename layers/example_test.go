@@ -61,8 +61,8 @@ func (*CReLU) Plan(_ device.Traits, in []layers.Input, o layers.Options) (layers
 func (*CReLU) Forward(q device.Queue, c *layers.Call) {
 	q.Map(creluHalves, view(c), c.Saved, c.In, overwrite, device.Random{})
 	first, second := halves(c)
-	q.ConcatForward(first, c.Out[0], c.Saved[0], device.Overwrite)
-	q.ConcatForward(second, c.Out[0], c.Saved[1], device.Overwrite)
+	q.CopyStrided(first, c.Out[0], c.Saved[0], device.Overwrite)
+	q.CopyStrided(second, c.Out[0], c.Saved[1], device.Overwrite)
 }
 
 // Backward is dx = d(first half) where x > 0, minus d(second half) where x < 0.
@@ -73,9 +73,9 @@ func (*CReLU) Backward(q device.Queue, c *layers.Call) {
 	d := c.Saved[0] // its shape
 	d.Buffer = c.Scratch
 	first, second := halves(c)
-	q.ConcatBackward(first, d, c.DOut[0], device.Overwrite)
+	q.CopyStrided(first.Reversed(), d, c.DOut[0], device.Overwrite)
 	q.Map(creluPositive, view(c), c.DIn, c.Args(c.Saved[0], d), c.Modes, device.Random{})
-	q.ConcatBackward(second, d, c.DOut[0], device.Overwrite)
+	q.CopyStrided(second.Reversed(), d, c.DOut[0], device.Overwrite)
 	q.Map(creluNegative, view(c), c.DIn, c.Args(c.Saved[1], d), accumulate, device.Random{})
 }
 
@@ -85,13 +85,13 @@ func view(c *layers.Call) device.View {
 	return device.View{N: x[0], C: x[1], Inner: x[2] * x[3]}
 }
 
-// halves is where x lies in the output, twice.
-func halves(c *layers.Call) (first, second device.Concat) {
+// halves are the copies of x to each half of the output's samples.
+func halves(c *layers.Call) (first, second device.Strided) {
 	n := c.Samples()
 	half := c.In[0].Len() / n
-	first = device.Concat{N: n, Len: half, Total: 2 * half}
+	first.Axes = [device.MaxAxes]device.Axis{{Len: n, Dst: 2 * half, Src: half}, {Len: half, Dst: 1, Src: 1}}
 	second = first
-	second.Offset = half
+	second.Dst = half
 	return first, second
 }
 

@@ -99,6 +99,15 @@ func FuzzPlan(f *testing.F) {
 		{"lrn", `{"size":9223372036854775807}`},
 		{"split", `{"channels":[4611686018427387904,4611686018427387904]}`},
 		{"concat", `{}`},
+		{"slice", `{"axis":3,"begin":9223372036854775806,"end":9223372036854775807,"step":9223372036854775807}`},
+		{"slice", `{"begin":1,"step":9223372036854775807}`},
+		{"pad", `{"pad":2147483647}`},
+		{"crop", `{"axis":9223372036854775807,"offset":[9223372036854775807]}`},
+		{"crop", `{"axis":1,"offset":[-9223372036854775808]}`},
+		{"permute", `{"order":[0,9223372036854775807,-9223372036854775808,1]}`},
+		{"channel-shuffle", `{"groups":9223372036854775807}`},
+		{"upsample", `{"scale":[9223372036854775807,2147483648]}`},
+		{"reshape", `{"shape":[9223372036854775807,-1,2]}`},
 	} {
 		f.Add(hostile.layerType, hostile.options, 2, int64(2), int64(huge), int64(huge), int64(3), byte(3), true)
 		f.Add(hostile.layerType, hostile.options, 1, int64(1), int64(3), int64(1<<31), int64(0), byte(2), false)

@@ -140,7 +140,7 @@ func Cases(o Options) []Case {
 	var all []Case
 	for _, cases := range []func(Options) []Case{
 		gemmCases, denseCases, convCases, poolCases, lrnCases, dropoutCases, softmaxCases,
-		lossCases, accuracyCases, fillCases, concatCases, updateCases, mapCases,
+		lossCases, accuracyCases, fillCases, copyCases, updateCases, mapCases,
 	} {
 		all = append(all, cases(o)...)
 	}

@@ -230,12 +230,21 @@ func TestSuiteFindsFaults(t *testing.T) {
 					}
 				})
 			}}},
-		{"clears what lies around", "concat forward", "overwrite: y[", faultyQueue{
-			concatForward: func(q device.Queue, c device.Concat, y, x device.Tensor, m device.Mode) {
+		{"clears what lies around", "strided copy", "overwrite: dst[", faultyQueue{
+			copyStrided: func(q device.Queue, s device.Strided, dst, src device.Tensor, m device.Mode) {
 				if m == device.Overwrite {
-					q.Fill(y, 0)
+					q.Fill(dst, 0)
 				}
-				q.ConcatForward(c, y, x, m)
+				q.CopyStrided(s, dst, src, m)
+			}}},
+		{"leaves the last of a sum out", "strided copy", "sum of all accumulate: dst[", faultyQueue{
+			copyStrided: func(q device.Queue, s device.Strided, dst, src device.Tensor, m device.Mode) {
+				for i := range s.Axes {
+					if a := &s.Axes[i]; a.Dst == 0 && a.Len > 1 {
+						a.Len--
+					}
+				}
+				q.CopyStrided(s, dst, src, m)
 			}}},
 		{"updates the gaps between segments", "sgd", "w[", faultyQueue{
 			sgd: func(q device.Queue, s device.SGD, w, v, dw, norm2 device.Tensor, segments []device.Segment) {

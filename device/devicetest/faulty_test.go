@@ -78,7 +78,7 @@ type faultyQueue struct {
 	dropoutForward  func(q device.Queue, d device.Dropout, y, mask, x device.Tensor, r device.Random)
 	logLossBackward func(q device.Queue, l device.LogLoss, dx, prob, label device.Tensor, scale float32, m device.Mode)
 	accuracy        func(q device.Queue, a device.Accuracy, hit, x, label device.Tensor)
-	concatForward   func(q device.Queue, c device.Concat, y, x device.Tensor, m device.Mode)
+	copyStrided     func(q device.Queue, s device.Strided, dst, src device.Tensor, m device.Mode)
 	sgd             func(q device.Queue, s device.SGD, w, v, dw, norm2 device.Tensor, segments []device.Segment)
 	sumSquares      func(q device.Queue, out, x device.Tensor)
 }
@@ -220,12 +220,12 @@ func (q *faultyQueue) Accuracy(a device.Accuracy, hit, x, label device.Tensor) {
 	q.Queue.Accuracy(a, hit, x, label)
 }
 
-func (q *faultyQueue) ConcatForward(c device.Concat, y, x device.Tensor, m device.Mode) {
-	if q.concatForward != nil {
-		q.concatForward(q.Queue, c, y, x, m)
+func (q *faultyQueue) CopyStrided(s device.Strided, dst, src device.Tensor, m device.Mode) {
+	if q.copyStrided != nil {
+		q.copyStrided(q.Queue, s, dst, src, m)
 		return
 	}
-	q.Queue.ConcatForward(c, y, x, m)
+	q.Queue.CopyStrided(s, dst, src, m)
 }
 
 func (q *faultyQueue) SGD(s device.SGD, w, v, dw, norm2 device.Tensor, segments []device.Segment) {

@@ -15,6 +15,7 @@ var queueBehaviours = []behaviour{
 	{"no kernel after an error", checkNoKernelAfterError},
 	{"copy to itself", checkCopyToItself},
 	{"refused copies", checkRefusedCopies},
+	{"refused strided copies", checkRefusedStrides},
 	{"kernels run in order", checkOrder},
 	{"events", checkEvents},
 	{"wait between queues", checkWait},
@@ -86,8 +87,7 @@ func checkNoKernelAfterError(dev device.Device) (err error) {
 	q.Copy(x, x)
 	q.Accuracy(device.Accuracy{}, x, x, x)
 	q.Fill(x, 1)
-	q.ConcatForward(device.Concat{}, x, x, m)
-	q.ConcatBackward(device.Concat{}, x, x, m)
+	q.CopyStrided(device.Strided{}, x, x, m)
 	q.ConvForward(device.Conv{}, x, x, device.Filter{}, device.Epilogue{}, nil)
 	q.ConvBackwardData(device.Conv{}, x, x, device.Filter{}, m, nil)
 	q.ConvBackwardFilter(device.Conv{}, x, x, x, x, m, nil)

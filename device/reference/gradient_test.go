@@ -226,13 +226,21 @@ func TestLossGradients(t *testing.T) {
 		})
 }
 
-func TestConcatGradients(t *testing.T) {
+// The gradient of a copy is the copy back: what is left out has none, and what is
+// repeated has the sum.
+func TestStridedGradients(t *testing.T) {
 	b := newBench(t)
-	c := device.Concat{N: 3, Len: 2, Total: 7, Offset: 4}
-	x := b.random(6)
-	b.gradient(x, 21,
-		func(y device.Tensor) { b.Fill(y, 0); b.ConcatForward(c, y, x, device.Overwrite) },
-		func(dx, dy device.Tensor, m device.Mode) { b.ConcatBackward(c, dx, dy, m) })
+	joined := device.Strided{Axes: [device.MaxAxes]device.Axis{{Len: 3, Dst: 7, Src: 2}, {Len: 2, Dst: 1, Src: 1}}, Dst: 4}
+	repeated := device.Strided{Axes: [device.MaxAxes]device.Axis{{Len: 3, Dst: 6, Src: 2}, {Len: 3, Dst: 2}, {Len: 2, Dst: 1, Src: 1}}}
+	for _, c := range []struct {
+		s    device.Strided
+		x, y int
+	}{{joined, 6, 21}, {repeated, 6, 18}} {
+		x := b.random(c.x)
+		b.gradient(x, c.y,
+			func(y device.Tensor) { b.Fill(y, 0); b.CopyStrided(c.s, y, x, device.Overwrite) },
+			func(dx, dy device.Tensor, m device.Mode) { b.CopyStrided(c.s.Reversed(), dx, dy, m) })
+	}
 }
 
 func TestGEMMGradients(t *testing.T) {

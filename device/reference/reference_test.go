@@ -267,14 +267,21 @@ func TestFillByHand(t *testing.T) {
 	require.Equal(t, []float64{3, 3}, b.get(y))
 }
 
-func TestConcatByHand(t *testing.T) {
+func TestStridedByHand(t *testing.T) {
 	b := newBench(t)
-	c := device.Concat{N: 2, Len: 2, Total: 4, Offset: 1}
+	c := device.Strided{Axes: [device.MaxAxes]device.Axis{{Len: 2, Dst: 4, Src: 2}, {Len: 2, Dst: 1, Src: 1}}, Dst: 1}
 	y := b.put(1, 1, 1, 1, 1, 1, 1, 1)
-	b.ConcatForward(c, y, b.put(2, 3, 4, 5), device.Overwrite)
+	b.CopyStrided(c, y, b.put(2, 3, 4, 5), device.Overwrite)
 	require.Equal(t, []float64{1, 2, 3, 1, 1, 4, 5, 1}, b.get(y))
-	b.ConcatForward(c, y, b.put(2, 3, 4, 5), device.Accumulate)
+	b.CopyStrided(c, y, b.put(2, 3, 4, 5), device.Accumulate)
 	require.Equal(t, []float64{1, 4, 6, 1, 1, 8, 10, 1}, b.get(y))
+
+	sums := device.Strided{Axes: [device.MaxAxes]device.Axis{{Len: 3, Src: 2}, {Len: 2, Dst: 1, Src: 1}}}
+	y = b.put(nan, nan)
+	b.CopyStrided(sums, y, b.put(1, 2, 10, 20, 100, 200), device.Overwrite)
+	require.Equal(t, []float64{111, 222}, b.get(y))
+	b.CopyStrided(sums, y, b.put(1, 2, 10, 20, 100, 200), device.Accumulate)
+	require.Equal(t, []float64{222, 444}, b.get(y))
 }
 
 func TestSGDByHand(t *testing.T) {

@@ -243,3 +243,38 @@ func BenchmarkMap(b *testing.B) {
 		})
 	}
 }
+
+// Strided copies in bytes read and written: what concat does, and the other layers.
+func BenchmarkCopyStrided(b *testing.B) {
+	type axes = [device.MaxAxes]device.Axis
+	joined := func(n, length, total, offset int) device.Strided {
+		return device.Strided{Axes: axes{{Len: n, Dst: total, Src: length}, {Len: length, Dst: 1, Src: 1}}, Dst: offset}
+	}
+	const n, c, side = 32, 64, 56
+	const plane, scale = side * side, 2
+	permuted := axes{{Len: n, Dst: c * plane, Src: c * plane}, {Len: plane, Dst: c, Src: 1}, {Len: c, Dst: 1, Src: plane}}
+	repeated := axes{{Len: n * c * side, Dst: scale * scale * side, Src: side}, {Len: scale, Dst: scale * side}, {Len: side, Dst: scale, Src: 1}, {Len: scale, Dst: 1}}
+	shuffled := axes{{Len: n, Dst: c * plane, Src: c * plane}, {Len: c / 4, Dst: 4 * plane, Src: plane}, {Len: 4, Dst: plane, Src: c / 4 * plane}, {Len: plane, Dst: 1, Src: 1}}
+	for _, k := range []struct {
+		name     string
+		s        device.Strided
+		dst, src int
+	}{
+		{"N32/100352of200704", joined(32, 128*784, 256*784, 64*784), 32 * 256 * 784, 32 * 128 * 784},
+		{"N64/3136of12544", joined(64, 64*49, 256*49, 96*49), 64 * 256 * 49, 64 * 64 * 49},
+		{"N4/3136of12544", joined(4, 64*49, 256*49, 96*49), 4 * 256 * 49, 4 * 64 * 49},
+		{"N512/50of150", joined(512, 50, 150, 50), 512 * 150, 512 * 50},
+		{"permute", device.Strided{Axes: permuted}, n * c * plane, n * c * plane},
+		{"permute back", device.Strided{Axes: permuted}.Reversed(), n * c * plane, n * c * plane},
+		{"shuffle", device.Strided{Axes: shuffled}, n * c * plane, n * c * plane},
+		{"upsample", device.Strided{Axes: repeated}, n * c * plane * scale * scale, n * c * plane},
+		{"upsample back", device.Strided{Axes: repeated}.Reversed(), n * c * plane, n * c * plane * scale * scale},
+	} {
+		written, read := k.s.Moved()
+		for _, m := range []device.Mode{device.Overwrite, device.Accumulate} {
+			b.Run(fmt.Sprintf("%s/%v", k.name, m), func(b *testing.B) {
+				benchmark(b, 0, device.Float32.Size()*int64(written+read), []tensor.Shape{{k.dst}, {k.src}}, func(q device.Queue, t []device.Tensor) { q.CopyStrided(k.s, t[0], t[1], m) })
+			})
+		}
+	}
+}

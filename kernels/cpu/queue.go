@@ -23,7 +23,7 @@ type queue struct {
 	l2Loss      l2LossTask
 	accuracy    accuracyTask
 	fill        fillTask
-	concat      concatTask
+	strided     stridedTask
 	poolForward poolTask
 	poolBack    poolBackTask
 	lrn         lrnTask

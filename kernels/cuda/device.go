@@ -36,7 +36,7 @@ type kernels struct {
 	softmax  softmaxKernels
 	loss     lossKernels
 	accuracy accuracyKernels
-	concat   concatKernels
+	copies   copyKernels
 	update   updateKernels
 }
 
@@ -45,7 +45,7 @@ func (k *kernels) declare(d driver.Driver, a arithmetic) {
 	k.products(d, a)
 	for _, declare := range []func(driver.Driver){
 		k.pool.declare, k.lrn.declare, k.dropout.declare, k.softmax.declare,
-		k.loss.declare, k.accuracy.declare, k.concat.declare, k.update.declare,
+		k.loss.declare, k.accuracy.declare, k.copies.declare, k.update.declare,
 	} {
 		declare(d)
 	}

@@ -81,9 +81,10 @@ var tinyCases = []tinyCase{
 			q.PoolForward(p, t[0], t[1], t[2])
 			q.PoolBackward(p, t[3], t[0], t[1], device.Overwrite)
 		}},
-	{"concat", []tinyArg{reads(24, tiny), updates(12, func(i int) float64 { return tiny(i + 2) })},
+	{"strided copy", []tinyArg{reads(24, tiny), updates(12, func(i int) float64 { return tiny(i + 2) }), updates(5, tiny)},
 		func(q device.Queue, t []device.Tensor) {
-			q.ConcatBackward(device.Concat{N: 3, Len: 4, Total: 8, Offset: 4}, t[1], t[0], device.Accumulate)
+			q.CopyStrided(device.Strided{Axes: [device.MaxAxes]device.Axis{{Len: 3, Dst: 4, Src: 8}, {Len: 4, Dst: 1, Src: 1}}, Src: 4}, t[1], t[0], device.Accumulate)
+			q.CopyStrided(device.Strided{Axes: [device.MaxAxes]device.Axis{{Len: 4, Src: 6}, {Len: 5, Dst: 1, Src: 1}}}, t[2], t[0], device.Accumulate)
 		}},
 	tinySoftmax(device.Softmax{N: 2, C: 6, Inner: 1}),
 	tinySoftmax(device.Softmax{N: 2, C: 6, Inner: 3}),
