@@ -19,9 +19,9 @@ import (
 	"gorgonia.org/tensor"
 
 	"github.com/hubel-go/hubel/device"
+	"github.com/hubel-go/hubel/formats/safetensors"
 	"github.com/hubel-go/hubel/graph"
 	"github.com/hubel-go/hubel/internal/atomicfile"
-	"github.com/hubel-go/hubel/safetensors"
 )
 
 // CheckpointFile is the name, in a run's folder, of what resuming needs: the

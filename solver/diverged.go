@@ -16,9 +16,9 @@ import (
 
 	"github.com/hubel-go/hubel/data"
 	"github.com/hubel-go/hubel/device"
+	"github.com/hubel-go/hubel/formats/safetensors"
 	"github.com/hubel-go/hubel/graph"
 	"github.com/hubel-go/hubel/internal/printable"
-	"github.com/hubel-go/hubel/safetensors"
 )
 
 // ReplayFile is the name, in a run's folder, of what is left of a run whose

@@ -15,10 +15,10 @@ import (
 
 	"github.com/hubel-go/hubel/data"
 	"github.com/hubel-go/hubel/device"
+	"github.com/hubel-go/hubel/formats/safetensors"
 	"github.com/hubel-go/hubel/graph"
 	"github.com/hubel-go/hubel/kernels/cpu"
 	"github.com/hubel-go/hubel/layers"
-	"github.com/hubel-go/hubel/safetensors"
 )
 
 // marked is a data set in which the first pixel of some samples has a value

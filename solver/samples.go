@@ -6,7 +6,7 @@ import (
 	"gorgonia.org/tensor"
 
 	"github.com/hubel-go/hubel/data"
-	"github.com/hubel-go/hubel/safetensors"
+	"github.com/hubel-go/hubel/formats/safetensors"
 )
 
 // kept is what an update is made from, copied out of the loader's batches:

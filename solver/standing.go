@@ -3,7 +3,7 @@ package solver
 import (
 	"path/filepath"
 
-	"github.com/hubel-go/hubel/safetensors"
+	"github.com/hubel-go/hubel/formats/safetensors"
 )
 
 // BestFile is the name, in a run's folder, of the weights that did best in a

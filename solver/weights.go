@@ -12,9 +12,9 @@ import (
 	"gorgonia.org/tensor"
 
 	"github.com/hubel-go/hubel/data"
+	"github.com/hubel-go/hubel/formats/safetensors"
 	"github.com/hubel-go/hubel/graph"
 	"github.com/hubel-go/hubel/internal/printable"
-	"github.com/hubel-go/hubel/safetensors"
 )
 
 // WeightsFile is the name of the trained network in a run's folder.

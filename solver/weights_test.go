@@ -12,9 +12,9 @@ import (
 	"github.com/stretchr/testify/require"
 	"gorgonia.org/tensor"
 
+	"github.com/hubel-go/hubel/formats/safetensors"
 	"github.com/hubel-go/hubel/graph"
 	"github.com/hubel-go/hubel/layers"
-	"github.com/hubel-go/hubel/safetensors"
 )
 
 func TestTrainFromWeights(t *testing.T) {

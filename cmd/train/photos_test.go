@@ -19,8 +19,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/hubel-go/hubel/data"
+	"github.com/hubel-go/hubel/formats/safetensors"
 	"github.com/hubel-go/hubel/internal/command"
-	"github.com/hubel-go/hubel/safetensors"
 	"github.com/hubel-go/hubel/solver"
 )
 

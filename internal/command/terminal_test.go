@@ -19,8 +19,8 @@ import (
 	"github.com/stretchr/testify/require"
 	"gorgonia.org/tensor"
 
+	"github.com/hubel-go/hubel/formats/safetensors"
 	"github.com/hubel-go/hubel/internal/command"
-	"github.com/hubel-go/hubel/safetensors"
 )
 
 // evil is a name that clears a screen, writes over its line, makes a line of its
