@@ -6,7 +6,6 @@ import (
 	"slices"
 
 	"github.com/hubel-go/hubel/data"
-	"github.com/hubel-go/hubel/solver"
 )
 
 // tenCrops is how many views of a picture Options.TenCrops takes.
@@ -58,7 +57,7 @@ func (p *Predictor) Picture(ctx context.Context, encoded []byte) (Prediction, er
 // one goroutine at a time, with an error for a file that cannot be read, or
 // ErrNaN. With
 // Options.TenCrops the prediction is the mean of those of ten views. Its error is
-// a solver.FailedError once it has begun.
+// a FailedError once it has begun.
 func (p *Predictor) Files(ctx context.Context, names []string, each func(i int, y Prediction, err error)) error {
 	photos, err := p.photos(data.ListFiles(names))
 	if err != nil {
@@ -91,7 +90,7 @@ func (p *Predictor) Files(ctx context.Context, names []string, each func(i int, 
 	for c := range parts {
 		<-c.done
 		if c.err != nil {
-			return solver.FailedError{Err: c.err}
+			return FailedError{c.err}
 		}
 		for i := range c.n {
 			each(c.first+i, c.made[i], c.bad[i])

@@ -20,7 +20,7 @@ import (
 	"github.com/hubel-go/hubel/data"
 	"github.com/hubel-go/hubel/device"
 	"github.com/hubel-go/hubel/graph"
-	"github.com/hubel-go/hubel/solver"
+	"github.com/hubel-go/hubel/modelfile"
 )
 
 // Options are what a Predictor may be told.
@@ -66,6 +66,16 @@ func (y Prediction) answered() error {
 	return nil
 }
 
+// FailedError is one of weights that are NaN, or one that came once a network had
+// begun to run on pictures; others are about what was asked for.
+type FailedError struct{ Err error }
+
+// Error is what went wrong.
+func (e FailedError) Error() string { return e.Err.Error() }
+
+// Unwrap is for errors.Is.
+func (e FailedError) Unwrap() error { return e.Err }
+
 // Guess is a class with its probability.
 type Guess struct {
 	Class       string  `json:"class"`
@@ -76,7 +86,7 @@ type Guess struct {
 // Predictor is a trained network, ready for use. Its methods may be called from
 // any number of goroutines, which share one set of weights.
 type Predictor struct {
-	model   *solver.Model
+	model   *modelfile.Model
 	options Options
 	plan    *graph.Plan
 	shape   []int    // of a sample, [C,H,W]
@@ -108,13 +118,13 @@ func Open(d device.Device, path string, o Options) (*Predictor, error) {
 	if d == nil {
 		return nil, errNoDevice
 	}
-	m, err := solver.LoadWeights(path)
+	m, err := modelfile.Read(path)
 	if err != nil {
 		return nil, err
 	}
 	p, err := New(d, m, o)
 	switch {
-	case errors.As(err, new(solver.FailedError)): // which names the file
+	case errors.As(err, new(FailedError)): // which names the file
 		return nil, err
 	case err != nil:
 		return nil, fmt.Errorf("%s: %w", path, err)
@@ -125,7 +135,7 @@ func Open(d device.Device, path string, o Options) (*Predictor, error) {
 var errNoDevice = errors.New("there is no device to predict on")
 
 // New makes a trained network ready on a device.
-func New(d device.Device, m *solver.Model, o Options) (*Predictor, error) {
+func New(d device.Device, m *modelfile.Model, o Options) (*Predictor, error) {
 	switch {
 	case d == nil:
 		return nil, errNoDevice
@@ -178,6 +188,9 @@ func New(d device.Device, m *solver.Model, o Options) (*Predictor, error) {
 		return nil, err
 	}
 	if err := m.Set(p.weights); err != nil {
+		if errors.As(err, new(modelfile.NaNError)) {
+			err = FailedError{err}
+		}
 		return nil, cmp.Or(err, p.weights.Close())
 	}
 	p.slots = make(chan *slot, o.Parallel)

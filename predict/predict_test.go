@@ -18,6 +18,7 @@ import (
 	"github.com/hubel-go/hubel/graph"
 	"github.com/hubel-go/hubel/kernels/cpu"
 	"github.com/hubel-go/hubel/layers"
+	"github.com/hubel-go/hubel/modelfile"
 	"github.com/hubel-go/hubel/models"
 	"github.com/hubel-go/hubel/solver"
 )
@@ -88,7 +89,7 @@ func open(t *testing.T, d device.Device, path string, o Options) *Predictor {
 func TestPredictIsTheTest(t *testing.T) {
 	d := openCPU(t)
 	path, test := trained(t, d)
-	m, err := solver.LoadWeights(path)
+	m, err := modelfile.Read(path)
 	require.NoError(t, err)
 	w, err := graph.NewWeights(m.Network, d)
 	require.NoError(t, err)
@@ -321,11 +322,11 @@ func TestNothingToPredictWith(t *testing.T) {
 	path, _ := trained(t, d)
 	_, err := Open(nil, path, Options{})
 	require.EqualError(t, err, "there is no device to predict on")
-	m, err := solver.LoadWeights(path)
+	m, err := modelfile.Read(path)
 	require.NoError(t, err)
 	_, err = New(nil, m, Options{})
 	require.EqualError(t, err, "there is no device to predict on")
-	for _, none := range []*solver.Model{nil, {}} {
+	for _, none := range []*modelfile.Model{nil, {}} {
 		_, err = New(d, none, Options{})
 		require.EqualError(t, err, "there is no network to predict with")
 	}

@@ -24,12 +24,12 @@ import (
 	"github.com/hubel-go/hubel/device/reference"
 	"github.com/hubel-go/hubel/graph"
 	"github.com/hubel-go/hubel/layers"
-	"github.com/hubel-go/hubel/solver"
+	"github.com/hubel-go/hubel/modelfile"
 )
 
 // corners is a network that says what the first and the last value of a sample
 // are, and has a feature of them doubled.
-func corners(shape ...int) *solver.Model {
+func corners(shape ...int) *modelfile.Model {
 	n := &graph.Network{Name: "corners"}
 	x := n.Add("corner", &layers.Dense{Out: 2}, n.Input("data", device.Float32, shape...))
 	n.Outputs = []string{x}
@@ -38,13 +38,13 @@ func corners(shape ...int) *solver.Model {
 	each := tensor.Shape(shape).TotalSize()
 	w := make([]float32, 2*each)
 	w[0], w[2*each-1] = 1, 1
-	return &solver.Model{Network: n, Weights: map[string]*tensor.Dense{
+	return &modelfile.Model{Network: n, Weights: map[string]*tensor.Dense{
 		"corner.weight": tensor.New(tensor.WithShape(2, each), tensor.WithBacking(w)),
 		"corner.bias":   tensor.New(tensor.WithShape(2), tensor.WithBacking(make([]float32, 2))),
 	}}
 }
 
-func newPredictor(t *testing.T, m *solver.Model, o Options) *Predictor {
+func newPredictor(t *testing.T, m *modelfile.Model, o Options) *Predictor {
 	t.Helper()
 	p, err := New(reference.New(), m, o)
 	require.NoError(t, err)
@@ -125,12 +125,12 @@ func TestDefaults(t *testing.T) {
 }
 
 func TestRefusals(t *testing.T) {
-	refused := func(m *solver.Model, o Options) string {
+	refused := func(m *modelfile.Model, o Options) string {
 		_, err := New(reference.New(), m, o)
 		require.Error(t, err)
 		return err.Error()
 	}
-	changed := func(f func(m *solver.Model)) *solver.Model {
+	changed := func(f func(m *modelfile.Model)) *modelfile.Model {
 		m := corners(1, 2, 3)
 		f(m)
 		return m
@@ -139,19 +139,19 @@ func TestRefusals(t *testing.T) {
 	require.Equal(t, "batch 3 and -2 batches in parallel must be at least 1", refused(corners(1, 2, 3), Options{Batch: 3, Parallel: -2}))
 	const needs = `network corners needs an input "data" for images and an output`
 	require.Equal(t, needs, refused(corners(2, 3), Options{}))
-	require.Equal(t, needs, refused(changed(func(m *solver.Model) { m.Network.Outputs = nil }), Options{}))
-	require.Equal(t, needs, refused(changed(func(m *solver.Model) { m.Network.Inputs[0].DType = device.Int32 }), Options{}))
-	require.Equal(t, needs, refused(changed(func(m *solver.Model) { m.Network.Inputs[0].Name = "image" }), Options{}))
-	require.Equal(t, "preprocessing has a mean for 2 channels, but a sample has 1", refused(changed(func(m *solver.Model) { m.Preprocess.Mean = data.Floats{1, 2} }), Options{}))
+	require.Equal(t, needs, refused(changed(func(m *modelfile.Model) { m.Network.Outputs = nil }), Options{}))
+	require.Equal(t, needs, refused(changed(func(m *modelfile.Model) { m.Network.Inputs[0].DType = device.Int32 }), Options{}))
+	require.Equal(t, needs, refused(changed(func(m *modelfile.Model) { m.Network.Inputs[0].Name = "image" }), Options{}))
+	require.Equal(t, "preprocessing has a mean for 2 channels, but a sample has 1", refused(changed(func(m *modelfile.Model) { m.Preprocess.Mean = data.Floats{1, 2} }), Options{}))
 	require.Equal(t, `keep: network corners has no value "x"; it has data, target, corner, twice, loss`, refused(corners(1, 2, 3), Options{Features: []string{"x"}}))
 	require.Equal(t, `corner, loss: that takes the input "target", and a picture has none`, refused(corners(1, 2, 3), Options{Features: []string{"loss"}}))
 	require.Equal(t, `corner, target: that takes the input "target", and a picture has none`, refused(corners(1, 2, 3), Options{Features: []string{"target"}}))
 	require.Equal(t, "ten crops need a network that was trained with a crop", refused(corners(1, 2, 3), Options{TenCrops: true}))
-	require.Contains(t, refused(changed(func(m *solver.Model) { delete(m.Weights, "corner.bias") }), Options{}), "weights of network corners are missing: corner.bias")
-	nan := changed(func(m *solver.Model) { m.Weights["corner.bias"].Float32s()[1] = float32(math.NaN()) })
+	require.Contains(t, refused(changed(func(m *modelfile.Model) { delete(m.Weights, "corner.bias") }), Options{}), "weights of network corners are missing: corner.bias")
+	nan := changed(func(m *modelfile.Model) { m.Weights["corner.bias"].Float32s()[1] = float32(math.NaN()) })
 	require.Contains(t, refused(nan, Options{}), "the weights are spoilt: 1 of the 2 values of corner.bias are NaN")
 	_, err := New(reference.New(), nan, Options{})
-	require.ErrorAs(t, err, new(solver.FailedError))
+	require.ErrorAs(t, err, new(FailedError))
 
 	// A value that no picture decides, or that is not of numbers.
 	ints := corners(1, 2, 3)
@@ -295,7 +295,7 @@ func TestFilesOnADeviceThatFails(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, d.Close())
 	err = p.Files(t.Context(), pictures(t, 2, 3, 1, 2), func(int, Prediction, error) { t.Error("it has no answer") })
-	require.ErrorAs(t, err, new(solver.FailedError))
+	require.ErrorAs(t, err, new(FailedError))
 	require.ErrorIs(t, err, device.ErrClosed)
 	require.NoError(t, p.Close())
 }
@@ -358,7 +358,7 @@ func TestPredictOnAScarceDevice(t *testing.T) {
 }
 
 func TestTop(t *testing.T) {
-	p := &Predictor{model: &solver.Model{Classes: []string{"cat", "dog"}}}
+	p := &Predictor{model: &modelfile.Model{Classes: []string{"cat", "dog"}}}
 	require.Equal(t, []Guess{{"dog", 1, 0.5}, {"#2", 2, 0.3}, {"#3", 3, 0.3}}, p.Top(Prediction{Output: []float32{0.1, 0.5, 0.3, 0.3}}, 3))
 	require.Equal(t, []string{"cat", "dog"}, p.Classes())
 }

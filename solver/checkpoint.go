@@ -22,6 +22,7 @@ import (
 	"github.com/hubel-go/hubel/formats/safetensors"
 	"github.com/hubel-go/hubel/graph"
 	"github.com/hubel-go/hubel/internal/atomicfile"
+	"github.com/hubel-go/hubel/modelfile"
 )
 
 // CheckpointFile is the name, in a run's folder, of what resuming needs: the
@@ -37,6 +38,9 @@ const (
 	DamagedFile    = "checkpoint-damaged.safetensors"
 )
 
+// WeightsFile is the name of the trained network in a run's folder.
+const WeightsFile = "weights.safetensors"
+
 // LockFile is the name, in a run's folder, of what the process that trains there
 // holds locked.
 const LockFile = "run.lock"
@@ -44,7 +48,7 @@ const LockFile = "run.lock"
 // Keys of a checkpoint's metadata, besides those of a weights file.
 const (
 	solverKey    = "solver" // settings in JSON
-	iterationKey = "iteration"
+	iterationKey = modelfile.IterationKey
 	standingKey  = "standing" // in JSON
 
 	momentumPrefix = "momentum/"
@@ -175,7 +179,7 @@ func readState(dir string) (*Checkpoint, map[string]*tensor.Dense, error) {
 // the velocities by their prefix and name.
 func readCheckpoint(dir, name string) (*Checkpoint, map[string]*tensor.Dense, error) {
 	path := filepath.Join(dir, name)
-	tensors, metadata, err := readOwn(path)
+	tensors, metadata, err := modelfile.ReadVerified(path)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -200,7 +204,7 @@ func decodeCheckpoint(dir, path string, metadata map[string]string) (*Checkpoint
 	c := &Checkpoint{Config: Config{Dir: dir, Resume: true}, Path: path}
 	fail := func(err error) (*Checkpoint, error) { return nil, fmt.Errorf("%s: %w", path, err) }
 	var err error
-	if c.Config.Network, err = decodeModel(metadata, &c.Config.Preprocess, &c.Classes); err != nil {
+	if c.Config.Network, err = modelfile.Decode(metadata, &c.Config.Preprocess, &c.Classes); err != nil {
 		return fail(err)
 	}
 	if metadata[solverKey] == "" {
@@ -253,7 +257,7 @@ func (t *trainer) save() error {
 		t.standing.Last = &t.last
 	}
 	metadata[iterationKey] = strconv.Itoa(t.iteration)
-	if err := putJSON(metadata, map[string]any{solverKey: t.c.settings(t.c.Train.Len()), standingKey: t.standing, setsKey: t.sets}); err != nil {
+	if err := modelfile.PutJSON(metadata, map[string]any{solverKey: t.c.settings(t.c.Train.Len()), standingKey: t.standing, setsKey: t.sets}); err != nil {
 		return err
 	}
 	tensors = append(tensors, velocities...)
@@ -268,11 +272,11 @@ func (t *trainer) model() ([]safetensors.Tensor, map[string]string, error) {
 	if err := t.exec.Sync(); err != nil {
 		return nil, nil, err
 	}
-	tensors, err := downloadWeights(t.weights)
+	tensors, err := modelfile.Download(t.weights)
 	if err != nil {
 		return nil, nil, err
 	}
-	metadata, err := encodeModel(t.c.Network, t.c.Preprocess, t.c.Train.Classes())
+	metadata, err := modelfile.Encode(t.c.Network, t.c.Preprocess, t.c.Train.Classes())
 	return tensors, metadata, err
 }
 

@@ -19,6 +19,7 @@ import (
 	"github.com/hubel-go/hubel/formats/safetensors"
 	"github.com/hubel-go/hubel/graph"
 	"github.com/hubel-go/hubel/internal/printable"
+	"github.com/hubel-go/hubel/modelfile"
 )
 
 // ReplayFile is the name, in a run's folder, of what is left of a run whose
@@ -349,7 +350,7 @@ func (t *trainer) saveReplay(path string, s *kept, loss float64) error {
 	}
 	metadata[iterationKey] = strconv.Itoa(t.iteration)
 	metadata[lossKey] = strconv.FormatFloat(loss, 'g', -1, 64)
-	if err := putJSON(metadata, map[string]any{solverKey: t.c.settings(t.c.Train.Len()), standingKey: t.standing, namesKey: s.names}); err != nil {
+	if err := modelfile.PutJSON(metadata, map[string]any{solverKey: t.c.settings(t.c.Train.Len()), standingKey: t.standing, namesKey: s.names}); err != nil {
 		return err
 	}
 	return safetensors.Write(path, append(append(tensors, velocities...), s.tensors()...), metadata)
@@ -361,7 +362,7 @@ func Replay(d device.Device, path string) (bad *Diverged, err error) {
 	if d == nil {
 		return nil, errors.New("there is no device to repeat an update on")
 	}
-	tensors, metadata, err := readOwn(path)
+	tensors, metadata, err := modelfile.ReadVerified(path)
 	if err != nil {
 		return nil, err
 	}
@@ -383,7 +384,7 @@ func Replay(d device.Device, path string) (bad *Diverged, err error) {
 	}
 	defer func() { err = cmp.Or(err, w.Close()) }()
 	maps.DeleteFunc(tensors, func(name string, _ *tensor.Dense) bool { return strings.HasPrefix(name, momentumPrefix) })
-	if err := setWeights(w, tensors, path, nil); err != nil && !errors.As(err, new(nanError)) { // the update before may have spoilt them
+	if err := modelfile.SetWeights(w, tensors, path, nil); err != nil && !errors.As(err, new(modelfile.NaNError)) { // the update before may have spoilt them
 		return nil, err
 	}
 	options := graph.PlanOptions{Mode: graph.Train, Batch: min(c.Config.Batch, s.len()), Frozen: c.Config.Frozen, Keep: accuracies(c.Config.Network)}

@@ -19,6 +19,7 @@ import (
 	"github.com/hubel-go/hubel/graph"
 	"github.com/hubel-go/hubel/kernels/cpu"
 	"github.com/hubel-go/hubel/layers"
+	"github.com/hubel-go/hubel/modelfile"
 )
 
 // marked is a data set in which the first pixel of some samples has a value
@@ -181,7 +182,7 @@ func TestDiverged(t *testing.T) {
 				}
 
 				// And says so when all is well.
-				tensors, metadata, err := readTensors(d.File)
+				tensors, metadata, err := modelfile.ReadTensors(d.File)
 				require.NoError(t, err)
 				require.Equal(t, updates[k], ints(tensors[samplesIndex].Int64s()))
 				pixel := d.Sample * 144
@@ -304,7 +305,7 @@ func TestReplayRefuses(t *testing.T) {
 	_, err := Train(t.Context(), c)
 	var d *Diverged
 	require.ErrorAs(t, err, &d)
-	good, metadata, err := readTensors(d.File)
+	good, metadata, err := modelfile.ReadTensors(d.File)
 	require.NoError(t, err)
 	for want, change := range map[string]func(tensors map[string]*tensor.Dense, m map[string]string){
 		"tensor batch/data is missing": func(x map[string]*tensor.Dense, _ map[string]string) { delete(x, samplesData) },

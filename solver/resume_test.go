@@ -16,6 +16,7 @@ import (
 	"github.com/hubel-go/hubel/data"
 	"github.com/hubel-go/hubel/device"
 	"github.com/hubel-go/hubel/layers"
+	"github.com/hubel-go/hubel/modelfile"
 )
 
 // requireSameFiles requires that two runs left the same bytes.
@@ -454,7 +455,7 @@ func TestResumingACheckpointWithoutArithmetic(t *testing.T) {
 	whole := trainIn(t, c)
 	dir := stopAfter(t, c, 4)
 	path := filepath.Join(dir, CheckpointFile)
-	tensors, metadata, err := readTensors(path)
+	tensors, metadata, err := modelfile.ReadTensors(path)
 	require.NoError(t, err)
 	kept := metadata[solverKey]
 	metadata[solverKey] = strings.Replace(kept, `,"arithmetic":"`+c.Device.Arithmetic()+`"`, "", 1)

@@ -7,6 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/hubel-go/hubel/data"
+	"github.com/hubel-go/hubel/modelfile"
 )
 
 // named is a data set whose samples have names.
@@ -47,14 +48,14 @@ func TestResumeRefusesOtherSamples(t *testing.T) {
 
 func TestClassesThatAreNotUTF8(t *testing.T) {
 	for _, classes := range [][]string{{"a", "b"}, {"caf\xe8", "caf\xe9", "é"}} {
-		metadata, err := encodeModel(smallConfig(t).Network, data.Preprocess{}, classes)
+		metadata, err := modelfile.Encode(smallConfig(t).Network, data.Preprocess{}, classes)
 		require.NoError(t, err)
 		var got []string
-		_, err = decodeModel(metadata, &data.Preprocess{}, &got)
+		_, err = modelfile.Decode(metadata, &data.Preprocess{}, &got)
 		require.NoError(t, err)
 		require.Equal(t, classes, got)
-		metadata[classBytesKey] = `["YQ=="]`
-		_, err = decodeModel(metadata, &data.Preprocess{}, &got)
+		metadata[modelfile.ClassBytesKey] = `["YQ=="]`
+		_, err = modelfile.Decode(metadata, &data.Preprocess{}, &got)
 		require.ErrorContains(t, err, "metadata classes64: it is not the")
 	}
 }

@@ -17,6 +17,7 @@ import (
 	"github.com/hubel-go/hubel/data"
 	"github.com/hubel-go/hubel/graph"
 	"github.com/hubel-go/hubel/internal/atomicfile"
+	"github.com/hubel-go/hubel/modelfile"
 )
 
 // newTrainer checks a configuration and allocates what it needs.
@@ -114,7 +115,7 @@ func (t *trainer) readStart() (s start, err error) {
 	}
 	if t.c.Weights != "" {
 		s.path, s.fresh = t.c.Weights, t.c.Fresh
-		s.weights, _, err = readTensors(t.c.Weights)
+		s.weights, _, err = modelfile.ReadTensors(t.c.Weights)
 	}
 	return s, err
 }
@@ -223,7 +224,7 @@ func (t *trainer) begin(s start) error {
 		err = t.weights.Fill(t.c.Seed)
 	}
 	if err == nil && s.weights != nil {
-		err = setWeights(t.weights, s.weights, s.path, s.fresh)
+		err = modelfile.SetWeights(t.weights, s.weights, s.path, s.fresh)
 	}
 	if err != nil {
 		return err

@@ -4,12 +4,16 @@ import (
 	"path/filepath"
 
 	"github.com/hubel-go/hubel/formats/safetensors"
+	"github.com/hubel-go/hubel/modelfile"
 )
 
 // BestFile is the name, in a run's folder, of the weights that did best in a
 // test: those with the highest accuracy, and among these, or of a network that
 // has none, those with the lowest loss. It is a weights file.
 const BestFile = "best.safetensors"
+
+// bestKey is the key, in the metadata of BestFile, of its score in JSON.
+const bestKey = "best"
 
 // standing is what the tests of a run amount to so far: all that the choice of
 // the best weights, the plateau policy and early stopping have to remember. A
@@ -79,7 +83,7 @@ func (t *trainer) judge(test *Test) error {
 	if err != nil {
 		return err
 	}
-	if err := putJSON(metadata, map[string]any{bestKey: t.standing.Best}); err != nil {
+	if err := modelfile.PutJSON(metadata, map[string]any{bestKey: t.standing.Best}); err != nil {
 		return err
 	}
 	return safetensors.Write(filepath.Join(t.c.Dir, BestFile), tensors, metadata)

@@ -11,6 +11,7 @@ import (
 
 	"github.com/hubel-go/hubel/device"
 	"github.com/hubel-go/hubel/graph"
+	"github.com/hubel-go/hubel/modelfile"
 )
 
 func TestStanding(t *testing.T) {
@@ -94,7 +95,7 @@ func TestTheBestWeightsAreKept(t *testing.T) {
 	require.Equal(t, best.Iteration, result.Best)
 
 	evaluate := func(file string) Test {
-		m, err := LoadWeights(filepath.Join(c.Dir, file))
+		m, err := modelfile.Read(filepath.Join(c.Dir, file))
 		require.NoError(t, err)
 		w, err := graph.NewWeights(m.Network, c.Device)
 		require.NoError(t, err)

@@ -21,6 +21,7 @@ import (
 	"github.com/hubel-go/hubel/kernels/cuda/driver"
 	"github.com/hubel-go/hubel/kernels/cuda/ptxsim"
 	"github.com/hubel-go/hubel/layers"
+	"github.com/hubel-go/hubel/modelfile"
 	"github.com/hubel-go/hubel/models"
 )
 
@@ -71,7 +72,7 @@ func synthetic(t *testing.T, train, test int, shape ...int) (data.Dataset, data.
 // weightsOf are the weights that a run left in its folder.
 func weightsOf(t *testing.T, dir string) map[string][]float32 {
 	t.Helper()
-	m, err := LoadWeights(filepath.Join(dir, WeightsFile))
+	m, err := modelfile.Read(filepath.Join(dir, WeightsFile))
 	require.NoError(t, err)
 	w := map[string][]float32{}
 	for name, x := range m.Weights {
@@ -164,7 +165,7 @@ func TestTrainLearns(t *testing.T) {
 	require.Equal(t, 4, tested)
 
 	// And so does evaluating the file, with another batch.
-	m, err := LoadWeights(filepath.Join(c.Dir, WeightsFile))
+	m, err := modelfile.Read(filepath.Join(c.Dir, WeightsFile))
 	require.NoError(t, err)
 	require.Equal(t, c.Preprocess, m.Preprocess)
 	require.Equal(t, c.Train.Classes(), m.Classes)

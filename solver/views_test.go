@@ -9,6 +9,7 @@ import (
 
 	"github.com/hubel-go/hubel/data"
 	"github.com/hubel-go/hubel/graph"
+	"github.com/hubel-go/hubel/modelfile"
 )
 
 // A test set of ten crops is tested in training as by Evaluate: in batches that
@@ -23,7 +24,7 @@ func TestTrainTestsOnTenCrops(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, 25, result.Test.Samples)
 
-	m, err := LoadWeights(filepath.Join(c.Dir, WeightsFile))
+	m, err := modelfile.Read(filepath.Join(c.Dir, WeightsFile))
 	require.NoError(t, err)
 	w, err := graph.NewWeights(m.Network, c.Device)
 	require.NoError(t, err)

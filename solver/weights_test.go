@@ -15,6 +15,7 @@ import (
 	"github.com/hubel-go/hubel/formats/safetensors"
 	"github.com/hubel-go/hubel/graph"
 	"github.com/hubel-go/hubel/layers"
+	"github.com/hubel-go/hubel/modelfile"
 )
 
 func TestTrainFromWeights(t *testing.T) {
@@ -29,7 +30,7 @@ func TestTrainFromWeights(t *testing.T) {
 
 	// A file of another program has no network.
 	var tensors []safetensors.Tensor
-	m, err := LoadWeights(c.Weights)
+	m, err := modelfile.Read(c.Weights)
 	require.NoError(t, err)
 	for name, x := range m.Weights {
 		tensors = append(tensors, safetensors.Tensor{Name: name, Value: x})
@@ -37,7 +38,7 @@ func TestTrainFromWeights(t *testing.T) {
 	c.Weights = filepath.Join(t.TempDir(), "foreign.safetensors")
 	require.NoError(t, safetensors.Write(c.Weights, tensors, nil))
 	require.Equal(t, after, weightsOf(t, trainIn(t, c)))
-	_, err = LoadWeights(c.Weights)
+	_, err = modelfile.Read(c.Weights)
 	require.ErrorContains(t, err, c.Weights+": the file holds weights without their network")
 }
 
@@ -45,7 +46,7 @@ func TestWeightsThatDoNotFit(t *testing.T) {
 	c := smallConfig(t)
 	c.Weights = filepath.Join(trainIn(t, c), WeightsFile)
 	c.Dir = filepath.Join(t.TempDir(), "new")
-	m, err := LoadWeights(c.Weights)
+	m, err := modelfile.Read(c.Weights)
 	require.NoError(t, err)
 	for want, change := range map[string]func(n *graph.Network){
 		": weights of network small are missing: conv9.weight, conv9.bias": func(n *graph.Network) {
@@ -85,12 +86,12 @@ func TestWeightsThatDoNotFit(t *testing.T) {
 	require.NoError(t, err)
 	c.Network, c.Fresh = smallNet(), nil
 	checkpoint := filepath.Join(filepath.Dir(c.Weights), CheckpointFile)
-	_, err = LoadWeights(checkpoint)
+	_, err = modelfile.Read(checkpoint)
 	require.ErrorContains(t, err, checkpoint+": a checkpoint is for resuming its run; the weights are in weights.safetensors beside it")
 	c.Weights = "nowhere.safetensors"
 	_, err = Train(t.Context(), c)
 	require.ErrorIs(t, err, fs.ErrNotExist)
-	_, err = LoadWeights(c.Weights)
+	_, err = modelfile.Read(c.Weights)
 	require.ErrorIs(t, err, fs.ErrNotExist)
 	require.NoDirExists(t, c.Dir)
 }
@@ -111,9 +112,9 @@ func TestWeightsFileIsWhatOthersRead(t *testing.T) {
 	require.Equal(t, []int{10, 100}, info.Shape, "as in PyTorch: outputs, inputs")
 	metadata := f.Metadata()
 	require.Len(t, metadata, 3)
-	require.JSONEq(t, `{"mean": [128], "scale": 0.015625}`, metadata[preprocessKey])
-	require.JSONEq(t, `["0","1","2","3","4","5","6","7","8","9"]`, metadata[classesKey])
-	require.Contains(t, metadata[networkKey], `"name":"small"`)
+	require.JSONEq(t, `{"mean": [128], "scale": 0.015625}`, metadata[modelfile.PreprocessKey])
+	require.JSONEq(t, `["0","1","2","3","4","5","6","7","8","9"]`, metadata[modelfile.ClassesKey])
+	require.Contains(t, metadata[modelfile.NetworkKey], `"name":"small"`)
 	require.NoError(t, f.Close())
 }
 
@@ -122,7 +123,7 @@ func TestCheckpointWithoutAVelocity(t *testing.T) {
 	c.Iterations = 2
 	c.Dir = trainIn(t, c)
 	path := filepath.Join(c.Dir, CheckpointFile)
-	all, metadata, err := readTensors(path)
+	all, metadata, err := modelfile.ReadTensors(path)
 	require.NoError(t, err)
 	write := func(tensors map[string]*tensor.Dense) { writeTensors(t, path, tensors, metadata) }
 	c.Resume, c.Iterations = true, 4
@@ -150,13 +151,13 @@ func TestCheckpointWithNonsense(t *testing.T) {
 	c.Dir = trainIn(t, c)
 	path := filepath.Join(c.Dir, CheckpointFile)
 	require.NoError(t, os.Remove(filepath.Join(c.Dir, PreviousFile))) // or it would be used
-	_, good, err := readTensors(path)
+	_, good, err := modelfile.ReadTensors(path)
 	require.NoError(t, err)
 	for _, x := range [][3]string{
-		{networkKey, "", "the file holds weights without their network"},
-		{networkKey, `{"name": "x"}`, "network x: there are no layers"},
-		{preprocessKey, "12", "metadata preprocess: "},
-		{classesKey, "{", "metadata classes: "},
+		{modelfile.NetworkKey, "", "the file holds weights without their network"},
+		{modelfile.NetworkKey, `{"name": "x"}`, "network x: there are no layers"},
+		{modelfile.PreprocessKey, "12", "metadata preprocess: "},
+		{modelfile.ClassesKey, "{", "metadata classes: "},
 		{solverKey, "", "it is no checkpoint: it has weights, but nothing of the run that made them; there is none before it"},
 		{solverKey, "{", "metadata solver: unexpected end of JSON input"},
 		{solverKey, "{}", "metadata solver: batch 0 must be at least 1"},
@@ -177,7 +178,7 @@ func TestCheckpointWithNonsense(t *testing.T) {
 func TestSpoiltWeights(t *testing.T) {
 	c := smallConfig(t)
 	whole := filepath.Join(trainIn(t, c), WeightsFile)
-	tensors, metadata, err := readTensors(whole)
+	tensors, metadata, err := modelfile.ReadTensors(whole)
 	require.NoError(t, err)
 	tensors["conv1.weight"].Float32s()[3] = float32(math.NaN())
 	tensors["conv1.weight"].Float32s()[5] = float32(math.NaN())
@@ -186,14 +187,14 @@ func TestSpoiltWeights(t *testing.T) {
 	writeTensors(t, c.Weights, tensors, metadata)
 	const says = "nan.safetensors: the weights are spoilt: 2 of the 36 values of conv1.weight are NaN, and in 1 more tensors"
 
-	m, err := LoadWeights(c.Weights)
+	m, err := modelfile.Read(c.Weights)
 	require.NoError(t, err)
 	w, err := graph.NewWeights(m.Network, c.Device)
 	require.NoError(t, err)
 	defer w.Close()
 	err = m.Set(w)
 	require.ErrorContains(t, err, says)
-	require.ErrorAs(t, err, new(FailedError))
+	require.ErrorAs(t, err, new(modelfile.NaNError))
 
 	c.Dir = filepath.Join(t.TempDir(), "run")
 	_, err = Train(t.Context(), c)

@@ -372,8 +372,6 @@ func TestCells(t *testing.T) {
 // Sums of the finite alone.
 func TestSquaresOfTheFinite(t *testing.T) {
 	require.Equal(t, 25., sumSquares([]float32{3, float32(math.NaN()), -4, float32(math.Inf(1)), float32(math.Inf(-1))}))
-	require.Equal(t, 1, nans(tensor.New(tensor.WithShape(3), tensor.WithBacking([]float32{1, float32(math.NaN()), float32(math.Inf(1))}))))
-	require.Zero(t, nans(tensor.New(tensor.WithShape(3), tensor.WithBacking([]int64{1, 2, 3}))))
 }
 
 // What the sanity checks say, in full, of networks whose numbers are known.

@@ -13,7 +13,7 @@ import (
 	"github.com/hubel-go/hubel/internal/command"
 	_ "github.com/hubel-go/hubel/kernels/cpu"
 	_ "github.com/hubel-go/hubel/kernels/cuda/cudadevice"
-	"github.com/hubel-go/hubel/solver"
+	"github.com/hubel-go/hubel/predict"
 )
 
 func main() {
@@ -30,5 +30,5 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	if err == nil {
 		err = predictFiles(ctx, o, stdout, stderr)
 	}
-	return command.Exit(ctx, stderr, "predict", err, errors.As(err, new(solver.FailedError)))
+	return command.Exit(ctx, stderr, "predict", err, errors.As(err, new(predict.FailedError)))
 }

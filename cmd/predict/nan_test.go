@@ -9,7 +9,7 @@ import (
 
 	"github.com/hubel-go/hubel/formats/safetensors"
 	"github.com/hubel-go/hubel/internal/command"
-	"github.com/hubel-go/hubel/solver"
+	"github.com/hubel-go/hubel/modelfile"
 )
 
 // A score that is NaN is no answer: of weights that are NaN nothing is asked, and
@@ -21,7 +21,7 @@ func TestNaN(t *testing.T) {
 	metadata := f.Metadata()
 	require.NoError(t, f.Close())
 	spoil := func(name string, v float32) {
-		m, err := solver.LoadWeights("w.safetensors")
+		m, err := modelfile.Read("w.safetensors")
 		require.NoError(t, err)
 		var list []safetensors.Tensor
 		for tensor, x := range m.Weights {

@@ -22,6 +22,7 @@ import (
 	"github.com/hubel-go/hubel/graph"
 	"github.com/hubel-go/hubel/internal/command"
 	"github.com/hubel-go/hubel/layers"
+	"github.com/hubel-go/hubel/modelfile"
 	"github.com/hubel-go/hubel/models"
 	"github.com/hubel-go/hubel/predict"
 	"github.com/hubel-go/hubel/solver"
@@ -157,7 +158,7 @@ func TestTenCropsOfTheRun(t *testing.T) {
 	_, one, _ := call("-weights", "w.safetensors", "-json", "photos/red")
 	_, ten, _ := call("-weights", "w.safetensors", "-json", "-ten-crop", "photos/red")
 	require.NotEqual(t, one, ten)
-	m, err := solver.LoadWeights("w.safetensors")
+	m, err := modelfile.Read("w.safetensors")
 	require.NoError(t, err)
 	m.Preprocess.TenCrops = true
 	d, err := device.Open("cpu", device.Options{Threads: 2})

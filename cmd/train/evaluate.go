@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -13,6 +14,7 @@ import (
 	"github.com/hubel-go/hubel/graph"
 	"github.com/hubel-go/hubel/internal/command"
 	"github.com/hubel-go/hubel/internal/printable"
+	"github.com/hubel-go/hubel/modelfile"
 	"github.com/hubel-go/hubel/solver"
 )
 
@@ -23,7 +25,7 @@ func evaluate(ctx context.Context, o *options, stdout, stderr io.Writer) (err er
 	if err := command.CheckFolder(o.out); err != nil { // before the work
 		return fmt.Errorf("-out: %w", err)
 	}
-	m, err := solver.LoadWeights(o.weights)
+	m, err := modelfile.Read(o.weights)
 	if err != nil {
 		return err
 	}
@@ -56,6 +58,9 @@ func evaluate(ctx context.Context, o *options, stdout, stderr io.Writer) (err er
 	}
 	defer command.Close(w, &err)
 	if err := m.Set(w); err != nil {
+		if errors.As(err, new(modelfile.NaNError)) {
+			err = solver.FailedError{Err: err}
+		}
 		return err
 	}
 	t, err := solver.Evaluate(ctx, d, w, set, m.Preprocess, o.batch)
@@ -101,7 +106,7 @@ func (o *options) saySplit(stderr io.Writer) {
 }
 
 // testSet opens what weights are to be tested on.
-func (o *options) testSet(ctx context.Context, m *solver.Model, stderr io.Writer) (data.Dataset, []data.Skip, error) {
+func (o *options) testSet(ctx context.Context, m *modelfile.Model, stderr io.Writer) (data.Dataset, []data.Skip, error) {
 	if data.IsPath(o.data) {
 		p, err := o.photoOptions(nil, stderr)
 		if err != nil {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/hubel-go/hubel/modelfile"
 	"github.com/hubel-go/hubel/solver"
 )
 
@@ -31,7 +32,7 @@ func TestTrainOnAList(t *testing.T) {
 	flags := []string{"-net", "colour.json", "-batch", "8", "-preprocess", "mean,scale=0.01", "-augment", "resize=18,crop=16", "-epochs", "3"}
 	stdout := succeed(t, append(flags, "-data", "set/train.txt", "-val", "set/val.txt", "-strict", "-out", "run")...)
 	require.Contains(t, stdout, "tiny on train into run: 32 images to train, 8 to test; 12 iterations of 8")
-	m, err := solver.LoadWeights("run/" + solver.WeightsFile)
+	m, err := modelfile.Read("run/" + solver.WeightsFile)
 	require.NoError(t, err)
 	require.Equal(t, []string{"blue", "red"}, m.Classes)
 

@@ -21,6 +21,7 @@ import (
 	"github.com/hubel-go/hubel/data"
 	"github.com/hubel-go/hubel/formats/safetensors"
 	"github.com/hubel-go/hubel/internal/command"
+	"github.com/hubel-go/hubel/modelfile"
 	"github.com/hubel-go/hubel/solver"
 )
 
@@ -69,7 +70,7 @@ func TestTrainOnPhotographs(t *testing.T) {
 	require.Regexp(t, `Files left out: 2\n  "red/\\x1bempty.jpg": it is empty\n  red/broken.jpg: `, stdout)
 	require.Regexp(t, `epoch 3/3 .* accuracy 100.00 %`, stdout)
 
-	m, err := solver.LoadWeights("whole/" + solver.WeightsFile)
+	m, err := modelfile.Read("whole/" + solver.WeightsFile)
 	require.NoError(t, err)
 	require.Equal(t, []string{"blue", "red"}, m.Classes)
 	require.Equal(t, "resize=18,crop=16,flip,rotate=-10..10@0.5,brightness=0.9..1.1,pca=0.1", m.Preprocess.Augment.String())
@@ -282,7 +283,7 @@ func TestClassInLatin1(t *testing.T) {
 	for _, pair := range [][2]string{{"set", "set.tar"}, {"set.tar", "set"}} {
 		stdout := succeed(t, "-net", "colour.json", "-data", pair[0], "-split", "0.25", "-epochs", "1", "-out", "run-"+pair[0])
 		require.Contains(t, stdout, `2 classes: "caf\xe8", "caf\xe9"`)
-		m, err := solver.LoadWeights("run-" + pair[0] + "/weights.safetensors")
+		m, err := modelfile.Read("run-" + pair[0] + "/weights.safetensors")
 		require.NoError(t, err)
 		require.Equal(t, []string{"caf\xe8", "caf\xe9"}, m.Classes)
 		outputs = append(outputs, succeed(t, "-eval", "-weights", "run-"+pair[0]+"/weights.safetensors", "-data", pair[1]))
@@ -316,7 +317,7 @@ func must(dir string, err error) string {
 func TestAugmentOtherSets(t *testing.T) {
 	tiny(t)
 	succeed(t, with("-iters", "2", "-augment", "pad=1,crop=8", "-preprocess", "mean-image,std", "-out", "a")...)
-	m, err := solver.LoadWeights("a/" + solver.WeightsFile)
+	m, err := modelfile.Read("a/" + solver.WeightsFile)
 	require.NoError(t, err)
 	require.Len(t, m.Preprocess.Mean, 64)
 	succeed(t, with("-iters", "2", "-preprocess", "whiten", "-out", "b")...)

@@ -20,6 +20,7 @@ import (
 	"github.com/hubel-go/hubel/internal/atomicfile"
 	"github.com/hubel-go/hubel/internal/command"
 	"github.com/hubel-go/hubel/internal/printable"
+	"github.com/hubel-go/hubel/modelfile"
 	"github.com/hubel-go/hubel/report"
 	"github.com/hubel-go/hubel/solver"
 )
@@ -66,7 +67,7 @@ func (o *options) newRun(ctx context.Context, progress io.Writer) (c solver.Conf
 	}
 	var known *data.Preprocess
 	if o.weights != "" {
-		m, err := solver.LoadWeights(o.weights)
+		m, err := modelfile.Read(o.weights)
 		if err != nil {
 			return c, s, err
 		}
@@ -436,7 +437,7 @@ func (s *session) draw(r solver.Result) (names []string, err error) {
 	}
 	if name, ok := firstFilters(s.c.Network); ok {
 		names = append(names, filtersFile)
-		m, err := solver.LoadWeights(file(solver.WeightsFile))
+		m, err := modelfile.Read(file(solver.WeightsFile))
 		if err != nil {
 			return nil, err
 		}

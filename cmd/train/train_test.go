@@ -19,6 +19,7 @@ import (
 	"github.com/hubel-go/hubel/data"
 	"github.com/hubel-go/hubel/device"
 	"github.com/hubel-go/hubel/internal/command"
+	"github.com/hubel-go/hubel/modelfile"
 	"github.com/hubel-go/hubel/report"
 	"github.com/hubel-go/hubel/solver"
 )
@@ -80,7 +81,7 @@ func TestTrainWritesARun(t *testing.T) {
 	require.NotNil(t, last.Accuracy)
 	require.Greater(t, *last.Accuracy, 0.8)
 
-	m, err := solver.LoadWeights(filepath.Join(dir, solver.WeightsFile))
+	m, err := modelfile.Read(filepath.Join(dir, solver.WeightsFile))
 	require.NoError(t, err)
 	require.Equal(t, "tiny", m.Network.Name)
 	require.Equal(t, data.Preprocess{Scale: 1. / 256}, m.Preprocess)
@@ -130,9 +131,9 @@ func TestSameSeedSameBytes(t *testing.T) {
 	succeed(t, with("-epochs", "1", "-out", "b", "-threads", "4")...)
 	same(t, "a", "b")
 	succeed(t, with("-epochs", "1", "-out", "c", "-seed", "2")...)
-	a, err := solver.LoadWeights("a/" + solver.WeightsFile)
+	a, err := modelfile.Read("a/" + solver.WeightsFile)
 	require.NoError(t, err)
-	c, err := solver.LoadWeights("c/" + solver.WeightsFile)
+	c, err := modelfile.Read("c/" + solver.WeightsFile)
 	require.NoError(t, err)
 	require.NotEqual(t, a.Weights["conv1.weight"].Float32s(), c.Weights["conv1.weight"].Float32s())
 }
@@ -395,9 +396,9 @@ func TestFineTuning(t *testing.T) {
 	tiny(t)
 	succeed(t, with("-epochs", "1", "-out", "a")...)
 	succeed(t, with("-epochs", "1", "-out", "b", "-weights", "a/weights.safetensors", "-frozen", "conv1")...)
-	a, err := solver.LoadWeights("a/" + solver.WeightsFile)
+	a, err := modelfile.Read("a/" + solver.WeightsFile)
 	require.NoError(t, err)
-	b, err := solver.LoadWeights("b/" + solver.WeightsFile)
+	b, err := modelfile.Read("b/" + solver.WeightsFile)
 	require.NoError(t, err)
 	require.Equal(t, a.Weights["conv1.weight"].Float32s(), b.Weights["conv1.weight"].Float32s())
 	require.NotEqual(t, a.Weights["fc2.weight"].Float32s(), b.Weights["fc2.weight"].Float32s())
@@ -420,9 +421,9 @@ func TestFineTuning(t *testing.T) {
 	refused(t, "weights of network tiny are missing: top.weight, top.bias", start...)
 	refused(t, "has no weights named fc2.bias, fc2.weight; where that is meant, name the layers that are to start fresh", append(start, "-fresh", "top")...)
 	succeed(t, append(start, "-fresh", "top,fc2")...)
-	best, err := solver.LoadWeights("a/" + solver.BestFile)
+	best, err := modelfile.Read("a/" + solver.BestFile)
 	require.NoError(t, err)
-	d, err := solver.LoadWeights("d/" + solver.WeightsFile)
+	d, err := modelfile.Read("d/" + solver.WeightsFile)
 	require.NoError(t, err)
 	require.Equal(t, best.Weights["conv1.weight"].Float32s(), d.Weights["conv1.weight"].Float32s())
 	log, err := solver.ReadLog("d/" + solver.LogFile)

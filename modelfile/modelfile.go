@@ -1,4 +1,7 @@
-package solver
+// Package modelfile reads and writes files of weights: a network, what it wants
+// done to its images, the names of its classes and the values of its parameters,
+// as one safetensors file.
+package modelfile
 
 import (
 	"encoding/json"
@@ -17,17 +20,16 @@ import (
 	"github.com/hubel-go/hubel/internal/printable"
 )
 
-// WeightsFile is the name of the trained network in a run's folder.
-const WeightsFile = "weights.safetensors"
-
-// Keys of the metadata of a weights file. A checkpoint has them too.
+// Keys of the metadata of a weights file.
 const (
-	networkKey    = "network"    // graph.Network in JSON
-	preprocessKey = "preprocess" // data.Preprocess in JSON
-	classesKey    = "classes"    // names in JSON
-	classBytesKey = "classes64"  // the same in base64, where one is not UTF-8, which JSON cannot say
-	bestKey       = "best"       // of BestFile: its score in JSON
+	NetworkKey    = "network"    // graph.Network in JSON
+	PreprocessKey = "preprocess" // data.Preprocess in JSON
+	ClassesKey    = "classes"    // names in JSON
+	ClassBytesKey = "classes64"  // the same in base64, where one is not UTF-8, which JSON cannot say
 )
+
+// IterationKey is the key that a checkpoint has besides: Read refuses one.
+const IterationKey = "iteration"
 
 // Model is a trained network as it stands in a file: all that it takes to use
 // it.
@@ -40,42 +42,36 @@ type Model struct {
 	path string
 }
 
-// LoadWeights reads a weights file that Train has written, and checks it for
-// damage.
-func LoadWeights(path string) (*Model, error) {
+// Read reads a weights file that training has written, and checks it for damage.
+func Read(path string) (*Model, error) {
 	m := &Model{path: path}
 	var metadata map[string]string
 	var err error
-	if m.Weights, metadata, err = readTensors(path); err != nil {
+	if m.Weights, metadata, err = ReadTensors(path); err != nil {
 		return nil, err
 	}
-	if _, ok := metadata[iterationKey]; ok {
-		return nil, fmt.Errorf("%s: a checkpoint is for resuming its run; the weights are in %s beside it", path, WeightsFile)
+	if _, ok := metadata[IterationKey]; ok {
+		return nil, fmt.Errorf("%s: a checkpoint is for resuming its run; the weights are in weights.safetensors beside it", path)
 	}
-	if m.Network, err = decodeModel(metadata, &m.Preprocess, &m.Classes); err != nil {
+	if m.Network, err = Decode(metadata, &m.Preprocess, &m.Classes); err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	return m, nil
 }
 
 // Set gives the weights of a network the values in the file. The names and
-// shapes must be the same. Where values are NaN, the error is a FailedError.
-func (m *Model) Set(w *graph.Weights) error {
-	err := setWeights(w, m.Weights, m.path, nil)
-	if errors.As(err, new(nanError)) {
-		return FailedError{err}
-	}
-	return err
-}
+// shapes must be the same. Where values are NaN, the error is a NaNError.
+func (m *Model) Set(w *graph.Weights) error { return SetWeights(w, m.Weights, m.path, nil) }
 
-// nanError is that of weights that are all in their place, but not all numbers.
-type nanError struct {
+// NaNError is the error of weights that are all in their place, but not all numbers.
+type NaNError struct {
 	path, tensor string // the first
 	bad, of      int    // its values
 	more         int    // other tensors
 }
 
-func (e nanError) Error() string {
+// Error names the file and the first tensor.
+func (e NaNError) Error() string {
 	more := ""
 	if e.more > 0 {
 		more = fmt.Sprintf(", and in %d more tensors", e.more)
@@ -96,9 +92,9 @@ func nans(x *tensor.Dense) (n int) {
 	return n
 }
 
-// readTensors reads a whole file. A checksum that does not match is an error;
+// ReadTensors reads a whole file. A checksum that does not match is an error;
 // files of other programs have none.
-func readTensors(path string) (tensors map[string]*tensor.Dense, metadata map[string]string, err error) {
+func ReadTensors(path string) (tensors map[string]*tensor.Dense, metadata map[string]string, err error) {
 	return readVerified(path, func(f *safetensors.File) error {
 		if err := f.Verify(); !errors.Is(err, safetensors.ErrNoChecksum) {
 			return err
@@ -107,9 +103,8 @@ func readTensors(path string) (tensors map[string]*tensor.Dense, metadata map[st
 	})
 }
 
-// readOwn is readTensors for what nobody but this package writes: without its
-// checksum such a file is damaged.
-func readOwn(path string) (tensors map[string]*tensor.Dense, metadata map[string]string, err error) {
+// ReadVerified is ReadTensors for what nobody but hubel writes: without its checksum such a file is damaged.
+func ReadVerified(path string) (tensors map[string]*tensor.Dense, metadata map[string]string, err error) {
 	return readVerified(path, (*safetensors.File).Verify)
 }
 
@@ -131,11 +126,11 @@ func readVerified(path string, verify func(*safetensors.File) error) (tensors ma
 	return tensors, f.Metadata(), nil
 }
 
-// setWeights uploads what was read from path to the weights of the same names,
+// SetWeights uploads what was read from path to the weights of the same names,
 // but not to those of fresh layers or parameters. What the file has and the network
 // has not must be named fresh too: nothing is left out in silence. With an error
-// that is a nanError all are uploaded.
-func setWeights(w *graph.Weights, tensors map[string]*tensor.Dense, path string, fresh []string) error {
+// that is a NaNError all are uploaded.
+func SetWeights(w *graph.Weights, tensors map[string]*tensor.Dense, path string, fresh []string) error {
 	isFresh := func(name string) bool {
 		layer, _, _ := strings.Cut(name, ".")
 		return slices.Contains(fresh, name) || slices.Contains(fresh, layer)
@@ -167,7 +162,7 @@ func setWeights(w *graph.Weights, tensors map[string]*tensor.Dense, path string,
 	if extra != nil { // such as the last layer that one of another name replaces
 		return fmt.Errorf("%s: network %s has no weights named %s; %s", path, w.Network().Name, printable.Names(extra), remedy)
 	}
-	spoilt := nanError{path: path}
+	spoilt := NaNError{path: path}
 	for _, name := range names {
 		if isFresh(name) {
 			continue
@@ -191,22 +186,23 @@ func setWeights(w *graph.Weights, tensors map[string]*tensor.Dense, path string,
 	return nil
 }
 
-// encodeModel is the metadata of a weights file.
-func encodeModel(n *graph.Network, p data.Preprocess, classes []string) (map[string]string, error) {
+// Encode is the metadata of a weights file. Names of classes that are not UTF-8
+// stand in it whole.
+func Encode(n *graph.Network, p data.Preprocess, classes []string) (map[string]string, error) {
 	metadata := map[string]string{}
-	values := map[string]any{networkKey: n, preprocessKey: p, classesKey: classes}
+	values := map[string]any{NetworkKey: n, PreprocessKey: p, ClassesKey: classes}
 	if slices.ContainsFunc(classes, func(c string) bool { return !utf8.ValidString(c) }) {
 		var inBytes [][]byte
 		for _, c := range classes {
 			inBytes = append(inBytes, []byte(c))
 		}
-		values[classBytesKey] = inBytes
+		values[ClassBytesKey] = inBytes
 	}
-	return metadata, putJSON(metadata, values)
+	return metadata, PutJSON(metadata, values)
 }
 
-// putJSON adds values to metadata.
-func putJSON(metadata map[string]string, values map[string]any) error {
+// PutJSON adds values to metadata, each as JSON under its key.
+func PutJSON(metadata map[string]string, values map[string]any) error {
 	for key, value := range values {
 		text, err := json.Marshal(value)
 		if err != nil {
@@ -217,24 +213,25 @@ func putJSON(metadata map[string]string, values map[string]any) error {
 	return nil
 }
 
-// decodeModel reads the metadata of a weights file.
-func decodeModel(metadata map[string]string, p *data.Preprocess, classes *[]string) (*graph.Network, error) {
-	if metadata[networkKey] == "" {
+// Decode reads the metadata of a weights file into the preprocessing and the classes,
+// and makes the network.
+func Decode(metadata map[string]string, p *data.Preprocess, classes *[]string) (*graph.Network, error) {
+	if metadata[NetworkKey] == "" {
 		return nil, errors.New("the file holds weights without their network: it was not written by training")
 	}
-	n, err := graph.ReadJSON(strings.NewReader(metadata[networkKey]))
+	n, err := graph.ReadJSON(strings.NewReader(metadata[NetworkKey]))
 	if err != nil {
 		return nil, err
 	}
-	for key, value := range map[string]any{preprocessKey: p, classesKey: classes} {
+	for key, value := range map[string]any{PreprocessKey: p, ClassesKey: classes} {
 		if err := json.Unmarshal([]byte(metadata[key]), value); err != nil {
 			return nil, fmt.Errorf("metadata %s: %w", key, err)
 		}
 	}
-	if text, ok := metadata[classBytesKey]; ok {
+	if text, ok := metadata[ClassBytesKey]; ok {
 		var inBytes [][]byte
 		if err := json.Unmarshal([]byte(text), &inBytes); err != nil || len(inBytes) != len(*classes) {
-			return nil, fmt.Errorf("metadata %s: it is not the %d classes in base64", classBytesKey, len(*classes))
+			return nil, fmt.Errorf("metadata %s: it is not the %d classes in base64", ClassBytesKey, len(*classes))
 		}
 		for i, c := range inBytes {
 			(*classes)[i] = string(c)
@@ -243,8 +240,8 @@ func decodeModel(metadata map[string]string, p *data.Preprocess, classes *[]stri
 	return n, nil
 }
 
-// downloadWeights downloads all parameters and state.
-func downloadWeights(w *graph.Weights) ([]safetensors.Tensor, error) {
+// Download downloads all parameters and state.
+func Download(w *graph.Weights) ([]safetensors.Tensor, error) {
 	var tensors []safetensors.Tensor
 	for _, name := range w.Names() {
 		x, err := w.Get(name)
