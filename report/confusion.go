@@ -15,7 +15,7 @@ import (
 	"gonum.org/v1/plot/vg/vgimg"
 
 	"github.com/hubel-go/hubel/internal/atomicfile"
-	"github.com/hubel-go/hubel/solver"
+	"github.com/hubel-go/hubel/results"
 )
 
 // The sizes of a confusion matrix. A thousand classes make 3000 pixels.
@@ -33,7 +33,7 @@ const (
 // share of the row: blue on the diagonal, which is right, and red elsewhere.
 // Cells hold their counts and rows end with the share that was right, where
 // there are few enough classes to read them.
-func Confusion(path, title string, c *solver.Confusion) error {
+func Confusion(path, title string, c *results.Confusion) error {
 	n := len(c.Counts)
 	if n == 0 || len(c.Classes) != n {
 		return fmt.Errorf("picture of a confusion matrix: %d names for %d classes", len(c.Classes), n)
@@ -59,7 +59,7 @@ type matrix struct {
 	label, head   text.Style
 }
 
-func newMatrix(c *solver.Confusion, title string) *matrix {
+func newMatrix(c *results.Confusion, title string) *matrix {
 	n := vg.Length(len(c.Counts))
 	m := &matrix{counts: c.Counts, title: shown(title, mostOfTitle), cell: min(largestCell, max(smallestCell, matrixSide/n))}
 	m.head = style(vg.Points(14))

@@ -11,12 +11,12 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/hubel-go/hubel/solver"
+	"github.com/hubel-go/hubel/results"
 )
 
 // confusion is a matrix of n classes where most answers are right.
-func confusion(n int) *solver.Confusion {
-	c := &solver.Confusion{}
+func confusion(n int) *results.Confusion {
+	c := &results.Confusion{}
 	for i := range n {
 		c.Classes = append(c.Classes, fmt.Sprintf("class number %d", i))
 		row := make([]int, n)
@@ -68,7 +68,7 @@ func TestConfusionRefuses(t *testing.T) {
 	c := confusion(3)
 	c.Classes = c.Classes[:2]
 	require.ErrorContains(t, Confusion(filepath.Join(t.TempDir(), "c.png"), "", c), "2 names for 3 classes")
-	require.ErrorContains(t, Confusion(filepath.Join(t.TempDir(), "c.png"), "", &solver.Confusion{}), "0 names for 0 classes")
+	require.ErrorContains(t, Confusion(filepath.Join(t.TempDir(), "c.png"), "", &results.Confusion{}), "0 names for 0 classes")
 }
 
 // Names may be of any length and hold anything.
@@ -79,7 +79,7 @@ func TestNamesInPictures(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "c.png")
 	require.NoError(t, Confusion(path, hostile, c))
 	require.Less(t, readPNG(t, path).Bounds().Dx(), 2000)
-	require.NoError(t, Curve(path, hostile, []solver.LogLine{{Iteration: 1, Loss: 1}}))
+	require.NoError(t, Curve(path, hostile, []results.LogLine{{Iteration: 1, Loss: 1}}))
 	require.NoError(t, Sheet(path, []Captioned{{Pixels: make([]float32, 1), C: 1, H: 1, W: 1, Lines: []string{hostile}}}, 1))
 	require.Less(t, readPNG(t, path).Bounds().Dx(), 300)
 	require.Equal(t, `"\x1b[2J\nclass\u202e\xff"`, shown(hostile[:len(hostile)-1<<20], 40))

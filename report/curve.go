@@ -18,7 +18,7 @@ import (
 	"gonum.org/v1/plot/vg/vgimg"
 
 	"github.com/hubel-go/hubel/internal/atomicfile"
-	"github.com/hubel-go/hubel/solver"
+	"github.com/hubel-go/hubel/results"
 )
 
 // A curve is 1000 by 700 pixels.
@@ -44,7 +44,7 @@ var (
 // was logged and smoothed, and the test loss, on a logarithmic axis; below,
 // the test accuracy in percent and, smoothed, that of training. Both run over
 // the iterations. A log without a finite loss is an error.
-func Curve(path, title string, log []solver.LogLine) error {
+func Curve(path, title string, log []results.LogLine) error {
 	s := seriesOf(log)
 	if len(s.loss) == 0 {
 		return errors.New("curve of a training run: the log holds no loss yet")
@@ -84,7 +84,7 @@ type series struct {
 
 // seriesOf picks what can be drawn from a log. Losses of zero, which a
 // logarithmic axis has no place for, are drawn at the smallest positive one.
-func seriesOf(log []solver.LogLine) series {
+func seriesOf(log []results.LogLine) series {
 	var s series
 	smallest := math.Inf(1)
 	add := func(to *plotter.XYs, iteration int, y float64) {

@@ -9,14 +9,14 @@ import (
 	"github.com/stretchr/testify/require"
 	"gonum.org/v1/plot/plotter"
 
-	"github.com/hubel-go/hubel/solver"
+	"github.com/hubel-go/hubel/results"
 )
 
 // falling is a log of n lines, ten iterations apart, tested every hundredth.
-func falling(n int) []solver.LogLine {
-	var log []solver.LogLine
+func falling(n int) []results.LogLine {
+	var log []results.LogLine
 	for i := range n {
-		l := solver.LogLine{Iteration: 10 * (i + 1), Epoch: float64(i+1) / 100, Loss: 2 * math.Exp(-float64(i)/50)}
+		l := results.LogLine{Iteration: 10 * (i + 1), Epoch: float64(i+1) / 100, Loss: 2 * math.Exp(-float64(i)/50)}
 		l.TrainAccuracy = new(1 - math.Exp(-float64(i)/50))
 		if (i+1)%100 == 0 {
 			accuracy, loss := 1-0.1/float64(i), 1.5*l.Loss
@@ -70,7 +70,7 @@ func TestCurveOfAwkwardLogs(t *testing.T) {
 	}
 	perfect := falling(100)
 	*perfect[99].Accuracy = 1
-	for name, log := range map[string][]solver.LogLine{
+	for name, log := range map[string][]results.LogLine{
 		"one line":   falling(1),
 		"a zero":     zero,
 		"not finite": blown,
@@ -90,7 +90,7 @@ func TestCurveOfAwkwardLogs(t *testing.T) {
 func TestCurveWithoutLoss(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "curve.png")
 	require.ErrorContains(t, Curve(path, "nothing", nil), "no loss")
-	require.ErrorContains(t, Curve(path, "nothing", []solver.LogLine{{Iteration: 1, Loss: math.NaN()}}), "no loss")
+	require.ErrorContains(t, Curve(path, "nothing", []results.LogLine{{Iteration: 1, Loss: math.NaN()}}), "no loss")
 	require.NoFileExists(t, path)
 }
 

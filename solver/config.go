@@ -15,6 +15,7 @@ import (
 	"github.com/hubel-go/hubel/data"
 	"github.com/hubel-go/hubel/device"
 	"github.com/hubel-go/hubel/graph"
+	"github.com/hubel-go/hubel/results"
 )
 
 // Config says what to train, on what, and how.
@@ -120,7 +121,7 @@ type Test struct {
 	Accuracy  *float64 // share of samples, 0 to 1, of the node "accuracy"
 	Top5      *float64 // of the node "top5"
 
-	Confusion *Confusion // of a network with a softmax loss
+	Confusion *results.Confusion // of a network with a softmax loss
 }
 
 // Result is how training ended.

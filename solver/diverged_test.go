@@ -20,6 +20,7 @@ import (
 	"github.com/hubel-go/hubel/kernels/cpu"
 	"github.com/hubel-go/hubel/layers"
 	"github.com/hubel-go/hubel/modelfile"
+	"github.com/hubel-go/hubel/results"
 )
 
 // marked is a data set in which the first pixel of some samples has a value
@@ -373,7 +374,7 @@ func TestDebugging(t *testing.T) {
 	for _, l := range log[0].Layers {
 		first[l.Layer] = l
 	}
-	train, err := ReadLog(filepath.Join(dir, LogFile))
+	train, err := results.ReadLog(filepath.Join(dir, results.LogFile))
 	require.NoError(t, err)
 	require.InDelta(t, train[0].Loss, first["loss"].Mean, 1e-6)
 	require.Greater(t, first["relu1"].Zeros, 0.03)

@@ -11,6 +11,7 @@ import (
 	"github.com/hubel-go/hubel/data"
 	"github.com/hubel-go/hubel/device"
 	"github.com/hubel-go/hubel/graph"
+	"github.com/hubel-go/hubel/results"
 )
 
 // Nodes that a test reads, where a network has them: one number a sample.
@@ -133,7 +134,7 @@ func newEvaluator(d device.Device, p *graph.Plan, w *graph.Weights, set data.Dat
 // sums are totals over samples.
 type sums struct {
 	loss, accuracy, top5 float64
-	confusion            *Confusion
+	confusion            *results.Confusion
 }
 
 // run goes through the data set once. The iteration and the epoch are the
@@ -190,12 +191,12 @@ func (e *evaluator) add(s *sums, b *data.Batch) error {
 	}
 	classes := scores.Shape()[1]
 	if s.confusion == nil {
-		s.confusion = newConfusion(e.set.Classes(), classes)
+		s.confusion = results.NewConfusion(e.set.Classes(), classes)
 	}
 	if views > 1 {
 		s.addViews(scores.Float32s(), classes, b.Labels.Int32s(), views)
 	} else {
-		s.confusion.add(scores.Float32s(), b.Labels.Int32s())
+		s.confusion.Add(scores.Float32s(), b.Labels.Int32s())
 	}
 	return nil
 }

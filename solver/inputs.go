@@ -97,3 +97,14 @@ func upload(to uploader, n *graph.Network, b *data.Batch) error {
 	}
 	return nil
 }
+
+// scoresNode is the value whose highest element is a classifier's answer: what
+// its first softmax loss reads. It is empty where there is none.
+func scoresNode(n *graph.Network) string {
+	for _, node := range n.Nodes {
+		if _, ok := node.Layer.(*layers.SoftmaxLoss); ok && len(node.In) > 0 {
+			return node.In[0]
+		}
+	}
+	return ""
+}

@@ -10,13 +10,14 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/hubel-go/hubel/data"
+	"github.com/hubel-go/hubel/results"
 )
 
 func TestLog(t *testing.T) {
-	path := filepath.Join(t.TempDir(), LogFile)
+	path := filepath.Join(t.TempDir(), results.LogFile)
 	w, err := newLog(path)
 	require.NoError(t, err)
-	lines := []LogLine{
+	lines := []results.LogLine{
 		{Iteration: 1, Epoch: 0.5, Loss: 2.25, Rate: 0.01, ImagesPerSecond: 100},
 		{Iteration: 2, Epoch: 1, Loss: 2, TestLoss: new(1.5), Accuracy: new(0.0), Top5: new(0.5), Rate: 0.01, ImagesPerSecond: 120},
 		{Iteration: 3, Epoch: 1.5, Loss: 1.75, Rate: 0.001, ImagesPerSecond: 110},
@@ -34,8 +35,8 @@ func TestLog(t *testing.T) {
 {"iteration":2,"epoch":1,"loss":2,"test_loss":1.5,"accuracy":0,"top5":0.5,"rate":0.01,"images_per_second":120}
 {"iteration":3,"epoch":1.5,"loss":1.75,"rate":0.001,"images_per_second":110}
 `, string(content))
-	read := func() []LogLine {
-		log, err := ReadLog(path)
+	read := func() []results.LogLine {
+		log, err := results.ReadLog(path)
 		require.NoError(t, err)
 		return log
 	}
@@ -46,50 +47,50 @@ func TestLog(t *testing.T) {
 	for cut := range content {
 		require.NoError(t, os.WriteFile(path, content[:cut], 0o666))
 		log := read()
-		require.Equal(t, lines[:len(log)], append([]LogLine{}, log...))
+		require.Equal(t, lines[:len(log)], append([]results.LogLine{}, log...))
 		require.Equal(t, cut >= second, len(log) >= 1, cut)
 	}
 
 	// A run that goes on behind iteration 2 writes over what came after.
 	require.NoError(t, os.WriteFile(path, content[:len(content)-20], 0o666))
-	w, err = resumeLog[LogLine](path, 2)
+	w, err = resumeLog[results.LogLine](path, 2)
 	require.NoError(t, err)
 	require.Equal(t, lines[:2], read())
 	require.NoError(t, w.write(lines[2]))
 	require.Equal(t, lines, read())
 	require.NoError(t, w.Close())
-	w, err = resumeLog[LogLine](path, 1)
+	w, err = resumeLog[results.LogLine](path, 1)
 	require.NoError(t, err)
 	require.NoError(t, w.Close())
 	require.Equal(t, lines[:1], read())
 }
 
 func TestReadLogRefuses(t *testing.T) {
-	path := filepath.Join(t.TempDir(), LogFile)
-	_, err := ReadLog(path)
+	path := filepath.Join(t.TempDir(), results.LogFile)
+	_, err := results.ReadLog(path)
 	require.ErrorIs(t, err, fs.ErrNotExist)
 	require.NoError(t, os.WriteFile(path, []byte("{\"iteration\":1}\nnonsense\n{\"iteration\":3}\n"), 0o666))
-	_, err = ReadLog(path)
+	_, err = results.ReadLog(path)
 	require.ErrorContains(t, err, "log.jsonl: line 2: ")
 }
 
 func TestResumeLogThatIsDamaged(t *testing.T) {
-	path := filepath.Join(t.TempDir(), LogFile)
+	path := filepath.Join(t.TempDir(), results.LogFile)
 	require.NoError(t, os.WriteFile(path, []byte("nonsense\n"), 0o666))
-	_, err := resumeLog[LogLine](path, 3)
+	_, err := resumeLog[results.LogLine](path, 3)
 	require.ErrorContains(t, err, path+": line 1: ")
 	require.ErrorContains(t, err, "; the run goes on without that file, so move it away")
 }
 
 func TestResumeLogThatIsGone(t *testing.T) {
-	path := filepath.Join(t.TempDir(), LogFile)
-	w, err := resumeLog[LogLine](path, 7)
+	path := filepath.Join(t.TempDir(), results.LogFile)
+	w, err := resumeLog[results.LogLine](path, 7)
 	require.NoError(t, err)
-	require.NoError(t, w.write(LogLine{Iteration: 8}))
+	require.NoError(t, w.write(results.LogLine{Iteration: 8}))
 	require.NoError(t, w.Close())
-	log, err := ReadLog(path)
+	log, err := results.ReadLog(path)
 	require.NoError(t, err)
-	require.Equal(t, []LogLine{{Iteration: 8}}, log)
+	require.Equal(t, []results.LogLine{{Iteration: 8}}, log)
 }
 
 // cannotWrite makes a log one that cannot be written, as on a disk that failed.
@@ -120,15 +121,15 @@ func TestALogThatCannotBeWritten(t *testing.T) {
 		log  string
 		when func(c *Config, breakLog, stop func())
 	}{
-		"a line": {LogFile, func(c *Config, breakLog, stop func()) {
+		"a line": {results.LogFile, func(c *Config, breakLog, stop func()) {
 			c.Progress = func(p Progress) {
 				if p.Iteration == 3 {
 					breakLog()
 				}
 			}
 		}},
-		"the line of a test": {LogFile, func(c *Config, breakLog, stop func()) { c.Tested = func(Test) { breakLog() } }},
-		"the line of a test that is cut short": {LogFile, func(c *Config, breakLog, stop func()) {
+		"the line of a test": {results.LogFile, func(c *Config, breakLog, stop func()) { c.Tested = func(Test) { breakLog() } }},
+		"the line of a test that is cut short": {results.LogFile, func(c *Config, breakLog, stop func()) {
 			test := c.Test
 			c.Test = calledOff{test, func() { stop() }}
 			c.Progress = func(p Progress) {
@@ -157,7 +158,7 @@ func TestALogThatCannotBeWritten(t *testing.T) {
 			change.when(&c, func() {
 				if !broken {
 					broken = true
-					cannotWrite(t, map[string]*logWriter{LogFile: tr.log, DebugFile: tr.debugLog}[change.log])
+					cannotWrite(t, map[string]*logWriter{results.LogFile: tr.log, DebugFile: tr.debugLog}[change.log])
 				}
 			}, cancel)
 			tr, err := newTrainer(c)
@@ -171,7 +172,7 @@ func TestALogThatCannotBeWritten(t *testing.T) {
 
 			c = smallConfig(t)
 			c.Test = test
-			checkpoint, err := ReadCheckpoint(filepath.Dir(tr.file(LogFile)))
+			checkpoint, err := ReadCheckpoint(filepath.Dir(tr.file(results.LogFile)))
 			require.NoError(t, err)
 			require.Zero(t, checkpoint.Iteration%6, "the one at the start, or at an epoch's end")
 			resume(t, tr.c.Dir, c)

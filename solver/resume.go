@@ -14,11 +14,12 @@ import (
 
 	"github.com/hubel-go/hubel/data"
 	"github.com/hubel-go/hubel/graph"
+	"github.com/hubel-go/hubel/results"
 )
 
 // refuseRun is an error if there is a run in the folder.
 func refuseRun(dir string) error {
-	for _, name := range []string{CheckpointFile, PreviousFile, WeightsFile, BestFile, LogFile} {
+	for _, name := range []string{CheckpointFile, PreviousFile, WeightsFile, BestFile, results.LogFile} {
 		_, err := os.Lstat(filepath.Join(dir, name))
 		switch {
 		case errors.Is(err, fs.ErrNotExist):

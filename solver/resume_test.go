@@ -17,6 +17,7 @@ import (
 	"github.com/hubel-go/hubel/device"
 	"github.com/hubel-go/hubel/layers"
 	"github.com/hubel-go/hubel/modelfile"
+	"github.com/hubel-go/hubel/results"
 )
 
 // requireSameFiles requires that two runs left the same bytes.
@@ -38,9 +39,9 @@ func requireSameFiles(t *testing.T, want, got string) {
 // requireSameLog requires that two logs differ in speeds alone.
 func requireSameLog(t *testing.T, want, got string) {
 	t.Helper()
-	var logs [2][]LogLine
+	var logs [2][]results.LogLine
 	for i, dir := range []string{want, got} {
-		log, err := ReadLog(filepath.Join(dir, LogFile))
+		log, err := results.ReadLog(filepath.Join(dir, results.LogFile))
 		require.NoError(t, err)
 		for k := range log {
 			log[k].ImagesPerSecond = 0
@@ -155,12 +156,12 @@ func TestResumingAfterACrash(t *testing.T) {
 	}
 	_, err := Train(t.Context(), c)
 	require.NoError(t, err)
-	f, err := os.OpenFile(filepath.Join(killed, LogFile), os.O_WRONLY|os.O_APPEND, 0)
+	f, err := os.OpenFile(filepath.Join(killed, results.LogFile), os.O_WRONLY|os.O_APPEND, 0)
 	require.NoError(t, err)
 	_, err = f.WriteString(`{"iteration":8,"epo`)
 	require.NoError(t, err)
 	require.NoError(t, f.Close())
-	log, err := ReadLog(filepath.Join(killed, LogFile))
+	log, err := results.ReadLog(filepath.Join(killed, results.LogFile))
 	require.NoError(t, err)
 	require.Equal(t, 6, log[len(log)-1].Iteration)
 
@@ -382,7 +383,7 @@ func TestARunIsNotOverwritten(t *testing.T) {
 	require.ErrorContains(t, err, "already holds a part of a run (log.jsonl): remove it, or choose another folder")
 
 	// A folder with other things in it is welcome.
-	require.NoError(t, os.Rename(filepath.Join(c.Dir, LogFile), filepath.Join(c.Dir, "notes.txt")))
+	require.NoError(t, os.Rename(filepath.Join(c.Dir, results.LogFile), filepath.Join(c.Dir, "notes.txt")))
 	_, err = Train(t.Context(), c)
 	require.NoError(t, err)
 }

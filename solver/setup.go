@@ -18,6 +18,7 @@ import (
 	"github.com/hubel-go/hubel/graph"
 	"github.com/hubel-go/hubel/internal/atomicfile"
 	"github.com/hubel-go/hubel/modelfile"
+	"github.com/hubel-go/hubel/results"
 )
 
 // newTrainer checks a configuration and allocates what it needs.
@@ -287,7 +288,7 @@ func (t *trainer) newFolder() error {
 		err = refuseRun(t.c.Dir)
 	}
 	if err == nil {
-		t.log, err = newLog(t.file(LogFile))
+		t.log, err = newLog(t.file(results.LogFile))
 	}
 	if err == nil {
 		t.opened = append(t.opened, t.log.Close)
@@ -305,7 +306,7 @@ func (t *trainer) cutLogs() (err error) {
 	if t.standing.Due {
 		logged-- // the line comes again, with the test
 	}
-	if t.log, err = resumeLog[LogLine](t.file(LogFile), logged); err != nil {
+	if t.log, err = resumeLog[results.LogLine](t.file(results.LogFile), logged); err != nil {
 		return err
 	}
 	t.opened = append(t.opened, t.log.Close)
@@ -335,7 +336,7 @@ func (t *trainer) tidy(s start) (err error) {
 // discard removes the files of a run that has no checkpoint: it can be started
 // again, and could not be resumed.
 func (t *trainer) discard() error {
-	for _, name := range []string{WeightsFile, LogFile, DebugFile} {
+	for _, name := range []string{WeightsFile, results.LogFile, DebugFile} {
 		if err := os.Remove(filepath.Join(t.c.Dir, name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
 		}

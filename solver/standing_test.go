@@ -12,6 +12,7 @@ import (
 	"github.com/hubel-go/hubel/device"
 	"github.com/hubel-go/hubel/graph"
 	"github.com/hubel-go/hubel/modelfile"
+	"github.com/hubel-go/hubel/results"
 )
 
 func TestStanding(t *testing.T) {
@@ -191,17 +192,17 @@ func TestBestWithoutAnAccuracy(t *testing.T) {
 }
 
 func TestConfusion(t *testing.T) {
-	c := newConfusion([]string{"cat", "dog, small"}, 3)
-	c.add([]float32{
+	c := results.NewConfusion([]string{"cat", "dog, small"}, 3)
+	c.Add([]float32{
 		1, 0, 0, // cat
 		0, 2, 1, // dog
 		1, 1, 1, // the first of equals
 	}, []int32{0, 0, 1})
-	c.add([]float32{-3, -2, -1}, []int32{1})
+	c.Add([]float32{-3, -2, -1}, []int32{1})
 	require.Equal(t, [][]int{{1, 1, 0}, {1, 0, 1}, {0, 0, 0}}, c.Counts)
 	nan := float32(math.NaN())
-	require.Equal(t, []int{1, -1}, []int{highest([]float32{nan, -1, nan}), highest([]float32{nan, nan, nan})})
-	c.add([]float32{nan, nan, nan}, []int32{0})
+	require.Equal(t, []int{1, -1}, []int{results.Highest([]float32{nan, -1, nan}), results.Highest([]float32{nan, nan, nan})})
+	c.Add([]float32{nan, nan, nan}, []int32{0})
 	require.Equal(t, [][]int{{1, 1, 0}, {1, 0, 1}, {0, 0, 0}}, c.Counts, "no answer is not counted")
 	path := filepath.Join(t.TempDir(), "confusion.csv")
 	f, err := os.Create(path)

@@ -12,6 +12,7 @@ import (
 	"github.com/hubel-go/hubel/data"
 	"github.com/hubel-go/hubel/device"
 	"github.com/hubel-go/hubel/graph"
+	"github.com/hubel-go/hubel/results"
 )
 
 // Train trains a network. It tests at each epoch's end and at the end of the
@@ -237,7 +238,7 @@ func (t *trainer) finish(ctx context.Context, w work) error {
 		t.bound = true
 		t.c.Notice(text)
 	}
-	line := LogLine{
+	line := results.LogLine{
 		Iteration:       t.iteration,
 		Epoch:           float64(t.iteration) / float64(t.perEpoch),
 		Loss:            t.last.Loss,
@@ -290,7 +291,7 @@ func (t *trainer) finish(ctx context.Context, w work) error {
 }
 
 // logLine writes a line, if there is a log.
-func (t *trainer) logLine(line LogLine) error {
+func (t *trainer) logLine(line results.LogLine) error {
 	if t.log == nil {
 		return nil
 	}

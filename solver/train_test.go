@@ -23,6 +23,7 @@ import (
 	"github.com/hubel-go/hubel/layers"
 	"github.com/hubel-go/hubel/modelfile"
 	"github.com/hubel-go/hubel/models"
+	"github.com/hubel-go/hubel/results"
 )
 
 // smallNet has what makes resuming and accumulating hard: dropout.
@@ -142,7 +143,7 @@ func TestTrainLearns(t *testing.T) {
 	require.GreaterOrEqual(t, *last.Top5, *last.Accuracy)
 
 	// The log says the same.
-	log, err := ReadLog(filepath.Join(c.Dir, LogFile))
+	log, err := results.ReadLog(filepath.Join(c.Dir, results.LogFile))
 	require.NoError(t, err)
 	require.Len(t, log, 41, "the first, and every second")
 	require.Equal(t, 1, log[0].Iteration)

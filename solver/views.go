@@ -5,6 +5,7 @@ import (
 	"math"
 
 	"github.com/hubel-go/hubel/data"
+	"github.com/hubel-go/hubel/results"
 )
 
 // views are how many consecutive samples of a set show one picture.
@@ -39,7 +40,7 @@ func (s *sums) addViews(scores []float32, classes int, labels []int32, views int
 		if better < 5 && !math.IsNaN(mean[label]) {
 			s.top5++
 		}
-		s.confusion.count(label, highest(mean))
+		s.confusion.Count(label, results.Highest(mean))
 	}
 }
 

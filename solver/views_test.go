@@ -10,6 +10,7 @@ import (
 	"github.com/hubel-go/hubel/data"
 	"github.com/hubel-go/hubel/graph"
 	"github.com/hubel-go/hubel/modelfile"
+	"github.com/hubel-go/hubel/results"
 )
 
 // A test set of ten crops is tested in training as by Evaluate: in batches that
@@ -59,7 +60,7 @@ func TestViewsAreAveraged(t *testing.T) {
 		}
 		return scores
 	}
-	s := sums{confusion: newConfusion(make([]string, 6), 6)}
+	s := sums{confusion: results.NewConfusion(make([]string, 6), 6)}
 	scores := append(log(.70, .10, .05, .05, .05, .05), log(.20, .60, .05, .05, .05, .05)...)
 	scores = append(scores, log(.30, .25, .20, .15, .07, .03)...)
 	scores = append(scores, log(.30, .25, .20, .15, .07, .03)...)

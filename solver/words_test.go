@@ -18,6 +18,7 @@ import (
 	"github.com/hubel-go/hubel/device/reference"
 	"github.com/hubel-go/hubel/graph"
 	"github.com/hubel-go/hubel/layers"
+	"github.com/hubel-go/hubel/results"
 )
 
 // What a configuration must be, in full, and the bounds just inside.
@@ -218,20 +219,20 @@ func TestDecodeSets(t *testing.T) {
 
 // A line that JSON cannot say is an error that names the log.
 func TestLogOfNonsense(t *testing.T) {
-	path := filepath.Join(t.TempDir(), LogFile)
+	path := filepath.Join(t.TempDir(), results.LogFile)
 	w, err := newLog(path)
 	require.NoError(t, err)
-	require.EqualError(t, w.write(LogLine{Loss: math.NaN()}), path+": json: unsupported value: NaN")
-	require.NoError(t, w.write(LogLine{Iteration: 1}))
-	require.NoError(t, w.write(LogLine{Iteration: 2}))
+	require.EqualError(t, w.write(results.LogLine{Loss: math.NaN()}), path+": json: unsupported value: NaN")
+	require.NoError(t, w.write(results.LogLine{Iteration: 1}))
+	require.NoError(t, w.write(results.LogLine{Iteration: 2}))
 	require.NoError(t, w.Close())
 	_, err = newLog(path)
 	require.ErrorIs(t, err, os.ErrExist)
-	w, err = resumeLog[LogLine](path, 1)
+	w, err = resumeLog[results.LogLine](path, 1)
 	require.NoError(t, err)
-	require.NoError(t, w.write(LogLine{Iteration: 3}))
+	require.NoError(t, w.write(results.LogLine{Iteration: 3}))
 	require.NoError(t, w.Close())
-	log, err := ReadLog(path)
+	log, err := results.ReadLog(path)
 	require.NoError(t, err)
 	require.Equal(t, []int{1, 3}, []int{log[0].Iteration, log[1].Iteration})
 	require.Len(t, log, 2)
@@ -248,11 +249,11 @@ func TestLogOfNonsense(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, lines, 1)
 	require.NoError(t, os.WriteFile(path, []byte("{}\nno\n{}\n"), 0o666))
-	_, err = ReadLog(path)
+	_, err = results.ReadLog(path)
 	require.EqualError(t, err, path+": line 2: invalid character 'o' in literal null (expecting 'u')")
-	_, err = resumeLog[LogLine](path, 1)
+	_, err = resumeLog[results.LogLine](path, 1)
 	require.EqualError(t, err, path+": line 2: invalid character 'o' in literal null (expecting 'u'); the run goes on without that file, so move it away")
-	_, err = resumeLog[LogLine](filepath.Join(path, "log"), 1)
+	_, err = resumeLog[results.LogLine](filepath.Join(path, "log"), 1)
 	require.Error(t, err)
 }
 
@@ -267,20 +268,20 @@ func (b *broken) Write(p []byte) (int, error) {
 }
 
 func TestConfusionTable(t *testing.T) {
-	c := newConfusion([]string{"cat", "dog"}, 3)
-	c.add([]float32{1, 2, 0, 5, 5, 1, 0, 0, 3}, []int32{0, 1, 1})
-	c.count(2, -1)
+	c := results.NewConfusion([]string{"cat", "dog"}, 3)
+	c.Add([]float32{1, 2, 0, 5, 5, 1, 0, 0, 3}, []int32{0, 1, 1})
+	c.Count(2, -1)
 	require.Equal(t, [][]int{{0, 1, 0}, {1, 0, 1}, {0, 0, 0}}, c.Counts)
 	var b bytes.Buffer
 	require.NoError(t, c.WriteCSV(&b))
 	require.Equal(t, "class \\ answer,cat,dog,#2\ncat,0,1,0\ndog,1,0,1\n#2,0,0,0\n", b.String())
 	require.EqualError(t, c.WriteCSV(&broken{}), "the disk is full")
-	c = newConfusion([]string{strings.Repeat("x", 5000)}, 1)
+	c = results.NewConfusion([]string{strings.Repeat("x", 5000)}, 1)
 	for _, left := range []int{0, 4999, 6000, 10_000} {
 		require.EqualError(t, c.WriteCSV(&broken{left}), "the disk is full", left)
 	}
-	require.Equal(t, -1, highest([]float64{math.NaN(), math.NaN()}))
-	require.Equal(t, 1, highest([]float64{math.NaN(), math.Inf(-1), math.NaN()}))
+	require.Equal(t, -1, results.Highest([]float64{math.NaN(), math.NaN()}))
+	require.Equal(t, 1, results.Highest([]float64{math.NaN(), math.Inf(-1), math.NaN()}))
 }
 
 // A probe takes fewer samples at once where there is not the memory for all.
@@ -361,12 +362,6 @@ func TestViews(t *testing.T) {
 	for _, c := range [][3]int{{7, 1, 7}, {1, 10, 10}, {10, 10, 10}, {19, 10, 10}, {20, 10, 20}} {
 		require.Equal(t, c[2], wholeViews(c[0], c[1]))
 	}
-}
-
-// A Spreadsheet's formulas, and what only looks like one.
-func TestCells(t *testing.T) {
-	require.Equal(t, []string{"", "a=b", "'=a", "'+a", "'-a", "'@a", "'\ta", "'\ra", "'\na", "'＝a"},
-		cells([]string{"", "a=b", "=a", "+a", "-a", "@a", "\ta", "\ra", "\na", "＝a"}))
 }
 
 // Sums of the finite alone.

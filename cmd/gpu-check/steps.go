@@ -12,7 +12,7 @@ import (
 
 	"github.com/hubel-go/hubel/bench"
 	"github.com/hubel-go/hubel/kernels/cuda/predict"
-	"github.com/hubel-go/hubel/solver"
+	"github.com/hubel-go/hubel/results"
 )
 
 // right is the share of MNIST's test set that LeNet must get right.
@@ -111,7 +111,7 @@ func (c *check) lenet(ctx context.Context) (string, error) {
 	if _, err := c.command(ctx, "lenet.txt", nil, c.program("bin/train"), args...); err != nil {
 		return "", err
 	}
-	log, err := solver.ReadLog(dir + "/" + solver.LogFile)
+	log, err := results.ReadLog(dir + "/" + results.LogFile)
 	if err != nil {
 		return "", err
 	}

@@ -14,6 +14,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/hubel-go/hubel/results"
 	"github.com/hubel-go/hubel/solver"
 )
 
@@ -166,9 +167,9 @@ func awaitWrite(dir string, skip int) {
 // sameLog requires that two logs differ in speeds alone.
 func sameLog(t *testing.T, want, got string) {
 	t.Helper()
-	var logs [2][]solver.LogLine
+	var logs [2][]results.LogLine
 	for i, dir := range []string{want, got} {
-		log, err := solver.ReadLog(filepath.Join(dir, solver.LogFile))
+		log, err := results.ReadLog(filepath.Join(dir, results.LogFile))
 		require.NoError(t, err)
 		for k := range log {
 			log[k].ImagesPerSecond = 0

@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/hubel-go/hubel/internal/command"
+	"github.com/hubel-go/hubel/results"
 	"github.com/hubel-go/hubel/solver"
 )
 
@@ -37,8 +38,8 @@ func TestWrongWritesNothing(t *testing.T) {
 	write("file", "")
 	write("occupied/file", "")
 	write("bad.json", "{")
-	write(file("log", solver.LogFile), "no JSON\n")
-	write(filepath.Join(damage(file("both", solver.CheckpointFile)), solver.LogFile), "no JSON\n")
+	write(file("log", results.LogFile), "no JSON\n")
+	write(filepath.Join(damage(file("both", solver.CheckpointFile)), results.LogFile), "no JSON\n")
 	damage(file("none", solver.CheckpointFile))
 	damage("none/" + solver.PreviousFile)
 	require.NoError(t, os.Remove(file("partial", solver.CheckpointFile)))

@@ -22,6 +22,7 @@ import (
 	"github.com/hubel-go/hubel/internal/printable"
 	"github.com/hubel-go/hubel/modelfile"
 	"github.com/hubel-go/hubel/report"
+	"github.com/hubel-go/hubel/results"
 	"github.com/hubel-go/hubel/solver"
 )
 
@@ -423,8 +424,8 @@ func (s *session) stopped(r solver.Result, err error) error {
 // its files.
 func (s *session) draw(r solver.Result) (names []string, err error) {
 	file := func(name string) string { return filepath.Join(s.c.Dir, name) }
-	names = []string{solver.WeightsFile, solver.BestFile, solver.CheckpointFile, solver.LogFile, curveFile}
-	log, err := solver.ReadLog(file(solver.LogFile))
+	names = []string{solver.WeightsFile, solver.BestFile, solver.CheckpointFile, results.LogFile, curveFile}
+	log, err := results.ReadLog(file(results.LogFile))
 	if err != nil {
 		return nil, err
 	}

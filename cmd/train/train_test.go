@@ -21,6 +21,7 @@ import (
 	"github.com/hubel-go/hubel/internal/command"
 	"github.com/hubel-go/hubel/modelfile"
 	"github.com/hubel-go/hubel/report"
+	"github.com/hubel-go/hubel/results"
 	"github.com/hubel-go/hubel/solver"
 )
 
@@ -67,10 +68,10 @@ func TestTrainWritesARun(t *testing.T) {
 			require.Contains(t, stdout, filepath.Join(dir, e.Name()))
 		}
 	}
-	require.ElementsMatch(t, []string{solver.WeightsFile, solver.BestFile, solver.CheckpointFile, solver.PreviousFile, solver.LogFile,
+	require.ElementsMatch(t, []string{solver.WeightsFile, solver.BestFile, solver.CheckpointFile, solver.PreviousFile, results.LogFile,
 		curveFile, filtersFile, "confusion.png", "confusion.csv"}, names)
 
-	log, err := solver.ReadLog(filepath.Join(dir, solver.LogFile))
+	log, err := results.ReadLog(filepath.Join(dir, results.LogFile))
 	require.NoError(t, err)
 	require.Len(t, log, 13, "the first iteration, and every fifth")
 	last := log[len(log)-1]
@@ -281,7 +282,7 @@ func TestResumeDrawsPictures(t *testing.T) {
 func TestResumeKeepsHabits(t *testing.T) {
 	tiny(t)
 	iterations := func(dir string) (list []int) {
-		log, err := solver.ReadLog(filepath.Join(dir, solver.LogFile))
+		log, err := results.ReadLog(filepath.Join(dir, results.LogFile))
 		require.NoError(t, err)
 		for _, l := range log {
 			list = append(list, l.Iteration)
@@ -353,7 +354,7 @@ func TestInterrupt(t *testing.T) {
 func TestEvaluate(t *testing.T) {
 	tiny(t)
 	succeed(t, with("-epochs", "3", "-out", "a")...)
-	log, err := solver.ReadLog("a/" + solver.LogFile)
+	log, err := results.ReadLog("a/" + results.LogFile)
 	require.NoError(t, err)
 	last := log[len(log)-1]
 	stdout := succeed(t, "-eval", "-weights", "a/weights.safetensors", "-data", "mnist:set", "-batch", "7")
@@ -426,7 +427,7 @@ func TestFineTuning(t *testing.T) {
 	d, err := modelfile.Read("d/" + solver.WeightsFile)
 	require.NoError(t, err)
 	require.Equal(t, best.Weights["conv1.weight"].Float32s(), d.Weights["conv1.weight"].Float32s())
-	log, err := solver.ReadLog("d/" + solver.LogFile)
+	log, err := results.ReadLog("d/" + results.LogFile)
 	require.NoError(t, err)
 	require.Greater(t, *log[len(log)-1].Accuracy, 0.6, "a new last layer learns on old filters")
 }

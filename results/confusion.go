@@ -1,4 +1,4 @@
-package solver
+package results
 
 import (
 	"encoding/csv"
@@ -7,12 +7,9 @@ import (
 	"strconv"
 	"strings"
 	"unicode/utf8"
-
-	"github.com/hubel-go/hubel/graph"
-	"github.com/hubel-go/hubel/layers"
 )
 
-// Confusion counts what a classifier answered: its highest score, the first of
+// Confusion counts what a classifier answered: its Highest score, the first of
 // equals. A score that is NaN is no answer; a sample that has no other is not
 // counted.
 type Confusion struct {
@@ -20,9 +17,9 @@ type Confusion struct {
 	Counts  [][]int  // [class of the sample][answer]
 }
 
-// newConfusion makes room for a network's scores. Those that the data set has
+// NewConfusion makes room for a network's scores. Those that the data set has
 // no class for are called by their number.
-func newConfusion(classes []string, scores int) *Confusion {
+func NewConfusion(classes []string, scores int) *Confusion {
 	c := &Confusion{Classes: slices.Clone(classes), Counts: make([][]int, scores)}
 	for i := len(classes); i < scores; i++ {
 		c.Classes = append(c.Classes, "#"+strconv.Itoa(i))
@@ -33,24 +30,24 @@ func newConfusion(classes []string, scores int) *Confusion {
 	return c
 }
 
-// add counts the answers to a batch: scores [N,C] and labels [N].
-func (c *Confusion) add(scores []float32, labels []int32) {
+// Add counts the answers to a batch: scores [N,C] and labels [N].
+func (c *Confusion) Add(scores []float32, labels []int32) {
 	n := len(c.Counts)
 	for i, label := range labels {
-		c.count(label, highest(scores[i*n:(i+1)*n]))
+		c.Count(label, Highest(scores[i*n:(i+1)*n]))
 	}
 }
 
-// count counts an answer, if it is one.
-func (c *Confusion) count(label int32, answer int) {
+// Count counts an answer to a sample of a class, if it is one: -1 is none.
+func (c *Confusion) Count(label int32, answer int) {
 	if answer >= 0 {
 		c.Counts[label][answer]++
 	}
 }
 
-// highest is the place of the highest score, the first of equals, or -1 where all
+// Highest is the place of the Highest score, the first of equals, or -1 where all
 // are NaN.
-func highest[T float32 | float64](scores []T) int {
+func Highest[T float32 | float64](scores []T) int {
 	best := -1
 	for k, v := range scores {
 		if v == v && (best < 0 || v > scores[best]) {
@@ -91,15 +88,4 @@ func cells(names []string) []string {
 		}
 	}
 	return list
-}
-
-// scoresNode is the value whose highest element is a classifier's answer: what
-// its first softmax loss reads. It is empty where there is none.
-func scoresNode(n *graph.Network) string {
-	for _, node := range n.Nodes {
-		if _, ok := node.Layer.(*layers.SoftmaxLoss); ok && len(node.In) > 0 {
-			return node.In[0]
-		}
-	}
-	return ""
 }

@@ -1,0 +1,80 @@
+// Package rooms tests which packages may import which.
+package rooms
+
+import (
+	"go/parser"
+	"go/token"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// allowed lists what the packages of this module may import of it, tests apart.
+var allowed = map[string][]string{
+	"formats/safetensors": {"internal/atomicfile"},
+	"modelfile":           {"graph", "data", "formats/safetensors", "internal/printable"},
+	"predict":             {"modelfile", "graph", "data", "device"},
+	"results":             {},
+	"report":              {"results", "internal/atomicfile", "internal/printable"},
+	"solver": {"modelfile", "results", "graph", "layers", "data", "device", "formats/safetensors",
+		"internal/atomicfile", "internal/printable"},
+}
+
+// importsOf are the packages of this module that the files of a folder import,
+// those of every platform.
+func importsOf(t *testing.T, room string) map[string]bool {
+	files, err := filepath.Glob(filepath.Join("..", "..", filepath.FromSlash(room), "*.go"))
+	require.NoError(t, err)
+	require.NotEmpty(t, files, "there is no package %s", room)
+	imports := map[string]bool{}
+	for _, file := range files {
+		if strings.HasSuffix(file, "_test.go") {
+			continue
+		}
+		text, err := os.ReadFile(file)
+		require.NoError(t, err)
+		f, err := parser.ParseFile(token.NewFileSet(), file, text, parser.ImportsOnly)
+		require.NoError(t, err)
+		for _, i := range f.Imports {
+			path, err := strconv.Unquote(i.Path.Value)
+			require.NoError(t, err)
+			if path, ok := strings.CutPrefix(path, "github.com/hubel-go/hubel/"); ok {
+				imports[path] = true
+			}
+		}
+	}
+	return imports
+}
+
+func TestRoomsImportWhatTheyMay(t *testing.T) {
+	for room, may := range allowed {
+		for path := range importsOf(t, room) {
+			require.Contains(t, may, path, "%s must not import %s: docs/architecture.md says which way imports run", room, path)
+		}
+	}
+}
+
+// Whatever stands below: a weights file, predictions and drawings take no
+// training loop, and nobody but commands chooses a device.
+func TestNoSolverAndNoDeviceBelow(t *testing.T) {
+	for _, room := range []string{"modelfile", "predict", "report"} {
+		seen := map[string]bool{}
+		var walk func(at string)
+		walk = func(at string) {
+			for path := range importsOf(t, at) {
+				if seen[path] {
+					continue
+				}
+				seen[path] = true
+				require.NotEqual(t, "solver", path, "%s imports it by way of %s", room, at)
+				require.False(t, strings.HasPrefix(path, "kernels/") || path == "device/reference", "%s imports the device %s by way of %s", room, path, at)
+				walk(path)
+			}
+		}
+		walk(room)
+	}
+}
