@@ -55,7 +55,7 @@ func (d *timedDevice) NewQueue() (device.Queue, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &timedQueue{Queue: q, device: d}, nil
+	return &timedQueue{Control: q, Queue: q, device: d}, nil
 }
 
 // record starts a recording.
@@ -109,12 +109,16 @@ func (d *timedDevice) Close() error {
 	return d.Device.Close()
 }
 
-// timedQueue puts an event before and after each kernel.
+// timedQueue puts an event before and after each kernel. It embeds no Kernels: an
+// operation without its timing does not compile.
 type timedQueue struct {
-	device.Queue
+	device.Control
+	Queue  device.Queue // the same queue
 	device *timedDevice
 	scope  string
 }
+
+var _ device.Queue = (*timedQueue)(nil)
 
 func (q *timedQueue) Scope(name string) {
 	q.scope = name

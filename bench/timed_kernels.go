@@ -175,8 +175,9 @@ func (q *timedQueue) Copy(dst, src device.Tensor) {
 
 func (q *timedQueue) CopyStrided(s device.Strided, dst, src device.Tensor, m device.Mode) {
 	written, read := s.Moved()
-	dst.Shape, src.Shape = tensor.Shape{written}, tensor.Shape{read}
-	q.begin("strided copy", q.device.pass, work{}, dst, src, again(dst, m))
+	to, from := dst, src // as many elements as it moves
+	to.Shape, from.Shape = tensor.Shape{written}, tensor.Shape{read}
+	q.begin("copy strided", q.device.pass, work{}, to, from, again(to, m))
 	q.Queue.CopyStrided(s, dst, src, m)
 	q.end()
 }

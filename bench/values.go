@@ -64,11 +64,7 @@ func (b *bench) values(node graph.Node) (sums map[string]*Checksum, err error) {
 func (b *bench) alone(node graph.Node) (*graph.Plan, error) {
 	n := &graph.Network{Name: node.Name, Outputs: []string{node.Name}}
 	y := n.Add(node.Name, node.Layer, n.Input("data", device.Float32, sampleShape(b.plan, node.In[0])...))
-	p, err := n.Plan(b.device.Traits(), graph.PlanOptions{Mode: graph.Infer, Batch: b.Batch})
-	if err != nil {
-		return nil, err
-	}
-	n.Add("loss", &layers.L2Loss{}, y, n.Input("target", device.Float32, sampleShape(p, node.Name)...))
+	n.Add("loss", &layers.L2Loss{}, y, n.Input("target", device.Float32, sampleShape(b.plan, node.Name)...))
 	return n.Plan(b.device.Traits(), graph.PlanOptions{Mode: graph.Train, Batch: b.Batch, Keep: []string{node.Name}, InputGrad: []string{"data"}})
 }
 

@@ -82,7 +82,13 @@ type HostBuffer interface {
 // nothing.
 type Queue interface {
 	Kernels
+	Control
+}
 
+// Control is what a queue does besides its kernels. What wraps a queue to see every
+// kernel embeds Control alone: then an operation that it leaves out does not compile,
+// where an embedded Queue would let it pass by.
+type Control interface {
 	// Scope names the layer that the following calls belong to, for errors
 	// and profiles.
 	Scope(name string)
@@ -155,6 +161,11 @@ type Kernels interface {
 // A plan for N samples runs smaller batches too. So scratch for fewer samples
 // is at most that for more, and packed weights are the same for every N.
 type Traits interface {
+	// String names the device and all that the answers depend on: traits of one
+	// name give the same answers. A plan runs only where they have the name of
+	// those that it was made for.
+	String() string
+
 	// Alignment is what every offset into an arena must be a multiple of.
 	Alignment() int64
 

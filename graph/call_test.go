@@ -31,7 +31,7 @@ func (*spy) Type() string { return "spy" }
 func (*spy) Plan(_ device.Traits, in []layers.Input, _ layers.Options) (layers.Spec, error) {
 	return layers.Spec{
 		Out:   []layers.Input{in[0], {Shape: tensor.Shape{in[0].Shape[0]}, DType: device.Int32}},
-		Saved: []layers.Slot{{Name: "mask", Shape: tensor.Shape{in[0].Shape[0], 5}, DType: device.Uint8}},
+		Saved: []layers.Slot{{Name: "mask", Shape: tensor.Shape{in[0].Shape[0], 5}, DType: device.Uint8, Batched: true}},
 		Params: []layers.Param{
 			{Name: "weight", Shape: tensor.Shape{2, 3}, Filler: layers.Constant(4), Rate: 1, Decay: 1},
 			{Name: "bias", Shape: tensor.Shape{7}, Filler: layers.Constant(5), Rate: 2},

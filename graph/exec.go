@@ -58,16 +58,29 @@ type Pass struct {
 }
 
 // NewExecutor allocates what a plan needs and binds it to the weights. The
-// weights must be of the plan's network, or of one with the same parameters.
+// weights must be of the plan's network, or of one with the same parameters, on a
+// device with the traits that the plan was made for. State is that of the weights:
+// where executors share them, one that trains must have synced before another runs.
 func NewExecutor(p *Plan, w *Weights) (*Executor, error) {
 	if p == nil || w == nil {
 		return nil, errors.New("an executor needs a plan and weights")
+	}
+	if made, is := traitsName(p.Traits), traitsName(w.device.Traits()); made != is {
+		return nil, fmt.Errorf("the plan of %s was made for %s, and the weights are on %s: plan the network with the traits of that device", p.Network.Name, made, is)
 	}
 	e := &Executor{plan: p, device: w.device, weights: w, byName: map[string]int{}, gradients: map[string]device.Tensor{}, host: map[hostKey]*tensor.Dense{}, batch: p.Options.Batch}
 	if err := e.bind(); err != nil {
 		return nil, cmp.Or(fmt.Errorf("plan of %s: %w", p.Network.Name, err), e.Close())
 	}
 	return e, nil
+}
+
+// traitsName names traits, and the lack of them in a plan that Network.Plan has not made.
+func traitsName(t device.Traits) string {
+	if t == nil {
+		return "no device"
+	}
+	return t.String()
 }
 
 func (e *Executor) bind() (err error) {
@@ -91,20 +104,16 @@ func (e *Executor) bind() (err error) {
 			e.gradients[p.Name] = carve(e.slab, p.Grad, device.Float32, p.Shape)
 		}
 	}
-	g, err := e.plan.Network.infer(e.device.Traits(), e.plan.Options.Batch, e.plan.Options.Mode == Train)
-	if err != nil {
-		return err
-	}
-	streams := make([]uint32, len(g.nodes)) // of random numbers, numbered through the network
+	streams := make([]uint32, len(e.plan.Specs)) // of random numbers, numbered through the network
 	next := uint32(1)
-	for i, node := range g.nodes {
+	for i, spec := range e.plan.Specs {
 		streams[i] = next
-		next += uint32(node.spec.Streams)
+		next += uint32(spec.Streams)
 	}
 	for i := range e.plan.Steps {
 		s := &e.plan.Steps[i]
 		b := boundStep{Step: s, name: e.plan.Network.Nodes[s.Node].Name, layer: e.plan.Network.Nodes[s.Node].Layer, stream: streams[s.Node]}
-		spec := g.nodes[s.Node].spec
+		spec := e.plan.Specs[s.Node]
 		if err := e.bindStep(&b, spec); err != nil {
 			return fmt.Errorf("%s: %w", b.name, err)
 		}
@@ -128,7 +137,7 @@ func (e *Executor) bindStep(b *boundStep, spec layers.Spec) error {
 	c := &b.call
 	c.In, c.Out, c.Saved = pick(b.In), pick(b.Out), pick(b.Saved)
 	c.DIn, c.DOut, c.Modes = pick(b.DIn), pick(b.DOut), b.Modes
-	c.Activation, c.Programs = b.Activation, spec.Programs
+	c.Activation, c.Programs, c.UpdateState = b.Activation, spec.Programs, b.UpdateState
 	b.zero = pick(b.Zero)
 	if b.Scratch >= 0 {
 		c.Scratch = e.tensors[b.Scratch].Buffer
@@ -149,7 +158,12 @@ func (e *Executor) bindStep(b *boundStep, spec layers.Spec) error {
 		}
 	}
 	for _, s := range spec.State {
-		c.State = append(c.State, e.weights.tensors[b.name+"."+s.Name])
+		name := b.name + "." + s.Name
+		w, ok := e.weights.tensors[name]
+		if !ok || !slices.Equal([]int(w.Shape), []int(s.Shape)) {
+			return fmt.Errorf("%s has the shape %v in the plan and %v in the weights", name, []int(s.Shape), []int(w.Shape))
+		}
+		c.State = append(c.State, w)
 	}
 	var err error
 	if b.packed, err = e.weights.packedSlots(b.Node, b.Packed); err != nil {
@@ -184,7 +198,7 @@ func (e *Executor) SetBatch(samples int) error {
 	}
 	e.batch = samples
 	for i, v := range e.plan.Values {
-		if v.Kind != Scratch {
+		if v.Batched {
 			e.tensors[i].Shape[0] = samples // calls share the shape
 		}
 	}

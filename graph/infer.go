@@ -68,6 +68,16 @@ func (n *Network) infer(t device.Traits, batch int, train bool) (*typed, error) 
 		if values := len(g.values) + len(spec.Out); values > maxValues {
 			return nil, n.tooManyValues(values)
 		}
+		for _, s := range spec.Saved {
+			if s.Batched && (s.Shape.Dims() == 0 || s.Shape[0] != batch) {
+				return nil, fmt.Errorf("%s: the saved slot %s is said to be batched, and its shape %v does not begin with the batch, %d", node.Name, s.Name, []int(s.Shape), batch)
+			}
+		}
+		for _, s := range spec.State {
+			if s.Batched {
+				return nil, fmt.Errorf("%s: the state %s is said to be batched: state has a fixed shape", node.Name, s.Name)
+			}
+		}
 		tn.spec = spec
 		for k, out := range spec.Out {
 			tn.out = append(tn.out, define(valueName(node.Name, k), i, out))

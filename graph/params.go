@@ -17,7 +17,7 @@ func (p *planner) planParams() error {
 	p.trained = make([]bool, len(g.nodes))
 	p.Params, p.WeightBytes = g.params(p.traits)
 	var err error
-	if p.frozen, err = p.frozenNames(); err != nil {
+	if p.frozen, p.frozenState, err = p.frozenNames(); err != nil {
 		return err
 	}
 	for i := range p.Params {
@@ -109,8 +109,9 @@ func (p *planner) placeGradients() {
 	}
 }
 
-// frozenNames resolves Options.Frozen to names of parameters.
-func (p *planner) frozenNames() (map[string]bool, error) {
+// frozenNames resolves Options.Frozen to names of parameters, and to the nodes whose
+// State is frozen.
+func (p *planner) frozenNames() (map[string]bool, []bool, error) {
 	wanted := map[string]bool{} // and found
 	for _, want := range p.Options.Frozen {
 		wanted[want] = false
@@ -123,10 +124,21 @@ func (p *planner) frozenNames() (map[string]bool, error) {
 			}
 		}
 	}
-	for _, want := range p.Options.Frozen {
-		if !wanted[want] {
-			return nil, fmt.Errorf("frozen: network %s has no layer or parameter %q with weights", p.Network.Name, want)
+	state := make([]bool, len(p.Specs))
+	for i, spec := range p.Specs {
+		layer := p.Network.Nodes[i].Name
+		for _, s := range spec.State {
+			for _, name := range []string{layer, layer + "." + s.Name} {
+				if _, ok := wanted[name]; ok {
+					wanted[name], state[i] = true, true
+				}
+			}
 		}
 	}
-	return names, nil
+	for _, want := range p.Options.Frozen {
+		if !wanted[want] {
+			return nil, nil, fmt.Errorf("frozen: network %s has no layer or parameter %q with weights", p.Network.Name, want)
+		}
+	}
+	return names, state, nil
 }

@@ -41,8 +41,12 @@ type PlanOptions struct {
 	// loss, such as a target, has none.
 	InputGrad []string
 
+	// Losses keeps all losses, as training does: for a test.
+	Losses bool
+
 	// Frozen names layers, or parameters such as "conv1.weight", that are not
-	// trained.
+	// trained. The State of a layer is updated unless the layer, or some of its
+	// State, is named.
 	Frozen []string
 
 	// Unshared gives every value its own memory, to compare with.
@@ -54,6 +58,8 @@ type PlanOptions struct {
 type Plan struct {
 	Network *Network
 	Options PlanOptions
+	Traits  device.Traits // of the device it was made for
+	Specs   []layers.Spec // of the network's nodes
 	Steps   []Step
 	Values  []Value
 	Params  []Param // trained and frozen, in the order of the weight slab
@@ -79,6 +85,10 @@ type Step struct {
 	Saved     []int
 	Scratch   int
 	Packed    []int64 // bytes of the layer's packed weights
+
+	// UpdateState is set on the forward steps of training of layers with State
+	// that is not frozen.
+	UpdateState bool
 
 	// Zero lists gradients that nothing wrote because the value does not
 	// reach a loss; they are filled with zeros before the step.
@@ -109,7 +119,11 @@ type Value struct {
 	Name  string // "conv1"; "conv1/d" is its gradient, "norm1/scale" a saved slot
 	Kind  Kind
 	DType device.DType
-	Shape tensor.Shape // dimension 0 is the batch, except for scratch: bytes
+	Shape tensor.Shape
+
+	// Batched says that dimension 0 is the batch. It is not in scratch, whose
+	// shape is its bytes, and in saved slots of a fixed size.
+	Batched bool
 
 	// First and Last are the steps the value is alive in, inclusive. An input
 	// is alive from -1; a kept value lives to the number of steps.
@@ -146,15 +160,16 @@ type planner struct {
 	typed  *typed
 	traits device.Traits
 
-	used     []bool // nodes that run
-	value    []int  // of typed values: index into Plan.Values, -1 if unused
-	grad     []int  // of typed values: the gradient's index, -1 if there is none
-	saved    [][]int
-	frozen   map[string]bool
-	trained  []bool // nodes with a parameter that is not frozen
-	wants    []bool // typed values whose gradient is wanted
-	backward []bool // nodes with a backward step
-	keep     []bool // typed values
+	frozenState []bool // nodes whose State is frozen
+	used        []bool // nodes that run
+	value       []int  // of typed values: index into Plan.Values, -1 if unused
+	grad        []int  // of typed values: the gradient's index, -1 if there is none
+	saved       [][]int
+	frozen      map[string]bool
+	trained     []bool // nodes with a parameter that is not frozen
+	wants       []bool // typed values whose gradient is wanted
+	backward    []bool // nodes with a backward step
+	keep        []bool // typed values
 }
 
 // Plan checks the network's shapes and plans its memory and order for a
@@ -165,11 +180,14 @@ func (n *Network) Plan(t device.Traits, o PlanOptions) (*Plan, error) {
 		return nil, err
 	}
 	p := &planner{
-		Plan:   &Plan{Network: n, Options: o},
+		Plan:   &Plan{Network: n, Options: o, Traits: t},
 		typed:  g,
 		traits: t,
 		keep:   make([]bool, len(g.values)),
 		wants:  make([]bool, len(g.values)),
+	}
+	for _, node := range g.nodes {
+		p.Specs = append(p.Specs, node.spec)
 	}
 	for _, name := range o.Keep {
 		v, err := g.value(name)
@@ -210,7 +228,7 @@ func (p *planner) chooseNodes() error {
 			targets = append(targets, v)
 		}
 	}
-	if p.Options.Mode == Train {
+	if p.Options.Mode == Train || p.Options.Losses {
 		losses := 0
 		for _, node := range p.typed.nodes {
 			if node.spec.LossWeight != 0 {
@@ -307,19 +325,19 @@ func (p *planner) forwardSteps() {
 		if !p.used[i] {
 			continue
 		}
-		s := Step{Node: i, Scratch: -1, FLOPs: node.spec.FLOPs}
+		s := Step{Node: i, Scratch: -1, FLOPs: node.spec.FLOPs, UpdateState: p.Options.Mode == Train && len(node.spec.State) > 0 && !p.frozenState[i]}
 		for _, v := range node.in {
 			if p.value[v] < 0 { // an input of the network, at its first reader
-				p.value[v] = p.add(g.values[v].name, Uploaded, g.values[v].Input)
+				p.value[v] = p.add(g.values[v].name, Uploaded, g.values[v].Input, true)
 			}
 			s.In = append(s.In, p.value[v])
 		}
 		for _, v := range node.out {
-			p.value[v] = p.add(g.values[v].name, Activation, g.values[v].Input)
+			p.value[v] = p.add(g.values[v].name, Activation, g.values[v].Input, true)
 			s.Out = append(s.Out, p.value[v])
 		}
 		for _, slot := range node.spec.Saved {
-			v := p.add(p.Network.Nodes[i].Name+"/"+slot.Name, Saved, layers.Input{Shape: slot.Shape, DType: slot.DType})
+			v := p.add(p.Network.Nodes[i].Name+"/"+slot.Name, Saved, layers.Input{Shape: slot.Shape, DType: slot.DType}, slot.Batched)
 			p.saved[i] = append(p.saved[i], v)
 		}
 		if node.spec.LossWeight != 0 {
@@ -394,14 +412,14 @@ func (p *planner) backwardSteps() {
 }
 
 // add adds a value and returns its index.
-func (p *planner) add(name string, kind Kind, in layers.Input) int {
+func (p *planner) add(name string, kind Kind, in layers.Input, batched bool) int {
 	bytes := int64(device.Elements(in.Shape)) * in.DType.Size()
-	p.Values = append(p.Values, Value{Name: name, Kind: kind, DType: in.DType, Shape: in.Shape.Clone(), Bytes: bytes, Shares: -1})
+	p.Values = append(p.Values, Value{Name: name, Kind: kind, DType: in.DType, Shape: in.Shape.Clone(), Batched: batched, Bytes: bytes, Shares: -1})
 	return len(p.Values) - 1
 }
 
 func (p *planner) addGradient(v int) int {
-	return p.add(p.typed.values[v].name+"/d", Gradient, p.typed.values[v].Input)
+	return p.add(p.typed.values[v].name+"/d", Gradient, p.typed.values[v].Input, true)
 }
 
 // scratch adds the memory of one step of a node, if it needs any.
@@ -411,7 +429,7 @@ func (p *planner) scratch(node int) int {
 		return -1
 	}
 	return p.add(p.Network.Nodes[node].Name+"/scratch", Scratch,
-		layers.Input{Shape: tensor.Shape{int(bytes)}, DType: device.Uint8})
+		layers.Input{Shape: tensor.Shape{int(bytes)}, DType: device.Uint8}, false)
 }
 
 // lifetimes finds the first and last step of every value.

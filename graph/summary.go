@@ -12,10 +12,6 @@ import (
 // the parameters and the operations of one sample's forward pass, and the
 // memory of a plan for the given options.
 func (n *Network) Summary(t device.Traits, o PlanOptions) (string, error) {
-	one, err := n.infer(t, 1, o.Mode == Train)
-	if err != nil {
-		return "", err
-	}
 	plan, err := n.Plan(t, o)
 	if err != nil {
 		return "", err
@@ -27,19 +23,20 @@ func (n *Network) Summary(t device.Traits, o PlanOptions) (string, error) {
 		fmt.Fprintf(w, "%s\tinput\t%s\t\t\t\n", in.Name, shapeString(in.Shape))
 	}
 	var params, flops int64
-	for i, node := range one.nodes {
+	for i, spec := range plan.Specs {
+		sample := spec.FLOPs / int64(o.Batch) // they grow with the batch
 		var count int64
-		for _, p := range node.spec.Params {
+		for _, p := range spec.Params {
 			count += int64(device.Elements(p.Shape))
 		}
 		params += count
-		flops += node.spec.FLOPs
+		flops += sample
 		var shapes []string
-		for _, out := range node.spec.Out {
+		for _, out := range spec.Out {
 			shapes = append(shapes, shapeString(out.Shape[1:]))
 		}
 		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%.2f\t\n", n.Nodes[i].Name, n.Nodes[i].Layer.Type(), strings.Join(shapes, " "),
-			thousands(count), float64(node.spec.FLOPs)/1e6)
+			thousands(count), float64(sample)/1e6)
 	}
 	fmt.Fprintf(w, "total\t\t\t%s\t%.2f\t\n", thousands(params), float64(flops)/1e6)
 	w.Flush()

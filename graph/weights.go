@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"hash/fnv"
 	"math"
+	"reflect"
 	"slices"
 
 	"gorgonia.org/tensor"
@@ -135,13 +136,51 @@ func (w *Weights) Fill(seed uint64) error {
 		}
 	}
 	for _, s := range w.states {
-		t := w.tensors[s.name]
-		if s.DType != device.Float32 {
+		if s.DType == device.Float32 {
+			w.queue.Fill(w.tensors[s.name], s.Init)
 			continue
 		}
-		w.queue.Fill(t, s.Init)
+		x := hostTensor(s.DType, s.Shape)
+		if err := x.Memset(whole(s.DType, s.Init)); err != nil {
+			return fmt.Errorf("%s: %w", s.name, err)
+		}
+		if err := w.Set(s.name, x); err != nil {
+			return err
+		}
 	}
 	return w.queue.Sync()
+}
+
+// whole is a number of a type of integers.
+func whole(t device.DType, x float32) any {
+	return reflect.ValueOf(x).Convert(t.Host().Type).Interface()
+}
+
+// State downloads the state of all layers by name, nil where there is none. What
+// writes it must have synced.
+func (w *Weights) State() (map[string]*tensor.Dense, error) {
+	var state map[string]*tensor.Dense
+	for _, s := range w.states {
+		x, err := w.Get(s.name)
+		if err != nil {
+			return nil, err
+		}
+		if state == nil {
+			state = map[string]*tensor.Dense{}
+		}
+		state[s.name] = x
+	}
+	return state, nil
+}
+
+// SetState uploads what State has returned.
+func (w *Weights) SetState(state map[string]*tensor.Dense) error {
+	for name, x := range state {
+		if err := w.Set(name, x); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Set uploads a parameter or state.
@@ -155,7 +194,9 @@ func (w *Weights) Set(name string, x *tensor.Dense) error {
 	}
 	w.queue.Scope(name)
 	w.queue.Upload(t, x)
-	w.Changed()
+	if slices.ContainsFunc(w.params, func(p Param) bool { return p.Name == name }) {
+		w.Changed()
+	}
 	return w.queue.Sync()
 }
 

@@ -32,7 +32,7 @@ func (l *Dropout) Plan(t device.Traits, in []Input, o Options) (Spec, error) {
 	}
 	s := Spec{Out: like(in[0]), InPlace: true, Streams: 1}
 	if o.Train && l.P > 0 {
-		s.Saved = []Slot{{Name: "mask", Shape: slices.Clone(in[0].Shape), DType: device.Uint8}}
+		s.Saved = []Slot{{Name: "mask", Shape: slices.Clone(in[0].Shape), DType: device.Uint8, Batched: true}}
 	}
 	return s, nil
 }

@@ -50,8 +50,8 @@ func (*CReLU) Plan(_ device.Traits, in []layers.Input, o layers.Options) (layers
 	return layers.Spec{
 		Out: []layers.Input{out},
 		Saved: []layers.Slot{ // inference needs them too: forward joins them
-			{Name: "positive", Shape: in[0].Shape},
-			{Name: "negative", Shape: in[0].Shape},
+			{Name: "positive", Shape: in[0].Shape, Batched: true},
+			{Name: "negative", Shape: in[0].Shape, Batched: true},
 		},
 		Scratch: device.Float32.Size() * int64(device.Elements(in[0].Shape)),
 	}, nil

@@ -41,7 +41,7 @@ func (*L2Norm) Plan(_ device.Traits, in []Input, o Options) (Spec, error) {
 	v := viewOf(in[0].Shape)
 	s := Spec{Out: like(in[0]), Backward: NeedInputs, Scratch: int64(v.Elements(expr.Pixel)) * device.Float32.Size()}
 	if o.Train {
-		s.Saved = []Slot{{Name: "squares", Shape: tensor.Shape{v.N, v.Inner}, DType: device.Float32}}
+		s.Saved = []Slot{{Name: "squares", Shape: tensor.Shape{v.N, v.Inner}, DType: device.Float32, Batched: true}}
 	}
 	return s, nil
 }

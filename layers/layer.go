@@ -71,7 +71,7 @@ type Spec struct {
 	Out    []Input // shapes and types of the outputs, dimension 0 the batch
 	Saved  []Slot  // what forward keeps for backward: LRN scale, pool argmax; none in inference
 	Params []Param // trained
-	State  []Slot  // not trained, kept in the weights file; no batch dimension
+	State  []Slot  // not trained, kept in the weights file and shared by all that run on the weights; never Batched
 	Packed []int64 // bytes of weights as the device likes them, refreshed after an update; entry i is the same in every plan that has it
 
 	// PackedGradient is how many of Packed, the last, only the gradient of an
@@ -98,12 +98,13 @@ type Spec struct {
 	FLOPs int64
 }
 
-// Slot is a tensor a layer keeps. Dimension 0 of a Saved slot is the batch.
+// Slot is a tensor a layer keeps.
 type Slot struct {
-	Name  string
-	Shape tensor.Shape
-	DType device.DType
-	Init  float32 // what a State slot starts as
+	Name    string
+	Shape   tensor.Shape
+	DType   device.DType
+	Batched bool    // dimension 0 is the batch, and smaller in a smaller pass; else the shape is fixed
+	Init    float32 // what a State slot starts as; whole for a type of integers
 }
 
 // Param is a trained tensor, in PyTorch's shape and with PyTorch's name
@@ -129,8 +130,14 @@ type Call struct {
 	ParamMode device.Mode     // of DParams: accumulate in a later micro-batch
 
 	Saved, State []device.Tensor
-	Packed       []device.Buffer
-	Scratch      device.Buffer
+
+	// UpdateState is set where forward is to update State from this
+	// micro-batch. In inference and where the layer is frozen it is not: forward
+	// then reads State and never writes it. Backward never writes it.
+	UpdateState bool
+
+	Packed  []device.Buffer
+	Scratch device.Buffer
 
 	Programs   []*expr.Program   // of the Spec
 	Activation device.Activation // for the epilogue; off unless Spec.Epilogue

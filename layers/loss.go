@@ -34,7 +34,7 @@ func (l *SoftmaxLoss) Plan(t device.Traits, in []Input, o Options) (Spec, error)
 		return Spec{}, err
 	}
 	if o.Train {
-		s.Saved = []Slot{{Name: "prob", Shape: slices.Clone(in[0].Shape), DType: device.Float32}}
+		s.Saved = []Slot{{Name: "prob", Shape: slices.Clone(in[0].Shape), DType: device.Float32, Batched: true}}
 	} else {
 		s.Scratch = int64(device.Elements(in[0].Shape)) * device.Float32.Size()
 	}

@@ -40,7 +40,7 @@ func (l *LRN) Plan(t device.Traits, in []Input, o Options) (Spec, error) {
 	}
 	s := Spec{Out: like(in[0]), Backward: NeedInputs}
 	if o.Train {
-		s.Saved = []Slot{{Name: "scale", Shape: slices.Clone(in[0].Shape), DType: device.Float32}}
+		s.Saved = []Slot{{Name: "scale", Shape: slices.Clone(in[0].Shape), DType: device.Float32, Batched: true}}
 	}
 	return s, nil
 }

@@ -15,6 +15,7 @@ import (
 // apart.
 type traits struct{ packed [2]int64 }
 
+func (traits) String() string                         { return "a test" }
 func (traits) Alignment() int64                       { return 64 }
 func (traits) Staged() bool                           { return false }
 func (traits) Epilogue(device.Unary) bool             { return true }
@@ -304,7 +305,7 @@ func TestSpecs(t *testing.T) {
 	}{
 		{
 			&layers.Pool{Window: layers.Square(3), Stride: layers.Square(2)}, []layers.Input{image},
-			layers.Spec{Out: []layers.Input{small}, Saved: []layers.Slot{{Name: "index", Shape: small.Shape, DType: device.Int32}}},
+			layers.Spec{Out: []layers.Input{small}, Saved: []layers.Slot{{Name: "index", Shape: small.Shape, DType: device.Int32, Batched: true}}},
 			layers.Spec{Out: []layers.Input{small}},
 		},
 		{
@@ -324,7 +325,7 @@ func TestSpecs(t *testing.T) {
 		},
 		{
 			&layers.LRN{}, []layers.Input{image},
-			layers.Spec{Out: []layers.Input{image}, Saved: []layers.Slot{{Name: "scale", Shape: image.Shape, DType: device.Float32}}, Backward: layers.NeedInputs},
+			layers.Spec{Out: []layers.Input{image}, Saved: []layers.Slot{{Name: "scale", Shape: image.Shape, DType: device.Float32, Batched: true}}, Backward: layers.NeedInputs},
 			layers.Spec{Out: []layers.Input{image}, Backward: layers.NeedInputs},
 		},
 		{
@@ -334,7 +335,7 @@ func TestSpecs(t *testing.T) {
 		},
 		{
 			&layers.Dropout{P: 0.5}, []layers.Input{image},
-			layers.Spec{Out: []layers.Input{image}, Saved: []layers.Slot{{Name: "mask", Shape: image.Shape, DType: device.Uint8}}, InPlace: true, Streams: 1},
+			layers.Spec{Out: []layers.Input{image}, Saved: []layers.Slot{{Name: "mask", Shape: image.Shape, DType: device.Uint8, Batched: true}}, InPlace: true, Streams: 1},
 			layers.Spec{Out: []layers.Input{image}, InPlace: true, Streams: 1},
 		},
 		{
@@ -344,7 +345,7 @@ func TestSpecs(t *testing.T) {
 		},
 		{
 			&layers.SoftmaxLoss{}, []layers.Input{scores, i32(128)},
-			layers.Spec{Out: []layers.Input{f32(128)}, Saved: []layers.Slot{{Name: "prob", Shape: scores.Shape, DType: device.Float32}},
+			layers.Spec{Out: []layers.Input{f32(128)}, Saved: []layers.Slot{{Name: "prob", Shape: scores.Shape, DType: device.Float32, Batched: true}},
 				Backward: layers.NeedInputs, NoGradient: []int{1}, LossWeight: 1},
 			layers.Spec{Out: []layers.Input{f32(128)}, Scratch: 4 * 128 * 1000, Backward: layers.NeedInputs, NoGradient: []int{1}, LossWeight: 1},
 		},

@@ -72,7 +72,7 @@ func (l *Pool) Plan(t device.Traits, in []Input, o Options) (Spec, error) {
 		if plane(in[0].Shape) > maxSize {
 			return Spec{}, fmt.Errorf("images of %dx%d have more pixels than an int32 can index", g.H, g.W)
 		}
-		s.Saved = []Slot{{Name: "index", Shape: g.YShape(), DType: device.Int32}}
+		s.Saved = []Slot{{Name: "index", Shape: g.YShape(), DType: device.Int32, Batched: true}}
 	}
 	return s, nil
 }

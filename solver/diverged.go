@@ -344,6 +344,11 @@ func (t *trainer) saveReplay(path string, s *kept, loss float64) error {
 	if err != nil {
 		return err
 	}
+	for i, x := range tensors {
+		if state, ok := s.state[x.Name]; ok {
+			tensors[i].Value = state
+		}
+	}
 	velocities, err := t.sgd.download()
 	if err != nil {
 		return err

@@ -80,19 +80,11 @@ func (e FailedError) Unwrap() error { return e.Err }
 
 // planTest plans the forward pass of a network's losses and accuracies.
 func planTest(n *graph.Network, d device.Device, batch int) (*graph.Plan, error) {
-	// A plan for training names the losses.
-	train, err := n.Plan(d.Traits(), graph.PlanOptions{Mode: graph.Train, Batch: batch})
-	if err != nil {
-		return nil, err
-	}
 	keep := accuracies(n)
-	for _, l := range train.Losses {
-		keep = append(keep, train.Values[l.Value].Name)
-	}
 	if scores := scoresNode(n); scores != "" {
 		keep = append(keep, scores)
 	}
-	return n.Plan(d.Traits(), graph.PlanOptions{Mode: graph.Infer, Batch: batch, Keep: keep})
+	return n.Plan(d.Traits(), graph.PlanOptions{Mode: graph.Infer, Batch: batch, Losses: true, Keep: keep})
 }
 
 // accuracies are the nodes of a network that a test reads besides its losses.

@@ -1,6 +1,8 @@
 package solver
 
 import (
+	"cmp"
+
 	"gorgonia.org/tensor"
 
 	"github.com/hubel-go/hubel/device"
@@ -41,8 +43,18 @@ func newProbe(d device.Device, w *graph.Weights, o graph.PlanOptions) (*probe, e
 func (p *probe) Close() error { return p.exec.Close() }
 
 // run repeats the passes of an update, and calls look after each with its first
-// sample, until that returns false.
-func (p *probe) run(s *kept, pass graph.Pass, look func(first int) (more bool, err error)) error {
+// sample, until that returns false. It begins with the state that the update began
+// with, and leaves the weights' as it was.
+func (p *probe) run(s *kept, pass graph.Pass, look func(first int) (more bool, err error)) (err error) {
+	w := p.exec.Weights()
+	state, err := w.State()
+	if err != nil {
+		return err
+	}
+	defer func() { err = cmp.Or(err, w.SetState(state)) }()
+	if err := w.SetState(s.state); err != nil {
+		return err
+	}
 	plan := p.exec.Plan()
 	mode := device.Overwrite
 	pass.WholeBatch = s.len()
@@ -86,6 +98,8 @@ type seen struct {
 	kind   Kind
 	values []float32
 	sample int // elements of a sample; 0 where dimension 0 is not the batch
+
+	batched bool
 }
 
 // each visits every float32 value of the last pass in the order in which it
@@ -99,7 +113,7 @@ func (p *probe) each(visit func(v seen) (more bool)) error {
 		var list []seen
 		value := func(index int, kind Kind) {
 			if index >= 0 && plan.Values[index].DType == device.Float32 {
-				list = append(list, seen{layer: layer, name: plan.Values[index].Name, kind: kind})
+				list = append(list, seen{layer: layer, name: plan.Values[index].Name, kind: kind, batched: plan.Values[index].Batched})
 			}
 		}
 		params := func(kind Kind) {
@@ -159,7 +173,9 @@ func (p *probe) read(v *seen) error {
 		if t, err = p.exec.Tensor(v.name); err != nil {
 			return err
 		}
-		v.sample = t.Len() / p.exec.Batch()
+		if v.batched {
+			v.sample = t.Len() / p.exec.Batch()
+		}
 	}
 	x := tensor.New(tensor.Of(tensor.Float32), tensor.WithShape(t.Len()))
 	p.exec.Queue().Scope(v.name)

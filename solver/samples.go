@@ -19,6 +19,10 @@ type kept struct {
 	numbers int       // T
 	index   []int     // [N], in the data set
 	names   []string  // [N], of a data set that has names
+
+	// state is that of the network before the first pass; nil where it is what the
+	// weights have, as in a replay.
+	state map[string]*tensor.Dense
 }
 
 // add copies a batch of a data set.

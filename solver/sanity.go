@@ -367,6 +367,9 @@ func (t *trainer) lossOf(b *kept) (float64, error) {
 	if err := upload(t.exec, t.c.Network, b.batch(0, b.len())); err != nil {
 		return 0, err
 	}
+	if err := t.weights.SetState(b.state); err != nil {
+		return 0, err
+	}
 	t.exec.Forward(graph.Pass{Seed: t.c.Seed})
 	return t.exec.Loss()
 }

@@ -189,6 +189,14 @@ func (t *trainer) gradients(read bool, keep *kept) (samples int, r reading, err 
 	samples = min(whole, t.c.Train.Len()-t.iteration%t.perEpoch*whole)
 	pass := graph.Pass{Seed: t.c.Seed, Iteration: uint32(t.iteration), WholeBatch: samples}
 	mode := device.Overwrite
+	if keep != nil {
+		if err := t.exec.Sync(); err != nil { // the last pass may still be writing it
+			return 0, reading{}, err
+		}
+		if keep.state, err = t.weights.State(); err != nil {
+			return 0, reading{}, err
+		}
+	}
 	for pass.FirstSample < samples {
 		b, err := t.feed.next()
 		if err != nil {

@@ -119,6 +119,9 @@ func (d *Device) check() error {
 
 type traits struct{}
 
+// String is "reference".
+func (traits) String() string { return "reference" }
+
 // Alignment is more than the loops need, so that plans made for this device
 // are aligned as plans for others are.
 func (traits) Alignment() int64 { return 256 }

@@ -11,6 +11,14 @@ type traits struct {
 	direct bool // device.Options.DirectConv
 }
 
+// String is the register tile, and that all convolutions are direct.
+func (t traits) String() string {
+	if t.direct {
+		return "cpu " + t.tile.Name + " with direct convolutions"
+	}
+	return "cpu " + t.tile.Name
+}
+
 // Alignment is a cache line.
 func (traits) Alignment() int64 { return alignment }
 

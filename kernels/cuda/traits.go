@@ -33,6 +33,15 @@ func traitsOf(p driver.Properties, o device.Options) (traits, error) {
 	return t, nil
 }
 
+// String is the number of multiprocessors, and TF32.
+func (t traits) String() string {
+	name := fmt.Sprintf("a GPU with %d multiprocessors", t.sms)
+	if t.TF32() {
+		name += " and TF32"
+	}
+	return name
+}
+
 // Alignment is 256 bytes.
 func (traits) Alignment() int64 { return alignment }
 

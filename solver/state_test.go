@@ -1,0 +1,154 @@
+package solver
+
+import (
+	"maps"
+	"math"
+	"path/filepath"
+	"slices"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"gorgonia.org/tensor"
+
+	"github.com/hubel-go/hubel/device"
+	"github.com/hubel-go/hubel/graph"
+	"github.com/hubel-go/hubel/kernels/cpu"
+	"github.com/hubel-go/hubel/layers"
+	"github.com/hubel-go/hubel/modelfile"
+)
+
+// runningMean subtracts the mean of what came before: y = x - m. It then updates its
+// state, m += (mean of x - m) / 2 and one call more, so that every output shows the
+// micro-batches before it and their order.
+type runningMean struct{}
+
+func init() { layers.Register(func() layers.Layer { return &runningMean{} }) }
+
+func (*runningMean) Type() string { return "running-mean" }
+
+func (*runningMean) Plan(_ device.Traits, in []layers.Input, _ layers.Options) (layers.Spec, error) {
+	return layers.Spec{
+		Out:   []layers.Input{in[0]},
+		Saved: []layers.Slot{{Name: "used", Shape: tensor.Shape{2}}}, // not of a sample
+		State: []layers.Slot{{Name: "mean", Shape: tensor.Shape{1}, Init: 0.25}, {Name: "calls", Shape: tensor.Shape{1}, DType: device.Int32, Init: 3}},
+	}, nil
+}
+
+func (*runningMean) Forward(q device.Queue, c *layers.Call) {
+	x, _ := cpu.Floats(c.In[0])
+	y, _ := cpu.Floats(c.Out[0])
+	m, _ := cpu.Floats(c.State[0])
+	used, _ := cpu.Floats(c.Saved[0])
+	used[0], used[1] = m[0], float32(len(x))
+	sum := float32(0)
+	for i, v := range x {
+		sum += v
+		y[i] = v - used[0]
+	}
+	if c.UpdateState {
+		m[0] += (sum/used[1] - m[0]) / 2
+		count := tensor.New(tensor.Of(tensor.Int32), tensor.WithShape(1))
+		q.Download(count, c.State[1])
+		count.Int32s()[0]++
+		q.Upload(c.State[1], count)
+	}
+}
+
+func (*runningMean) Backward(q device.Queue, c *layers.Call) {
+	if c.WantsGradient(0) && c.Modes[0] == device.Overwrite {
+		q.Copy(c.DIn[0], c.DOut[0])
+	}
+}
+
+// meanConfig is smallConfig with the layer before all others.
+func meanConfig(t *testing.T) Config {
+	c := smallConfig(t)
+	n := &graph.Network{Name: "means"}
+	label := n.Input("label", device.Int32)
+	x := n.Add("m", &runningMean{}, n.Input("data", device.Float32, 1, 12, 12))
+	x = n.Add("fc", &layers.Dense{Out: 10}, x)
+	n.Outputs = []string{n.Add("prob", &layers.Softmax{}, x)}
+	n.Add("loss", &layers.SoftmaxLoss{}, x, label)
+	n.Add("accuracy", &layers.Accuracy{}, x, label)
+	c.Network = n
+	return c
+}
+
+// callsOf is the number of updates of the state, in a run's folder.
+func callsOf(t *testing.T, dir string) int {
+	m, err := modelfile.Read(filepath.Join(dir, WeightsFile))
+	require.NoError(t, err)
+	return int(m.Weights["m.calls"].Int32s()[0]) - 3
+}
+
+// Each micro-batch updates the state once; tests, resuming and the probe of -debug
+// leave the bytes of a run without them.
+func TestStateInTraining(t *testing.T) {
+	for passes, updates := range map[int]int{1: 10, 2: 20} { // the last batch of an epoch, of 10, is 8 and 2
+		c := meanConfig(t)
+		c.Batch, c.Accumulate = 16/passes, passes
+		straight := trainIn(t, c)
+		require.Equal(t, updates, callsOf(t, straight))
+		for _, iteration := range []int{4, 6} {
+			dir := stopAfter(t, c, iteration)
+			resume(t, dir, c)
+			requireSameFiles(t, straight, dir)
+		}
+		c.DebugEvery = 1
+		require.Equal(t, weightsOf(t, straight)["fc.weight"], weightsOf(t, trainIn(t, c))["fc.weight"])
+		require.Equal(t, updates, callsOf(t, trainIn(t, c)))
+		c.Frozen = []string{"m"}
+		require.Zero(t, callsOf(t, trainIn(t, c)))
+	}
+}
+
+// The probe begins with the state before the update, not with what the update has
+// made of it: NaN, here, of a sample in the second micro-batch. So does a replay.
+func TestStateOfARunThatDiverges(t *testing.T) {
+	c := meanConfig(t)
+	c.Batch, c.Accumulate = 8, 2
+	var culprit int
+	updates := samplesOf(t, c, 3)
+	culprit = updates[2][12]
+	c.Train = marked{c.Train, float32(math.NaN()), []int{culprit}}
+	c.Dir = filepath.Join(t.TempDir(), "run")
+	_, err := Train(t.Context(), c)
+	var d *Diverged
+	require.ErrorAs(t, err, &d)
+	require.Equal(t, 3, d.Iteration)
+	require.Equal(t, KindInput, d.Kind)
+	require.Equal(t, 12, d.Sample)
+	require.Equal(t, culprit, d.Index)
+
+	tensors, _, err := modelfile.ReadVerified(d.File)
+	require.NoError(t, err)
+	require.Equal(t, int32(3+4), tensors["m.calls"].Int32s()[0])
+	for _, v := range tensors["m.mean"].Float32s() {
+		require.False(t, math.IsNaN(float64(v)))
+	}
+	again, err := Replay(c.Device, d.File)
+	require.NoError(t, err)
+	d.Value, d.Loss, again.Value, again.Loss = 0, 0, 0, 0 // NaN is not NaN
+	require.Equal(t, d, again)
+}
+
+func TestWeightsFilesWithoutTheState(t *testing.T) {
+	c := meanConfig(t)
+	path := filepath.Join(trainIn(t, c), WeightsFile)
+	m, err := modelfile.Read(path)
+	require.NoError(t, err)
+	w, err := graph.NewWeights(c.Network, c.Device)
+	require.NoError(t, err)
+	defer func() { require.NoError(t, w.Close()) }()
+	require.NoError(t, m.Set(w))
+	require.Equal(t, []string{"fc.bias", "fc.weight", "m.calls", "m.mean"}, slices.Sorted(maps.Keys(m.Weights)))
+	const remedy = "; where that is meant, name the layers that are to start fresh"
+	kept := m.Weights["m.mean"]
+	delete(m.Weights, "m.mean")
+	require.EqualError(t, m.Set(w), path+": weights of network means are missing: m.mean"+remedy)
+	require.NoError(t, modelfile.SetWeights(w, m.Weights, path, []string{"m.mean"}))
+	m.Weights["m.mean"] = tensor.New(tensor.Of(tensor.Float32), tensor.WithShape(2))
+	require.EqualError(t, m.Set(w), path+": m.mean has the shape [1] in the network and [2] in the file"+remedy)
+	m.Weights["m.mean"] = kept
+	require.NoError(t, m.Set(w))
+}
