@@ -48,7 +48,7 @@ type ConvKernels interface {
 	// ConvBackwardFilter leaves out dw or dbias, whichever is absent: frozen.
 	ConvBackwardFilter(c Conv, dw, dbias, x, dy Tensor, m Mode, ws Buffer)
 
-	// ConvPack writes w as the device likes it for a pass.
+	// ConvPack writes w in the layout that the kernels of a pass read.
 	ConvPack(c Conv, p Pass, packed Buffer, w Tensor)
 }
 

@@ -178,8 +178,9 @@ type Traits interface {
 	// apply the activation themselves.
 	Epilogue(a Unary) bool
 
-	// ConvPacked is the size of the weights as the device likes them for a
-	// pass, written by ConvPack; 0 where it reads them as they are.
+	// ConvPacked is the size of the weights in the layout that the device's
+	// kernels of a pass read, written by ConvPack; 0 where they read them as
+	// they are.
 	ConvPacked(c Conv, p Pass) int64
 
 	// ConvFast reports whether a pass goes by an algorithm that computes

@@ -72,7 +72,7 @@ type Spec struct {
 	Saved  []Slot  // what forward keeps for backward: LRN scale, pool argmax; none in inference
 	Params []Param // trained
 	State  []Slot  // not trained, kept in the weights file and shared by all that run on the weights; never Batched
-	Packed []int64 // bytes of weights as the device likes them, refreshed after an update; entry i is the same in every plan that has it
+	Packed []int64 // bytes of copies of the weights in the device's own layout, made anew after an update; entry i is the same in every plan that has it
 
 	// PackedGradient is how many of Packed, the last, only the gradient of an
 	// input reads: where none is wanted the Call does not have them.

@@ -274,7 +274,11 @@ func checkSlopes(ctx context.Context, c Config) (s Sanity, err error) {
 		}
 		checked := len(t.sgd.trained()) - flat
 		s.OK = worst <= gradientTolerance && checked > 0
-		s.Text = fmt.Sprintf("along those of %d tensors the slope differs from differences of the loss by at most %.2g %%, of %s", checked, 100*worst, where)
+		agree := "agree"
+		if !s.OK {
+			agree = "disagree"
+		}
+		s.Text = fmt.Sprintf("directional derivatives of %d tensors %s with finite differences of the loss: at most %.2g %% off, of %s", checked, agree, 100*worst, where)
 		if flat > 0 {
 			s.Text += fmt.Sprintf("; of %d the loss does not show it well enough", flat)
 		}

@@ -383,7 +383,7 @@ func TestSanityInWords(t *testing.T) {
 	texts := said(c)
 	require.Equal(t, "1.098612 with fc at zero; ln 3 is 1.098612", texts["initial loss"])
 	require.Regexp(t, `^[\d.]+ without, [\d.]+ with 0\.0005, [\d.]+ with 0\.005$`, texts["weight decay"])
-	require.Regexp(t, `^along those of 2 tensors the slope differs from differences of the loss by at most [\d.e-]+ %, of fc\.(weight|bias)$`, texts["gradients"])
+	require.Regexp(t, `^directional derivatives of 2 tensors agree with finite differences of the loss: at most [\d.e-]+ % off, of fc\.(weight|bias)$`, texts["gradients"])
 	require.Regexp(t, `^the loss on 2 samples fell from [\d.]+ to [\d.e-]+ in \d+0 updates at the rate 20, 100 % right$`, texts["overfitting"])
 	require.NoDirExists(t, c.Dir)
 

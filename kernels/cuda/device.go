@@ -93,7 +93,7 @@ func (d *Device) Arithmetic() string {
 func (d *Device) Traits() device.Traits { return d.traits }
 
 // NewQueue returns a queue on a stream of its own, which runs what is enqueued
-// when the device comes to it.
+// some time later.
 func (d *Device) NewQueue() (device.Queue, error) {
 	q, err := d.newQueue()
 	if err != nil {
