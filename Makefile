@@ -64,6 +64,17 @@ test-long: ## run the CPU's tests again on its generic path and on AVX2; a milli
 		HUBEL_LONG=1 $(GO) test -timeout 20m -run Pillow ./data/...; \
 	else echo "test-long: Pillow skipped, no Python here has it: apt-get install python3-pil"; fi
 
+# `go test` of the AVX-512 path on an emulated CPU, one package after the other.
+EMULATED = CGO_ENABLED=0 HUBEL_CPU=avx512 $(GO) test -count=1 -short -timeout 60m -ldflags="-s -w" -skip "./^(avx2|generic)$$" -exec "$(CURDIR)/tools/avx512.sh"
+
+.PHONY: avx512-test
+avx512-test: ## test the CPU's AVX-512 path on an emulated CPU that has it (minutes); see tools/avx512.sh
+	@tools/avx512.sh -
+	$(EMULATED) ./kernels/cpu/vec
+	$(EMULATED) ./kernels/cpu/winograd
+	$(EMULATED) ./kernels/cpu/gemm
+	$(EMULATED) -run "ConvShapes|Adjoint|PartsOfTiles|FuzzConv|Conformance/avx512" ./kernels/cpu
+
 .PHONY: race
 race: ## run the tests of concurrent packages under the race detector, which needs a C compiler
 	CGO_ENABLED=1 $(GO) test -race -short -timeout 20m $(CONCURRENT)
