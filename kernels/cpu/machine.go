@@ -161,6 +161,13 @@ func (e *evaluation) begin(worker int) *machine {
 	return m
 }
 
+// end forgets where tensors lie, so that the queue holds no buffer that the caller frees.
+func (m *machine) end() {
+	for _, code := range m.code {
+		clear(code)
+	}
+}
+
 // aim makes the instructions of a phase read and write the elements from first, which
 // is the first of a strip, or those from behind so many of it. The tail of a strip, less
 // than a block, is read and written in blocks of its own.

@@ -30,6 +30,7 @@ type mapTask struct{ evaluation }
 
 func (t *mapTask) Run(item, worker int) {
 	m := t.begin(worker)
+	defer m.end()
 	first, end := chunk(item, t.view.Elements(expr.Whole))
 	for step := t.longest(); first < end; first += step {
 		t.run(m, first, min(step, end-first))

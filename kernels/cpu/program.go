@@ -215,7 +215,7 @@ func (c *compiler) save(reads int) {
 	}
 }
 
-// load makes v the accumulator. Of v, reads are left to the instruction that comes next.
+// load makes v the accumulator.
 func (c *compiler) load(v int) {
 	if c.acc != v {
 		c.save(0)

@@ -2,6 +2,7 @@ package cpu
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -123,6 +124,35 @@ func TestProgramErrors(t *testing.T) {
 	require.EqualError(t, q.Sync(), "act: map: input 0 is 11 elements of float32, but [N,C,Inner] of [2,3,2] are 12 of float32")
 	q.Reduce(p, v, device.Sum, expr.Channel, of(2), []device.Tensor{of(12)}, device.Overwrite, device.Random{})
 	require.EqualError(t, q.Sync(), "act: reduce: output 0 is 2 elements of float32, but [C] of [2,3,2] are 3 of float32")
+}
+
+// Once a call has returned, nothing of the queue holds its tensors.
+func TestMachinesForget(t *testing.T) {
+	d, err := New(2)
+	require.NoError(t, err)
+	defer d.Close()
+	q, err := d.NewQueue()
+	require.NoError(t, err)
+	x := expr.Input(0, expr.Whole)
+	const n = 3*grain + 5
+	v := device.View{N: 1, C: n, Inner: 1}
+	in := []device.Tensor{ones(t, d, n)}
+	for _, p := range []*expr.Program{expr.MustNew(expr.Exp(expr.Add(x, x))), expr.MustNew(x)} {
+		for name, call := range map[string]func(){
+			"map":     func() { q.Map(p, v, []device.Tensor{ones(t, d, n)}, in, []device.Mode{device.Overwrite}, device.Random{}) },
+			"runs":    func() { q.Reduce(p, v, device.Sum, expr.One, ones(t, d, 1), in, device.Overwrite, device.Random{}) },
+			"columns": func() { q.Reduce(p, v, device.Sum, expr.C, ones(t, d, n), in, device.Overwrite, device.Random{}) },
+		} {
+			call()
+			require.NoError(t, q.Sync())
+			require.Len(t, q.(*queue).machines, 2)
+			for _, m := range q.(*queue).machines {
+				for _, i := range slices.Concat(m.code...) {
+					require.Equal(t, vec.Instruction{}, i, name)
+				}
+			}
+		}
+	}
 }
 
 // A view whose channels have one pixel is one of pixels.

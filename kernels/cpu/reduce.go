@@ -147,6 +147,7 @@ func (t *runsTask) cut(axes expr.Axes) int {
 
 func (t *runsTask) Run(item, worker int) {
 	m := t.begin(worker)
+	defer m.end()
 	run, part := item/t.parts*t.each, item%t.parts
 	end := min(run+t.each, t.count)
 	if t.length <= shortRun {
@@ -223,6 +224,7 @@ func (t *columnsTask) cut(axes expr.Axes) int {
 
 func (t *columnsTask) Run(item, worker int) {
 	m := t.begin(worker)
+	defer m.end()
 	inner := t.view.Inner
 	part, at := item%t.terms, item/t.terms%t.strips*strip
 	outer := item / t.terms / t.strips
