@@ -139,7 +139,9 @@ func TestMachinesForget(t *testing.T) {
 	in := []device.Tensor{ones(t, d, n)}
 	for _, p := range []*expr.Program{expr.MustNew(expr.Exp(expr.Add(x, x))), expr.MustNew(x)} {
 		for name, call := range map[string]func(){
-			"map":     func() { q.Map(p, v, []device.Tensor{ones(t, d, n)}, in, []device.Mode{device.Overwrite}, device.Random{}) },
+			"map": func() {
+				q.Map(p, v, []device.Tensor{ones(t, d, n)}, in, []device.Mode{device.Overwrite}, device.Random{})
+			},
 			"runs":    func() { q.Reduce(p, v, device.Sum, expr.One, ones(t, d, 1), in, device.Overwrite, device.Random{}) },
 			"columns": func() { q.Reduce(p, v, device.Sum, expr.C, ones(t, d, n), in, device.Overwrite, device.Random{}) },
 		} {
