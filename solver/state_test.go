@@ -12,60 +12,17 @@ import (
 
 	"github.com/hubel-go/hubel/device"
 	"github.com/hubel-go/hubel/graph"
-	"github.com/hubel-go/hubel/kernels/cpu"
 	"github.com/hubel-go/hubel/layers"
+	"github.com/hubel-go/hubel/layers/layerstest"
 	"github.com/hubel-go/hubel/modelfile"
 )
-
-// runningMean subtracts the mean of what came before: y = x - m. It then updates its
-// state, m += (mean of x - m) / 2 and one call more, so that every output shows the
-// micro-batches before it and their order.
-type runningMean struct{}
-
-func init() { layers.Register(func() layers.Layer { return &runningMean{} }) }
-
-func (*runningMean) Type() string { return "running-mean" }
-
-func (*runningMean) Plan(_ device.Traits, in []layers.Input, _ layers.Options) (layers.Spec, error) {
-	return layers.Spec{
-		Out:   []layers.Input{in[0]},
-		Saved: []layers.Slot{{Name: "used", Shape: tensor.Shape{2}}}, // not of a sample
-		State: []layers.Slot{{Name: "mean", Shape: tensor.Shape{1}, Init: 0.25}, {Name: "calls", Shape: tensor.Shape{1}, DType: device.Int32, Init: 3}},
-	}, nil
-}
-
-func (*runningMean) Forward(q device.Queue, c *layers.Call) {
-	x, _ := cpu.Floats(c.In[0])
-	y, _ := cpu.Floats(c.Out[0])
-	m, _ := cpu.Floats(c.State[0])
-	used, _ := cpu.Floats(c.Saved[0])
-	used[0], used[1] = m[0], float32(len(x))
-	sum := float32(0)
-	for i, v := range x {
-		sum += v
-		y[i] = v - used[0]
-	}
-	if c.UpdateState {
-		m[0] += (sum/used[1] - m[0]) / 2
-		count := tensor.New(tensor.Of(tensor.Int32), tensor.WithShape(1))
-		q.Download(count, c.State[1])
-		count.Int32s()[0]++
-		q.Upload(c.State[1], count)
-	}
-}
-
-func (*runningMean) Backward(q device.Queue, c *layers.Call) {
-	if c.WantsGradient(0) && c.Modes[0] == device.Overwrite {
-		q.Copy(c.DIn[0], c.DOut[0])
-	}
-}
 
 // meanConfig is smallConfig with the layer before all others.
 func meanConfig(t *testing.T) Config {
 	c := smallConfig(t)
 	n := &graph.Network{Name: "means"}
 	label := n.Input("label", device.Int32)
-	x := n.Add("m", &runningMean{}, n.Input("data", device.Float32, 1, 12, 12))
+	x := n.Add("m", &layerstest.RunningMean{}, n.Input("data", device.Float32, 1, 12, 12))
 	x = n.Add("fc", &layers.Dense{Out: 10}, x)
 	n.Outputs = []string{n.Add("prob", &layers.Softmax{}, x)}
 	n.Add("loss", &layers.SoftmaxLoss{}, x, label)
