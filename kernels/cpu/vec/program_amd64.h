@@ -26,6 +26,12 @@
 	ADDQ $Instruction__size, R12; \
 	GO
 
+// WITH is an instruction with one operand, at SI.
+#define WITH(body) \
+	AT(A, SI); \
+	EVERY(body); \
+	NEXT
+
 // func run(code []Instruction, blocks int)
 TEXT fn_run(SB), NOSPLIT|NOFRAME, $0-32
 	MOVQ code_base+0(FP), R13
@@ -48,62 +54,46 @@ last:
 #define LOADBLOCK(v, h, at) VMOVUPS at(SI), v
 
 TEXT load<>(SB), NOSPLIT|NOFRAME, $0-0
-	AT(A, SI)
-	EVERY(LOADBLOCK)
-	NEXT
+	WITH(LOADBLOCK)
 
 #define STOREBLOCK(v, h, at) VMOVUPS v, at(SI)
 
 TEXT store<>(SB), NOSPLIT|NOFRAME, $0-0
-	AT(A, SI)
-	EVERY(STOREBLOCK)
-	NEXT
+	WITH(STOREBLOCK)
 
 #define ADDBLOCK(v, h, at) VADDPS at(SI), v, v
 
 TEXT add<>(SB), NOSPLIT|NOFRAME, $0-0
-	AT(A, SI)
-	EVERY(ADDBLOCK)
-	NEXT
+	WITH(ADDBLOCK)
 
 #define SUBBLOCK(v, h, at) VSUBPS at(SI), v, v
 
 TEXT sub<>(SB), NOSPLIT|NOFRAME, $0-0
-	AT(A, SI)
-	EVERY(SUBBLOCK)
-	NEXT
+	WITH(SUBBLOCK)
 
 #define SUBFROM(v, h, at) \
 	VMOVUPS at(SI), V8; \
 	VSUBPS v, V8, v
 
 TEXT subFrom<>(SB), NOSPLIT|NOFRAME, $0-0
-	AT(A, SI)
-	EVERY(SUBFROM)
-	NEXT
+	WITH(SUBFROM)
 
 #define MULBLOCK(v, h, at) VMULPS at(SI), v, v
 
 TEXT mul<>(SB), NOSPLIT|NOFRAME, $0-0
-	AT(A, SI)
-	EVERY(MULBLOCK)
-	NEXT
+	WITH(MULBLOCK)
 
 #define DIVBLOCK(v, h, at) VDIVPS at(SI), v, v
 
 TEXT div<>(SB), NOSPLIT|NOFRAME, $0-0
-	AT(A, SI)
-	EVERY(DIVBLOCK)
-	NEXT
+	WITH(DIVBLOCK)
 
 #define DIVINTO(v, h, at) \
 	VMOVUPS at(SI), V8; \
 	VDIVPS v, V8, v
 
 TEXT divInto<>(SB), NOSPLIT|NOFRAME, $0-0
-	AT(A, SI)
-	EVERY(DIVINTO)
-	NEXT
+	WITH(DIVINTO)
 
 // VMINPS and VMAXPS give the operand of memory where one of the two is NaN or they are
 // equal; an accumulator that is NaN goes before.
@@ -113,9 +103,7 @@ TEXT divInto<>(SB), NOSPLIT|NOFRAME, $0-0
 	BLEND(M0, v, V8, v)
 
 TEXT min<>(SB), NOSPLIT|NOFRAME, $0-0
-	AT(A, SI)
-	EVERY(MINBLOCK)
-	NEXT
+	WITH(MINBLOCK)
 
 #define MAXBLOCK(v, h, at) \
 	VMAXPS at(SI), v, V8; \
@@ -123,9 +111,7 @@ TEXT min<>(SB), NOSPLIT|NOFRAME, $0-0
 	BLEND(M0, v, V8, v)
 
 TEXT max<>(SB), NOSPLIT|NOFRAME, $0-0
-	AT(A, SI)
-	EVERY(MAXBLOCK)
-	NEXT
+	WITH(MAXBLOCK)
 
 #define SQUAREBLOCK(v, h, at) VMULPS v, v, v
 
@@ -193,9 +179,7 @@ TEXT equal<>(SB), NOSPLIT|NOFRAME, $0-0
 	VMOVUPS V8, at(SI)
 
 TEXT addInto<>(SB), NOSPLIT|NOFRAME, $0-0
-	AT(A, SI)
-	EVERY(ADDINTO)
-	NEXT
+	WITH(ADDINTO)
 
 #define MAXINTO(v, h, at) \
 	VMAXPS  at(SI), v, V8; \
@@ -204,9 +188,7 @@ TEXT addInto<>(SB), NOSPLIT|NOFRAME, $0-0
 	VMOVUPS V8, at(SI)
 
 TEXT maxInto<>(SB), NOSPLIT|NOFRAME, $0-0
-	AT(A, SI)
-	EVERY(MAXINTO)
-	NEXT
+	WITH(MAXINTO)
 
 #define SUMBLOCK(v, h, at) \
 	WIDEN(v, h, V10, V11, H11); \
