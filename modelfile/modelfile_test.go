@@ -106,7 +106,11 @@ func TestWeightsThatDoNotFit(t *testing.T) {
 	err := set(spoil("a.weight", 0, 5))
 	require.EqualError(t, err, "file: the weights are spoilt: 2 of the 6 values of a.weight are NaN")
 	require.ErrorAs(t, err, new(NaNError))
-	err = set(func(x map[string]*tensor.Dense) { spoil("a.bias", 1)(x); spoil("b.bias", 0)(x); spoil("b.weight", 0)(x) })
+	err = set(func(x map[string]*tensor.Dense) {
+		spoil("a.bias", 1)(x)
+		spoil("b.bias", 0)(x)
+		spoil("b.weight", 0)(x)
+	})
 	require.ErrorContains(t, err, "1 of the 2 values of a.bias are NaN, and in 2 more tensors")
 	require.NoError(t, set(spoil("a.weight", 0), "a"), "fresh layers are not read")
 }
