@@ -122,7 +122,7 @@ func (b *bench) product(d device.Device, q device.Queue, g device.GEMM) (samples
 	}
 	defer o.free()
 	var ws device.Buffer
-	if bytes := d.Traits().GEMMScratch(g); bytes > 0 {
+	if bytes := d.Traits().Needs(g).Scratch; bytes > 0 {
 		if ws, err = d.Alloc(bytes); err != nil {
 			return nil, nil, err
 		}

@@ -37,9 +37,9 @@ type Epilogue struct {
 }
 
 // ConvKernels is the convolution and its gradients. ws has
-// Traits.ConvScratch bytes for the pass.
+// Needs.Scratch bytes, as Traits say for the pass.
 //
-// w is a Filter: where Traits.ConvPacked asks for a packed copy for the pass,
+// w is a Filter: where Needs.Packed asks for a packed copy for the pass,
 // the kernel reads that and the caller has refreshed it with ConvPack since
 // the weights last changed. It lies at a multiple of Traits.Alignment.
 type ConvKernels interface {

@@ -4,9 +4,8 @@ package device
 // w [Out,In] and y [N,Out].
 type Dense struct{ N, In, Out int }
 
-// DenseKernels is the fully connected layer and its gradients. ws has
-// Traits.DenseScratch bytes for the pass; what is documented for ConvKernels
-// holds here too.
+// DenseKernels is the fully connected layer and its gradients. What is documented
+// for ConvKernels holds here too, but that the weights are never packed.
 type DenseKernels interface {
 	DenseForward(d Dense, y, x, w Tensor, e Epilogue, ws Buffer)
 	DenseBackwardData(d Dense, dx, dy, w Tensor, m Mode, ws Buffer)

@@ -155,49 +155,6 @@ type Kernels interface {
 	MapKernels
 }
 
-// Traits says what a plan must know of a device that may not be there. All
-// sizes are bytes; all answers depend on nothing but the arguments.
-//
-// A plan for N samples runs smaller batches too. So scratch for fewer samples
-// is at most that for more, and packed weights are the same for every N.
-type Traits interface {
-	// String names the device and all that the answers depend on: traits of one
-	// name give the same answers. A plan runs only where they have the name of
-	// those that it was made for.
-	String() string
-
-	// Alignment is what every offset into an arena must be a multiple of.
-	Alignment() int64
-
-	// Staged reports whether uploads on one queue go on while kernels run on
-	// another, so that the next batch is best uploaded ahead of its use, from
-	// memory of HostAlloc.
-	Staged() bool
-
-	// Epilogue reports whether forward convolutions and dense layers can
-	// apply the activation themselves.
-	Epilogue(a Unary) bool
-
-	// ConvPacked is the size of the weights in the layout that the device's
-	// kernels of a pass read, written by ConvPack; 0 where they read them as
-	// they are.
-	ConvPacked(c Conv, p Pass) int64
-
-	// ConvFast reports whether a pass goes by an algorithm that computes
-	// neighbouring elements together (Winograd's), so that the error of each is
-	// relative to the largest of them.
-	ConvFast(c Conv, p Pass) bool
-
-	// TF32 reports whether GEMM, Dense and Conv kernels may round what they
-	// multiply to TF32.
-	TF32() bool
-
-	// Scratch memory of one call, for the kernel of that name.
-	GEMMScratch(g GEMM) int64
-	ConvScratch(c Conv, p Pass) int64
-	DenseScratch(d Dense, p Pass) int64
-}
-
 // Pass is one of the three products of a layer with weights.
 type Pass uint8
 
@@ -206,6 +163,9 @@ const (
 	Forward Pass = iota
 	BackwardData
 	BackwardFilter
+
+	// Passes is their number.
+	Passes = 3
 )
 
 // String returns the pass's name.

@@ -11,7 +11,8 @@ type GEMM struct {
 	Alpha, Beta    float32
 }
 
-// GEMMKernels is the matrix product. ws has Traits.GEMMScratch bytes.
+// GEMMKernels is the matrix product. ws has Needs.Scratch bytes, as Traits
+// say for the GEMM.
 type GEMMKernels interface {
 	GEMM(g GEMM, c, a, b Tensor, ws Buffer)
 }

@@ -165,12 +165,15 @@ func (e *Executor) bindStep(b *boundStep, spec layers.Spec) error {
 		}
 		c.State = append(c.State, w)
 	}
-	var err error
-	if b.packed, err = e.weights.packedSlots(b.Node, b.Packed); err != nil {
-		return err
-	}
-	for _, s := range b.packed {
-		c.Packed = append(c.Packed, s.buffer)
+	for pass, bytes := range b.Packed {
+		if bytes == 0 {
+			continue
+		}
+		s, err := e.weights.packedSlot(b.Node, device.Pass(pass), bytes)
+		if err != nil {
+			return err
+		}
+		b.packed, c.Packed[pass] = append(b.packed, s), s.buffer
 	}
 	return nil
 }

@@ -84,7 +84,7 @@ type Step struct {
 	Modes     []device.Mode // of DIn
 	Saved     []int
 	Scratch   int
-	Packed    []int64 // bytes of the layer's packed weights
+	Packed    [device.Passes]int64 // bytes of the layer's packed weights, by pass
 
 	// UpdateState is set on the forward steps of training of layers with State
 	// that is not frozen.
@@ -354,14 +354,16 @@ func (p *planner) forwardSteps() {
 }
 
 // packed is the packed weights of a node that anything will read.
-func (p *planner) packed(node int) []int64 {
+func (p *planner) packed(node int) [device.Passes]int64 {
 	n := &p.typed.nodes[node]
-	for _, v := range n.in {
-		if p.wants[v] {
-			return n.spec.Packed
-		}
+	packed := n.spec.Packed
+	if !slices.ContainsFunc(n.in, func(v int) bool { return p.wants[v] }) {
+		packed[device.BackwardData] = 0
 	}
-	return n.spec.Packed[:len(n.spec.Packed)-n.spec.PackedGradient]
+	if !p.trained[node] {
+		packed[device.BackwardFilter] = 0
+	}
+	return packed
 }
 
 // backwardSteps adds the same nodes in reverse. The first writer of a

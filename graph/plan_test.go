@@ -187,17 +187,17 @@ func TestPackedWeightsThatAreRead(t *testing.T) {
 	require.NoError(t, err)
 	for _, c := range []struct {
 		grad  []string
-		conv1 int
-	}{{nil, 1}, {[]string{"data"}, 2}} {
+		conv1 [device.Passes]int64
+	}{{nil, [device.Passes]int64{64}}, {[]string{"data"}, [device.Passes]int64{64, 64}}} {
 		p, err := n.Plan(packingTraits{plainTraits}, graph.PlanOptions{Mode: graph.Train, Batch: 2, InputGrad: c.grad})
 		require.NoError(t, err)
 		bytes := int64(0)
 		for _, s := range p.Steps {
 			switch n.Nodes[s.Node].Name {
 			case "conv1":
-				require.Len(t, s.Packed, c.conv1)
+				require.Equal(t, c.conv1, s.Packed)
 			case "conv2":
-				require.Len(t, s.Packed, 2)
+				require.Equal(t, [device.Passes]int64{64, 64}, s.Packed)
 			}
 			if !s.Backward {
 				for _, b := range s.Packed {
@@ -212,7 +212,12 @@ func TestPackedWeightsThatAreRead(t *testing.T) {
 // packingTraits packs the weights of every convolution in 64 bytes.
 type packingTraits struct{ device.Traits }
 
-func (packingTraits) ConvPacked(device.Conv, device.Pass) int64 { return 64 }
+func (packingTraits) Needs(op device.Operation) device.Needs {
+	if c, ok := op.(device.ConvPass); ok && c.Pass != device.BackwardFilter {
+		return device.Needs{Packed: 64}
+	}
+	return device.Needs{}
+}
 
 func TestLargestBatch(t *testing.T) {
 	n, err := models.Build("lenet", models.Options{})

@@ -189,7 +189,7 @@ func TestWeightsOfAnotherNetwork(t *testing.T) {
 	}
 	require.NoError(t, packs(64))
 	require.NoError(t, packs(64))
-	require.EqualError(t, packs(128), "plan of other: conv: packed weights 0 take 64 bytes in one plan and 128 in another")
+	require.EqualError(t, packs(128), "plan of other: conv: weights packed for forward take 64 bytes in one plan and 128 in another")
 	other.Nodes[1].Layer = &layers.Dense{Out: 4}
 	p, err = other.Plan(d.Traits(), graph.PlanOptions{Batch: 1})
 	require.NoError(t, err)
@@ -210,7 +210,12 @@ type packsIn struct {
 	bytes int64
 }
 
-func (p packsIn) ConvPacked(device.Conv, device.Pass) int64 { return p.bytes }
+func (p packsIn) Needs(op device.Operation) device.Needs {
+	if _, ok := op.(device.ConvPass); ok {
+		return device.Needs{Packed: p.bytes}
+	}
+	return device.Needs{}
+}
 
 // The weights in their own words: names in the network's order, shapes, values
 // that depend on the seed and the name alone, and one slab of all.

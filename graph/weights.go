@@ -38,7 +38,8 @@ type stateSlot struct {
 }
 
 type packedKey struct {
-	node, slot int
+	node int
+	pass device.Pass
 }
 
 type packedSlot struct {
@@ -226,26 +227,22 @@ func (w *Weights) Slab() device.Tensor {
 // refreshed before they are next used.
 func (w *Weights) Changed() { w.version++ }
 
-// packedSlots returns the packed memory of a node, allocating what is missing.
-func (w *Weights) packedSlots(node int, sizes []int64) ([]*packedSlot, error) {
-	var slots []*packedSlot
-	for i, bytes := range sizes {
-		key := packedKey{node, i}
-		s, ok := w.packed[key]
-		if !ok {
-			b, err := w.device.Alloc(bytes)
-			if err != nil {
-				return nil, err
-			}
-			s = &packedSlot{buffer: b}
-			w.packed[key] = s
+// packedSlot is the packed memory of a node for a pass, allocated if it is missing.
+func (w *Weights) packedSlot(node int, pass device.Pass, bytes int64) (*packedSlot, error) {
+	key := packedKey{node, pass}
+	s, ok := w.packed[key]
+	if !ok {
+		b, err := w.device.Alloc(bytes)
+		if err != nil {
+			return nil, err
 		}
-		if s.buffer.Size() != bytes {
-			return nil, fmt.Errorf("packed weights %d take %d bytes in one plan and %d in another", i, s.buffer.Size(), bytes)
-		}
-		slots = append(slots, s)
+		s = &packedSlot{buffer: b}
+		w.packed[key] = s
 	}
-	return slots, nil
+	if s.buffer.Size() != bytes {
+		return nil, fmt.Errorf("weights packed for %v take %d bytes in one plan and %d in another", pass, s.buffer.Size(), bytes)
+	}
+	return s, nil
 }
 
 // Close frees the memory.

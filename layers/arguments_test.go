@@ -84,14 +84,14 @@ func TestLRNDefaults(t *testing.T) {
 // Each pass reads its own packed weights, if there are any.
 func TestConvReadsThePackedWeightsOfThePass(t *testing.T) {
 	e := examples()[0]
-	for _, packed := range [][]device.Buffer{nil, {block(100)}, {block(100), block(200)}} {
+	for _, packed := range [][device.Passes]device.Buffer{{}, {block(100)}, {nil, block(200)}, {block(100), block(200)}} {
 		c, q := call(t, e, true), &catcher{}
 		c.Packed = packed
 		e.layer.Forward(q, c)
 		e.layer.Backward(q, c)
 		want := []device.Filter{{Tensor: c.Params[0]}, {Tensor: c.Params[0]}}
-		for i, p := range packed {
-			want[i].Packed = p
+		for i := range want {
+			want[i].Packed = packed[i]
 		}
 		require.Equal(t, want, q.filters)
 	}

@@ -121,8 +121,10 @@ func call(t *testing.T, e example, train bool) *layers.Call {
 	for _, slot := range s.Saved {
 		c.Saved = append(c.Saved, tensorOf(slot.Shape, slot.DType))
 	}
-	for _, bytes := range s.Packed {
-		c.Packed = append(c.Packed, block(bytes))
+	for pass, bytes := range s.Packed {
+		if bytes > 0 {
+			c.Packed[pass] = block(bytes)
+		}
 	}
 	return c
 }
@@ -185,12 +187,12 @@ func TestConvPack(t *testing.T) {
 	require.Equal(t, []string{"ConvPack forward", "ConvPack backward-data"}, q.calls)
 
 	q = newRecorder()
-	c.Packed = []device.Buffer{block(0), block(200)}
+	c.Packed = [device.Passes]device.Buffer{nil, block(200)}
 	l.Pack(q, c)
 	require.Equal(t, []string{"ConvPack backward-data"}, q.calls)
 
 	q = newRecorder()
-	c.Packed = []device.Buffer{block(1), nil}
+	c.Packed = [device.Passes]device.Buffer{block(1), nil}
 	l.Pack(q, c)
 	require.Equal(t, []string{"ConvPack forward"}, q.calls)
 

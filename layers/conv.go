@@ -36,8 +36,8 @@ type Conv struct {
 // Type is "conv".
 func (l *Conv) Type() string { return "conv" }
 
-// Plan checks the geometry. Packed holds the weights for the forward pass
-// and, in training, for backward-data, if the device wants either.
+// Plan checks the geometry. The weights are packed for each pass for which the
+// device wants it.
 func (l *Conv) Plan(t device.Traits, in []Input, o Options) (Spec, error) {
 	if err := expectImage(in); err != nil {
 		return Spec{}, err
@@ -71,21 +71,13 @@ func (l *Conv) Plan(t device.Traits, in []Input, o Options) (Spec, error) {
 	s := Spec{
 		Out:      []Input{out},
 		Params:   params,
-		Scratch:  t.ConvScratch(g, device.Forward),
 		Backward: NeedInputs,
 		Epilogue: true,
 		FLOPs:    g.FLOPs(),
 	}
-	forward, backward := t.ConvPacked(g, device.Forward), int64(0)
-	if o.Train {
-		backward = t.ConvPacked(g, device.BackwardData)
-		s.Scratch = max(s.Scratch, t.ConvScratch(g, device.BackwardData), t.ConvScratch(g, device.BackwardFilter))
-	}
-	switch {
-	case backward > 0:
-		s.Packed, s.PackedGradient = []int64{forward, backward}, 1
-	case forward > 0:
-		s.Packed = []int64{forward}
+	for _, p := range passes(o) {
+		needs := t.Needs(g.Of(p))
+		s.Scratch, s.Packed[p] = max(s.Scratch, needs.Scratch), needs.Packed
 	}
 	return s, nil
 }
@@ -96,7 +88,7 @@ func (l *Conv) Forward(q device.Queue, c *Call) {
 	if !l.NoBias {
 		e.Bias = c.Params[1]
 	}
-	q.ConvForward(l.geometry(c.In[0].Shape), c.Out[0], c.In[0], filter(c, 0), e, c.Scratch)
+	q.ConvForward(l.geometry(c.In[0].Shape), c.Out[0], c.In[0], filter(c, device.Forward), e, c.Scratch)
 }
 
 // Backward enqueues the gradients of the parameters, then that of the input.
@@ -106,7 +98,7 @@ func (l *Conv) Backward(q device.Queue, c *Call) {
 		q.ConvBackwardFilter(g, dw, dbias, c.In[0], c.DOut[0], c.ParamMode, c.Scratch)
 	}
 	if c.WantsGradient(0) {
-		q.ConvBackwardData(g, c.DIn[0], c.DOut[0], filter(c, 1), c.Modes[0], c.Scratch)
+		q.ConvBackwardData(g, c.DIn[0], c.DOut[0], filter(c, device.BackwardData), c.Modes[0], c.Scratch)
 	}
 }
 
@@ -114,21 +106,24 @@ func (l *Conv) Backward(q device.Queue, c *Call) {
 // call that Forward gets.
 func (l *Conv) Pack(q device.Queue, c *Call) {
 	g := l.geometry(c.In[0].Shape)
-	for i, packed := range c.Packed {
-		if packed != nil && packed.Size() > 0 {
-			q.ConvPack(g, device.Forward+device.Pass(i), packed, c.Params[0])
+	for p, packed := range c.Packed {
+		if packed != nil {
+			q.ConvPack(g, device.Pass(p), packed, c.Params[0])
 		}
 	}
 }
 
-// filter is the weights with the packed copy of a pass, 0 for forward and 1
-// for backward-data.
-func filter(c *Call, pass int) device.Filter {
-	f := device.Filter{Tensor: c.Params[0]}
-	if pass < len(c.Packed) {
-		f.Packed = c.Packed[pass]
+// filter is the weights with the packed copy of a pass.
+func filter(c *Call, p device.Pass) device.Filter {
+	return device.Filter{Tensor: c.Params[0], Packed: c.Packed[p]}
+}
+
+// passes are those that a plan is for.
+func passes(o Options) []device.Pass {
+	if o.Train {
+		return []device.Pass{device.Forward, device.BackwardData, device.BackwardFilter}
 	}
-	return f
+	return []device.Pass{device.Forward}
 }
 
 // dparams is the gradients of weight and bias, each absent where it is

@@ -54,13 +54,12 @@ func (l *Dense) Plan(t device.Traits, in []Input, o Options) (Spec, error) {
 	s := Spec{
 		Out:      []Input{out},
 		Params:   params,
-		Scratch:  t.DenseScratch(g, device.Forward),
 		Backward: NeedInputs,
 		Epilogue: true,
 		FLOPs:    g.FLOPs(),
 	}
-	if o.Train {
-		s.Scratch = max(s.Scratch, t.DenseScratch(g, device.BackwardData), t.DenseScratch(g, device.BackwardFilter))
+	for _, p := range passes(o) {
+		s.Scratch = max(s.Scratch, t.Needs(g.Of(p)).Scratch)
 	}
 	return s, nil
 }

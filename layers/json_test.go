@@ -126,7 +126,7 @@ func FuzzPlan(f *testing.F) {
 				in[1] = i32(int(n))
 			}
 		}
-		s, err := l.Plan(traits{packed: [2]int64{1, 2}}, in, layers.Options{Train: train})
+		s, err := l.Plan(traits{packed: [device.Passes]int64{1, 2}}, in, layers.Options{Train: train})
 		if err != nil {
 			return
 		}
@@ -142,7 +142,7 @@ func FuzzPlan(f *testing.F) {
 		}
 		require.GreaterOrEqual(t, s.FLOPs, int64(0))
 		require.GreaterOrEqual(t, s.Scratch, int64(0))
-		again, err := l.Plan(traits{packed: [2]int64{1, 2}}, in, layers.Options{Train: train})
+		again, err := l.Plan(traits{packed: [device.Passes]int64{1, 2}}, in, layers.Options{Train: train})
 		require.NoError(t, err)
 		require.Equal(t, s, again)
 		b2, err := json.Marshal(l)

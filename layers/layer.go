@@ -30,7 +30,7 @@ type Layer interface {
 	Backward(q device.Queue, c *Call)
 }
 
-// Packer is a layer with Spec.Packed slots: Pack refreshes them from
+// Packer is a layer with Spec.Packed copies: Pack refreshes them from
 // c.Params after the weights have changed.
 type Packer interface {
 	Layer
@@ -72,11 +72,11 @@ type Spec struct {
 	Saved  []Slot  // what forward keeps for backward: LRN scale, pool argmax; none in inference
 	Params []Param // trained
 	State  []Slot  // not trained, kept in the weights file and shared by all that run on the weights; never Batched
-	Packed []int64 // bytes of copies of the weights in the device's own layout, made anew after an update; entry i is the same in every plan that has it
 
-	// PackedGradient is how many of Packed, the last, only the gradient of an
-	// input reads: where none is wanted the Call does not have them.
-	PackedGradient int
+	// Packed is bytes of copies of the weights in the device's own layout, made anew
+	// after an update: one for each pass, which alone reads it. A copy has the same size
+	// in every plan that has it. One of a pass that is not wanted the Call does not have.
+	Packed [device.Passes]int64
 
 	Scratch  int64 // bytes alive during one call, forward or backward
 	Backward Need  // what backward reads
@@ -136,7 +136,7 @@ type Call struct {
 	// then reads State and never writes it. Backward never writes it.
 	UpdateState bool
 
-	Packed  []device.Buffer
+	Packed  [device.Passes]device.Buffer // by pass; nil where there is none
 	Scratch device.Buffer
 
 	Programs   []*expr.Program   // of the Spec

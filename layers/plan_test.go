@@ -13,23 +13,21 @@ import (
 
 // traits wants packed weights and scratch of sizes that tell the passes
 // apart.
-type traits struct{ packed [2]int64 }
+type traits struct{ packed [device.Passes]int64 }
 
-func (traits) String() string                         { return "a test" }
-func (traits) Alignment() int64                       { return 64 }
-func (traits) Staged() bool                           { return false }
-func (traits) Epilogue(device.Unary) bool             { return true }
-func (traits) ConvFast(device.Conv, device.Pass) bool { return false }
-func (traits) TF32() bool                             { return false }
-func (traits) GEMMScratch(device.GEMM) int64          { return 0 }
-func (t traits) ConvPacked(_ device.Conv, p device.Pass) int64 {
-	return t.packed[p]
-}
-func (traits) ConvScratch(_ device.Conv, p device.Pass) int64 {
-	return map[device.Pass]int64{device.Forward: 10, device.BackwardData: 30, device.BackwardFilter: 20}[p]
-}
-func (traits) DenseScratch(_ device.Dense, p device.Pass) int64 {
-	return map[device.Pass]int64{device.Forward: 10, device.BackwardData: 20, device.BackwardFilter: 30}[p]
+func (traits) String() string                              { return "a test" }
+func (traits) Alignment() int64                            { return 64 }
+func (traits) Staged() bool                                { return false }
+func (traits) Epilogue(device.Unary) bool                  { return true }
+func (traits) Precision(device.Operation) device.Precision { return device.Precision{} }
+func (t traits) Needs(op device.Operation) device.Needs {
+	switch op := op.(type) {
+	case device.ConvPass:
+		return device.Needs{Scratch: []int64{10, 30, 20}[op.Pass], Packed: t.packed[op.Pass]}
+	case device.DensePass:
+		return device.Needs{Scratch: []int64{10, 20, 30}[op.Pass]}
+	}
+	return device.Needs{}
 }
 
 func f32(shape ...int) layers.Input { return layers.Input{Shape: shape, DType: device.Float32} }
@@ -41,7 +39,7 @@ func plan(t *testing.T, e example, train bool) layers.Spec {
 	for _, i := range e.inputs {
 		in = append(in, layers.Input{Shape: append(tensor.Shape{2}, i.Shape...), DType: i.DType})
 	}
-	s, err := e.layer.Plan(traits{packed: [2]int64{100, 200}}, in, layers.Options{Train: train})
+	s, err := e.layer.Plan(traits{packed: [device.Passes]int64{100, 200}}, in, layers.Options{Train: train})
 	require.NoError(t, err)
 	return s
 }
@@ -232,9 +230,9 @@ func TestPlanAccepts(t *testing.T) {
 	s, err := (&layers.Dropout{}).Plan(traits{}, image, layers.Options{Train: true})
 	require.NoError(t, err)
 	require.Empty(t, s.Saved, "what drops nothing has no mask")
-	s, err = (&layers.Conv{Filters: 1, Kernel: layers.Square(2)}).Plan(traits{packed: [2]int64{1, 0}}, image, layers.Options{Train: true})
+	s, err = (&layers.Conv{Filters: 1, Kernel: layers.Square(2)}).Plan(traits{packed: [device.Passes]int64{1, 0}}, image, layers.Options{Train: true})
 	require.NoError(t, err)
-	require.Equal(t, []int64{1}, s.Packed)
+	require.Equal(t, [device.Passes]int64{1}, s.Packed)
 }
 
 func TestConvSpec(t *testing.T) {
@@ -250,13 +248,13 @@ func TestConvSpec(t *testing.T) {
 			{Name: "weight", Shape: tensor.Shape{256, 48, 5, 5}, Fan: fan, Filler: layers.Gaussian(0.01), Rate: 1, Decay: 1},
 			{Name: "bias", Shape: tensor.Shape{256}, Fan: fan, Filler: layers.Constant(1), Rate: 2, Decay: 0},
 		},
-		Packed: []int64{100, 200}, PackedGradient: 1,
+		Packed:   [device.Passes]int64{100, 200},
 		Scratch:  30,
 		Backward: layers.NeedInputs,
 		Epilogue: true,
 		FLOPs:    2 * 128 * 223_948_800,
 	}
-	both := traits{packed: [2]int64{100, 200}}
+	both := traits{packed: [device.Passes]int64{100, 200}}
 	s, err := l.Plan(both, in, layers.Options{Train: true})
 	require.NoError(t, err)
 	require.Equal(t, want, s)
@@ -265,15 +263,15 @@ func TestConvSpec(t *testing.T) {
 	s, err = l.Plan(both, in, layers.Options{})
 	require.NoError(t, err)
 	require.Equal(t, int64(10), s.Scratch)
-	require.Equal(t, []int64{100}, s.Packed)
+	require.Equal(t, [device.Passes]int64{100}, s.Packed)
 
-	s, err = l.Plan(traits{packed: [2]int64{0, 200}}, in, layers.Options{Train: true})
+	s, err = l.Plan(traits{packed: [device.Passes]int64{0, 200}}, in, layers.Options{Train: true})
 	require.NoError(t, err)
-	require.Equal(t, []int64{0, 200}, s.Packed)
+	require.Equal(t, [device.Passes]int64{0, 200}, s.Packed)
 
 	s, err = l.Plan(traits{}, in, layers.Options{Train: true})
 	require.NoError(t, err)
-	require.Empty(t, s.Packed)
+	require.Zero(t, s.Packed)
 }
 
 func TestDenseSpec(t *testing.T) {

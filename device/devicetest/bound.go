@@ -54,19 +54,16 @@ func (c Case) bind(dev device.Device, q device.Queue, values []any) (*Bound, err
 		b.blocks[i] = k
 		b.t[i] = device.Tensor{Buffer: k.middle(), DType: a.dtype, Shape: a.shape}
 	}
+	needs := dev.Traits().Needs(c.operation)
 	var err error
-	if c.scratch != nil {
-		if b.ws, err = b.hide(dev, q, "scratch", c.scratch(dev.Traits())); err != nil {
-			return nil, err
-		}
+	if b.ws, err = b.hide(dev, q, "scratch", needs.Scratch); err != nil {
+		return nil, err
 	}
-	if c.packed != nil {
-		if b.packed, err = b.hide(dev, q, "packed weights", c.packed(dev.Traits())); err != nil {
-			return nil, err
-		}
-		if b.packed != nil {
-			c.pack(q, b)
-		}
+	if b.packed, err = b.hide(dev, q, "packed weights", needs.Packed); err != nil {
+		return nil, err
+	}
+	if b.packed != nil {
+		c.pack(q, b)
 	}
 	return b, q.Sync()
 }

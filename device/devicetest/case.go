@@ -32,16 +32,13 @@ type Case struct {
 	// of a max pooling. It gets the values of all arguments.
 	relate func(values []any)
 
-	// fast reports whether errors are relative to the largest magnitude of a
-	// result rather than to the element's own; nil means no.
-	fast func(t device.Traits) bool
-
 	// has is Supported; nil means yes.
 	has func(t device.Traits) bool
 
-	scratch func(t device.Traits) int64    // bytes; nil means none
-	packed  func(t device.Traits) int64    // bytes; nil means none
-	pack    func(q device.Queue, b *Bound) // fills Bound.packed
+	// operation is what the device's traits are asked about: what the call needs, and
+	// how exact it is; nil means nothing. pack fills Bound.packed where that is needed.
+	operation device.Operation
+	pack      func(q device.Queue, b *Bound)
 }
 
 // Supported reports whether a device with these traits offers what the case

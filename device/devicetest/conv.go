@@ -160,9 +160,8 @@ func convForward(name string, c device.Conv, bias bool, a device.Activation) Cas
 			input("w", c.WShape(), uniform),
 			input("bias", tensor.Shape{c.K}, uniform).when(bias),
 		},
-		has:     func(t device.Traits) bool { return !a.On || t.Epilogue(a.Unary) },
-		fast:    func(t device.Traits) bool { return t.ConvFast(c, device.Forward) },
-		scratch: func(t device.Traits) int64 { return t.ConvScratch(c, device.Forward) },
+		has:       func(t device.Traits) bool { return !a.On || t.Epilogue(a.Unary) },
+		operation: c.Of(device.Forward),
 		call: func(q device.Queue, b *Bound) {
 			w := device.Filter{Tensor: b.t[2], Packed: b.packed}
 			q.ConvForward(c, b.t[0], b.t[1], w, device.Epilogue{Bias: b.t[3], Activation: a}, b.ws)
@@ -189,8 +188,7 @@ func convBackwardData(name string, c device.Conv, m device.Mode) Case {
 			input("dy", c.YShape(), uniform),
 			input("w", c.WShape(), uniform),
 		},
-		fast:      func(t device.Traits) bool { return t.ConvFast(c, device.BackwardData) },
-		scratch:   func(t device.Traits) int64 { return t.ConvScratch(c, device.BackwardData) },
+		operation: c.Of(device.BackwardData),
 		call:      call,
 		magnitude: call,
 	}
@@ -211,8 +209,7 @@ func convBackwardFilter(name string, c device.Conv, m device.Mode, wanted gradie
 			input("x", c.XShape(), uniform),
 			input("dy", c.YShape(), uniform),
 		},
-		fast:      func(t device.Traits) bool { return wanted.weight && t.ConvFast(c, device.BackwardFilter) },
-		scratch:   func(t device.Traits) int64 { return t.ConvScratch(c, device.BackwardFilter) },
+		operation: c.Of(device.BackwardFilter),
 		call:      call,
 		magnitude: call,
 	}
@@ -220,7 +217,6 @@ func convBackwardFilter(name string, c device.Conv, m device.Mode, wanted gradie
 
 // packAs packs the weights, argument w of the case, as for the geometry c.
 func (k *Case) packAs(c device.Conv, p device.Pass, w int) {
-	k.packed = func(t device.Traits) int64 { return t.ConvPacked(c, p) }
 	k.pack = func(q device.Queue, b *Bound) { q.ConvPack(c, p, b.packed, b.t[w]) }
 }
 

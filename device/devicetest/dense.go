@@ -46,8 +46,8 @@ func denseForward(d device.Dense, bias bool, a device.Activation) Case {
 			input("w", tensor.Shape{d.Out, d.In}, uniform),
 			input("bias", tensor.Shape{d.Out}, uniform).when(bias),
 		},
-		has:     func(t device.Traits) bool { return !a.On || t.Epilogue(a.Unary) },
-		scratch: func(t device.Traits) int64 { return t.DenseScratch(d, device.Forward) },
+		has:       func(t device.Traits) bool { return !a.On || t.Epilogue(a.Unary) },
+		operation: d.Of(device.Forward),
 		call: func(q device.Queue, b *Bound) {
 			q.DenseForward(d, b.t[0], b.t[1], b.t[2], device.Epilogue{Bias: b.t[3], Activation: a}, b.ws)
 		},
@@ -69,7 +69,7 @@ func denseBackwardData(d device.Dense, m device.Mode) Case {
 			input("dy", tensor.Shape{d.N, d.Out}, uniform),
 			input("w", tensor.Shape{d.Out, d.In}, uniform),
 		},
-		scratch:   func(t device.Traits) int64 { return t.DenseScratch(d, device.BackwardData) },
+		operation: d.Of(device.BackwardData),
 		call:      call,
 		magnitude: call,
 	}
@@ -87,7 +87,7 @@ func denseBackwardFilter(d device.Dense, m device.Mode, wanted gradient) Case {
 			input("x", tensor.Shape{d.N, d.In}, uniform),
 			input("dy", tensor.Shape{d.N, d.Out}, uniform),
 		},
-		scratch:   func(t device.Traits) int64 { return t.DenseScratch(d, device.BackwardFilter) },
+		operation: d.Of(device.BackwardFilter),
 		call:      call,
 		magnitude: call,
 	}

@@ -38,17 +38,31 @@ func checkTraits(dev device.Device) error {
 		for _, g := range slices.Concat(oddConvs, alexnetConvs(1)) {
 			full, last := g.Conv, g.Conv
 			full.N, last.N = 8, 3
-			if s, f := t.ConvScratch(last, p), t.ConvScratch(full, p); s < 0 || s > f {
-				return fmt.Errorf("%s %v: scratch of %d bytes for 3 samples, %d for 8", g.name, p, s, f)
+			if err := checkNeeds(t, last.Of(p), full.Of(p)); err != nil {
+				return fmt.Errorf("%s %v: %w", g.name, p, err)
 			}
-			if s, f := t.ConvPacked(last, p), t.ConvPacked(full, p); s < 0 || s != f {
-				return fmt.Errorf("%s %v: %d bytes of packed weights for 3 samples, %d for 8", g.name, p, s, f)
+			if n := t.Needs(full.Of(p)).Packed; p == device.BackwardFilter && n != 0 {
+				return fmt.Errorf("%s %v: %d bytes of packed weights for a pass that reads none", g.name, p, n)
 			}
 		}
 		full, last := device.Dense{N: 8, In: 400, Out: 120}, device.Dense{N: 3, In: 400, Out: 120}
-		if s, f := t.DenseScratch(last, p), t.DenseScratch(full, p); s < 0 || s > f {
-			return fmt.Errorf("dense %v: scratch of %d bytes for 3 samples, %d for 8", p, s, f)
+		if err := checkNeeds(t, last.Of(p), full.Of(p)); err != nil {
+			return fmt.Errorf("dense %v: %w", p, err)
 		}
+	}
+	if n := t.Needs(nil); n != (device.Needs{}) {
+		return fmt.Errorf("an operation that the device does not know needs %+v", n)
+	}
+	return nil
+}
+
+// checkNeeds compares what an operation of 3 samples needs with that of 8.
+func checkNeeds(t device.Traits, last, full device.Operation) error {
+	switch l, f := t.Needs(last), t.Needs(full); {
+	case l.Scratch < 0 || l.Scratch > f.Scratch:
+		return fmt.Errorf("scratch of %d bytes for 3 samples, %d for 8", l.Scratch, f.Scratch)
+	case l.Packed < 0 || l.Packed != f.Packed:
+		return fmt.Errorf("%d bytes of packed weights for 3 samples, %d for 8", l.Packed, f.Packed)
 	}
 	return nil
 }

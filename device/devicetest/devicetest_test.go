@@ -294,6 +294,8 @@ func TestSuiteFindsMisbehaviour(t *testing.T) {
 	}{
 		{"alignment", checkTraits, "alignment 3", func(f *faulty) { f.traits = crooked{} }},
 		{"scratch shrinks", checkTraits, "for 3 samples", func(f *faulty) { f.traits = shrinking{} }},
+		{"packed for nobody", checkTraits, "for a pass that reads none", func(f *faulty) { f.traits = useless{} }},
+		{"needs for no operation", checkTraits, "does not know needs {Scratch:1", func(f *faulty) { f.traits = always{} }},
 		{"packed grows", checkTraits, "of packed weights for 3 samples", func(f *faulty) { f.traits = growing{} }},
 		{"more free than there is", checkMemInfo, "2 bytes of 1 are free", func(f *faulty) {
 			f.memInfo = func() (int64, int64, error) { return 2, 1, nil }
@@ -391,11 +393,34 @@ func (crooked) Alignment() int64 { return 3 }
 
 type shrinking struct{ greedy }
 
-func (shrinking) ConvScratch(c device.Conv, _ device.Pass) int64 { return int64(100 / c.N) }
+func (shrinking) Needs(op device.Operation) device.Needs {
+	if c, ok := op.(device.ConvPass); ok {
+		return device.Needs{Scratch: int64(100 / c.N)}
+	}
+	return device.Needs{}
+}
+
+type useless struct{ greedy }
+
+func (useless) Needs(op device.Operation) device.Needs {
+	if _, ok := op.(device.ConvPass); ok {
+		return device.Needs{Packed: 8}
+	}
+	return device.Needs{}
+}
+
+type always struct{ greedy }
+
+func (always) Needs(device.Operation) device.Needs { return device.Needs{Scratch: 1} }
 
 type growing struct{ greedy }
 
-func (growing) ConvPacked(c device.Conv, _ device.Pass) int64 { return int64(c.N) }
+func (growing) Needs(op device.Operation) device.Needs {
+	if c, ok := op.(device.ConvPass); ok {
+		return device.Needs{Packed: int64(c.N)}
+	}
+	return device.Needs{}
+}
 
 func TestCases(t *testing.T) {
 	all, short := Cases(Options{Seed: 5}), Cases(Options{Seed: 5, Short: true})
@@ -522,9 +547,9 @@ func TestSeedFromTheEnvironment(t *testing.T) {
 	require.Equal(t, uint64(16), freshSeed(t))
 }
 
-// A fast convolution may err everywhere by what the largest element may, and
+// A blockwise convolution may err everywhere by what the largest element may, and
 // by no more.
-func TestFastConvolutionErrsByTheLargest(t *testing.T) {
+func TestBlockwiseConvolutionErrsByTheLargest(t *testing.T) {
 	c := convForward("", convOf(1, 2, 6, 2, 3, 1, 1, 1), false, device.Activation{})
 	values := c.values(1)
 	y, err := c.onReference(c.call, values)

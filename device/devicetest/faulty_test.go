@@ -45,16 +45,24 @@ func (f *faulty) NewQueue() (device.Queue, error) {
 // greedy asks for memory that the reference has no use for.
 type greedy struct{ device.Traits }
 
-func (greedy) Alignment() int64                               { return 256 }
-func (greedy) Staged() bool                                   { return false }
-func (greedy) Epilogue(a device.Unary) bool                   { return a.Op != device.Tanh }
-func (greedy) ConvFast(device.Conv, device.Pass) bool         { return false }
-func (greedy) TF32() bool                                     { return false }
-func (greedy) GEMMScratch(device.GEMM) int64                  { return 37 }
-func (greedy) DenseScratch(device.Dense, device.Pass) int64   { return 8 }
-func (greedy) ConvScratch(c device.Conv, _ device.Pass) int64 { return int64(c.N) * 4 }
-func (greedy) ConvPacked(c device.Conv, _ device.Pass) int64 {
-	return 4 * int64(device.Elements(c.WShape()))
+func (greedy) Alignment() int64                            { return 256 }
+func (greedy) Staged() bool                                { return false }
+func (greedy) Epilogue(a device.Unary) bool                { return a.Op != device.Tanh }
+func (greedy) Precision(device.Operation) device.Precision { return device.Precision{} }
+func (greedy) Needs(op device.Operation) device.Needs {
+	switch op := op.(type) {
+	case device.GEMM:
+		return device.Needs{Scratch: 37}
+	case device.DensePass:
+		return device.Needs{Scratch: 8}
+	case device.ConvPass:
+		needs := device.Needs{Scratch: int64(op.N) * 4}
+		if op.Pass != device.BackwardFilter { // which reads no weights
+			needs.Packed = 4 * int64(device.Elements(op.WShape()))
+		}
+		return needs
+	}
+	return device.Needs{}
 }
 
 // faultyQueue computes convolutions from the packed weights alone.

@@ -64,7 +64,7 @@ func gemmCase(prefix string, g device.GEMM) Case {
 			input("a", aShape, uniform),
 			input("b", bShape, uniform),
 		},
-		scratch:   func(t device.Traits) int64 { return t.GEMMScratch(g) },
+		operation: g,
 		call:      func(q device.Queue, b *Bound) { q.GEMM(g, b.t[0], b.t[1], b.t[2], b.ws) },
 		magnitude: func(q device.Queue, b *Bound) { q.GEMM(positive, b.t[0], b.t[1], b.t[2], nil) },
 	}

@@ -50,7 +50,7 @@ func (q *queue) ConvBackwardFilter(c device.Conv, dw, dbias, x, dy device.Tensor
 	})
 }
 
-// ConvPack has nothing to do: ConvPacked is 0.
+// ConvPack has nothing to do: the weights are read as they are.
 func (q *queue) ConvPack(device.Conv, device.Pass, device.Buffer, device.Tensor) {}
 
 // convRows goes through all the products of a convolution, which its three

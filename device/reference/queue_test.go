@@ -140,9 +140,11 @@ func TestDevice(t *testing.T) {
 	traits := d.Traits()
 	require.Equal(t, int64(256), traits.Alignment())
 	require.True(t, traits.Epilogue(device.Unary{}))
-	require.False(t, traits.Staged() || traits.TF32() || traits.ConvFast(device.Conv{}, device.Forward))
-	require.Zero(t, traits.ConvPacked(device.Conv{}, device.Forward)+traits.GEMMScratch(device.GEMM{})+
-		traits.ConvScratch(device.Conv{}, device.Forward)+traits.DenseScratch(device.Dense{}, device.Forward))
+	require.False(t, traits.Staged())
+	for _, op := range []device.Operation{device.GEMM{}, device.Conv{}.Of(device.Forward), device.Dense{}.Of(device.Forward)} {
+		require.Zero(t, traits.Needs(op))
+		require.Zero(t, traits.Precision(op))
+	}
 	q, err := d.NewQueue()
 	require.NoError(t, err)
 	event, err := d.NewEvent()

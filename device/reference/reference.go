@@ -126,11 +126,7 @@ func (traits) String() string { return "reference" }
 // are aligned as plans for others are.
 func (traits) Alignment() int64 { return 256 }
 
-func (traits) Staged() bool                                 { return false }
-func (traits) Epilogue(device.Unary) bool                   { return true }
-func (traits) ConvPacked(device.Conv, device.Pass) int64    { return 0 }
-func (traits) ConvFast(device.Conv, device.Pass) bool       { return false }
-func (traits) TF32() bool                                   { return false }
-func (traits) GEMMScratch(device.GEMM) int64                { return 0 }
-func (traits) ConvScratch(device.Conv, device.Pass) int64   { return 0 }
-func (traits) DenseScratch(device.Dense, device.Pass) int64 { return 0 }
+func (traits) Staged() bool                                { return false }
+func (traits) Epilogue(device.Unary) bool                  { return true }
+func (traits) Needs(device.Operation) device.Needs         { return device.Needs{} }
+func (traits) Precision(device.Operation) device.Precision { return device.Precision{} }

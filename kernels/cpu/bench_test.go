@@ -82,9 +82,9 @@ func BenchmarkConv(b *testing.B) {
 	for _, c := range benchConvs {
 		for _, pass := range []device.Pass{device.Forward, device.BackwardData, device.BackwardFilter} {
 			b.Run(fmt.Sprintf("%s/%v", c.name, pass), func(b *testing.B) {
-				tile := traitsOf(b)
+				needs := traitsOf(b).Needs(c.Of(pass))
 				shapes := []tensor.Shape{c.YShape(), c.XShape(), c.WShape(), {c.K},
-					{int(tile.ConvPacked(c.Conv, pass)/4) + 1}, {int(tile.ConvScratch(c.Conv, pass)/4) + 1}}
+					{int(needs.Packed/4) + 1}, {int(needs.Scratch/4) + 1}}
 				packed := false
 				benchmark(b, c.FLOPs(), 0, shapes, func(q device.Queue, t []device.Tensor) {
 					y, x, f, bias, ws := t[0], t[1], device.Filter{Tensor: t[2], Packed: t[4].Buffer}, t[3], t[5].Buffer

@@ -227,7 +227,7 @@ func (b *shapeBench) check(i int64) error {
 	c := b.newCase(i)
 	for _, d := range b.devices {
 		for _, p := range []device.Pass{device.Forward, device.BackwardData, device.BackwardFilter} {
-			if !d.traits.direct && !d.traits.ConvFast(c.Conv, p) {
+			if !d.traits.direct && !d.traits.usesWinograd(c.Conv, p) {
 				continue // as the direct device does
 			}
 			if err := b.pass(d, &c, p); err != nil {
@@ -264,9 +264,9 @@ func (b *shapeBench) pass(d *Device, c *shapeCase, p device.Pass) (err error) {
 		}
 		tensors[name] = device.Tensor{Buffer: span(x), Shape: c.shapes[name]}
 	}
-	packed := place("packed", int(d.traits.ConvPacked(c.Conv, p)/4))
+	packed := place("packed", int(d.traits.convPacked(c.Conv, p)/4))
 	defer forget(packed)
-	scratch := place("scratch", int(d.traits.ConvScratch(c.Conv, p)/4))
+	scratch := place("scratch", int(d.traits.convScratch(c.Conv, p)/4))
 	defer forget(scratch)
 	own := d.engine.Scratch(0, shapeWorker)
 	if c.FLOPs() <= shapeFLOPs {
@@ -284,7 +284,7 @@ func (b *shapeBench) pass(d *Device, c *shapeCase, p device.Pass) (err error) {
 		return err
 	}
 	for _, name := range o.out {
-		if err := b.compare(name, floats(tensors[name]), c.want[name], d.traits.ConvFast(c.Conv, p)); err != nil {
+		if err := b.compare(name, floats(tensors[name]), c.want[name], d.traits.usesWinograd(c.Conv, p)); err != nil {
 			return err
 		}
 	}

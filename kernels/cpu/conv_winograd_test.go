@@ -26,7 +26,7 @@ func TestWinogradError(t *testing.T) {
 		c := layer.Conv
 		c.N = 1
 		for _, pass := range []device.Pass{device.Forward, device.BackwardData, device.BackwardFilter} {
-			if !traitsOf(t).ConvFast(c, pass) {
+			if !traitsOf(t).Precision(c.Of(pass)).Blockwise {
 				continue
 			}
 			t.Run(fmt.Sprintf("%s/%v", layer.name, pass), func(t *testing.T) {
@@ -91,7 +91,7 @@ func TestAdjoint(t *testing.T) {
 			t.Run(fmt.Sprintf("%v/%s", c, tile.Name), func(t *testing.T) {
 				t.Setenv("HUBEL_CPU", tile.Name)
 				p := newWinogradProduct(tile, c, device.BackwardData)
-				require.True(t, p.adjoint && traitsOf(t).ConvFast(c, device.BackwardData))
+				require.True(t, p.adjoint && traitsOf(t).Precision(c.Of(device.BackwardData)).Blockwise)
 				var first []float64
 				for _, workers := range []int{1, 3} {
 					d, err := New(workers)
@@ -164,8 +164,9 @@ func convOn(t *testing.T, d device.Device, c device.Conv, p device.Pass) []float
 		return b
 	}
 	x, y, w := upload(c.XShape()), upload(c.YShape()), upload(c.WShape())
-	f := device.Filter{Tensor: w, Packed: alloc(d.Traits().ConvPacked(c, p))}
-	ws := alloc(d.Traits().ConvScratch(c, p))
+	needs := d.Traits().Needs(c.Of(p))
+	f := device.Filter{Tensor: w, Packed: alloc(needs.Packed)}
+	ws := alloc(needs.Scratch)
 	q.ConvPack(c, p, f.Packed, w)
 	result := y
 	switch p {

@@ -209,13 +209,13 @@ func TestPackedWeightsServeEveryBatch(t *testing.T) {
 		for _, p := range []device.Pass{device.Forward, device.BackwardData} {
 			other := c.Conv
 			other.N, other.H, other.W = 3, c.H+5, c.W+9
-			require.Equal(t, tr.ConvPacked(c.Conv, p), tr.ConvPacked(other, p), c.name)
+			require.Equal(t, tr.Needs(c.Conv.Of(p)).Packed, tr.Needs(other.Of(p)).Packed, c.name)
 		}
 		last := int64(0)
 		for n := 1; n <= 130; n++ {
 			b := c.Conv
 			b.N = n
-			bytes := tr.ConvScratch(b, device.BackwardFilter)
+			bytes := tr.Needs(b.Of(device.BackwardFilter)).Scratch
 			require.GreaterOrEqual(t, bytes, last, "%s, batch %d", c.name, n)
 			last = bytes
 		}

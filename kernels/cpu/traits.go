@@ -29,8 +29,22 @@ func (traits) Staged() bool { return false }
 // the cache.
 func (traits) Epilogue(a device.Unary) bool { return true }
 
-// ConvPacked is the size of the weights in panels of the register tile.
-func (t traits) ConvPacked(c device.Conv, p device.Pass) int64 {
+// Needs is what convolutions take. Products have the device's own packed panels.
+func (t traits) Needs(op device.Operation) device.Needs {
+	if c, ok := op.(device.ConvPass); ok {
+		return device.Needs{Scratch: t.convScratch(c.Conv, c.Pass), Packed: t.convPacked(c.Conv, c.Pass)}
+	}
+	return device.Needs{}
+}
+
+// Precision is that of Winograd's algorithm where a convolution goes by it.
+func (t traits) Precision(op device.Operation) device.Precision {
+	c, ok := op.(device.ConvPass)
+	return device.Precision{Blockwise: ok && t.usesWinograd(c.Conv, c.Pass)}
+}
+
+// convPacked is the size of the weights in panels of the register tile.
+func (t traits) convPacked(c device.Conv, p device.Pass) int64 {
 	if p == device.BackwardFilter {
 		return 0
 	}
@@ -42,18 +56,9 @@ func (t traits) ConvPacked(c device.Conv, p device.Pass) int64 {
 	return 4 * int64(c.Groups) * int64(product.packed)
 }
 
-// ConvFast is Winograd's algorithm.
-func (t traits) ConvFast(c device.Conv, p device.Pass) bool { return t.usesWinograd(c, p) }
-
-// TF32 is never so.
-func (traits) TF32() bool { return false }
-
-// GEMMScratch is 0: the device has its own packed panels.
-func (traits) GEMMScratch(device.GEMM) int64 { return 0 }
-
-// ConvScratch is the sums of the gradient of the weights, part by part, or what
+// convScratch is the sums of the gradient of the weights, part by part, or what
 // Winograd's algorithm works in.
-func (t traits) ConvScratch(c device.Conv, p device.Pass) int64 {
+func (t traits) convScratch(c device.Conv, p device.Pass) int64 {
 	fast := t.usesWinograd(c, p)
 	switch {
 	case fast && p == device.BackwardFilter:
@@ -69,6 +74,3 @@ func (t traits) ConvScratch(c device.Conv, p device.Pass) int64 {
 	cut := cutFilter(t.tile, &c)
 	return 4 * int64(cut.parts) * int64(cut.pieces()) * int64(cut.sums(t.tile))
 }
-
-// DenseScratch is 0, as GEMMScratch.
-func (traits) DenseScratch(device.Dense, device.Pass) int64 { return 0 }

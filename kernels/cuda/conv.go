@@ -188,7 +188,7 @@ func (a *axis) inside(size int) bool {
 	return a.pad <= 0 && (a.count-1)*a.stride-a.pad+(a.taps-1)*a.step < size
 }
 
-// convPacked is Traits.ConvPacked: for each class a table of taps and the
+// convPacked is the size of packed weights: for each class a table of taps and the
 // weights.
 func convPacked(c device.Conv, pass device.Pass) int64 {
 	if pass == device.BackwardFilter {
@@ -256,7 +256,7 @@ func (p *convProduct) cut(on traits, k *convClass) cut {
 	return c
 }
 
-// convScratch is Traits.ConvScratch: the partial sums of the pass's output.
+// convScratch is the scratch memory of a pass: the partial sums of the pass's output.
 func convScratch(on traits, c device.Conv, pass device.Pass) int64 {
 	if pass == device.BackwardFilter {
 		return filterScratch(on, c)

@@ -58,7 +58,7 @@ func cutFilter(on traits, c device.Conv) cut {
 	return cutProduct(on, filterTiles[on.arithmetic][:], c.K/c.Groups, c.C/c.Groups*c.R*c.S, c.N*c.OutH()*c.OutW(), c.Groups, true)
 }
 
-// filterScratch is Traits.ConvScratch for the gradient of the weights: partial
+// filterScratch is what convolutions need for the gradient of the weights: partial
 // sums.
 func filterScratch(on traits, c device.Conv) int64 {
 	return most(c.N, func(n int) int64 {

@@ -267,10 +267,11 @@ func TestConvPackedAlignment(t *testing.T) {
 	}
 	w, x, y := tensorOf(c.WShape()), tensorOf(c.XShape()), tensorOf(c.YShape())
 	for _, pass := range []device.Pass{device.Forward, device.BackwardData} {
-		bytes := dev.Traits().ConvPacked(c, pass)
+		needs := dev.Traits().Needs(c.Of(pass))
+		bytes := needs.Packed
 		all, err := dev.Alloc(bytes + 32)
 		require.NoError(t, err)
-		ws, err := dev.Alloc(dev.Traits().ConvScratch(c, pass))
+		ws, err := dev.Alloc(needs.Scratch)
 		require.NoError(t, err)
 		use := func(packed device.Buffer) {
 			if pass == device.Forward {

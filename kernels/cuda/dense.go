@@ -66,7 +66,7 @@ func cutDense(sms int, d device.Dense) (splits, length int) {
 	return ceil(d.Out, length), length
 }
 
-// denseScratch is Traits.DenseScratch.
+// denseScratch is what a pass of a dense layer needs.
 func denseScratch(on traits, d device.Dense, p device.Pass) int64 {
 	return most(d.N, func(n int) int64 {
 		d.N = n

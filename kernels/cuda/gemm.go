@@ -59,7 +59,7 @@ func cutGEMM(on traits, g device.GEMM) cut {
 	return cutProduct(on, gemmTiles[on.arithmetic][:], g.M, g.N, g.K, 1, (alongA|alongB|g.N)%4 == 0)
 }
 
-// gemmScratch is Traits.GEMMScratch.
+// gemmScratch is what a GEMM needs.
 func gemmScratch(on traits, g device.GEMM) int64 { return cutGEMM(on, g).scratch(g.M * g.N) }
 
 func (q *queue) GEMM(g device.GEMM, c, a, b device.Tensor, ws device.Buffer) {

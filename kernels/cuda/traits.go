@@ -36,7 +36,7 @@ func traitsOf(p driver.Properties, o device.Options) (traits, error) {
 // String is the number of multiprocessors, and TF32.
 func (t traits) String() string {
 	name := fmt.Sprintf("a GPU with %d multiprocessors", t.sms)
-	if t.TF32() {
+	if t.arithmetic == tf32 {
 		name += " and TF32"
 	}
 	return name
@@ -51,19 +51,21 @@ func (traits) Staged() bool { return true }
 // Epilogue is that of the products' kernels.
 func (traits) Epilogue(a device.Unary) bool { return hasEpilogue(a) }
 
-// ConvPacked is the size of the weights as the convolution reads them.
-func (traits) ConvPacked(c device.Conv, p device.Pass) int64 { return convPacked(c, p) }
-
-// ConvFast is never so: every sum is a direct one.
-func (traits) ConvFast(device.Conv, device.Pass) bool { return false }
-
-// TF32 is device.Options.TF32.
-func (t traits) TF32() bool { return t.arithmetic == tf32 }
-
-// GEMMScratch, ConvScratch and DenseScratch are the partial sums of products
+// Needs is the weights as convolutions read them, and the partial sums of products
 // that are cut along their sums.
-func (t traits) GEMMScratch(g device.GEMM) int64 { return gemmScratch(t, g) }
+func (t traits) Needs(op device.Operation) device.Needs {
+	switch op := op.(type) {
+	case device.GEMM:
+		return device.Needs{Scratch: gemmScratch(t, op)}
+	case device.ConvPass:
+		return device.Needs{Scratch: convScratch(t, op.Conv, op.Pass), Packed: convPacked(op.Conv, op.Pass)}
+	case device.DensePass:
+		return device.Needs{Scratch: denseScratch(t, op.Dense, op.Pass)}
+	}
+	return device.Needs{}
+}
 
-func (t traits) ConvScratch(c device.Conv, p device.Pass) int64 { return convScratch(t, c, p) }
-
-func (t traits) DenseScratch(d device.Dense, p device.Pass) int64 { return denseScratch(t, d, p) }
+// Precision is TF32 where device.Options ask for it. Every sum is a direct one.
+func (t traits) Precision(device.Operation) device.Precision {
+	return device.Precision{TF32: t.arithmetic == tf32}
+}
