@@ -120,6 +120,10 @@ type timedQueue struct {
 
 var _ device.Queue = (*timedQueue)(nil)
 
+// Unwrap is the queue that is timed. The kernels that layers bring go there, and are part
+// of the step's time alone.
+func (q *timedQueue) Unwrap() device.Queue { return q.Queue }
+
 func (q *timedQueue) Scope(name string) {
 	q.scope = name
 	q.Queue.Scope(name)

@@ -1,6 +1,7 @@
 package layers_test
 
 import (
+	_ "embed"
 	"errors"
 	"testing"
 
@@ -11,12 +12,25 @@ import (
 	"github.com/hubel-go/hubel/graph"
 	"github.com/hubel-go/hubel/graph/gradcheck"
 	"github.com/hubel-go/hubel/kernels/cpu"
+	"github.com/hubel-go/hubel/kernels/cuda"
+	_ "github.com/hubel-go/hubel/kernels/cuda/simdevice"
 	"github.com/hubel-go/hubel/layers"
 )
 
-// Square is y = x², which no kernel of hubel computes: it brings its own for
-// the CPU and for the reference device.
+// Square is y = x², as if no kernel of hubel could compute that: it brings its own for
+// the CPU, for the reference device and, in PTX, for GPUs and their simulator.
 type Square struct{}
+
+//go:embed testdata/square.ptx
+var squarePTX string
+
+var (
+	squareKernel         = cuda.NewKernel("square", squarePTX)
+	squareGradientKernel = cuda.NewKernel("square_gradient", squarePTX)
+)
+
+// squareThreads is how many threads a block has: each computes an element.
+const squareThreads = 128
 
 func (*Square) Type() string { return "square" }
 
@@ -34,6 +48,9 @@ func (*Square) Forward(q device.Queue, c *layers.Call) {
 	} else if x, ok := reference.Floats(c.In[0]); ok {
 		y, _ := reference.Floats(c.Out[0])
 		square(y, x)
+	} else if l, ok := squareKernel.On(q); ok {
+		n := c.In[0].Len()
+		l.Tensor(c.Out[0]).Tensor(c.In[0]).Int(n).Run((n+squareThreads-1)/squareThreads, squareThreads)
 	} else {
 		q.Fail("square", errors.New("there is no kernel for this device"))
 	}
@@ -51,6 +68,10 @@ func (*Square) Backward(q device.Queue, c *layers.Call) {
 		dx, _ := reference.Floats(c.DIn[0])
 		dy, _ := reference.Floats(c.DOut[0])
 		squareGradient(dx, x, dy, c.Modes[0])
+	} else if l, ok := squareGradientKernel.On(q); ok {
+		n := c.In[0].Len()
+		l.Tensor(c.DIn[0]).Tensor(c.In[0]).Tensor(c.DOut[0]).Int(n).Float32(c.Modes[0].Beta()).
+			Run((n+squareThreads-1)/squareThreads, squareThreads)
 	} else {
 		q.Fail("square gradient", errors.New("there is no kernel for this device"))
 	}
@@ -75,10 +96,12 @@ func squareGradient[T float32 | float64](dx, x, dy []T, m device.Mode) {
 func TestLayerWithItsOwnKernel(t *testing.T) {
 	n := gradcheck.Layer(&Square{}, graph.Input{Name: "x", Shape: []int{5, 3}})
 	require.NoError(t, gradcheck.Check(n, gradcheck.Options{}))
-	d, err := cpu.New(2)
-	require.NoError(t, err)
-	defer func() { require.NoError(t, d.Close()) }()
-	require.NoError(t, gradcheck.Compare(n, d, gradcheck.Options{}))
+	for _, name := range []string{"cpu", "ptxsim"} {
+		d, err := device.Open(name, device.Options{})
+		require.NoError(t, err)
+		require.NoError(t, gradcheck.Compare(n, d, gradcheck.Options{}), name)
+		require.NoError(t, d.Close())
+	}
 }
 
 // On a device it has no kernel for, the error comes out of Sync with the

@@ -12,7 +12,7 @@ import (
 // before. Other goroutines, the garbage collector's among them, may allocate
 // too: one quiet run is enough.
 func checkAllocs(q device.Queue, enqueue func()) error {
-	const launches, tries = 3, 5
+	const launches, tries = 3, 20
 	fewest := ^uint64(0)
 	var before, after runtime.MemStats
 	for try := 0; try < tries && fewest > 0; try++ {

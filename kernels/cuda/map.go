@@ -209,10 +209,11 @@ type mapKey struct {
 	modes [expr.MaxOutputs]device.Mode
 }
 
-// programs are the kernels of the programs that a device has seen. They are made when
-// they are first asked for.
+// programs are the kernels of the programs that a device has seen, and those that layers
+// bring. They are made when they are first asked for.
 type programs struct {
 	sync.Mutex
+	own     map[*Kernel]driver.Function
 	maps    map[mapKey]driver.Function
 	reduces map[reduceKey]driver.Function
 }
