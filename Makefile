@@ -89,7 +89,7 @@ fuzz: ## fuzz every reader of files, and the loops in assembly, FUZZTIME each
 	done
 
 # What `make mutants` changes: all but the commands and the tools.
-MUTATED = ./solver ./modelfile ./results ./graph ./layers ./expr ./data ./data/jpeg ./device ./device/reference ./predict ./modelfile ./results ./formats/safetensors ./kernels/cpu ./kernels/cuda ./kernels/cuda/ptxsim
+MUTATED = ./solver ./modelfile ./results ./graph ./layers ./expr ./data ./data/jpeg ./device ./device/reference ./predict ./formats/safetensors ./kernels/cpu ./kernels/cuda ./kernels/cuda/ptxsim
 
 .PHONY: mutants
 mutants: ## change the Go code at random, N times, and list what the tests do not see (hours); N, SEED, PACKAGES, ARGS=-own

@@ -8,8 +8,9 @@
 //
 // A change is seen if a test fails, panics or hangs, or go vet complains as part
 // of go test: a test of its package, or else one of a package that imports it,
-// the quickest first. With -own only the tests of its package count. The files are not touched; the compiler is given the
-// changed one in their place.
+// the quickest first. With -own only the tests of its package count. A change that is
+// explained in the list is not tried. All happens in a copy of the module, so that what a
+// changed program writes harms nobody.
 package main
 
 import (
@@ -21,12 +22,14 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"io/fs"
 	"math/rand/v2"
 	"os"
 	"os/exec"
 	"os/signal"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -83,6 +86,14 @@ func run(ctx context.Context, o options, w io.Writer) error {
 	if err != nil {
 		return fmt.Errorf("%s: %w", o.explained, err)
 	}
+	dir, err := os.MkdirTemp("", "mutants")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	if o.module, err = copyModule(ctx, filepath.Join(dir, "module"), o.module); err != nil {
+		return err
+	}
 	units, err := list(ctx, o.module, o.packages)
 	if err != nil {
 		return err
@@ -97,12 +108,7 @@ func run(ctx context.Context, o options, w io.Writer) error {
 		}
 		u.limit = 4*time.Since(began) + 20*time.Second
 	}
-	dir, err := os.MkdirTemp("", "mutants")
-	if err != nil {
-		return err
-	}
-	defer os.RemoveAll(dir)
-	t := &tester{module: o.module, dir: dir, took: map[string]time.Duration{}}
+	t := &tester{module: o.module, tests: filepath.Join(dir, "tests.exe"), took: map[string]time.Duration{}}
 	var survivors []*mutant
 	counts := map[string]int{}
 	d := newDeck(units, o)
@@ -112,17 +118,18 @@ func run(ctx context.Context, o options, w io.Writer) error {
 			fmt.Fprintf(w, "there are only %d changes that compile\n", tried)
 			break
 		}
+		if known[m.change()] != "" {
+			counts[excused]++
+			continue
+		}
 		verdict, err := t.try(ctx, u, m)
 		if err != nil {
 			return err
 		}
-		reason := known[m.change()]
-		switch {
-		case verdict == broken:
+		switch verdict {
+		case broken:
 			continue
-		case verdict == unseen && reason != "":
-			verdict = excused
-		case verdict == unseen:
+		case unseen:
 			survivors = append(survivors, m)
 		}
 		tried++
@@ -135,9 +142,10 @@ func run(ctx context.Context, o options, w io.Writer) error {
 	for _, m := range survivors {
 		fmt.Fprintf(w, "\n%s\n(%s, line %d)\n", m.change(), m.kind, m.line)
 	}
-	all := counts[seen] + counts[unseen]
-	share := 100 * float64(counts[seen]) / float64(max(all, 1))
-	fmt.Fprintf(w, "\n%d of %d changes seen, %.1f %%; %d more are explained in %s\n", counts[seen], all, share, counts[excused], o.explained)
+	found := counts[seen] + counts[hung]
+	all := found + counts[unseen]
+	share := 100 * float64(found) / float64(max(all, 1))
+	fmt.Fprintf(w, "\n%d of %d changes seen, %.1f %%; %d more are explained in %s\n", found, all, share, counts[excused], o.explained)
 	if share < o.least {
 		return fmt.Errorf("%.1f %% are less than %g %%", share, o.least)
 	}
@@ -193,6 +201,7 @@ func (d *deck) draw() (*unit, *mutant) {
 // What becomes of a change.
 const (
 	seen    = "seen"
+	hung    = "seen, the tests hang"
 	unseen  = "not seen"
 	excused = "explained"
 	broken  = "does not compile"
@@ -200,8 +209,8 @@ const (
 
 // tester tries changes.
 type tester struct {
-	module string
-	dir    string                   // for the changed file and the tests
+	module string                   // the copy
+	tests  string                   // what the tests are compiled to
 	took   map[string]time.Duration // the tests of a user, when they last ran
 }
 
@@ -212,43 +221,73 @@ func (t *tester) try(ctx context.Context, u *unit, m *mutant) (verdict string, e
 	if err != nil {
 		return "", err
 	}
-	changed := filepath.Join(t.dir, filepath.Base(path))
-	text := slices.Concat(source[:m.start], []byte(m.text), source[m.end:])
-	if err := os.WriteFile(changed, text, 0o666); err != nil {
+	if err := os.WriteFile(path, slices.Concat(source[:m.start], []byte(m.text), source[m.end:]), 0o666); err != nil {
 		return "", err
 	}
-	overlay, err := json.Marshal(map[string]any{"Replace": map[string]string{path: changed}})
-	if err != nil {
+	defer func() { err = cmp.Or(err, os.WriteFile(path, source, 0o666)) }()
+	if err := os.RemoveAll(t.tests); err != nil {
 		return "", err
 	}
-	overlayFile := filepath.Join(t.dir, "overlay.json")
-	if err := os.WriteFile(overlayFile, overlay, 0o666); err != nil {
-		return "", err
-	}
-	tests := filepath.Join(t.dir, "tests.exe")
-	if err := os.RemoveAll(tests); err != nil {
-		return "", err
-	}
-	if _, err := goTool(ctx, t.module, "test", "-c", "-o", tests, "-overlay", overlayFile, u.path); err != nil {
+	if _, err := goTool(ctx, t.module, "test", "-c", "-o", t.tests, u.path); err != nil {
 		return broken, ctx.Err()
 	}
-	if _, err := os.Stat(tests); err == nil { // none are made where there are no tests
-		if _, err := output(ctx, u.dir, tests, "-test.failfast", "-test.timeout", u.limit.String()); err != nil {
-			return seen, ctx.Err()
+	if _, err := os.Stat(t.tests); err == nil { // none are made where there are no tests
+		if out, err := output(ctx, u.dir, t.tests, "-test.failfast", "-test.timeout", u.limit.String()); err != nil {
+			return failed(out, err), ctx.Err()
 		}
 	}
-	if _, err := goTool(ctx, t.module, "test", "-run", "^$", "-overlay", overlayFile, u.path); err != nil { // what go vet says
+	if _, err := goTool(ctx, t.module, "test", "-run", "^$", u.path); err != nil { // what go vet says
 		return seen, ctx.Err()
 	}
 	slices.SortStableFunc(u.users, func(a, b string) int { return cmp.Compare(t.took[a], t.took[b]) })
 	for _, user := range u.users {
 		began := time.Now()
-		if _, err := goTool(ctx, t.module, "test", "-vet=off", "-failfast", "-overlay", overlayFile, "-timeout", "20m", user); err != nil {
-			return seen, ctx.Err()
+		if out, err := goTool(ctx, t.module, "test", "-vet=off", "-failfast", "-timeout", "20m", user); err != nil {
+			return failed(out, err), ctx.Err()
 		}
 		t.took[user] = time.Since(began)
 	}
 	return unseen, ctx.Err()
+}
+
+// failed is what became of a change whose tests did not end well.
+func failed(out []byte, err error) string {
+	if bytes.Contains(out, []byte("panic: test timed out")) || strings.Contains(err.Error(), "panic: test timed out") {
+		return hung
+	}
+	return seen
+}
+
+// copyModule copies the module that a folder belongs to, without what git keeps and tools
+// that were installed.
+func copyModule(ctx context.Context, to, dir string) (string, error) {
+	root, err := goTool(ctx, dir, "list", "-m", "-f", "{{.Dir}}")
+	if err != nil {
+		return "", fmt.Errorf("go list: %w", err)
+	}
+	from := strings.TrimSpace(string(root))
+	return to, filepath.WalkDir(from, func(path string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		name, err := filepath.Rel(from, path)
+		if err != nil {
+			return err
+		}
+		switch {
+		case d.IsDir() && path != from && strings.HasPrefix(d.Name(), "."):
+			return fs.SkipDir
+		case d.IsDir():
+			return os.MkdirAll(filepath.Join(to, name), 0o777)
+		case !d.Type().IsRegular():
+			return nil
+		}
+		text, err := os.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		return os.WriteFile(filepath.Join(to, name), text, 0o666)
+	})
 }
 
 // list finds the packages, their files and who imports them.
