@@ -132,7 +132,7 @@ func TestWindowsThatJustFit(t *testing.T) {
 	}
 }
 
-// A geometry lying on its side has the outputs, and the classes of pixels, of
+// A geometry lying on its side has the outputs, and the phases of pixels, of
 // the one that stands, with the axes exchanged.
 func TestGeometryOnItsSide(t *testing.T) {
 	for i := range 64 {
@@ -151,11 +151,11 @@ func TestGeometryOnItsSide(t *testing.T) {
 		require.LessOrEqual(t, c.StrideH, c.H+c.PadTop+c.PadBottom)
 		require.Equal(t, c.StrideH, side.StrideW)
 		require.Equal(t, c.StrideW, side.StrideH)
-		require.Equal(t, c.StrideH*c.StrideW, c.Classes())
-		for class := range c.Classes() {
-			height, width := c.Class(class)
-			height2, width2 := side.Class(class%c.StrideW*c.StrideH + class/c.StrideW)
-			require.Equal(t, fmt.Sprint(height, width), fmt.Sprint(width2, height2), "class %d of %+v", class, c)
+		require.Equal(t, c.StrideH*c.StrideW, c.Phases())
+		for phase := range c.Phases() {
+			height, width := c.Phase(phase)
+			height2, width2 := side.Phase(phase%c.StrideW*c.StrideH + phase/c.StrideW)
+			require.Equal(t, fmt.Sprint(height, width), fmt.Sprint(width2, height2), "phase %d of %+v", phase, c)
 		}
 
 		p := Pool{N: 2, C: 3, H: 9 + bit(0), W: 14, R: 3, S: 4 + bit(1), PadTop: 1, PadBottom: 2 * bit(2), PadLeft: 0, PadRight: 3 * bit(3),

@@ -40,8 +40,8 @@ func (q *queue) ConvBackwardData(c device.Conv, dx, dy device.Tensor, w device.F
 func (q *queue) convolve() {
 	t := &q.conv
 	items, depth, room := 0, 0, 0
-	for i := range t.classes {
-		k := t.class(i)
+	for i := range t.phases {
+		k := t.phase(i)
 		cut := t.cut(&k)
 		items += cut.items()
 		depth += k.depth
@@ -52,8 +52,8 @@ func (q *queue) convolve() {
 	}
 	t.engine, t.steps = q.engine, q.convSteps
 	depth = 0
-	for i := range t.classes {
-		k := t.class(i)
+	for i := range t.phases {
+		k := t.phase(i)
 		cut := t.cut(&k)
 		some := t.steps[depth:][:k.depth]
 		p := k.under(&cut.block, t.depth)
@@ -74,10 +74,10 @@ type convTask struct {
 	bias             []float32
 	activation       device.Activation
 	m                device.Mode
-	steps            []int // the distances of taps, class after class
+	steps            []int // the distances of taps, phase after phase
 }
 
-// convCut is how a class is cut into items: into blocks of windows and, where
+// convCut is how a phase is cut into items: into blocks of windows and, where
 // those are few, pieces of the output channels.
 type convCut struct {
 	block                  // the largest
@@ -101,8 +101,8 @@ const (
 	fewItems    = 16
 )
 
-// cut cuts a class by its shape alone.
-func (p *convProduct) cut(k *convClass) convCut {
+// cut cuts a phase by its shape alone.
+func (p *convProduct) cut(k *convPhase) convCut {
 	if k.outH == 0 || k.outW == 0 {
 		return convCut{}
 	}
@@ -122,14 +122,14 @@ func (p *convProduct) cut(k *convClass) convCut {
 
 // room is the elements of memory that an item needs: for pixels, for sums,
 // outputs and biases.
-func (c *convCut) room(t *convTask, k *convClass) int {
+func (c *convCut) room(t *convTask, k *convPhase) int {
 	windows := c.samples * c.each()
 	return c.copied(&k.windows, t.depth) + (roundUp(windows, t.tile.IR)+windows+1)*t.tile.NR
 }
 
 // convItem is an item at work on a panel.
 type convItem struct {
-	convClass
+	convPhase
 	block
 	tiles             int
 	x                 []float32 // the pixels
@@ -143,8 +143,8 @@ type convItem struct {
 
 func (t *convTask) Run(item, worker int) {
 	packed, depth := 0, 0
-	for i := range t.classes {
-		k := t.class(i)
+	for i := range t.phases {
+		k := t.phase(i)
 		cut := t.cut(&k)
 		if n := cut.items(); item >= n {
 			item -= n
@@ -152,7 +152,7 @@ func (t *convTask) Run(item, worker int) {
 			depth += k.depth
 			continue
 		}
-		u := convItem{convClass: k, block: cut.block, steps: t.steps[depth:][:k.depth]}
+		u := convItem{convPhase: k, block: cut.block, steps: t.steps[depth:][:k.depth]}
 		across, item := item%cut.across, item/cut.across
 		down, item := item%cut.down, item/cut.down
 		deep, item := item%cut.deep, item/cut.deep
@@ -277,10 +277,10 @@ func (q *queue) ConvPack(c device.Conv, p device.Pass, packed device.Buffer, w d
 	}
 	t := &q.convPack
 	*t = convPackTask{convProduct: newConvProduct(q.engine.Tile, c, p), engine: q.engine, packed: scratch(packed), w: floats(w)}
-	share(q, t, c.Groups*t.classes*t.panels(), 0)
+	share(q, t, c.Groups*t.phases*t.panels(), 0)
 }
 
-// convPackTask packs the weights; an item is a panel of a class of a group.
+// convPackTask packs the weights; an item is a panel of a phase of a group.
 type convPackTask struct {
 	convProduct
 	engine    *gemm.Engine
@@ -289,13 +289,13 @@ type convPackTask struct {
 
 func (t *convPackTask) Run(item, worker int) {
 	panel, item := item%t.panels(), item/t.panels()
-	class, group := item%t.classes, item/t.classes
+	phase, group := item%t.phases, item/t.phases
 	at := group * t.convProduct.packed
-	for i := range class {
-		k := t.class(i)
+	for i := range phase {
+		k := t.phase(i)
 		at += k.packed(&t.convProduct)
 	}
-	k := t.class(class)
+	k := t.phase(phase)
 	c, nr := &t.c, t.tile.NR
 	dst := t.packed[at+panel*k.depth*nr:]
 

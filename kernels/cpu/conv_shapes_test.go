@@ -84,7 +84,7 @@ func shapeConv(r *rand.Rand) device.Conv {
 		case 3: // filters of many taps
 			c.H, c.W, c.R, c.S = few(30), few(30), few(30), few(30)
 			most <<= 3
-		case 4: // a stride past the image: as many classes of pixels as it has pixels
+		case 4: // a stride past the image: as many phases of pixels as it has pixels
 			if r.IntN(4) == 0 {
 				c.StrideH, c.StrideW = 1<<r.IntN(31), 1<<r.IntN(31)
 			}

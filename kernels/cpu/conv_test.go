@@ -33,7 +33,7 @@ func FuzzConv(f *testing.F) {
 	f.Add([]byte{1, 1, 2, 3, 4, 4, 1, 1, 5, 5, 5, 5, 5, 5, 1, 1})    // windows in the padding
 	f.Add([]byte{2, 1, 5, 24, 13, 13, 3, 3, 1, 1, 1, 1, 1, 1, 1, 1}) // a row a tile
 	f.Add([]byte{1, 1, 17, 18, 4, 15, 5, 5, 2, 2, 2, 2, 1, 1, 1, 1}) // deeper than a block
-	f.Add([]byte{2, 1, 3, 9, 29, 21, 3, 3, 2, 2, 2, 2, 3, 2, 2, 3})  // classes without taps
+	f.Add([]byte{2, 1, 3, 9, 29, 21, 3, 3, 2, 2, 2, 2, 3, 2, 2, 3})  // phases without taps
 	f.Add([]byte{3, 1, 17, 35, 11, 9, 3, 3, 1, 2, 0, 1, 1, 1, 1, 1}) // for Winograd
 	f.Add([]byte{2, 1, 18, 16, 10, 7, 5, 5, 2, 2, 2, 2, 1, 1, 1, 1})
 	f.Fuzz(func(t *testing.T, b []byte) {

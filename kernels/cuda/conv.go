@@ -64,24 +64,24 @@ func (k *convKernels) declare(d driver.Driver, a arithmetic) {
 // pass's input.
 //
 // The gradient of the data multiplies weights [C,(k,r,s)] with patches of dy,
-// for each class of pixels (device.Conv.Class).
+// for each phase of pixels (device.Conv.Phase).
 type convProduct struct {
 	c              device.Conv
 	pass           device.Pass
 	rows, channels int // output and input channels of a group
-	classes        int // 1 for the forward pass
+	phases         int // 1 for the forward pass
 
 	inH, inW, outH, outW int // of the pass
 }
 
 func newConvProduct(c device.Conv, pass device.Pass) convProduct {
 	c = c.Bounded()
-	p := convProduct{c: c, pass: pass, rows: c.K / c.Groups, channels: c.C / c.Groups, classes: 1,
+	p := convProduct{c: c, pass: pass, rows: c.K / c.Groups, channels: c.C / c.Groups, phases: 1,
 		inH: c.H, inW: c.W, outH: c.OutH(), outW: c.OutW()}
 	if pass == device.BackwardData {
 		p.rows, p.channels = p.channels, p.rows
 		p.inH, p.inW, p.outH, p.outW = p.outH, p.outW, p.inH, p.inW
-		p.classes = c.Classes()
+		p.phases = c.Phases()
 	}
 	return p
 }
@@ -121,7 +121,7 @@ func packedFits(packed driver.Ptr) error {
 	return nil
 }
 
-// depth is the sum's of a class with all taps.
+// depth is the sum's of a phase with all taps.
 func (p *convProduct) depth() int { return p.channels * p.c.R * p.c.S }
 
 // padded is the row of packed weights, for loads of four.
@@ -130,8 +130,8 @@ func (p *convProduct) padded() int { return ceil(p.rows, 4) * 4 }
 // byChannels reports whether a slice is one tap of eight channels.
 func (p *convProduct) byChannels() bool { return p.channels%sliceDepth == 0 }
 
-// convClass is the pixels of a class with their taps, as a product.
-type convClass struct {
+// convPhase is the pixels of a phase with their taps, as a product.
+type convPhase struct {
 	h, w          axis
 	taps          int
 	depth, padded int // of the sum, and rounded up to slices
@@ -139,15 +139,15 @@ type convClass struct {
 	table, bytes  int64
 }
 
-// class returns class i, which is cheap enough to be done for each call.
-func (p *convProduct) class(i int) convClass {
+// phase returns phase i, which is cheap enough to be done for each call.
+func (p *convProduct) phase(i int) convPhase {
 	c := &p.c
-	var k convClass
+	var k convPhase
 	if p.pass == device.Forward {
 		k.h = axis{count: p.outH, stride: c.StrideH, pad: c.PadTop, taps: c.R, tapStep: 1, step: c.DilationH, place: 1}
 		k.w = axis{count: p.outW, stride: c.StrideW, pad: c.PadLeft, taps: c.S, tapStep: 1, step: c.DilationW, place: 1}
 	} else {
-		h, w := c.Class(i)
+		h, w := c.Phase(i)
 		k.h, k.w = newAxis(h), newAxis(w)
 	}
 	k.taps = k.h.taps * k.w.taps
@@ -165,7 +165,7 @@ func (p *convProduct) class(i int) convClass {
 
 func roundUp(n, to int64) int64 { return (n + to - 1) / to * to }
 
-// axis is one axis of a class: its places in the output of the pass, and the
+// axis is one axis of a phase: its places in the output of the pass, and the
 // convolution that makes them.
 type axis struct {
 	count        int // places
@@ -178,7 +178,7 @@ type axis struct {
 
 // newAxis is an axis of the gradient of the data. The last tap comes first, for
 // going back over a convolution turns the filter around.
-func newAxis(a device.ClassAxis) axis {
+func newAxis(a device.PhaseAxis) axis {
 	return axis{count: a.Count, first: a.First, place: a.Place, stride: 1, pad: a.Pad, step: a.Step,
 		taps: a.Taps, tap: a.Tap + (a.Taps-1)*a.Apart, tapStep: -a.Apart}
 }
@@ -188,7 +188,7 @@ func (a *axis) inside(size int) bool {
 	return a.pad <= 0 && (a.count-1)*a.stride-a.pad+(a.taps-1)*a.step < size
 }
 
-// convPacked is the size of packed weights: for each class a table of taps and the
+// convPacked is the size of packed weights: for each phase a table of taps and the
 // weights.
 func convPacked(c device.Conv, pass device.Pass) int64 {
 	if pass == device.BackwardFilter {
@@ -196,8 +196,8 @@ func convPacked(c device.Conv, pass device.Pass) int64 {
 	}
 	p := newConvProduct(c, pass)
 	var bytes int64
-	for i := range p.classes {
-		bytes += p.class(i).bytes
+	for i := range p.phases {
+		bytes += p.phase(i).bytes
 	}
 	return bytes
 }
@@ -223,8 +223,8 @@ func (q *queue) convPack(p convProduct, packed, w driver.Ptr) {
 		rowStep, channelStep = filter, p.rows*filter
 	}
 	const threads = 256
-	for i := range p.classes {
-		k := p.class(i)
+	for i := range p.phases {
+		k := p.phase(i)
 		if k.depth > 0 {
 			q.args.Reset().Ptr(packed.Offset(k.table)).Ptr(packed).Ptr(w).
 				Int(p.rows).Int(p.padded()).Int(p.channels).Int(k.taps).Int(k.w.taps).Int(index(p.byChannels())).
@@ -237,15 +237,15 @@ func (q *queue) convPack(p convProduct, packed, w driver.Ptr) {
 	}
 }
 
-// cut chooses the tile for a class. Only a pass of one class is split along its
+// cut chooses the tile for a phase. Only a pass of one phase is split along its
 // sum.
-func (p *convProduct) cut(on traits, k *convClass) cut {
+func (p *convProduct) cut(on traits, k *convPhase) cut {
 	tiles, first := convTiles[on.arithmetic], 0
 	if !p.byChannels() {
 		tiles, first = tiles[1:lowTile], 1
 	}
 	depth := k.padded
-	if p.classes > 1 {
+	if p.phases > 1 {
 		depth = min(depth, leastRange)
 	}
 	c := cutProduct(on, tiles, p.rows, p.c.N*k.pixels, depth, p.c.Groups, true)
@@ -264,10 +264,10 @@ func convScratch(on traits, c device.Conv, pass device.Pass) int64 {
 	return most(c.N, func(n int) int64 {
 		c.N = n
 		p := newConvProduct(c, pass)
-		if p.classes > 1 {
+		if p.phases > 1 {
 			return 0
 		}
-		k := p.class(0)
+		k := p.phase(0)
 		return p.cut(on, &k).scratch(p.outputs())
 	})
 }
@@ -289,22 +289,22 @@ func (q *queue) ConvBackwardData(c device.Conv, dx, dy device.Tensor, w device.F
 	q.convolve(newConvProduct(c, device.BackwardData), gradient(m), q.at(dx), q.at(dy), q.scratch(w.Packed), q.scratch(ws))
 }
 
-// convolve makes the output of a pass, class by class.
+// convolve makes the output of a pass, phase by phase.
 func (q *queue) convolve(p convProduct, e epilogue, out, in, packed, ws driver.Ptr) {
 	if err := cmp.Or(p.fits(), packedFits(packed)); err != nil {
 		q.Fail("conv", err)
 		return
 	}
-	for i := range p.classes {
-		k := p.class(i)
+	for i := range p.phases {
+		k := p.phase(i)
 		if k.pixels > 0 {
-			q.convClass(&p, &k, p.cut(q.traits, &k), e, out, in, packed, ws)
+			q.convPhase(&p, &k, p.cut(q.traits, &k), e, out, in, packed, ws)
 		}
 		packed = packed.Offset(k.bytes)
 	}
 }
 
-func (q *queue) convClass(p *convProduct, k *convClass, t cut, e epilogue, out, in, packed, ws driver.Ptr) {
+func (q *queue) convPhase(p *convProduct, k *convPhase, t cut, e epilogue, out, in, packed, ws driver.Ptr) {
 	f := q.kernels.conv.channels[t.variant]
 	if !p.byChannels() {
 		f = q.kernels.conv.taps[t.variant]

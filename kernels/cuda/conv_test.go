@@ -85,21 +85,21 @@ func runConv(bn *bench, c convCase, r *rand.Rand) error {
 	out, old := bn.guarded("output", p.outputs(), r, e.beta != 0, 0)
 	bytes := convPacked(c.Conv, c.pass)
 	packed := bn.alloc("packed", bytes)
-	cut := func(k *convClass) cut {
+	cut := func(k *convPhase) cut {
 		t := convTiles[q.traits.arithmetic][c.variant]
 		return cut{tile: t, variant: c.variant, down: ceil(p.rows, t.m), across: ceil(c.N*k.pixels, t.n),
 			splits: c.splits, length: ceil(ceil(k.padded, c.splits), sliceDepth) * sliceDepth}
 	}
-	first := p.class(0)
+	first := p.phase(0)
 	ws := bn.alloc("scratch", cut(&first).scratch(p.outputs()))
 	defer bn.free(pw, pin, e.bias, out.Offset(-4*guard), packed, ws)
 
 	q.convPack(p, packed, pw)
 	at := packed
-	for i := range p.classes {
-		k := p.class(i)
+	for i := range p.phases {
+		k := p.phase(i)
 		if k.pixels > 0 {
-			q.convClass(&p, &k, cut(&k), e, out, pin, at, ws)
+			q.convPhase(&p, &k, cut(&k), e, out, pin, at, ws)
 		}
 		at = at.Offset(k.bytes)
 	}
@@ -156,7 +156,7 @@ func convCases() []convCase {
 		splits: 1, epilogue: leaky, bias: true}, tallTile)
 	add(convCase{Conv: device.Conv{N: 1, C: 3, H: 11, W: 12, K: 3, R: 11, S: 11, StrideH: 4, StrideW: 1, DilationH: 1, DilationW: 1, Groups: 1},
 		splits: 5, epilogue: relu, bias: true}, tallTile)
-	// Gradients of the data: classes by stride, some with no tap, some with no
+	// Gradients of the data: phases by stride, some with no tap, some with no
 	// pixel, and dilation with a stride.
 	data := func(c device.Conv, variants ...int) {
 		add(convCase{Conv: c, pass: device.BackwardData, splits: 1, epilogue: noEpilogue}, variants...)
@@ -208,7 +208,7 @@ func mutantConv(bn *bench, name string, f driver.Function) error {
 // convName is the kernel that a case runs, or one of them.
 func convName(a arithmetic, c convCase) string {
 	p := newConvProduct(c.Conv, c.pass)
-	t, k := convTiles[a][c.variant], p.class(0)
+	t, k := convTiles[a][c.variant], p.phase(0)
 	kind := "channels"
 	if !p.byChannels() {
 		kind = "taps"
@@ -316,7 +316,7 @@ func TestCutConvChoices(t *testing.T) {
 				continue
 			}
 			p := newConvProduct(c.conv, pass)
-			k := p.class(0)
+			k := p.phase(0)
 			cut := p.cut(traits{sms: 80}, &k)
 			require.Equal(t, want, fmt.Sprintf("%dx%d splits %d", cut.m, cut.n, cut.splits), "%s %v", c.name, pass)
 		}

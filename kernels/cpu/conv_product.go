@@ -11,26 +11,26 @@ import (
 // weights [(r,c,s),K].
 //
 // The gradient of the data multiplies what windows of dy see with weights
-// [(r,k,s),C], for each class of pixels (device.Conv.Class).
+// [(r,k,s),C], for each phase of pixels (device.Conv.Phase).
 type convProduct struct {
-	tile    *gemm.Tile
-	c       device.Conv
-	pass    device.Pass
-	rows    int // output channels of the pass, of one group
-	depth   int // input channels of one group
-	plane   int // pixels of an output channel
-	classes int // 1 for the forward pass
-	packed  int // length of a group's packed weights
+	tile   *gemm.Tile
+	c      device.Conv
+	pass   device.Pass
+	rows   int // output channels of the pass, of one group
+	depth  int // input channels of one group
+	plane  int // pixels of an output channel
+	phases int // 1 for the forward pass
+	packed int // length of a group's packed weights
 }
 
 func newConvProduct(t *gemm.Tile, c device.Conv, pass device.Pass) convProduct {
 	c = c.Bounded()
-	p := convProduct{tile: t, c: c, pass: pass, rows: c.K / c.Groups, depth: c.C / c.Groups, plane: c.OutH() * c.OutW(), classes: 1}
+	p := convProduct{tile: t, c: c, pass: pass, rows: c.K / c.Groups, depth: c.C / c.Groups, plane: c.OutH() * c.OutW(), phases: 1}
 	if pass == device.BackwardData {
-		p.rows, p.depth, p.plane, p.classes = p.depth, p.rows, c.H*c.W, c.Classes()
+		p.rows, p.depth, p.plane, p.phases = p.depth, p.rows, c.H*c.W, c.Phases()
 	}
-	for i := range p.classes {
-		k := p.class(i)
+	for i := range p.phases {
+		k := p.phase(i)
 		p.packed += k.packed(&p)
 	}
 	return p
@@ -39,26 +39,26 @@ func newConvProduct(t *gemm.Tile, c device.Conv, pass device.Pass) convProduct {
 // panels of a group's weights.
 func (p *convProduct) panels() int { return (p.rows + p.tile.NR - 1) / p.tile.NR }
 
-// convClass is the pixels of a class with their windows, as a product.
-type convClass struct {
+// convPhase is the pixels of a phase with their windows, as a product.
+type convPhase struct {
 	windows
-	height, width device.ClassAxis
+	height, width device.PhaseAxis
 	depth         int // of the sum
 }
 
-// packed is the length of a group's weights for the class.
-func (k *convClass) packed(p *convProduct) int { return p.panels() * k.depth * p.tile.NR }
+// packed is the length of a group's weights for the phase.
+func (k *convPhase) packed(p *convProduct) int { return p.panels() * k.depth * p.tile.NR }
 
-// class returns class i, which is cheap enough to be done for each item.
-func (p *convProduct) class(i int) convClass {
+// phase returns phase i, which is cheap enough to be done for each item.
+func (p *convProduct) phase(i int) convPhase {
 	c := &p.c
-	var k convClass
+	var k convPhase
 	if p.pass == device.Forward {
 		k.windows = newWindows(c)
-		k.height = device.ClassAxis{Place: 1, Apart: 1}
-		k.width = device.ClassAxis{Place: 1, Apart: 1}
+		k.height = device.PhaseAxis{Place: 1, Apart: 1}
+		k.width = device.PhaseAxis{Place: 1, Apart: 1}
 	} else {
-		k.height, k.width = c.Class(i)
+		k.height, k.width = c.Phase(i)
 		k.windows = windows{
 			channels: c.K, h: c.OutH(), w: c.OutW(), outH: k.height.Count, outW: k.width.Count,
 			strideH: 1, strideW: 1, top: k.height.Pad, left: k.width.Pad,

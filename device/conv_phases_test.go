@@ -6,7 +6,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// The classes of a convolution meet each product of its definition once, and
+// The phases of a convolution meet each product of its definition once, and
 // no other.
 func TestConvClasses(t *testing.T) {
 	type product struct{ x, y, tap int } // along an axis: of dx, of dy, of the filter
@@ -30,9 +30,9 @@ func TestConvClasses(t *testing.T) {
 						}
 						bounded, got, pixels := c.Bounded(), map[product]bool{}, 0
 						require.Equal(t, c.OutH(), bounded.OutH())
-						for class := range bounded.Classes() {
-							a, across := bounded.Class(class)
-							require.Equal(t, ClassAxis{Count: 1, Place: 1, Taps: 1, Apart: 1, Step: 1}, across)
+						for phase := range bounded.Phases() {
+							a, across := bounded.Phase(phase)
+							require.Equal(t, PhaseAxis{Count: 1, Place: 1, Taps: 1, Apart: 1, Step: 1}, across)
 							pixels += a.Count
 							for i := range a.Count {
 								for tap := range a.Taps {
@@ -45,7 +45,7 @@ func TestConvClasses(t *testing.T) {
 								}
 							}
 						}
-						require.Equal(t, c.H, pixels, "pixels in the classes of %+v", c)
+						require.Equal(t, c.H, pixels, "pixels in the phases of %+v", c)
 						require.Equal(t, want, got, "%+v", c)
 					}
 				}
