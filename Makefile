@@ -139,7 +139,7 @@ ptx: ## compile the CUDA kernels to the PTX that is committed; needs tools/insta
 
 .PHONY: sass
 sass: ## assemble the PTX, that of programs too, and write docs/kernels.md; CHECK=-check only compares; needs tools/install-nvcc.sh
-	$(GO) run ./tools/sass $(CHECK) $(CUDA)/bin kernels/cuda docs/kernels.md kernels/cuda/predict/assembled.json
+	$(GO) run ./tools/sass $(CHECK) $(CUDA)/bin kernels/cuda docs/kernels.md kernels/cuda/costmodel/assembled.json
 	HUBEL_CUDA=$(CUDA) HUBEL_LONG=1 $(GO) test -run ProgramsAssemble ./kernels/cuda
 
 .PHONY: predictions

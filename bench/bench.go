@@ -18,7 +18,7 @@ import (
 	"github.com/hubel-go/hubel/device"
 	"github.com/hubel-go/hubel/graph"
 	"github.com/hubel-go/hubel/kernels/cpu/gemm"
-	"github.com/hubel-go/hubel/kernels/cuda/predict"
+	"github.com/hubel-go/hubel/kernels/cuda/costmodel"
 	"github.com/hubel-go/hubel/models"
 )
 
@@ -40,7 +40,7 @@ type Options struct {
 
 	// GPUs are cards whose times are predicted, in place of measuring the
 	// simulator ptxsim.
-	GPUs []predict.Card
+	GPUs []costmodel.Card
 
 	// Shapes are matrix products to measure in place of the networks'.
 	Shapes []device.GEMM
@@ -165,7 +165,7 @@ func (b *bench) on(name string, threads int, f func(*graph.Network) error) error
 }
 
 // onCard calls f for every model on a card that is predicted.
-func (b *bench) onCard(card predict.Card, f func(*graph.Network) error) error {
+func (b *bench) onCard(card costmodel.Card, f func(*graph.Network) error) error {
 	d, err := newPredicted(card, device.Options{TF32: b.TF32})
 	if err != nil {
 		return err

@@ -20,8 +20,8 @@ import (
 	"github.com/hubel-go/hubel/graph"
 	"github.com/hubel-go/hubel/kernels/cpu"
 	"github.com/hubel-go/hubel/kernels/cuda"
+	"github.com/hubel-go/hubel/kernels/cuda/costmodel"
 	"github.com/hubel-go/hubel/kernels/cuda/driver"
-	"github.com/hubel-go/hubel/kernels/cuda/predict"
 	"github.com/hubel-go/hubel/kernels/cuda/ptxsim"
 	"github.com/hubel-go/hubel/models"
 )
@@ -330,10 +330,10 @@ func TestValuesAreThoseOfTheReference(t *testing.T) {
 // A small network on a card that is not there. Nothing is faster than the card
 // can be, and everything has a limit.
 func TestPredict(t *testing.T) {
-	card, err := predict.Find("a100")
+	card, err := costmodel.Find("a100")
 	require.NoError(t, err)
 	r, err := Run(t.Context(), Options{Kinds: []string{KindGEMM, KindLayers, KindNet}, Models: []string{"lenet"}, Batch: 64,
-		Devices: []string{"ptxsim"}, GPUs: []predict.Card{card}, Threads: []int{1}, Runs: 5})
+		Devices: []string{"ptxsim"}, GPUs: []costmodel.Card{card}, Threads: []int{1}, Runs: 5})
 	require.NoError(t, err)
 	require.Equal(t, []Roof{{Device: "a100 (predicted)", FLOPS: card.Peak(), Bandwidth: 1555e9}}, r.Machine.Roofs)
 	require.Greater(t, len(r.Results), 30)
@@ -357,7 +357,7 @@ func TestPredictionsInTF32(t *testing.T) {
 	o := Options{Kinds: []string{KindGEMM}, Models: []string{"lenet"}, Batch: 1, Devices: []string{"ptxsim"}, Threads: []int{1}, Runs: 1,
 		Shapes: []device.GEMM{{M: 2048, N: 1024, K: 512, Alpha: 1}}, TF32: true}
 	for _, name := range []string{"a100", "v100"} {
-		card, err := predict.Find(name)
+		card, err := costmodel.Find(name)
 		require.NoError(t, err)
 		o.GPUs = append(o.GPUs, card)
 	}

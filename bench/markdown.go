@@ -7,7 +7,7 @@ import (
 )
 
 // WriteMarkdown writes the tables of the report for a document: what each place
-// took, the share of its roof, and what limits a predicted time.
+// took, the fraction of its roof, and what limits a predicted time.
 func (r *Report) WriteMarkdown(out io.Writer) error {
 	for i, t := range r.grouped() {
 		if i > 0 {
@@ -41,8 +41,8 @@ func (m Machine) short(x *Result) string {
 	if x.Images > 0 {
 		parts = append(parts, fmt.Sprintf("%.0f images/s", x.PerSecond()))
 	}
-	if share, _, ok := m.OfRoof(*x); ok && x.Bytes > 0 { // those of a step are not known
-		parts = append(parts, fmt.Sprintf("%.0f %%", 100*share))
+	if fraction, _, ok := m.OfRoof(*x); ok && x.Bytes > 0 { // those of a step are not known
+		parts = append(parts, fmt.Sprintf("%.0f %%", 100*fraction))
 	}
 	if x.Limit != "" && x.Images == 0 {
 		parts = append(parts, x.Limit)

@@ -8,7 +8,7 @@ import (
 	"text/tabwriter"
 )
 
-// agreement is how far checksums of the same product may be apart, as a share
+// agreement is how far checksums of the same product may be apart, as a fraction
 // of the sum of its absolute terms: float32 sums in another order.
 const agreement = 1e-5
 

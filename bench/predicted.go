@@ -6,7 +6,7 @@ import (
 
 	"github.com/hubel-go/hubel/device"
 	"github.com/hubel-go/hubel/kernels/cuda"
-	"github.com/hubel-go/hubel/kernels/cuda/predict"
+	"github.com/hubel-go/hubel/kernels/cuda/costmodel"
 	"github.com/hubel-go/hubel/kernels/cuda/ptxsim"
 )
 
@@ -20,7 +20,7 @@ const sampledBlocks = 4
 // predicted is the time of a card that is not there: the launches of a call on
 // the simulator, each predicted.
 type predicted struct {
-	card     predict.Card
+	card     costmodel.Card
 	tf32     bool
 	launches []ptxsim.Report // since the call began
 	limit    string          // of the longest kernel, of what was predicted last
@@ -29,7 +29,7 @@ type predicted struct {
 
 // newPredicted opens a simulator like the card, which runs some blocks of each
 // launch only: its results mean nothing.
-func newPredicted(card predict.Card, o device.Options) (*timedDevice, error) {
+func newPredicted(card costmodel.Card, o device.Options) (*timedDevice, error) {
 	p := &predicted{card: card, tf32: o.TF32}
 	sim := ptxsim.New(ptxsim.Config{
 		Capability: card.Capability, SMs: card.SMs, Sample: sampledBlocks,
@@ -45,7 +45,7 @@ func newPredicted(card predict.Card, o device.Options) (*timedDevice, error) {
 // place is the name of the card in reports.
 func (p *predicted) place() string { return placeOf(p.card, p.tf32) }
 
-func placeOf(card predict.Card, tf32 bool) string { return inTF32(card.Name, tf32) + " (predicted)" }
+func placeOf(card costmodel.Card, tf32 bool) string { return inTF32(card.Name, tf32) + " (predicted)" }
 
 // inTF32 is the name of a device in reports, where its tensor cores multiply too.
 func inTF32(device string, tf32 bool) string {
@@ -67,7 +67,7 @@ func (p *predicted) call(bytes int64) (elapsed time.Duration, limit string) {
 	}
 	seconds := 0.0
 	for _, r := range p.launches {
-		l := predict.Launch{Report: r}
+		l := costmodel.Launch{Report: r}
 		if sectors > 0 {
 			l.Bytes = int64(float64(bytes) * moved(r) / sectors)
 		}
@@ -87,7 +87,7 @@ func (p *predicted) call(bytes int64) (elapsed time.Duration, limit string) {
 
 // roofOf is what the card's maker says it does at most, with tensor cores or
 // without.
-func roofOf(card predict.Card, tf32 bool) Roof {
+func roofOf(card costmodel.Card, tf32 bool) Roof {
 	r := Roof{Device: placeOf(card, tf32), FLOPS: card.Peak(), Bandwidth: card.Bandwidth}
 	if tf32 {
 		r.FLOPS = max(r.FLOPS, card.TF32)

@@ -67,7 +67,7 @@ type Result struct {
 	Threads int    `json:"threads,omitempty"` // of the CPU
 
 	Seconds float64   `json:"seconds"` // median
-	Spread  float64   `json:"spread"`  // half the interquartile range, as a share of the median
+	Spread  float64   `json:"spread"`  // half the interquartile range, as a fraction of the median
 	Samples []float64 `json:"samples"` // seconds
 	FLOPs   int64     `json:"flops,omitempty"`
 	Bytes   int64     `json:"bytes,omitempty"`  // arguments read once and written once
@@ -136,9 +136,9 @@ func (m Machine) roof(r Result) (Roof, bool) {
 }
 
 // OfRoof is the shortest time the machine could take, by its peak or by its
-// bandwidth, as a share of what was measured (the roofline of Williams et al.
+// bandwidth, as a fraction of what was measured (the roofline of Williams et al.
 // 2009). It is false where the machine's limits are not known.
-func (m Machine) OfRoof(r Result) (share float64, byBandwidth, ok bool) {
+func (m Machine) OfRoof(r Result) (fraction float64, byBandwidth, ok bool) {
 	roof, ok := m.roof(r)
 	if !ok || r.FLOPs == 0 && r.Bytes == 0 {
 		return 0, false, false
@@ -154,7 +154,7 @@ func (r *Result) set(samples []float64) {
 }
 
 // statistics is the median of some numbers and half their interquartile range
-// as a share of it.
+// as a fraction of it.
 func statistics(samples []float64) (median, spread float64) {
 	s := slices.Sorted(slices.Values(samples))
 	median = quantile(s, 0.5)

@@ -184,18 +184,18 @@ func (t *table) cells(x *Result, m Machine) []string {
 	if x.FLOPs > 0 {
 		gflops = fmt.Sprintf("%.1f", x.GFLOPS())
 	}
-	share := nothing
+	fraction := nothing
 	if s, byBandwidth, ok := m.OfRoof(*x); ok {
-		share = fmt.Sprintf("%.1f", 100*s)
+		fraction = fmt.Sprintf("%.1f", 100*s)
 		if byBandwidth {
-			share += "b"
+			fraction += "b"
 		}
 	}
 	limit := x.Limit
 	if limit == "" {
 		limit = nothing
 	}
-	return append(cells, gflops, share, limit)
+	return append(cells, gflops, fraction, limit)
 }
 
 // megabytes is the traffic of a layer; other programs do not tell theirs.

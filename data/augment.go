@@ -80,7 +80,7 @@ type form struct {
 	sizes     int     // numbers of pixels: 0 none, 1 one, 2 one or two
 	amount    bool    // whether there is an amount
 	middle    float64 // what one amount a means: middle-a to middle+a; NaN for just a
-	least     float64 // of an amount
+	min       float64 // of an amount
 	lo, hi, p float64 // by default
 	chance    bool    // whether it may be left out
 	example   string
@@ -94,9 +94,9 @@ var forms = []form{
 	{op: RandomCrop, sizes: 2, amount: true, middle: nan, lo: 0.08, hi: 1, p: 1, example: "rrcrop=224:0.08..1"},
 	{op: Pad, sizes: 1, p: 1, example: "pad=4"},
 	{op: Flip, p: 0.5, chance: true, example: "flip"},
-	{op: Rotate, amount: true, least: -360, p: 1, chance: true, example: "rotate=15"},
-	{op: Translate, amount: true, least: -1, p: 1, chance: true, example: "translate=0.1"},
-	{op: Zoom, amount: true, middle: 1, least: 0.01, p: 1, chance: true, example: "zoom=0.2"},
+	{op: Rotate, amount: true, min: -360, p: 1, chance: true, example: "rotate=15"},
+	{op: Translate, amount: true, min: -1, p: 1, chance: true, example: "translate=0.1"},
+	{op: Zoom, amount: true, middle: 1, min: 0.01, p: 1, chance: true, example: "zoom=0.2"},
 	{op: Grey, p: 1, example: "grey"},
 	{op: Brightness, amount: true, middle: 1, p: 1, chance: true, example: "brightness=0.4"},
 	{op: Contrast, amount: true, middle: 1, p: 1, chance: true, example: "contrast=0.4"},
@@ -195,13 +195,13 @@ func parseStep(word string) (s Step, err error) {
 	return s, nil
 }
 
-func parseSize(s *Step, text string, most int) bool {
+func parseSize(s *Step, text string, limit int) bool {
 	h, w, two := strings.Cut(text, "x")
 	var err1, err2 error
 	s.H, err1 = strconv.Atoi(h)
 	if two {
 		s.W, err2 = strconv.Atoi(w)
-		if s.W < 1 || most < 2 {
+		if s.W < 1 || limit < 2 {
 			return false
 		}
 	}
@@ -240,8 +240,8 @@ func (a Augment) Check() error {
 			return fail("a probability is a number from 0 to 1")
 		case !f.chance && s.P != 1:
 			return fail("it decides the size or the channels of the samples, so it cannot be left to chance")
-		case f.amount && !(s.Lo >= f.least && s.Lo <= s.Hi && s.Hi <= 1000):
-			return fail("the range %g..%g is empty or outside %g..1000", s.Lo, s.Hi, f.least)
+		case f.amount && !(s.Lo >= f.min && s.Lo <= s.Hi && s.Hi <= 1000):
+			return fail("the range %g..%g is empty or outside %g..1000", s.Lo, s.Hi, f.min)
 		}
 		switch s.Op {
 		case Resize, RandomCrop:

@@ -21,7 +21,7 @@ type CheckOptions struct {
 
 	// Cache is a folder that keeps what was found, by the names, sizes and
 	// times of the files and the steps of the Augment, so that it is found only
-	// once. Where it is empty nothing is kept.
+	// once. Where it is empty nothing is cached.
 	Cache string
 }
 
@@ -51,17 +51,17 @@ func (f *Files) Check(ctx context.Context, a Augment, o CheckOptions) (*Statisti
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", f.shards[0], err)
 	}
-	kept := found{Statistics: s}
+	cached := found{Statistics: s}
 	for _, b := range bad {
-		kept.Bad = append(kept.Bad, b.Sample)
-		kept.Reasons = append(kept.Reasons, reasonOf(b.Err))
+		cached.Bad = append(cached.Bad, b.Sample)
+		cached.Reasons = append(cached.Reasons, reasonOf(b.Err))
 	}
 	if path != "" {
 		// The cache saves time; that it cannot be written is no reason to stop.
 		_ = os.MkdirAll(o.Cache, 0o777)
-		_ = atomicfile.Write(path, func(w io.Writer) error { return json.NewEncoder(w).Encode(kept) })
+		_ = atomicfile.Write(path, func(w io.Writer) error { return json.NewEncoder(w).Encode(cached) })
 	}
-	f.drop(kept)
+	f.drop(cached)
 	return s, nil
 }
 
@@ -79,12 +79,12 @@ func (f *Files) recall(path string) (*Statistics, bool) {
 	if err != nil {
 		return nil, false
 	}
-	var kept found
-	if json.Unmarshal(text, &kept) != nil || kept.Statistics == nil || len(kept.Bad) != len(kept.Reasons) {
+	var cached found
+	if json.Unmarshal(text, &cached) != nil || cached.Statistics == nil || len(cached.Bad) != len(cached.Reasons) {
 		return nil, false
 	}
-	f.drop(kept)
-	return kept.Statistics, true
+	f.drop(cached)
+	return cached.Statistics, true
 }
 
 // drop leaves the bad files out.

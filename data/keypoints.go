@@ -26,7 +26,7 @@ func newKeypoints(o SyntheticOptions) (train, test Dataset, err error) {
 	k := keypoints{n: o.Train, shape: o.Shape.Clone(), faces: device.Random{Seed: o.Seed, Stream: trainFacesStream}}
 	r := device.Random{Seed: o.Seed, Stream: patternStream}
 	for i := range o.Targets {
-		k.dots = append(k.dots, share(r.Uint32(0, i))-0.5)
+		k.dots = append(k.dots, uniform(r.Uint32(0, i))-0.5)
 	}
 	t := k
 	t.n = o.Test
@@ -34,8 +34,8 @@ func newKeypoints(o SyntheticOptions) (train, test Dataset, err error) {
 	return &k, &t, nil
 }
 
-// share is a random number in [0,1).
-func share(draw uint32) float32 { return float32(draw>>8) / (1 << 24) }
+// uniform is a random number in [0,1).
+func uniform(draw uint32) float32 { return float32(draw>>8) / (1 << 24) }
 
 func (k *keypoints) Len() int            { return k.n }
 func (k *keypoints) Shape() tensor.Shape { return k.shape }
@@ -45,7 +45,7 @@ func (k *keypoints) Targets() int        { return len(k.dots) }
 // face is where sample i is and how large.
 func (k *keypoints) face(i int) (size float32, centre [2]float32) {
 	draws := k.faces.Block(i, 0)
-	return 0.8 + 0.4*share(draws[0]), [2]float32{0.6*share(draws[1]) - 0.3, 0.6*share(draws[2]) - 0.3}
+	return 0.8 + 0.4*uniform(draws[0]), [2]float32{0.6*uniform(draws[1]) - 0.3, 0.6*uniform(draws[2]) - 0.3}
 }
 
 func (k *keypoints) ReadTarget(dst []float32, i int) error {

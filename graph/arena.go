@@ -15,10 +15,10 @@ func (p *planner) shareInPlace() {
 	for v := range p.Values {
 		until[v] = p.Values[v].Last
 	}
-	// share lets dst, first written in the step, take over the memory of src.
-	share := func(dst, src, step int) {
+	// inPlace lets dst, first written in the step, take over the memory of src.
+	inPlace := func(dst, src, step int) {
 		if p.Values[dst].Bytes == p.Values[src].Bytes && until[src] <= step {
-			p.Values[dst].Shares = src
+			p.Values[dst].InPlaceOf = src
 			until[dst] = max(until[dst], until[src])
 		}
 	}
@@ -26,9 +26,9 @@ func (p *planner) shareInPlace() {
 		switch {
 		case !p.typed.nodes[s.Node].spec.InPlace:
 		case !s.Backward && !slices.Contains(s.In[1:], s.In[0]):
-			share(s.Out[0], s.In[0], i)
+			inPlace(s.Out[0], s.In[0], i)
 		case s.Backward && s.DIn[0] >= 0 && s.Modes[0] == device.Overwrite && !slices.Contains(s.DIn[1:], s.DIn[0]):
-			share(s.DIn[0], s.DOut[0], i)
+			inPlace(s.DIn[0], s.DOut[0], i)
 		}
 	}
 }
@@ -48,12 +48,12 @@ type span struct {
 func (p *planner) spans() (list []span, of []int) {
 	of = make([]int, len(p.Values))
 	for v, value := range p.Values {
-		if value.Shares < 0 {
+		if value.InPlaceOf < 0 {
 			of[v] = len(list)
 			list = append(list, span{root: v, first: value.First, last: value.Last, bytes: align(value.Bytes, p.traits)})
 			continue
 		}
-		of[v] = of[value.Shares]
+		of[v] = of[value.InPlaceOf]
 		s := &list[of[v]]
 		s.first, s.last = min(s.first, value.First), max(s.last, value.Last)
 	}

@@ -357,7 +357,7 @@ func TestWhatIsFused(t *testing.T) {
 		p, err = n.Plan(c.traits, graph.PlanOptions{Batch: 2, Keep: c.keep, Unshared: true})
 		require.NoError(t, err)
 		for i, v := range p.Values {
-			require.Equal(t, -1, v.Shares)
+			require.Equal(t, -1, v.InPlaceOf)
 			require.False(t, p.Steps[min(i, len(p.Steps)-1)].Fused)
 		}
 		require.Equal(t, p.Unshared, p.Arena)

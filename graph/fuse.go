@@ -25,7 +25,7 @@ func (p *planner) fuse() {
 	for i := range p.Steps {
 		s := &p.Steps[i]
 		a, ok := p.Network.Nodes[s.Node].Layer.(layers.Activator)
-		if s.Backward || !ok || p.Values[s.Out[0]].Shares != s.In[0] || reads[s.In[0]] != 1 {
+		if s.Backward || !ok || p.Values[s.Out[0]].InPlaceOf != s.In[0] || reads[s.In[0]] != 1 {
 			continue
 		}
 		w := writer[s.In[0]]

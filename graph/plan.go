@@ -132,9 +132,9 @@ type Value struct {
 	Offset int64 // in the arena
 	Bytes  int64
 
-	// Shares is the value whose memory this one took over, in place; -1 for
+	// InPlaceOf is the value whose memory this one took over, in place; -1 for
 	// one with memory of its own.
-	Shares int
+	InPlaceOf int
 }
 
 // Param is a parameter and its place in the slabs, in bytes.
@@ -416,7 +416,7 @@ func (p *planner) backwardSteps() {
 // add adds a value and returns its index.
 func (p *planner) add(name string, kind Kind, in layers.Input, batched bool) int {
 	bytes := int64(device.Elements(in.Shape)) * in.DType.Size()
-	p.Values = append(p.Values, Value{Name: name, Kind: kind, DType: in.DType, Shape: in.Shape.Clone(), Batched: batched, Bytes: bytes, Shares: -1})
+	p.Values = append(p.Values, Value{Name: name, Kind: kind, DType: in.DType, Shape: in.Shape.Clone(), Batched: batched, Bytes: bytes, InPlaceOf: -1})
 	return len(p.Values) - 1
 }
 

@@ -103,7 +103,7 @@ func requireDisjoint(t *testing.T, p *graph.Plan, seed uint64) {
 			if b.First < a.First {
 				first, second = b, a
 			}
-			handover := first.Last == second.First && second.Shares >= 0 && p.Values[second.Shares].Name == first.Name
+			handover := first.Last == second.First && second.InPlaceOf >= 0 && p.Values[second.InPlaceOf].Name == first.Name
 			require.True(t, handover, "seed %d: %s (steps %d-%d) and %s (steps %d-%d) are on the same bytes\n%s",
 				seed, a.Name, a.First, a.Last, b.Name, b.First, b.Last, p)
 		}

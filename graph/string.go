@@ -74,8 +74,8 @@ func (p *Plan) String() string {
 	for _, v := range order {
 		value := p.Values[v]
 		name := value.Name
-		if value.Shares >= 0 {
-			name += " in place of " + p.Values[value.Shares].Name
+		if value.InPlaceOf >= 0 {
+			name += " in place of " + p.Values[value.InPlaceOf].Name
 		}
 		fmt.Fprintf(w, "%d\t%d\t%d-%d\t%s\n", value.Offset, value.Bytes, value.First, value.Last, name)
 	}

@@ -17,15 +17,15 @@ type L2Norm struct{}
 // The programs, of x, the sum of its squares, and in the gradient dy and the sum of
 // dy y. Where the norm is the smallest there is, it does not depend on x.
 var (
-	l2Square = expr.MustNew(expr.Mul(expr.Input(0, expr.Whole), expr.Input(0, expr.Whole)))
-	l2Inner  = expr.MustNew(expr.Div(expr.Mul(expr.Input(0, expr.Whole), expr.Input(2, expr.Whole)), l2Root))
-	l2Root   = expr.Max(expr.Sqrt(expr.Input(1, expr.Pixel)), l2Least)
-	l2Least  = expr.Const(1e-12)
+	l2Square   = expr.MustNew(expr.Mul(expr.Input(0, expr.Whole), expr.Input(0, expr.Whole)))
+	l2Inner    = expr.MustNew(expr.Div(expr.Mul(expr.Input(0, expr.Whole), expr.Input(2, expr.Whole)), l2Root))
+	l2Root     = expr.Max(expr.Sqrt(expr.Input(1, expr.Pixel)), l2Smallest)
+	l2Smallest = expr.Const(1e-12)
 
 	l2Forward  = expr.MustNew(expr.Div(expr.Input(0, expr.Whole), l2Root))
 	l2Backward = func() *expr.Program {
 		x, dy, inner := expr.Input(0, expr.Whole), expr.Input(2, expr.Whole), expr.Input(3, expr.Pixel)
-		along := expr.Select(expr.Less(l2Least, l2Root), expr.Div(expr.Mul(x, inner), l2Root), expr.Const(0))
+		along := expr.Select(expr.Less(l2Smallest, l2Root), expr.Div(expr.Mul(x, inner), l2Root), expr.Const(0))
 		return expr.MustNew(expr.Div(expr.Sub(dy, along), l2Root))
 	}()
 )

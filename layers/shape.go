@@ -49,9 +49,9 @@ func expect(in []Input, want ...operand) error {
 }
 
 // expectSeveral checks the inputs of a layer that takes any number of them.
-func expectSeveral(in []Input, least int) error {
-	if len(in) < least {
-		return fmt.Errorf("got %d inputs, want at least %d", len(in), least)
+func expectSeveral(in []Input, n int) error {
+	if len(in) < n {
+		return fmt.Errorf("got %d inputs, want at least %d", len(in), n)
 	}
 	for i := range in {
 		if err := (operand{fmt.Sprintf("input %d", i), device.Float32}).check(in[i]); err != nil {

@@ -30,8 +30,8 @@ const (
 
 // Confusion draws a confusion matrix to a PNG file: a row for each class of
 // the samples, a column for each answer. The darker a cell, the larger its
-// share of the row: blue on the diagonal, which is right, and red elsewhere.
-// Cells hold their counts and rows end with the share that was right, where
+// fraction of the row: blue on the diagonal, which is right, and red elsewhere.
+// Cells hold their counts and rows end with the fraction that was right, where
 // there are few enough classes to read them.
 func Confusion(path, title string, c *results.Confusion) error {
 	n := len(c.Counts)
@@ -65,7 +65,7 @@ func newMatrix(c *results.Confusion, title string) *matrix {
 	m.head = style(vg.Points(14))
 	m.label = style(min(vg.Points(11), 0.8*m.cell))
 	gap := vg.Points(12)
-	shares := vg.Length(0) // the column of them
+	fractions := vg.Length(0) // the column of them
 	if m.cell >= namedCell {
 		for _, name := range c.Classes {
 			name = shown(name, mostOfClass)
@@ -73,12 +73,12 @@ func newMatrix(c *results.Confusion, title string) *matrix {
 			m.names = max(m.names, m.label.Width(name))
 		}
 		m.names += gap / 2
-		shares = m.label.Width("100.0 %") + gap
+		fractions = m.label.Width("100.0 %") + gap
 	}
 	axis := 2 * m.head.Font.Size // the word beside an axis
 	m.left = gap + axis + m.names
 	m.bottom = gap + axis + m.names
-	m.width = max(m.left+n*m.cell+shares+gap, m.head.Width(m.title)+2*gap)
+	m.width = max(m.left+n*m.cell+fractions+gap, m.head.Width(m.title)+2*gap)
 	m.height = m.bottom + n*m.cell + 3*m.head.Font.Size + gap
 	return m
 }
@@ -116,11 +116,11 @@ func (m *matrix) draw(c draw.Canvas) {
 		}
 		y := m.bottom + vg.Length(n-1-i)*m.cell
 		for k, count := range counts {
-			share := 0.0
+			fraction := 0.0
 			if total > 0 {
-				share = float64(count) / float64(total)
+				fraction = float64(count) / float64(total)
 			}
-			m.drawCell(c, at(m.left+vg.Length(k)*m.cell, y), i == k, count, share)
+			m.drawCell(c, at(m.left+vg.Length(k)*m.cell, y), i == k, count, fraction)
 		}
 		if m.names == 0 {
 			continue
@@ -140,7 +140,7 @@ func (m *matrix) draw(c draw.Canvas) {
 }
 
 // drawCell draws a cell whose lower left corner is at p.
-func (m *matrix) drawCell(c draw.Canvas, p vg.Point, right bool, count int, share float64) {
+func (m *matrix) drawCell(c draw.Canvas, p vg.Point, right bool, count int, fraction float64) {
 	if count == 0 {
 		return
 	}
@@ -149,13 +149,13 @@ func (m *matrix) drawCell(c draw.Canvas, p vg.Point, right bool, count int, shar
 		full = lossColour
 	}
 	q := vg.Point{X: p.X + m.cell, Y: p.Y + m.cell}
-	c.FillPolygon(tint(full, share), []vg.Point{p, {X: q.X, Y: p.Y}, q, {X: p.X, Y: q.Y}})
+	c.FillPolygon(tint(full, fraction), []vg.Point{p, {X: q.X, Y: p.Y}, q, {X: p.X, Y: q.Y}})
 	if m.cell < countedCell {
 		return
 	}
 	s := m.label
 	s.XAlign, s.YAlign = text.XCenter, text.YCenter
-	if share > 0.6 {
+	if fraction > 0.6 {
 		s.Color = color.White
 	}
 	number := strconv.Itoa(count)
@@ -166,8 +166,8 @@ func (m *matrix) drawCell(c draw.Canvas, p vg.Point, right bool, count int, shar
 }
 
 // tint is a colour on white. The square root lets rare mistakes be seen.
-func tint(c color.RGBA, share float64) color.RGBA {
-	s := math.Sqrt(share)
+func tint(c color.RGBA, fraction float64) color.RGBA {
+	s := math.Sqrt(fraction)
 	mix := func(v uint8) uint8 { return uint8(255 + s*(float64(v)-255)) }
 	return color.RGBA{mix(c.R), mix(c.G), mix(c.B), 0xff}
 }

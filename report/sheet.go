@@ -73,9 +73,9 @@ const (
 
 // shown is a text as it is drawn: what can be seen, and of more than so many
 // characters the end, which is where the names of files differ.
-func shown(text string, most int) string {
-	if r := []rune(printable.Name(text)); len(r) > most {
-		return "~" + string(r[len(r)-max(most-1, 0):])
+func shown(text string, limit int) string {
+	if r := []rune(printable.Name(text)); len(r) > limit {
+		return "~" + string(r[len(r)-max(limit-1, 0):])
 	}
 	return printable.Name(text)
 }

@@ -12,7 +12,7 @@ import (
 	"github.com/hubel-go/hubel/bench"
 	"github.com/hubel-go/hubel/device"
 	"github.com/hubel-go/hubel/internal/command"
-	"github.com/hubel-go/hubel/kernels/cuda/predict"
+	"github.com/hubel-go/hubel/kernels/cuda/costmodel"
 	"github.com/hubel-go/hubel/models"
 )
 
@@ -144,13 +144,13 @@ func usage(w io.Writer) {
 }
 
 // cards is a flag of GPUs with commas between.
-type cards []predict.Card
+type cards []costmodel.Card
 
 // Set implements flag.Value.
 func (l *cards) Set(text string) error {
 	*l = nil
 	for name := range strings.SplitSeq(text, ",") {
-		c, err := predict.Find(name)
+		c, err := costmodel.Find(name)
 		if err != nil {
 			return err
 		}
@@ -168,7 +168,7 @@ func (l *cards) String() string {
 	return strings.Join(parts, ",")
 }
 
-func cardNames() string { return (*cards)(&predict.Cards).String() }
+func cardNames() string { return (*cards)(&costmodel.Cards).String() }
 
 // shapes is a flag of matrix products with commas between.
 type shapes []device.GEMM

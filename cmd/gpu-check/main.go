@@ -16,7 +16,7 @@ import (
 	"time"
 
 	"github.com/hubel-go/hubel/internal/command"
-	"github.com/hubel-go/hubel/kernels/cuda/predict"
+	"github.com/hubel-go/hubel/kernels/cuda/costmodel"
 )
 
 const usageText = `gpu-check tries this machine's GPU, step by step, and writes out/report.md. It goes
@@ -79,7 +79,7 @@ func run(ctx context.Context, bundle string, args []string, stdout, stderr io.Wr
 	case o.limit <= 0:
 		err = fmt.Errorf("-limit %v must be positive", o.limit)
 	case o.gpu != "":
-		_, err = predict.Find(o.gpu)
+		_, err = costmodel.Find(o.gpu)
 	}
 	if err == nil {
 		err = prepare(bundle, o.out)

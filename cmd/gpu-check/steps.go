@@ -11,7 +11,7 @@ import (
 	"strings"
 
 	"github.com/hubel-go/hubel/bench"
-	"github.com/hubel-go/hubel/kernels/cuda/predict"
+	"github.com/hubel-go/hubel/kernels/cuda/costmodel"
 	"github.com/hubel-go/hubel/results"
 )
 
@@ -242,20 +242,20 @@ func (c *check) prediction(ctx context.Context) (string, error) {
 }
 
 // card is the one to predict.
-func (c *check) card() (predict.Card, error) {
+func (c *check) card() (costmodel.Card, error) {
 	switch {
 	case c.gpu != "":
-		return predict.Find(c.gpu)
+		return costmodel.Find(c.gpu)
 	case c.quick:
-		return predict.Cards[0], nil
+		return costmodel.Cards[0], nil
 	}
 	listing := strings.ToLower(strings.ReplaceAll(c.listing, " ", ""))
-	for _, card := range predict.Cards {
+	for _, card := range costmodel.Cards {
 		if strings.Contains(listing, card.Name) && strings.Contains(listing, fmt.Sprintf(",%dmultiprocessors", card.SMs)) {
 			return card, nil
 		}
 	}
-	return predict.Card{}, skipped("no card that is predicted; -gpu takes one for it")
+	return costmodel.Card{}, skipped("no card that is predicted; -gpu takes one for it")
 }
 
 // pytorch times PyTorch where Python has it, with CUDA.

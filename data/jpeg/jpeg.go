@@ -291,30 +291,30 @@ var scales = func() (s [4][8]float64) {
 	return s
 }()
 
-// kept is how many bytes a decoder keeps of each part of its memory for the next
+// maxRetained is how many bytes a decoder keeps of each part of its memory for the next
 // picture: enough for the coefficients of 20 million pixels.
-const kept = 64 << 20
+const maxRetained = 64 << 20
 
 // forget lets go of what is too large to be kept.
 func (d *Decoder) forget() {
 	for i := range d.components {
 		p := &d.components[i]
-		if cap(p.blocks) > kept/128 {
+		if cap(p.blocks) > maxRetained/128 {
 			p.blocks, p.set = nil, nil
 		}
-		if cap(p.pix) > kept {
+		if cap(p.pix) > maxRetained {
 			p.pix, d.planes[i] = nil, Plane{}
 		}
 	}
 	for i, pix := range d.rgb.pix {
-		if cap(pix) > kept {
+		if cap(pix) > maxRetained {
 			d.rgb.pix[i], d.planes[i] = nil, Plane{}
 		}
 	}
-	if cap(d.bits.data) > kept {
+	if cap(d.bits.data) > maxRetained {
 		d.bits.data = nil
 	}
-	if cap(d.ends) > kept/8 {
+	if cap(d.ends) > maxRetained/8 {
 		d.ends = nil
 	}
 }

@@ -110,10 +110,10 @@ func TestBounds(t *testing.T) {
 	// What is too large is not kept.
 	d := Decoder{n: 1}
 	d.components[0].h, d.components[0].v = 1, 1
-	d.components[0].clearBlocks(kept/128, 1)
+	d.components[0].clearBlocks(maxRetained/128, 1)
 	d.forget()
 	require.NotNil(t, d.components[0].blocks)
-	d.components[0].clearBlocks(kept/128+1, 1)
+	d.components[0].clearBlocks(maxRetained/128+1, 1)
 	d.forget()
 	require.Nil(t, d.components[0].blocks)
 }

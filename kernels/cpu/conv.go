@@ -61,7 +61,7 @@ func (q *queue) convolve() {
 		steps(some)
 		depth += k.depth
 	}
-	share(q, t, items, room)
+	runWithScratch(q, t, items, room)
 }
 
 // convTask is a product. An item copies the pixels under its windows with
@@ -277,7 +277,7 @@ func (q *queue) ConvPack(c device.Conv, p device.Pass, packed device.Buffer, w d
 	}
 	t := &q.convPack
 	*t = convPackTask{convProduct: newConvProduct(q.engine.Tile, c, p), engine: q.engine, packed: scratch(packed), w: floats(w)}
-	share(q, t, c.Groups*t.phases*t.panels(), 0)
+	runWithScratch(q, t, c.Groups*t.phases*t.panels(), 0)
 }
 
 // convPackTask packs the weights; an item is a panel of a phase of a group.

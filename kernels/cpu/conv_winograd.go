@@ -344,7 +344,7 @@ const flips = 32
 func (q *queue) winogradPack(c device.Conv, p device.Pass, packed device.Buffer, w device.Tensor) {
 	t := &q.winogradFilters
 	*t = winogradPackTask{winogradProduct: newWinogradProduct(q.engine.Tile, c, p), engine: q.engine, packed: scratch(packed), w: floats(w)}
-	share(q, t, c.Groups*t.pieces(), t.scratch())
+	runWithScratch(q, t, c.Groups*t.pieces(), t.scratch())
 }
 
 // pieces is the items of a group: a panel has several.

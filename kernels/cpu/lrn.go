@@ -44,12 +44,12 @@ const (
 
 func (t *lrnTask) run(q *queue) {
 	plane := t.l.H * t.l.W
-	most := maxStrip
+	longest := maxStrip
 	if t.l.N < few {
-		most = fewStrip
+		longest = fewStrip
 	}
-	_, t.strip = evenly(plane, most, 16)
-	share(q, t, t.l.N*((plane+t.strip-1)/t.strip), t.rows()*t.strip)
+	_, t.strip = evenly(plane, longest, 16)
+	runWithScratch(q, t, t.l.N*((plane+t.strip-1)/t.strip), t.rows()*t.strip)
 }
 
 // ring is the number of channels that backward keeps in each of two rings.

@@ -22,7 +22,7 @@ func (q *queue) Map(p *expr.Program, v device.View, out, in []device.Tensor, mod
 			t.ending[k].op = vec.OpAddInto
 		}
 	}
-	share(q, t, chunks(v.Elements(expr.Whole)), t.room())
+	runWithScratch(q, t, chunks(v.Elements(expr.Whole)), t.room())
 }
 
 // mapTask is cut into chunks of elements.

@@ -12,7 +12,7 @@ func (q *queue) PoolForward(p device.Pool, y, index, x device.Tensor) {
 	}
 	t := &q.poolForward
 	*t = poolTask{loops: q.loops(), p: p, y: floats(y), index: ints(index), x: floats(x), engine: q.engine}
-	share(q, t, rowItems(p.N*p.C, p.H*p.W), p.W)
+	runWithScratch(q, t, rowItems(p.N*p.C, p.H*p.W), p.W)
 }
 
 func (q *queue) PoolBackward(p device.Pool, dx, dy, index device.Tensor, m device.Mode) {
@@ -24,7 +24,7 @@ func (q *queue) PoolBackward(p device.Pool, dx, dy, index device.Tensor, m devic
 	if p.Op == device.MaxPool {
 		t.index = ints(index)
 	}
-	share(q, t, rowItems(p.N*p.C, p.H*p.W), p.W)
+	runWithScratch(q, t, rowItems(p.N*p.C, p.H*p.W), p.W)
 }
 
 // poolTask is cut into planes.

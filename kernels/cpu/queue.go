@@ -91,11 +91,11 @@ func run[T any, P task[T]](q *queue, t P, items int) {
 		reset(t)
 		return
 	}
-	share(q, t, items, 0)
+	runWithScratch(q, t, items, 0)
 }
 
-// share runs a task on the workers, each with a scratch of so many elements.
-func share[T any, P task[T]](q *queue, t P, items, scratch int) {
+// runWithScratch runs a task on the workers, each with a scratch of so many elements.
+func runWithScratch[T any, P task[T]](q *queue, t P, items, scratch int) {
 	q.pool.Acquire()
 	defer q.pool.Release()
 	q.engine.Reserve(scratch)

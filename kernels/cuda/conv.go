@@ -12,16 +12,16 @@ import (
 // kernel for taps, since only first layers have few channels.
 var convTiles = [arithmetics][]tile{
 	{
-		{m: 128, n: 128, threads: 256, resident: 2, share: 0.87},
-		{m: 96, n: 128, threads: 128, resident: 3, share: 0.87},
-		{m: 64, n: 64, threads: 64, resident: 6, share: 0.75},
-		{m: 32, n: 64, threads: 64, resident: 10, share: 0.55},
-		{m: 48, n: 128, threads: 128, resident: 4, share: 0.74},
+		{m: 128, n: 128, threads: 256, resident: 2, efficiency: 0.87},
+		{m: 96, n: 128, threads: 128, resident: 3, efficiency: 0.87},
+		{m: 64, n: 64, threads: 64, resident: 6, efficiency: 0.75},
+		{m: 32, n: 64, threads: 64, resident: 10, efficiency: 0.55},
+		{m: 48, n: 128, threads: 128, resident: 4, efficiency: 0.74},
 	}, {
-		{m: 128, n: 128, threads: 128, resident: 2, share: 0.85},
-		{m: 96, n: 128, threads: 128, resident: 3, share: 0.8},
-		{m: 64, n: 64, threads: 64, resident: 8, share: 0.65},
-		{m: 32, n: 64, threads: 64, resident: 12, share: 0.45},
+		{m: 128, n: 128, threads: 128, resident: 2, efficiency: 0.85},
+		{m: 96, n: 128, threads: 128, resident: 3, efficiency: 0.8},
+		{m: 64, n: 64, threads: 64, resident: 8, efficiency: 0.65},
+		{m: 32, n: 64, threads: 64, resident: 12, efficiency: 0.45},
 	},
 }
 
@@ -89,25 +89,25 @@ func newConvProduct(c device.Conv, pass device.Pass) convProduct {
 // fits says why the kernels cannot index a convolution, if so: offsets within a
 // sample, and numbers of pixels, are kept in 32 bits.
 func (p *convProduct) fits() error {
-	const most, mostPlane, mostGroups = 1<<31 - 256, 1 << 24, 65535
+	const maxElements, maxPlane, maxGroups = 1<<31 - 256, 1 << 24, 65535
 	c := &p.c
 	in, out := int64(p.inH)*int64(p.inW), int64(p.outH)*int64(p.outW)
 	// Where a window begins and how far a tap lies from that may be outside of
 	// the image by its padding.
 	height, width := int64(c.H+c.PadTop+c.PadBottom), int64(c.W+c.PadLeft+c.PadRight)
 	switch {
-	case max(in, out) > mostPlane:
-		return fmt.Errorf("an image of %dx%d is larger than %d pixels", max(p.inH, p.outH), max(p.inW, p.outW), mostPlane)
-	case height > mostPlane || width > mostPlane || height*width > mostPlane:
-		return fmt.Errorf("an image of %dx%d with its padding is larger than %d pixels", height, width, mostPlane)
-	case max(in*int64(p.channels), out*int64(p.rows))*int64(c.Groups)+height*width > most:
-		return fmt.Errorf("a sample is larger than %d elements", most)
-	case int64(c.N)*max(in, out) > most:
-		return fmt.Errorf("a batch of %d has more than %d pixels", c.N, most)
-	case int64(device.Elements(c.WShape())) > most || roundUp(int64(p.depth()), sliceDepth)*int64(p.padded()) > most:
-		return fmt.Errorf("more than %d weights", most)
-	case c.Groups > mostGroups:
-		return fmt.Errorf("%d groups are more than %d", c.Groups, mostGroups)
+	case max(in, out) > maxPlane:
+		return fmt.Errorf("an image of %dx%d is larger than %d pixels", max(p.inH, p.outH), max(p.inW, p.outW), maxPlane)
+	case height > maxPlane || width > maxPlane || height*width > maxPlane:
+		return fmt.Errorf("an image of %dx%d with its padding is larger than %d pixels", height, width, maxPlane)
+	case max(in*int64(p.channels), out*int64(p.rows))*int64(c.Groups)+height*width > maxElements:
+		return fmt.Errorf("a sample is larger than %d elements", maxElements)
+	case int64(c.N)*max(in, out) > maxElements:
+		return fmt.Errorf("a batch of %d has more than %d pixels", c.N, maxElements)
+	case int64(device.Elements(c.WShape())) > maxElements || roundUp(int64(p.depth()), sliceDepth)*int64(p.padded()) > maxElements:
+		return fmt.Errorf("more than %d weights", maxElements)
+	case c.Groups > maxGroups:
+		return fmt.Errorf("%d groups are more than %d", c.Groups, maxGroups)
 	}
 	return nil
 }
@@ -261,7 +261,7 @@ func convScratch(on traits, c device.Conv, pass device.Pass) int64 {
 	if pass == device.BackwardFilter {
 		return filterScratch(on, c)
 	}
-	return most(c.N, func(n int) int64 {
+	return largestScratch(c.N, func(n int) int64 {
 		c.N = n
 		p := newConvProduct(c, pass)
 		if p.phases > 1 {

@@ -10,15 +10,15 @@ import (
 // filterTiles is the tiles of conv_filter.cuh.
 var filterTiles = [arithmetics][4]tile{
 	{
-		{m: 128, n: 128, threads: 256, resident: 2, share: 0.8},
-		{m: 96, n: 128, threads: 128, resident: 3, share: 0.81},
-		{m: 64, n: 64, threads: 64, resident: 6, share: 0.65},
-		{m: 32, n: 32, threads: 64, resident: 12, share: 0.4},
+		{m: 128, n: 128, threads: 256, resident: 2, efficiency: 0.8},
+		{m: 96, n: 128, threads: 128, resident: 3, efficiency: 0.81},
+		{m: 64, n: 64, threads: 64, resident: 6, efficiency: 0.65},
+		{m: 32, n: 32, threads: 64, resident: 12, efficiency: 0.4},
 	}, {
-		{m: 128, n: 128, threads: 128, resident: 2, share: 0.8},
-		{m: 96, n: 128, threads: 128, resident: 3, share: 0.75},
-		{m: 64, n: 64, threads: 64, resident: 6, share: 0.6},
-		{m: 32, n: 32, threads: 64, resident: 16, share: 0.3},
+		{m: 128, n: 128, threads: 128, resident: 2, efficiency: 0.8},
+		{m: 96, n: 128, threads: 128, resident: 3, efficiency: 0.75},
+		{m: 64, n: 64, threads: 64, resident: 6, efficiency: 0.6},
+		{m: 32, n: 32, threads: 64, resident: 16, efficiency: 0.3},
 	},
 }
 
@@ -41,14 +41,14 @@ func (k *filterKernels) declare(d driver.Driver, a arithmetic) {
 // so: rows and columns of an image are kept in 14 bits, and elements of a batch
 // in 31.
 func fitsFilter(c device.Conv) error {
-	const mostRows, most = 1 << 14, 1<<31 - 256
+	const maxRows, maxElements = 1 << 14, 1<<31 - 256
 	h, w := c.H+c.PadTop+c.PadBottom, c.W+c.PadLeft+c.PadRight
 	x, y := int64(c.C)*int64(c.H)*int64(c.W), int64(c.K)*int64(c.OutH())*int64(c.OutW())
-	if max(h, w) > mostRows {
-		return fmt.Errorf("an image of %dx%d with its padding has more than %d rows or columns", h, w, mostRows)
+	if max(h, w) > maxRows {
+		return fmt.Errorf("an image of %dx%d with its padding has more than %d rows or columns", h, w, maxRows)
 	}
-	if int64(c.N)*max(x, y) > most {
-		return fmt.Errorf("a batch of %d has more than %d elements", c.N, most)
+	if int64(c.N)*max(x, y) > maxElements {
+		return fmt.Errorf("a batch of %d has more than %d elements", c.N, maxElements)
 	}
 	return nil
 }
@@ -61,7 +61,7 @@ func cutFilter(on traits, c device.Conv) cut {
 // filterScratch is what convolutions need for the gradient of the weights: partial
 // sums.
 func filterScratch(on traits, c device.Conv) int64 {
-	return most(c.N, func(n int) int64 {
+	return largestScratch(c.N, func(n int) int64 {
 		c.N = n
 		return cutFilter(on, c).scratch(device.Elements(c.WShape()))
 	})

@@ -183,12 +183,12 @@ func TestFilterFits(t *testing.T) {
 		more(&c)
 		require.ErrorContains(t, fitsFilter(c), "has more than 16384 rows or columns", "%+v", c)
 	}
-	const most = 1<<31 - 256
+	const maxElements = 1<<31 - 256
 	for _, c := range []device.Conv{
-		square(most, 1, 1, 1, 1, 0, 1, 1), square(most/4, 4, 1, 1, 1, 0, 1, 1), square(most/4, 1, 1, 4, 1, 0, 1, 1),
-		square(most/4, 1, 2, 1, 1, 0, 1, 1), square(most/16, 1, 2, 1, 1, 1, 1, 1),
-		{N: most / 8, C: 2, H: 1, W: 4, K: 1, R: 1, S: 1, StrideH: 1, StrideW: 1, DilationH: 1, DilationW: 1, Groups: 1},
-		{N: most / 8, C: 1, H: 4, W: 1, K: 2, R: 1, S: 1, StrideH: 1, StrideW: 1, DilationH: 1, DilationW: 1, Groups: 1},
+		square(maxElements, 1, 1, 1, 1, 0, 1, 1), square(maxElements/4, 4, 1, 1, 1, 0, 1, 1), square(maxElements/4, 1, 1, 4, 1, 0, 1, 1),
+		square(maxElements/4, 1, 2, 1, 1, 0, 1, 1), square(maxElements/16, 1, 2, 1, 1, 1, 1, 1),
+		{N: maxElements / 8, C: 2, H: 1, W: 4, K: 1, R: 1, S: 1, StrideH: 1, StrideW: 1, DilationH: 1, DilationW: 1, Groups: 1},
+		{N: maxElements / 8, C: 1, H: 4, W: 1, K: 2, R: 1, S: 1, StrideH: 1, StrideW: 1, DilationH: 1, DilationW: 1, Groups: 1},
 	} {
 		require.NoError(t, fitsFilter(c), "%+v", c)
 		c.N++

@@ -355,7 +355,7 @@ func TestConvFits(t *testing.T) {
 // What is at a limit of an index fits, and what is past it by as little as it can
 // be does not, forward and backward.
 func TestConvFitsToTheLast(t *testing.T) {
-	const most, plane = 1<<31 - 256, 1 << 24 // most is 256 x 47 x 178481
+	const maxElements, plane = 1<<31 - 256, 1 << 24 // maxElements is 256 x 47 x 178481
 	one := square(1, 1, 1, 1, 1, 0, 1, 1)
 	for name, c := range map[string]struct {
 		fits, past func(c *device.Conv)
@@ -397,14 +397,14 @@ func TestConvFitsToTheLast(t *testing.T) {
 			func(c *device.Conv) { c.K, c.W, c.S, c.DilationW = 2147482, 1392, 2, 392 },
 			func(c *device.Conv) { c.K, c.W, c.S, c.DilationW = 2147482, 1393, 2, 393 }, "a sample is larger"},
 		"a batch": {
-			func(c *device.Conv) { c.N = most },
-			func(c *device.Conv) { c.N = most + 1 }, "a batch of 2147483393 has more"},
+			func(c *device.Conv) { c.N = maxElements },
+			func(c *device.Conv) { c.N = maxElements + 1 }, "a batch of 2147483393 has more"},
 		"a batch of planes": {
 			func(c *device.Conv) { c.N, c.H, c.W = 178481, 256, 47 },
 			func(c *device.Conv) { c.N, c.H, c.W = 178482, 256, 47 }, "a batch of 178482 has more"},
 		"a batch of the output": {
-			func(c *device.Conv) { c.N, c.PadLeft = most/2, 1 },
-			func(c *device.Conv) { c.N, c.PadLeft = most/2+1, 1 }, "a batch of 1073741697 has more"},
+			func(c *device.Conv) { c.N, c.PadLeft = maxElements/2, 1 },
+			func(c *device.Conv) { c.N, c.PadLeft = maxElements/2+1, 1 }, "a batch of 1073741697 has more"},
 		"weights of groups": {
 			func(c *device.Conv) { c.C, c.K, c.Groups = 2*8*178481, 32*47, 2 },
 			func(c *device.Conv) { c.C, c.K, c.Groups = 2*8*178481, 32*47+2, 2 }, "more than 2147483392 weights"},
@@ -432,7 +432,7 @@ func TestConvFitsToTheLast(t *testing.T) {
 		{1431648, 1, 1500, true}, {1431649, 1, 1500, false}, {477216, 3, 1500, true}, {477217, 3, 1500, false},
 		{1431656, 1, 1496, true}, {1431656, 1, 1497, false},
 	} {
-		require.Less(t, c.channels*c.taps*c.filters, most)
+		require.Less(t, c.channels*c.taps*c.filters, maxElements)
 		packed := one
 		packed.C, packed.S, packed.W, packed.K = c.channels, c.taps, c.taps, c.filters
 		p := newConvProduct(packed, device.Forward)

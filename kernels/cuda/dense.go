@@ -68,7 +68,7 @@ func cutDense(sms int, d device.Dense) (splits, length int) {
 
 // denseScratch is what a pass of a dense layer needs.
 func denseScratch(on traits, d device.Dense, p device.Pass) int64 {
-	return most(d.N, func(n int) int64 {
+	return largestScratch(d.N, func(n int) int64 {
 		d.N = n
 		if _, ok := streamed(d); ok && p != device.BackwardFilter {
 			if splits, _ := cutDense(on.sms, d); p == device.BackwardData && splits > 1 {

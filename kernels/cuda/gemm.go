@@ -10,13 +10,13 @@ import (
 // gemmTiles is the variants of sgemm.
 var gemmTiles = [arithmetics][3]tile{
 	{
-		{m: 128, n: 128, threads: 256, resident: 2, share: 0.88, vector: true},
-		{m: 64, n: 64, threads: 64, resident: 6, share: 0.7},
-		{m: 32, n: 32, threads: 64, resident: 16, share: 0.45},
+		{m: 128, n: 128, threads: 256, resident: 2, efficiency: 0.88, vector: true},
+		{m: 64, n: 64, threads: 64, resident: 6, efficiency: 0.7},
+		{m: 32, n: 32, threads: 64, resident: 16, efficiency: 0.45},
 	}, {
-		{m: 128, n: 128, threads: 128, resident: 2, share: 0.85, vector: true},
-		{m: 64, n: 64, threads: 64, resident: 7, share: 0.65},
-		{m: 32, n: 32, threads: 64, resident: 16, share: 0.3},
+		{m: 128, n: 128, threads: 128, resident: 2, efficiency: 0.85, vector: true},
+		{m: 64, n: 64, threads: 64, resident: 7, efficiency: 0.65},
+		{m: 32, n: 32, threads: 64, resident: 16, efficiency: 0.3},
 	},
 }
 

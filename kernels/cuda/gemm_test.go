@@ -222,7 +222,7 @@ func TestCutGEMM(t *testing.T) {
 		require.Less(t, (c.splits-1)*c.length, g.K, "no part is empty: %v %+v", g, c)
 		require.Zero(t, c.length%sliceDepth)
 	}
-	require.Equal(t, int64(12), most(3, func(n int) int64 { return []int64{0, 5, 12, 7}[n] }))
+	require.Equal(t, int64(12), largestScratch(3, func(n int) int64 { return []int64{0, 5, 12, 7}[n] }))
 }
 
 // The rule's choices for shapes that matter, on 80 multiprocessors.

@@ -20,10 +20,10 @@ func (a arithmetic) rate() float64 { return [...]float64{1, 8}[a] }
 
 // tile is a variant of a product: what a block makes, and what that costs.
 type tile struct {
-	m, n     int
-	threads  int
-	resident int     // blocks that share a multiprocessor
-	share    float64 // of the multiply-adds that the main loop could make: fewer
+	m, n       int
+	threads    int
+	resident   int     // blocks that share a multiprocessor
+	efficiency float64 // of the multiply-adds that the main loop could make: fewer
 	// where more other instructions and more reads of memory go with them
 	vector bool // moves four floats at a time
 }
@@ -67,7 +67,7 @@ const (
 func cutProduct(on traits, tiles []tile, m, n, depth, batch int, vector bool) cut {
 	sms, rate := on.sms, on.arithmetic.rate()
 	var best cut
-	least := math.Inf(1)
+	bestCost := math.Inf(1)
 	for i, t := range tiles {
 		if t.vector && !vector {
 			continue
@@ -79,13 +79,13 @@ func cutProduct(on traits, tiles []tile, m, n, depth, batch int, vector bool) cu
 			c.splits = ceil(max(depth, 1), max(c.length, 1)) // a sum of nothing is one part
 			perSM := ceil(whole*c.splits, sms)
 			warps := float64(min(perSM, t.resident) * t.threads / 32)
-			cost := float64(perSM) * float64(t.m*t.n) * (float64(c.length)/rate + blockStart) / t.share *
+			cost := float64(perSM) * float64(t.m*t.n) * (float64(c.length)/rate + blockStart) / t.efficiency *
 				(warps + warpsInFlight) / warps
 			if c.splits > 1 {
 				cost += launchCost + wordCost*float64(m)*float64(n)*float64(batch)*float64(2*c.splits+1)/float64(sms)
 			}
-			if cost < least {
-				best, least = c, cost
+			if cost < bestCost {
+				best, bestCost = c, cost
 			}
 		}
 		try(1)
@@ -108,9 +108,9 @@ func (c cut) scratch(elements int) int64 {
 	return 4 * int64(c.splits) * int64(elements)
 }
 
-// most is the largest scratch of batches from 1 to n: a smaller one may be cut
+// largestScratch is the largest scratch of batches from 1 to n: a smaller one may be cut
 // into more parts.
-func most(n int, scratch func(n int) int64) int64 {
+func largestScratch(n int, scratch func(n int) int64) int64 {
 	var bytes int64
 	for i := range n {
 		bytes = max(bytes, scratch(i+1))

@@ -16,7 +16,7 @@ import (
 	"github.com/hubel-go/hubel/device"
 	"github.com/hubel-go/hubel/device/devicetest"
 	"github.com/hubel-go/hubel/expr"
-	"github.com/hubel-go/hubel/kernels/cuda/predict"
+	"github.com/hubel-go/hubel/kernels/cuda/costmodel"
 )
 
 // assembler finds ptxas of the pinned compiler.
@@ -60,7 +60,7 @@ func TestProgramsAssemble(t *testing.T) {
 			require.NotRegexp(t, spills, string(out), "%s for %s", name, arch)
 			found := used.FindStringSubmatch(string(out))
 			require.NotNil(t, found, "%s for %s: %s", name, arch, out)
-			bound := predict.Programs[slices.IndexFunc(predict.Programs, func(a predict.Assembled) bool { return strings.Contains(name, " "+a.Kernel+" ") })]
+			bound := costmodel.Programs[slices.IndexFunc(costmodel.Programs, func(a costmodel.Assembled) bool { return strings.Contains(name, " "+a.Kernel+" ") })]
 			for i, most := range []int{bound.Registers, bound.Shared} {
 				n, _ := strconv.Atoi(found[1+i]) // absent where it is none
 				require.LessOrEqual(t, n, most, "%s for %s: %s", name, arch, out)

@@ -4,7 +4,7 @@
 // that change places. What does not compile does not count. `make mutants` runs
 // it.
 //
-//	go run ./tools/mutants [-n 300] [-seed 1] [-least 95] [-own] [-explained FILE] PACKAGE…
+//	go run ./tools/mutants [-n 300] [-seed 1] [-min 95] [-own] [-explained FILE] PACKAGE…
 //
 // A change is seen if a test fails, panics or hangs, or go vet complains as part
 // of go test: a test of its package, or else one of a package that imports it,
@@ -37,14 +37,14 @@ func main() {
 	var o options
 	flag.IntVar(&o.n, "n", 300, "changes to try")
 	flag.Uint64Var(&o.seed, "seed", 1, "of their choice")
-	flag.Float64Var(&o.least, "least", 95, "share to be seen, in percent, for exit code 0")
+	flag.Float64Var(&o.atLeast, "min", 95, "how many are to be seen, in percent, for exit code 0")
 	flag.StringVar(&o.explained, "explained", "tools/mutants/explained.txt", "list of changes that need not be seen, with reasons")
 	flag.BoolVar(&o.own, "own", false, "run only the tests of the package that is changed: quicker, and stricter")
 	flag.StringVar(&o.kind, "kind", "", "only this kind: operator, constant, condition, statement or argument")
 	flag.Parse()
 	o.packages = flag.Args()
 	if len(o.packages) == 0 || o.n < 1 || o.kind != "" && !slices.Contains(kinds, o.kind) {
-		fmt.Fprintln(os.Stderr, "usage: mutants [-n 300] [-seed 1] [-least 95] [-kind KIND] [-own] [-explained FILE] PACKAGE…")
+		fmt.Fprintln(os.Stderr, "usage: mutants [-n 300] [-seed 1] [-min 95] [-kind KIND] [-own] [-explained FILE] PACKAGE…")
 		os.Exit(2)
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
@@ -58,7 +58,7 @@ func main() {
 type options struct {
 	n         int
 	seed      uint64
-	least     float64
+	atLeast   float64
 	explained string
 	kind      string
 	own       bool
@@ -144,10 +144,10 @@ func run(ctx context.Context, o options, w io.Writer) error {
 	}
 	found := counts[seen] + counts[hung]
 	all := found + counts[unseen]
-	share := 100 * float64(found) / float64(max(all, 1))
-	fmt.Fprintf(w, "\n%d of %d changes seen, %.1f %%; %d more are explained in %s\n", found, all, share, counts[excused], o.explained)
-	if share < o.least {
-		return fmt.Errorf("%.1f %% are less than %g %%", share, o.least)
+	percent := 100 * float64(found) / float64(max(all, 1))
+	fmt.Fprintf(w, "\n%d of %d changes seen, %.1f %%; %d more are explained in %s\n", found, all, percent, counts[excused], o.explained)
+	if percent < o.atLeast {
+		return fmt.Errorf("%.1f %% are less than %g %%", percent, o.atLeast)
 	}
 	return nil
 }

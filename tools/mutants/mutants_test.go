@@ -100,7 +100,7 @@ func TestRun(t *testing.T) {
 	dir := module(t)
 	list := filepath.Join(dir, "explained.txt")
 	require.NoError(t, os.WriteFile(list, []byte("# printed\n\nsum.go\n- if n > 100 {\n+ if n >= 100 {\nno test\nprints\n"), 0o666))
-	o := options{n: 100, seed: 1, least: 10, explained: list, module: dir, packages: []string{"."}}
+	o := options{n: 100, seed: 1, atLeast: 10, explained: list, module: dir, packages: []string{"."}}
 	var b strings.Builder
 	require.NoError(t, run(t.Context(), o, &b))
 	text := b.String()
@@ -117,7 +117,7 @@ func TestRun(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, sum, string(unchanged))
 
-	o.least, o.n, o.kind = 99, 1, "constant"
+	o.atLeast, o.n, o.kind = 99, 1, "constant"
 	require.ErrorContains(t, run(t.Context(), o, &b), "are less than 99 %")
 	require.NoError(t, os.WriteFile(list, []byte("sum.go\n- x\n"), 0o666))
 	require.ErrorContains(t, run(t.Context(), o, &b), "line 1: a block is a file")

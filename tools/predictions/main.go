@@ -17,7 +17,7 @@ import (
 	"github.com/hubel-go/hubel/bench"
 	"github.com/hubel-go/hubel/device"
 	"github.com/hubel-go/hubel/internal/section"
-	"github.com/hubel-go/hubel/kernels/cuda/predict"
+	"github.com/hubel-go/hubel/kernels/cuda/costmodel"
 )
 
 func main() {
@@ -34,7 +34,7 @@ func main() {
 }
 
 func run(document string, check bool) error {
-	common := bench.Options{Models: []string{"alexnet"}, Batch: 128, Devices: []string{"ptxsim"}, GPUs: predict.Cards, Runs: 1, Progress: os.Stderr}
+	common := bench.Options{Models: []string{"alexnet"}, Batch: 128, Devices: []string{"ptxsim"}, GPUs: costmodel.Cards, Runs: 1, Progress: os.Stderr}
 	large, net := common, common
 	large.Kinds, large.Shapes = []string{bench.KindGEMM}, shapes()
 	net.Kinds = []string{bench.KindLayers, bench.KindNet}
@@ -66,7 +66,7 @@ func run(document string, check bool) error {
 
 // inTF32 is the same with TF32, on the cards that have it.
 func inTF32(o bench.Options) bench.Options {
-	o.TF32, o.GPUs = true, slices.DeleteFunc(slices.Clone(o.GPUs), func(c predict.Card) bool { return c.TF32 == 0 })
+	o.TF32, o.GPUs = true, slices.DeleteFunc(slices.Clone(o.GPUs), func(c costmodel.Card) bool { return c.TF32 == 0 })
 	return o
 }
 
@@ -84,9 +84,9 @@ func shapes() []device.GEMM {
 func possible(r *bench.Report) error {
 	const slack = 10e-9
 	for _, x := range r.Results {
-		share, _, ok := r.Machine.OfRoof(x)
-		if !ok || share*x.Seconds > x.Seconds+slack {
-			return fmt.Errorf("%s on %s: %g s is %.1f %% of what the card can do", x.Key(), x.Device, x.Seconds, 100*share)
+		fraction, _, ok := r.Machine.OfRoof(x)
+		if !ok || fraction*x.Seconds > x.Seconds+slack {
+			return fmt.Errorf("%s on %s: %g s is %.1f %% of what the card can do", x.Key(), x.Device, x.Seconds, 100*fraction)
 		}
 	}
 	return nil

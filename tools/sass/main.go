@@ -4,7 +4,7 @@
 // the same as JSON is what package predict knows of a kernel. A kernel that
 // spills is an error. `make sass` runs it.
 //
-//	go run ./tools/sass [-check] CUDA/bin kernels/cuda docs/kernels.md kernels/cuda/predict/assembled.json
+//	go run ./tools/sass [-check] CUDA/bin kernels/cuda docs/kernels.md kernels/cuda/costmodel/assembled.json
 package main
 
 import (
@@ -27,7 +27,7 @@ func main() {
 	check := flag.Bool("check", false, "write nothing: fail if a file is not up to date")
 	flag.Parse()
 	if flag.NArg() != 4 {
-		fmt.Fprintln(os.Stderr, "usage: sass [-check] CUDA/bin kernels/cuda docs/kernels.md kernels/cuda/predict/assembled.json")
+		fmt.Fprintln(os.Stderr, "usage: sass [-check] CUDA/bin kernels/cuda docs/kernels.md kernels/cuda/costmodel/assembled.json")
 		os.Exit(2)
 	}
 	if err := run(flag.Arg(0), flag.Arg(1), flag.Arg(2), flag.Arg(3), *check); err != nil {
@@ -62,14 +62,14 @@ func run(tools, kernels, document, list string, check bool) error {
 
 // kernel is a kernel, assembled for one capability.
 type kernel struct {
-	source     string // file, without its ending
-	name       string
-	capability int
-	usage      usage
-	threads    int     // a block
-	share      float64 // of multiplications in the main loop; 0 without one
-	loop       int     // instructions of the main loop
-	tensor     bool    // its multiplications are those of tensor cores
+	source      string // file, without its ending
+	name        string
+	capability  int
+	usage       usage
+	threads     int     // a block
+	fmaFraction float64 // of multiplications in the main loop; 0 without one
+	loop        int     // instructions of the main loop
+	tensor      bool    // its multiplications are those of tensor cores
 }
 
 // assemble assembles every PTX file of the highest capability that the given
@@ -115,7 +115,7 @@ func assemble(tools, ptx string, capability int) ([]kernel, error) {
 				return nil, fmt.Errorf("%s: ptxas says nothing of kernel %s", file, name)
 			}
 			k := kernel{source: source, name: name, capability: capability, usage: u, threads: threads}
-			k.share, k.loop = mainLoop(functions[name])
+			k.fmaFraction, k.loop = mainLoop(functions[name])
 			k.tensor = multiplication(functions[name]) == tensorProduct
 			all = append(all, k)
 		}

@@ -115,9 +115,9 @@ func multiplication(code []instruction) string {
 const tensorProduct = "HMMA"
 
 // mainLoop finds the loop with most multiplications, and in it the innermost one
-// that has at least half of them, and returns their share of its instructions
+// that has at least half of them, and returns the fraction that they are of its instructions
 // and its length.
-func mainLoop(code []instruction) (share float64, length int) {
+func mainLoop(code []instruction) (fmaFraction float64, length int) {
 	most, multiplies := 0, multiplication(code)
 	type loop struct{ fma, length int }
 	var loops []loop
@@ -140,27 +140,27 @@ func mainLoop(code []instruction) (share float64, length int) {
 	}
 	for _, l := range loops {
 		if 2*l.fma >= most && (length == 0 || l.length < length) {
-			share, length = float64(l.fma)/float64(l.length), l.length
+			fmaFraction, length = float64(l.fma)/float64(l.length), l.length
 		}
 	}
 	if most == 0 {
 		return 0, 0
 	}
-	return share, length
+	return fmaFraction, length
 }
 
 // keepMainLoops forgets the main loops of kernels that are mostly something
 // else for every capability, but for those on tensor cores, where one product is
-// a thousand multiply-adds. Of the others each capability has its share, so that
+// a thousand multiply-adds. Of the others each capability has some, so that
 // predictions for two cards rest on the same.
 func keepMainLoops(all []kernel) {
 	best := map[string]float64{}
 	for _, k := range all {
-		best[k.name] = max(best[k.name], k.share)
+		best[k.name] = max(best[k.name], k.fmaFraction)
 	}
 	for i, k := range all {
 		if best[k.name] < 0.5 && !k.tensor {
-			all[i].share, all[i].loop = 0, 0
+			all[i].fmaFraction, all[i].loop = 0, 0
 		}
 	}
 }

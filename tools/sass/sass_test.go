@@ -49,45 +49,45 @@ func TestEntries(t *testing.T) {
 func TestMainLoop(t *testing.T) {
 	functions := parseSASS(read(t, "sass.txt"))
 	require.Len(t, functions["product"], 12)
-	share, length := mainLoop(functions["product"])
+	fmaFraction, length := mainLoop(functions["product"])
 	require.Equal(t, 5, length)
-	require.InDelta(t, 0.6, share, 1e-9)
+	require.InDelta(t, 0.6, fmaFraction, 1e-9)
 	require.Equal(t, "FFMA", multiplication(functions["product"]))
 	tensor := []instruction{{at: 0, op: "FFMA", target: -1}, {at: 16, op: "HMMA.1688.F32.TF32", target: -1}, {at: 32, op: "LDS", target: -1},
 		{at: 48, op: "FFMA", target: -1}, {at: 64, op: "BRA", target: 16}}
-	share, length = mainLoop(tensor)
+	fmaFraction, length = mainLoop(tensor)
 	require.Equal(t, tensorProduct, multiplication(tensor))
 	require.Equal(t, 4, length)
-	require.InDelta(t, 0.25, share, 1e-9)
-	share, length = mainLoop(functions["copy"])
-	require.Zero(t, share)
+	require.InDelta(t, 0.25, fmaFraction, 1e-9)
+	fmaFraction, length = mainLoop(functions["copy"])
+	require.Zero(t, fmaFraction)
 	require.Zero(t, length)
 }
 
 // A loop that is half multiply-adds for one capability counts for all.
 func TestKeepMainLoops(t *testing.T) {
 	all := []kernel{
-		{name: "dense", capability: 80, share: 0.5, loop: 32}, {name: "lrn", capability: 80, share: 0.2, loop: 20},
-		{name: "dense", capability: 86, share: 0.4, loop: 40}, {name: "lrn", capability: 86, share: 0.3, loop: 20},
-		{name: "tensor", capability: 86, share: 0.3, loop: 160, tensor: true},
+		{name: "dense", capability: 80, fmaFraction: 0.5, loop: 32}, {name: "lrn", capability: 80, fmaFraction: 0.2, loop: 20},
+		{name: "dense", capability: 86, fmaFraction: 0.4, loop: 40}, {name: "lrn", capability: 86, fmaFraction: 0.3, loop: 20},
+		{name: "tensor", capability: 86, fmaFraction: 0.3, loop: 160, tensor: true},
 	}
 	keepMainLoops(all)
 	require.Equal(t, []kernel{
-		{name: "dense", capability: 80, share: 0.5, loop: 32}, {name: "lrn", capability: 80},
-		{name: "dense", capability: 86, share: 0.4, loop: 40}, {name: "lrn", capability: 86},
-		{name: "tensor", capability: 86, share: 0.3, loop: 160, tensor: true},
+		{name: "dense", capability: 80, fmaFraction: 0.5, loop: 32}, {name: "lrn", capability: 80},
+		{name: "dense", capability: 86, fmaFraction: 0.4, loop: 40}, {name: "lrn", capability: 86},
+		{name: "tensor", capability: 86, fmaFraction: 0.3, loop: 160, tensor: true},
 	}, all)
 }
 
 func TestTable(t *testing.T) {
 	all := []kernel{
 		{source: "pool", name: "pool", capability: 70, threads: 256, usage: usage{registers: 30}},
-		{source: "gemm", name: "sgemm", capability: 80, threads: 256, usage: usage{registers: 128, shared: 16896}, share: 0.871, loop: 588},
+		{source: "gemm", name: "sgemm", capability: 80, threads: 256, usage: usage{registers: 128, shared: 16896}, fmaFraction: 0.871, loop: 588},
 		{source: "pool", name: "pool", capability: 80, threads: 256, usage: usage{registers: 32}},
 	}
 	require.Equal(t, `[
 {"kernel":"pool","capability":70,"registers":30},
-{"kernel":"sgemm","capability":80,"registers":128,"shared":16896,"share":0.871},
+{"kernel":"sgemm","capability":80,"registers":128,"shared":16896,"fma_fraction":0.871},
 {"kernel":"pool","capability":80,"registers":32}
 ]
 `, assembled(all))

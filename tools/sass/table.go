@@ -7,8 +7,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/hubel-go/hubel/kernels/cuda/costmodel"
 	"github.com/hubel-go/hubel/kernels/cuda/occupancy"
-	"github.com/hubel-go/hubel/kernels/cuda/predict"
 )
 
 // table is a table of all kernels, and one of the main loops.
@@ -65,7 +65,7 @@ func table(all []kernel) string {
 		fmt.Fprintf(&b, "| %s | %d |", name, first.loop)
 		for _, c := range capabilities {
 			if k, ok := rows[name][c]; ok {
-				fmt.Fprintf(&b, " %.1f %% |", 100*k.share)
+				fmt.Fprintf(&b, " %.1f %% |", 100*k.fmaFraction)
 			} else {
 				b.WriteString(" – |")
 			}
@@ -79,8 +79,8 @@ func table(all []kernel) string {
 func assembled(all []kernel) string {
 	lines := make([]string, len(all))
 	for i, k := range all {
-		b, err := json.Marshal(predict.Assembled{Kernel: k.name, Capability: k.capability,
-			Registers: k.usage.registers, Shared: k.usage.shared, Share: math.Round(1e4*k.share) / 1e4})
+		b, err := json.Marshal(costmodel.Assembled{Kernel: k.name, Capability: k.capability,
+			Registers: k.usage.registers, Shared: k.usage.shared, FMAFraction: math.Round(1e4*k.fmaFraction) / 1e4})
 		if err != nil {
 			panic(err) // numbers and a name
 		}
@@ -95,5 +95,5 @@ func residency(k kernel) string {
 	sm := occupancy.SMs[i]
 	of := occupancy.Kernel{Threads: k.threads, Registers: k.usage.registers, Shared: k.usage.shared}
 	n := sm.Resident(of)
-	return fmt.Sprintf("%d, %d, %.0f %%", k.usage.registers, n, 100*sm.Share(of, n))
+	return fmt.Sprintf("%d, %d, %.0f %%", k.usage.registers, n, 100*sm.Occupancy(of, n))
 }

@@ -110,7 +110,7 @@
 	SHLQ $2, R8; \
 	MOVQ Store_tiles(R13), BX; \
 	MOVQ Store_ColBias(R13), R10; \
-	VBROADCASTSS Store_Least(R13), Y15; \
+	VBROADCASTSS Store_Floor(R13), Y15; \
 tile: \
 	MOVQ k+0(FP), CX; \
 	MOVQ DX, R15; \

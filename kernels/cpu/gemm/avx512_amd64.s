@@ -211,7 +211,7 @@
 	KMOVW AX, K1; \
 	SHRL $16, AX; \
 	KMOVW AX, K2; \
-	VBROADCASTSS Store_Least(R13), Z27; \
+	VBROADCASTSS Store_Floor(R13), Z27; \
 tile: \
 	MOVQ k+0(FP), CX; \
 	MOVQ DX, R15; \

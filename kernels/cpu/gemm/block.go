@@ -80,9 +80,9 @@ func whole(n, tiles, r int) int {
 // storing is the worker's Store, for these factors and what it can of an
 // activation.
 func (w *Worker) storing(alpha, beta float32, a device.Activation) *Store {
-	w.store = Store{Alpha: alpha, Beta: beta, Least: float32(math.Inf(-1)), edge: w.edge}
+	w.store = Store{Alpha: alpha, Beta: beta, Floor: float32(math.Inf(-1)), edge: w.edge}
 	if a.On && inStore(a) {
-		w.store.Least = 0
+		w.store.Floor = 0
 	}
 	return &w.store
 }
@@ -104,8 +104,8 @@ func (s *Store) merge(nr int, c []float32, ldc, rows int) {
 			if s.ColBias != nil {
 				v += s.ColBias[j]
 			}
-			if v < s.Least { // a NaN stays
-				v = s.Least
+			if v < s.Floor { // a NaN stays
+				v = s.Floor
 			}
 			row[j] = v
 		}

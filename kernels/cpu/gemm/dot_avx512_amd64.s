@@ -155,7 +155,7 @@ fold:
 	SUMS(ADDBIAS)
 
 store:
-	VBROADCASTSS Store_Least(BX), X28
+	VBROADCASTSS Store_Floor(BX), X28
 	SUMS(BOUND)
 	MOVQ c+40(FP), DI
 	MOVQ ldc+48(FP), R8

@@ -83,8 +83,8 @@ func store4(sum [4]float32, c []float32, s *Store) {
 		if s.ColBias != nil {
 			v += s.ColBias[j]
 		}
-		if v < s.Least { // a NaN stays
-			v = s.Least
+		if v < s.Floor { // a NaN stays
+			v = s.Floor
 		}
 		out[j] = v
 	}

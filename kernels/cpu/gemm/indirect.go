@@ -35,7 +35,7 @@ func indirect2x4(c, x []float32, rows []int, first int, steps []int, b []float32
 			pair[0], pair[1] = x[at], x[at+second]
 			at += step >> 2 // shifts, unlike divisions, cost nothing here
 		}
-		tile2x4(k, a[:], b, c, 4, 2, &Store{Alpha: 1, Beta: 1, Least: float32(math.Inf(-1)), lanes: lanes(4)})
+		tile2x4(k, a[:], b, c, 4, 2, &Store{Alpha: 1, Beta: 1, Floor: float32(math.Inf(-1)), lanes: lanes(4)})
 		steps, b = steps[k:], b[4*k:]
 	}
 }

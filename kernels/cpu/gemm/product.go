@@ -104,9 +104,9 @@ func (p *Product) panels() {
 	p.length = length
 	for p.first = 0; p.first < all; p.first += t.NC {
 		p.n = min(t.NC, all-p.first)
-		most := max(1, len(e.shared)/(panelCount(p.n, width)*Panel(width, max(length, 1))))
-		for block := 0; block < blocks; block += most {
-			p.step, p.blocks = block*length, min(most, blocks-block)
+		several := max(1, len(e.shared)/(panelCount(p.n, width)*Panel(width, max(length, 1))))
+		for block := 0; block < blocks; block += several {
+			p.step, p.blocks = block*length, min(several, blocks-block)
 			p.cut()
 			p.phase = packing
 			p.run(p.blocks * p.packItems(width))
@@ -134,16 +134,16 @@ func (p *Product) run(items int) {
 // panels, where tiles may be lower.
 func (p *Product) cut() {
 	t := p.e.Tile
-	all, width, most, least, unit := p.M, t.MR, t.MC, lowest*t.MR, t.Low
+	all, width, largest, smallest, unit := p.M, t.MR, t.MC, lowest*t.MR, t.Low
 	if p.sharesA {
-		all, width, most, unit = p.N, t.NR, privateColumns, t.NR
-		least = min(narrowest, roundUp((all+1)/2, t.NR)) // for two workers
+		all, width, largest, unit = p.N, t.NR, privateColumns, t.NR
+		smallest = min(narrowest, roundUp((all+1)/2, t.NR)) // for two workers
 	}
 	if p.small() { // as many as a worker has room for
-		most = most * t.KC / max(1, p.length) / width * width
+		largest = largest * t.KC / max(1, p.length) / width * width
 	}
 	work := p.n * all * min(p.K, p.blocks*p.length)
-	items := max((all+most-1)/most, min(manyItems, work/itemSteps, all/least))
+	items := max((all+largest-1)/largest, min(manyItems, work/itemSteps, all/smallest))
 	if items > 1 && !p.small() {
 		items = roundUp(items, 2) // as many for each of two workers
 	}
@@ -203,25 +203,25 @@ func (p *Product) shared(block, width int) []float32 {
 // multiplyColumns computes columns [j,j+n) of the rows that are shared.
 func (p *Product) multiplyColumns(w *Worker, j, n int) {
 	t := p.e.Tile
-	standing := 0 // columns of B that are read where they stand
+	inPlace := 0 // columns of B that are read where they stand
 	if t.AnyStep && p.K > 0 && !p.b.along && (p.n <= t.MR || p.n <= fewTiles*t.MR && p.N*p.K <= smallMatrix) {
-		standing = n / t.NR * t.NR
+		inPlace = n / t.NR * t.NR
 	}
 	for block := range p.blocks {
 		k, step := p.depth(block), p.step+block*p.length
-		if standing < n {
-			p.b.pack(t, w, w.panels, t.NR, j+standing, n-standing, step, k)
+		if inPlace < n {
+			p.b.pack(t, w, w.panels, t.NR, j+inPlace, n-inPlace, step, k)
 		}
 		for i := 0; i < p.n; i += t.MC {
 			a, m := p.shared(block, t.MR)[i/t.MR*Panel(t.MR, k):], min(t.MC, p.n-i)
-			if standing > 0 {
+			if inPlace > 0 {
 				b := p.block(block, p.first+i, j)
-				b.M, b.N, b.A, b.B, b.LDB = m, standing, a, p.B[step*p.N+j:], p.N
+				b.M, b.N, b.A, b.B, b.LDB = m, inPlace, a, p.B[step*p.N+j:], p.N
 				t.Multiply(w, &b)
 			}
-			if standing < n {
-				b := p.block(block, p.first+i, j+standing)
-				b.M, b.N, b.A, b.B = m, n-standing, a, w.panels
+			if inPlace < n {
+				b := p.block(block, p.first+i, j+inPlace)
+				b.M, b.N, b.A, b.B = m, n-inPlace, a, w.panels
 				t.Multiply(w, &b)
 			}
 		}

@@ -61,12 +61,12 @@ type Tile struct {
 
 // Store is what happens to a sum before it is stored:
 //
-//	c = max(Least, Alpha*sum + Beta*c + ColBias[column])
+//	c = max(Floor, Alpha*sum + Beta*c + ColBias[column])
 //
 // With Beta 0, c is not read. An absent bias is nil. A NaN stays.
 type Store struct {
 	Alpha, Beta float32
-	Least       float32   // 0 for ReLU, -Inf for none
+	Floor       float32   // 0 for ReLU, -Inf for none
 	ColBias     []float32 // from the tile's first column
 
 	lanes uint32 // the tile's columns that are wanted, as a mask: the first ones

@@ -85,8 +85,8 @@ func multiply2(k int, a []float32, stepA int, b []float32, stepB int, c []float3
 
 // plain16 and plain8 store sums as they are.
 var (
-	plain16 = Store{Alpha: 1, Least: float32(math.Inf(-1)), lanes: lanes(16), tiles: 1}
-	plain8  = Store{Alpha: 1, Least: float32(math.Inf(-1)), lanes: lanes(8), tiles: 1}
+	plain16 = Store{Alpha: 1, Floor: float32(math.Inf(-1)), lanes: lanes(16), tiles: 1}
+	plain8  = Store{Alpha: 1, Floor: float32(math.Inf(-1)), lanes: lanes(8), tiles: 1}
 )
 
 // The kernels in assembly do what Tile.multiply does for at most as many rows

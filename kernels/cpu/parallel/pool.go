@@ -28,7 +28,7 @@ type Pool struct {
 	// The task at hand. Written only while no worker is inside the gate.
 	task Task
 
-	shares []share // one for each worker
+	spans []span // one for each worker
 
 	// gate lets workers into the task at hand: its round in the upper half, a
 	// flag, and the number of workers inside.
@@ -45,11 +45,11 @@ const (
 	round  = 1 << 32   // one more task
 )
 
-// share is the items that a worker begins with: as many as those of the others,
+// span is the items that a worker begins with: as many as those of the others,
 // and the same ones in two tasks of as many items, so that a worker finds in its
-// cache what it made itself. Whoever has done with its share goes on with those
+// cache what it made itself. Whoever has done with its span goes on with those
 // of others.
-type share struct {
+type span struct {
 	next atomic.Int64 // the first item nobody has taken
 	end  int64
 	_    [48]byte // a cache line each
@@ -79,7 +79,7 @@ func New(workers int) *Pool {
 	p := &Pool{workers: max(workers, 1)}
 	p.helpers = make([]helper, p.workers-1)
 	p.seats = newSeats(p.workers)
-	p.shares = make([]share, p.workers)
+	p.spans = make([]span, p.workers)
 	p.ended.Add(len(p.helpers))
 	for i := range p.helpers {
 		p.helpers[i].wake = make(chan struct{}, 1)
@@ -109,9 +109,9 @@ func (p *Pool) Run(t Task, items int) {
 		return
 	}
 	p.task = t
-	for w := range p.shares {
-		p.shares[w].next.Store(int64(w * items / p.workers))
-		p.shares[w].end = int64((w + 1) * items / p.workers)
+	for w := range p.spans {
+		p.spans[w].next.Store(int64(w * items / p.workers))
+		p.spans[w].end = int64((w + 1) * items / p.workers)
 	}
 	p.seats.note(0)
 	p.gate.Store(p.gate.Load()&^(round-1) + round | open)
@@ -122,10 +122,10 @@ func (p *Pool) Run(t Task, items int) {
 	p.work(t, 0)
 }
 
-// work takes items, its own share first, until there are none.
+// work takes items, its own span first, until there are none.
 func (p *Pool) work(t Task, worker int) {
-	for k := range p.shares {
-		s := &p.shares[(worker+k)%p.workers]
+	for k := range p.spans {
+		s := &p.spans[(worker+k)%p.workers]
 		for i := s.next.Add(1) - 1; i < s.end; i = s.next.Add(1) - 1 {
 			t.Run(int(i), worker)
 		}

@@ -54,9 +54,9 @@ func (s SM) Resident(k Kernel) int {
 	return n
 }
 
-// Share is how many of the threads that fit are resident with n blocks of the
+// Occupancy is how many of the threads that fit are resident with n blocks of the
 // kernel.
-func (s SM) Share(k Kernel, n int) float64 {
+func (s SM) Occupancy(k Kernel, n int) float64 {
 	return float64(n*up(k.Threads, warpThreads)) / float64(s.Threads)
 }
 

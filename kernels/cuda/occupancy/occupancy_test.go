@@ -43,6 +43,6 @@ func TestResident(t *testing.T) {
 		s := of(t, c.capability)
 		n := s.Resident(c.k)
 		require.Equal(t, c.blocks, n, "sm_%d %+v", c.capability, c.k)
-		require.InDelta(t, c.share, s.Share(c.k, n), 1e-9, "sm_%d %+v", c.capability, c.k)
+		require.InDelta(t, c.share, s.Occupancy(c.k, n), 1e-9, "sm_%d %+v", c.capability, c.k)
 	}
 }

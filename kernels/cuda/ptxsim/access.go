@@ -532,7 +532,7 @@ func (w *warp) wavefronts(m uint32, words int) int64 {
 	var seen [32 * 4]uint64
 	var load [32]int64
 	n := 0
-	var most int64
+	var largest int64
 	for ; m != 0; m &= m - 1 {
 		first := w.addr[bits.TrailingZeros32(m)&31] >> 2
 	next:
@@ -546,8 +546,8 @@ func (w *warp) wavefronts(m uint32, words int) int64 {
 			seen[n] = word
 			n++
 			load[word&31]++
-			most = max(most, load[word&31])
+			largest = max(largest, load[word&31])
 		}
 	}
-	return most
+	return largest
 }

@@ -372,11 +372,11 @@ func decodeTestp(d *decoder, in *inst) error {
 		return fmt.Errorf("needs a test")
 	}
 	in.fn = func(a, _, _ uint64) uint64 {
-		v, least := f64(a), 0x1p-1022
+		v, smallest := f64(a), 0x1p-1022
 		if t == typF32 {
-			v, least = float64(f32(a)), 0x1p-126
+			v, smallest = float64(f32(a)), 0x1p-126
 		}
-		return uint64(b2i(test(v, v != 0 && math.Abs(v) < least)))
+		return uint64(b2i(test(v, v != 0 && math.Abs(v) < smallest)))
 	}
 	return d.operands(in, t)
 }

@@ -275,7 +275,7 @@ func lg2Approx(x float32) float32 {
 
 // roughly is an approximation that errs as Config.Rough says.
 func roughly(op string, f func(float32) float32) func(float32) float32 {
-	const most = 0x1p-22
+	const bound = 0x1p-22
 	switch op {
 	case "sin", "cos", "tanh":
 		return f
@@ -285,9 +285,9 @@ func roughly(op string, f func(float32) float32) func(float32) float32 {
 		if math.IsInf(v, 0) {
 			return float32(v)
 		}
-		e := v * most
+		e := v * bound
 		if op == "lg2" && x > 0.5 && x < 2 {
-			e = most
+			e = bound
 		}
 		if math.Float32bits(x)*2654435761>>31 == 0 { // a bit of Knuth's hash
 			e = -e

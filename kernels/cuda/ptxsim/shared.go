@@ -121,11 +121,11 @@ type pendingCopy struct {
 // waitCopies completes the copies of lanes m, but for the newest n groups, or
 // all where n is negative.
 func (w *warp) waitCopies(m uint32, n int32) {
-	kept := w.copies[:0]
+	pending := w.copies[:0]
 	for _, c := range w.copies {
 		done := m>>c.lane&1 != 0 && (n < 0 || c.group+uint32(n) < w.groups[c.lane])
 		if !done {
-			kept = append(kept, c)
+			pending = append(pending, c)
 			continue
 		}
 		if w.blk.shadow != nil {
@@ -134,7 +134,7 @@ func (w *warp) waitCopies(m uint32, n int32) {
 			}
 		}
 	}
-	w.copies = kept
+	w.copies = pending
 }
 
 // sharedName is the name of the variable at an offset of shared memory.

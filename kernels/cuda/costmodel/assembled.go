@@ -1,4 +1,4 @@
-package predict
+package costmodel
 
 import (
 	_ "embed"
@@ -8,11 +8,11 @@ import (
 
 // Assembled is what ptxas made of a kernel.
 type Assembled struct {
-	Kernel     string  `json:"kernel"`
-	Capability int     `json:"capability"`
-	Registers  int     `json:"registers"`        // a thread
-	Shared     int     `json:"shared,omitempty"` // bytes a block, static
-	Share      float64 `json:"share,omitempty"`  // of multiply-adds, or products of tensor cores, in the main loop; 0 without one
+	Kernel      string  `json:"kernel"`
+	Capability  int     `json:"capability"`
+	Registers   int     `json:"registers"`              // a thread
+	Shared      int     `json:"shared,omitempty"`       // bytes a block, static
+	FMAFraction float64 `json:"fma_fraction,omitempty"` // of multiply-adds, or products of tensor cores, in the main loop; 0 without one
 }
 
 // make sass writes it, with docs/kernels.md.

@@ -1,11 +1,11 @@
-// Package predict estimates how long a kernel would take on a GPU that is not
+// Package costmodel estimates how long a kernel would take on a GPU that is not
 // there, from what the simulator counted, what the assembler made of it, and
 // what the card's maker publishes. Each resource of the card would alone take
 // a certain time; the longest is the prediction (a roofline with more than two
 // roofs, Williams et al. 2009). It knows nothing of latencies that too few
 // warps fail to hide, nor of the microseconds of a launch: it is a lower
 // bound, and where a kernel has one obvious limit, a near one.
-package predict
+package costmodel
 
 import (
 	"fmt"
@@ -79,8 +79,8 @@ func (c Card) Of(l Launch) (Time, error) {
 	fma := float64(l.Issued[ptxsim.ClassFMA])
 	float := fma + float64(l.Issued[ptxsim.ClassFloat])
 	issued := float64(l.Instructions())
-	if tensor := float64(l.Issued[ptxsim.ClassTensor]); k.Share > 0 { // what the main loop really has
-		issued = max((fma+tensor)/k.Share, float)
+	if tensor := float64(l.Issued[ptxsim.ClassTensor]); k.FMAFraction > 0 { // what the main loop really has
+		issued = max((fma+tensor)/k.FMAFraction, float)
 	}
 	sectors := float64(l.LoadSectors + l.StoreSectors)
 	cycles := func(n, perCycle float64) float64 { return busiest * n / perCycle / c.Clock }
@@ -102,7 +102,7 @@ func (c Card) Of(l Launch) (Time, error) {
 }
 
 // Efficiency is the least time that the card's peak and bandwidth allow for so
-// many operations and bytes, as a share of a time.
+// many operations and bytes, as a fraction of a time.
 func (c Card) Efficiency(flops, bytes int64, seconds float64) float64 {
 	return max(float64(flops)/c.Peak(), float64(bytes)/c.Bandwidth) / seconds
 }
