@@ -269,3 +269,21 @@ func TestSharedExpressions(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, math.Ldexp(1, 40), eval(t, g, 1, 1))
 }
+
+// Two expressions that were built apart are the same; where each value is used twice,
+// over and over, telling that ends before it has walked 2^100 paths.
+func TestExpressionsBuiltApart(t *testing.T) {
+	build := func(depth int) Expr {
+		e := Input(0, Whole)
+		for range depth {
+			e = Mul(e, e)
+		}
+		return e
+	}
+	p := MustNew(Max(build(5), build(5)))
+	code, _ := p.Code()
+	require.Len(t, code, 6, "%v", p)
+	p = MustNew(Max(build(100), build(100)))
+	code, _ = p.Code()
+	require.Len(t, code, 102, "%v", p)
+}

@@ -99,16 +99,24 @@ func minus(n *node) (x *node, ok bool) {
 	return nil, false
 }
 
-// same reports whether two nodes are the same expression.
+// same reports whether two nodes are the same expression. Values that are used more than
+// once make a tree far larger than its nodes: where a comparison takes too long, the two
+// count as different.
 func same(a, b *node) bool {
+	budget := 4 * MaxInstructions
+	return alike(a, b, &budget)
+}
+
+func alike(a, b *node, budget *int) bool {
 	if a == b {
 		return true
 	}
-	if a.op != b.op || a.index != b.index || a.axes != b.axes || math.Float32bits(a.value) != math.Float32bits(b.value) || len(a.args) != len(b.args) {
+	*budget--
+	if *budget < 0 || a.op != b.op || a.index != b.index || a.axes != b.axes || math.Float32bits(a.value) != math.Float32bits(b.value) || len(a.args) != len(b.args) {
 		return false
 	}
 	for i := range a.args {
-		if !same(a.args[i], b.args[i]) {
+		if !alike(a.args[i], b.args[i], budget) {
 			return false
 		}
 	}
