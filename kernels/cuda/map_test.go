@@ -146,7 +146,7 @@ func TestProgramsAreKept(t *testing.T) {
 	require.NoError(t, q.Sync())
 	require.Len(t, spy.loaded, 6)
 	require.Equal(t, []uint64{2, 12, 1, 3, 4, divisor(4), 6, 5, 7, 8, 9}, spy.launches[0].slots[1:])
-	require.Equal(t, []uint64{3, 8, 8, 3, 4, divisor(4), divisor(3), 6, 5, 7, 8, 9}, spy.launches[1].slots[1:])
+	require.Equal(t, []uint64{3, 8, 8, 1, 3, 4, divisor(4), divisor(3), 6, 5, 7, 8, 9}, spy.launches[1].slots[1:])
 }
 
 // A reduction is in parts where there are few results of many terms; what they are
@@ -165,7 +165,7 @@ func TestReduceLaunches(t *testing.T) {
 		{device.View{N: 2, C: 3, Inner: 4}, expr.Inner, []driver.Dim{{X: 1, Y: 1, Z: 1}}, 6},
 		{device.View{N: 2, C: elementThreads + 1, Inner: 4}, expr.C | expr.Inner, []driver.Dim{{X: 5, Y: 1, Z: 1}}, 2},
 		{device.View{N: 1, C: 1, Inner: termsOfPart}, expr.One, []driver.Dim{{X: 1, Y: 1, Z: 1}}, termsOfPart},
-		{device.View{N: 1, C: 1, Inner: termsOfPart + 1}, expr.One, []driver.Dim{{X: 1, Y: 2, Z: 1}, {X: 1, Y: 1, Z: 1}}, termsOfPart/2 + 1},
+		{device.View{N: 1, C: 1, Inner: termsOfPart + 1}, expr.One, []driver.Dim{{X: 1, Y: 2, Z: 1}, {X: 1, Y: 1, Z: 1}}, termsOfPart/2 + 4},
 		{device.View{N: 3, C: 1, Inner: 2 * termsOfPart}, expr.Sample, []driver.Dim{{X: 3, Y: 2, Z: 1}, {X: 1, Y: 1, Z: 1}}, termsOfPart},
 		{device.View{N: 1, C: parts / 2, Inner: 3 * termsOfPart}, expr.Channel, []driver.Dim{{X: parts / 2, Y: 2, Z: 1}, {X: (parts/2 + elementThreads - 1) / elementThreads, Y: 1, Z: 1}}, 3 * termsOfPart / 2},
 		{device.View{N: 1, C: parts/2 + 1, Inner: 3 * termsOfPart}, expr.Channel, []driver.Dim{{X: parts/2 + 1, Y: 1, Z: 1}}, 3 * termsOfPart},
@@ -182,9 +182,39 @@ func TestReduceLaunches(t *testing.T) {
 		require.Equal(t, []uint64{uint64(results), uint64(c.v.Elements(expr.Whole) / results), c.each}, spy.launches[0].slots[2:5], "row %d", i)
 		if len(grids) == 2 {
 			n := uint64(grids[0].Y)
-			require.Equal(t, []uint64{spy.launches[0].slots[0], uint64(results), n, n, 1, uint64(results), divisor(results), divisor(1)}, spy.launches[1].slots[1:], "row %d", i)
+			require.Equal(t, []uint64{spy.launches[0].slots[0], uint64(results), n, n, 0, 1, uint64(results), divisor(results), divisor(1)}, spy.launches[1].slots[1:], "row %d", i)
 		}
 	}
+}
+
+// Terms go in fours where all addresses allow it: where each result's begin at a multiple
+// of 16 bytes in every input that has them.
+func TestReduceInFours(t *testing.T) {
+	x, c := expr.Input(0, expr.Whole), expr.Input(1, expr.Channel)
+	p := expr.MustNew(expr.Mul(x, c))
+	spy, q, of := spied(t)
+	for i, d := range []struct {
+		v     device.View
+		shift int64 // of x, in bytes
+		fours uint64
+	}{
+		{device.View{N: 2, C: 3, Inner: 8}, 0, 1},
+		{device.View{N: 2, C: 3, Inner: 8}, 16, 1},
+		{device.View{N: 2, C: 3, Inner: 8}, 4, 0},
+		{device.View{N: 2, C: 3, Inner: 7}, 0, 0},
+		{device.View{N: 1, C: 1, Inner: 7}, 0, 1},
+	} {
+		spy.launches = nil
+		n := d.v.Elements(expr.Whole)
+		in := []device.Tensor{of(d.shift, n), of(4, d.v.C)}
+		q.Reduce(p, d.v, device.Sum, expr.N|expr.C, of(0, d.v.N*d.v.C), in, device.Overwrite, device.Random{})
+		require.NoError(t, q.Sync(), "row %d", i)
+		require.Equal(t, d.fours, spy.launches[0].slots[6], "row %d", i)
+	}
+	require.True(t, isRun(p, expr.N|expr.C))
+	require.False(t, isRun(p, expr.Sample), "the input has another value for each channel")
+	require.False(t, isRun(p, expr.C), "a channel's terms lie apart")
+	require.False(t, isRun(expr.MustNew(expr.Draw(0)), expr.One))
 }
 
 func TestProgramErrors(t *testing.T) {

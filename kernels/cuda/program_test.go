@@ -17,6 +17,7 @@ import (
 	"github.com/hubel-go/hubel/device/devicetest"
 	"github.com/hubel-go/hubel/expr"
 	"github.com/hubel-go/hubel/kernels/cuda/costmodel"
+	"github.com/hubel-go/hubel/kernels/cuda/ptxsim"
 )
 
 // assembler finds ptxas of the pinned compiler.
@@ -66,5 +67,52 @@ func TestProgramsAssemble(t *testing.T) {
 				require.LessOrEqual(t, n, most, "%s for %s: %s", name, arch, out)
 			}
 		}
+	}
+}
+
+// A program of eight operations is bound by memory on every card, as far as the
+// predictions know.
+func TestProgramsAreBoundByMemory(t *testing.T) {
+	const n = 1 << 20
+	x := expr.Input(0, expr.Whole)
+	y := x
+	for range 2 {
+		y = expr.Max(expr.Add(expr.Mul(y, expr.Const(1.1)), expr.Const(0.1)), x)
+	}
+	eight := expr.MustNew(expr.Add(expr.Mul(y, expr.Const(0.9)), x))
+	for _, card := range costmodel.Cards {
+		var reports []ptxsim.Report
+		sim := ptxsim.New(ptxsim.Config{Capability: card.Capability, SMs: card.SMs, Unchecked: true,
+			OnLaunch: func(r ptxsim.Report) { reports = append(reports, r) }})
+		dev, err := New("ptxsim", sim, device.Options{})
+		require.NoError(t, err)
+		q, err := dev.NewQueue()
+		require.NoError(t, err)
+		tensorOf := func(n int) device.Tensor {
+			b, err := dev.Alloc(int64(4 * n))
+			require.NoError(t, err)
+			return device.Tensor{Buffer: b, DType: device.Float32, Shape: []int{n}}
+		}
+		in, out, sum := tensorOf(n), tensorOf(n), tensorOf(1)
+		q.Fill(in, 1)
+		v := device.View{N: 1, C: 1, Inner: n}
+		for what, call := range map[string]func() int64{
+			"map": func() int64 {
+				q.Map(eight, v, []device.Tensor{out}, []device.Tensor{in}, []device.Mode{device.Overwrite}, device.Random{})
+				return in.Bytes() + out.Bytes()
+			},
+			"reduce": func() int64 {
+				q.Reduce(eight, v, device.Sum, expr.One, sum, []device.Tensor{in}, device.Overwrite, device.Random{})
+				return in.Bytes()
+			},
+		} {
+			reports = nil
+			bytes := call()
+			require.NoError(t, q.Sync())
+			predicted, err := card.Of(costmodel.Launch{Report: reports[0], Bytes: bytes})
+			require.NoError(t, err)
+			require.Equal(t, costmodel.DRAM, predicted.Limit, "%s on %s: %v", what, card.Name, predicted)
+		}
+		require.NoError(t, dev.Close())
 	}
 }
