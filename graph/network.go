@@ -3,17 +3,11 @@
 package graph
 
 import (
-	"bytes"
-	"encoding/json"
-	"errors"
 	"fmt"
-	"io"
-	"os"
 	"strings"
 	"unicode"
 
 	"github.com/hubel-go/hubel/device"
-	"github.com/hubel-go/hubel/internal/plain"
 	"github.com/hubel-go/hubel/layers"
 )
 
@@ -21,12 +15,17 @@ import (
 // built with Input and Add or read from JSON. Building checks nothing; Check
 // and Plan do.
 type Network struct {
-	Name   string  `json:"name"`
-	Inputs []Input `json:"inputs"`
-	Nodes  []Node  `json:"layers"`
+	Name   string
+	Inputs []Input
+	Nodes  []Node
 
 	// Outputs are the values that inference is for, such as "prob".
-	Outputs []string `json:"outputs"`
+	Outputs []string
+
+	// Metrics are the values that tests report beside the loss, such as an
+	// accuracy. The first one decides which weights are the best; of equal ones,
+	// and where there is none, the lowest loss does.
+	Metrics []Metric
 }
 
 // Input is a value that the caller uploads.
@@ -34,6 +33,10 @@ type Input struct {
 	Name  string       `json:"name"`
 	DType device.DType `json:"dtype"`
 	Shape []int        `json:"shape"` // of one sample: without the batch
+
+	// Role says what of a data set's samples the input takes. It is empty for one
+	// that no data set fills.
+	Role Role `json:"role,omitempty"`
 }
 
 // Node is a named layer. Its first output is a value of the node's name, the
@@ -45,8 +48,8 @@ type Node struct {
 	In    []string
 }
 
-// Input adds an input and returns its name. The shape is that of one sample;
-// a label has none.
+// Input adds an input without a role and returns its name. The shape is that of
+// one sample. Image, Label and Target add those that a data set fills.
 func (n *Network) Input(name string, dtype device.DType, shape ...int) string {
 	n.Inputs = append(n.Inputs, Input{Name: name, DType: dtype, Shape: shape})
 	return name
@@ -65,6 +68,8 @@ const (
 	maxName   = 255      // bytes
 	maxValues = 131_072  // inputs and outputs of layers; a layer has at least one
 	maxJSON   = 16 << 20 // bytes
+
+	maxMetrics = 1000
 )
 
 // Check says what is wrong with the names and the order of the network, if
@@ -115,85 +120,11 @@ func (n *Network) Check() error {
 	if len(n.Nodes) == 0 {
 		return fmt.Errorf("network %s: there are no layers", n.Name)
 	}
-	return nil
+	return n.checkRoles()
 }
 
 func (n *Network) tooManyValues(values int) error {
 	return fmt.Errorf("network %s has %d values, inputs and outputs of layers; at most %d are allowed", n.Name, values, maxValues)
-}
-
-// nodeJSON is a Node as it stands in a file.
-type nodeJSON struct {
-	Name    string          `json:"name"`
-	Type    string          `json:"type"`
-	In      []string        `json:"in"`
-	Options json.RawMessage `json:"options,omitempty"`
-}
-
-// MarshalJSON writes the layer's type and options beside its name.
-func (n Node) MarshalJSON() ([]byte, error) {
-	options, err := json.Marshal(n.Layer)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", n.Name, err)
-	}
-	if string(options) == "{}" {
-		options = nil
-	}
-	return json.Marshal(nodeJSON{Name: n.Name, Type: n.Layer.Type(), In: n.In, Options: options})
-}
-
-// UnmarshalJSON makes the layer through the registry of layer types.
-func (n *Node) UnmarshalJSON(b []byte) error {
-	var j nodeJSON
-	d := json.NewDecoder(strings.NewReader(string(b)))
-	d.DisallowUnknownFields()
-	if err := d.Decode(&j); err != nil {
-		return err
-	}
-	l, err := layers.FromJSON(j.Type, j.Options)
-	if err != nil {
-		return fmt.Errorf("%s: %w", j.Name, err)
-	}
-	*n = Node{Name: j.Name, Layer: l, In: j.In}
-	return nil
-}
-
-// ReadJSON reads a network, of at most 16 MiB, and checks its names.
-func ReadJSON(r io.Reader) (*Network, error) {
-	text, err := io.ReadAll(io.LimitReader(r, maxJSON+1))
-	if err != nil {
-		return nil, fmt.Errorf("network in JSON: %w", err)
-	}
-	if len(text) > maxJSON {
-		return nil, fmt.Errorf("network in JSON: it has more than %d MiB", maxJSON>>20)
-	}
-	d := json.NewDecoder(bytes.NewReader(text))
-	d.DisallowUnknownFields()
-	n := new(Network)
-	if err := d.Decode(n); err != nil {
-		return nil, fmt.Errorf("network in JSON: %w", err)
-	}
-	if _, err := d.Token(); !errors.Is(err, io.EOF) {
-		return nil, errors.New("network in JSON: something follows the network")
-	}
-	if err := n.Check(); err != nil {
-		return nil, err
-	}
-	return n, nil
-}
-
-// ReadFile reads a network from a JSON file, which may begin with a byte-order mark.
-func ReadFile(path string) (*Network, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	n, err := ReadJSON(plain.Text(f))
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
-	}
-	return n, nil
 }
 
 // valueName is the name of a node's output i.

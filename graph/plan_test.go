@@ -153,7 +153,7 @@ func TestPlanErrors(t *testing.T) {
 		"shapes": {func(n *graph.Network) { n.Inputs[0].Shape = []int{1, 3, 3} },
 			graph.PlanOptions{Batch: 1}, "conv1: a window of 5x5 does not fit in an image of 3x3"},
 		"huge": {nil, graph.PlanOptions{Batch: 1 << 60}, "more than 2^40 elements"},
-		"no loss": {func(n *graph.Network) { n.Nodes = n.Nodes[:2] },
+		"no loss": {func(n *graph.Network) { n.Nodes, n.Metrics = n.Nodes[:2], nil },
 			graph.PlanOptions{Batch: 1, Mode: graph.Train}, "has no loss"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -9,7 +9,6 @@ import (
 	"gorgonia.org/tensor"
 
 	"github.com/hubel-go/hubel/data"
-	"github.com/hubel-go/hubel/device"
 	"github.com/hubel-go/hubel/device/reference"
 	"github.com/hubel-go/hubel/formats/safetensors"
 	"github.com/hubel-go/hubel/graph"
@@ -24,7 +23,7 @@ func TestNaNsAreCounted(t *testing.T) {
 // two is a network of two dense layers.
 func two() *graph.Network {
 	n := &graph.Network{Name: "two"}
-	x := n.Input("data", device.Float32, 3)
+	x := n.Image("data", 3)
 	n.Outputs = []string{n.Add("b", &layers.Dense{Out: 2}, n.Add("a", &layers.Dense{Out: 2}, x))}
 	return n
 }

@@ -1,9 +1,10 @@
 // Package models builds the networks that hubel knows by name, from layers.
 //
-// Every network has an input "data" and a node "loss". A classifier also has
-// an input "label", the nodes "accuracy" and "prob" (the probabilities, which
-// are its output), and a last layer whose scores these read. A regression has
-// an input "target" and the output "output".
+// Every network has an input of images, "data", and a node "loss". A classifier
+// also has an input of labels, "label", the metric "accuracy", the output "prob",
+// which are probabilities, and a last layer whose scores these read. A regression has
+// an input of targets, "target", and the output "output". What an input or an output
+// is for, the network says (graph.Role, graph.Metric): no name is special.
 package models
 
 import (
@@ -59,21 +60,21 @@ func Build(name string, o Options) (*graph.Network, error) {
 		return nil, fmt.Errorf("network %s: %w", name, err)
 	}
 	n := &graph.Network{Name: name}
-	data := n.Input("data", device.Float32, o.Shape...)
+	data := n.Image("data", o.Shape...)
 	if m.regression {
-		target := n.Input("target", device.Float32, o.Classes)
+		target := n.Target("target", o.Classes)
 		out := m.build(n, data, o)
 		n.Add("loss", &layers.L2Loss{}, out, target)
 		n.Outputs = []string{out}
 		return n, nil
 	}
-	label := n.Input("label", device.Int32)
+	label := n.Label("label")
 	scores := m.build(n, data, o)
 	n.Outputs = []string{n.Add("prob", &layers.Softmax{}, scores)}
 	n.Add("loss", &layers.SoftmaxLoss{}, scores, label)
-	n.Add("accuracy", &layers.Accuracy{}, scores, label)
+	n.Metric(n.Add("accuracy", &layers.Accuracy{}, scores, label), graph.Higher)
 	if o.Classes > 5 && m.inits != nil {
-		n.Add("top5", &layers.Accuracy{TopK: 5}, scores, label)
+		n.Metric(n.Add("top5", &layers.Accuracy{TopK: 5}, scores, label), graph.Higher)
 	}
 	return n, nil
 }

@@ -98,17 +98,20 @@ func TestValues(t *testing.T) {
 			nodes[node.Name] = node.Layer.Type()
 		}
 		require.Equal(t, "data", n.Inputs[0].Name)
+		require.Equal(t, graph.RoleImage, n.Inputs[0].Role)
 		require.Len(t, n.Inputs, 2)
 		if strings.HasPrefix(name, "net") {
-			require.Equal(t, "target", n.Inputs[1].Name)
+			require.Equal(t, graph.Input{Name: "target", DType: device.Float32, Shape: []int{30}, Role: graph.RoleTarget}, n.Inputs[1])
+			require.Empty(t, n.Metrics)
 			require.Equal(t, []string{"output"}, n.Outputs)
 			require.Equal(t, "l2-loss", nodes["loss"])
 			continue
 		}
-		require.Equal(t, graph.Input{Name: "label", DType: device.Int32}, n.Inputs[1])
+		require.Equal(t, graph.Input{Name: "label", DType: device.Int32, Role: graph.RoleLabel}, n.Inputs[1])
 		require.Equal(t, []string{"prob"}, n.Outputs)
 		require.Equal(t, "softmax-loss", nodes["loss"])
 		require.Equal(t, "accuracy", nodes["accuracy"])
+		require.Equal(t, graph.Metric{Value: "accuracy", Better: graph.Higher}, n.Metrics[0])
 		require.Equal(t, strings.HasPrefix(name, "alexnet"), nodes["top5"] != "", name)
 	}
 	for _, node := range build(t, "alexnet", models.Options{Classes: 5}).Nodes {

@@ -89,6 +89,7 @@ type Predictor struct {
 	model   *modelfile.Model
 	options Options
 	plan    *graph.Plan
+	images  graph.Input
 	shape   []int    // of a sample, [C,H,W]
 	names   []string // values that are read: the output, then the features
 	weights *graph.Weights
@@ -150,19 +151,21 @@ func New(d device.Device, m *modelfile.Model, o Options) (*Predictor, error) {
 	o.TenCrops = o.TenCrops || m.Preprocess.TenCrops
 	p := &Predictor{model: m, options: o, closed: make(chan struct{})}
 	n := m.Network
-	for _, in := range n.Inputs {
-		if in.Name == "data" && in.DType == device.Float32 && len(in.Shape) == 3 {
-			p.shape = in.Shape
-		}
+	var err error
+	if p.images, err = n.InputOf(graph.RoleImage); err != nil {
+		return nil, err
 	}
-	if p.shape == nil || len(n.Outputs) == 0 {
-		return nil, fmt.Errorf("network %s needs an input \"data\" for images and an output", n.Name)
+	p.shape = p.images.Shape
+	if len(p.shape) != 3 {
+		return nil, fmt.Errorf("network %s takes images of the shape %v, not [channels, height, width]", n.Name, p.shape)
+	}
+	if len(n.Outputs) == 0 {
+		return nil, fmt.Errorf("network %s has no outputs, so that there is nothing to predict: name one in \"outputs\"", n.Name)
 	}
 	if err := m.Preprocess.Check(p.shape); err != nil {
 		return nil, err
 	}
 	p.names = append([]string{n.Outputs[0]}, o.Features...)
-	var err error
 	p.plan, err = n.Plan(d.Traits(), graph.PlanOptions{Mode: graph.Infer, Batch: o.Batch, Keep: p.names})
 	if err != nil {
 		return nil, err
@@ -171,7 +174,7 @@ func New(d device.Device, m *modelfile.Model, o Options) (*Predictor, error) {
 		return slices.IndexFunc(p.plan.Values, func(v graph.Value) bool { return v.Name == name })
 	}
 	for _, in := range n.Inputs {
-		if in.Name != "data" && (find(in.Name) >= 0 || slices.Contains(p.names, in.Name)) {
+		if in.Name != p.images.Name && (find(in.Name) >= 0 || slices.Contains(p.names, in.Name)) {
 			return nil, fmt.Errorf("%s: that takes the input %q, and a picture has none", strings.Join(p.names, ", "), in.Name)
 		}
 	}
@@ -302,7 +305,7 @@ func (p *Predictor) run(s *slot, n int) error {
 	}
 	shape := append([]int{n}, p.shape...)
 	x := tensor.New(tensor.WithShape(shape...), tensor.WithBacking(s.x[:n*p.sampleLen()]))
-	if err := s.exec.Upload("data", x); err != nil {
+	if err := s.exec.Upload(p.images.Name, x); err != nil {
 		return err
 	}
 	s.exec.Forward(graph.Pass{})

@@ -28,8 +28,8 @@ import (
 func trained(t *testing.T, d device.Device) (path string, test data.Dataset) {
 	t.Helper()
 	n := &graph.Network{Name: "small"}
-	in := n.Input("data", device.Float32, 1, 12, 12)
-	label := n.Input("label", device.Int32)
+	in := n.Image("data", 1, 12, 12)
+	label := n.Label("label")
 	x := n.Add("conv1", &layers.Conv{Filters: 4, Kernel: layers.Square(3)}, in)
 	x = n.Add("pool1", &layers.Pool{Op: device.MaxPool, Window: layers.Square(2), Stride: layers.Square(2)}, x)
 	x = n.Add("relu1", &layers.Unary{Op: device.ReLU}, x)
@@ -37,7 +37,7 @@ func trained(t *testing.T, d device.Device) (path string, test data.Dataset) {
 	x = n.Add("fc2", &layers.Dense{Out: 10}, x)
 	n.Outputs = []string{n.Add("prob", &layers.Softmax{}, x)}
 	n.Add("loss", &layers.SoftmaxLoss{}, x, label)
-	n.Add("accuracy", &layers.Accuracy{}, x, label)
+	n.Metric(n.Add("accuracy", &layers.Accuracy{}, x, label), graph.Higher)
 	train, test, err := data.NewSynthetic(data.SyntheticOptions{Shape: []int{1, 12, 12}, Train: 160, Test: 50})
 	require.NoError(t, err)
 	return train1(t, d, n, train, test), test
@@ -97,7 +97,9 @@ func TestPredictIsTheTest(t *testing.T) {
 	want, err := solver.Evaluate(t.Context(), d, w, test, m.Preprocess, 16)
 	require.NoError(t, err)
 	require.NoError(t, w.Close())
-	require.Greater(t, *want.Accuracy, 0.3)
+	accuracy, ok := want.Metrics.Get("accuracy")
+	require.True(t, ok)
+	require.Greater(t, accuracy, 0.3)
 
 	x, labels := raw(t, test)
 	for _, batch := range []int{1, 7, 50, 64} {
@@ -125,7 +127,7 @@ func TestPredictIsTheTest(t *testing.T) {
 			}
 			loss -= math.Log(float64(y.Output[labels[i]])) / 50
 		}
-		require.InDelta(t, *want.Accuracy, float64(right)/50, 1e-9)
+		require.InDelta(t, accuracy, float64(right)/50, 1e-9)
 		require.InDelta(t, want.Loss, loss, 1e-4)
 		require.Len(t, p.Top(all[0], 100), 10)
 	}

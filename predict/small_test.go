@@ -31,10 +31,10 @@ import (
 // are, and has a feature of them doubled.
 func corners(shape ...int) *modelfile.Model {
 	n := &graph.Network{Name: "corners"}
-	x := n.Add("corner", &layers.Dense{Out: 2}, n.Input("data", device.Float32, shape...))
+	x := n.Add("corner", &layers.Dense{Out: 2}, n.Image("data", shape...))
 	n.Outputs = []string{x}
 	n.Add("twice", &layers.Scale{Factor: 2}, x)
-	n.Add("loss", &layers.L2Loss{}, x, n.Input("target", device.Float32, 2))
+	n.Add("loss", &layers.L2Loss{}, x, n.Target("target", 2))
 	each := tensor.Shape(shape).TotalSize()
 	w := make([]float32, 2*each)
 	w[0], w[2*each-1] = 1, 1
@@ -137,11 +137,11 @@ func TestRefusals(t *testing.T) {
 	}
 	require.Equal(t, "batch -1 and 2 batches in parallel must be at least 1", refused(corners(1, 2, 3), Options{Batch: -1, Parallel: 2}))
 	require.Equal(t, "batch 3 and -2 batches in parallel must be at least 1", refused(corners(1, 2, 3), Options{Batch: 3, Parallel: -2}))
-	const needs = `network corners needs an input "data" for images and an output`
-	require.Equal(t, needs, refused(corners(2, 3), Options{}))
-	require.Equal(t, needs, refused(changed(func(m *modelfile.Model) { m.Network.Outputs = nil }), Options{}))
-	require.Equal(t, needs, refused(changed(func(m *modelfile.Model) { m.Network.Inputs[0].DType = device.Int32 }), Options{}))
-	require.Equal(t, needs, refused(changed(func(m *modelfile.Model) { m.Network.Inputs[0].Name = "image" }), Options{}))
+	require.Equal(t, "network corners takes images of the shape [2 3], not [channels, height, width]", refused(corners(2, 3), Options{}))
+	require.Equal(t, `network corners has no outputs, so that there is nothing to predict: name one in "outputs"`, refused(changed(func(m *modelfile.Model) { m.Network.Outputs = nil }), Options{}))
+	require.Equal(t, "network corners: input data is int32 of the shape [1 2 3]; the role \"image\" takes float32", refused(changed(func(m *modelfile.Model) { m.Network.Inputs[0].DType = device.Int32 }), Options{}))
+	require.Equal(t, `network corners has no input of the role "image": give it to the one that takes them, "role": "image" in JSON`, refused(changed(func(m *modelfile.Model) { m.Network.Inputs[0].Role = "" }), Options{}))
+	require.Equal(t, `network corners has two inputs of the role "image", data and more: keep one, which any number of layers can read`, refused(changed(func(m *modelfile.Model) { m.Network.Image("more", 1, 2, 3) }), Options{}))
 	require.Equal(t, "preprocessing has a mean for 2 channels, but a sample has 1", refused(changed(func(m *modelfile.Model) { m.Preprocess.Mean = data.Floats{1, 2} }), Options{}))
 	require.Equal(t, `keep: network corners has no value "x"; it has data, target, corner, twice, loss`, refused(corners(1, 2, 3), Options{Features: []string{"x"}}))
 	require.Equal(t, `corner, loss: that takes the input "target", and a picture has none`, refused(corners(1, 2, 3), Options{Features: []string{"loss"}}))

@@ -79,7 +79,7 @@ func TestNamesInPictures(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "c.png")
 	require.NoError(t, Confusion(path, hostile, c))
 	require.Less(t, readPNG(t, path).Bounds().Dx(), 2000)
-	require.NoError(t, Curve(path, hostile, []results.LogLine{{Iteration: 1, Loss: 1}}))
+	require.NoError(t, Curve(path, hostile, []results.LogLine{{Iteration: 1, Loss: 1}}, results.Metric{}))
 	require.NoError(t, Sheet(path, []Captioned{{Pixels: make([]float32, 1), C: 1, H: 1, W: 1, Lines: []string{hostile}}}, 1))
 	require.Less(t, readPNG(t, path).Bounds().Dx(), 300)
 	require.Equal(t, `"\x1b[2J\nclass\u202e\xff"`, shown(hostile[:len(hostile)-1<<20], 40))

@@ -1,9 +1,10 @@
 // Package report draws what a training run leaves behind: its curve of loss
-// and accuracy, its confusion matrix, and pictures of filters and of augmented
+// and of a metric, its confusion matrix, and pictures of filters and of augmented
 // images.
 package report
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"image/color"
@@ -35,17 +36,18 @@ var (
 	lossColour     = color.RGBA{0x1f, 0x77, 0xb4, 0xff}
 	rawColour      = color.RGBA{0xbf, 0xd7, 0xea, 0xff} // the loss colour, faint
 	testColour     = color.RGBA{0xd6, 0x4a, 0x1e, 0xff}
-	trainingColour = color.RGBA{0xb5, 0xdb, 0xba, 0xff} // the accuracy's, faint
-	accuracyColour = color.RGBA{0x2c, 0x8a, 0x3d, 0xff}
+	trainingColour = color.RGBA{0xb5, 0xdb, 0xba, 0xff} // the metric's, faint
+	metricColour   = color.RGBA{0x2c, 0x8a, 0x3d, 0xff}
 	gridColour     = color.RGBA{0xe4, 0xe4, 0xe4, 0xff}
 )
 
 // Curve plots a training log to a PNG file: above, the training loss as it
 // was logged and smoothed, and the test loss, on a logarithmic axis; below,
-// the test accuracy in percent and, smoothed, that of training. Both run over
-// the iterations. A log without a finite loss is an error.
-func Curve(path, title string, log []results.LogLine) error {
-	s := seriesOf(log)
+// a metric of the tests and, smoothed, of training, in percent where it is a share.
+// Both run over the iterations. Of the metric, the number is not read; one without a
+// name leaves the panel below empty. A log without a finite loss is an error.
+func Curve(path, title string, log []results.LogLine, metric results.Metric) error {
+	s := seriesOf(log, metric)
 	if len(s.loss) == 0 {
 		return errors.New("curve of a training run: the log holds no loss yet")
 	}
@@ -54,15 +56,15 @@ func Curve(path, title string, log []results.LogLine) error {
 		return fmt.Errorf("curve of a training run: %w", err)
 	}
 	loss.Title.Text = shown(title, mostOfTitle)
-	accuracy, err := accuracyPanel(s)
+	below, err := metricPanel(s)
 	if err != nil {
 		return fmt.Errorf("curve of a training run: %w", err)
 	}
-	for _, p := range []*plot.Plot{loss, accuracy} {
+	for _, p := range []*plot.Plot{loss, below} {
 		p.X.Min, p.X.Max = 0, max(s.last, 1)
 	}
 	canvas := vgimg.NewWith(vgimg.UseWH(curveWidth, curveHeight), vgimg.UseDPI(curveDPI))
-	panels := [][]*plot.Plot{{loss}, {accuracy}}
+	panels := [][]*plot.Plot{{loss}, {below}}
 	margin := vg.Points(10)
 	tiles := draw.Tiles{Rows: 2, Cols: 1, PadTop: margin, PadBottom: margin, PadLeft: margin, PadRight: 2 * margin, PadY: margin}
 	for i, row := range plot.Align(panels, tiles, draw.New(canvas)) {
@@ -76,16 +78,21 @@ func Curve(path, title string, log []results.LogLine) error {
 
 // series is a log as it is drawn.
 type series struct {
-	loss, testLoss, accuracy plotter.XYs
-	training                 plotter.XYs // accuracy
-	last                     float64     // iteration
-	perEpoch                 float64     // iterations
+	loss, testLoss plotter.XYs
+	metric         results.Metric
+	test, training plotter.XYs // of the metric
+	last           float64     // iteration
+	perEpoch       float64     // iterations
 }
 
 // seriesOf picks what can be drawn from a log. Losses of zero, which a
 // logarithmic axis has no place for, are drawn at the smallest positive one.
-func seriesOf(log []results.LogLine) series {
-	var s series
+func seriesOf(log []results.LogLine, metric results.Metric) series {
+	s := series{metric: metric}
+	scale := 1.0
+	if metric.Share {
+		scale = 100
+	}
 	smallest := math.Inf(1)
 	add := func(to *plotter.XYs, iteration int, y float64) {
 		if math.IsNaN(y) || math.IsInf(y, 0) {
@@ -98,11 +105,11 @@ func seriesOf(log []results.LogLine) series {
 		if l.TestLoss != nil {
 			add(&s.testLoss, l.Iteration, *l.TestLoss)
 		}
-		if l.Accuracy != nil {
-			add(&s.accuracy, l.Iteration, 100**l.Accuracy)
+		if x, ok := l.Test.Get(metric.Name); ok {
+			add(&s.test, l.Iteration, scale*x)
 		}
-		if l.TrainAccuracy != nil {
-			add(&s.training, l.Iteration, 100**l.TrainAccuracy)
+		if x, ok := l.Train.Get(metric.Name); ok {
+			add(&s.training, l.Iteration, scale*x)
 		}
 		s.last = max(s.last, float64(l.Iteration))
 		if l.Epoch > 0 {
@@ -176,14 +183,17 @@ func logRange(s series) (low, high float64) {
 	return low / 1.5, high * 1.3
 }
 
-func accuracyPanel(s series) (*plot.Plot, error) {
+func metricPanel(s series) (*plot.Plot, error) {
 	p := newPanel()
-	p.Y.Label.Text = "accuracy, %"
+	p.Y.Label.Text = shown(s.metric.Name, mostOfTitle)
+	if s.metric.Share || s.metric.Name == "" {
+		p.Y.Label.Text = shown(cmp.Or(s.metric.Name, "accuracy"), mostOfTitle) + ", %"
+	}
 	p.X.Label.Text = "iteration"
 	if s.perEpoch >= 1 {
 		p.X.Label.Text = fmt.Sprintf("iteration (an epoch has %.0f)", s.perEpoch)
 	}
-	if len(s.accuracy) == 0 {
+	if len(s.test) == 0 {
 		p.Y.Min, p.Y.Max = 0, 100
 		return p, nil
 	}
@@ -197,25 +207,34 @@ func accuracyPanel(s series) (*plot.Plot, error) {
 		p.Legend.Add("training, smoothed", line)
 		p.Legend.YOffs = vg.Points(8) // at the bottom, where curves seldom are
 	}
-	if err := addPoints(p, "test", s.accuracy, accuracyColour, draw.CircleGlyph{}); err != nil {
+	if err := addPoints(p, "test", s.test, metricColour, draw.CircleGlyph{}); err != nil {
 		return nil, err
+	}
+	if !s.metric.Share {
+		room := cmp.Or(0.15*(p.Y.Max-p.Y.Min), 1)
+		p.Y.Min, p.Y.Max = p.Y.Min-room, p.Y.Max+2*room
+		return p, labelLast(p, s)
 	}
 	room := max(0.15*(p.Y.Max-p.Y.Min), 0.2)
 	p.Y.Min, p.Y.Max = max(0, p.Y.Min-room), min(100, p.Y.Max+2*room)
 	return p, labelLast(p, s)
 }
 
-// labelLast writes the last accuracy above its point, or below it where the
+// labelLast writes the last number above its point, or below it where the
 // curve of training runs above.
 func labelLast(p *plot.Plot, s series) error {
-	last := s.accuracy[len(s.accuracy)-1:]
-	labels, err := plotter.NewLabels(plotter.XYLabels{XYs: last, Labels: []string{fmt.Sprintf("%.2f %%", last[0].Y)}})
+	last := s.test[len(s.test)-1:]
+	text := fmt.Sprintf("%.4g", last[0].Y)
+	if s.metric.Share {
+		text = fmt.Sprintf("%.2f %%", last[0].Y)
+	}
+	labels, err := plotter.NewLabels(plotter.XYLabels{XYs: last, Labels: []string{text}})
 	if err != nil {
 		return err
 	}
 	style := &labels.TextStyle[0]
 	style.Font.Variant = "Sans"
-	style.Font.Size, style.Color, style.XAlign = vg.Points(11), accuracyColour, draw.XRight
+	style.Font.Size, style.Color, style.XAlign = vg.Points(11), metricColour, draw.XRight
 	labels.Offset.Y = vg.Points(8)
 	if n := len(s.training); n > shortLog && smoothed(s.training)[n-1].Y > last[0].Y {
 		labels.Offset.Y = vg.Points(-17)

@@ -17,15 +17,18 @@ func falling(n int) []results.LogLine {
 	var log []results.LogLine
 	for i := range n {
 		l := results.LogLine{Iteration: 10 * (i + 1), Epoch: float64(i+1) / 100, Loss: 2 * math.Exp(-float64(i)/50)}
-		l.TrainAccuracy = new(1 - math.Exp(-float64(i)/50))
+		l.Train = results.Metrics{{Name: "accuracy", Value: 1 - math.Exp(-float64(i)/50)}}
 		if (i+1)%100 == 0 {
-			accuracy, loss := 1-0.1/float64(i), 1.5*l.Loss
-			l.Accuracy, l.TestLoss = &accuracy, &loss
+			l.TestLoss = new(1.5 * l.Loss)
+			l.Test = results.Metrics{{Name: "accuracy", Value: 1 - 0.1/float64(i)}}
 		}
 		log = append(log, l)
 	}
 	return log
 }
+
+// accuracy is the metric of falling.
+var accuracy = results.Metric{Name: "accuracy", Share: true}
 
 // count counts the pixels of a colour within a part of the picture.
 func count(m image.Image, within image.Rectangle, r, g, b uint8) int {
@@ -42,7 +45,7 @@ func count(m image.Image, within image.Rectangle, r, g, b uint8) int {
 
 func TestCurve(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "curve.png")
-	require.NoError(t, Curve(path, "lenet on mnist", falling(300)))
+	require.NoError(t, Curve(path, "lenet on mnist", falling(300), accuracy))
 	m := read(t, path)
 	require.Equal(t, image.Rect(0, 0, 1000, 700), m.Bounds())
 	require.Equal(t, white, rgb(m, 2, 2))
@@ -53,8 +56,8 @@ func TestCurve(t *testing.T) {
 	require.Greater(t, count(m, upper, lossColour.R, lossColour.G, lossColour.B), 500)
 	require.Zero(t, count(m, lower, lossColour.R, lossColour.G, lossColour.B))
 	require.Greater(t, count(m, upper, testColour.R, testColour.G, testColour.B), 50)
-	require.Greater(t, count(m, lower, accuracyColour.R, accuracyColour.G, accuracyColour.B), 300)
-	require.Zero(t, count(m, upper, accuracyColour.R, accuracyColour.G, accuracyColour.B))
+	require.Greater(t, count(m, lower, metricColour.R, metricColour.G, metricColour.B), 300)
+	require.Zero(t, count(m, upper, metricColour.R, metricColour.G, metricColour.B))
 	require.Greater(t, count(m, lower, trainingColour.R, trainingColour.G, trainingColour.B), 300)
 }
 
@@ -69,7 +72,7 @@ func TestCurveOfAwkwardLogs(t *testing.T) {
 		flat[i].Loss = 0
 	}
 	perfect := falling(100)
-	*perfect[99].Accuracy = 1
+	perfect[99].Test[0].Value = 1
 	for name, log := range map[string][]results.LogLine{
 		"one line":   falling(1),
 		"a zero":     zero,
@@ -79,7 +82,7 @@ func TestCurveOfAwkwardLogs(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			path := filepath.Join(t.TempDir(), "curve.png")
-			require.NoError(t, Curve(path, name, log))
+			require.NoError(t, Curve(path, name, log, accuracy))
 			m := read(t, path)
 			require.Equal(t, image.Rect(0, 0, 1000, 700), m.Bounds())
 			require.Positive(t, count(m, m.Bounds(), lossColour.R, lossColour.G, lossColour.B))
@@ -89,8 +92,8 @@ func TestCurveOfAwkwardLogs(t *testing.T) {
 
 func TestCurveWithoutLoss(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "curve.png")
-	require.ErrorContains(t, Curve(path, "nothing", nil), "no loss")
-	require.ErrorContains(t, Curve(path, "nothing", []results.LogLine{{Iteration: 1, Loss: math.NaN()}}), "no loss")
+	require.ErrorContains(t, Curve(path, "nothing", nil, accuracy), "no loss")
+	require.ErrorContains(t, Curve(path, "nothing", []results.LogLine{{Iteration: 1, Loss: math.NaN()}}, accuracy), "no loss")
 	require.NoFileExists(t, path)
 }
 

@@ -7,24 +7,88 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"slices"
+	"strings"
 )
 
 // LogFile is the name of the log in a run's folder: JSON, a line for each
 // LogLine.
 const LogFile = "log.jsonl"
 
-// LogLine is one entry of a run's log.
+// LogLine is one entry of a run's log. A metric stands in its JSON under its name,
+// behind that of the test's loss, and one of the training batch under "train_" and
+// its name, behind that batch's loss. What is not finite is left out.
 type LogLine struct {
-	Iteration       int      `json:"iteration"` // updates done
-	Epoch           float64  `json:"epoch"`     // passes over the training set done
-	Loss            float64  `json:"loss"`      // of the batch of this iteration
-	TrainAccuracy   *float64 `json:"train_accuracy,omitempty"`
-	TrainTop5       *float64 `json:"train_top5,omitempty"`
-	TestLoss        *float64 `json:"test_loss,omitempty"`
-	Accuracy        *float64 `json:"accuracy,omitempty"` // on the test set, 0 to 1
-	Top5            *float64 `json:"top5,omitempty"`
-	Rate            float32  `json:"rate"`
-	ImagesPerSecond float64  `json:"images_per_second"`
+	Iteration       int      // updates done
+	Epoch           float64  // passes over the training set done
+	Loss            float64  // of the batch of this iteration
+	Train           Metrics  // of that batch
+	TestLoss        *float64 // nil where there was no test
+	Test            Metrics  // on the test set
+	Rate            float32
+	ImagesPerSecond float64
+}
+
+// trainPrefix is that of the key of a training batch's metric.
+const trainPrefix = "train_"
+
+// logKeys are those of a line besides metrics.
+var logKeys = []string{"iteration", "epoch", "loss", "test_loss", "rate", "images_per_second"}
+
+// CheckMetric says why a line of the log cannot hold a metric of a name, if it
+// cannot.
+func CheckMetric(name string) error {
+	if slices.Contains(logKeys, name) || strings.HasPrefix(name, trainPrefix) {
+		return fmt.Errorf("the metric %s is called as something else in the log, which has %s and what begins with %s: call its layer otherwise", name, strings.Join(logKeys, ", "), trainPrefix)
+	}
+	return nil
+}
+
+// MarshalJSON writes metrics beside the numbers that every line has.
+func (l LogLine) MarshalJSON() ([]byte, error) {
+	var w objectWriter
+	w.add("iteration", l.Iteration)
+	w.add("epoch", l.Epoch)
+	w.add("loss", l.Loss)
+	w.addMetrics(trainPrefix, l.Train)
+	if l.TestLoss != nil {
+		w.add("test_loss", *l.TestLoss)
+	}
+	w.addMetrics("", l.Test)
+	w.add("rate", l.Rate)
+	w.add("images_per_second", l.ImagesPerSecond)
+	return w.end()
+}
+
+// UnmarshalJSON reads a line; numbers of unknown keys are metrics, in their order.
+func (l *LogLine) UnmarshalJSON(b []byte) error {
+	*l = LogLine{}
+	return readObject(b, func(key string, value json.RawMessage) error {
+		switch key {
+		case "iteration":
+			return json.Unmarshal(value, &l.Iteration)
+		case "epoch":
+			return json.Unmarshal(value, &l.Epoch)
+		case "loss":
+			return json.Unmarshal(value, &l.Loss)
+		case "test_loss":
+			return json.Unmarshal(value, &l.TestLoss)
+		case "rate":
+			return json.Unmarshal(value, &l.Rate)
+		case "images_per_second":
+			return json.Unmarshal(value, &l.ImagesPerSecond)
+		}
+		m := Metric{Name: key}
+		if json.Unmarshal(value, &m.Value) != nil { // of a later hubel
+			return nil
+		}
+		if name, ok := strings.CutPrefix(key, trainPrefix); ok {
+			l.Train = append(l.Train, Metric{Name: name, Value: m.Value})
+			return nil
+		}
+		l.Test = append(l.Test, m)
+		return nil
+	})
 }
 
 // At is the iteration that the line is of.

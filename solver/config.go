@@ -105,21 +105,19 @@ type Progress struct {
 	Iteration, Iterations int // updates done, and in all
 	Epoch                 int // that the last update belongs to, counted from 1
 	Loss                  float64
-	Accuracy, Top5        *float64 // of the batch that the loss is of; as in Test
-	Rate                  float32  // of the last update
-	ImagesPerSecond       float64  // without tests and checkpoints
-	InputPerSecond        float64  // images that could be read, decoded and augmented
+	Metrics               results.Metrics // of the batch that the loss is of
+	Rate                  float32         // of the last update
+	ImagesPerSecond       float64         // without tests and checkpoints
+	InputPerSecond        float64         // images that could be read, decoded and augmented
 }
 
-// Test is what a network achieves on a data set. Nodes that the network does
-// not have are nil.
+// Test is what a network achieves on a data set.
 type Test struct {
 	Iteration int // updates done; 0 from Evaluate
 	Epoch     int // counted from 1; 0 from Evaluate
 	Samples   int
-	Loss      float64  // mean over the samples, without weight decay
-	Accuracy  *float64 // share of samples, 0 to 1, of the node "accuracy"
-	Top5      *float64 // of the node "top5"
+	Loss      float64         // mean over the samples, without weight decay
+	Metrics   results.Metrics // those of the network, means over the samples
 
 	Confusion *results.Confusion // of a network with a softmax loss
 }

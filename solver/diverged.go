@@ -392,7 +392,7 @@ func Replay(d device.Device, path string) (bad *Diverged, err error) {
 	if err := modelfile.SetWeights(w, tensors, path, nil); err != nil && !errors.As(err, new(modelfile.NaNError)) { // the update before may have spoilt them
 		return nil, err
 	}
-	options := graph.PlanOptions{Mode: graph.Train, Batch: min(c.Config.Batch, s.len()), Frozen: c.Config.Frozen, Keep: accuracies(c.Config.Network)}
+	options := graph.PlanOptions{Mode: graph.Train, Batch: min(c.Config.Batch, s.len()), Frozen: c.Config.Frozen, Keep: metricValues(c.Config.Network)}
 	if bad, err = firstBad(d, w, options, s, graph.Pass{Seed: c.Config.Seed, Iteration: uint32(c.Iteration)}); err != nil {
 		return fail(err)
 	}

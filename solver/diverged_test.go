@@ -81,8 +81,8 @@ func (l *brokenLayer) spoil(c *layers.Call, t device.Tensor, here bool) {
 // computed again, the first bad one would not be there any more.
 func brokenNet(backwards bool) *graph.Network {
 	n := &graph.Network{Name: "broken"}
-	in := n.Input("data", device.Float32, 1, 12, 12)
-	label := n.Input("label", device.Int32)
+	in := n.Image("data", 1, 12, 12)
+	label := n.Label("label")
 	x := n.Add("fc1", &layers.Dense{Out: 20, WeightFiller: layers.Constant(0.01)}, in)
 	x = n.Add("relu0", &layers.Unary{Op: device.LeakyReLU, Slope: 0.5}, x)
 	x = n.Add("seed", &brokenLayer{backwards}, x)
@@ -91,7 +91,7 @@ func brokenNet(backwards bool) *graph.Network {
 	x = n.Add("fc2", &layers.Dense{Out: 10}, x)
 	n.Outputs = []string{n.Add("prob", &layers.Softmax{}, x)}
 	n.Add("loss", &layers.SoftmaxLoss{}, x, label)
-	n.Add("accuracy", &layers.Accuracy{}, x, label)
+	n.Metric(n.Add("accuracy", &layers.Accuracy{}, x, label), graph.Higher)
 	return n
 }
 

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"slices"
 
 	"github.com/hubel-go/hubel/data"
 	"github.com/hubel-go/hubel/device"
@@ -14,13 +13,7 @@ import (
 	"github.com/hubel-go/hubel/results"
 )
 
-// Nodes that a test reads, where a network has them: one number a sample.
-const (
-	accuracyNode = "accuracy"
-	top5Node     = "top5"
-)
-
-// Evaluate measures the loss and the accuracy of weights on a data set, with
+// Evaluate measures the loss and the metrics of weights on a data set, with
 // batches of the given size. Its error is a FailedError once it has begun.
 func Evaluate(ctx context.Context, d device.Device, w *graph.Weights, set data.Dataset, p data.Preprocess, batch int) (Test, error) {
 	switch {
@@ -35,7 +28,7 @@ func Evaluate(ctx context.Context, d device.Device, w *graph.Weights, set data.D
 	if err := checkInputs(n, set, "test set"); err != nil {
 		return Test{}, err
 	}
-	if err := checkViews(set, scoresNode(n)); err != nil {
+	if err := checkViews(set, n); err != nil {
 		return Test{}, err
 	}
 	batch = testBatch(set, batch)
@@ -43,7 +36,7 @@ func Evaluate(ctx context.Context, d device.Device, w *graph.Weights, set data.D
 	if err != nil {
 		return Test{}, err
 	}
-	if err := checkClasses(plan, set, "test set"); err != nil {
+	if err := cmp.Or(checkMetrics(plan), checkClasses(plan, set, "test set")); err != nil {
 		return Test{}, err
 	}
 	err = checkMemory(d, "testing "+n.Name, batch, func(batch int) (int64, error) {
@@ -78,28 +71,13 @@ func (e FailedError) Error() string { return e.Err.Error() }
 // Unwrap is for errors.Is.
 func (e FailedError) Unwrap() error { return e.Err }
 
-// planTest plans the forward pass of a network's losses and accuracies.
+// planTest plans the forward pass of a network's losses and metrics.
 func planTest(n *graph.Network, d device.Device, batch int) (*graph.Plan, error) {
-	keep := accuracies(n)
+	keep := metricValues(n)
 	if scores := scoresNode(n); scores != "" {
 		keep = append(keep, scores)
 	}
 	return n.Plan(d.Traits(), graph.PlanOptions{Mode: graph.Infer, Batch: batch, Losses: true, Keep: keep})
-}
-
-// accuracies are the nodes of a network that a test reads besides its losses.
-func accuracies(n *graph.Network) []string {
-	var names []string
-	for _, name := range []string{accuracyNode, top5Node} {
-		if hasNode(n, name) {
-			names = append(names, name)
-		}
-	}
-	return names
-}
-
-func hasNode(n *graph.Network, name string) bool {
-	return slices.ContainsFunc(n.Nodes, func(node graph.Node) bool { return node.Name == name })
 }
 
 // evaluator tests weights on one data set, any number of times.
@@ -125,8 +103,9 @@ func newEvaluator(d device.Device, p *graph.Plan, w *graph.Weights, set data.Dat
 
 // sums are totals over samples.
 type sums struct {
-	loss, accuracy, top5 float64
-	confusion            *results.Confusion
+	loss      float64
+	metrics   results.Metrics
+	confusion *results.Confusion
 }
 
 // run goes through the data set once. The iteration and the epoch are the
@@ -137,7 +116,7 @@ func (e *evaluator) run(ctx context.Context) (t Test, err error) {
 		return Test{}, err
 	}
 	defer func() { err = cmp.Or(err, e.feed.stop()) }()
-	var s sums
+	s := sums{metrics: newMetrics(e.exec.Plan().Network)}
 	for {
 		b, err := e.feed.next()
 		if errors.Is(err, io.EOF) {
@@ -165,14 +144,10 @@ func (e *evaluator) add(s *sums, b *data.Batch) error {
 		if err != nil {
 			return err
 		}
-		hits, err := readHits(e.exec)
-		if err != nil {
+		s.loss += loss * float64(b.N)
+		if err := addMetrics(s.metrics, e.exec, float64(b.N)); err != nil {
 			return err
 		}
-		n := float64(b.N)
-		s.loss += loss * n
-		s.accuracy += hits.Accuracy * n
-		s.top5 += hits.Top5 * n
 	}
 	if e.scores == "" {
 		return nil
@@ -186,50 +161,21 @@ func (e *evaluator) add(s *sums, b *data.Batch) error {
 		s.confusion = results.NewConfusion(e.set.Classes(), classes)
 	}
 	if views > 1 {
-		s.addViews(scores.Float32s(), classes, b.Labels.Int32s(), views)
+		s.addViews(e.exec.Plan().Network, scores.Float32s(), classes, b.Labels.Int32s(), views)
 	} else {
 		s.confusion.Add(scores.Float32s(), b.Labels.Int32s())
 	}
 	return nil
 }
 
-// hits are the shares of a batch that its accuracy nodes count. What the
-// network does not have is 0.
-type hits struct {
-	Accuracy float64 `json:"accuracy"`
-	Top5     float64 `json:"top5"`
-}
-
-// readHits reads them from the last pass.
-func readHits(e *graph.Executor) (h hits, err error) {
-	n := e.Plan().Network
-	if hasNode(n, accuracyNode) {
-		h.Accuracy, err = e.Mean(accuracyNode)
-	}
-	if err == nil && hasNode(n, top5Node) {
-		h.Top5, err = e.Mean(top5Node)
-	}
-	return h, err
-}
-
-// of are the shares of the nodes that a network has; the others are nil.
-func (h hits) of(n *graph.Network) (accuracy, top5 *float64) {
-	if hasNode(n, accuracyNode) {
-		accuracy = new(h.Accuracy)
-	}
-	if hasNode(n, top5Node) {
-		top5 = new(h.Top5)
-	}
-	return accuracy, top5
-}
-
 // test makes means of the sums.
 func (e *evaluator) test(s sums) Test {
 	pictures := e.set.Len() / views(e.set)
 	n := float64(pictures)
-	t := Test{Samples: pictures, Loss: s.loss / n, Confusion: s.confusion}
-	t.Accuracy, t.Top5 = hits{s.accuracy / n, s.top5 / n}.of(e.exec.Plan().Network)
-	return t
+	for i := range s.metrics {
+		s.metrics[i].Value /= n
+	}
+	return Test{Samples: pictures, Loss: s.loss / n, Metrics: s.metrics, Confusion: s.confusion}
 }
 
 // Close frees the evaluator's memory; the weights stay.

@@ -26,13 +26,13 @@ func Example() {
 	}
 
 	net := &graph.Network{Name: "small"}
-	image, label := net.Input("data", device.Float32, 1, 28, 28), net.Input("label", device.Int32)
+	image, label := net.Image("data", 1, 28, 28), net.Label("label")
 	x := net.Add("conv1", &layers.Conv{Filters: 8, Kernel: layers.Square(5)}, image)
 	x = net.Add("relu1", &layers.Unary{Op: device.ReLU}, x)
 	x = net.Add("pool1", &layers.Pool{Window: layers.Square(2), Stride: layers.Square(2)}, x)
 	x = net.Add("scores", &layers.Dense{Out: 10}, x)
 	net.Add("loss", &layers.SoftmaxLoss{}, x, label)
-	net.Add("accuracy", &layers.Accuracy{}, x, label)
+	net.Metric(net.Add("accuracy", &layers.Accuracy{}, x, label), graph.Higher)
 	net.Outputs = []string{net.Add("prob", &layers.Softmax{}, x)}
 
 	result, err := solver.Train(context.Background(), solver.Config{
@@ -44,6 +44,7 @@ func Example() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	fmt.Printf("accuracy above 90 %%: %v\n", *result.Test.Accuracy > 0.9)
+	accuracy, _ := result.Test.Metrics.Get("accuracy")
+	fmt.Printf("accuracy above 90 %%: %v\n", accuracy > 0.9)
 	// Output: accuracy above 90 %: true
 }

@@ -7,65 +7,56 @@ import (
 	"gorgonia.org/tensor"
 
 	"github.com/hubel-go/hubel/data"
-	"github.com/hubel-go/hubel/device"
 	"github.com/hubel-go/hubel/graph"
 	"github.com/hubel-go/hubel/layers"
 )
 
-// The inputs of a network that a data set fills.
-const (
-	dataInput   = "data"   // images, [N,C,H,W]
-	labelInput  = "label"  // [N] int32
-	targetInput = "target" // [N,T], of a regression
-)
-
 // checkInputs says what of a network's inputs a data set cannot fill. The
-// data set is called by role: "training set".
-func checkInputs(n *graph.Network, d data.Dataset, role string) error {
-	images := false
+// data set is called by what it is for: "training set".
+func checkInputs(n *graph.Network, d data.Dataset, what string) error {
 	regression, _ := d.(data.Regression)
 	for _, in := range n.Inputs {
-		switch {
-		case in.Name == dataInput && in.DType == device.Float32:
-			images = true
+		switch in.Role {
+		case graph.RoleImage:
 			if shape := []int(d.Shape()); !slices.Equal(in.Shape, shape) {
-				return fmt.Errorf("network %s takes images of the shape %v, but those of the %s are %v", n.Name, in.Shape, role, shape)
+				return fmt.Errorf("network %s takes images of the shape %v, but those of the %s are %v", n.Name, in.Shape, what, shape)
 			}
-		case in.Name == labelInput && in.DType == device.Int32 && len(in.Shape) == 0:
+		case graph.RoleLabel:
 			if regression != nil {
-				return fmt.Errorf("network %s tells classes apart, but the %s has %d numbers to predict instead", n.Name, role, regression.Targets())
+				return fmt.Errorf("network %s tells classes apart, but the %s has %d numbers to predict instead", n.Name, what, regression.Targets())
 			}
-		case in.Name == targetInput && in.DType == device.Float32 && len(in.Shape) == 1:
+		case graph.RoleTarget:
 			if regression == nil {
-				return fmt.Errorf("network %s predicts %d numbers, but the %s has classes and no numbers", n.Name, in.Shape[0], role)
+				return fmt.Errorf("network %s predicts %d numbers, but the %s has classes and no numbers", n.Name, in.Shape[0], what)
 			}
 			if in.Shape[0] != regression.Targets() {
-				return fmt.Errorf("network %s predicts %d numbers, but the %s has %d", n.Name, in.Shape[0], role, regression.Targets())
+				return fmt.Errorf("network %s predicts %d numbers, but the %s has %d", n.Name, in.Shape[0], what, regression.Targets())
 			}
 		default:
-			return fmt.Errorf("network %s has the input %q (%v %v), but a data set fills only %q (float32 images), %q (an int32 each) and %q (float32 numbers)",
-				n.Name, in.Name, in.DType, in.Shape, dataInput, labelInput, targetInput)
+			return fmt.Errorf("network %s has the input %s without a role, so that no data set fills it: give it the role %q (float32 images), %q (an int32 each) or %q (float32 numbers)",
+				n.Name, in.Name, graph.RoleImage, graph.RoleLabel, graph.RoleTarget)
+		}
+		if _, err := n.InputOf(in.Role); err != nil { // there are two
+			return err
 		}
 	}
-	if !images {
-		return fmt.Errorf("network %s has no input %q for the images", n.Name, dataInput)
-	}
-	return nil
+	_, err := n.InputOf(graph.RoleImage)
+	return err
 }
 
 // checkClasses says whether a data set has labels that a plan's losses have
 // no score for, or only one.
-func checkClasses(p *graph.Plan, d data.Dataset, role string) error {
+func checkClasses(p *graph.Plan, d data.Dataset, what string) error {
 	for _, s := range p.Steps {
 		if _, ok := p.Network.Nodes[s.Node].Layer.(*layers.SoftmaxLoss); !ok {
 			continue
 		}
 		classes := d.Classes()
 		if scores := p.Values[s.In[0]].Shape[1]; scores < len(classes) {
-			return fmt.Errorf("network %s tells %d classes apart, but the %s has %d", p.Network.Name, scores, role, len(classes))
+			return fmt.Errorf("network %s tells %d classes apart, but the %s has %d", p.Network.Name, scores, what, len(classes))
 		}
 		if len(classes) == 1 {
-			return fmt.Errorf("network %s tells classes apart, but all of the %s is of one, %q", p.Network.Name, role, classes[0])
+			return fmt.Errorf("network %s tells classes apart, but all of the %s is of one, %q", p.Network.Name, what, classes[0])
 		}
 	}
 	return nil
@@ -84,14 +75,14 @@ func upload(to uploader, n *graph.Network, b *data.Batch) error {
 		return err
 	}
 	for i := range n.Inputs {
-		name, x := n.Inputs[i].Name, b.X
-		switch name {
-		case labelInput:
+		x := b.X
+		switch n.Inputs[i].Role {
+		case graph.RoleLabel:
 			x = b.Labels
-		case targetInput:
+		case graph.RoleTarget:
 			x = b.Targets
 		}
-		if err := to.Upload(name, x); err != nil {
+		if err := to.Upload(n.Inputs[i].Name, x); err != nil {
 			return err
 		}
 	}

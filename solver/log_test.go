@@ -19,7 +19,7 @@ func TestLog(t *testing.T) {
 	require.NoError(t, err)
 	lines := []results.LogLine{
 		{Iteration: 1, Epoch: 0.5, Loss: 2.25, Rate: 0.01, ImagesPerSecond: 100},
-		{Iteration: 2, Epoch: 1, Loss: 2, TestLoss: new(1.5), Accuracy: new(0.0), Top5: new(0.5), Rate: 0.01, ImagesPerSecond: 120},
+		{Iteration: 2, Epoch: 1, Loss: 2, TestLoss: new(1.5), Test: results.Metrics{{Name: "accuracy"}, {Name: "top5", Value: 0.5}}, Rate: 0.01, ImagesPerSecond: 120},
 		{Iteration: 3, Epoch: 1.5, Loss: 1.75, Rate: 0.001, ImagesPerSecond: 110},
 	}
 	for _, l := range lines {

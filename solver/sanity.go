@@ -395,7 +395,7 @@ func checkOverfitting(ctx context.Context, c Config) (s Sanity, err error) {
 			if t.iteration == 0 {
 				first = test
 			}
-			known := test.Accuracy == nil || *test.Accuracy == 1
+			known := !hasHits(test) || test.Metrics[0].Value == 1
 			if s.OK = known && test.Loss < overfitLoss*first.Loss; s.OK || !isFinite(test.Loss) {
 				break
 			}
@@ -411,13 +411,16 @@ func checkOverfitting(ctx context.Context, c Config) (s Sanity, err error) {
 		}
 		s.Text = fmt.Sprintf("the loss on %d samples fell from %.4g to %.4g in %d updates at the rate %g",
 			t.c.Train.Len(), first.Loss, test.Loss, t.iteration, c.SGD.Schedule.Rate)
-		if test.Accuracy != nil {
-			s.Text += fmt.Sprintf(", %.0f %% right", 100**test.Accuracy)
+		if hasHits(test) {
+			s.Text += fmt.Sprintf(", %.0f %% right", 100*test.Metrics[0].Value)
 		}
 		return nil
 	})
 	return s, err
 }
+
+// hasHits reports whether the first metric is the share of samples that are right.
+func hasHits(t Test) bool { return len(t.Metrics) > 0 && t.Metrics[0].Share }
 
 // withoutDropout is a network that drops nothing.
 func withoutDropout(n *graph.Network) *graph.Network {

@@ -65,8 +65,8 @@ func TestSanityFails(t *testing.T) {
 			c.Train, _, err = data.NewSynthetic(data.SyntheticOptions{Shape: []int{1, 12, 12}, Targets: 6, Train: 40, Test: 8})
 			require.NoError(t, err)
 			c.Network = &graph.Network{Name: "halves"}
-			in := c.Network.Input("data", device.Float32, 1, 12, 12)
-			target := c.Network.Input("target", device.Float32, 6)
+			in := c.Network.Image("data", 1, 12, 12)
+			target := c.Network.Target("target", 6)
 			x := c.Network.Add("fc1", &layers.Dense{Out: 20}, in)
 			x = c.Network.Add("relu1", &layers.Unary{Op: device.ReLU}, x)
 			x = c.Network.Add("fc2", &layers.Dense{Out: 6}, x)
@@ -155,11 +155,11 @@ func TestSubsets(t *testing.T) {
 // Each layer is visited once, however many ways lead to it.
 func TestLastLayersOfManyWays(t *testing.T) {
 	n := &graph.Network{Name: "ways"}
-	x := n.Add("fc", &layers.Dense{Out: 1}, n.Input("data", device.Float32, 1))
+	x := n.Add("fc", &layers.Dense{Out: 1}, n.Image("data", 1))
 	for i := range 64 { // 2^64 ways
 		x = n.Add(fmt.Sprintf("twice%d", i), &layers.Add{}, x, x)
 	}
-	n.Add("loss", &layers.L2Loss{}, x, n.Input("target", device.Float32, 1))
+	n.Add("loss", &layers.L2Loss{}, x, n.Target("target", 1))
 	p, err := n.Plan(reference.New().Traits(), graph.PlanOptions{Mode: graph.Train, Batch: 1})
 	require.NoError(t, err)
 	require.Equal(t, []string{"fc"}, lastLayers(p))

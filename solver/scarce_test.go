@@ -29,13 +29,13 @@ func (staged) Staged() bool { return true }
 func tinyConfig(t *testing.T, d device.Device) Config {
 	t.Helper()
 	n := &graph.Network{Name: "tiny"}
-	in := n.Input("data", device.Float32, 1, 2, 2)
-	label := n.Input("label", device.Int32)
+	in := n.Image("data", 1, 2, 2)
+	label := n.Label("label")
 	x := n.Add("fc", &layers.Dense{Out: 3}, in)
 	n.Outputs = []string{n.Add("prob", &layers.Softmax{}, x)}
 	n.Add("loss", &layers.SoftmaxLoss{}, x, label)
-	n.Add("accuracy", &layers.Accuracy{}, x, label)
-	n.Add("top5", &layers.Accuracy{TopK: 2}, x, label)
+	n.Metric(n.Add("accuracy", &layers.Accuracy{}, x, label), graph.Higher)
+	n.Metric(n.Add("top5", &layers.Accuracy{TopK: 2}, x, label), graph.Higher)
 	train, test, err := data.NewSynthetic(data.SyntheticOptions{Shape: []int{1, 2, 2}, Classes: 3, Train: 10, Test: 4})
 	require.NoError(t, err)
 	return Config{

@@ -134,7 +134,7 @@ func (t *trainer) plan() (plans, error) {
 	sets := []set{{c.Train, "training set"}}
 	if c.Test != nil {
 		sets = append(sets, set{c.Test, "test set"})
-		if err := checkViews(c.Test, scoresNode(c.Network)); err != nil {
+		if err := checkViews(c.Test, c.Network); err != nil {
 			return plans{}, err
 		}
 	}
@@ -148,6 +148,9 @@ func (t *trainer) plan() (plans, error) {
 	}
 	p, err := t.planBatch(c.Batch)
 	if err != nil {
+		return plans{}, err
+	}
+	if err := checkMetrics(p.train); err != nil {
 		return plans{}, err
 	}
 	for _, s := range sets {
@@ -173,7 +176,7 @@ func (t *trainer) plan() (plans, error) {
 
 func (t *trainer) planBatch(batch int) (p plans, err error) {
 	c := &t.c
-	p.train, err = c.Network.Plan(c.Device.Traits(), graph.PlanOptions{Mode: graph.Train, Batch: batch, Frozen: c.Frozen, Keep: accuracies(c.Network)})
+	p.train, err = c.Network.Plan(c.Device.Traits(), graph.PlanOptions{Mode: graph.Train, Batch: batch, Frozen: c.Frozen, Keep: metricValues(c.Network)})
 	if err == nil && c.Test != nil {
 		p.test, err = planTest(c.Network, c.Device, testBatch(c.Test, batch))
 	}
@@ -237,7 +240,7 @@ func (t *trainer) begin(s start) error {
 	}
 	t.iteration, t.standing, t.sgd.drops = s.iteration, s.standing, s.standing.Drops
 	if s.standing.Last != nil {
-		t.last = *s.standing.Last
+		t.last = t.read(s.standing.Last)
 	}
 	return nil
 }

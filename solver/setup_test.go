@@ -55,19 +55,19 @@ func TestTrainRefuses(t *testing.T) {
 		"network net1 predicts 30 numbers, but the training set has classes and no numbers":              func(c *Config) { c.Network = keypoints },
 		"network net1 predicts 30 numbers, but the training set has 8":                                   func(c *Config) { c.Network, c.Train = keypoints, faces },
 		"network small tells classes apart, but the test set has 8 numbers to predict instead":           func(c *Config) { c.Test = faces },
-		`network mask has the input "mask" (uint8 []), but a data set fills only "data" `: func(c *Config) {
+		"network mask has the input mask without a role, so that no data set fills it: give it the role ": func(c *Config) {
 			c.Network = &graph.Network{Name: "mask"}
 			c.Network.Input("mask", device.Uint8)
 		},
-		`network blind has no input "data"`: func(c *Config) {
+		`network blind has no input of the role "image": give it to the one that takes them, "role": "image" in JSON`: func(c *Config) {
 			c.Network = &graph.Network{Name: "blind"}
-			c.Network.Input("label", device.Int32)
+			c.Network.Label("label")
 		},
 		"preprocessing has a mean for 2 channels": func(c *Config) { c.Preprocess.Mean = []float32{1, 2} },
 		"fc2: out 0":                         func(c *Config) { c.Network.Nodes[4].Layer = &layers.Dense{Out: 0} },
 		"network small has nothing to train": func(c *Config) { c.Frozen = []string{"conv1", "fc2"} },
 		`no layer or parameter "conv7"`:      func(c *Config) { c.Frozen = []string{"conv7"} },
-		"small has no loss to train":         func(c *Config) { c.Network.Nodes = c.Network.Nodes[:5] },
+		"small has no loss to train":         func(c *Config) { c.Network.Nodes, c.Network.Metrics = c.Network.Nodes[:5], nil },
 	} {
 		c := smallConfig(t)
 		c.Dir = filepath.Join(t.TempDir(), "run")

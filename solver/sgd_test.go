@@ -26,8 +26,8 @@ func openCPU(t *testing.T, workers int) device.Device {
 // sizes leave padding between them.
 func twoDense() *graph.Network {
 	n := &graph.Network{Name: "two"}
-	data := n.Input("data", device.Float32, 1, 1, 3)
-	label := n.Input("label", device.Int32)
+	data := n.Image("data", 1, 1, 3)
+	label := n.Label("label")
 	x := n.Add("fc1", &layers.Dense{Out: 7, BiasRate: new(float32(2)), BiasDecay: new(float32(0))}, data)
 	x = n.Add("fc2", &layers.Dense{Out: 5, WeightRate: new(float32(0.5)), WeightDecay: new(float32(3))}, x)
 	n.Add("loss", &layers.SoftmaxLoss{}, x, label)

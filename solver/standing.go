@@ -4,12 +4,13 @@ import (
 	"path/filepath"
 
 	"github.com/hubel-go/hubel/formats/safetensors"
+	"github.com/hubel-go/hubel/graph"
 	"github.com/hubel-go/hubel/modelfile"
 )
 
 // BestFile is the name, in a run's folder, of the weights that did best in a
-// test: those with the highest accuracy, and among these, or of a network that
-// has none, those with the lowest loss. It is a weights file.
+// test: those that the network's first metric calls the best, and among these, or of
+// a network that has none, those with the lowest loss. It is a weights file.
 const BestFile = "best.safetensors"
 
 // bestKey is the key, in the metadata of BestFile, of its score in JSON.
@@ -27,31 +28,13 @@ type standing struct {
 	Drops  int      `json:"drops"`  // of the rate, of the plateau policy
 }
 
-// score is how weights did in a test.
-type score struct {
-	Iteration int      `json:"iteration"`
-	Loss      float64  `json:"loss"`
-	Accuracy  *float64 `json:"accuracy,omitempty"`
-}
-
-// better reports whether a test had a better outcome.
-func (s *score) better(t *Test) bool {
-	switch {
-	case s == nil:
-		return true
-	case s.Accuracy != nil && t.Accuracy != nil && *t.Accuracy != *s.Accuracy:
-		return *t.Accuracy > *s.Accuracy
-	}
-	return t.Loss < s.Loss
-}
-
 // judge takes a test into account and reports whether it is the best so far.
 // Plateau is the number of tests in a row that may be no better before the
 // rate drops; 0 is no such number.
-func (s *standing) judge(t *Test, plateau int) (best bool) {
+func (s *standing) judge(t *Test, metrics []graph.Metric, plateau int) (best bool) {
 	s.Due = false
-	if s.Best.better(t) {
-		s.Best = &score{Iteration: t.Iteration, Loss: t.Loss, Accuracy: t.Accuracy}
+	if s.Best.better(t, metrics) {
+		s.Best = &score{Iteration: t.Iteration, Loss: t.Loss, Metrics: t.Metrics}
 		s.Since, s.Waited = 0, 0
 		return true
 	}
@@ -74,7 +57,7 @@ func (t *trainer) judge(test *Test) error {
 	if t.c.SGD.Schedule.Policy == Plateau {
 		plateau = t.c.SGD.Schedule.Step
 	}
-	best := t.standing.judge(test, plateau)
+	best := t.standing.judge(test, t.c.Network.Metrics, plateau)
 	t.sgd.drops = t.standing.Drops
 	if !best || t.c.Dir == "" {
 		return nil

@@ -9,7 +9,6 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/hubel-go/hubel/device"
 	"github.com/hubel-go/hubel/graph"
 	"github.com/hubel-go/hubel/modelfile"
 	"github.com/hubel-go/hubel/results"
@@ -17,8 +16,9 @@ import (
 
 func TestStanding(t *testing.T) {
 	var s standing
+	higher := []graph.Metric{{Value: "hits", Better: graph.Higher}}
 	judge := func(iteration int, loss, accuracy float64) bool {
-		return s.judge(&Test{Iteration: iteration, Loss: loss, Accuracy: &accuracy}, 2)
+		return s.judge(&Test{Iteration: iteration, Loss: loss, Metrics: results.Metrics{{Name: "hits", Value: accuracy}}}, higher, 2)
 	}
 	require.True(t, judge(1, 2, 0.5), "the first")
 	require.False(t, judge(2, 2, 0.5), "of equals the first")
@@ -33,12 +33,12 @@ func TestStanding(t *testing.T) {
 		require.False(t, s.over(0), "endless")
 	}
 	require.True(t, judge(8, 1, 0.61))
-	require.Equal(t, standing{Best: &score{8, 1, new(0.61)}, Drops: 2}, s)
+	require.Equal(t, standing{Best: &score{8, 1, results.Metrics{{Name: "hits", Value: 0.61}}}, Drops: 2}, s)
 
 	s = standing{}
-	require.True(t, s.judge(&Test{Iteration: 1, Loss: 2}, 0))
-	require.False(t, s.judge(&Test{Iteration: 2, Loss: 2}, 0))
-	require.True(t, s.judge(&Test{Iteration: 3, Loss: 1.5}, 0), "without an accuracy, the loss")
+	require.True(t, s.judge(&Test{Iteration: 1, Loss: 2}, nil, 0))
+	require.False(t, s.judge(&Test{Iteration: 2, Loss: 2}, nil, 0))
+	require.True(t, s.judge(&Test{Iteration: 3, Loss: 1.5}, nil, 0), "without an accuracy, the loss")
 }
 
 // worsening is a configuration whose tests stop getting better soon: the rate
@@ -62,8 +62,8 @@ func TestPlateauLowersTheRate(t *testing.T) {
 		for k := 6 * epoch; k < 6*(epoch+1); k++ {
 			require.InDelta(t, want, rates[k], 1e-7, "iteration %d", k)
 		}
-		if best.better(&test) {
-			best = &score{Loss: test.Loss, Accuracy: test.Accuracy}
+		if best.better(&test, c.Network.Metrics) {
+			best = &score{Loss: test.Loss, Metrics: test.Metrics}
 		} else {
 			want /= 4
 		}
@@ -88,7 +88,7 @@ func TestTheBestWeightsAreKept(t *testing.T) {
 	require.NoError(t, err)
 	best := tests[0]
 	for _, test := range tests {
-		if *test.Accuracy > *best.Accuracy || *test.Accuracy == *best.Accuracy && test.Loss < best.Loss {
+		if accuracyOf(t, test) > accuracyOf(t, best) || accuracyOf(t, test) == accuracyOf(t, best) && test.Loss < best.Loss {
 			best = test
 		}
 	}
@@ -119,7 +119,7 @@ func TestTheBestWeightsAreKept(t *testing.T) {
 		}
 	}
 	require.Equal(t, 25, all)
-	require.InDelta(t, *last.Accuracy, float64(right)/25, 1e-9)
+	require.InDelta(t, accuracyOf(t, last), float64(right)/25, 1e-9)
 	require.Equal(t, tests[7].Confusion, last.Confusion)
 }
 
@@ -182,7 +182,7 @@ func TestCheckpointsByTheClock(t *testing.T) {
 
 func TestBestWithoutAnAccuracy(t *testing.T) {
 	c := smallConfig(t)
-	c.Network.Nodes = c.Network.Nodes[:7]
+	c.Network.Nodes, c.Network.Metrics = c.Network.Nodes[:7], nil
 	require.Equal(t, "loss", c.Network.Nodes[6].Name)
 	dir := trainIn(t, c)
 	require.FileExists(t, filepath.Join(dir, BestFile))
@@ -214,6 +214,6 @@ func TestConfusion(t *testing.T) {
 	require.Equal(t, "class \\ answer,cat,\"dog, small\",#2\ncat,1,1,0\n\"dog, small\",1,0,1\n#2,0,0,0\n", string(b))
 
 	n := &graph.Network{Name: "none"}
-	n.Input("data", device.Float32, 1)
+	n.Image("data", 1)
 	require.Empty(t, scoresNode(n))
 }

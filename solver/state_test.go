@@ -10,7 +10,6 @@ import (
 	"github.com/stretchr/testify/require"
 	"gorgonia.org/tensor"
 
-	"github.com/hubel-go/hubel/device"
 	"github.com/hubel-go/hubel/graph"
 	"github.com/hubel-go/hubel/layers"
 	"github.com/hubel-go/hubel/layers/layerstest"
@@ -21,12 +20,12 @@ import (
 func meanConfig(t *testing.T) Config {
 	c := smallConfig(t)
 	n := &graph.Network{Name: "means"}
-	label := n.Input("label", device.Int32)
-	x := n.Add("m", &layerstest.RunningMean{}, n.Input("data", device.Float32, 1, 12, 12))
+	label := n.Label("label")
+	x := n.Add("m", &layerstest.RunningMean{}, n.Image("data", 1, 12, 12))
 	x = n.Add("fc", &layers.Dense{Out: 10}, x)
 	n.Outputs = []string{n.Add("prob", &layers.Softmax{}, x)}
 	n.Add("loss", &layers.SoftmaxLoss{}, x, label)
-	n.Add("accuracy", &layers.Accuracy{}, x, label)
+	n.Metric(n.Add("accuracy", &layers.Accuracy{}, x, label), graph.Higher)
 	c.Network = n
 	return c
 }

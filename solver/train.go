@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math"
 	"time"
 
 	"github.com/hubel-go/hubel/data"
@@ -66,12 +65,6 @@ type trainer struct {
 	saved     time.Time // when the last checkpoint was written
 	speed     speedometer
 	bound     bool // that input is the bound has been said
-}
-
-// reading is what is read back of a batch.
-type reading struct {
-	Loss float64 `json:"loss"` // NaN before the first
-	hits
 }
 
 func (t *trainer) result() Result {
@@ -222,17 +215,17 @@ func (t *trainer) gradients(read bool, keep *kept) (samples int, r reading, err 
 	return samples, r, nil
 }
 
-// add adds what the last pass achieved, which is a share of the whole batch.
-func (r *reading) add(e *graph.Executor, share float64) error {
+// add adds what the last pass achieved, weighed by its part of the whole batch.
+func (r *reading) add(e *graph.Executor, weight float64) error {
 	loss, err := e.Loss()
 	if err != nil {
 		return err
 	}
-	h, err := readHits(e)
-	r.Loss += loss * share
-	r.Accuracy += h.Accuracy * share
-	r.Top5 += h.Top5 * share
-	return err
+	if r.Metrics == nil {
+		r.Metrics = newMetrics(e.Plan().Network)
+	}
+	r.Loss += loss * weight
+	return addMetrics(r.Metrics, e, weight)
 }
 
 // finish does the work that is due after an update.
@@ -252,8 +245,8 @@ func (t *trainer) finish(ctx context.Context, w work) error {
 		Loss:            t.last.Loss,
 		Rate:            t.sgd.rate(t.iteration - 1),
 		ImagesPerSecond: t.speed.now().imagesPerSecond(),
+		Train:           t.last.Metrics,
 	}
-	line.TrainAccuracy, line.TrainTop5 = t.last.of(t.c.Network)
 	if w.test {
 		// The test reads, on a queue of its own, weights that the update may
 		// still be writing.
@@ -275,7 +268,7 @@ func (t *trainer) finish(ctx context.Context, w work) error {
 			return t.diagnoseTest(ctx, test.Loss)
 		}
 		test.Iteration, test.Epoch = t.iteration, t.epoch()
-		line.TestLoss, line.Accuracy, line.Top5 = &test.Loss, test.Accuracy, test.Top5
+		line.TestLoss, line.Test = &test.Loss, test.Metrics
 		t.test = &test
 		if err := t.judge(&test); err != nil {
 			return err
@@ -323,17 +316,14 @@ func (t *trainer) epoch() int { return (t.iteration-1)/t.perEpoch + 1 }
 
 func (t *trainer) progress() Progress {
 	speed := t.speed.now()
-	p := Progress{
+	return Progress{
 		Iteration:       t.iteration,
 		Iterations:      t.c.Iterations,
 		Epoch:           t.epoch(),
 		Loss:            t.last.Loss,
+		Metrics:         t.last.Metrics,
 		Rate:            t.sgd.rate(t.iteration - 1),
 		ImagesPerSecond: speed.imagesPerSecond(),
 		InputPerSecond:  speed.input.PerSecond(),
 	}
-	if !math.IsNaN(p.Loss) {
-		p.Accuracy, p.Top5 = t.last.of(t.c.Network)
-	}
-	return p
 }

@@ -29,8 +29,8 @@ import (
 // smallNet has what makes resuming and accumulating hard: dropout.
 func smallNet() *graph.Network {
 	n := &graph.Network{Name: "small"}
-	in := n.Input("data", device.Float32, 1, 12, 12)
-	label := n.Input("label", device.Int32)
+	in := n.Image("data", 1, 12, 12)
+	label := n.Label("label")
 	x := n.Add("conv1", &layers.Conv{Filters: 4, Kernel: layers.Square(3), BiasRate: new(float32(2))}, in)
 	x = n.Add("pool1", &layers.Pool{Op: device.MaxPool, Window: layers.Square(2), Stride: layers.Square(2)}, x)
 	x = n.Add("relu1", &layers.Unary{Op: device.ReLU}, x)
@@ -38,8 +38,8 @@ func smallNet() *graph.Network {
 	x = n.Add("fc2", &layers.Dense{Out: 10}, x)
 	n.Outputs = []string{n.Add("prob", &layers.Softmax{}, x)}
 	n.Add("loss", &layers.SoftmaxLoss{}, x, label)
-	n.Add("accuracy", &layers.Accuracy{}, x, label)
-	n.Add("top5", &layers.Accuracy{TopK: 5}, x, label)
+	n.Metric(n.Add("accuracy", &layers.Accuracy{}, x, label), graph.Higher)
+	n.Metric(n.Add("top5", &layers.Accuracy{TopK: 5}, x, label), graph.Higher)
 	return n
 }
 
@@ -105,6 +105,22 @@ func trainIn(t *testing.T, c Config) string {
 	return c.Dir
 }
 
+// accuracyOf is the metric "accuracy" of a test.
+func accuracyOf(t *testing.T, test Test) float64 {
+	t.Helper()
+	x, ok := test.Metrics.Get("accuracy")
+	require.True(t, ok)
+	return x
+}
+
+// numbers are metrics as a log has them.
+func numbers(list results.Metrics) (plain results.Metrics) {
+	for _, m := range list {
+		plain = append(plain, results.Metric{Name: m.Name, Value: m.Value})
+	}
+	return plain
+}
+
 func TestTrainLearns(t *testing.T) {
 	c := smallConfig(t)
 	c.Train, c.Test = synthetic(t, 320, 100, 1, 12, 12)
@@ -132,15 +148,16 @@ func TestTrainLearns(t *testing.T) {
 	require.Len(t, tests, 4)
 	last := tests[3]
 	best := slices.MaxFunc(tests, func(a, b Test) int {
-		return cmp.Or(cmp.Compare(*a.Accuracy, *b.Accuracy), cmp.Compare(b.Loss, a.Loss))
+		return cmp.Or(cmp.Compare(accuracyOf(t, a), accuracyOf(t, b)), cmp.Compare(b.Loss, a.Loss))
 	})
 	require.Equal(t, Result{Began: true, Iteration: 80, Loss: progress[79].Loss, Test: &last, Best: best.Iteration}, result)
 	require.Equal(t, 80, last.Iteration)
 	require.Equal(t, 4, last.Epoch)
 	require.Equal(t, 100, last.Samples)
 	require.Less(t, last.Loss, 0.3)
-	require.Greater(t, *last.Accuracy, 0.9)
-	require.GreaterOrEqual(t, *last.Top5, *last.Accuracy)
+	require.Greater(t, accuracyOf(t, last), 0.9)
+	require.Equal(t, "top5", last.Metrics[1].Name)
+	require.GreaterOrEqual(t, last.Metrics[1].Value, accuracyOf(t, last))
 
 	// The log says the same.
 	log, err := results.ReadLog(filepath.Join(c.Dir, results.LogFile))
@@ -155,12 +172,12 @@ func TestTrainLearns(t *testing.T) {
 		require.Positive(t, l.ImagesPerSecond)
 		if l.Iteration%20 != 0 {
 			require.Nil(t, l.TestLoss)
-			require.Nil(t, l.Accuracy)
+			require.Empty(t, l.Test)
 			continue
 		}
 		require.Equal(t, tests[tested].Loss, *l.TestLoss)
-		require.Equal(t, tests[tested].Accuracy, l.Accuracy)
-		require.Equal(t, tests[tested].Top5, l.Top5)
+		require.Equal(t, numbers(tests[tested].Metrics), l.Test)
+		require.Equal(t, numbers(progress[l.Iteration-1].Metrics), l.Train)
 		tested++
 	}
 	require.Equal(t, 4, tested)
@@ -177,8 +194,7 @@ func TestTrainLearns(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, w.Close())
 	require.InDelta(t, last.Loss, again.Loss, 1e-5)
-	require.Equal(t, *last.Accuracy, *again.Accuracy)
-	require.Equal(t, *last.Top5, *again.Top5)
+	require.Equal(t, last.Metrics, again.Metrics)
 	require.Equal(t, 100, again.Samples)
 }
 
@@ -443,7 +459,7 @@ func goroutines() uint64 {
 // autoencoder makes its input again, and tells nothing apart.
 func autoencoder() *graph.Network {
 	n := &graph.Network{Name: "auto"}
-	in := n.Input("data", device.Float32, 1, 12, 12)
+	in := n.Image("data", 1, 12, 12)
 	x := n.Add("conv1", &layers.Conv{Filters: 1, Kernel: layers.Square(3), Pad: layers.Around(1)}, in)
 	n.Add("loss", &layers.L2Loss{Weight: new(float32(0.01))}, x, in)
 	return n
@@ -454,8 +470,7 @@ func TestTrainAnAutoencoder(t *testing.T) {
 	c.Network = autoencoder()
 	var losses []float64
 	c.Tested = func(test Test) {
-		require.Nil(t, test.Accuracy)
-		require.Nil(t, test.Top5)
+		require.Empty(t, test.Metrics)
 		losses = append(losses, test.Loss)
 	}
 	_, err := Train(t.Context(), c)
@@ -495,7 +510,7 @@ func TestTrainKeypoints(t *testing.T) {
 		}
 	}
 	require.Less(t, result.Test.Loss, guess/10)
-	require.Nil(t, result.Test.Accuracy)
+	require.Empty(t, result.Test.Metrics)
 }
 
 func TestTrainStopsWhereTheLossIsNotANumber(t *testing.T) {

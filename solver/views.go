@@ -1,10 +1,13 @@
 package solver
 
 import (
+	"cmp"
 	"fmt"
 	"math"
+	"slices"
 
 	"github.com/hubel-go/hubel/data"
+	"github.com/hubel-go/hubel/graph"
 	"github.com/hubel-go/hubel/results"
 )
 
@@ -19,7 +22,7 @@ func views(set data.Dataset) int {
 // addViews adds the pictures of a batch that shows each one several times:
 // what counts is the mean of the probabilities over its views (Krizhevsky et
 // al. 2012, section 4.1). One that is NaN is no hit, as in device.Accuracy.
-func (s *sums) addViews(scores []float32, classes int, labels []int32, views int) {
+func (s *sums) addViews(n *graph.Network, scores []float32, classes int, labels []int32, views int) {
 	mean := make([]float64, classes)
 	for first := 0; first < len(labels); first += views {
 		clear(mean)
@@ -34,11 +37,10 @@ func (s *sums) addViews(scores []float32, classes int, labels []int32, views int
 			}
 		}
 		s.loss -= math.Log(max(mean[label]/float64(views), math.SmallestNonzeroFloat64))
-		if better == 0 && !math.IsNaN(mean[label]) {
-			s.accuracy++
-		}
-		if better < 5 && !math.IsNaN(mean[label]) {
-			s.top5++
+		for i, m := range n.Metrics {
+			if hits, _ := n.Hits(m); better < cmp.Or(hits.TopK, 1) && !math.IsNaN(mean[label]) {
+				s.metrics[i].Value++
+			}
 		}
 		s.confusion.Count(label, results.Highest(mean))
 	}
@@ -73,10 +75,20 @@ func wholeViews(batch, views int) int {
 	return max(1, batch/views) * views
 }
 
-// checkViews says whether the views of a set can be put together.
-func checkViews(set data.Dataset, scores string) error {
-	if n := views(set); n > 1 && scores == "" {
-		return fmt.Errorf("the mean of %d views needs a network with a softmax loss", n)
+// checkViews says whether a network's answers to the views of a set can be put
+// together.
+func checkViews(set data.Dataset, n *graph.Network) error {
+	if views(set) == 1 {
+		return nil
+	}
+	scores := scoresNode(n)
+	if scores == "" {
+		return fmt.Errorf("the mean of %d views needs a network with a softmax loss", views(set))
+	}
+	for _, m := range n.Metrics {
+		if hits, in := n.Hits(m); hits == nil || !slices.Contains(in, scores) {
+			return fmt.Errorf("the mean of %d views does not say what the metric %s of network %s is: only an accuracy of %s, which the loss reads, can be told", views(set), m.Value, n.Name, scores)
+		}
 	}
 	return nil
 }

@@ -3,6 +3,7 @@ package solver
 import (
 	"math"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -49,8 +50,8 @@ func TestViewsAreAveraged(t *testing.T) {
 	require.Equal(t, 1, views(nil))
 	require.Equal(t, 2, views(twice{}))
 	require.Equal(t, []int{20, 60, 10}, []int{wholeViews(29, 10), wholeViews(60, 10), wholeViews(3, 10)})
-	require.ErrorContains(t, checkViews(twice{}, ""), "the mean of 2 views needs a network with a softmax loss")
-	require.NoError(t, checkViews(twice{}, "fc"))
+	require.ErrorContains(t, checkViews(twice{}, autoencoder()), "the mean of 2 views needs a network with a softmax loss")
+	require.NoError(t, checkViews(twice{}, smallConfig(t).Network))
 
 	// One view is sure of class 0, the other of class 1 by a little less; then
 	// a picture that both get wrong, in six classes.
@@ -60,22 +61,22 @@ func TestViewsAreAveraged(t *testing.T) {
 		}
 		return scores
 	}
-	s := sums{confusion: results.NewConfusion(make([]string, 6), 6)}
+	n := smallConfig(t).Network
+	s := sums{metrics: newMetrics(n), confusion: results.NewConfusion(make([]string, 6), 6)}
 	scores := append(log(.70, .10, .05, .05, .05, .05), log(.20, .60, .05, .05, .05, .05)...)
 	scores = append(scores, log(.30, .25, .20, .15, .07, .03)...)
 	scores = append(scores, log(.30, .25, .20, .15, .07, .03)...)
-	s.addViews(scores, 6, []int32{0, 0, 5, 5}, 2)
+	s.addViews(n, scores, 6, []int32{0, 0, 5, 5}, 2)
 	require.InDelta(t, -math.Log(.45)-math.Log(.03), s.loss, 1e-5)
-	require.Equal(t, 1., s.accuracy)
-	require.Equal(t, 1., s.top5)
+	require.Equal(t, results.Metrics{{Name: "accuracy", Value: 1, Share: true}, {Name: "top5", Value: 1, Share: true}}, s.metrics)
 	require.Equal(t, 1, s.confusion.Counts[0][0])
 	require.Equal(t, 1, s.confusion.Counts[5][0])
 
 	// A NaN in one view is one in the mean: neither right, nor an answer.
-	before := s
+	before := slices.Clone(s.metrics)
 	scores[3] = float32(math.NaN())
-	s.addViews(scores[:12], 6, []int32{0, 0}, 2)
-	require.Equal(t, []float64{before.accuracy, before.top5}, []float64{s.accuracy, s.top5})
+	s.addViews(n, scores[:12], 6, []int32{0, 0}, 2)
+	require.Equal(t, before, s.metrics)
 	require.Equal(t, 1, s.confusion.Counts[0][0])
 	require.True(t, math.IsNaN(s.loss))
 }

@@ -14,7 +14,6 @@ import (
 	"gorgonia.org/tensor"
 
 	"github.com/hubel-go/hubel/data"
-	"github.com/hubel-go/hubel/device"
 	"github.com/hubel-go/hubel/device/reference"
 	"github.com/hubel-go/hubel/graph"
 	"github.com/hubel-go/hubel/layers"
@@ -222,7 +221,7 @@ func TestLogOfNonsense(t *testing.T) {
 	path := filepath.Join(t.TempDir(), results.LogFile)
 	w, err := newLog(path)
 	require.NoError(t, err)
-	require.EqualError(t, w.write(results.LogLine{Loss: math.NaN()}), path+": json: unsupported value: NaN")
+	require.EqualError(t, w.write(results.LogLine{Loss: math.NaN()}), path+": json: error calling MarshalJSON for type results.LogLine: json: unsupported value: NaN")
 	require.NoError(t, w.write(results.LogLine{Iteration: 1}))
 	require.NoError(t, w.write(results.LogLine{Iteration: 2}))
 	require.NoError(t, w.Close())
@@ -356,9 +355,12 @@ func TestViews(t *testing.T) {
 	set := twice{subset{}}
 	require.Equal(t, 2, views(set))
 	require.Equal(t, 1, views(subset{}))
-	require.EqualError(t, checkViews(set, ""), "the mean of 2 views needs a network with a softmax loss")
-	require.NoError(t, checkViews(set, "fc"))
-	require.NoError(t, checkViews(subset{}, ""))
+	require.EqualError(t, checkViews(set, autoencoder()), "the mean of 2 views needs a network with a softmax loss")
+	require.NoError(t, checkViews(set, smallNet()))
+	require.NoError(t, checkViews(subset{}, autoencoder()))
+	n := smallNet()
+	n.Metric("loss", graph.Lower)
+	require.EqualError(t, checkViews(set, n), "the mean of 2 views does not say what the metric loss of network small is: only an accuracy of fc2, which the loss reads, can be told")
 	for _, c := range [][3]int{{7, 1, 7}, {1, 10, 10}, {10, 10, 10}, {19, 10, 10}, {20, 10, 20}} {
 		require.Equal(t, c[2], wholeViews(c[0], c[1]))
 	}
@@ -389,8 +391,8 @@ func TestSanityInWords(t *testing.T) {
 
 	// Two losses, one with a weight, and no accuracy.
 	c.Network = &graph.Network{Name: "two"}
-	x := c.Network.Add("fc", &layers.Dense{Out: 3}, c.Network.Input("data", device.Float32, 1, 2, 2))
-	label := c.Network.Input("label", device.Int32)
+	x := c.Network.Add("fc", &layers.Dense{Out: 3}, c.Network.Image("data", 1, 2, 2))
+	label := c.Network.Label("label")
 	c.Network.Add("first", &layers.SoftmaxLoss{}, x, label)
 	c.Network.Add("second", &layers.SoftmaxLoss{Weight: new(float32(0.5))}, x, label)
 	texts = said(c)
@@ -403,7 +405,7 @@ func TestSanityInWords(t *testing.T) {
 	require.NoError(t, err)
 	c.Train, c.Network = set, &graph.Network{Name: "numbers"}
 	c.SGD.Schedule.Rate = 0.05
-	x = c.Network.Add("fc", &layers.Dense{Out: 2}, c.Network.Input("data", device.Float32, 1, 2, 2))
-	c.Network.Add("loss", &layers.L2Loss{}, x, c.Network.Input("target", device.Float32, 2))
+	x = c.Network.Add("fc", &layers.Dense{Out: 2}, c.Network.Image("data", 1, 2, 2))
+	c.Network.Add("loss", &layers.L2Loss{}, x, c.Network.Target("target", 2))
 	require.Regexp(t, `^([\d.]+) with fc at zero; half the square of the targets is [\d.]+$`, said(c)["initial loss"])
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/hubel-go/hubel/device/reference"
 	"github.com/hubel-go/hubel/graph"
 	"github.com/hubel-go/hubel/layers"
+	"github.com/hubel-go/hubel/results"
 )
 
 // writtenConfig is that of the run in testdata/run.
@@ -19,7 +20,7 @@ func writtenConfig(t *testing.T) Config {
 	train, test, err := data.NewSynthetic(data.SyntheticOptions{Shape: []int{1, 8, 8}, Classes: 3, Train: 20, Test: 9, Seed: 4})
 	require.NoError(t, err)
 	n := &graph.Network{Name: "old"}
-	in, label := n.Input("data", device.Float32, 1, 8, 8), n.Input("label", device.Int32)
+	in, label := n.Image("data", 1, 8, 8), n.Label("label")
 	x := n.Add("conv1", &layers.Conv{Filters: 2, Kernel: layers.Square(3), BiasRate: new(float32(2))}, in)
 	x = n.Add("pool1", &layers.Pool{Op: device.MaxPool, Window: layers.Square(2), Stride: layers.Square(2)}, x)
 	x = n.Add("relu1", &layers.Unary{Op: device.ReLU}, x)
@@ -27,7 +28,7 @@ func writtenConfig(t *testing.T) Config {
 	x = n.Add("fc2", &layers.Dense{Out: 3}, x)
 	n.Outputs = []string{n.Add("prob", &layers.Softmax{}, x)}
 	n.Add("loss", &layers.SoftmaxLoss{}, x, label)
-	n.Add("accuracy", &layers.Accuracy{}, x, label)
+	n.Metric(n.Add("accuracy", &layers.Accuracy{}, x, label), graph.Higher)
 	return Config{
 		Network: n, Device: reference.New(), Train: train, Test: test,
 		Preprocess: data.Preprocess{Mean: []float32{128}, Scale: 1.0 / 64},
@@ -51,6 +52,9 @@ func TestRunOfBefore(t *testing.T) {
 	require.Equal(t, c.Preprocess, written.Config.Preprocess)
 	require.Equal(t, c.SGD, written.Config.SGD)
 	require.Equal(t, uint64(7), written.Config.Seed)
+	require.Equal(t, &score{6, 0.9547314312722948, results.Metrics{{Name: "accuracy", Value: 0.6666666666666666}}}, written.standing.Best)
+	last := (&trainer{c: written.Config}).read(written.standing.Last)
+	require.Equal(t, reading{1.0995277523994447, results.Metrics{{Name: "accuracy", Value: 0.4, Share: true}}}, last)
 
 	want := weightsOf(t, trainIn(t, c))
 	c.Dir, c.Resume = filepath.Join(t.TempDir(), "run"), true

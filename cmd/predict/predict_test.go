@@ -71,14 +71,14 @@ func colours(t *testing.T) {
 	sets, err := data.OpenPhotos(t.Context(), data.PhotoSpec{Train: "photos", Split: "0.25"}, data.PhotoOptions{Augment: augment, Normal: normal})
 	require.NoError(t, err)
 	n := &graph.Network{Name: "colours"}
-	in, label := n.Input("data", device.Float32, 3, 16, 16), n.Input("label", device.Int32)
+	in, label := n.Image("data", 3, 16, 16), n.Label("label")
 	x := n.Add("conv1", &layers.Conv{Filters: 4, Kernel: layers.Square(3)}, in)
 	x = n.Add("relu1", &layers.Unary{Op: device.ReLU}, x)
 	x = n.Add("pool1", &layers.Pool{Op: device.AveragePool, Window: layers.Square(7), Stride: layers.Square(7)}, x)
 	x = n.Add("fc2", &layers.Dense{Out: 3}, x)
 	n.Outputs = []string{n.Add("prob", &layers.Softmax{}, x)}
 	n.Add("loss", &layers.SoftmaxLoss{}, x, label)
-	n.Add("accuracy", &layers.Accuracy{}, x, label)
+	n.Metric(n.Add("accuracy", &layers.Accuracy{}, x, label), graph.Higher)
 	save(t, n, sets.Train, sets.Val, sets.Preprocess, 60)
 }
 

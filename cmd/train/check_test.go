@@ -6,7 +6,6 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/hubel-go/hubel/device"
 	"github.com/hubel-go/hubel/device/reference"
 	"github.com/hubel-go/hubel/graph"
 	"github.com/hubel-go/hubel/layers"
@@ -26,11 +25,11 @@ func TestCheap(t *testing.T) {
 	}
 	for count, want := range map[int]bool{50: true, 500: false} {
 		n := &graph.Network{Name: "deep"}
-		x := n.Input("data", device.Float32, 1)
+		x := n.Image("data", 1)
 		for i := range count {
 			x = n.Add(fmt.Sprintf("fc%d", i), &layers.Dense{Out: 1}, x)
 		}
-		n.Add("loss", &layers.L2Loss{}, x, n.Input("target", device.Float32, 1))
+		n.Add("loss", &layers.L2Loss{}, x, n.Target("target", 1))
 		small, err := cheap(n, d)
 		require.NoError(t, err)
 		require.Equal(t, want, small, "%d layers", count)

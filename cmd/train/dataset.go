@@ -173,25 +173,26 @@ func (o *options) photoOptions(n *graph.Network, progress io.Writer) (p data.Pho
 // any size: a crop, mirrored or not, of a picture whose shorter side is 256/227
 // times as long.
 func defaultAugment(n *graph.Network) (data.Augment, error) {
-	for _, in := range n.Inputs {
-		if in.Name != "data" || len(in.Shape) != 3 {
-			continue
-		}
-		h, w := in.Shape[1], in.Shape[2]
-		a := data.Augment{
-			{Op: data.Resize, H: int(math.Round(float64(max(h, w)) * 256 / 227)), P: 1},
-			{Op: data.Crop, H: h, W: w, P: 1},
-			{Op: data.Flip, P: 0.5},
-		}
-		if h == w {
-			a[1].W = 0
-		}
-		if in.Shape[0] == 1 {
-			a = append(a, data.Step{Op: data.Grey, P: 1})
-		}
-		return a, nil
+	in, err := n.InputOf(graph.RoleImage)
+	if err != nil {
+		return nil, err
 	}
-	return nil, fmt.Errorf("network %s needs an input \"data\" of the shape [C,H,W] to be trained on photographs", n.Name)
+	if len(in.Shape) != 3 {
+		return nil, fmt.Errorf("network %s takes images of the shape %v, not [channels, height, width] as photographs are", n.Name, in.Shape)
+	}
+	h, w := in.Shape[1], in.Shape[2]
+	a := data.Augment{
+		{Op: data.Resize, H: int(math.Round(float64(max(h, w)) * 256 / 227)), P: 1},
+		{Op: data.Crop, H: h, W: w, P: 1},
+		{Op: data.Flip, P: 0.5},
+	}
+	if h == w {
+		a[1].W = 0
+	}
+	if in.Shape[0] == 1 {
+		a = append(a, data.Step{Op: data.Grey, P: 1})
+	}
+	return a, nil
 }
 
 // checking writes a line now and then while pictures are checked.
@@ -231,7 +232,7 @@ func (o *options) openNamed(spec string, n *graph.Network) (train, test data.Dat
 	}
 	s.Shape = tensor.Shape(shape)
 	for _, in := range n.Inputs {
-		if in.Name == "target" {
+		if in.Role == graph.RoleTarget {
 			s.Targets = device.Elements(in.Shape)
 		}
 	}

@@ -56,13 +56,12 @@ func (o *options) runName() string {
 // inputs is the shape of the images that a network takes, and the number of
 // classes that its first output tells apart.
 func (o *options) inputs(n *graph.Network) (shape []int, classes int, err error) {
-	for _, in := range n.Inputs {
-		if in.Name == "data" {
-			shape = in.Shape
-		}
+	images, err := n.InputOf(graph.RoleImage)
+	if err != nil {
+		return nil, 0, err
 	}
-	if shape == nil || len(n.Outputs) == 0 {
-		return nil, 0, fmt.Errorf("network %s needs an input \"data\" and an output to be trained on images", n.Name)
+	if len(n.Outputs) == 0 {
+		return nil, 0, fmt.Errorf("network %s has no outputs, which say how many classes it tells apart: name one in \"outputs\"", n.Name)
 	}
 	traits, err := device.TraitsOf(o.device, o.deviceOptions())
 	if err != nil {
@@ -73,7 +72,7 @@ func (o *options) inputs(n *graph.Network) (shape []int, classes int, err error)
 		return nil, 0, err
 	}
 	i := slices.IndexFunc(plan.Values, func(v graph.Value) bool { return v.Name == n.Outputs[0] })
-	return shape, device.Elements(plan.Values[i].Shape), nil
+	return images.Shape, device.Elements(plan.Values[i].Shape), nil
 }
 
 // firstFilters is the name of the weights of the first convolution, if there

@@ -92,16 +92,17 @@ func (p *progress) clear() {
 
 // describe is one line of text.
 func describe(s solver.Progress) string {
-	hits := ""
-	if s.Accuracy != nil {
-		hits = fmt.Sprintf("  accuracy %.0f %%", 100**s.Accuracy)
-	}
-	if s.Top5 != nil {
-		hits += fmt.Sprintf("  top-5 %.0f %%", 100**s.Top5)
+	metrics := ""
+	for _, m := range s.Metrics {
+		if m.Share {
+			metrics += fmt.Sprintf("  %s %.0f %%", printable.Name(m.Name), 100*m.Value)
+		} else {
+			metrics += "  " + printable.Line(m.String())
+		}
 	}
 	input := ""
 	if s.InputPerSecond > 0 {
 		input = fmt.Sprintf(" (input %.0f)", s.InputPerSecond)
 	}
-	return fmt.Sprintf("%d/%d  epoch %d  loss %.4f%s  %.0f images/s%s", s.Iteration, s.Iterations, s.Epoch, s.Loss, hits, s.ImagesPerSecond, input)
+	return fmt.Sprintf("%d/%d  epoch %d  loss %.4f%s  %.0f images/s%s", s.Iteration, s.Iterations, s.Epoch, s.Loss, metrics, s.ImagesPerSecond, input)
 }

@@ -101,3 +101,43 @@ func TestNetworkOfTheDocuments(t *testing.T) {
 		}
 	}
 }
+
+// A network of a user's own is trained by what it says of itself; where it says
+// nothing, or less than enough, the error says what is missing.
+func TestNetworkWithNamesOfItsOwn(t *testing.T) {
+	t.Chdir(t.TempDir())
+	own := strings.NewReplacer(
+		`{
+  "name"`, `{
+  "version": 1,
+  "name"`, `"data", "dtype"`, `"picture", "role": "image", "dtype"`, `["data"]`, `["picture"]`,
+		`"label", "dtype"`, `"kind", "role": "label", "dtype"`, `"label"]`, `"kind"]`, `"name": "accuracy"`, `"name": "hits"`,
+		`"outputs"`, `"metrics": [{"value": "hits", "better": "higher"}],
+  "outputs"`).Replace(tinyNetwork)
+	write := func(change ...string) {
+		require.NoError(t, os.WriteFile("own.json", []byte(strings.NewReplacer(change...).Replace(own)), 0o666))
+	}
+	write()
+	require.Regexp(t, `test loss \d\.\d{4}  hits \d+\.\d\d %`, succeed(t, "-net", "own.json", "-data", "synthetic:64,16", "-iters", "2", "-out", "run"))
+	require.Contains(t, succeed(t, "-eval", "-weights", "run/best.safetensors", "-data", "synthetic:64,16"), "  hits ")
+	require.Contains(t, succeed(t, "-resume", "run", "-iters", "4"), "  hits ")
+
+	train := []string{"-net", "own.json", "-data", "synthetic:64,16", "-iters", "2", "-out", "none"}
+	write(`"version": 1`, `"version": 7`)
+	refused(t, "own.json: network in JSON: version 7 is newer than this hubel, which reads up to version 1: a newer hubel opens it", train...)
+	write(`"version": 1,`, ``)
+	refused(t, `network in JSON: network tiny has roles or metrics, but no version: put "version": 1 before its name`, train...)
+	write(`"role": "image", `, ``)
+	refused(t, `network tiny has no input of the role "image": give it to the one that takes them, "role": "image" in JSON`, train...)
+	write(`"role": "label", `, ``)
+	refused(t, "network tiny has the input kind without a role", train...)
+	write(`"inputs": [`, `"inputs": [{"name": "more", "role": "image", "dtype": "float32", "shape": [1, 8, 8]}, `)
+	refused(t, `network tiny has two inputs of the role "image", more and picture: keep one`, train...)
+	write(`"value": "hits"`, `"value": "accuracy"`)
+	refused(t, `network tiny: the metric "accuracy" is no layer's output`, train...)
+	write(`"value": "hits"`, `"value": "fc2"`)
+	refused(t, "network tiny: the metric fc2 is float32 of the shape [64 10]; it must be one float32 a sample", train...)
+	write(`"outputs": ["prob"]`, `"outputs": []`)
+	refused(t, `network tiny has no outputs, which say how many classes it tells apart: name one in "outputs"`, train...)
+	require.NoDirExists(t, "none")
+}

@@ -336,11 +336,8 @@ func (s *session) notice(text string) {
 // outcome is the numbers of a test.
 func outcome(t solver.Test) string {
 	text := fmt.Sprintf("loss %.4f", t.Loss)
-	if t.Accuracy != nil {
-		text += fmt.Sprintf("  accuracy %.2f %%", 100**t.Accuracy)
-	}
-	if t.Top5 != nil {
-		text += fmt.Sprintf("  top-5 %.2f %%", 100**t.Top5)
+	for _, m := range t.Metrics {
+		text += "  " + printable.Line(m.String())
 	}
 	return text
 }
@@ -446,14 +443,18 @@ func (s *session) draw(r solver.Result) (names []string, err error) {
 			return nil, err
 		}
 	}
-	return names, report.Curve(file(curveFile), title, log) // the last: see drawn
+	metric := results.Metric{}
+	if len(r.Test.Metrics) > 0 {
+		metric = r.Test.Metrics[0]
+	}
+	return names, report.Curve(file(curveFile), title, log, metric) // the last: see drawn
 }
 
 // writeConfusion draws a test's confusion matrix into a folder, and writes it
 // as a table.
 func writeConfusion(dir, title string, t *solver.Test) error {
-	if t.Accuracy != nil {
-		title += fmt.Sprintf(": %.2f %% right", 100**t.Accuracy)
+	if len(t.Metrics) > 0 && t.Metrics[0].Share {
+		title += fmt.Sprintf(": %.2f %% right", 100*t.Metrics[0].Value)
 	}
 	path := filepath.Join(dir, confusionFile)
 	if err := report.Confusion(path+".png", title, t.Confusion); err != nil {

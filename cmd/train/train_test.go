@@ -79,8 +79,9 @@ func TestTrainWritesARun(t *testing.T) {
 	require.InDelta(t, 6, last.Epoch, 1e-9)
 	require.InDelta(t, 0.1, last.Rate, 1e-7)
 	require.Less(t, last.Loss, log[0].Loss/2)
-	require.NotNil(t, last.Accuracy)
-	require.Greater(t, *last.Accuracy, 0.8)
+	accuracy, ok := last.Test.Get("accuracy")
+	require.True(t, ok)
+	require.Greater(t, accuracy, 0.8)
 
 	m, err := modelfile.Read(filepath.Join(dir, solver.WeightsFile))
 	require.NoError(t, err)
@@ -358,7 +359,7 @@ func TestEvaluate(t *testing.T) {
 	require.NoError(t, err)
 	last := log[len(log)-1]
 	stdout := succeed(t, "-eval", "-weights", "a/weights.safetensors", "-data", "mnist:set", "-batch", "7")
-	require.Equal(t, "tiny on the 64 test images of mnist: "+outcome(solver.Test{Loss: *last.TestLoss, Accuracy: last.Accuracy})+"\n", stdout)
+	require.Equal(t, "tiny on the 64 test images of mnist: "+outcome(solver.Test{Loss: *last.TestLoss, Metrics: results.Metrics{{Name: "accuracy", Value: last.Test[0].Value, Share: true}}})+"\n", stdout)
 
 	// The confusion matrix: all in a table, the right ones on its diagonal.
 	succeed(t, "-eval", "-weights", "a/best.safetensors", "-data", "mnist:set", "-out", "of/best")
@@ -429,7 +430,7 @@ func TestFineTuning(t *testing.T) {
 	require.Equal(t, best.Weights["conv1.weight"].Float32s(), d.Weights["conv1.weight"].Float32s())
 	log, err := results.ReadLog("d/" + results.LogFile)
 	require.NoError(t, err)
-	require.Greater(t, *log[len(log)-1].Accuracy, 0.6, "a new last layer learns on old filters")
+	require.Greater(t, log[len(log)-1].Test[0].Value, 0.6, "a new last layer learns on old filters")
 }
 
 func TestTrainRefusesDataThatDoesNotFit(t *testing.T) {

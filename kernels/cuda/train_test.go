@@ -55,7 +55,7 @@ func tryTrain(t *testing.T, d device.Device, r run) (n numbers, err error) {
 		SGD:   solver.SGD{Schedule: solver.Schedule{Policy: "fixed", Rate: 0.01}, Momentum: 0.9, Decay: 5e-4, ClipNorm: 10},
 		Batch: r.batch, Accumulate: max(1, r.accumulate), Iterations: r.iterations, Seed: 3, LogEvery: r.logEvery,
 		Progress: func(p solver.Progress) { n.losses = append(n.losses, p.Loss) },
-		Tested:   func(x solver.Test) { n.tests = append(n.tests, x.Loss, *x.Accuracy) },
+		Tested:   func(x solver.Test) { n.tests = append(n.tests, x.Loss, x.Metrics[0].Value) },
 		Debugged: func(l solver.DebugLine) { n.debug = append(n.debug, l) },
 	}
 	if r.test {

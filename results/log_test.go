@@ -1,0 +1,52 @@
+package results
+
+import (
+	"encoding/json"
+	"math"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+func TestLogLineInJSON(t *testing.T) {
+	l := LogLine{
+		Iteration: 3, Epoch: 0.5, Loss: 2, TestLoss: new(1.0), Rate: 0.25, ImagesPerSecond: 9,
+		Train: Metrics{{Name: "hits", Value: 0.5}, {Name: "far", Value: math.NaN()}}, Test: Metrics{{Name: "hits", Value: 1}, {Name: "far", Value: 1e-3}},
+	}
+	const text = `{"iteration":3,"epoch":0.5,"loss":2,"train_hits":0.5,"test_loss":1,"hits":1,"far":0.001,"rate":0.25,"images_per_second":9}`
+	b, err := json.Marshal(l)
+	require.NoError(t, err)
+	require.Equal(t, text, string(b))
+	var back LogLine
+	require.NoError(t, json.Unmarshal([]byte(`{"later":"x",`+text[1:]), &back))
+	l.Train = l.Train[:1]
+	require.Equal(t, l, back)
+	require.NoError(t, json.Unmarshal([]byte(`{"iteration":1}`), &back))
+	require.Equal(t, LogLine{Iteration: 1}, back, "nothing of the line before stays")
+	for _, broken := range []string{`[]`, `7`, `{"iteration":"x"}`, `{"loss":1`} {
+		require.Error(t, json.Unmarshal([]byte(broken), &back), broken)
+	}
+}
+
+func TestMetricsInJSON(t *testing.T) {
+	m := Metrics{{Name: "z", Value: 1}, {Name: "a", Value: 2}}
+	b, err := json.Marshal(append(m, Metric{Name: "inf", Value: math.Inf(1)}))
+	require.NoError(t, err)
+	require.Equal(t, `{"z":1,"a":2}`, string(b))
+	var back Metrics
+	require.NoError(t, json.Unmarshal(b, &back))
+	require.Equal(t, m, back)
+	require.Error(t, json.Unmarshal([]byte(`{"z":"a"}`), &back))
+	_, ok := m.Get("y")
+	require.False(t, ok)
+	require.Equal(t, "hits 12.50 %", Metric{Name: "hits", Value: 0.125, Share: true}.String())
+	require.Equal(t, "far 0.1250", Metric{Name: "far", Value: 0.125}.String())
+}
+
+// A metric has no name that a line has for something else.
+func TestCheckMetric(t *testing.T) {
+	require.NoError(t, CheckMetric("accuracy"))
+	for _, name := range append(logKeys, "train_accuracy") {
+		require.ErrorContains(t, CheckMetric(name), "the metric "+name+" is called as something else in the log, which has iteration, epoch, ")
+	}
+}
