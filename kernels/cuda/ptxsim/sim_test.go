@@ -221,8 +221,8 @@ func TestCopyKeepsUnwritten(t *testing.T) {
 	require.ErrorContains(t, st.Launch(f, c, args.Int(9)), "offset 32 of from (64 bytes")
 }
 
-// Stamps of global memory start anew when they run out, and races are still
-// found after that.
+// Stamps of global memory start anew when they run out, and races and reads of memory
+// that was never written are still found after that.
 func TestRestamp(t *testing.T) {
 	sim, f, st := loadCopy(t, Config{Workers: 1})
 	a, err := sim.Alloc("a", 1024)
@@ -236,6 +236,12 @@ func TestRestamp(t *testing.T) {
 		require.ErrorContains(t, st.Launch(f, c, args.Reset().Ptr(a.Offset(32)).Ptr(a).Int(128)), "global race")
 	}
 	require.Less(t, sim.stamp, uint32(200))
+	never, err := sim.Alloc("never", 1024)
+	require.NoError(t, err)
+	sim.stamp = lastStamp - 7
+	require.NoError(t, st.Launch(f, c, args.Reset().Ptr(a.Offset(512)).Ptr(a).Int(128)))
+	require.Less(t, sim.stamp, uint32(200))
+	require.ErrorContains(t, st.Launch(f, c, args.Reset().Ptr(a).Ptr(never).Int(128)), "offset 0 of never (1024 bytes")
 }
 
 // A sample of the blocks is spread over the grid.

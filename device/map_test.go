@@ -1,0 +1,76 @@
+package device
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"gorgonia.org/tensor"
+
+	"github.com/hubel-go/hubel/expr"
+)
+
+// The elements of a tensor that has some of a view's axes lie row-major, and its strides
+// along the axes that it lacks are 0.
+func TestViews(t *testing.T) {
+	v := View{N: 2, C: 3, Inner: 5}
+	for axes := range expr.Whole + 1 {
+		n, c, inner := v.Strides(axes)
+		at := 0
+		for i := range v.N {
+			for j := range v.C {
+				for k := range v.Inner {
+					want := 0
+					if axes&expr.N != 0 {
+						want = i
+					}
+					if axes&expr.C != 0 {
+						want = want*v.C + j
+					}
+					if axes&expr.Inner != 0 {
+						want = want*v.Inner + k
+					}
+					require.Equal(t, want, i*n+j*c+k*inner, "%v at %d,%d,%d", axes, i, j, k)
+					at = max(at, want)
+				}
+			}
+		}
+		require.Equal(t, at+1, v.Elements(axes), "%v", axes)
+	}
+}
+
+// What does not fit a program is named.
+func TestCheckMap(t *testing.T) {
+	d := View{N: 2, C: 3, Inner: 4}
+	of := func(n int) Tensor { return Tensor{Buffer: span(0), DType: Float32, Shape: tensor.Shape{n}} }
+	p := expr.MustNew(expr.Add(expr.Input(0, expr.Whole), expr.Input(2, expr.Channel)))
+	good := []Tensor{of(24), {}, of(3)}
+	require.NoError(t, CheckMap(p, d, expr.Whole, []Tensor{of(24)}, good))
+	require.NoError(t, CheckMap(p, d, expr.Sample, []Tensor{of(2)}, append(good, of(1))), "one input more than it takes")
+	whole := of(24)
+	whole.DType = Int32
+	for _, c := range []struct {
+		v       View
+		out, in []Tensor
+		err     string
+	}{
+		{View{C: 1, Inner: 1}, []Tensor{of(24)}, good, "a view of [0,1,1] has no elements"},
+		{View{N: 1, Inner: 1}, []Tensor{of(24)}, good, "a view of [1,0,1] has no elements"},
+		{View{N: 1, C: 1}, []Tensor{of(24)}, good, "a view of [1,1,0] has no elements"},
+		{d, nil, good, "the program (in0 + in2) takes 3 inputs and has 1 outputs, not 3 and 0"},
+		{d, []Tensor{of(24)}, good[:2], "the program (in0 + in2) takes 3 inputs and has 1 outputs, not 2 and 1"},
+		{d, []Tensor{{}}, good, "output 0 of the program (in0 + in2) is missing"},
+		{d, []Tensor{of(23)}, good, "output 0 is 23 elements of float32, but [N,C,Inner] of [2,3,4] are 24 of float32"},
+		{d, []Tensor{of(24)}, []Tensor{of(24), {}, {}}, "input 2 of the program (in0 + in2) is missing"},
+		{d, []Tensor{of(24)}, []Tensor{of(24), {}, of(24)}, "input 2 is 24 elements of float32, but [C] of [2,3,4] are 3 of float32"},
+		{d, []Tensor{of(24)}, []Tensor{whole, {}, of(3)}, "input 0 is 24 elements of int32, but [N,C,Inner] of [2,3,4] are 24 of float32"},
+	} {
+		require.EqualError(t, CheckMap(p, c.v, expr.Whole, c.out, c.in), c.err)
+	}
+}
+
+// span is a buffer of which nothing is read.
+type span int64
+
+func (s span) Size() int64             { return int64(s) }
+func (s span) Slice(_, n int64) Buffer { return span(n) }
+func (span) Free() error               { return nil }
