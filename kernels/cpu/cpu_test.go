@@ -187,6 +187,24 @@ func TestAllocRefusesWhatIsNotThere(t *testing.T) {
 	}
 }
 
+// A tensor that its buffer has no room for, or of another type than is wanted, is a
+// programmer's error, also where the memory goes on behind the buffer.
+func TestTensorsThatDoNotFitTheirBuffers(t *testing.T) {
+	d, err := New(1)
+	require.NoError(t, err)
+	defer func() { require.NoError(t, d.Close()) }()
+	b, err := d.Alloc(64)
+	require.NoError(t, err)
+	x := device.Tensor{Buffer: b.Slice(0, 16), DType: device.Float32, Shape: tensor.Shape{4}}
+	got, ok := Floats(x)
+	require.True(t, ok)
+	require.Len(t, got, 4)
+	x.Shape = tensor.Shape{5}
+	require.PanicsWithValue(t, "cpu: a tensor of shape (5) has 5 elements, its buffer has 4", func() { Floats(x) })
+	x.Shape, x.DType = tensor.Shape{4}, device.Int32
+	require.PanicsWithValue(t, "cpu: a tensor of type int32 where float32 is wanted", func() { Floats(x) })
+}
+
 func TestForeignBufferPanics(t *testing.T) {
 	d, err := New(1)
 	require.NoError(t, err)
