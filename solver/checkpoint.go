@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"maps"
 	"math"
@@ -21,35 +20,14 @@ import (
 	"github.com/hubel-go/hubel/device"
 	"github.com/hubel-go/hubel/formats/safetensors"
 	"github.com/hubel-go/hubel/graph"
-	"github.com/hubel-go/hubel/internal/atomicfile"
 	"github.com/hubel-go/hubel/modelfile"
 )
-
-// CheckpointFile is the name, in a run's folder, of what resuming needs: the
-// weights, a velocity "momentum/NAME" for each trained parameter, how the run
-// was configured, and what its tests amount to. Random numbers are counted, so
-// the seed and the iteration are their whole state.
-//
-// PreviousFile is the checkpoint before it, DamagedFile one that could not be
-// read when the run was resumed.
-const (
-	CheckpointFile = "checkpoint.safetensors"
-	PreviousFile   = "checkpoint-previous.safetensors"
-	DamagedFile    = "checkpoint-damaged.safetensors"
-)
-
-// WeightsFile is the name of the trained network in a run's folder.
-const WeightsFile = "weights.safetensors"
-
-// LockFile is the name, in a run's folder, of what the process that trains there
-// holds locked.
-const LockFile = "run.lock"
 
 // Keys of a checkpoint's metadata, besides those of a weights file.
 const (
 	solverKey    = "solver" // settings in JSON
 	iterationKey = modelfile.IterationKey
-	standingKey  = "standing" // in JSON
+	standingKey  = "standing" // history in JSON
 
 	momentumPrefix = "momentum/"
 )
@@ -103,8 +81,8 @@ func (c *Config) settings(samples int) settings {
 
 // Checkpoint says how the run in a folder was configured and how far it is.
 type Checkpoint struct {
-	// Config resumes the run once Device, Train and Test are set. DebugEvery and the
-	// functions are not kept.
+	// Config resumes the run once Device, Train and Test are set. It has no DebugEvery
+	// and no Observers.
 	Config Config
 
 	Path      string // of the file
@@ -120,8 +98,8 @@ type Checkpoint struct {
 	// so: then this is the one before it.
 	Damaged error
 
-	standing standing
-	sets     sets
+	history history
+	sets    sets
 }
 
 // ReadCheckpoint reads what the newest checkpoint in a run's folder that is
@@ -145,11 +123,11 @@ func PeekCheckpoint(dir string) (*Checkpoint, error) {
 
 // Done reports whether a run of so many iterations has nothing left to do.
 func (c *Checkpoint) Done(iterations int) bool {
-	return c.Iteration >= iterations && !c.standing.Due
+	return c.Iteration >= iterations && !c.history.Due
 }
 
 // Early reports whether that much patience with the run has come to an end.
-func (c *Checkpoint) Early(patience int) bool { return c.standing.over(patience) }
+func (c *Checkpoint) Early(patience int) bool { return c.history.exhausts(patience) }
 
 // readState reads the newest checkpoint that is whole, with its tensors.
 func readState(dir string) (*Checkpoint, map[string]*tensor.Dense, error) {
@@ -220,7 +198,7 @@ func decodeCheckpoint(dir, path string, metadata map[string]string) (*Checkpoint
 	if c.Iteration, err = strconv.Atoi(metadata[iterationKey]); err != nil || c.Iteration < 0 {
 		return fail(fmt.Errorf("metadata %s: %q is not a number of updates", iterationKey, metadata[iterationKey]))
 	}
-	if err := json.Unmarshal([]byte(metadata[standingKey]), &c.standing); err != nil {
+	if err := json.Unmarshal([]byte(metadata[standingKey]), &c.history); err != nil {
 		return fail(fmt.Errorf("metadata %s: %w", standingKey, err))
 	}
 	c.Samples, c.Arithmetic = s.Samples, s.Arithmetic
@@ -229,42 +207,45 @@ func decodeCheckpoint(dir, path string, metadata map[string]string) (*Checkpoint
 	c.Config.Seed, c.Config.Frozen, c.Config.SGD = s.Seed, s.Frozen, s.SGD
 	c.Config.Patience = s.Patience
 	c.Config.LogEvery, c.Config.CheckpointEvery, c.Config.CheckpointTime = s.LogEvery, s.CheckpointEvery, s.CheckpointTime
-	if err := c.Config.checkKept(); err != nil {
+	if err := c.Config.checkSettings(); err != nil {
 		return fail(fmt.Errorf("metadata %s: %w", solverKey, err))
 	}
 	return c, nil
 }
 
-// save writes the weights and the checkpoint, unless they are not finite.
-// Neither holds a time or a speed: the same training makes the same bytes.
-func (t *trainer) save() error {
-	tensors, metadata, err := t.model()
-	if err != nil {
-		return err
-	}
-	velocities, err := t.sgd.download()
-	if err != nil {
-		return err
-	}
-	if err := checkFinite(append(tensors, velocities...)); err != nil {
-		return err
-	}
-	if err := safetensors.Write(filepath.Join(t.c.Dir, WeightsFile), tensors, metadata); err != nil {
-		return err
-	}
-	t.standing.Last = nil
+// snapshot is a run at one iteration, as its files hold it.
+type snapshot struct {
+	iteration  int
+	weights    []safetensors.Tensor // parameters and state
+	velocities []safetensors.Tensor
+	model      map[string]string // metadata of a weights file
+	settings   settings
+	history    history
+	sets       sets
+}
+
+// snapshot copies all that a checkpoint keeps.
+func (t *trainer) snapshot() (*snapshot, error) {
+	s := &snapshot{iteration: t.iteration, settings: t.c.settings(t.c.Train.Len()), history: t.history, sets: t.sets}
+	s.history.Last = nil
 	if !math.IsNaN(t.last.Loss) {
-		t.standing.Last = &t.last
+		s.history.Last = new(t.last)
 	}
-	metadata[iterationKey] = strconv.Itoa(t.iteration)
-	if err := modelfile.PutJSON(metadata, map[string]any{solverKey: t.c.settings(t.c.Train.Len()), standingKey: t.standing, setsKey: t.sets}); err != nil {
-		return err
+	var err error
+	if s.weights, s.model, err = t.model(); err == nil {
+		s.velocities, err = t.sgd.download()
 	}
-	tensors = append(tensors, velocities...)
-	t.saved = time.Now()
-	return atomicfile.Rotate(filepath.Join(t.c.Dir, CheckpointFile), filepath.Join(t.c.Dir, PreviousFile), func(w io.Writer) error {
-		return safetensors.WriteTo(w, tensors, metadata)
-	})
+	return s, err
+}
+
+// all are the tensors of a checkpoint.
+func (s *snapshot) all() []safetensors.Tensor { return slices.Concat(s.weights, s.velocities) }
+
+// metadata is that of a checkpoint.
+func (s *snapshot) metadata() (map[string]string, error) {
+	m := maps.Clone(s.model)
+	m[iterationKey] = strconv.Itoa(s.iteration)
+	return m, modelfile.PutJSON(m, map[string]any{solverKey: s.settings, standingKey: s.history, setsKey: s.sets})
 }
 
 // model is what a weights file holds.

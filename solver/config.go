@@ -15,7 +15,6 @@ import (
 	"github.com/hubel-go/hubel/data"
 	"github.com/hubel-go/hubel/device"
 	"github.com/hubel-go/hubel/graph"
-	"github.com/hubel-go/hubel/results"
 )
 
 // Config says what to train, on what, and how.
@@ -65,12 +64,12 @@ type Config struct {
 	Resume bool
 
 	// Retest makes a run that has come to its end, and is resumed, repeat its last
-	// test and be Ended once more: it may have been killed before it was.
+	// test and tell of its end once more: it may have been killed before it did.
 	Retest bool
 
 	// OtherArithmetic lets a run that is resumed go on on a device that rounds
 	// otherwise than the one it was trained on: its bytes are then not those of a
-	// run that never stopped, and Notice says so.
+	// run that never stopped, and a Notice says so.
 	OtherArithmetic bool
 
 	// Patience ends the run after so many tests in a row without one better
@@ -90,36 +89,8 @@ type Config struct {
 	// of a pass that shares none.
 	DebugEvery int
 
-	Progress func(Progress)    // called after every iteration; may be nil
-	Tested   func(Test)        // called after every test; may be nil
-	Debugged func(DebugLine)   // called with what DebugEvery makes; may be nil
-	Notice   func(text string) // called with what may take time, or is odd; may be nil
-
-	// Ended is called when the run has come to its end, while its folder is still
-	// this process's alone. Its error is Train's. It may be nil.
-	Ended func(Result) error
-}
-
-// Progress is where training stands.
-type Progress struct {
-	Iteration, Iterations int // updates done, and in all
-	Epoch                 int // that the last update belongs to, counted from 1
-	Loss                  float64
-	Metrics               results.Metrics // of the batch that the loss is of
-	Rate                  float32         // of the last update
-	ImagesPerSecond       float64         // without tests and checkpoints
-	InputPerSecond        float64         // images that could be read, decoded and augmented
-}
-
-// Test is what a network achieves on a data set.
-type Test struct {
-	Iteration int // updates done; 0 from Evaluate
-	Epoch     int // counted from 1; 0 from Evaluate
-	Samples   int
-	Loss      float64         // mean over the samples, without weight decay
-	Metrics   results.Metrics // those of the network, means over the samples
-
-	Confusion *results.Confusion // of a network with a softmax loss
+	// Observers watch the run; see there.
+	Observers []Observer
 }
 
 // Result is how training ended.
@@ -164,7 +135,7 @@ func (c *Config) check() error {
 	case c.Resume && c.Weights != "":
 		return fmt.Errorf("a run that is resumed has its own weights; %s cannot be loaded too", c.Weights)
 	}
-	return c.checkKept()
+	return c.checkSettings()
 }
 
 // checkThere says what is missing, if anything is.
@@ -180,8 +151,8 @@ func (c *Config) checkThere() error {
 	return nil
 }
 
-// checkKept checks the numbers that a checkpoint keeps.
-func (c *Config) checkKept() error {
+// checkSettings checks the numbers that a checkpoint keeps.
+func (c *Config) checkSettings() error {
 	switch {
 	case c.Batch < 1:
 		return fmt.Errorf("batch %d must be at least 1", c.Batch)

@@ -148,7 +148,7 @@ func TestDiverged(t *testing.T) {
 				require.Positive(t, k)
 				c.CheckpointEvery = 4 * k // reads at its end, some updates too late
 				var notices []string
-				c.Notice = func(text string) { notices = append(notices, text) }
+				c.Observers = []Observer{watch(func(n Notice) { notices = append(notices, n.Text) })}
 				c.Dir = filepath.Join(t.TempDir(), "run")
 				_, err := Train(t.Context(), c)
 				var d *Diverged
@@ -279,7 +279,7 @@ func TestDivergedIsCutShort(t *testing.T) {
 	c := smallConfig(t)
 	c.Train = marked{c.Train, float32(math.NaN()), []int{5}}
 	ctx, cancel := context.WithCancel(t.Context())
-	c.Notice = func(string) { cancel() }
+	c.Observers = []Observer{watch(func(Notice) { cancel() })}
 	c.CheckpointEvery = 1000
 	_, err := Train(ctx, c)
 	require.ErrorContains(t, err, "the search for where it began was cut short")
@@ -349,7 +349,7 @@ func TestDebugging(t *testing.T) {
 	requireSameFiles(t, trainIn(t, c), accumulated) // looking changes nothing
 	c.Batch, c.Accumulate, c.DebugEvery = 16, 1, 3
 	var lines []DebugLine
-	c.Debugged = func(l DebugLine) { lines = append(lines, l) }
+	c.Observers = []Observer{watch(func(l DebugLine) { lines = append(lines, l) })}
 	dir := trainIn(t, c)
 	requireSameFiles(t, straight, dir)
 

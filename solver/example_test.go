@@ -10,6 +10,7 @@ import (
 	"github.com/hubel-go/hubel/graph"
 	_ "github.com/hubel-go/hubel/kernels/cpu"
 	"github.com/hubel-go/hubel/layers"
+	"github.com/hubel-go/hubel/models"
 	"github.com/hubel-go/hubel/solver"
 )
 
@@ -47,4 +48,46 @@ func Example() {
 	accuracy, _ := result.Test.Metrics.Get("accuracy")
 	fmt.Printf("accuracy above 90 %%: %v\n", accuracy > 0.9)
 	// Output: accuracy above 90 %: true
+}
+
+// What is told of a run, to whoever watches it.
+func ExampleObserver() {
+	cpu, err := device.Open("cpu", device.Options{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer cpu.Close()
+	train, test, err := data.Open("synthetic", data.OpenOptions{Synthetic: data.SyntheticOptions{Train: 64, Test: 16}})
+	if err != nil {
+		log.Fatal(err)
+	}
+	net, err := models.Build("lenet", models.Options{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	_, err = solver.Train(context.Background(), solver.Config{
+		Network: net, Device: cpu, Train: train, Test: test,
+		Preprocess: data.Preprocess{Scale: 1. / 256},
+		SGD:        solver.SGD{Schedule: solver.Schedule{Policy: "fixed", Rate: 0.01}, Momentum: 0.9},
+		Batch:      32, Accumulate: 1, Iterations: 4, Seed: 1,
+		Observers: []solver.Observer{solver.ObserverFunc(func(e solver.Event) error {
+			switch e := e.(type) {
+			case solver.Started:
+				fmt.Println(e.Network, "on", e.Samples, "images")
+			case solver.Test:
+				fmt.Println("epoch", e.Epoch, "tested on", e.Samples)
+			case solver.Ended:
+				fmt.Println(e.Reason, "after", e.Iteration)
+			}
+			return nil
+		})},
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	// Output:
+	// lenet on 64 images
+	// epoch 1 tested on 16
+	// epoch 2 tested on 16
+	// done after 4
 }

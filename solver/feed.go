@@ -30,15 +30,15 @@ type feed struct {
 	memory []device.HostBuffer // of batches; kept from one loader to the next
 	lent   int                 // of them, to the loader
 
-	loader  *data.Loader
-	current arrival
-	coming  arrival   // the next one
-	leaving []arrival // done, but perhaps not uploaded yet: the oldest first
-	failed  error     // why nothing is coming
+	loader    *data.Loader
+	current   transfer
+	pending   transfer   // the next one
+	uploading []transfer // done, but perhaps not uploaded yet: the oldest first
+	failed    error      // why nothing is coming
 }
 
-// arrival is a batch on its way to the device.
-type arrival struct {
+// transfer is a batch on its way to the device.
+type transfer struct {
 	batch    *data.Batch
 	uploaded device.Event
 }
@@ -46,8 +46,8 @@ type arrival struct {
 // Batches that a feed which stages holds at most: the current one, the next, and
 // one that is done but not uploaded, because the host is ahead of the device.
 const (
-	mostHeld    = 3
-	mostLeaving = 1
+	maxHeld      = 3
+	maxUploading = 1
 )
 
 // feedBytes is what the feed of a plan's executor allocates on the device.
@@ -59,7 +59,7 @@ func feedBytes(d device.Device, p *graph.Plan) int64 {
 }
 
 func newFeed(d device.Device, e *graph.Executor) (*feed, error) {
-	f := &feed{device: d, exec: e, leaving: make([]arrival, 0, mostHeld)}
+	f := &feed{device: d, exec: e, uploading: make([]transfer, 0, maxHeld)}
 	if err := f.open(); err != nil {
 		return nil, cmp.Or(err, f.Close())
 	}
@@ -69,7 +69,7 @@ func newFeed(d device.Device, e *graph.Executor) (*feed, error) {
 func (f *feed) open() (err error) {
 	events := 1
 	if f.device.Traits().Staged() {
-		events = mostHeld
+		events = maxHeld
 		if f.staging, err = graph.NewStaging(f.exec); err != nil {
 			return err
 		}
@@ -88,7 +88,7 @@ func (f *feed) open() (err error) {
 func (f *feed) start(ctx context.Context, set data.Dataset, o data.LoaderOptions) (err error) {
 	if f.staging != nil {
 		o.Memory = f.hostMemory
-		o.Prefetch = 2 + mostHeld - 1 // as many made ahead as where one is held
+		o.Prefetch = 2 + maxHeld - 1 // as many made ahead as where one is held
 	}
 	f.loader, err = data.NewLoader(ctx, set, o)
 	return err
@@ -111,13 +111,13 @@ func (f *feed) hostMemory(bytes int64) ([]byte, error) {
 
 // next returns the next batch, whose upload is enqueued.
 func (f *feed) next() (*data.Batch, error) {
-	if f.coming.batch == nil {
+	if f.pending.batch == nil {
 		f.fetch()
 	}
 	if f.failed != nil {
 		return nil, f.failed
 	}
-	f.current, f.coming = f.coming, arrival{}
+	f.current, f.pending = f.pending, transfer{}
 	if f.staging == nil {
 		return f.current.batch, nil
 	}
@@ -143,7 +143,7 @@ func (f *feed) fetch() {
 		return
 	}
 	last := len(f.events) - 1
-	f.coming = arrival{b, f.events[last]}
+	f.pending = transfer{b, f.events[last]}
 	f.events = f.events[:last]
 	var to interface {
 		uploader
@@ -153,18 +153,18 @@ func (f *feed) fetch() {
 		to = f.staging
 	}
 	f.failed = upload(to, f.exec.Plan().Network, b)
-	to.Queue().Record(f.coming.uploaded)
+	to.Queue().Record(f.pending.uploaded)
 }
 
 // done gives the current batch back, once it is uploaded.
 func (f *feed) done() error {
-	f.leaving = append(f.leaving, f.current)
-	f.current = arrival{}
-	for len(f.leaving) > 0 {
-		oldest := f.leaving[0]
+	f.uploading = append(f.uploading, f.current)
+	f.current = transfer{}
+	for len(f.uploading) > 0 {
+		oldest := f.uploading[0]
 		passed, err := oldest.uploaded.Passed()
 		if err == nil && !passed {
-			if f.staging != nil && len(f.leaving) <= mostLeaving {
+			if f.staging != nil && len(f.uploading) <= maxUploading {
 				return nil
 			}
 			err = oldest.uploaded.Sync()
@@ -172,7 +172,7 @@ func (f *feed) done() error {
 		if err != nil {
 			return err
 		}
-		f.leaving = f.leaving[:copy(f.leaving, f.leaving[1:])]
+		f.uploading = f.uploading[:copy(f.uploading, f.uploading[1:])]
 		f.events = append(f.events, oldest.uploaded)
 		oldest.batch.Release()
 	}
@@ -189,12 +189,12 @@ func (f *feed) stop() error {
 	if f.staging != nil { // its memory may be lent again
 		err = f.staging.Queue().Sync()
 	}
-	for _, a := range append(f.leaving, f.current, f.coming) {
+	for _, a := range append(f.uploading, f.current, f.pending) {
 		if a.uploaded != nil {
 			f.events = append(f.events, a.uploaded)
 		}
 	}
-	f.leaving, f.current, f.coming = f.leaving[:0], arrival{}, arrival{}
+	f.uploading, f.current, f.pending = f.uploading[:0], transfer{}, transfer{}
 	f.loader, f.failed, f.lent = nil, nil, 0
 	return err
 }

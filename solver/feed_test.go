@@ -58,7 +58,7 @@ func TestTheNextBatchIsUploadedBeforeTheLossIsRead(t *testing.T) {
 		d.uploads = 0
 		for step := range 3 {
 			d.downloads = nil
-			_, _, err = tr.step(true)
+			_, _, err = tr.step(readLoss)
 			require.NoError(t, err)
 			tr.iteration++
 			require.NotEmpty(t, d.downloads, "the loss is read")

@@ -12,19 +12,6 @@ import (
 	"github.com/hubel-go/hubel/results"
 )
 
-// DebugFile is the name, in a run's folder, of what Config.DebugEvery writes:
-// JSON, a line for each DebugLine.
-const DebugFile = "debug.jsonl"
-
-// DebugLine is the numbers of every layer in one update.
-type DebugLine struct {
-	Iteration int          `json:"iteration"` // counted from 1
-	Layers    []LayerStats `json:"layers"`
-}
-
-// At is the iteration that the line is of.
-func (l DebugLine) At() int { return l.Iteration }
-
 // ReadDebug reads a run's DebugFile like its log.
 func ReadDebug(path string) ([]DebugLine, error) { return results.ReadLines[DebugLine](path) }
 

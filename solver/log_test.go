@@ -122,29 +122,29 @@ func TestALogThatCannotBeWritten(t *testing.T) {
 		when func(c *Config, breakLog, stop func())
 	}{
 		"a line": {results.LogFile, func(c *Config, breakLog, stop func()) {
-			c.Progress = func(p Progress) {
+			c.Observers = []Observer{watch(func(p Progress) {
 				if p.Iteration == 3 {
 					breakLog()
 				}
-			}
+			})}
 		}},
-		"the line of a test": {results.LogFile, func(c *Config, breakLog, stop func()) { c.Tested = func(Test) { breakLog() } }},
+		"the line of a test": {results.LogFile, func(c *Config, breakLog, stop func()) { c.Observers = []Observer{watch(func(Test) { breakLog() })} }},
 		"the line of a test that is cut short": {results.LogFile, func(c *Config, breakLog, stop func()) {
 			test := c.Test
 			c.Test = calledOff{test, func() { stop() }}
-			c.Progress = func(p Progress) {
+			c.Observers = []Observer{watch(func(p Progress) {
 				if p.Iteration == 6 {
 					breakLog()
 				}
-			}
+			})}
 		}},
 		"a line of the layers": {DebugFile, func(c *Config, breakLog, stop func()) {
 			c.DebugEvery = 4
-			c.Progress = func(p Progress) {
+			c.Observers = []Observer{watch(func(p Progress) {
 				if p.Iteration == 3 {
 					breakLog()
 				}
-			}
+			})}
 		}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -158,7 +158,7 @@ func TestALogThatCannotBeWritten(t *testing.T) {
 			change.when(&c, func() {
 				if !broken {
 					broken = true
-					cannotWrite(t, map[string]*logWriter{results.LogFile: tr.log, DebugFile: tr.debugLog}[change.log])
+					cannotWrite(t, map[string]*logWriter{results.LogFile: tr.record.log, DebugFile: tr.record.debugLog}[change.log])
 				}
 			}, cancel)
 			tr, err := newTrainer(c)
@@ -168,11 +168,11 @@ func TestALogThatCannotBeWritten(t *testing.T) {
 			require.NotErrorIs(t, err, context.Canceled)
 			require.True(t, broken)
 			require.NoError(t, tr.close())
-			require.NoError(t, tr.unlock())
+			require.NoError(t, tr.release())
 
 			c = smallConfig(t)
 			c.Test = test
-			checkpoint, err := ReadCheckpoint(filepath.Dir(tr.file(results.LogFile)))
+			checkpoint, err := ReadCheckpoint(filepath.Dir(tr.record.file(results.LogFile)))
 			require.NoError(t, err)
 			require.Zero(t, checkpoint.Iteration%6, "the one at the start, or at an epoch's end")
 			resume(t, tr.c.Dir, c)

@@ -64,6 +64,19 @@ type reading struct {
 	Metrics results.Metrics `json:"metrics,omitempty"`
 }
 
+// add adds what the last pass achieved, weighed by its part of the whole batch.
+func (r *reading) add(e *graph.Executor, weight float64) error {
+	loss, err := e.Loss()
+	if err != nil {
+		return err
+	}
+	if r.Metrics == nil {
+		r.Metrics = newMetrics(e.Plan().Network)
+	}
+	r.Loss += loss * weight
+	return addMetrics(r.Metrics, e, weight)
+}
+
 // UnmarshalJSON reads a reading of a checkpoint.
 func (r *reading) UnmarshalJSON(b []byte) (err error) {
 	type plain reading

@@ -35,7 +35,7 @@ func TestNoNameIsMagic(t *testing.T) {
 	c.Network, c.Iterations = renamed(), 18
 	c.Dir = filepath.Join(t.TempDir(), "run")
 	var tests []Test
-	c.Tested = func(x Test) { tests = append(tests, x) }
+	c.Observers = []Observer{watch(func(x Test) { tests = append(tests, x) })}
 	result, err := Train(t.Context(), c)
 	require.NoError(t, err)
 	best := tests[0]
@@ -65,7 +65,7 @@ func TestNoNameIsMagic(t *testing.T) {
 
 // resumed is the folder of the run that is stopped after an iteration and resumed.
 func resumed(t *testing.T, c Config, iteration int) string {
-	c.Tested = nil
+	c.Observers = nil
 	dir := stopAfter(t, c, iteration)
 	resume(t, dir, c)
 	return dir

@@ -45,7 +45,7 @@ func (p *probe) Close() error { return p.exec.Close() }
 // run repeats the passes of an update, and calls look after each with its first
 // sample, until that returns false. It begins with the state that the update began
 // with, and leaves the weights' as it was.
-func (p *probe) run(s *kept, pass graph.Pass, look func(first int) (more bool, err error)) (err error) {
+func (p *probe) run(s *batchCopy, pass graph.Pass, look func(first int) (more bool, err error)) (err error) {
 	w := p.exec.Weights()
 	state, err := w.State()
 	if err != nil {

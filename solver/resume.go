@@ -4,35 +4,13 @@ import (
 	"bytes"
 	"cmp"
 	"encoding/json"
-	"errors"
 	"fmt"
-	"io/fs"
 	"maps"
-	"os"
-	"path/filepath"
 	"slices"
 
 	"github.com/hubel-go/hubel/data"
 	"github.com/hubel-go/hubel/graph"
-	"github.com/hubel-go/hubel/results"
 )
-
-// refuseRun is an error if there is a run in the folder.
-func refuseRun(dir string) error {
-	for _, name := range []string{CheckpointFile, PreviousFile, WeightsFile, BestFile, results.LogFile} {
-		_, err := os.Lstat(filepath.Join(dir, name))
-		switch {
-		case errors.Is(err, fs.ErrNotExist):
-		case err != nil:
-			return err
-		case name == CheckpointFile || name == PreviousFile:
-			return fmt.Errorf("%s already holds a run (%s): resume it, or choose another folder", dir, name)
-		default: // it cannot be resumed
-			return fmt.Errorf("%s already holds a part of a run (%s): remove it, or choose another folder", dir, name)
-		}
-	}
-	return nil
-}
 
 // check says why a run cannot be resumed with a configuration, if it cannot.
 func (c *Checkpoint) check(with *Config) error {
@@ -62,7 +40,7 @@ func (c *Checkpoint) check(with *Config) error {
 	}
 	if ended {
 		return fmt.Errorf("resume %s: the run ended early, since none of the %d tests after iteration %d was better; more patience goes on",
-			with.Dir, c.standing.Since, c.standing.Best.Iteration)
+			with.Dir, c.history.Since, c.history.Best.Iteration)
 	}
 	return nil
 }

@@ -58,11 +58,11 @@ func stopAfter(t *testing.T, c Config, iteration int) string {
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	c.Dir = filepath.Join(t.TempDir(), "run")
-	c.Progress = func(p Progress) {
+	c.Observers = []Observer{watch(func(p Progress) {
 		if p.Iteration == iteration {
 			cancel()
 		}
-	}
+	})}
 	result, err := Train(ctx, c)
 	require.ErrorIs(t, err, context.Canceled)
 	require.ErrorContains(t, err, "stopped after ")
@@ -134,7 +134,7 @@ func TestResumingWithMoreIterations(t *testing.T) {
 	r := checkpoint.Config
 	r.Device, r.Train, r.Test, r.Iterations = c.Device, c.Train, c.Test, 10
 	var rates []float32
-	r.Progress = func(p Progress) { rates = append(rates, p.Rate) }
+	r.Observers = []Observer{watch(func(p Progress) { rates = append(rates, p.Rate) })}
 	_, err = Train(t.Context(), r)
 	require.NoError(t, err)
 	require.Len(t, rates, 5)
@@ -149,11 +149,11 @@ func TestResumingAfterACrash(t *testing.T) {
 	straight := trainIn(t, c)
 	c.Dir = filepath.Join(t.TempDir(), "run")
 	killed := filepath.Join(t.TempDir(), "killed")
-	c.Progress = func(p Progress) {
+	c.Observers = []Observer{watch(func(p Progress) {
 		if p.Iteration == 8 {
 			require.NoError(t, os.CopyFS(killed, os.DirFS(c.Dir)))
 		}
-	}
+	})}
 	_, err := Train(t.Context(), c)
 	require.NoError(t, err)
 	f, err := os.OpenFile(filepath.Join(killed, results.LogFile), os.O_WRONLY|os.O_APPEND, 0)
@@ -213,11 +213,11 @@ func TestStoppingWhereNothingCanBeWritten(t *testing.T) {
 	c := smallConfig(t)
 	ctx, cancel := context.WithCancel(t.Context())
 	c.Dir = filepath.Join(t.TempDir(), "run")
-	c.Progress = func(Progress) {
+	c.Observers = []Observer{watch(func(Progress) {
 		cancel()
 		require.NoError(t, os.Remove(filepath.Join(c.Dir, WeightsFile)))
 		require.NoError(t, os.MkdirAll(filepath.Join(c.Dir, WeightsFile, "in the way"), 0o777))
-	}
+	})}
 	_, err := Train(ctx, c)
 	require.ErrorContains(t, err, "stopped after 1 of 10 iterations, and the checkpoint could not be written: ")
 	require.ErrorContains(t, err, filepath.Join(c.Dir, WeightsFile))
@@ -433,7 +433,7 @@ func TestResumingOnAnotherArithmetic(t *testing.T) {
 	var notices []string
 	o := r
 	o.Dir, o.OtherArithmetic = other, true
-	o.Notice = func(text string) { notices = append(notices, text) }
+	o.Observers = []Observer{watch(func(n Notice) { notices = append(notices, n.Text) })}
 	_, err = Train(t.Context(), o)
 	require.NoError(t, err)
 	require.Equal(t, []string{"the run was trained on " + was + " and goes on on abacus of 7 rods, which rounds differently: it will not end with the bytes of a run on one of them"}, notices)
@@ -443,7 +443,7 @@ func TestResumingOnAnotherArithmetic(t *testing.T) {
 
 	// On the same device the word changes nothing, and nothing is said.
 	notices = nil
-	r.Device, r.OtherArithmetic, r.Notice = c.Device, true, o.Notice
+	r.Device, r.OtherArithmetic, r.Observers = c.Device, true, o.Observers
 	_, err = Train(t.Context(), r)
 	require.NoError(t, err)
 	require.Empty(t, notices)
@@ -466,75 +466,16 @@ func TestResumingACheckpointWithoutArithmetic(t *testing.T) {
 	requireSameFiles(t, whole, dir)
 }
 
-// readAll maps the names of the files in a folder to their contents.
-func readAll(t *testing.T, dir string) map[string]string {
-	t.Helper()
-	entries, err := os.ReadDir(dir)
-	require.NoError(t, err)
-	all := map[string]string{}
-	for _, e := range entries {
-		b, err := os.ReadFile(filepath.Join(dir, e.Name()))
-		require.NoError(t, err)
-		all[e.Name()] = string(b)
-	}
-	return all
-}
-
-// One process trains in a folder at a time, and the run's end belongs to it too.
-func TestTheFolderIsLocked(t *testing.T) {
-	c := smallConfig(t)
-	c.Dir = filepath.Join(t.TempDir(), "run")
-	told := 0
-	refused := func() {
-		for _, resumed := range []bool{true, false} {
-			second := c
-			second.Resume, second.Iterations, second.Progress, second.Ended = resumed, 100, nil, nil
-			before := readAll(t, c.Dir)
-			_, err := Train(t.Context(), second)
-			require.Error(t, err)
-			if resumed {
-				require.EqualError(t, err, c.Dir+": another process trains there: wait for its end, or choose another folder")
-			}
-			require.Equal(t, before, readAll(t, c.Dir))
-			told++
-		}
-	}
-	ended := errors.New("no pictures")
-	c.Progress = func(p Progress) {
-		if p.Iteration == 5 {
-			refused()
-		}
-	}
-	c.Ended = func(r Result) error {
-		require.Equal(t, c.Iterations, r.Iteration)
-		require.NotNil(t, r.Test)
-		refused()
-		return ended
-	}
-	r, err := Train(t.Context(), c)
-	require.ErrorIs(t, err, ended)
-	require.True(t, r.Began)
-	require.Equal(t, 4, told)
-	require.NoFileExists(t, filepath.Join(c.Dir, LockFile))
-
-	// What a process that died has left is in nobody's way.
-	require.NoError(t, os.WriteFile(filepath.Join(c.Dir, LockFile), nil, 0o666))
-	c.Progress, c.Ended, c.Resume, c.Iterations = nil, nil, true, c.Iterations+1
-	_, err = Train(t.Context(), c)
-	require.NoError(t, err)
-	require.NoFileExists(t, filepath.Join(c.Dir, LockFile))
-}
-
 func TestRetest(t *testing.T) {
 	c := smallConfig(t)
 	var first, again Test
 	c.Dir = filepath.Join(t.TempDir(), "run")
-	c.Ended = func(r Result) error { first = *r.Test; return nil }
+	c.Observers = []Observer{watch(func(e Ended) { first = *e.Test })}
 	whole, err := Train(t.Context(), c)
 	require.NoError(t, err)
 	before := readAll(t, c.Dir)
 	c.Resume, c.Retest = true, true
-	c.Ended = func(r Result) error { again = *r.Test; return nil }
+	c.Observers = []Observer{watch(func(e Ended) { again = *e.Test })}
 	r, err := Train(t.Context(), c)
 	require.NoError(t, err)
 	require.Equal(t, first, again)

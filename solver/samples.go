@@ -9,9 +9,9 @@ import (
 	"github.com/hubel-go/hubel/formats/safetensors"
 )
 
-// kept is what an update is made from, copied out of the loader's batches:
+// batchCopy is what an update is made from, copied out of the loader's batches:
 // preprocessed, in the order of the passes.
-type kept struct {
+type batchCopy struct {
 	shape   []int     // of an image
 	x       []float32 // [N,C,H,W]
 	labels  []int32   // [N]
@@ -26,7 +26,7 @@ type kept struct {
 }
 
 // add copies a batch of a data set.
-func (s *kept) add(b *data.Batch, set data.Dataset) {
+func (s *batchCopy) add(b *data.Batch, set data.Dataset) {
 	s.shape = b.X.Shape()[1:]
 	s.x = append(s.x, b.X.Float32s()...)
 	s.labels = append(s.labels, b.Labels.Int32s()...)
@@ -42,10 +42,10 @@ func (s *kept) add(b *data.Batch, set data.Dataset) {
 	}
 }
 
-func (s *kept) len() int { return len(s.index) }
+func (s *batchCopy) len() int { return len(s.index) }
 
 // batch is some of the samples, as upload takes them.
-func (s *kept) batch(from, to int) *data.Batch {
+func (s *batchCopy) batch(from, to int) *data.Batch {
 	n := to - from
 	each := len(s.x) / s.len()
 	b := &data.Batch{
@@ -68,7 +68,7 @@ const (
 )
 
 // tensors are the samples as they stand in a file.
-func (s *kept) tensors() []safetensors.Tensor {
+func (s *batchCopy) tensors() []safetensors.Tensor {
 	b := s.batch(0, s.len())
 	index := make([]int64, s.len())
 	for i, k := range s.index {
@@ -86,7 +86,7 @@ func (s *kept) tensors() []safetensors.Tensor {
 }
 
 // takeSamples takes samples out of what was read from a file.
-func takeSamples(tensors map[string]*tensor.Dense) (*kept, error) {
+func takeSamples(tensors map[string]*tensor.Dense) (*batchCopy, error) {
 	take := func(name string, dtype tensor.Dtype, dims int) (*tensor.Dense, error) {
 		x, ok := tensors[name]
 		delete(tensors, name)
@@ -107,7 +107,7 @@ func takeSamples(tensors map[string]*tensor.Dense) (*kept, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &kept{shape: x.Shape()[1:], x: x.Float32s(), labels: labels.Int32s()}
+	s := &batchCopy{shape: x.Shape()[1:], x: x.Float32s(), labels: labels.Int32s()}
 	for _, k := range index.Int64s() {
 		s.index = append(s.index, int(k))
 	}

@@ -17,7 +17,7 @@ import (
 	"github.com/hubel-go/hubel/layers"
 )
 
-// Sanity is the outcome of one of the checks of CheckSanity.
+// Sanity is the outcome of one of the checks of CheckSanity, and an Event.
 type Sanity struct {
 	Name string
 	OK   bool
@@ -40,12 +40,14 @@ const (
 // of any: with the last layer at zero the first loss is that of answering at
 // random; weight decay makes what is minimised larger, and an update by decay
 // alone takes from each tensor what it says; gradients agree with differences of
-// the loss; and a few samples can be learnt by heart. Each outcome is reported as
-// it is known. Nothing is written.
-func CheckSanity(ctx context.Context, c Config, report func(Sanity)) error {
+// the loss; and a few samples can be learnt by heart. Each outcome is an event for the
+// Observers, as soon as it is known. Nothing is written.
+func CheckSanity(ctx context.Context, c Config) error {
 	if err := c.checkThere(); err != nil {
 		return err
 	}
+	watching := observers(c.Observers)
+	c.Observers = nil
 	c.Dir, c.Test, c.Resume, c.Patience, c.DebugEvery = "", nil, false, 0, 0
 	c.Accumulate = 1
 	if c.SGD.Schedule.Policy == Plateau {
@@ -56,7 +58,9 @@ func CheckSanity(ctx context.Context, c Config, report func(Sanity)) error {
 		if err != nil {
 			return err
 		}
-		report(s)
+		if err := watching.tell(s); err != nil {
+			return err
+		}
 	}
 	return nil
 }
@@ -218,8 +222,8 @@ func checkDecay(ctx context.Context, c Config) (s Sanity, err error) {
 			return err
 		}
 		for i, p := range t.sgd.trained() {
-			kept := 1 - decayTried*float64(p.Rate)*float64(p.Decay)
-			taken := before[i] * (1 - kept*kept)
+			left := 1 - decayTried*float64(p.Rate)*float64(p.Decay)
+			taken := before[i] * (1 - left*left)
 			if off := before[i] - taken - after[i]; !(math.Abs(off) <= decayTolerance*math.Abs(taken)) {
 				s.OK = false
 				s.Text += fmt.Sprintf("; an update by a decay of %g alone makes the squares of %s %.6g of %.6g, and not %.6g",
@@ -252,7 +256,7 @@ func checkSlopes(ctx context.Context, c Config) (s Sanity, err error) {
 		if err := t.moveBiases(); err != nil {
 			return err
 		}
-		b := &kept{}
+		b := &batchCopy{}
 		if _, _, err := t.gradients(true, b); err != nil {
 			return err
 		}
@@ -316,7 +320,7 @@ func (t *trainer) moveBiases() error {
 // small ones from rounding, so that of several the one is taken which agrees
 // best with half of it. It is NaN where none does: there the loss does not show
 // the slope well enough.
-func (t *trainer) slopeError(b *kept, param string) (float64, error) {
+func (t *trainer) slopeError(b *batchCopy, param string) (float64, error) {
 	start, err := t.weights.Get(param)
 	if err != nil {
 		return 0, err
@@ -367,7 +371,7 @@ func (t *trainer) slopeError(b *kept, param string) (float64, error) {
 }
 
 // lossOf is the loss of samples in training, of the first iteration.
-func (t *trainer) lossOf(b *kept) (float64, error) {
+func (t *trainer) lossOf(b *batchCopy) (float64, error) {
 	if err := upload(t.exec, t.c.Network, b.batch(0, b.len())); err != nil {
 		return 0, err
 	}
@@ -400,7 +404,7 @@ func checkOverfitting(ctx context.Context, c Config) (s Sanity, err error) {
 				break
 			}
 			for range overfitEvery {
-				if _, _, err := t.step(false); err != nil {
+				if _, _, err := t.step(0); err != nil {
 					return err
 				}
 				t.iteration++

@@ -20,10 +20,11 @@ import (
 func checked(t *testing.T, c Config) map[string]Sanity {
 	t.Helper()
 	found := map[string]Sanity{}
-	require.NoError(t, CheckSanity(t.Context(), c, func(s Sanity) {
+	c.Observers = []Observer{watch(func(s Sanity) {
 		found[s.Name] = s
 		t.Log(s)
-	}))
+	})}
+	require.NoError(t, CheckSanity(t.Context(), c))
 	require.Len(t, found, 4)
 	return found
 }

@@ -218,7 +218,8 @@ func TestSanityOnAScarceDevice(t *testing.T) {
 		c.Train = subsetOf(c.Train, 2)
 		c.SGD = SGD{Schedule: Schedule{Policy: Fixed, Rate: 20}}
 		seen = 0
-		return CheckSanity(t.Context(), c, func(s Sanity) { seen++ })
+		c.Observers = []Observer{watch(func(Sanity) { seen++ })}
+		return CheckSanity(t.Context(), c)
 	})
 	require.Equal(t, 4, seen)
 	all := fmt.Sprint(kindsOf(errs))

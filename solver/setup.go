@@ -5,20 +5,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"math"
-	"os"
-	"path/filepath"
 	"syscall"
 
 	"gorgonia.org/tensor"
 
 	"github.com/hubel-go/hubel/data"
 	"github.com/hubel-go/hubel/graph"
-	"github.com/hubel-go/hubel/internal/atomicfile"
 	"github.com/hubel-go/hubel/modelfile"
-	"github.com/hubel-go/hubel/results"
 )
 
 // newTrainer checks a configuration and allocates what it needs.
@@ -31,24 +26,27 @@ func newTrainer(c Config) (*trainer, error) {
 	}
 	whole := c.Batch * c.Accumulate
 	t := &trainer{c: c, sets: c.sets(), perEpoch: (c.Train.Len() + whole - 1) / whole, last: reading{Loss: math.NaN()}}
+	t.doctor = &doctor{trainer: t}
+	if c.Dir != "" {
+		t.record = &recorder{dir: c.Dir}
+		t.observers = append(t.observers, t.record)
+	}
+	t.observers = append(t.observers, c.Observers...)
 	if c.CheckpointEvery == 0 && c.CheckpointTime == 0 {
 		t.c.CheckpointEvery = t.perEpoch
 	}
 	start, err := t.prepare()
 	if err != nil {
-		return nil, cmp.Or(err, t.close(), t.unlock())
+		return nil, cmp.Or(err, t.close(), t.release())
 	}
-	if start.notice != "" && c.Notice != nil {
-		c.Notice(start.notice)
-	}
+	t.notice, t.duties = start.notice, t.workList()
 	return t, nil
 }
 
 // prepare reads what the run begins with and allocates what it needs.
 func (t *trainer) prepare() (start, error) {
 	if t.c.Resume {
-		var err error
-		if t.lock, err = LockFolder(t.c.Dir); err != nil && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, syscall.ENOTDIR) { // readStart says it better
+		if err := t.record.takeLock(); err != nil && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, syscall.ENOTDIR) { // readStart says it better
 			return start{}, err
 		}
 	}
@@ -63,22 +61,6 @@ func (t *trainer) prepare() (start, error) {
 	return s, t.open(p, s)
 }
 
-// LockFolder makes a run's folder this process's alone until the lock is closed.
-func LockFolder(dir string) (io.Closer, error) {
-	l, err := atomicfile.Lock(filepath.Join(dir, LockFile))
-	if errors.Is(err, atomicfile.ErrLocked) {
-		return nil, fmt.Errorf("%s: another process trains there: wait for its end, or choose another folder", dir)
-	}
-	return l, err
-}
-
-func (t *trainer) unlock() error {
-	if t.lock == nil {
-		return nil
-	}
-	return t.lock.Close()
-}
-
 // start is where a run begins.
 type start struct {
 	path       string                   // of the file
@@ -86,7 +68,7 @@ type start struct {
 	velocities map[string]*tensor.Dense // nil for zero
 	fresh      []string                 // layers and parameters that the fillers give their values all the same
 	iteration  int
-	standing   standing
+	history    history
 	damaged    bool   // the newest checkpoint, so that this is the one before it
 	notice     string // what is odd; mostly empty
 }
@@ -99,7 +81,7 @@ func (t *trainer) readStart() (s start, err error) {
 		if err != nil {
 			return start{}, err
 		}
-		s.path, s.iteration, s.standing = checkpoint.Path, checkpoint.Iteration, checkpoint.standing
+		s.path, s.iteration, s.history = checkpoint.Path, checkpoint.Iteration, checkpoint.history
 		s.weights, s.velocities = split(tensors)
 		s.damaged = checkpoint.Damaged != nil
 		if err := checkpoint.check(&t.c); err != nil {
@@ -212,7 +194,7 @@ func (t *trainer) open(p plans, s start) (err error) {
 		}
 		t.opened = append(t.opened, t.eval.Close)
 	}
-	if err := t.begin(s); err != nil {
+	if err := t.load(s); err != nil {
 		return err
 	}
 	if err := t.startFeed(); err != nil {
@@ -221,8 +203,21 @@ func (t *trainer) open(p plans, s start) (err error) {
 	return t.openFolder(s)
 }
 
-// begin gives everything the values that a run starts or goes on with.
-func (t *trainer) begin(s start) error {
+// openFolder makes the run's folder, or takes over that of one that was killed.
+func (t *trainer) openFolder(s start) error {
+	if t.record == nil {
+		return nil
+	}
+	t.opened = append(t.opened, t.record.closeLogs)
+	logged := t.iteration
+	if t.history.Due {
+		logged-- // the line comes again, with the test
+	}
+	return t.record.open(t.c.Resume, logged, s.damaged, t.c.DebugEvery > 0, t.iteration)
+}
+
+// load gives everything the values that a run starts or goes on with.
+func (t *trainer) load(s start) error {
 	var err error
 	if s.weights == nil || s.fresh != nil {
 		err = t.weights.Fill(t.c.Seed)
@@ -238,9 +233,9 @@ func (t *trainer) begin(s start) error {
 			return fmt.Errorf("%s: %w", s.path, err)
 		}
 	}
-	t.iteration, t.standing, t.sgd.drops = s.iteration, s.standing, s.standing.Drops
-	if s.standing.Last != nil {
-		t.last = t.read(s.standing.Last)
+	t.iteration, t.history, t.sgd.drops = s.iteration, s.history, s.history.Drops
+	if s.history.Last != nil {
+		t.last = t.read(s.history.Last)
 	}
 	return nil
 }
@@ -258,95 +253,6 @@ func (t *trainer) startFeed() error {
 	})
 }
 
-// openFolder makes the run's folder, or takes over that of one that was killed, and
-// opens its log.
-func (t *trainer) openFolder(s start) error {
-	if t.c.Dir == "" {
-		return nil
-	}
-	if !t.c.Resume {
-		if err := t.newFolder(); err != nil {
-			return err
-		}
-	} else if err := t.cutLogs(); err != nil {
-		return err
-	}
-	if err := t.tidy(s); err != nil {
-		return FailedError{err}
-	}
-	return nil
-}
-
-func (t *trainer) file(name string) string { return filepath.Join(t.c.Dir, name) }
-
-// newFolder makes a folder for a new run, and its log.
-func (t *trainer) newFolder() error {
-	_, err := os.Lstat(t.c.Dir)
-	made := errors.Is(err, fs.ErrNotExist)
-	if err := os.MkdirAll(t.c.Dir, 0o777); err != nil {
-		return err
-	}
-	t.lock, err = LockFolder(t.c.Dir)
-	if err == nil { // another process may have been faster
-		err = refuseRun(t.c.Dir)
-	}
-	if err == nil {
-		t.log, err = newLog(t.file(results.LogFile))
-	}
-	if err == nil {
-		t.opened = append(t.opened, t.log.Close)
-		return nil
-	}
-	if made {
-		return FailedError{err}
-	}
-	return err
-}
-
-// cutLogs goes on with the logs of a run that is resumed.
-func (t *trainer) cutLogs() (err error) {
-	logged := t.iteration
-	if t.standing.Due {
-		logged-- // the line comes again, with the test
-	}
-	if t.log, err = resumeLog[results.LogLine](t.file(results.LogFile), logged); err != nil {
-		return err
-	}
-	t.opened = append(t.opened, t.log.Close)
-	return nil
-}
-
-// tidy sets aside what the last process left in the folder, once nothing can be
-// refused any more, and opens the other log.
-func (t *trainer) tidy(s start) (err error) {
-	if err := atomicfile.Clean(t.c.Dir); err != nil {
-		return err
-	}
-	if s.damaged { // or it would take the place of the good one
-		if err := os.Rename(t.file(CheckpointFile), t.file(DamagedFile)); err != nil {
-			return err
-		}
-	}
-	if t.c.DebugEvery > 0 {
-		if t.debugLog, err = resumeLog[DebugLine](t.file(DebugFile), t.iteration); err != nil {
-			return err
-		}
-		t.opened = append(t.opened, t.debugLog.Close)
-	}
-	return nil
-}
-
-// discard removes the files of a run that has no checkpoint: it can be started
-// again, and could not be resumed.
-func (t *trainer) discard() error {
-	for _, name := range []string{WeightsFile, results.LogFile, DebugFile} {
-		if err := os.Remove(filepath.Join(t.c.Dir, name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return err
-		}
-	}
-	return nil
-}
-
 // close frees everything that was opened, the last one first.
 func (t *trainer) close() error {
 	var errs []error
@@ -354,4 +260,12 @@ func (t *trainer) close() error {
 		errs = append(errs, t.opened[i]())
 	}
 	return cmp.Or(errs...)
+}
+
+// release gives the run's folder free.
+func (t *trainer) release() error {
+	if t.record == nil {
+		return nil
+	}
+	return t.record.release()
 }

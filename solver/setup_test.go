@@ -176,7 +176,7 @@ func TestNothingToWorkWith(t *testing.T) {
 	} {
 		less := c
 		change(&less)
-		require.EqualError(t, CheckSanity(t.Context(), less, nil), want)
+		require.EqualError(t, CheckSanity(t.Context(), less), want)
 	}
 	_, err = graph.NewWeights(nil, c.Device)
 	require.EqualError(t, err, "weights of no network")

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"time"
 
 	"github.com/hubel-go/hubel/data"
@@ -29,101 +28,116 @@ func Train(ctx context.Context, c Config) (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
-	err = t.run(ctx)
-	if err == nil && c.Ended != nil {
-		err = c.Ended(t.result())
-	}
-	err = cmp.Or(err, t.close())
-	if t.stillborn {
-		err = cmp.Or(err, t.discard())
-	}
-	return t.result(), cmp.Or(err, t.unlock())
+	err = t.end(ctx, t.run(ctx))
+	err = cmp.Or(err, t.close(), t.release())
+	return t.result(), err
 }
 
 // trainer is a run: what it works with, and how far it is.
 type trainer struct {
-	c        Config
-	sets     sets // of c
-	perEpoch int  // updates
+	c         Config
+	sets      sets // of c
+	perEpoch  int  // updates
+	duties    []duty
+	observers // the recorder first
 
-	weights  *graph.Weights
-	exec     *graph.Executor
-	sgd      *updater
-	eval     *evaluator // nil without a test set
-	feed     *feed
-	log      *logWriter // nil without a folder
-	debugLog *logWriter // nil where there is none
-	probe    *probe     // nil before the first use
-	opened   []func() error
-	lock     io.Closer // of the folder; nil without one
+	weights *graph.Weights
+	exec    *graph.Executor
+	sgd     *updater
+	eval    *evaluator // nil without a test set
+	feed    *feed
+	record  *recorder // nil without a folder
+	doctor  *doctor
+	opened  []func() error
+	notice  string // of the start: what is odd; mostly empty
 
-	stillborn bool      // the first checkpoint could not be written
-	iteration int       // updates done
-	last      reading   // of a batch
-	test      *Test     // the last one
-	standing  standing  // after it
-	saved     time.Time // when the last checkpoint was written
+	iteration int             // updates done
+	last      reading         // of a batch
+	line      results.LogLine // of the last update that makes one
+	test      *Test           // the last one
+	history   history         // of the tests
 	speed     speedometer
-	bound     bool // that input is the bound has been said
+	toldBound bool // that input is the bound has been said
 }
 
 func (t *trainer) result() Result {
-	r := Result{Began: true, Iteration: t.iteration, Loss: t.last.Loss, Test: t.test, Early: t.standing.over(t.c.Patience)}
-	if t.standing.Best != nil {
-		r.Best = t.standing.Best.Iteration
+	r := Result{Began: true, Iteration: t.iteration, Loss: t.last.Loss, Test: t.test, Early: t.early()}
+	if t.history.Best != nil {
+		r.Best = t.history.Best.Iteration
 	}
 	return r
 }
 
+// early reports whether patience with the run is over.
+func (t *trainer) early() bool { return t.history.exhausts(t.c.Patience) }
+
 // run trains to the last iteration, or until patience is over.
 func (t *trainer) run(ctx context.Context) error {
-	if t.c.Retest {
-		return t.retest(ctx)
+	if err := t.begin(ctx); err != nil || t.c.Retest {
+		return err
 	}
-	if t.c.Dir != "" && !t.c.Resume { // so that it can be resumed at any time, and a full disk shows now
-		if err := t.save(); err != nil {
-			t.stillborn = true
-			return fmt.Errorf("the first checkpoint: %w", err)
-		}
-	}
-	t.saved = time.Now()
-	t.speed.input = func() data.Throughput { return t.feed.loader.Throughput() }
-	t.speed.start()
-	if t.standing.Due {
-		if err := t.finish(ctx, work{test: true, log: true, save: true}); err != nil {
-			return err
-		}
-	}
-	for first := true; t.iteration < t.c.Iterations && !t.standing.over(t.c.Patience); first = false {
+	for first := true; t.iteration < t.c.Iterations && !t.early(); first = false {
 		if ctx.Err() != nil {
 			return t.stop(ctx)
 		}
-		after := t.after(t.iteration + 1)
-		after.save = after.save || t.saveIsDue()
-		read := first || after.log || after.save
-		samples, r, err := t.step(read)
+		w := t.due(t.iteration + 1)
+		if first {
+			w |= readLoss
+		}
+		samples, r, err := t.step(w)
 		if err != nil {
 			return fmt.Errorf("iteration %d: %w", t.iteration+1, err)
 		}
-		if read {
+		if w&readLoss != 0 {
 			if !isFinite(r.Loss) {
-				return t.diagnose(ctx, fmt.Errorf("iteration %d: the loss is %g", t.iteration+1, r.Loss))
+				return t.doctor.diagnose(ctx, fmt.Errorf("iteration %d: the loss is %g", t.iteration+1, r.Loss))
 			}
 			t.last = r
 		}
 		t.iteration++
 		t.speed.add(samples)
-		if t.c.Progress != nil {
-			t.c.Progress(t.progress())
+		if err := t.tell(t.progress()); err != nil {
+			return err
 		}
-		if err := t.finish(ctx, after); err != nil {
+		if err := t.perform(ctx, w); err != nil {
 			if bad := (notFinite{}); errors.As(err, &bad) {
-				return t.diagnose(ctx, fmt.Errorf("after iteration %d: %w", t.iteration, bad))
+				return t.doctor.diagnose(ctx, fmt.Errorf("after iteration %d: %w", t.iteration, bad))
 			}
 			return err
 		}
 	}
 	return t.exec.Sync() // the last update may still be under way
+}
+
+// begin does what is due before the first update.
+func (t *trainer) begin(ctx context.Context) error {
+	if err := t.tell(t.started()); err != nil {
+		return err
+	}
+	if t.notice != "" {
+		if err := t.tell(Notice{t.notice}); err != nil {
+			return err
+		}
+	}
+	if t.c.Retest {
+		return t.retest(ctx)
+	}
+	if t.record != nil && !t.c.Resume { // so that it can be resumed at any time, and a full disk shows now
+		if err := t.save(ctx); err != nil {
+			t.record.abandoned = !t.record.saved
+			return fmt.Errorf("the first checkpoint: %w", err)
+		}
+	}
+	now := time.Now()
+	for i := range t.duties {
+		t.duties[i].done = now
+	}
+	t.speed.input = func() data.Throughput { return t.feed.loader.Throughput() }
+	t.speed.start()
+	if t.history.Due {
+		return t.perform(ctx, evaluationWork|logWork|checkpointWork)
+	}
+	return nil
 }
 
 // retest repeats the last test of a run that has come to its end.
@@ -137,56 +151,37 @@ func (t *trainer) retest(ctx context.Context) error {
 	return nil
 }
 
-// work is what is due after an update.
-type work struct{ test, log, save bool }
-
-// saveIsDue reports whether the time for a checkpoint has come.
-func (t *trainer) saveIsDue() bool {
-	return t.c.Dir != "" && t.c.CheckpointTime > 0 && time.Since(t.saved) >= t.c.CheckpointTime
-}
-
-// after is the work that is due after update k, counted from 1.
-func (t *trainer) after(k int) work {
-	last := k == t.c.Iterations
-	test := t.eval != nil && (last || k%t.perEpoch == 0)
-	return work{
-		test: test,
-		log:  test || last || k == 1 || k%t.c.LogEvery == 0,
-		save: t.c.Dir != "" && (last || t.c.CheckpointEvery > 0 && k%t.c.CheckpointEvery == 0),
+// step makes an update from the next batches, and does what is due inside it. What
+// it reads back, only if that is due, waits for the device. It allocates nothing.
+func (t *trainer) step(w work) (samples int, r reading, err error) {
+	var s *batchCopy
+	if t.wantsCopy(w) {
+		s = &batchCopy{}
 	}
-}
-
-// step makes an update from the next batches. What it reads back, only if
-// asked, waits for the device. It allocates nothing.
-func (t *trainer) step(read bool) (samples int, r reading, err error) {
-	var keep *kept
-	if t.debugIsDue() {
-		keep = &kept{}
-	}
-	if samples, r, err = t.gradients(read, keep); err != nil {
+	if samples, r, err = t.gradients(w&readLoss != 0, s); err != nil {
 		return 0, reading{}, err
 	}
-	if keep != nil {
-		if err := t.debug(keep); err != nil {
-			return 0, reading{}, fmt.Errorf("debugging: %w", err)
+	if s != nil {
+		if err := t.performInside(w, s); err != nil {
+			return 0, reading{}, err
 		}
 	}
 	t.sgd.update(t.iteration)
 	return samples, r, nil
 }
 
-// gradients computes those of the next update, and keeps a copy of what it
-// makes them from, if asked.
-func (t *trainer) gradients(read bool, keep *kept) (samples int, r reading, err error) {
+// gradients computes those of the next update, and copies what it makes them from,
+// if asked.
+func (t *trainer) gradients(read bool, s *batchCopy) (samples int, r reading, err error) {
 	whole := t.c.Batch * t.c.Accumulate
 	samples = min(whole, t.c.Train.Len()-t.iteration%t.perEpoch*whole)
 	pass := graph.Pass{Seed: t.c.Seed, Iteration: uint32(t.iteration), WholeBatch: samples}
 	mode := device.Overwrite
-	if keep != nil {
+	if s != nil {
 		if err := t.exec.Sync(); err != nil { // the last pass may still be writing it
 			return 0, reading{}, err
 		}
-		if keep.state, err = t.weights.State(); err != nil {
+		if s.state, err = t.weights.State(); err != nil {
 			return 0, reading{}, err
 		}
 	}
@@ -195,8 +190,8 @@ func (t *trainer) gradients(read bool, keep *kept) (samples int, r reading, err 
 		if err != nil {
 			return 0, reading{}, err
 		}
-		if keep != nil {
-			keep.add(b, t.c.Train)
+		if s != nil {
+			s.add(b, t.c.Train)
 		}
 		t.exec.Forward(pass)
 		t.exec.Backward(pass, mode)
@@ -215,104 +210,49 @@ func (t *trainer) gradients(read bool, keep *kept) (samples int, r reading, err 
 	return samples, r, nil
 }
 
-// add adds what the last pass achieved, weighed by its part of the whole batch.
-func (r *reading) add(e *graph.Executor, weight float64) error {
-	loss, err := e.Loss()
-	if err != nil {
-		return err
-	}
-	if r.Metrics == nil {
-		r.Metrics = newMetrics(e.Plan().Network)
-	}
-	r.Loss += loss * weight
-	return addMetrics(r.Metrics, e, weight)
-}
-
-// finish does the work that is due after an update.
-func (t *trainer) finish(ctx context.Context, w work) error {
-	if w == (work{}) {
-		return nil
-	}
-	t.speed.stop()
-	defer t.speed.start()
-	if text := t.speed.inputBound(); text != "" && !t.bound && t.c.Notice != nil {
-		t.bound = true
-		t.c.Notice(text)
-	}
-	line := results.LogLine{
-		Iteration:       t.iteration,
-		Epoch:           float64(t.iteration) / float64(t.perEpoch),
-		Loss:            t.last.Loss,
-		Rate:            t.sgd.rate(t.iteration - 1),
-		ImagesPerSecond: t.speed.now().imagesPerSecond(),
-		Train:           t.last.Metrics,
-	}
-	if w.test {
-		// The test reads, on a queue of its own, weights that the update may
-		// still be writing.
-		if err := t.exec.Sync(); err != nil {
-			return fmt.Errorf("iteration %d: %w", t.iteration, err)
-		}
-		t.standing.Due = true
-		test, err := t.eval.run(ctx)
-		if err != nil && ctx.Err() != nil {
-			if err := t.logLine(line); err != nil {
-				return err
-			}
-			return t.stop(ctx)
-		}
-		if err != nil {
-			return fmt.Errorf("after iteration %d: %w", t.iteration, err)
-		}
-		if !isFinite(test.Loss) {
-			return t.diagnoseTest(ctx, test.Loss)
-		}
-		test.Iteration, test.Epoch = t.iteration, t.epoch()
-		line.TestLoss, line.Test = &test.Loss, test.Metrics
-		t.test = &test
-		if err := t.judge(&test); err != nil {
-			return err
-		}
-		w.save = w.save || t.c.Dir != "" && t.standing.over(t.c.Patience)
-		if t.c.Tested != nil {
-			t.c.Tested(test)
-		}
-	}
-	if w.log {
-		if err := t.logLine(line); err != nil {
-			return err
-		}
-	}
-	if w.save {
-		if err := t.save(); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// logLine writes a line, if there is a log.
-func (t *trainer) logLine(line results.LogLine) error {
-	if t.log == nil {
-		return nil
-	}
-	return t.log.write(line)
-}
-
 // stop ends a training that was cancelled.
 func (t *trainer) stop(ctx context.Context) error {
 	done := fmt.Sprintf("stopped after %d of %d iterations", t.iteration, t.c.Iterations)
-	if t.c.Dir == "" {
+	if t.record == nil {
 		return fmt.Errorf("%s; nothing is saved without a folder: %w", done, ctx.Err())
 	}
-	if err := t.save(); err != nil {
+	if err := t.save(ctx); err != nil {
 		return fmt.Errorf("%s, and the checkpoint could not be written: %w", done, err)
 	}
 	return fmt.Errorf("%s; resume %s to go on: %w", done, t.c.Dir, ctx.Err())
 }
 
+// end tells of the run's end, and returns the error of training or else that of an
+// observer.
+func (t *trainer) end(ctx context.Context, err error) error {
+	e := Ended{Result: t.result(), Reason: ReasonFailed, Err: err}
+	switch {
+	case err == nil && e.Early:
+		e.Reason = ReasonEarly
+	case err == nil:
+		e.Reason = ReasonDone
+	case errors.As(err, new(*Diverged)):
+		e.Reason = ReasonDiverged
+	case ctx.Err() != nil && errors.Is(err, ctx.Err()):
+		e.Reason = ReasonStopped
+	}
+	return cmp.Or(err, t.tell(e))
+}
+
 // epoch is the one that the last update belongs to, counted from 1.
 func (t *trainer) epoch() int { return (t.iteration-1)/t.perEpoch + 1 }
+
+func (t *trainer) started() Started {
+	c := &t.c
+	s := Started{
+		Network: c.Network.Name, Device: c.Device.Name(), Dir: c.Dir, Samples: c.Train.Len(),
+		PerEpoch: t.perEpoch, Iteration: t.iteration, Iterations: c.Iterations,
+	}
+	if c.Test != nil {
+		s.Tests = c.Test.Len()
+	}
+	return s
+}
 
 func (t *trainer) progress() Progress {
 	speed := t.speed.now()

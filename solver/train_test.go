@@ -6,8 +6,6 @@ import (
 	"math"
 	"os"
 	"path/filepath"
-	"runtime"
-	"runtime/metrics"
 	"slices"
 	"testing"
 
@@ -17,9 +15,6 @@ import (
 	"github.com/hubel-go/hubel/data"
 	"github.com/hubel-go/hubel/device"
 	"github.com/hubel-go/hubel/graph"
-	"github.com/hubel-go/hubel/kernels/cuda"
-	"github.com/hubel-go/hubel/kernels/cuda/driver"
-	"github.com/hubel-go/hubel/kernels/cuda/ptxsim"
 	"github.com/hubel-go/hubel/layers"
 	"github.com/hubel-go/hubel/modelfile"
 	"github.com/hubel-go/hubel/models"
@@ -128,8 +123,7 @@ func TestTrainLearns(t *testing.T) {
 	require.Equal(t, 80, c.Iterations)
 	var progress []Progress
 	var tests []Test
-	c.Progress = func(p Progress) { progress = append(progress, p) }
-	c.Tested = func(test Test) { tests = append(tests, test) }
+	c.Observers = []Observer{watch(func(p Progress) { progress = append(progress, p) }), watch(func(test Test) { tests = append(tests, test) })}
 	c.Dir = filepath.Join(t.TempDir(), "runs", "small")
 	result, err := Train(t.Context(), c)
 	require.NoError(t, err)
@@ -282,7 +276,7 @@ func TestAccumulatedPassesAreOneBatch(t *testing.T) {
 	c := smallConfig(t)
 	c.Test, c.LogEvery = nil, 1
 	run := func() (weights map[string][]float32, losses []float64) {
-		c.Progress = func(p Progress) { losses = append(losses, p.Loss) }
+		c.Observers = []Observer{watch(func(p Progress) { losses = append(losses, p.Loss) })}
 		return weightsOf(t, trainIn(t, c)), losses // 10 iterations, over an epoch's end and its batch of 10
 	}
 	whole, wholeLosses := run()
@@ -318,144 +312,6 @@ func TestFrozenParametersStay(t *testing.T) {
 	require.Len(t, velocities, 1)
 }
 
-// countingDriver counts the calls that make or free something on a device, and
-// those that wait for it.
-type countingDriver struct {
-	driver.Driver
-	calls int
-}
-
-type countingStream struct {
-	driver.Stream
-	on *countingDriver
-}
-
-type countingEvent struct {
-	driver.Event
-	on *countingDriver
-}
-
-func (s *countingStream) Sync() error {
-	s.on.calls++
-	return s.Stream.Sync()
-}
-
-func (s *countingStream) Record(e driver.Event) error {
-	return s.Stream.Record(e.(*countingEvent).Event)
-}
-
-func (s *countingStream) Wait(e driver.Event) error { return s.Stream.Wait(e.(*countingEvent).Event) }
-
-func (e *countingEvent) Sync() error {
-	e.on.calls++
-	return e.Event.Sync()
-}
-
-func (d *countingDriver) Alloc(name string, bytes int64) (driver.Ptr, error) {
-	d.calls++
-	return d.Driver.Alloc(name, bytes)
-}
-
-func (d *countingDriver) Free(p driver.Ptr) error {
-	d.calls++
-	return d.Driver.Free(p)
-}
-
-func (d *countingDriver) HostAlloc(bytes int64) ([]byte, error) {
-	d.calls++
-	return d.Driver.HostAlloc(bytes)
-}
-
-func (d *countingDriver) Load(name, ptx string) (driver.Module, error) {
-	d.calls++
-	return d.Driver.Load(name, ptx)
-}
-
-func (d *countingDriver) NewStream() (driver.Stream, error) {
-	d.calls++
-	s, err := d.Driver.NewStream()
-	return &countingStream{s, d}, err
-}
-
-func (d *countingDriver) NewEvent() (driver.Event, error) {
-	d.calls++
-	e, err := d.Driver.NewEvent()
-	return &countingEvent{e, d}, err
-}
-
-// TestAStepAllocatesNothing counts what uploads, both passes, the update and
-// the loader of the next batch allocate together in an epoch, and the goroutines
-// that they start. The runtime
-// allocates now and then where a goroutine has to wait, so one epoch of a few
-// must be without. On a CUDA device, simulated here, no epoch may make or free
-// anything on the device, or wait for it.
-func TestAStepAllocatesNothing(t *testing.T) {
-	sim := &countingDriver{Driver: ptxsim.New(ptxsim.Config{Workers: 2})}
-	simulated, err := cuda.New("ptxsim", sim, device.Options{})
-	require.NoError(t, err)
-	t.Cleanup(func() { require.NoError(t, simulated.Close()) })
-	for _, c := range []struct {
-		model          string
-		device         device.Device
-		shape          []int
-		batch, samples int
-	}{
-		{"lenet", openCPU(t, 2), []int{1, 28, 28}, 16, 40}, // the last batch is smaller
-		{"alexnet", openCPU(t, 2), []int{3, 227, 227}, 2, 2},
-		{"lenet", simulated, []int{1, 16, 16}, 4, 6},
-	} {
-		t.Run(c.model+" "+c.device.Name(), func(t *testing.T) {
-			if testing.Short() && c.model == "alexnet" {
-				t.Skip("-short: AlexNet takes minutes under the race detector, and LeNet runs the same code")
-			}
-			n, err := models.Build(c.model, models.Options{Shape: c.shape})
-			require.NoError(t, err)
-			train, _ := synthetic(t, c.samples, 1, c.shape...)
-			tr, err := newTrainer(Config{
-				Network:    n,
-				Device:     c.device,
-				Train:      train,
-				SGD:        SGD{Schedule: Schedule{Policy: Poly, Rate: 1e-6, Power: 1}, Momentum: 0.9, ClipNorm: 1},
-				Batch:      c.batch,
-				Accumulate: 1,
-				Iterations: 1000,
-			})
-			require.NoError(t, err)
-			epoch := func() (made uint64) {
-				var before, after runtime.MemStats
-				started := goroutines()
-				runtime.ReadMemStats(&before)
-				for range tr.perEpoch {
-					if _, _, err := tr.step(false); err != nil {
-						t.Fatal(err)
-					}
-					tr.iteration++
-				}
-				runtime.ReadMemStats(&after)
-				return after.Mallocs - before.Mallocs + goroutines() - started
-			}
-			epoch() // warm up
-			calls := sim.calls
-			least := epoch()
-			for i := 0; i < 10 && least > 0; i++ {
-				least = min(least, epoch())
-			}
-			require.Zero(t, least)
-			require.Equal(t, calls, sim.calls, "memory, streams, events and modules made or freed on the device, and waits for it")
-			require.NoError(t, tr.exec.Sync())
-			require.NoError(t, tr.close())
-		})
-	}
-	require.Positive(t, sim.calls)
-}
-
-// goroutines is how many have been started.
-func goroutines() uint64 {
-	s := []metrics.Sample{{Name: "/sched/goroutines-created:goroutines"}}
-	metrics.Read(s)
-	return s[0].Value.Uint64()
-}
-
 // autoencoder makes its input again, and tells nothing apart.
 func autoencoder() *graph.Network {
 	n := &graph.Network{Name: "auto"}
@@ -469,10 +325,10 @@ func TestTrainAnAutoencoder(t *testing.T) {
 	c := smallConfig(t)
 	c.Network = autoencoder()
 	var losses []float64
-	c.Tested = func(test Test) {
+	c.Observers = []Observer{watch(func(test Test) {
 		require.Empty(t, test.Metrics)
 		losses = append(losses, test.Loss)
-	}
+	})}
 	_, err := Train(t.Context(), c)
 	require.NoError(t, err)
 	require.Len(t, losses, 2, "at the end of an epoch, and of the run")
@@ -531,11 +387,11 @@ func TestTrainWithoutAFolder(t *testing.T) {
 	t.Chdir(t.TempDir())
 	c := smallConfig(t)
 	ctx, cancel := context.WithCancel(t.Context())
-	c.Progress = func(p Progress) {
+	c.Observers = []Observer{watch(func(p Progress) {
 		if p.Iteration == 3 {
 			cancel()
 		}
-	}
+	})}
 	result, err := Train(ctx, c)
 	require.ErrorIs(t, err, context.Canceled)
 	require.ErrorContains(t, err, "stopped after 3 of 10 iterations; nothing is saved without a folder")

@@ -375,7 +375,8 @@ func TestSquaresOfTheFinite(t *testing.T) {
 func TestSanityInWords(t *testing.T) {
 	said := func(c Config) map[string]string {
 		texts := map[string]string{}
-		require.NoError(t, CheckSanity(t.Context(), c, func(s Sanity) { texts[s.Name] = s.Text }))
+		c.Observers = []Observer{watch(func(s Sanity) { texts[s.Name] = s.Text })}
+		require.NoError(t, CheckSanity(t.Context(), c))
 		return texts
 	}
 	c := tinyConfig(t, reference.New())

@@ -33,7 +33,13 @@ func check(ctx context.Context, o *options, stdout, stderr io.Writer) (err error
 		}
 		fmt.Fprintf(stdout, "%s  %s: %s\n", word, s.Name, printable.Line(s.Text))
 	}
-	if err := solver.CheckSanity(ctx, c, report); err != nil {
+	c.Observers = []solver.Observer{solver.ObserverFunc(func(e solver.Event) error {
+		if s, ok := e.(solver.Sanity); ok {
+			report(s)
+		}
+		return nil
+	})}
+	if err := solver.CheckSanity(ctx, c); err != nil {
 		return err
 	}
 	small, err := cheap(c.Network, c.Device)

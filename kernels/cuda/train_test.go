@@ -54,9 +54,17 @@ func tryTrain(t *testing.T, d device.Device, r run) (n numbers, err error) {
 		Network: net, Device: d, Train: set, Preprocess: data.Preprocess{Scale: 1. / 256},
 		SGD:   solver.SGD{Schedule: solver.Schedule{Policy: "fixed", Rate: 0.01}, Momentum: 0.9, Decay: 5e-4, ClipNorm: 10},
 		Batch: r.batch, Accumulate: max(1, r.accumulate), Iterations: r.iterations, Seed: 3, LogEvery: r.logEvery,
-		Progress: func(p solver.Progress) { n.losses = append(n.losses, p.Loss) },
-		Tested:   func(x solver.Test) { n.tests = append(n.tests, x.Loss, x.Metrics[0].Value) },
-		Debugged: func(l solver.DebugLine) { n.debug = append(n.debug, l) },
+		Observers: []solver.Observer{solver.ObserverFunc(func(e solver.Event) error {
+			switch e := e.(type) {
+			case solver.Progress:
+				n.losses = append(n.losses, e.Loss)
+			case solver.Test:
+				n.tests = append(n.tests, e.Loss, e.Metrics[0].Value)
+			case solver.DebugLine:
+				n.debug = append(n.debug, e)
+			}
+			return nil
+		})},
 	}
 	if r.test {
 		c.Test = tests

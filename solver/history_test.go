@@ -14,31 +14,31 @@ import (
 	"github.com/hubel-go/hubel/results"
 )
 
-func TestStanding(t *testing.T) {
-	var s standing
+func TestHistory(t *testing.T) {
+	var h history
 	higher := []graph.Metric{{Value: "hits", Better: graph.Higher}}
 	judge := func(iteration int, loss, accuracy float64) bool {
-		return s.judge(&Test{Iteration: iteration, Loss: loss, Metrics: results.Metrics{{Name: "hits", Value: accuracy}}}, higher, 2)
+		return h.add(&Test{Iteration: iteration, Loss: loss, Metrics: results.Metrics{{Name: "hits", Value: accuracy}}}, higher, 2)
 	}
 	require.True(t, judge(1, 2, 0.5), "the first")
 	require.False(t, judge(2, 2, 0.5), "of equals the first")
 	require.True(t, judge(2, 1, 0.5), "of the same accuracy, that with the lower loss")
 	require.True(t, judge(3, 3, 0.6))
-	require.Equal(t, 3, s.Best.Iteration)
+	require.Equal(t, 3, h.Best.Iteration)
 	for i, want := range []struct{ drops, since int }{{0, 1}, {1, 2}, {1, 3}, {2, 4}} {
 		require.False(t, judge(4+i, 1, 0.55))
-		require.Equal(t, want.drops, s.Drops)
-		require.Equal(t, want.since, s.Since)
-		require.Equal(t, want.since >= 3, s.over(3))
-		require.False(t, s.over(0), "endless")
+		require.Equal(t, want.drops, h.Drops)
+		require.Equal(t, want.since, h.Since)
+		require.Equal(t, want.since >= 3, h.exhausts(3))
+		require.False(t, h.exhausts(0), "endless")
 	}
 	require.True(t, judge(8, 1, 0.61))
-	require.Equal(t, standing{Best: &score{8, 1, results.Metrics{{Name: "hits", Value: 0.61}}}, Drops: 2}, s)
+	require.Equal(t, history{Best: &score{8, 1, results.Metrics{{Name: "hits", Value: 0.61}}}, Drops: 2}, h)
 
-	s = standing{}
-	require.True(t, s.judge(&Test{Iteration: 1, Loss: 2}, nil, 0))
-	require.False(t, s.judge(&Test{Iteration: 2, Loss: 2}, nil, 0))
-	require.True(t, s.judge(&Test{Iteration: 3, Loss: 1.5}, nil, 0), "without an accuracy, the loss")
+	h = history{}
+	require.True(t, h.add(&Test{Iteration: 1, Loss: 2}, nil, 0))
+	require.False(t, h.add(&Test{Iteration: 2, Loss: 2}, nil, 0))
+	require.True(t, h.add(&Test{Iteration: 3, Loss: 1.5}, nil, 0), "without an accuracy, the loss")
 }
 
 // worsening is a configuration whose tests stop getting better soon: the rate
@@ -54,8 +54,7 @@ func TestPlateauLowersTheRate(t *testing.T) {
 	c := worsening(t)
 	var rates []float32
 	var tests []Test
-	c.Progress = func(p Progress) { rates = append(rates, p.Rate) }
-	c.Tested = func(test Test) { tests = append(tests, test) }
+	c.Observers = []Observer{watch(func(p Progress) { rates = append(rates, p.Rate) }), watch(func(test Test) { tests = append(tests, test) })}
 	dir := trainIn(t, c)
 	want, best := float32(0.4), (*score)(nil)
 	for epoch, test := range tests {
@@ -71,7 +70,7 @@ func TestPlateauLowersTheRate(t *testing.T) {
 	require.Less(t, want, float32(0.4), "the rate dropped")
 
 	// And a run that was stopped anywhere goes on to the same bytes.
-	c.Progress, c.Tested = nil, nil
+	c.Observers = nil
 	for _, iteration := range []int{13, 24, 32, 47} {
 		stopped := stopAfter(t, c, iteration)
 		resume(t, stopped, c)
@@ -82,7 +81,7 @@ func TestPlateauLowersTheRate(t *testing.T) {
 func TestTheBestWeightsAreKept(t *testing.T) {
 	c := worsening(t)
 	var tests []Test
-	c.Tested = func(test Test) { tests = append(tests, test) }
+	c.Observers = []Observer{watch(func(test Test) { tests = append(tests, test) })}
 	c.Dir = filepath.Join(t.TempDir(), "run")
 	result, err := Train(t.Context(), c)
 	require.NoError(t, err)
@@ -155,24 +154,24 @@ func TestCheckpointsByTheClock(t *testing.T) {
 	c := smallConfig(t)
 	c.CheckpointTime = time.Nanosecond
 	c.Dir = filepath.Join(t.TempDir(), "run")
-	c.Progress = func(p Progress) {
+	c.Observers = []Observer{watch(func(p Progress) {
 		if p.Iteration < 2 {
 			return
 		}
 		checkpoint, err := ReadCheckpoint(c.Dir)
 		require.NoError(t, err)
 		require.Equal(t, p.Iteration-1, checkpoint.Iteration)
-	}
+	})}
 	_, err := Train(t.Context(), c)
 	require.NoError(t, err)
 
 	c.CheckpointTime = time.Hour
 	c.Dir = filepath.Join(t.TempDir(), "run")
-	c.Progress = func(p Progress) {
+	c.Observers = []Observer{watch(func(p Progress) {
 		checkpoint, err := ReadCheckpoint(c.Dir)
 		require.NoError(t, err)
 		require.Zero(t, checkpoint.Iteration, "the one that a run begins with")
-	}
+	})}
 	_, err = Train(t.Context(), c)
 	require.NoError(t, err)
 	checkpoint, err := ReadCheckpoint(c.Dir)

@@ -1,0 +1,217 @@
+package solver
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/hubel-go/hubel/formats/safetensors"
+	"github.com/hubel-go/hubel/internal/atomicfile"
+	"github.com/hubel-go/hubel/modelfile"
+	"github.com/hubel-go/hubel/results"
+)
+
+// The names of files in a run's folder, besides results.LogFile.
+const (
+	// WeightsFile is the trained network.
+	WeightsFile = "weights.safetensors"
+
+	// BestFile are the weights that did best in a test: those that the network's
+	// first metric calls the best, and among these, or of a network that has none,
+	// those with the lowest loss. It is a weights file.
+	BestFile = "best.safetensors"
+
+	// CheckpointFile is what resuming needs: the weights, a velocity
+	// "momentum/NAME" for each trained parameter, how the run was configured, and
+	// what its tests amount to. Random numbers are counted, so the seed and the
+	// iteration are their whole state. PreviousFile is the checkpoint before it,
+	// DamagedFile one that could not be read when the run was resumed.
+	CheckpointFile = "checkpoint.safetensors"
+	PreviousFile   = "checkpoint-previous.safetensors"
+	DamagedFile    = "checkpoint-damaged.safetensors"
+
+	// ReplayFile is what is left of a run whose loss was not finite: the batch, and
+	// all that an update is made from. Replay repeats it.
+	ReplayFile = "diverged.safetensors"
+
+	// DebugFile is what Config.DebugEvery writes: JSON, a line for each DebugLine.
+	DebugFile = "debug.jsonl"
+
+	// LockFile is what the process that trains in the folder holds locked.
+	LockFile = "run.lock"
+)
+
+// LockFolder makes a run's folder this process's alone until the lock is closed.
+func LockFolder(dir string) (io.Closer, error) {
+	l, err := atomicfile.Lock(filepath.Join(dir, LockFile))
+	if errors.Is(err, atomicfile.ErrLocked) {
+		return nil, fmt.Errorf("%s: another process trains there: wait for its end, or choose another folder", dir)
+	}
+	return l, err
+}
+
+// refuseRun is an error if there is a run in the folder.
+func refuseRun(dir string) error {
+	for _, name := range []string{CheckpointFile, PreviousFile, WeightsFile, BestFile, results.LogFile} {
+		_, err := os.Lstat(filepath.Join(dir, name))
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
+		case err != nil:
+			return err
+		case name == CheckpointFile || name == PreviousFile:
+			return fmt.Errorf("%s already holds a run (%s): resume it, or choose another folder", dir, name)
+		default: // it cannot be resumed
+			return fmt.Errorf("%s already holds a part of a run (%s): remove it, or choose another folder", dir, name)
+		}
+	}
+	return nil
+}
+
+// recorder writes all that a run leaves in its folder. A file is written beside its
+// place and renamed, so that it is there whole or as it was; a line of a log is
+// written in one piece. It is the first observer of the run.
+type recorder struct {
+	dir       string
+	lock      io.Closer  // of the folder; nil before it is taken
+	log       *logWriter // nil before the folder is open
+	debugLog  *logWriter // nil where there is none
+	saved     bool       // there is a checkpoint
+	abandoned bool       // the first one could not be written
+}
+
+func (r *recorder) file(name string) string { return filepath.Join(r.dir, name) }
+
+func (r *recorder) takeLock() (err error) {
+	r.lock, err = LockFolder(r.dir)
+	return err
+}
+
+// open makes the folder of a new run, or takes over that of one that is resumed, whose
+// log goes on after some iterations. Where the newest checkpoint is damaged it is set
+// aside. The log of layers goes on after other iterations, if it is wanted.
+func (r *recorder) open(resume bool, logged int, damaged, debug bool, debugged int) (err error) {
+	if resume {
+		r.log, err = resumeLog[results.LogLine](r.file(results.LogFile), logged)
+	} else {
+		err = r.newFolder()
+	}
+	if err != nil {
+		return err
+	}
+	r.saved = resume
+	// Nothing can be refused any more: what the last process left is tidied away.
+	err = atomicfile.Clean(r.dir)
+	if err == nil && damaged { // or it would take the place of the good one
+		err = os.Rename(r.file(CheckpointFile), r.file(DamagedFile))
+	}
+	if err == nil && debug {
+		r.debugLog, err = resumeLog[DebugLine](r.file(DebugFile), debugged)
+	}
+	if err != nil {
+		return FailedError{err}
+	}
+	return nil
+}
+
+// newFolder makes a folder for a new run, and its log.
+func (r *recorder) newFolder() error {
+	_, err := os.Lstat(r.dir)
+	made := errors.Is(err, fs.ErrNotExist)
+	if err := os.MkdirAll(r.dir, 0o777); err != nil {
+		return err
+	}
+	err = r.takeLock()
+	if err == nil { // another process may have been faster
+		err = refuseRun(r.dir)
+	}
+	if err == nil {
+		r.log, err = newLog(r.file(results.LogFile))
+	}
+	if err != nil && made {
+		return FailedError{err}
+	}
+	return err
+}
+
+// Observe writes the logs.
+func (r *recorder) Observe(e Event) error {
+	switch e := e.(type) {
+	case Logged:
+		return r.log.write(e.LogLine)
+	case DebugLine:
+		return r.debugLog.write(e)
+	}
+	return nil
+}
+
+// checkpoint writes the weights and a checkpoint, unless they are not finite, and
+// returns the checkpoint's path. Neither holds a time or a speed: the same training
+// makes the same bytes.
+func (r *recorder) checkpoint(s *snapshot) (path string, err error) {
+	if err := checkFinite(s.all()); err != nil {
+		return "", err
+	}
+	if err := safetensors.Write(r.file(WeightsFile), s.weights, s.model); err != nil {
+		return "", err
+	}
+	metadata, err := s.metadata()
+	if err != nil {
+		return "", err
+	}
+	path = r.file(CheckpointFile)
+	err = atomicfile.Rotate(path, r.file(PreviousFile), func(w io.Writer) error {
+		return safetensors.WriteTo(w, s.all(), metadata)
+	})
+	r.saved = r.saved || err == nil
+	return path, err
+}
+
+// bestKey is the key, in the metadata of BestFile, of its score in JSON.
+const bestKey = "best"
+
+// best writes the weights of a network as the best, and returns the path.
+func (r *recorder) best(weights []safetensors.Tensor, model map[string]string, s *score) (path string, err error) {
+	if err := modelfile.PutJSON(model, map[string]any{bestKey: s}); err != nil {
+		return "", err
+	}
+	path = r.file(BestFile)
+	return path, safetensors.Write(path, weights, model)
+}
+
+// diverged writes what it takes to repeat an update, and returns the path.
+func (r *recorder) diverged(tensors []safetensors.Tensor, metadata map[string]string) (path string, err error) {
+	path = r.file(ReplayFile)
+	return path, safetensors.Write(path, tensors, metadata)
+}
+
+// closeLogs closes the logs that are open.
+func (r *recorder) closeLogs() error {
+	var errs []error
+	for _, l := range []*logWriter{r.debugLog, r.log} {
+		if l != nil {
+			errs = append(errs, l.Close())
+		}
+	}
+	return cmp.Or(errs...)
+}
+
+// release gives the folder free. A run without a checkpoint could not be resumed: its
+// files are removed, so that it can be started again.
+func (r *recorder) release() (err error) {
+	if r.abandoned {
+		for _, name := range []string{WeightsFile, results.LogFile, DebugFile} {
+			if gone := os.Remove(r.file(name)); gone != nil && !errors.Is(gone, fs.ErrNotExist) {
+				err = gone
+				break
+			}
+		}
+	}
+	if r.lock == nil {
+		return err
+	}
+	return cmp.Or(err, r.lock.Close())
+}

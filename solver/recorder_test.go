@@ -1,0 +1,73 @@
+package solver
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// readAll maps the names of the files in a folder to their contents.
+func readAll(t *testing.T, dir string) map[string]string {
+	t.Helper()
+	entries, err := os.ReadDir(dir)
+	require.NoError(t, err)
+	all := map[string]string{}
+	for _, e := range entries {
+		b, err := os.ReadFile(filepath.Join(dir, e.Name()))
+		require.NoError(t, err)
+		all[e.Name()] = string(b)
+	}
+	return all
+}
+
+// One process trains in a folder at a time, and the run's end belongs to it too.
+func TestTheFolderIsLocked(t *testing.T) {
+	c := smallConfig(t)
+	c.Dir = filepath.Join(t.TempDir(), "run")
+	told := 0
+	refused := func() {
+		for _, resumed := range []bool{true, false} {
+			second := c
+			second.Resume, second.Iterations, second.Observers = resumed, 100, nil
+			before := readAll(t, c.Dir)
+			_, err := Train(t.Context(), second)
+			require.Error(t, err)
+			if resumed {
+				require.EqualError(t, err, c.Dir+": another process trains there: wait for its end, or choose another folder")
+			}
+			require.Equal(t, before, readAll(t, c.Dir))
+			told++
+		}
+	}
+	ended := errors.New("no pictures")
+	c.Observers = []Observer{watch(func(p Progress) {
+		if p.Iteration == 5 {
+			refused()
+		}
+	})}
+	c.Observers = append(c.Observers, ObserverFunc(func(e Event) error {
+		r, ok := e.(Ended)
+		if !ok {
+			return nil
+		}
+		require.Equal(t, c.Iterations, r.Iteration)
+		require.NotNil(t, r.Test)
+		refused()
+		return ended
+	}))
+	r, err := Train(t.Context(), c)
+	require.ErrorIs(t, err, ended)
+	require.True(t, r.Began)
+	require.Equal(t, 4, told)
+	require.NoFileExists(t, filepath.Join(c.Dir, LockFile))
+
+	// What a process that died has left is in nobody's way.
+	require.NoError(t, os.WriteFile(filepath.Join(c.Dir, LockFile), nil, 0o666))
+	c.Observers, c.Resume, c.Iterations = nil, true, c.Iterations+1
+	_, err = Train(t.Context(), c)
+	require.NoError(t, err)
+	require.NoFileExists(t, filepath.Join(c.Dir, LockFile))
+}
