@@ -72,9 +72,17 @@ func versionOf(b []byte) (int, error) {
 	case err != nil || version < 1:
 		return 0, fmt.Errorf("the version %.20s is none: this hubel writes \"version\": %d", j.Version, Version)
 	case version > Version:
-		return 0, fmt.Errorf("version %d is newer than this hubel, which reads up to version %d: a newer hubel opens it", version, Version)
+		return 0, &NewerError{version}
 	}
 	return version, nil
+}
+
+// NewerError is the error of a network whose JSON has a newer Version than this.
+type NewerError struct{ Version int }
+
+// Error names both versions.
+func (e *NewerError) Error() string {
+	return fmt.Sprintf("version %d is newer than this hubel, which reads up to version %d: a newer hubel opens it", e.Version, Version)
 }
 
 // rolesByName gives a network from a file without a version, which has no roles and

@@ -1,8 +1,10 @@
 package modelfile
 
 import (
+	"maps"
 	"math"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -63,6 +65,13 @@ func TestWhatIsWrittenIsRead(t *testing.T) {
 	require.Equal(t, two(), m.Network)
 	require.Len(t, m.Weights, 4)
 	require.NoError(t, m.Set(small(t)))
+
+	newer := maps.Clone(metadata)
+	newer[NetworkKey] = strings.Replace(metadata[NetworkKey], `"version":1,`, `"version":2,"kind":"later",`, 1)
+	_, err = Read(write(t, tensors, newer))
+	require.ErrorContains(t, err, "two.safetensors: network in JSON: version 2 is newer than this hubel, which reads up to version 1: a newer hubel opens it")
+	require.ErrorAs(t, err, new(*graph.NewerError))
+	require.NotContains(t, err.Error(), "\n")
 
 	metadata[ClassBytesKey] = `["YW50"]`
 	_, err = Read(write(t, tensors, metadata))

@@ -116,6 +116,19 @@ func TestOfSamples(t *testing.T) {
 	}
 }
 
+// The input of images may have any name, and stand behind another.
+func TestImagesOfAnyName(t *testing.T) {
+	m := corners(1, 2, 3)
+	m.Network.Inputs[0].Name, m.Network.Nodes[0].In = "photo", []string{"photo"}
+	m.Network.Inputs[0], m.Network.Inputs[1] = m.Network.Inputs[1], m.Network.Inputs[0]
+	p := newPredictor(t, m, Options{})
+	all, err := p.Predict(t.Context(), []float32{1, 2, 3, 4, 5, 6})
+	require.NoError(t, err)
+	require.Equal(t, []float32{1, 6}, all[0].Output)
+	_, err = New(reference.New(), m, Options{Features: []string{"target"}})
+	require.EqualError(t, err, `corner, target: that takes the input "target", and a picture has none`)
+}
+
 func TestDefaults(t *testing.T) {
 	p := newPredictor(t, corners(1, 2, 3), Options{})
 	require.Equal(t, 32, p.options.Batch)

@@ -61,14 +61,14 @@ type matrix struct {
 
 func newMatrix(c *results.Confusion, title string) *matrix {
 	n := vg.Length(len(c.Counts))
-	m := &matrix{counts: c.Counts, title: shown(title, mostOfTitle), cell: min(largestCell, max(smallestCell, matrixSide/n))}
+	m := &matrix{counts: c.Counts, title: shown(title, maxTitle), cell: min(largestCell, max(smallestCell, matrixSide/n))}
 	m.head = style(vg.Points(14))
 	m.label = style(min(vg.Points(11), 0.8*m.cell))
 	gap := vg.Points(12)
 	fractions := vg.Length(0) // the column of them
 	if m.cell >= namedCell {
 		for _, name := range c.Classes {
-			name = shown(name, mostOfClass)
+			name = shown(name, maxClass)
 			m.classes = append(m.classes, name)
 			m.names = max(m.names, m.label.Width(name))
 		}

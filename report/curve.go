@@ -55,7 +55,7 @@ func Curve(path, title string, log []results.LogLine, metric results.Metric) err
 	if err != nil {
 		return fmt.Errorf("curve of a training run: %w", err)
 	}
-	loss.Title.Text = shown(title, mostOfTitle)
+	loss.Title.Text = shown(title, maxTitle)
 	below, err := metricPanel(s)
 	if err != nil {
 		return fmt.Errorf("curve of a training run: %w", err)
@@ -185,9 +185,9 @@ func logRange(s series) (low, high float64) {
 
 func metricPanel(s series) (*plot.Plot, error) {
 	p := newPanel()
-	p.Y.Label.Text = shown(s.metric.Name, mostOfTitle)
+	p.Y.Label.Text = shown(s.metric.Name, maxTitle)
 	if s.metric.Share || s.metric.Name == "" {
-		p.Y.Label.Text = shown(cmp.Or(s.metric.Name, "accuracy"), mostOfTitle) + ", %"
+		p.Y.Label.Text = shown(cmp.Or(s.metric.Name, "accuracy"), maxTitle) + ", %"
 	}
 	p.X.Label.Text = "iteration"
 	if s.perEpoch >= 1 {

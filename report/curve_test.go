@@ -129,3 +129,30 @@ func TestTicks(t *testing.T) {
 	require.Equal(t, []string{"0.02", "0.05", "0.1", "0.2", "0.5", "1", "2"}, labels(0.011, 3, true))
 	require.Equal(t, []string{"2", "3", "4"}, labels(1.5, 4.5, true))
 }
+
+// A metric that is no share of the samples has its own axis, also below 0 and
+// beyond 100.
+func TestCurveOfADistance(t *testing.T) {
+	log := falling(40)
+	for i := range log {
+		log[i].Test = results.Metrics{{Name: "distance", Value: 2000 * (1 - float64(i)/20)}}
+		log[i].Train = results.Metrics{{Name: "distance", Value: 1500}}
+	}
+	distance := results.Metric{Name: "distance"}
+	p, err := metricPanel(seriesOf(log, distance))
+	require.NoError(t, err)
+	require.Equal(t, "distance", p.Y.Label.Text)
+	require.Less(t, p.Y.Min, -1900.)
+	require.Greater(t, p.Y.Max, 2000.)
+	p, err = metricPanel(seriesOf(log[:1], distance))
+	require.NoError(t, err)
+	require.Equal(t, []float64{1999, 2002}, []float64{p.Y.Min, p.Y.Max})
+
+	p, err = metricPanel(seriesOf(falling(200), accuracy))
+	require.NoError(t, err)
+	require.Equal(t, "accuracy, %", p.Y.Label.Text)
+	require.Equal(t, 100., p.Y.Max)
+	path := filepath.Join(t.TempDir(), "curve.png")
+	require.NoError(t, Curve(path, "points", log, distance))
+	require.FileExists(t, path)
+}

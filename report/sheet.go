@@ -67,8 +67,8 @@ func drawSheet(images []Captioned, group int) *image.RGBA {
 
 // The characters of a picture that names may take.
 const (
-	mostOfTitle = 100
-	mostOfClass = 40
+	maxTitle = 100
+	maxClass = 40
 )
 
 // shown is a text as it is drawn: what can be seen, and of more than so many

@@ -132,8 +132,11 @@ func (c *Checkpoint) Early(patience int) bool { return c.history.exhausts(patien
 // readState reads the newest checkpoint that is whole, with its tensors.
 func readState(dir string) (*Checkpoint, map[string]*tensor.Dense, error) {
 	c, tensors, err := readCheckpoint(dir, CheckpointFile)
-	if err == nil {
+	switch {
+	case err == nil:
 		return c, tensors, nil
+	case errors.As(err, new(*graph.NewerError)): // it is not damaged, and not to be set aside
+		return nil, nil, err
 	}
 	c, tensors, before := readCheckpoint(dir, PreviousFile)
 	switch {

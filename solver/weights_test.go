@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -203,4 +204,24 @@ func TestSpoiltWeights(t *testing.T) {
 	require.NoDirExists(t, c.Dir)
 	c.Fresh = []string{"conv1"}
 	trainIn(t, c)
+}
+
+// A checkpoint of a newer hubel is refused, and stays where it is, although there is
+// an older one before it.
+func TestResumingACheckpointOfANewerHubel(t *testing.T) {
+	c := smallConfig(t)
+	dir := stopAfter(t, c, 7)
+	path := filepath.Join(dir, CheckpointFile)
+	tensors, metadata, err := modelfile.ReadTensors(path)
+	require.NoError(t, err)
+	metadata[modelfile.NetworkKey] = strings.Replace(metadata[modelfile.NetworkKey], `"version":1`, `"version":3`, 1)
+	writeTensors(t, path, tensors, metadata)
+	before := readAll(t, dir)
+	want := path + ": network in JSON: version 3 is newer than this hubel, which reads up to version 1: a newer hubel opens it"
+	_, err = ReadCheckpoint(dir)
+	require.EqualError(t, err, want)
+	c.Dir, c.Resume = dir, true
+	_, err = Train(t.Context(), c)
+	require.EqualError(t, err, want)
+	require.Equal(t, before, readAll(t, dir))
 }
