@@ -181,7 +181,7 @@ TAGGED = ./kernels/cuda/cudriver/... ./kernels/cuda/cudadevice ./cmd/...
 .PHONY: cuda-test
 cuda-test: cuda-driver-test ## test the CUDA driver's side against a stand-in that records its calls
 	$(CUDA_BUILD) $(GO) vet -tags cuda $(TAGGED)
-	$(CUDA_BUILD) $(GO) test -tags cuda -timeout 10m -run "OnACard|CallFails|LateErrors|Device" ./cmd/train ./cmd/predict
+	$(CUDA_BUILD) $(GO) test -tags cuda -timeout 10m -run "OnACard|CallFails|LateErrors|Device" ./cmd/train/program ./cmd/predict/program
 
 .PHONY: cuda-driver-test
 cuda-driver-test: cuda-needs .tools/link/libcuda.so

@@ -1,34 +1,7 @@
-// Command predict tells what is in pictures, with weights that cmd/train has
-// trained. Its -h says how.
+// Command predict tells what is in pictures, with weights that train has made. Its -h
+// says how.
 package main
 
-import (
-	"context"
-	"errors"
-	"flag"
-	"io"
-	"os"
+import "github.com/hubel-go/hubel/cmd/predict/program"
 
-	_ "github.com/hubel-go/hubel/device/reference"
-	"github.com/hubel-go/hubel/internal/command"
-	_ "github.com/hubel-go/hubel/kernels/cpu"
-	_ "github.com/hubel-go/hubel/kernels/cuda/cudadevice"
-	"github.com/hubel-go/hubel/predict"
-)
-
-func main() {
-	command.Main(func(ctx context.Context, stdout, stderr io.Writer) int { return run(ctx, os.Args[1:], stdout, stderr) })
-}
-
-// run is the whole program. It returns the exit code.
-func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
-	o, err := parse(args)
-	if errors.Is(err, flag.ErrHelp) {
-		usage(stdout, new(options).flagSet())
-		return command.Done
-	}
-	if err == nil {
-		err = predictFiles(ctx, o, stdout, stderr)
-	}
-	return command.Exit(ctx, stderr, "predict", err, errors.As(err, new(predict.FailedError)))
-}
+func main() { program.Main() }

@@ -1,0 +1,104 @@
+package program
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/hubel-go/hubel/device"
+	"github.com/hubel-go/hubel/internal/command"
+)
+
+// options are the flags.
+type options struct {
+	weights, device, out string
+	features             command.Names
+	batch, top, threads  int
+	json, tenCrop        bool
+	cpuPath              command.Path
+
+	paths []string
+}
+
+// flagSet declares the flags.
+func (o *options) flagSet() *flag.FlagSet {
+	f := flag.NewFlagSet("predict", flag.ContinueOnError)
+	f.SetOutput(io.Discard) // an error is one line, without the usage
+	f.StringVar(&o.weights, "weights", "", "`FILE` of weights that train has written, such as runs/NAME/best.safetensors")
+	f.IntVar(&o.top, "top", 5, "how many classes to print, the likeliest first")
+	f.BoolVar(&o.json, "json", false, "print a JSON object a line for each picture")
+	f.BoolVar(&o.tenCrop, "ten-crop", false, "take the mean over ten crops of each picture")
+	f.Var(&o.features, "features", "write what these `LAYERS` make, names with commas between, into LAYER.npy, a row for each picture")
+	f.StringVar(&o.out, "out", ".", "`FOLDER` for the files of -features")
+	f.IntVar(&o.batch, "batch", 32, "images that go through the network at once")
+	f.StringVar(&o.device, "device", "cpu", "`NAME` of a device: "+strings.Join(device.Names(), ", ")+"; cuda:1 where there are several")
+	f.IntVar(&o.threads, "threads", 0, "CPU threads; 0 for as many as there are")
+	o.cpuPath = device.AutoPath
+	f.Var(&o.cpuPath, "cpu-path", command.PathUsage)
+	return f
+}
+
+// parse reads the command line. Its error for -h is flag.ErrHelp.
+func parse(args []string) (*options, error) {
+	o := &options{}
+	f := o.flagSet()
+	if err := f.Parse(args); err != nil {
+		if errors.Is(err, flag.ErrHelp) {
+			return nil, err
+		}
+		return nil, fmt.Errorf("%w; -h lists the flags", err)
+	}
+	o.paths = f.Args()
+	switch {
+	case o.weights == "":
+		return nil, errors.New("-weights is missing, such as -weights runs/NAME/best.safetensors")
+	case len(o.paths) == 0:
+		return nil, errors.New("there is no picture, or folder of pictures, to look at")
+	case o.top < 1:
+		return nil, errors.New("-top must be at least 1")
+	case o.batch < 1:
+		return nil, errors.New("-batch must be at least 1")
+	case o.threads < 0:
+		return nil, errors.New("-threads must be at least 0")
+	case o.out != "." && o.features == nil:
+		return nil, errors.New("-out needs -features")
+	}
+	for _, path := range o.paths {
+		if strings.HasPrefix(path, "-") {
+			return nil, fmt.Errorf("flags come before pictures: %s is taken for one; ./%s is a picture of that name", path, path)
+		}
+	}
+	return o, nil
+}
+
+const usageHead = `predict tells what is in pictures. The network, what is done to a picture before,
+and the names of the classes come from the file of the weights.
+
+  predict -weights FILE [flags] PICTURE|FOLDER…
+
+Pictures are JPEG, PNG, GIF, BMP, TIFF or WebP; of a folder it takes all, those in
+folders below too.
+
+`
+
+const usageFoot = `
+Examples
+  predict -weights runs/a/best.safetensors cat.jpg
+  predict -weights runs/a/best.safetensors -json -top 1 photos > labels.jsonl
+  predict -weights runs/a/best.safetensors -features fc7 -out features photos
+
+With -json, a name that is not UTF-8 stands in file_base64 or class_base64 too.
+
+Exit code: 0 done, 1 some pictures could not be read or gave NaN (they are named,
+and left out of -features), or the device failed, or weights are NaN, 2 something is
+wrong with the flags or the weights, 130 stopped by Ctrl-C.
+`
+
+// usage writes the help.
+func usage(w io.Writer, f *flag.FlagSet) {
+	fmt.Fprint(w, usageHead)
+	f.VisitAll(func(f *flag.Flag) { command.Explain(w, f) })
+	fmt.Fprint(w, usageFoot)
+}

@@ -1,0 +1,44 @@
+// Package program is the command predict, for a program of your own that links layers of
+// your own into it, as package cmd/train/program is train:
+//
+//	import (
+//		_ "example.com/you/layers"
+//
+//		"github.com/hubel-go/hubel/cmd/predict/program"
+//	)
+//
+//	func main() { program.Main() }
+package program
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"io"
+	"os"
+
+	_ "github.com/hubel-go/hubel/device/reference"
+	"github.com/hubel-go/hubel/internal/command"
+	_ "github.com/hubel-go/hubel/kernels/cpu"
+	_ "github.com/hubel-go/hubel/kernels/cuda/cudadevice"
+	"github.com/hubel-go/hubel/predict"
+)
+
+// Main tells what is in pictures, as the arguments of the process say, and ends the
+// process.
+func Main() {
+	command.Main(func(ctx context.Context, stdout, stderr io.Writer) int { return run(ctx, os.Args[1:], stdout, stderr) })
+}
+
+// run is the whole program. It returns the exit code.
+func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+	o, err := parse(args)
+	if errors.Is(err, flag.ErrHelp) {
+		usage(stdout, new(options).flagSet())
+		return command.Done
+	}
+	if err == nil {
+		err = predictFiles(ctx, o, stdout, stderr)
+	}
+	return command.Exit(ctx, stderr, "predict", err, errors.As(err, new(predict.FailedError)))
+}

@@ -1,0 +1,391 @@
+package program
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"math"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/hubel-go/hubel/data"
+	"github.com/hubel-go/hubel/device"
+	"github.com/hubel-go/hubel/internal/command"
+	"github.com/hubel-go/hubel/models"
+)
+
+// mode is what the program is asked to do. Modes are bits, so that a flag can
+// name those in which it has a meaning.
+type mode uint8
+
+const (
+	training mode = 1 << iota
+	resuming
+	evaluating
+	summarising
+	replaying
+	previewing
+	listing
+)
+
+// String is the flag that chose the mode.
+func (m mode) String() string {
+	return map[mode]string{training: "training", resuming: "-resume", evaluating: "-eval", summarising: "-summary", replaying: "-replay", previewing: "-preview", listing: "-devices"}[m]
+}
+
+// options are the flags.
+type options struct {
+	mode  mode
+	given map[string]bool
+
+	model, net, init, weights string
+	data, device              string
+	threads                   int
+	cpuPath                   command.Path
+	winograd                  string
+	tf32                      bool
+	debugSync                 bool
+
+	val, split          string
+	augmentText, normal string
+	augment             data.Augment
+	strict, tenCrop     bool
+	preview             int
+	picture             string // file of the preview
+
+	batch, accumulate int
+	epochs, iters     int
+	rate              float64
+	policy            string
+	gamma, power      float64
+	step              int
+	steps             command.Numbers
+	momentum          float64
+	nesterov          bool
+	decay, clip       float64
+	seed              uint64
+	frozen, fresh     command.Names
+
+	out, resume string
+	logEvery    int
+	checkpoint  interval
+	patience    int
+
+	eval, summary bool
+	devices       bool
+	check         bool
+	replay        string
+	debug         int
+	memory        size
+}
+
+// The values of -winograd.
+const (
+	winogradAuto = "auto"
+	winogradOff  = "off"
+)
+
+// deviceOptions are those the device is opened with.
+func (o *options) deviceOptions() device.Options {
+	return device.Options{Threads: o.threads, CPUPath: string(o.cpuPath), DirectConv: o.winograd == winogradOff, TF32: o.tf32, DebugSync: o.debugSync}
+}
+
+// entry is a flag as the usage shows it.
+type entry struct {
+	name  string
+	modes mode
+}
+
+// group is a headline of the usage and the flags under it.
+type group struct {
+	title   string
+	entries []entry
+}
+
+const every = training | resuming | evaluating | summarising | replaying
+
+// groups lists every flag once.
+var groups = []group{
+	{"What to train", []entry{
+		{"model", training | summarising},
+		{"net", training | summarising},
+		{"init", training | summarising},
+		{"weights", training | evaluating},
+		{"frozen", training | summarising},
+		{"fresh", training},
+	}},
+	{"The data", []entry{
+		{"data", training | resuming | evaluating | previewing},
+		{"val", training | resuming | evaluating},
+		{"split", training | resuming | evaluating},
+		{"augment", training | previewing},
+		{"preprocess", training},
+		{"strict", training | resuming | evaluating | previewing},
+		{"ten-crop", training | evaluating},
+	}},
+	{"How long", []entry{
+		{"epochs", training | resuming},
+		{"iters", training | resuming},
+		{"batch", training | evaluating | summarising},
+		{"accumulate", training},
+		{"patience", training | resuming},
+	}},
+	{"Gradient descent", []entry{
+		{"lr", training},
+		{"lr-policy", training},
+		{"gamma", training},
+		{"power", training},
+		{"step", training},
+		{"steps", training},
+		{"momentum", training},
+		{"nesterov", training},
+		{"decay", training},
+		{"clip", training},
+		{"seed", training | previewing},
+	}},
+	{"The run's folder", []entry{
+		{"out", training | evaluating},
+		{"resume", resuming},
+		{"checkpoint", training | resuming},
+		{"log-every", training | resuming},
+		{"debug", training | resuming},
+	}},
+	{"Instead of training", []entry{
+		{"eval", evaluating},
+		{"summary", summarising},
+		{"memory", summarising},
+		{"check", training},
+		{"replay", replaying},
+		{"preview", previewing},
+		{"devices", listing},
+	}},
+	{"The machine", []entry{
+		{"device", every},
+		{"threads", training | resuming | evaluating | replaying | listing},
+		{"cpu-path", every | listing},
+		{"winograd", training | evaluating | summarising | replaying},
+		{"tf32", training | evaluating | summarising | replaying},
+		{"debug-sync", training | resuming | evaluating | replaying},
+	}},
+}
+
+// flagSet declares the flags.
+func (o *options) flagSet() *flag.FlagSet {
+	f := flag.NewFlagSet("train", flag.ContinueOnError)
+	f.SetOutput(io.Discard) // an error is one line, without the usage
+	f.StringVar(&o.model, "model", "", "`name` of a network: "+strings.Join(models.Names(), ", "))
+	f.StringVar(&o.net, "net", "", "`file` of a network in JSON, instead of -model; docs/training.md has one")
+	f.StringVar(&o.init, "init", "", "`whose` initialisation AlexNet has: paper, caffe or msra")
+	f.StringVar(&o.data, "data", "", "`set` to train on: a folder with a folder of pictures for each class, a tar file of such a folder, a folder of tar files, a list FILE.txt of paths and the numbers of classes, cifar10[:DIR], mnist[:DIR], fashion-mnist[:DIR], emnist-letters[:DIR] and its other splits, or synthetic[:TRAIN,TEST], which is made up on the spot")
+	f.StringVar(&o.val, "val", "", "`path` of photographs to test on, where -data is a path too")
+	f.StringVar(&o.split, "split", "", "`share` of each class of -data to test on instead, such as 0.1; 0.1,0.2 puts another share aside for -eval; @SEED draws others; or a file with lines of a name and train, val or test")
+	f.StringVar(&o.augmentText, "augment", "", "`steps` from a picture to an image: "+strings.Join(data.AugmentGrammar(), ", "))
+	f.StringVar(&o.normal, "preprocess", "", "`words` for what is done to pixels then: mean or mean-image; std, whiten or whiten-colours; scale=X; or none (for photographs mean,std, or mean where AlexNet begins as published; otherwise scale=0.00390625)")
+	f.BoolVar(&o.strict, "strict", false, "end with an error where a file cannot be used, instead of leaving it out")
+	f.BoolVar(&o.tenCrop, "ten-crop", false, "use the mean over ten crops of each picture: with -eval, or in all uses of what is trained")
+	f.IntVar(&o.preview, "preview", 0, "draw `N` images as -augment makes them: train -data SET -augment STEPS -preview N out.png")
+	f.StringVar(&o.weights, "weights", "", "`file` of weights to start from, or to evaluate")
+	f.Var(&o.frozen, "frozen", "layers or parameters that are not trained: `names` with commas, such as conv1,ip1.bias")
+	f.Var(&o.fresh, "fresh", "layers or parameters that start anew and not from -weights, and those of -weights to leave out: `names` with commas, such as fc8")
+
+	f.IntVar(&o.epochs, "epochs", 5, "passes over the training set")
+	f.IntVar(&o.iters, "iters", 0, "updates of the weights, instead of -epochs")
+	f.IntVar(&o.batch, "batch", 64, "images of one pass")
+	f.IntVar(&o.accumulate, "accumulate", 1, "passes whose gradients make one update, to train with batches larger than memory")
+
+	f.IntVar(&o.patience, "patience", 0, "end the run after so many tests in a row that were no better; 0 for never")
+
+	f.Float64Var(&o.rate, "lr", 0.01, "learning rate at the start")
+	f.StringVar(&o.policy, "lr-policy", "fixed", "`rule` for the rate of iteration k\n"+policyFormulas())
+	f.Float64Var(&o.gamma, "gamma", 0, "g of step, multistep, exp, inv and plateau")
+	f.Float64Var(&o.power, "power", 0, "p of inv and poly")
+	f.IntVar(&o.step, "step", 0, "n of step, in iterations, and of plateau, in tests in a row")
+	f.Var(&o.steps, "steps", "a,b,c of multistep: `iterations` with commas")
+	f.Float64Var(&o.momentum, "momentum", 0.9, "share of the last update that is added to the next")
+	f.BoolVar(&o.nesterov, "nesterov", false, "Nesterov's momentum")
+	f.Float64Var(&o.decay, "decay", 5e-4, "weight decay, L2")
+	f.Float64Var(&o.clip, "clip", 0, "largest norm of the gradient of all weights together; 0 for any")
+	f.Uint64Var(&o.seed, "seed", 1, "of the first weights, the order of images and dropout")
+
+	f.StringVar(&o.out, "out", "", "`folder` for the run's files; without it runs/MODEL-DATA. With -eval, for the confusion matrix")
+	f.StringVar(&o.resume, "resume", "", "`folder` of a run to go on with; -epochs or -iters make it longer")
+	f.Var(&o.checkpoint, "checkpoint", "write one `every` so many iterations, 500, or so much time, 10m, instead of each epoch")
+	f.IntVar(&o.logEvery, "log-every", 10, "iterations from one line of log.jsonl to the next")
+	f.IntVar(&o.debug, "debug", 0, "`iterations` from one line of debug.jsonl, the numbers of every layer, to the next; 0 for none")
+
+	f.BoolVar(&o.eval, "eval", false, "print the loss and the accuracy of -weights on the test set of -data")
+	f.BoolVar(&o.summary, "summary", false, "print layers, shapes, parameters, FLOPs and memory; needs no data")
+	f.Var(&o.memory, "memory", "with -summary: the largest batch for this `size`, such as 8GiB")
+	f.BoolVar(&o.check, "check", false, "check, before training: the loss at the start, weight decay, gradients, and whether a few images can be learnt by heart")
+	f.StringVar(&o.replay, "replay", "", "repeat the update of a diverged.safetensors, the `file` of a run whose loss was not finite")
+
+	f.BoolVar(&o.devices, "devices", false, "list the devices of this machine, and what is missing for those that cannot be used")
+
+	f.StringVar(&o.device, "device", "cpu", "`name` of a device: "+strings.Join(device.Names(), ", ")+"; cuda:1 where there are several")
+	f.IntVar(&o.threads, "threads", 0, "CPU threads; 0 for as many as there are")
+	o.cpuPath = device.AutoPath
+	f.Var(&o.cpuPath, "cpu-path", command.PathUsage+"; with -resume, go on with it whatever the run began with")
+	f.StringVar(&o.winograd, "winograd", winogradAuto, "`when` convolutions go by Winograd's algorithm: auto, where it is faster; off, never: direct ones round less")
+	f.BoolVar(&o.tf32, "tf32", false, "let a GPU's tensor cores multiply, which round to 10 bits after the leading one; compute capability 8.0 or later")
+	f.BoolVar(&o.debugSync, "debug-sync", false, "on a GPU, wait for each kernel before the next is launched, so that an error names the kernel and the layer that failed")
+	return f
+}
+
+// parse reads the command line. Its error for -h is flag.ErrHelp.
+func parse(args []string) (*options, error) {
+	o := &options{given: map[string]bool{}}
+	f := o.flagSet()
+	if err := f.Parse(args); err != nil {
+		if errors.Is(err, flag.ErrHelp) {
+			return nil, err
+		}
+		return nil, fmt.Errorf("%w; -h lists the flags", err)
+	}
+	note := func(f *flag.Flag) { o.given[f.Name] = true }
+	f.Visit(note)
+	if f.NArg() > 0 && o.given["preview"] { // the picture's name; flags may follow it
+		o.picture = f.Arg(0)
+		if err := f.Parse(f.Args()[1:]); err != nil {
+			return nil, fmt.Errorf("%w; -h lists the flags", err)
+		}
+	}
+	if f.NArg() > 0 {
+		return nil, fmt.Errorf("%q is not a flag; -h lists the flags", f.Arg(0))
+	}
+	f.Visit(note)
+	for _, check := range []func() error{o.checkMode, o.checkValues, o.checkPolicy, o.checkData} {
+		if err := check(); err != nil {
+			return nil, err
+		}
+	}
+	return o, nil
+}
+
+// checkMode finds what is asked for, and flags that are missing from it or
+// mean nothing in it.
+func (o *options) checkMode() error {
+	o.mode = training
+	for _, m := range []struct {
+		asked bool
+		mode  mode
+	}{{o.given["resume"], resuming}, {o.eval, evaluating}, {o.summary, summarising}, {o.given["replay"], replaying}, {o.given["preview"], previewing}, {o.devices, listing}} {
+		if !m.asked {
+			continue
+		}
+		if o.mode != training {
+			return fmt.Errorf("%v and %v contradict each other", o.mode, m.mode)
+		}
+		o.mode = m.mode
+	}
+	for _, pair := range [][2]string{{"model", "net"}, {"init", "net"}, {"epochs", "iters"}, {"val", "split"}} {
+		if o.given[pair[0]] && o.given[pair[1]] {
+			return fmt.Errorf("-%s and -%s contradict each other", pair[0], pair[1])
+		}
+	}
+	for _, g := range groups {
+		for _, e := range g.entries {
+			if o.given[e.name] && e.modes&o.mode == 0 {
+				return o.meaningless(e)
+			}
+		}
+	}
+	switch {
+	case o.mode&(training|summarising) != 0 && o.model == "" && o.net == "":
+		return fmt.Errorf("-model or -net is missing; the networks are %s", strings.Join(models.Names(), ", "))
+	case o.mode&(training|evaluating|previewing) != 0 && o.data == "":
+		return fmt.Errorf("-data is missing; the data sets are %s, and folders or tar files of pictures", strings.Join(data.Names(), ", "))
+	case strings.Contains(o.data, " -val ") || strings.Contains(o.data+o.val, " -split "):
+		return errors.New("a name with \" -val \" or \" -split \" in it is taken for these flags in a run folder: rename it, or give it a link")
+	case o.mode == evaluating && o.weights == "":
+		return errors.New("-eval needs -weights, such as runs/NAME/weights.safetensors")
+	case o.check && (o.given["out"] || o.given["checkpoint"] || o.given["debug"] || o.given["patience"]):
+		return errors.New("-check writes nothing and does not train: -out, -checkpoint, -debug and -patience have no meaning with it")
+	case o.given["fresh"] && o.weights == "":
+		return errors.New("-fresh needs -weights: without them every layer starts anew")
+	case o.mode == replaying && o.replay == "":
+		return errors.New("-replay needs a file, such as runs/NAME/diverged.safetensors")
+	case o.mode == resuming && o.resume == "":
+		return errors.New("-resume needs the folder of a run")
+	}
+	return nil
+}
+
+// meaningless says why a flag has no place in the mode.
+func (o *options) meaningless(e entry) error {
+	switch {
+	case o.mode == training:
+		return fmt.Errorf("-%s needs %v", e.name, e.modes)
+	case o.mode == resuming:
+		return fmt.Errorf("-resume goes on with the run as it was started: -%s cannot be changed", e.name)
+	}
+	return fmt.Errorf("-%s has no meaning with %v", e.name, o.mode)
+}
+
+// checkValues checks each flag by itself.
+func (o *options) checkValues() error {
+	for _, c := range []struct {
+		name string
+		ok   bool
+		want string
+	}{
+		{"winograd", o.winograd == winogradAuto || o.winograd == winogradOff, "auto or off"},
+		{"threads", o.threads >= 0, "at least 0"},
+		{"batch", o.batch >= 1 && o.batch <= math.MaxInt32, "at least 1 and at most 2,147,483,647"},
+		{"accumulate", o.accumulate >= 1 && o.accumulate <= 1e6, "at least 1 and at most 1,000,000"},
+		{"epochs", o.epochs >= 1 && o.epochs <= 1e6, "at least 1 and at most 1,000,000"},
+		{"iters", o.iters >= 1 && o.iters <= math.MaxInt32 || !o.given["iters"], "at least 1 and at most 2,147,483,647"},
+		{"lr", o.rate > 0 && finite(o.rate), "above 0"},
+		{"momentum", o.momentum >= 0 && o.momentum < 1, "at least 0 and below 1"},
+		{"decay", o.decay >= 0 && finite(o.decay), "at least 0"},
+		{"clip", o.clip >= 0 && finite(o.clip), "at least 0"},
+		{"log-every", o.logEvery >= 1, "at least 1"},
+		{"patience", o.patience >= 0, "at least 0"},
+		{"debug", o.debug >= 0, "at least 0"},
+		{"preview", o.preview >= 1 && o.preview <= 1000 || !o.given["preview"], "at least 1 and at most 1,000"},
+	} {
+		if !c.ok {
+			return fmt.Errorf("-%s must be %s", c.name, c.want)
+		}
+	}
+	if o.nesterov && o.momentum == 0 {
+		return errors.New("-nesterov needs a -momentum above 0")
+	}
+	return nil
+}
+
+// finite reports whether x is a number of float32's range.
+func finite(x float64) bool { return x <= math.MaxFloat32 }
+
+// interval is a flag of iterations or of time; the zero interval is an epoch.
+type interval struct {
+	iterations int
+	time       time.Duration
+}
+
+// Set implements flag.Value.
+func (i *interval) Set(text string) error {
+	*i = interval{}
+	n, err := strconv.Atoi(text)
+	if err == nil {
+		i.iterations = n
+	} else {
+		i.time, err = time.ParseDuration(text)
+	}
+	if err != nil || n < 0 || i.time < 0 || *i == (interval{}) {
+		return errors.New("it is a number of iterations, such as 500, or a time, such as 10m")
+	}
+	return nil
+}
+
+// String implements flag.Value.
+func (i *interval) String() string {
+	switch {
+	case i.iterations > 0:
+		return strconv.Itoa(i.iterations)
+	case i.time > 0:
+		return i.time.String()
+	}
+	return ""
+}

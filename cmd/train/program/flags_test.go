@@ -1,0 +1,126 @@
+package program
+
+import (
+	"flag"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/hubel-go/hubel/internal/command"
+	"github.com/hubel-go/hubel/solver"
+)
+
+// TestGroupsListEveryFlagOnce keeps the usage whole.
+func TestGroupsListEveryFlagOnce(t *testing.T) {
+	listed := map[string]int{}
+	for _, g := range groups {
+		for _, e := range g.entries {
+			listed[e.name]++
+		}
+	}
+	new(options).flagSet().VisitAll(func(f *flag.Flag) {
+		require.Equal(t, 1, listed[f.Name], "-%s", f.Name)
+		delete(listed, f.Name)
+	})
+	require.Empty(t, listed, "flags that are not declared")
+}
+
+func TestUsage(t *testing.T) {
+	code, stdout, stderr := call(t, "-h")
+	require.Equal(t, command.Done, code)
+	require.Empty(t, stderr)
+	require.GreaterOrEqual(t, strings.Count(stdout, "\n  train -"), 5, "examples")
+	new(options).flagSet().VisitAll(func(f *flag.Flag) { require.Contains(t, stdout, "\n  -"+f.Name+" ") })
+	for _, text := range []string{"(default 64)", "(default 0.01)", "(default 0.0005)", "(default fixed)", "lenet5", "synthetic"} {
+		require.Contains(t, stdout, text)
+	}
+	for line := range strings.SplitSeq(stdout, "\n") {
+		require.LessOrEqual(t, len(line), 88, line)
+	}
+}
+
+// TestExamplesParse runs every command of the help through the flags.
+func TestExamplesParse(t *testing.T) {
+	_, examples, _ := strings.Cut(usageFoot, "Examples\n")
+	examples, _, _ = strings.Cut(examples, "\n\n")
+	for line := range strings.SplitSeq(strings.TrimSpace(examples), "\n") {
+		_, err := parse(strings.Fields(line)[1:])
+		require.NoError(t, err, line)
+	}
+}
+
+func TestParseRefuses(t *testing.T) {
+	const start = "-model lenet -data mnist "
+	for _, c := range []struct{ args, message string }{
+		{"", "-model or -net is missing; the networks are alexnet, "},
+		{"-model lenet", "-data is missing; the data sets are mnist, "},
+		{"-wrong", "-wrong"},
+		{start + "extra", `"extra" is not a flag`},
+		{start + "-batch many", `"many" for flag -batch`},
+		{start + "-batch", "needs an argument: -batch"},
+		{start + "-batch 0", "-batch must be at least 1"},
+		{start + "-accumulate 0", "-accumulate must be at least 1"},
+		{start + "-batch 4294967296 -accumulate 4294967296", "-batch must be at least 1 and at most"},
+		{start + "-epochs 0", "-epochs must be at least 1"},
+		{start + "-iters 0", "-iters must be at least 1"},
+		{start + "-threads -1", "-threads must be at least 0"},
+		{start + "-winograd on", "-winograd must be auto or off"},
+		{start + "-lr 0", "-lr must be above 0"},
+		{start + "-lr NaN", "-lr must be above 0"},
+		{start + "-lr Inf", "-lr must be above 0"},
+		{start + "-momentum 1", "-momentum must be at least 0 and below 1"},
+		{start + "-decay -1", "-decay must be at least 0"},
+		{start + "-decay NaN", "-decay must be at least 0"},
+		{start + "-clip -1", "-clip must be at least 0"},
+		{start + "-seed -1", `"-1" for flag -seed`},
+		{start + "-log-every 0", "-log-every must be at least 1"},
+		{start + "-patience -1", "-patience must be at least 0"},
+		{start + "-checkpoint soon", "a number of iterations, such as 500, or a time, such as 10m"},
+		{start + "-checkpoint 0", "a number of iterations, such as 500, or a time, such as 10m"},
+		{start + "-checkpoint -5m", "a number of iterations, such as 500, or a time, such as 10m"},
+		{start + "-lr-policy plateau -gamma 0.1", "-lr-policy plateau needs -step"},
+		{start + "-nesterov -momentum 0", "-nesterov needs a -momentum"},
+		{start + "-frozen conv1,,conv2", "names with commas"},
+		{start + "-lr-policy slow", `-lr-policy "slow" is unknown; there are fixed, step, `},
+		{start + "-lr-policy step -gamma 0.1", "-lr-policy step needs -step"},
+		{start + "-lr-policy multistep -gamma 0.1", "-lr-policy multistep needs -steps"},
+		{start + "-lr-policy multistep -gamma 0.1 -steps 1;2", "whole numbers above 0 with commas"},
+		{start + "-lr-policy inv -gamma 0.1", "-lr-policy inv needs -power"},
+		{start + "-power 2", "-power has no meaning with -lr-policy fixed"},
+		{start + "-lr-policy cosine -step 3", "-step has no meaning with -lr-policy cosine"},
+		{start + "-net n.json", "-model and -net contradict"},
+		{start + "-epochs 1 -iters 2", "-epochs and -iters contradict"},
+		{start + "-memory 8GiB", "-memory needs -summary"},
+		{"-model lenet -summary -memory 8", "8GiB"},
+		{"-model lenet -summary -data mnist", "-data has no meaning with -summary"},
+		{"-summary", "-model or -net is missing"},
+		{"-resume runs/a -model lenet", "-model cannot be changed"},
+		{"-resume runs/a -lr 1", "-lr cannot be changed"},
+		{"-resume runs/a -eval", "-resume and -eval contradict"},
+		{"-resume=", "-resume needs the folder"},
+		{"-eval -summary", "-eval and -summary contradict"},
+		{"-devices -summary", "-summary and -devices contradict"},
+		{"-devices -model lenet", "-model has no meaning with -devices"},
+		{"-eval -data mnist", "-eval needs -weights"},
+		{"-eval -weights w -data mnist -epochs 3", "-epochs has no meaning with -eval"},
+		{"-eval -weights w -data mnist -model lenet", "-model has no meaning with -eval"},
+	} {
+		t.Run(c.args, func(t *testing.T) {
+			t.Chdir(t.TempDir())
+			refused(t, c.message, strings.Fields(c.args)...)
+		})
+	}
+}
+
+func TestPolicies(t *testing.T) {
+	require.Equal(t, solver.Policies(), policyNames())
+	for _, args := range []string{
+		"fixed", "step -gamma 0.1 -step 100", "multistep -gamma 0.1 -steps 100,200", "exp -gamma 0.99",
+		"inv -gamma 1e-4 -power 0.75", "poly -power 1", "cosine", "plateau -gamma 0.1 -step 3",
+	} {
+		o, err := parse(strings.Fields("-model lenet -data mnist -lr-policy " + args))
+		require.NoError(t, err, args)
+		require.NoError(t, o.schedule().Check(), args)
+	}
+}

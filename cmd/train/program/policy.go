@@ -1,0 +1,65 @@
+package program
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/hubel-go/hubel/solver"
+)
+
+// policies are the learning-rate policies, after Caffe, and the flags that
+// each needs. K is the number of iterations.
+var policies = []struct {
+	name, formula string
+	needs         []string
+}{
+	{solver.Fixed, "lr", nil},
+	{solver.Step, "lr * g^floor(k/n)", []string{"gamma", "step"}},
+	{solver.MultiStep, "lr * g^(how many of a,b,c have passed)", []string{"gamma", "steps"}},
+	{solver.Exp, "lr * g^k", []string{"gamma"}},
+	{solver.Inv, "lr * (1 + g*k)^-p", []string{"gamma", "power"}},
+	{solver.Poly, "lr * (1 - k/K)^p, K iterations in all", []string{"power"}},
+	{solver.Cosine, "lr * (1 + cos(pi*k/K)) / 2", nil},
+	{solver.Plateau, "lr * g^(how often n tests were no better)", []string{"gamma", "step"}},
+}
+
+func policyNames() []string {
+	var names []string
+	for _, p := range policies {
+		names = append(names, p.name)
+	}
+	return names
+}
+
+// policyFormulas is a table for the usage.
+func policyFormulas() string {
+	var lines []string
+	for _, p := range policies {
+		lines = append(lines, fmt.Sprintf("%-10s %s", p.name, p.formula))
+	}
+	return strings.Join(lines, "\n")
+}
+
+// checkPolicy checks that a policy has the flags it needs, and no others.
+func (o *options) checkPolicy() error {
+	i := slices.Index(policyNames(), o.policy)
+	if i < 0 {
+		return fmt.Errorf("-lr-policy %q is unknown; there are %s", o.policy, strings.Join(policyNames(), ", "))
+	}
+	for _, name := range []string{"gamma", "power", "step", "steps"} {
+		needed := slices.Contains(policies[i].needs, name)
+		switch {
+		case needed && !o.given[name]:
+			return fmt.Errorf("-lr-policy %s needs -%s", o.policy, name)
+		case !needed && o.given[name]:
+			return fmt.Errorf("-%s has no meaning with -lr-policy %s", name, o.policy)
+		}
+	}
+	return nil
+}
+
+// schedule is the learning rate as the flags describe it.
+func (o *options) schedule() solver.Schedule {
+	return solver.Schedule{Policy: o.policy, Rate: o.rate, Gamma: o.gamma, Power: o.power, Step: o.step, Steps: o.steps}
+}

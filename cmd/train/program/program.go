@@ -1,0 +1,79 @@
+// Package program is the command train, for a program of your own that links layers of
+// your own into it:
+//
+//	package main
+//
+//	import (
+//		_ "example.com/you/layers" // whose init functions call layers.Register
+//
+//		"github.com/hubel-go/hubel/cmd/train/program"
+//	)
+//
+//	func main() { program.Main() }
+//
+// Its -net then takes networks with these layers. Package cmd/predict/program is the
+// same of predict.
+package program
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+
+	_ "github.com/hubel-go/hubel/device/reference"
+	"github.com/hubel-go/hubel/internal/command"
+	_ "github.com/hubel-go/hubel/kernels/cpu"
+	_ "github.com/hubel-go/hubel/kernels/cuda/cudadevice"
+	_ "github.com/hubel-go/hubel/kernels/cuda/simdevice"
+	"github.com/hubel-go/hubel/solver"
+)
+
+// Main trains a network on a data set, goes on with a run, evaluates weights, or describes
+// a network, as the arguments of the process say, and ends the process.
+func Main() {
+	command.MainLasting("train", func(ctx context.Context, stdout, stderr io.Writer) int { return run(ctx, os.Args, stdout, stderr) })
+}
+
+// run is the whole program; args begin with its name. It returns the exit
+// code.
+func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+	o, err := parse(args[1:])
+	if errors.Is(err, flag.ErrHelp) {
+		usage(stdout, new(options).flagSet())
+		return command.Done
+	}
+	if err == nil {
+		switch o.mode {
+		case summarising:
+			err = summarise(o, stdout)
+		case evaluating:
+			err = evaluate(ctx, o, stdout, stderr)
+		case replaying:
+			err = replay(o, stdout)
+		case listing:
+			err = listDevices(o, stdout)
+		case previewing:
+			err = drawPreview(ctx, o, stdout, stderr)
+		default:
+			if o.check {
+				err = check(ctx, o, stdout, stderr)
+				break
+			}
+			err = train(ctx, o, program(args[0]), stdout, stderr)
+		}
+	}
+	return command.Exit(ctx, stderr, "train", err, errors.As(err, new(solver.FailedError)))
+}
+
+// program is how the user can call the program again: as before, unless that
+// was a temporary file of `go run`.
+func program(arg string) string {
+	if strings.HasPrefix(arg, filepath.Clean(os.TempDir())+string(filepath.Separator)+"go-build") {
+		return filepath.Base(arg)
+	}
+	return quoted(arg)
+}
