@@ -230,7 +230,6 @@ type snapshot struct {
 // snapshot copies all that a checkpoint keeps.
 func (t *trainer) snapshot() (*snapshot, error) {
 	s := &snapshot{iteration: t.iteration, settings: t.c.settings(t.c.Train.Len()), history: t.history, sets: t.sets}
-	s.history.Last = nil
 	if !math.IsNaN(t.last.Loss) {
 		s.history.Last = new(t.last)
 	}

@@ -70,3 +70,19 @@ func TestTheNextBatchIsUploadedBeforeTheLossIsRead(t *testing.T) {
 		require.NoError(t, tr.close())
 	}
 }
+
+// What a feed allocates on the device is what memory is counted for: batches that wait
+// there, or nothing.
+func TestFeedBytes(t *testing.T) {
+	c := smallConfig(t)
+	tr, err := newTrainer(c)
+	require.NoError(t, err)
+	defer tr.close()
+	p := tr.exec.Plan()
+	require.Zero(t, feedBytes(c.Device, p))
+	simulated, err := cuda.New("ptxsim", ptxsim.New(ptxsim.Config{}), device.Options{})
+	require.NoError(t, err)
+	defer simulated.Close()
+	require.Equal(t, p.StagingBytes(simulated.Traits()), feedBytes(simulated, p))
+	require.Positive(t, feedBytes(simulated, p))
+}
