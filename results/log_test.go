@@ -2,7 +2,10 @@ package results
 
 import (
 	"encoding/json"
+	"io/fs"
 	"math"
+	"os"
+	"path/filepath"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -49,4 +52,21 @@ func TestCheckMetric(t *testing.T) {
 	for _, name := range append(logKeys, "train_accuracy") {
 		require.ErrorContains(t, CheckMetric(name), "the metric "+name+" is called as something else in the log, which has iteration, epoch, ")
 	}
+}
+
+func TestReadLogRefuses(t *testing.T) {
+	path := filepath.Join(t.TempDir(), LogFile)
+	_, err := ReadLog(path)
+	require.ErrorIs(t, err, fs.ErrNotExist)
+	require.NoError(t, os.WriteFile(path, []byte("{\"iteration\":1}\nnonsense\n{\"iteration\":3}\n"), 0o666))
+	_, err = ReadLog(path)
+	require.ErrorContains(t, err, "log.jsonl: line 2: ")
+}
+
+// A line that JSON cannot say is an error, and says which number it is.
+func TestLogLineOfNonsense(t *testing.T) {
+	_, err := json.Marshal(LogLine{Loss: math.NaN(), Epoch: math.Inf(1)})
+	require.ErrorContains(t, err, "unsupported value: +Inf", "the first")
+	_, err = json.Marshal(LogLine{Loss: math.NaN()})
+	require.ErrorContains(t, err, "unsupported value: NaN")
 }

@@ -285,6 +285,21 @@ func TestDivergedIsCutShort(t *testing.T) {
 	require.ErrorContains(t, err, "the search for where it began was cut short")
 }
 
+// The user is told of a search that repeats updates, and not of one that looks at
+// the last alone.
+func TestASearchIsTold(t *testing.T) {
+	for update, want := range [][]string{{}, {"iteration 2: the loss is NaN; repeating from iteration 1 on to find where it began"}} {
+		c := smallConfig(t)
+		c.LogEvery = 1
+		c.Train = marked{c.Train, float32(math.NaN()), samplesOf(t, c, 2)[update][:1]}
+		told := []string{}
+		c.Observers = []Observer{watch(func(n Notice) { told = append(told, n.Text) })}
+		_, err := Train(t.Context(), c)
+		require.ErrorAs(t, err, new(*Diverged))
+		require.Equal(t, want, told)
+	}
+}
+
 // What could not be saved is not offered for a replay.
 func TestDivergedWhereNothingCanBeWritten(t *testing.T) {
 	c := smallConfig(t)

@@ -48,7 +48,13 @@ func TestOneMoreDuty(t *testing.T) {
 	require.NoError(t, err)
 	var after, inside []int
 	tr.duties = append(tr.duties,
-		duty{is: 1 << 10, every: 3, after: func(context.Context) error { after = append(after, tr.iteration); return nil }},
+		duty{is: 1 << 10, every: 3, after: func(context.Context) error {
+			d := &tr.duties[len(tr.duties)-2]
+			require.False(t, d.done.IsZero(), "by which the clock goes")
+			d.done = time.Time{}
+			after = append(after, tr.iteration)
+			return nil
+		}},
 		duty{is: 1 << 11, every: 4, phase: 1, last: true, inside: func(s *batchCopy) error {
 			require.NotZero(t, s.len())
 			inside = append(inside, tr.iteration+1)

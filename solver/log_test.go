@@ -65,15 +65,6 @@ func TestLog(t *testing.T) {
 	require.Equal(t, lines[:1], read())
 }
 
-func TestReadLogRefuses(t *testing.T) {
-	path := filepath.Join(t.TempDir(), results.LogFile)
-	_, err := results.ReadLog(path)
-	require.ErrorIs(t, err, fs.ErrNotExist)
-	require.NoError(t, os.WriteFile(path, []byte("{\"iteration\":1}\nnonsense\n{\"iteration\":3}\n"), 0o666))
-	_, err = results.ReadLog(path)
-	require.ErrorContains(t, err, "log.jsonl: line 2: ")
-}
-
 func TestResumeLogThatIsDamaged(t *testing.T) {
 	path := filepath.Join(t.TempDir(), results.LogFile)
 	require.NoError(t, os.WriteFile(path, []byte("nonsense\n"), 0o666))
