@@ -429,3 +429,19 @@ func BenchmarkDecode(b *testing.B) {
 		})
 	})
 }
+
+// The samples that an enlarged row lies between are those of the row: a ramp is enlarged
+// to a ramp, but for its ends, which stay as they are.
+func TestBetween(t *testing.T) {
+	for n := 1; n < 6; n++ {
+		for _, scale := range []float64{0.25, 0.5, 1. / 3, 0.75, 1} {
+			for i := range int(float64(n) / scale) {
+				first, second, far := between(i, n, scale)
+				require.True(t, 0 <= first && first <= second && second < n && 0 <= far && far < 256,
+					"pixel %d of %d samples at scale %g: %d, %d, %d", i, n, scale, first, second, far)
+				want := min(max((float64(i)+0.5)*scale-0.5, 0), float64(n-1))
+				require.InDelta(t, 256*want, first*(256-far)+second*far, 1, "pixel %d of %d samples at scale %g", i, n, scale)
+			}
+		}
+	}
+}

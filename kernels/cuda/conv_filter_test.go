@@ -151,19 +151,21 @@ func TestConvFilterConforms(t *testing.T) { conform(t, "conv backward-filter") }
 // The rule's choices for AlexNet's layers, on 80 multiprocessors.
 func TestCutFilterChoices(t *testing.T) {
 	for _, c := range []struct {
-		name string
-		conv device.Conv
-		want string
+		name       string
+		conv       device.Conv
+		want, tf32 string
 	}{
-		{"conv1", square(128, 3, 227, 96, 11, 0, 4, 1), "96x128 splits 80"},
-		{"conv2", square(128, 96, 27, 256, 5, 2, 1, 2), "128x128 splits 8"},
-		{"conv3", square(128, 256, 13, 384, 3, 1, 1, 1), "128x128 splits 4"},
-		{"conv4", square(128, 384, 13, 384, 3, 1, 1, 2), "96x128 splits 7"},
-		{"conv5", square(128, 384, 13, 256, 3, 1, 1, 2), "128x128 splits 11"},
-		{"LeNet's conv1", square(64, 1, 28, 20, 5, 0, 1, 1), "32x32 splits 128"},
+		{"conv1", square(128, 3, 227, 96, 11, 0, 4, 1), "96x128 splits 80", "96x128 splits 80"},
+		{"conv2", square(128, 96, 27, 256, 5, 2, 1, 2), "128x128 splits 8", "128x128 splits 8"},
+		{"conv3", square(128, 256, 13, 384, 3, 1, 1, 1), "128x128 splits 4", "96x128 splits 3"},
+		{"conv4", square(128, 384, 13, 384, 3, 1, 1, 2), "96x128 splits 7", "96x128 splits 4"},
+		{"conv5", square(128, 384, 13, 256, 3, 1, 1, 2), "128x128 splits 11", "128x128 splits 8"},
+		{"LeNet's conv1", square(64, 1, 28, 20, 5, 0, 1, 1), "32x32 splits 128", "32x32 splits 128"},
 	} {
-		p := cutFilter(traits{sms: 80}, c.conv)
-		require.Equal(t, c.want, fmt.Sprintf("%dx%d splits %d", p.m, p.n, p.splits), c.name)
+		for a, want := range map[arithmetic]string{float32s: c.want, tf32: c.tf32} {
+			p := cutFilter(traits{sms: 80, arithmetic: a}, c.conv)
+			require.Equal(t, want, fmt.Sprintf("%dx%d splits %d", p.m, p.n, p.splits), "%s %v", c.name, a)
+		}
 	}
 }
 

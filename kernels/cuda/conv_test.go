@@ -300,25 +300,30 @@ func TestConvPackedAlignment(t *testing.T) {
 // The rule's choices for AlexNet's layers, on 80 multiprocessors.
 func TestCutConvChoices(t *testing.T) {
 	for _, c := range []struct {
-		name          string
-		conv          device.Conv
-		forward, data string
+		name                      string
+		conv                      device.Conv
+		forward, data             string
+		forwardInTF32, dataInTF32 string
 	}{
-		{"conv1", square(128, 3, 227, 96, 11, 0, 4, 1), "96x128 splits 1", ""},
-		{"conv2", square(128, 96, 27, 256, 5, 2, 1, 2), "128x128 splits 1", "48x128 splits 1"},
-		{"conv3", square(128, 256, 13, 384, 3, 1, 1, 1), "128x128 splits 1", "128x128 splits 1"},
-		{"conv4", square(128, 384, 13, 384, 3, 1, 1, 2), "96x128 splits 1", "96x128 splits 1"},
-		{"conv5", square(128, 384, 13, 256, 3, 1, 1, 2), "128x128 splits 1", "96x128 splits 1"},
-		{"conv5 of one image", square(1, 384, 13, 256, 3, 1, 1, 2), "64x64 splits 20", "64x64 splits 12"},
+		{"conv1", square(128, 3, 227, 96, 11, 0, 4, 1), "96x128 splits 1", "32x64 splits 1", "96x128 splits 1", "32x64 splits 1"},
+		{"conv2", square(128, 96, 27, 256, 5, 2, 1, 2), "128x128 splits 1", "48x128 splits 1", "128x128 splits 1", "64x64 splits 1"},
+		{"conv3", square(128, 256, 13, 384, 3, 1, 1, 1), "128x128 splits 1", "128x128 splits 1", "96x128 splits 1", "64x64 splits 1"},
+		{"conv4", square(128, 384, 13, 384, 3, 1, 1, 2), "96x128 splits 1", "96x128 splits 1", "96x128 splits 1", "96x128 splits 1"},
+		{"conv5", square(128, 384, 13, 256, 3, 1, 1, 2), "128x128 splits 1", "96x128 splits 1", "64x64 splits 1", "96x128 splits 1"},
+		{"conv5 of one image", square(1, 384, 13, 256, 3, 1, 1, 2), "64x64 splits 20", "64x64 splits 12", "32x64 splits 6", "32x64 splits 4"},
 	} {
-		for pass, want := range map[device.Pass]string{device.Forward: c.forward, device.BackwardData: c.data} {
-			if want == "" {
-				continue
-			}
-			p := newConvProduct(c.conv, pass)
+		for _, x := range []struct {
+			pass device.Pass
+			in   arithmetic
+			want string
+		}{
+			{device.Forward, float32s, c.forward}, {device.BackwardData, float32s, c.data},
+			{device.Forward, tf32, c.forwardInTF32}, {device.BackwardData, tf32, c.dataInTF32},
+		} {
+			p := newConvProduct(c.conv, x.pass)
 			k := p.phase(0)
-			cut := p.cut(traits{sms: 80}, &k)
-			require.Equal(t, want, fmt.Sprintf("%dx%d splits %d", cut.m, cut.n, cut.splits), "%s %v", c.name, pass)
+			cut := p.cut(traits{sms: 80, arithmetic: x.in}, &k)
+			require.Equal(t, x.want, fmt.Sprintf("%dx%d splits %d", cut.m, cut.n, cut.splits), "%s %v %v", c.name, x.pass, x.in)
 		}
 	}
 }

@@ -228,18 +228,20 @@ func TestCutGEMM(t *testing.T) {
 // The rule's choices for shapes that matter, on 80 multiprocessors.
 func TestCutGEMMChoices(t *testing.T) {
 	for _, c := range []struct {
-		g    device.GEMM
-		want string
+		g          device.GEMM
+		want, tf32 string
 	}{
-		{device.GEMM{M: 4096, N: 4096, K: 4096}, "128x128 splits 1"},
-		{device.GEMM{M: 128, N: 4096, K: 9216, TransB: true}, "128x128 splits 5"},  // fc6, batch 128
-		{device.GEMM{M: 4096, N: 9216, K: 128, TransA: true}, "128x128 splits 1"},  // its gradient
-		{device.GEMM{M: 128, N: 1000, K: 4096, TransB: true}, "128x128 splits 20"}, // fc8
-		{device.GEMM{M: 64, N: 10, K: 500, TransB: true}, "32x32 splits 7"},        // LeNet's scores
-		{device.GEMM{M: 1001, N: 1003, K: 1007}, "64x64 splits 2"},
+		{device.GEMM{M: 4096, N: 4096, K: 4096}, "128x128 splits 1", "128x128 splits 1"},
+		{device.GEMM{M: 128, N: 4096, K: 9216, TransB: true}, "128x128 splits 5", "128x128 splits 5"}, // fc6, batch 128
+		{device.GEMM{M: 4096, N: 9216, K: 128, TransA: true}, "128x128 splits 1", "128x128 splits 1"}, // its gradient
+		{device.GEMM{M: 128, N: 1000, K: 4096, TransB: true}, "128x128 splits 20", "64x64 splits 5"},  // fc8
+		{device.GEMM{M: 64, N: 10, K: 500, TransB: true}, "32x32 splits 7", "32x32 splits 7"},         // LeNet's scores
+		{device.GEMM{M: 1001, N: 1003, K: 1007}, "64x64 splits 2", "64x64 splits 1"},
 	} {
-		p := cutGEMM(traits{sms: 80}, c.g)
-		require.Equal(t, c.want, fmt.Sprintf("%dx%d splits %d", p.m, p.n, p.splits), "%v", c.g)
+		for a, want := range map[arithmetic]string{float32s: c.want, tf32: c.tf32} {
+			p := cutGEMM(traits{sms: 80, arithmetic: a}, c.g)
+			require.Equal(t, want, fmt.Sprintf("%dx%d splits %d", p.m, p.n, p.splits), "%v %v", c.g, a)
+		}
 	}
 }
 
