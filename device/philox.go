@@ -33,8 +33,12 @@ func Philox(ctr [4]uint32, key [2]uint32) [4]uint32 {
 		h0, l0 := bits.Mul32(0xD2511F53, ctr[0])
 		h1, l1 := bits.Mul32(0xCD9E8D57, ctr[2])
 		ctr = [4]uint32{h1 ^ ctr[1] ^ key[0], l1, h0 ^ ctr[3] ^ key[1], l0}
-		key[0] += 0x9E3779B9 // golden ratio
-		key[1] += 0xBB67AE85 // sqrt(3) - 1
+		key = NextKey(key)
 	}
 	return ctr
+}
+
+// NextKey is the key of the round of Philox that comes next.
+func NextKey(key [2]uint32) [2]uint32 {
+	return [2]uint32{key[0] + 0x9E3779B9, key[1] + 0xBB67AE85} // golden ratio, sqrt(3) - 1
 }

@@ -65,6 +65,7 @@ const (
 	OpInput Op = iota
 	OpConst
 	OpDraw
+	OpBernoulli // a condition too
 
 	OpAdd
 	OpSub
@@ -79,7 +80,7 @@ const (
 	OpTanh
 	OpErf
 
-	OpLess      // conditions: 1 or 0
+	OpLess      // comparisons, which are conditions: 1 or 0
 	OpLessEqual //
 	OpEqual     //
 	OpSelect
@@ -88,16 +89,16 @@ const (
 // Expr is an expression whose value is a float32. It never changes.
 type Expr struct{ *node }
 
-// Condition is a comparison. Only Select takes one.
+// Condition is a comparison, or a matter of chance. Only Select takes one.
 type Condition struct{ *node }
 
 // node is an operation on the values of other nodes.
 type node struct {
 	op    Op
 	args  []*node
-	index int     // of an input or a draw
+	index int     // of an input, or the stream of a draw
 	axes  Axes    // of an input
-	value float32 // of a constant
+	value float32 // of a constant, or the probability of a condition
 }
 
 // Input is the value of input i, which has these axes, for the element.
@@ -109,6 +110,16 @@ func Const(v float32) Expr { return Expr{&node{op: OpConst, value: v}} }
 // Draw is a random number, uniform in [0,1), a multiple of 2^-24: the upper 24 bits
 // of the 32 that the i-th stream of the call has for the element of the sample.
 func Draw(i int) Expr { return Expr{&node{op: OpDraw, index: i}} }
+
+// Bernoulli holds with probability p, from 0 to 1: where the 32 bits that the i-th
+// stream of the call has for the element are below p 2^32, rounded down. The upper 24
+// of these bits are Draw(i).
+func Bernoulli(i int, p float32) Condition {
+	if p == 0 || p == 1 {
+		return Condition{Const(p).node}
+	}
+	return Condition{&node{op: OpBernoulli, index: i, value: p}}
+}
 
 func binary(op Op, a, b Expr) Expr { return Expr{simplified(op, a.node, b.node)} }
 func unary(op Op, a Expr) Expr     { return Expr{simplified(op, a.node)} }
@@ -171,7 +182,7 @@ func Select(c Condition, a, b Expr) Expr {
 var names = map[Op]string{
 	OpAdd: "+", OpSub: "-", OpMul: "*", OpDiv: "/", OpLess: "<", OpLessEqual: "<=", OpEqual: "==",
 	OpMin: "min", OpMax: "max", OpAbs: "abs", OpSqrt: "sqrt", OpExp: "exp", OpLog: "log", OpTanh: "tanh", OpErf: "erf",
-	OpSelect: "select",
+	OpSelect: "select", OpBernoulli: "bernoulli",
 }
 
 // longestFormula is how much of a formula is printed. A value that is used twice is
@@ -201,8 +212,11 @@ func (n *node) write(b *strings.Builder) {
 	case OpDraw:
 		b.WriteString("draw" + strconv.Itoa(n.index))
 		return
+	case OpBernoulli:
+		b.WriteString(open + "draw" + strconv.Itoa(n.index) + between + number(n.value) + ")")
+		return
 	case OpConst:
-		b.WriteString(strconv.FormatFloat(float64(n.value), 'g', -1, 32))
+		b.WriteString(number(n.value))
 		return
 	case OpAdd, OpSub, OpMul, OpDiv, OpLess, OpLessEqual, OpEqual:
 		open, between = "(", " "+names[n.op]+" "
@@ -217,14 +231,11 @@ func (n *node) write(b *strings.Builder) {
 	b.WriteByte(')')
 }
 
+// number is a float32 in as few digits as make it.
+func number(v float32) string { return strconv.FormatFloat(float64(v), 'g', -1, 32) }
+
 // Apply is the value of an operation of float64 numbers: what the operations mean.
 func Apply(op Op, x ...float64) float64 {
-	condition := func(b bool) float64 {
-		if b {
-			return 1
-		}
-		return 0
-	}
 	switch op {
 	case OpAdd:
 		return x[0] + x[1]
@@ -263,4 +274,11 @@ func Apply(op Op, x ...float64) float64 {
 		return x[2]
 	}
 	panic(fmt.Sprintf("expr: operation %d has no value of its own", op))
+}
+
+func condition(holds bool) float64 {
+	if holds {
+		return 1
+	}
+	return 0
 }

@@ -63,6 +63,9 @@ func TestProgram(t *testing.T) {
 		"input 16: a program has inputs 0 to 15":             {Input(16, Whole)},
 		"input -1: a program has inputs 0 to 15":             {Input(-1, Whole)},
 		"draw -1: they count from 0":                         {Draw(-1)},
+		"probability -0.1: it must be from 0 to 1":           {Select(Bernoulli(0, -0.1), x, y)},
+		"probability 1.5: it must be from 0 to 1":            {Select(Bernoulli(0, 1.5), x, y)},
+		"probability NaN: it must be from 0 to 1":            {Select(Bernoulli(0, float32(math.NaN())), x, y)},
 		"a program of more than 256 instructions": {func() Expr {
 			e := x
 			for range 300 {

@@ -54,7 +54,7 @@ func (d *differentiation) derivative(n *node) *node {
 			return number(1)
 		}
 		return zero
-	case OpConst, OpDraw:
+	case OpConst, OpDraw, OpBernoulli:
 		return zero
 	case OpSelect:
 		_, da := arg(1)

@@ -25,10 +25,14 @@ type Program struct {
 type Instruction struct {
 	Op    Op
 	Args  [3]int // steps
-	Index int    // of an input or a draw
+	Index int    // of an input, or the stream of a draw
 	Axes  Axes   // of an input
 	Value float32
 }
+
+// Threshold is what the random bits of OpBernoulli, as a number, must be below:
+// Value 2^32, rounded down.
+func (i *Instruction) Threshold() uint32 { return uint32(float64(i.Value) * (1 << 32)) }
 
 // Bounds of a program: what any device can run.
 const (
@@ -115,9 +119,12 @@ func (b *builder) step(n *node) (int, error) {
 func (b *builder) declare(n *node) error {
 	p := b.p
 	switch n.op {
-	case OpDraw:
+	case OpDraw, OpBernoulli:
 		if n.index < 0 {
 			return fmt.Errorf("draw %d: they count from 0", n.index)
+		}
+		if n.op == OpBernoulli && !(n.value >= 0 && n.value <= 1) {
+			return fmt.Errorf("probability %g: it must be from 0 to 1", n.value)
 		}
 		p.draws = max(p.draws, n.index+1)
 	case OpInput:
@@ -190,6 +197,8 @@ func (p *Program) Eval(out, inputs []float64, draws []uint32) {
 			values[k] = float64(i.Value)
 		case OpDraw:
 			values[k] = math.Ldexp(float64(draws[i.Index]>>8), -24)
+		case OpBernoulli:
+			values[k] = condition(draws[i.Index] < i.Threshold())
 		default:
 			var x [3]float64
 			for j, a := range i.Args[:i.Op.Args()] {
@@ -206,7 +215,7 @@ func (p *Program) Eval(out, inputs []float64, draws []uint32) {
 // Args is how many values an operation takes.
 func (o Op) Args() int {
 	switch o {
-	case OpInput, OpConst, OpDraw:
+	case OpInput, OpConst, OpDraw, OpBernoulli:
 		return 0
 	case OpAbs, OpSqrt, OpExp, OpLog, OpTanh, OpErf:
 		return 1
@@ -216,5 +225,7 @@ func (o Op) Args() int {
 	return 2
 }
 
-// Condition reports whether the operation is a comparison, which only Select takes.
-func (o Op) Condition() bool { return o == OpLess || o == OpLessEqual || o == OpEqual }
+// Condition reports whether the operation is a condition, which only Select takes.
+func (o Op) Condition() bool {
+	return o == OpLess || o == OpLessEqual || o == OpEqual || o == OpBernoulli
+}

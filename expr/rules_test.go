@@ -40,6 +40,9 @@ func TestEveryOperation(t *testing.T) {
 		"select((in0 <= in1), 1, 3)":    {one(LessEqual(x, y)), 3, 1},
 		"select((in0 == in1), 1, 3)":    {one(Equal(x, y)), 3, 3},
 		"select((in0 < in1), in1, in0)": {Select(Less(x, y), y, x), 0.5, 0.5},
+
+		"select(bernoulli(draw0, 0.5), 1, 3)":        {one(Bernoulli(0, 0.5)), 3, 3}, // the bits are 2^31
+		"select(bernoulli(draw0, 0.50000006), 1, 3)": {one(Bernoulli(0, 0.50000006)), 1, 1},
 	} {
 		require.Equal(t, formula, c.e.String())
 		p := MustNew(c.e)
@@ -58,7 +61,7 @@ func TestEveryOperation(t *testing.T) {
 		code, _ := p.Code()
 		for _, i := range code {
 			seen[i.Op] = true
-			require.Equal(t, len(names[i.Op]) <= 2 && i.Op >= OpLess && i.Op < OpSelect, i.Op.Condition(), names[i.Op])
+			require.Equal(t, i.Op >= OpLess && i.Op < OpSelect || i.Op == OpBernoulli, i.Op.Condition(), names[i.Op])
 		}
 	}
 	require.Len(t, seen, int(OpSelect)+1)
@@ -66,7 +69,7 @@ func TestEveryOperation(t *testing.T) {
 		p := MustNew(Select(c, Const(1), Const(0)))
 		require.Equal(t, want, [3]float64{eval(t, p, -1, 1), eval(t, p, 1, 1), eval(t, p, 1, -1)}, c.String())
 	}
-	require.Equal(t, []int{0, 0, 0, 2, 2, 2, 2, 2, 2, 1, 1, 1, 1, 1, 1, 2, 2, 2, 3}, func() (all []int) {
+	require.Equal(t, []int{0, 0, 0, 0, 2, 2, 2, 2, 2, 2, 1, 1, 1, 1, 1, 1, 2, 2, 2, 3}, func() (all []int) {
 		for op := OpInput; op <= OpSelect; op++ {
 			all = append(all, op.Args())
 		}
@@ -74,8 +77,27 @@ func TestEveryOperation(t *testing.T) {
 	}())
 	require.Equal(t, "draw3", Draw(3).String())
 	require.Equal(t, "0.1", Const(0.1).String(), "as few digits as make the float32")
-	for _, op := range []Op{OpInput, OpConst, OpDraw} {
+	for _, op := range []Op{OpInput, OpConst, OpDraw, OpBernoulli} {
 		require.PanicsWithValue(t, fmt.Sprintf("expr: operation %d has no value of its own", op), func() { Apply(op) })
+	}
+}
+
+// A Bernoulli condition is of all 32 bits, where a draw has 24.
+func TestBernoulli(t *testing.T) {
+	for _, c := range []struct {
+		p     float32
+		word  uint32
+		holds float64
+	}{
+		{0x1p-30, 3, 1}, {0x1p-30, 4, 0}, {0x1p-33, 0, 0}, {0.5, 1<<31 - 1, 1}, {0.5, 1 << 31, 0},
+		{0.3, 1288490239, 1}, {0.3, 1288490240, 0}, {1 - 0x1p-24, 0xfffffeff, 1}, {1 - 0x1p-24, 0xffffff00, 0},
+		{0, 0, 0}, {1, 0xffffffff, 1},
+	} {
+		var out [2]float64
+		p := MustNew(Select(Bernoulli(2, c.p), Const(1), Const(0)), Draw(2))
+		p.Eval(out[:], nil, []uint32{0, 0, c.word})
+		require.Equal(t, [2]float64{c.holds, math.Ldexp(float64(c.word>>8), -24)}, out, "%g of %d", c.p, c.word)
+		require.Equal(t, 3, p.Draws())
 	}
 }
 
@@ -108,6 +130,7 @@ func TestRulesOfSimplification(t *testing.T) {
 		{"in0", Min(x, x)}, {"in0", Max(x, again)}, {"exp(in0)", Min(Exp(x), Exp(again))},
 		{"(in0 + in1)", Max(Add(x, y), Add(again, Input(1, Channel)))},
 		{"in1", Select(Less(zero, one), y, x)}, {"in0", Select(Less(one, zero), y, x)}, {"in0", choice(x, again)},
+		{"in1", Select(Bernoulli(0, 0), x, y)}, {"in0", Select(Bernoulli(0, 1), x, y)}, {"in0", Select(Bernoulli(0, 0.5), x, again)},
 		{"exp(in0)", choice(Exp(x), Exp(again))}, {"1", choice(one, Const(1))},
 		{"0.33333334", Div(one, Const(3))}, {"1.6777216e+07", Add(Const(1<<24), one)}, {"2.7182817", Exp(one)},
 		{"NaN", Log(Const(-1))}, {"(NaN + in0)", Add(Sqrt(Const(-1)), x)},
@@ -118,6 +141,7 @@ func TestRulesOfSimplification(t *testing.T) {
 		{"min(draw0, draw1)", Min(Draw(0), Draw(1))}, {"max(exp(in0), exp(in1))", Max(Exp(x), Exp(y))}, {"max(exp(in0), log(in0))", Max(Exp(x), Log(x))},
 		{"max((in0 - in1), (in0 - draw0))", Max(Sub(x, y), Sub(x, Draw(0)))}, {"max((in0 - in1), (draw0 - in1))", Max(Sub(x, y), Sub(Draw(0), y))},
 		{"min((2 * in0), (3 * in0))", Min(Mul(x, Const(2)), Mul(x, Const(3)))},
+		{"max(select(bernoulli(draw0, 0.5), in0, in1), select(bernoulli(draw0, 0.25), in0, in1))", Max(Select(Bernoulli(0, 0.5), x, y), Select(Bernoulli(0, 0.25), x, y))},
 		{"select((in0 < in1), 0, -0)", choice(zero, minusZero)}, {"select((in0 < in1), 0, 1)", choice(zero, one)},
 		{"(in0 + in0)", Add(x, x)}, {"(in0 - in0)", Sub(x, x)},
 	} {
@@ -197,6 +221,7 @@ func TestHashes(t *testing.T) {
 	all := map[string]string{}
 	for _, p := range []*Program{
 		MustNew(x), MustNew(y), MustNew(Input(0, Channel)), MustNew(Input(1, Whole)), MustNew(Draw(0)), MustNew(Draw(1)),
+		MustNew(Select(Bernoulli(0, 0.5), x, y)), MustNew(Select(Bernoulli(1, 0.5), x, y)), MustNew(Select(Bernoulli(0, 0.25), x, y)),
 		MustNew(Add(x, y)), MustNew(Sub(x, y)), MustNew(Sub(y, x)), MustNew(x, Exp(x)), MustNew(Exp(x), x), MustNew(x, x),
 		MustNew(Add(x, Const(1))), MustNew(Add(x, Const(2))), MustNew(Sub(x, Const(float32(math.Copysign(0, -1))))), MustNew(Const(0)),
 	} {
@@ -229,6 +254,7 @@ func TestDerivatives(t *testing.T) {
 		{"select((in1 < in0), in2, 0)", Max(x, y)}, {"select((in0 < in1), 0, in2)", Max(y, x)},
 		{"select((in0 < in1), in2, 0)", Min(x, y)}, {"select((in1 < in0), 0, in2)", Min(y, x)},
 		{"(in2 * select((in0 == in1), (in0 + in0), 0))", Select(Equal(x, y), Mul(x, x), y)},
+		{"select(bernoulli(draw1, 0.3), 0, (2 * in1))", Select(Bernoulli(1, 0.3), Const(0), Mul(x, Const(2)))},
 		{"0", y}, {"0", Const(3)},
 	} {
 		require.Equal(t, c.want, gradient(t, 0, c.e).String(), c.e.String())

@@ -68,7 +68,9 @@ func programs() []program {
 		panic(err) // it is short
 	}
 	sigmoid := expr.MustNew(expr.Div(expr.Const(1), expr.Add(expr.Const(1), expr.Exp(expr.Neg(x)))))
-	keep := expr.Select(expr.Less(expr.Draw(0), expr.Const(0.25)), expr.Const(0), expr.Div(x, expr.Const(0.75)))
+	keep := func(p float32) *expr.Program {
+		return expr.MustNew(expr.Select(expr.Bernoulli(0, p), expr.Const(0), expr.Mul(x, expr.Const(1/(1-p)))))
+	}
 	return append(all,
 		rectifier, rectifierGradient,
 		program{"sigmoid", sigmoid, []fill{between(-120, 120)}},
@@ -80,7 +82,9 @@ func programs() []program {
 		program{"image and map", expr.MustNew(expr.Sub(expr.Input(0, expr.C|expr.Inner), expr.Input(1, expr.N|expr.C))), []fill{uniform, uniform}},
 		program{"row", expr.MustNew(expr.Sub(x, expr.Input(1, expr.Inner))), []fill{uniform, uniform}},
 		program{"a constant", expr.MustNew(expr.Const(2.5)), nil},
-		program{"dropout", expr.MustNew(keep), []fill{uniform}},
+		program{"dropout", keep(0.25), []fill{special}},
+		program{"dropout of nearly all", keep(0.99), []fill{uniform}},
+		program{"a draw both ways", expr.MustNew(expr.Select(expr.Bernoulli(1, 0.5), expr.Draw(1), expr.Sub(x, expr.Draw(0)))), []fill{uniform}},
 		program{"two draws", expr.MustNew(expr.Sub(expr.Draw(0), expr.Draw(1))), nil},
 		program{"two outputs", expr.MustNew(expr.Add(x, y), expr.Mul(x, y)), []fill{uniform, uniform}},
 	)

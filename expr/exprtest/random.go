@@ -52,11 +52,13 @@ func Expression(r *rand.Rand, inputs []expr.Axes, operations int) expr.Expr {
 	case 12:
 		a, b := two()
 		c := expr.Less(a, b)
-		switch r.IntN(3) {
+		switch r.IntN(4) {
 		case 0:
 			c = expr.LessEqual(a, b)
 		case 1:
 			c = expr.Equal(a, b)
+		case 2:
+			c = expr.Bernoulli(r.IntN(2), r.Float32())
 		}
 		return expr.Select(c, b, some(operations/2))
 	}

@@ -41,6 +41,11 @@ func Ranges(p *expr.Program, inputs []float64, draws []uint32) []Range {
 			values[k] = Point(float64(i.Value))
 		case expr.OpDraw:
 			values[k] = Point(math.Ldexp(float64(draws[i.Index]>>8), -24))
+		case expr.OpBernoulli:
+			values[k] = Point(0)
+			if draws[i.Index] < i.Threshold() {
+				values[k] = Point(1)
+			}
 		default:
 			var x [3]Range
 			for j, a := range i.Args[:i.Op.Args()] {

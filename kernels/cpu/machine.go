@@ -345,18 +345,16 @@ func (e *evaluation) gather(dst []float32, src *source, first int) {
 	}
 }
 
-// draw writes the random numbers of a stream for the elements from first.
+// draw writes the random words of a stream for the elements from first.
 func (e *evaluation) draw(dst []float32, stream, first int) {
+	words := unsafe.Slice((*uint32)(unsafe.Pointer(&dst[0])), len(dst))
 	r := e.random
 	r.Stream += uint32(stream)
 	size := e.view.C * e.view.Inner
-	for i := 0; i < len(dst); {
-		sample, k := (first+i)/size, (first+i)%size
-		words := r.Block(sample, k/4)
-		for j := k % 4; j < 4 && k < size && i < len(dst); j++ {
-			dst[i] = float32(words[j]>>8) * (1.0 / (1 << 24))
-			i++
-			k++
-		}
+	for len(words) > 0 {
+		sample, at := first/size, first%size
+		n := min(len(words), size-at)
+		e.loops.Draw(words[:n], at, r, sample)
+		words, first = words[n:], first+n
 	}
 }

@@ -1,6 +1,8 @@
 package cpu
 
 import (
+	"math"
+
 	"github.com/hubel-go/hubel/expr"
 	"github.com/hubel-go/hubel/kernels/cpu/vec"
 )
@@ -75,6 +77,7 @@ const (
 type node struct {
 	op       expr.Op
 	function function
+	stream   int // of a draw
 	sources  []int
 	fused    bool // it is part of a later one
 }
@@ -83,9 +86,9 @@ type node struct {
 func compile(p *expr.Program) *program {
 	code, results := p.Code()
 	c := &compiler{
-		program: &program{from: p}, code: code, nodes: nodes(code, results),
-		places: make([]place, len(code)), left: make([]int, len(code)), acc: -1,
+		program: &program{from: p}, code: code, nodes: nodes(code, results, p.Draws()), acc: -1,
 	}
+	c.places, c.left = make([]place, len(c.nodes)), make([]int, len(c.nodes))
 	c.phases = make([]phase, 1)
 	for _, n := range c.nodes {
 		for _, v := range n.sources {
@@ -100,13 +103,21 @@ func compile(p *expr.Program) *program {
 			c.strips = true
 		}
 	}
-	for k, n := range c.nodes {
+	for k := len(code); k < len(c.nodes); k++ {
+		if c.left[k] > 0 {
+			c.step(k)
+		}
+	}
+	for k, n := range c.nodes[:len(code)] {
 		switch i := code[k]; {
 		case n.fused:
 		case i.Op == expr.OpInput && i.Axes != expr.One:
 			c.places[k] = place{inInput, i.Index}
-		case i.Op == expr.OpInput, i.Op == expr.OpConst:
+		case i.Op == expr.OpInput, i.Op == expr.OpConst, i.Op == expr.OpBernoulli:
 			c.places[k] = place{inConstant, len(c.constants)}
+			if i.Op == expr.OpBernoulli {
+				i.Value = math.Float32frombits(i.Threshold())
+			}
 			c.constants = append(c.constants, constant{i.Op == expr.OpInput, i.Index, i.Value})
 		default:
 			c.step(k)
@@ -117,10 +128,14 @@ func compile(p *expr.Program) *program {
 	return c.program
 }
 
-// nodes finds what each step reads, and those that one function computes together.
-func nodes(code []expr.Instruction, results []int) []node {
-	list := make([]node, len(code))
+// nodes finds what each step reads, and those that one function computes together. The
+// random words of each stream are nodes behind the steps.
+func nodes(code []expr.Instruction, results []int, streams int) []node {
+	list := make([]node, len(code)+streams)
 	uses := make([]int, len(code))
+	for s := range streams {
+		list[len(code)+s] = node{function: draw, stream: s}
+	}
 	for k, i := range code {
 		n := &list[k]
 		n.op, n.sources = i.Op, i.Args[:i.Op.Args()]
@@ -131,6 +146,9 @@ func nodes(code []expr.Instruction, results []int) []node {
 		case expr.OpSelect: // its condition is computed with it
 			cond := code[i.Args[0]]
 			n.op, n.sources = cond.Op, []int{cond.Args[0], cond.Args[1], i.Args[1], i.Args[2]}
+			if cond.Op == expr.OpBernoulli { // words, and a constant that they are below
+				n.sources[0], n.sources[1] = len(code)+cond.Index, i.Args[0]
+			}
 		case expr.OpLess, expr.OpLessEqual, expr.OpEqual:
 			n.fused, n.sources = true, nil
 		case expr.OpExp:
@@ -142,7 +160,7 @@ func nodes(code []expr.Instruction, results []int) []node {
 		case expr.OpErf:
 			n.function = errorFunction
 		case expr.OpDraw:
-			n.function = draw
+			n.sources = []int{len(code) + i.Index}
 		}
 	}
 	for _, r := range results {
@@ -241,8 +259,10 @@ var binary = map[expr.Op][2]vec.Op{
 	expr.OpMul: {vec.OpMul, vec.OpMul}, expr.OpDiv: {vec.OpDiv, vec.OpDivInto},
 	expr.OpMin: {vec.OpMin, vec.OpMin}, expr.OpMax: {vec.OpMax, vec.OpMax},
 	expr.OpLess: {vec.OpLess, vec.OpGreater}, expr.OpLessEqual: {vec.OpLessEqual, vec.OpGreaterEqual},
-	expr.OpEqual: {vec.OpEqual, vec.OpEqual},
+	expr.OpEqual: {vec.OpEqual, vec.OpEqual}, expr.OpBernoulli: {vec.OpBelow},
 }
+
+var unary = map[expr.Op]vec.Op{expr.OpAbs: vec.OpAbs, expr.OpSqrt: vec.OpSqrt, expr.OpDraw: vec.OpUniform}
 
 // step computes a value, into the accumulator or, of a function, into a slot.
 func (c *compiler) step(k int) {
@@ -255,7 +275,7 @@ func (c *compiler) step(k int) {
 	if len(n.sources) == 1 {
 		c.save(c.reads(a))
 		c.load(a)
-		c.emit(map[expr.Op]vec.Op{expr.OpAbs: vec.OpAbs, expr.OpSqrt: vec.OpSqrt}[n.op])
+		c.emit(unary[n.op])
 		c.read(n.sources, k)
 		return
 	}
@@ -299,7 +319,7 @@ func (c *compiler) call(k int, n *node) {
 		}
 	}
 	last := &c.phases[len(c.phases)-1]
-	last.function, last.stream = n.function, c.code[k].Index
+	last.function, last.stream = n.function, n.stream
 	if len(n.sources) > 0 {
 		last.src = c.places[n.sources[0]]
 	}

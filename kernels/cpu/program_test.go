@@ -20,6 +20,7 @@ func listing(p *program) string {
 		vec.OpLoad: "load", vec.OpStore: "store", vec.OpAdd: "add", vec.OpSub: "sub", vec.OpSubFrom: "subfrom", vec.OpMul: "mul",
 		vec.OpDiv: "div", vec.OpDivInto: "divinto", vec.OpMin: "min", vec.OpMax: "max", vec.OpSquare: "square", vec.OpAbs: "abs", vec.OpSqrt: "sqrt",
 		vec.OpLess: "less", vec.OpLessEqual: "lessequal", vec.OpGreater: "greater", vec.OpGreaterEqual: "greaterequal", vec.OpEqual: "equal",
+		vec.OpUniform: "uniform", vec.OpBelow: "below",
 	}
 	text := func(p place) string { return fmt.Sprintf("%c%d", " icso"[p.kind], p.index) }
 	var lines []string
@@ -92,8 +93,10 @@ func TestCompile(t *testing.T) {
 		{[]expr.Expr{expr.Div(expr.Const(1), expr.Add(expr.Exp(expr.Neg(sum)), expr.Const(1)))}, "load i0; add i1; store s0; s0 = sigmoid s0; load s0", 1, true},
 		{[]expr.Expr{expr.Div(expr.Const(1), expr.Add(expr.Const(2), expr.Exp(expr.Neg(x))))}, "load c2; mul i0; store s0; s0 = exp s0; load c1; add s0; divinto c0", 1, true},
 		{[]expr.Expr{expr.Div(two, expr.Add(expr.Const(1), expr.Exp(expr.Neg(x))))}, "load c2; mul i0; store s0; s0 = exp s0; load c1; add s0; divinto c0", 1, true},
-		{[]expr.Expr{expr.Add(expr.Draw(3), x)}, "s0 = draw 3; load s0; add i0", 1, true},
-		{[]expr.Expr{expr.Mul(sum, expr.Draw(0))}, "load i0; add i1; store s0; s1 = draw 0; load s0; mul s1", 2, true},
+		{[]expr.Expr{expr.Add(expr.Draw(3), x)}, "s0 = draw 3; load s0; uniform; add i0", 1, true},
+		{[]expr.Expr{expr.Mul(sum, expr.Draw(0))}, "s0 = draw 0; load i0; add i1; store s1; load s0; uniform; mul s1", 2, true},
+		{[]expr.Expr{expr.Select(expr.Bernoulli(1, 0.5), two, expr.Mul(two, x))}, "s0 = draw 1; load c1; mul i0; store s1; load s0; below c0 c1 s1", 2, true},
+		{[]expr.Expr{expr.Select(expr.Bernoulli(0, 0.5), sum, expr.Draw(0))}, "s0 = draw 0; load i0; add i1; store s1; load s0; uniform; store s2; load s0; below c0 s1 s2", 3, true},
 	} {
 		p := compile(expr.MustNew(c.outputs...))
 		require.Equal(t, c.code, listing(p), "row %d", i)

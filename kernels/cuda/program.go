@@ -129,6 +129,8 @@ func (w *writer) step(i *expr.Instruction, x [3]string, inputs, draws []string) 
 		high := w.r("shr.u32 %%s, %s, 8", draws[i.Index])
 		whole := w.f("cvt.rn.f32.u32 %%s, %s", high)
 		return w.f("mul.rn.f32 %%s, %s, %s", whole, number(1.0/(1<<24)))
+	case expr.OpBernoulli:
+		return w.p("setp.lt.u32 %%s, %s, %d", draws[i.Index], i.Threshold())
 	case expr.OpSelect:
 		return w.f("selp.f32 %%s, %s, %s, %s", x[1], x[2], x[0])
 	case expr.OpMin, expr.OpMax:

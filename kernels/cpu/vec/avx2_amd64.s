@@ -23,6 +23,8 @@
 #define V10 Y10
 #define V11 Y11
 #define V12 Y12
+#define V14 Y14
+#define V15 Y15
 
 #define H1 X1
 #define H2 X2
@@ -159,6 +161,24 @@ GLOBL masks<>(SB), RODATA|NOPTR, $128
 	VPERMILPS $0x08, V9, V9; \
 	VPERMPD $0x08, V9, V9; \
 	VMOVUPS X9, (p)
+#define XORWITH(word, x, y) \
+	VPBROADCASTD word, T; \
+	VPXOR x, y, y; \
+	VPXOR T, y, y
+#define ODDWORDS
+#define PAIR(odd, even) VPSLLQ $32, odd, odd; VPBLENDD $0xAA, odd, even, even
+
+DATA counters<>+0(SB)/8, $0
+DATA counters<>+8(SB)/8, $2
+DATA counters<>+16(SB)/8, $1
+DATA counters<>+24(SB)/8, $3
+DATA counters<>+32(SB)/8, $4
+DATA counters<>+40(SB)/8, $4
+DATA counters<>+48(SB)/8, $4
+DATA counters<>+56(SB)/8, $4
+GLOBL counters<>(SB), RODATA|NOPTR, $64
+
+#define NOTBELOW(a, v, m) VPMAXUD a, v, m; VPCMPEQD v, m, m
 #define XOR VPXOR
 #define AND VPAND
 #define OR VPOR
@@ -186,6 +206,7 @@ GLOBL masks<>(SB), RODATA|NOPTR, $128
 #define fn_maxPool1 ·maxPool1AVX2
 #define fn_maxPool2 ·maxPool2AVX2
 #define fn_keepMask ·keepMaskAVX2
+#define fn_draw ·drawAVX2
 #define fn_dropout ·dropoutAVX2
 #define fn_dropoutAdd ·dropoutAddAVX2
 #define fn_sgd ·sgdAVX2
@@ -202,6 +223,7 @@ GLOBL masks<>(SB), RODATA|NOPTR, $128
 #include "softmax_amd64.h"
 #include "lrn_amd64.h"
 #include "pool_amd64.h"
+#include "draw_amd64.h"
 #include "dropout_amd64.h"
 #include "update_amd64.h"
 #include "program_amd64.h"

@@ -23,6 +23,8 @@
 #define V10 Z10
 #define V11 Z11
 #define V12 Z12
+#define V14 Z14
+#define V15 Z15
 
 // H is the lower half of V.
 #define H1 Y1
@@ -168,6 +170,32 @@ GLOBL even<>(SB), RODATA|NOPTR, $64
 	VPCMPUD $5, V8, v, M0; \
 	VPORD b, V9, M0, V9
 #define STOREKEEPS(p) VPMOVQD V9, (p)
+// XORWITH is y ^= x ^ a word of memory. ODDWORDS is for PAIR, which puts the low half of
+// each 64-bit lane of odd into the upper of even.
+#define XORWITH(word, x, y) VPTERNLOGD.BCST $0x96, word, x, y
+#define ODDWORDS MOVL $0xAAAA, AX; KMOVW AX, K1
+#define PAIR(odd, even) VMOVSLDUP odd, K1, even
+
+DATA counters<>+0(SB)/8, $0
+DATA counters<>+8(SB)/8, $4
+DATA counters<>+16(SB)/8, $1
+DATA counters<>+24(SB)/8, $5
+DATA counters<>+32(SB)/8, $2
+DATA counters<>+40(SB)/8, $6
+DATA counters<>+48(SB)/8, $3
+DATA counters<>+56(SB)/8, $7
+DATA counters<>+64(SB)/8, $8
+DATA counters<>+72(SB)/8, $8
+DATA counters<>+80(SB)/8, $8
+DATA counters<>+88(SB)/8, $8
+DATA counters<>+96(SB)/8, $8
+DATA counters<>+104(SB)/8, $8
+DATA counters<>+112(SB)/8, $8
+DATA counters<>+120(SB)/8, $8
+GLOBL counters<>(SB), RODATA|NOPTR, $128
+
+// NOTBELOW is where v, unsigned, is not below a.
+#define NOTBELOW(a, v, m) VPCMPUD $5, a, v, m
 #define XOR VPXORD
 #define AND VPANDD
 #define OR VPORD
@@ -195,6 +223,7 @@ GLOBL even<>(SB), RODATA|NOPTR, $64
 #define fn_maxPool1 ·maxPool1512
 #define fn_maxPool2 ·maxPool2512
 #define fn_keepMask ·keepMask512
+#define fn_draw ·draw512
 #define fn_dropout ·dropout512
 #define fn_dropoutAdd ·dropoutAdd512
 #define fn_sgd ·sgd512
@@ -211,6 +240,7 @@ GLOBL even<>(SB), RODATA|NOPTR, $64
 #include "softmax_amd64.h"
 #include "lrn_amd64.h"
 #include "pool_amd64.h"
+#include "draw_amd64.h"
 #include "dropout_amd64.h"
 #include "update_amd64.h"
 #include "program_amd64.h"

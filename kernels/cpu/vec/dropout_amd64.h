@@ -1,14 +1,14 @@
 // Dropout, over whole vectors.
 
-DATA philox<>+0(SB)/4, $0xD2511F53
-DATA philox<>+4(SB)/4, $0xCD9E8D57
-DATA philox<>+8(SB)/4, $0x9E3779B9
-DATA philox<>+12(SB)/4, $0xBB67AE85
-DATA philox<>+16(SB)/4, $0x00000001
-DATA philox<>+20(SB)/4, $0x00000100
-DATA philox<>+24(SB)/4, $0x00010000
-DATA philox<>+28(SB)/4, $0x01000000
-GLOBL philox<>(SB), RODATA|NOPTR, $32
+DATA keepers<>+0(SB)/4, $0xD2511F53
+DATA keepers<>+4(SB)/4, $0xCD9E8D57
+DATA keepers<>+8(SB)/4, $0x9E3779B9
+DATA keepers<>+12(SB)/4, $0xBB67AE85
+DATA keepers<>+16(SB)/4, $0x00000001
+DATA keepers<>+20(SB)/4, $0x00000100
+DATA keepers<>+24(SB)/4, $0x00010000
+DATA keepers<>+28(SB)/4, $0x01000000
+GLOBL keepers<>(SB), RODATA|NOPTR, $32
 
 // Each 64-bit lane is a counter: the words V0 to V3, whose upper halves do not
 // matter, and the keys V4 and V5.
@@ -25,9 +25,9 @@ GLOBL philox<>(SB), RODATA|NOPTR, $32
 	VMOVAPS V6, V3
 
 #define NEXTKEY \
-	VPBROADCASTD philox<>+8(SB), T; \
+	VPBROADCASTD keepers<>+8(SB), T; \
 	VPADDD T, V4, V4; \
-	VPBROADCASTD philox<>+12(SB), T; \
+	VPBROADCASTD keepers<>+12(SB), T; \
 	VPADDD T, V5, V5
 
 // Each lane of the result is the four bytes of a block.
@@ -38,20 +38,20 @@ TEXT fn_keepMask(SB), NOSPLIT, $0-52
 	MOVQ mask_len+8(FP), CX
 	MOVL block+24(FP), AX
 	LEAQ c+28(FP), SI
-	VPBROADCASTD philox<>+0(SB), V10
-	VPBROADCASTD philox<>+4(SB), V11
-	VPBROADCASTD philox_threshold(SI), V8
+	VPBROADCASTD keepers<>+0(SB), V10
+	VPBROADCASTD keepers<>+4(SB), V11
+	VPBROADCASTD keeper_threshold(SI), V8
 	SPREAD(AX, V12)
 	VPMOVZXDQ lanes<>(SB), V1
 	VPADDD V1, V12, V12
 
 blocks:
 	VMOVAPS V12, V0
-	VPBROADCASTD philox_sample(SI), V1
-	VPBROADCASTD philox_iteration(SI), V2
-	VPBROADCASTD philox_stream(SI), V3
-	VPBROADCASTD philox_key0(SI), V4
-	VPBROADCASTD philox_key1(SI), V5
+	VPBROADCASTD keeper_sample(SI), V1
+	VPBROADCASTD keeper_iteration(SI), V2
+	VPBROADCASTD keeper_stream(SI), V3
+	VPBROADCASTD keeper_key0(SI), V4
+	VPBROADCASTD keeper_key1(SI), V5
 	ROUND
 	NEXTKEY
 	ROUND
@@ -72,13 +72,13 @@ blocks:
 	NEXTKEY
 	ROUND
 	CLEAR(V9)
-	VPBROADCASTD philox<>+16(SB), V6
+	VPBROADCASTD keepers<>+16(SB), V6
 	KEEPS(V0, V6)
-	VPBROADCASTD philox<>+20(SB), V6
+	VPBROADCASTD keepers<>+20(SB), V6
 	KEEPS(V1, V6)
-	VPBROADCASTD philox<>+24(SB), V6
+	VPBROADCASTD keepers<>+24(SB), V6
 	KEEPS(V2, V6)
-	VPBROADCASTD philox<>+28(SB), V6
+	VPBROADCASTD keepers<>+28(SB), V6
 	KEEPS(V3, V6)
 	STOREKEEPS(DI)
 	MOVL $(LANES/2), AX

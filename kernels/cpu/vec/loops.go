@@ -61,6 +61,9 @@ type Loops struct {
 	// y, and index unless it is nil, begin at the first window's output.
 	MaxPool func(y []float32, index []int32, x []float32, w Windows)
 
+	// Draw writes the random words of the elements of a sample from first: r's.
+	Draw func(words []uint32, first int, r device.Random, sample int)
+
 	// KeepMask is dropout's mask of the elements of a sample from first, a
 	// multiple of 4: 1 where r's draw is at least threshold, 0 elsewhere.
 	KeepMask func(mask []uint8, first int, r device.Random, sample int, threshold uint32)
@@ -92,6 +95,7 @@ var Generic = Loops{
 	LRNTerms75:  lrnTerms75,
 	LRNGradient: [2]func(dx, s, sum, x, dy []float32, factor float32){lrnGradient, lrnGradientAdd},
 	MaxPool:     maxPool,
+	Draw:        draw,
 	KeepMask:    keepMask, Dropout: [2]func(y, x []float32, mask []uint8, scale float32){dropout, dropoutAdd},
 	SGD: sgd, Nesterov: nesterov, Run: run, Functions: functions,
 

@@ -17,6 +17,7 @@ var (
 		LRNGradient: [2]func(dx, s, sum, x, dy []float32, factor float32){lrnGradient512, lrnGradientAdd512},
 		Normalise75: normalise75512, LRNTerms75: lrnTerms75512,
 		MaxPool:  nearMaxPool(maxPool1512, maxPool2512),
+		Draw:     wholeDraw(64, draw512),
 		KeepMask: wholeKeepMask(32, keepMask512),
 		Dropout: [2]func(y, x []float32, mask []uint8, scale float32){
 			wholeDropout(16, dropout512, dropout), wholeDropout(16, dropoutAdd512, dropoutAdd),
@@ -35,6 +36,7 @@ var (
 		LRNGradient: [2]func(dx, s, sum, x, dy []float32, factor float32){lrnGradientAVX2, lrnGradientAddAVX2},
 		Normalise75: normalise75AVX2, LRNTerms75: lrnTerms75AVX2,
 		MaxPool:  nearMaxPool(maxPool1AVX2, maxPool2AVX2),
+		Draw:     wholeDraw(32, drawAVX2),
 		KeepMask: wholeKeepMask(16, keepMaskAVX2),
 		Dropout: [2]func(y, x []float32, mask []uint8, scale float32){
 			wholeDropout(8, dropoutAVX2, dropout), wholeDropout(8, dropoutAddAVX2, dropoutAdd),
@@ -71,11 +73,11 @@ func wholeExpSum(width int, f func(y, x []float32, largest float32) [8]float64) 
 }
 
 // wholeKeepMask's f gets a mask from an element that begins a block of four.
-func wholeKeepMask(width int, f func(mask []uint8, block uint32, c philox)) func(mask []uint8, first int, r device.Random, sample int, threshold uint32) {
+func wholeKeepMask(width int, f func(mask []uint8, block uint32, c keeper)) func(mask []uint8, first int, r device.Random, sample int, threshold uint32) {
 	return func(mask []uint8, first int, r device.Random, sample int, threshold uint32) {
 		n := len(mask) &^ (width - 1)
 		if n > 0 {
-			f(mask[:n], uint32(first/4), philox{
+			f(mask[:n], uint32(first/4), keeper{
 				sample: r.Sample + uint32(sample), iteration: r.Iteration, stream: r.Stream,
 				key0: uint32(r.Seed), key1: uint32(r.Seed >> 32), threshold: threshold,
 			})
@@ -84,8 +86,45 @@ func wholeKeepMask(width int, f func(mask []uint8, block uint32, c philox)) func
 	}
 }
 
-// philox is what the draws of a sample have in common.
-type philox struct{ sample, iteration, stream, key0, key1, threshold uint32 }
+// keeper is what the draws of a sample have in common.
+type keeper struct{ sample, iteration, stream, key0, key1, threshold uint32 }
+
+// wholeDraw's f gets words from an element that begins a block of four. It draws some
+// twice rather than leave many.
+func wholeDraw(width int, f func(words []uint32, block uint32, c philox)) func(words []uint32, first int, r device.Random, sample int) {
+	return func(words []uint32, first int, r device.Random, sample int) {
+		if head := -first & 3; len(words)-head >= width {
+			draw(words[:head], first, r, sample)
+			words, first = words[head:], first+head
+			c := newPhilox(r, sample)
+			n := len(words) &^ (width - 1)
+			f(words[:n], uint32(first/4), c)
+			last := len(words)&^3 - width
+			if last+width > n {
+				f(words[last:][:width], uint32((first+last)/4), c)
+			}
+			words, first = words[last+width:], first+last+width
+		}
+		draw(words, first, r, sample)
+	}
+}
+
+// philox is what the draws of a sample have in common: three words of the counter, and
+// the keys of the rounds.
+type philox struct {
+	sample, iteration, stream uint32
+	keys                      [10][2]uint32
+}
+
+func newPhilox(r device.Random, sample int) philox {
+	c := philox{sample: r.Sample + uint32(sample), iteration: r.Iteration, stream: r.Stream}
+	key := [2]uint32{uint32(r.Seed), uint32(r.Seed >> 32)}
+	for i := range c.keys {
+		c.keys[i] = key
+		key = device.NextKey(key)
+	}
+	return c
+}
 
 func wholeDropout(width int, f, rest func(y, x []float32, mask []uint8, scale float32)) func(y, x []float32, mask []uint8, scale float32) {
 	return func(y, x []float32, mask []uint8, scale float32) {
@@ -162,7 +201,10 @@ func maxPool1512(y []float32, index []int32, x []float32, w Windows) (nan bool)
 func maxPool2512(y []float32, index []int32, x []float32, w Windows) (nan bool)
 
 //go:noescape
-func keepMask512(mask []uint8, block uint32, c philox)
+func keepMask512(mask []uint8, block uint32, c keeper)
+
+//go:noescape
+func draw512(words []uint32, block uint32, c philox)
 
 //go:noescape
 func dropout512(y, x []float32, mask []uint8, scale float32)
@@ -243,7 +285,10 @@ func maxPool1AVX2(y []float32, index []int32, x []float32, w Windows) (nan bool)
 func maxPool2AVX2(y []float32, index []int32, x []float32, w Windows) (nan bool)
 
 //go:noescape
-func keepMaskAVX2(mask []uint8, block uint32, c philox)
+func keepMaskAVX2(mask []uint8, block uint32, c keeper)
+
+//go:noescape
+func drawAVX2(words []uint32, block uint32, c philox)
 
 //go:noescape
 func dropoutAVX2(y, x []float32, mask []uint8, scale float32)

@@ -253,6 +253,53 @@ func TestMaxPool(t *testing.T) {
 	}
 }
 
+// TestDraw holds words against single draws, from any element, and the instructions
+// that read words against what they say.
+func TestDraw(t *testing.T) {
+	r := device.Random{Seed: 0xFEDCBA9876543210, Stream: 3, Iteration: 1_000_000, Sample: 0xFFFFFFFF}
+	for _, l := range paths {
+		t.Run(l.Name, func(t *testing.T) {
+			m := newMemory(t)
+			for n := range 200 {
+				first := n % 7 * 1001
+				for _, offset := range []int{-1, n % 17} {
+					floats := m.floats(0, n, offset)
+					got := unsafe.Slice((*uint32)(unsafe.Pointer(unsafe.SliceData(floats))), n)
+					l.Draw(got, first, r, 2)
+					for i, word := range got {
+						require.Equal(t, r.Uint32(2, first+i), word, "element %d of %d from %d", i, n, first)
+					}
+				}
+			}
+			var words, uniform, chosen [Block]float32
+			for i := range words {
+				words[i] = math.Float32frombits(r.Uint32(0, i))
+			}
+			words[0], words[1], words[2] = math.Float32frombits(0), math.Float32frombits(math.MaxUint32), math.Float32frombits(1<<31)
+			for _, threshold := range []uint32{0, 1, 1 << 31, 1<<31 + 1, 0xE0000000, math.MaxUint32} {
+				limit, yes, no := math.Float32frombits(threshold), float32(1), float32(2)
+				var below, ones, twos [Block]float32
+				for i := range below {
+					below[i], ones[i], twos[i] = limit, yes, no
+				}
+				l.Run([]Instruction{
+					{Op: OpLoad, In: [3]Operand{{At: &words[0]}}}, {Op: OpBelow, In: [3]Operand{{At: &below[0]}, {At: &ones[0]}, {At: &twos[0]}}},
+					{Op: OpStore, In: [3]Operand{{At: &chosen[0]}}},
+					{Op: OpLoad, In: [3]Operand{{At: &words[0]}}}, {Op: OpUniform}, {Op: OpStore, In: [3]Operand{{At: &uniform[0]}}}, {Op: OpEnd},
+				}, 1)
+				for i, w := range words {
+					want := no
+					if math.Float32bits(w) < threshold {
+						want = yes
+					}
+					require.Equal(t, want, chosen[i], "%#x below %#x", math.Float32bits(w), threshold)
+					require.Equal(t, math.Ldexp(float64(math.Float32bits(w)>>8), -24), float64(uniform[i]))
+				}
+			}
+		})
+	}
+}
+
 // TestKeepMask holds masks against single draws.
 func TestKeepMask(t *testing.T) {
 	r := device.Random{Seed: 0xFEDCBA9876543210, Stream: 3, Iteration: 1_000_000, Sample: 0xFFFFFFFF}

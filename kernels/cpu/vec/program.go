@@ -27,11 +27,13 @@ const (
 	OpSquare                 // acc = acc²
 	OpAbs                    // acc = |acc|
 	OpSqrt                   // acc = the root of acc
+	OpUniform                // acc = the upper 24 bits of acc, as a number in [0,1)
 	OpLess                   // acc = b where acc < a, else c
 	OpLessEqual              // acc = b where acc <= a, else c
 	OpGreater                // acc = b where a < acc, else c
 	OpGreaterEqual           // acc = b where a <= acc, else c
 	OpEqual                  // acc = b where acc = a, else c
+	OpBelow                  // acc = b where the bits of acc, as a number, are below those of a, else c
 	OpAddInto                // a = a + acc
 	OpMaxInto                // a = the larger of a and acc
 	OpSum                    // a, eight doubles, += acc, as in Loops.Sum
@@ -90,6 +92,11 @@ func instruct(n *Instruction, acc *[Block]float32, i int) {
 	case OpSqrt:
 		for j, v := range acc {
 			acc[j] = float32(math.Sqrt(float64(v)))
+		}
+		return
+	case OpUniform:
+		for j, v := range acc {
+			acc[j] = float32(math.Float32bits(v)>>8) * (1.0 / (1 << 24))
 		}
 		return
 	case OpSum:
@@ -166,6 +173,8 @@ func choose(n *Instruction, acc, a *[Block]float32, i int) {
 			holds = y <= x
 		case OpEqual:
 			holds = x == y
+		case OpBelow:
+			holds = math.Float32bits(x) < math.Float32bits(y)
 		}
 		if holds {
 			acc[j] = b[j]

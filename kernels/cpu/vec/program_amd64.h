@@ -135,6 +135,19 @@ TEXT sqrt<>(SB), NOSPLIT|NOFRAME, $0-0
 	EVERY(SQRTBLOCK)
 	NEXT
 
+DATA power24<>+0(SB)/4, $0x33800000 // 2^-24
+GLOBL power24<>(SB), RODATA|NOPTR, $4
+
+#define UNIFORMBLOCK(v, h, at) \
+	VPSRLD $8, v, v; \
+	VCVTDQ2PS v, v; \
+	VMULPS V8, v, v
+
+TEXT uniform<>(SB), NOSPLIT|NOFRAME, $0-0
+	VBROADCASTSS power24<>(SB), V8
+	EVERY(UNIFORMBLOCK)
+	NEXT
+
 // CHOOSE is b where the accumulator compares with a, else c.
 #define CHOOSE(predicate, v, at) \
 	VCMPPS  predicate, at(SI), v, M0; \
@@ -173,6 +186,15 @@ TEXT greaterEqual<>(SB), NOSPLIT|NOFRAME, $0-0
 
 TEXT equal<>(SB), NOSPLIT|NOFRAME, $0-0
 	CHOICE(EQUAL)
+
+#define BELOW(v, h, at) \
+	NOTBELOW(at(SI), v, M0); \
+	VMOVUPS at(DX), V8; \
+	VMOVUPS at(DI), V9; \
+	BLEND(M0, V9, V8, v)
+
+TEXT below<>(SB), NOSPLIT|NOFRAME, $0-0
+	CHOICE(BELOW)
 
 #define ADDINTO(v, h, at) \
 	VADDPS  at(SI), v, V8; \
@@ -217,15 +239,17 @@ DATA table<>+80(SB)/8, $max<>(SB)
 DATA table<>+88(SB)/8, $square<>(SB)
 DATA table<>+96(SB)/8, $abs<>(SB)
 DATA table<>+104(SB)/8, $sqrt<>(SB)
-DATA table<>+112(SB)/8, $less<>(SB)
-DATA table<>+120(SB)/8, $lessEqual<>(SB)
-DATA table<>+128(SB)/8, $greater<>(SB)
-DATA table<>+136(SB)/8, $greaterEqual<>(SB)
-DATA table<>+144(SB)/8, $equal<>(SB)
-DATA table<>+152(SB)/8, $addInto<>(SB)
-DATA table<>+160(SB)/8, $maxInto<>(SB)
-DATA table<>+168(SB)/8, $sum<>(SB)
-GLOBL table<>(SB), NOPTR, $176
+DATA table<>+112(SB)/8, $uniform<>(SB)
+DATA table<>+120(SB)/8, $less<>(SB)
+DATA table<>+128(SB)/8, $lessEqual<>(SB)
+DATA table<>+136(SB)/8, $greater<>(SB)
+DATA table<>+144(SB)/8, $greaterEqual<>(SB)
+DATA table<>+152(SB)/8, $equal<>(SB)
+DATA table<>+160(SB)/8, $below<>(SB)
+DATA table<>+168(SB)/8, $addInto<>(SB)
+DATA table<>+176(SB)/8, $maxInto<>(SB)
+DATA table<>+184(SB)/8, $sum<>(SB)
+GLOBL table<>(SB), NOPTR, $192
 
 #define ONE(body) \
 	MOVQ y_base+0(FP), DI; \
