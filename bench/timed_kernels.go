@@ -107,18 +107,6 @@ func (q *timedQueue) LRNBackward(l device.LRN, dx, x, scale, dy device.Tensor, m
 	q.end()
 }
 
-func (q *timedQueue) DropoutForward(d device.Dropout, y, mask, x device.Tensor, r device.Random) {
-	q.begin("dropout forward", forward, each(y, 2), y, mask, x)
-	q.Queue.DropoutForward(d, y, mask, x, r)
-	q.end()
-}
-
-func (q *timedQueue) DropoutBackward(d device.Dropout, dx, dy, mask device.Tensor, m device.Mode) {
-	q.begin("dropout backward", backwardData, each(dx, 1), dx, dy, mask, again(dx, m))
-	q.Queue.DropoutBackward(d, dx, dy, mask, m)
-	q.end()
-}
-
 func (q *timedQueue) SoftmaxForward(s device.Softmax, y, x device.Tensor) {
 	q.begin("softmax forward", forward, each(y, 4), y, x)
 	q.Queue.SoftmaxForward(s, y, x)

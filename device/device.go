@@ -145,7 +145,6 @@ type Kernels interface {
 	ConvKernels
 	PoolKernels
 	LRNKernels
-	DropoutKernels
 	SoftmaxKernels
 	LossKernels
 	AccuracyKernels

@@ -45,10 +45,3 @@ func TestRandomCounter(t *testing.T) {
 		require.Equal(t, w, r.Uint32(3, 4*0x243f6a88+i))
 	}
 }
-
-func TestDropoutThreshold(t *testing.T) {
-	for p, want := range map[float32]uint32{0: 0, 0.25: 1 << 30, 0.5: 1 << 31, 0.75: 3 << 30} {
-		require.Equal(t, want, Dropout{P: p}.Threshold())
-	}
-	require.Equal(t, float32(2), Dropout{P: 0.5}.Scale())
-}

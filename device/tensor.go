@@ -13,7 +13,7 @@ type DType uint8
 const (
 	Float32 DType = iota // values, weights, gradients
 	Int32                // labels, pooling indices
-	Uint8                // masks
+	Uint8                // bytes
 )
 
 // Size is the number of bytes of one element.

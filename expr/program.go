@@ -162,6 +162,13 @@ func (p *Program) Inputs() []Axes { return p.inputs }
 // absent.
 func (p *Program) Uses(i int) bool { return i < len(p.used) && p.used[i] }
 
+// Passes reports whether the program's one output is an input as it stands, with all
+// axes, and which.
+func (p *Program) Passes() (input int, ok bool) {
+	i := p.code[len(p.code)-1]
+	return i.Index, len(p.code) == 1 && len(p.results) == 1 && i.Op == OpInput && i.Axes == Whole
+}
+
 // Draws is how many streams of random numbers the program takes.
 func (p *Program) Draws() int { return p.draws }
 

@@ -198,6 +198,23 @@ func TestBoundsOfPrograms(t *testing.T) {
 	require.EqualError(t, err, "input 1 is used with axes [C] and with [N,C,Inner]")
 }
 
+// What passes an input on is a copy.
+func TestPasses(t *testing.T) {
+	for _, c := range []struct {
+		input int
+		p     *Program
+	}{
+		{0, MustNew(x)}, {3, MustNew(Input(3, Whole))}, {1, gradient(t, 0, x)}, {1, gradient(t, 0, Add(x, Draw(0)))},
+		{-1, MustNew(y)}, {-1, MustNew(x, x)}, {-1, MustNew(Neg(x))}, {-1, MustNew(Draw(0))}, {-1, MustNew(Const(0))},
+	} {
+		i, ok := c.p.Passes()
+		require.Equal(t, c.input >= 0, ok, c.p)
+		if ok {
+			require.Equal(t, c.input, i, c.p)
+		}
+	}
+}
+
 // Constants that are NaN are one instruction, and none of them is 0.
 func TestNaNConstants(t *testing.T) {
 	nan := Const(float32(math.NaN()))

@@ -54,11 +54,7 @@ func (l *Add) Backward(q device.Queue, c *Call) {
 
 // passOn makes the gradient of input i that of the output.
 func passOn(q device.Queue, c *Call, i int) {
-	if c.Modes[i] == device.Accumulate {
-		q.Map(identity, viewOf(c.DOut[0].Shape), c.DIn[i:i+1], c.DOut, c.Modes[i:i+1], device.Random{})
-	} else {
-		q.Copy(c.DIn[i], c.DOut[0])
-	}
+	run(q, c, identity, c.DIn[i:i+1], c.DOut, c.Modes[i:i+1])
 }
 
 var identity = expr.MustNew(expr.Input(0, expr.Whole))

@@ -52,12 +52,6 @@ func (r *recorder) LRNForward(_ device.LRN, _, _, _ device.Tensor) { r.note("LRN
 func (r *recorder) LRNBackward(_ device.LRN, _, _, _, _ device.Tensor, _ device.Mode) {
 	r.note("LRNBackward")
 }
-func (r *recorder) DropoutForward(_ device.Dropout, _, _, _ device.Tensor, _ device.Random) {
-	r.note("DropoutForward")
-}
-func (r *recorder) DropoutBackward(_ device.Dropout, _, _, _ device.Tensor, _ device.Mode) {
-	r.note("DropoutBackward")
-}
 func (r *recorder) SoftmaxForward(_ device.Softmax, _, _ device.Tensor) { r.note("SoftmaxForward") }
 func (r *recorder) SoftmaxBackward(_ device.Softmax, _, _, _ device.Tensor, _ device.Mode) {
 	r.note("SoftmaxBackward")

@@ -2,11 +2,9 @@ package layers
 
 import (
 	"fmt"
-	"slices"
-
-	"gorgonia.org/tensor"
 
 	"github.com/hubel-go/hubel/device"
+	"github.com/hubel-go/hubel/expr"
 )
 
 func init() { Register(func() Layer { return &Dropout{P: 0.5} }) }
@@ -15,49 +13,26 @@ func init() { Register(func() Layer { return &Dropout{P: 0.5} }) }
 // the others by 1/(1-P) (Srivastava et al. 2014). In inference it changes
 // nothing.
 type Dropout struct {
+	Elementwise `json:"-"`
+
 	P float32 `json:"p"` // in [0,1); 0.5 in JSON that does not say
 }
 
 // Type is "dropout".
 func (l *Dropout) Type() string { return "dropout" }
 
-// Plan checks P. The mask is saved for the gradient; a layer that drops
-// nothing has none.
-func (l *Dropout) Plan(t device.Traits, in []Input, o Options) (Spec, error) {
-	if err := expect(in, input); err != nil {
-		return Spec{}, err
-	}
+// Plan checks P. Element e of sample n is dropped where the bits that Call.Random has
+// for it are below P 2^32. Backward draws them again, so that no mask is kept.
+func (l *Dropout) Plan(_ device.Traits, in []Input, o Options) (Spec, error) {
 	if !(l.P >= 0 && l.P < 1) {
 		return Spec{}, fmt.Errorf("p %g must be in [0,1)", l.P)
 	}
-	s := Spec{Out: like(in[0]), InPlace: true, Streams: 1}
-	if o.Train && l.P > 0 {
-		s.Saved = []Slot{{Name: "mask", Shape: slices.Clone(in[0].Shape), DType: device.Uint8, Batched: true}}
+	y := expr.Input(0, expr.Whole)
+	if o.Train {
+		scale := expr.Const(float32(1 / (1 - float64(l.P))))
+		y = expr.Select(expr.Bernoulli(0, l.P), expr.Const(0), expr.Mul(scale, y))
 	}
-	return s, nil
-}
-
-// Forward enqueues the dropping.
-func (l *Dropout) Forward(q device.Queue, c *Call) {
-	if mask := saved(c); !mask.IsNil() {
-		q.DropoutForward(l.geometry(c.In[0].Shape), c.Out[0], mask, c.In[0], c.Random)
-	} else {
-		q.Copy(c.Out[0], c.In[0])
-	}
-}
-
-// Backward enqueues the gradient.
-func (l *Dropout) Backward(q device.Queue, c *Call) {
-	if !c.WantsGradient(0) {
-		return
-	}
-	if mask := saved(c); !mask.IsNil() {
-		q.DropoutBackward(l.geometry(c.In[0].Shape), c.DIn[0], c.DOut[0], mask, c.Modes[0])
-	} else {
-		passOn(q, c, 0)
-	}
-}
-
-func (l *Dropout) geometry(x tensor.Shape) device.Dropout {
-	return device.Dropout{Samples: x[0], Elems: sample(x), P: l.P}
+	s, err := PlanElementwise(expr.MustNew(y), 1, in)
+	s.Streams = 1 // whatever P is: those of other layers follow
+	return s, err
 }

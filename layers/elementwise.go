@@ -54,18 +54,26 @@ func PlanElementwise(p *expr.Program, inputs int, in []Input) (Spec, error) {
 }
 
 // Forward enqueues the program.
-func (Elementwise) Forward(q device.Queue, c *Call) {
-	q.Map(c.Programs[0], viewOf(c.Out[0].Shape), c.Out, c.In, overwrite, c.Random)
-}
+func (Elementwise) Forward(q device.Queue, c *Call) { run(q, c, c.Programs[0], c.Out, c.In, overwrite) }
 
 // Backward enqueues the gradient of each input that wants one.
 func (Elementwise) Backward(q device.Queue, c *Call) {
 	in := append(c.Args(c.In[:len(c.Programs[0].Inputs())]...), c.DOut[0])
 	for i := range c.In {
 		if c.WantsGradient(i) {
-			q.Map(c.Programs[1+i], viewOf(c.DOut[0].Shape), c.DIn[i:i+1], in, c.Modes[i:i+1], c.Random)
+			run(q, c, c.Programs[1+i], c.DIn[i:i+1], in, c.Modes[i:i+1])
 		}
 	}
+}
+
+// run enqueues a program of one output. Where that is an input as it stands, it is a
+// copy, which in place is nothing.
+func run(q device.Queue, c *Call, p *expr.Program, out, in []device.Tensor, modes []device.Mode) {
+	if i, ok := p.Passes(); ok && modes[0] == device.Overwrite {
+		q.Copy(out[0], in[i])
+		return
+	}
+	q.Map(p, viewOf(out[0].Shape), out, in, modes, c.Random)
 }
 
 // viewOf is a tensor as [N,C,Inner]: dimension 0 is the batch, dimension 1 are the

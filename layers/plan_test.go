@@ -227,10 +227,7 @@ func TestPlanAccepts(t *testing.T) {
 		require.NoError(t, err, "%s %+v", c.layer.Type(), c.layer)
 		require.Equal(t, c.out, s.Out, "%s %+v", c.layer.Type(), c.layer)
 	}
-	s, err := (&layers.Dropout{}).Plan(traits{}, image, layers.Options{Train: true})
-	require.NoError(t, err)
-	require.Empty(t, s.Saved, "what drops nothing has no mask")
-	s, err = (&layers.Conv{Filters: 1, Kernel: layers.Square(2)}).Plan(traits{packed: [device.Passes]int64{1, 0}}, image, layers.Options{Train: true})
+	s, err := (&layers.Conv{Filters: 1, Kernel: layers.Square(2)}).Plan(traits{packed: [device.Passes]int64{1, 0}}, image, layers.Options{Train: true})
 	require.NoError(t, err)
 	require.Equal(t, [device.Passes]int64{1}, s.Packed)
 }
@@ -333,7 +330,7 @@ func TestSpecs(t *testing.T) {
 		},
 		{
 			&layers.Dropout{P: 0.5}, []layers.Input{image},
-			layers.Spec{Out: []layers.Input{image}, Saved: []layers.Slot{{Name: "mask", Shape: image.Shape, DType: device.Uint8, Batched: true}}, InPlace: true, Streams: 1},
+			layers.Spec{Out: []layers.Input{image}, InPlace: true, Streams: 1},
 			layers.Spec{Out: []layers.Input{image}, InPlace: true, Streams: 1},
 		},
 		{

@@ -41,12 +41,11 @@ func AlexNet(n int) []Case {
 		elems := n * device.Elements(s)
 		cases = append(cases, mapCase(rectifier, device.View{N: 1, C: 1, Inner: elems}, device.Overwrite).called(layer), mapCase(rectifierGradient, device.View{N: 1, C: 1, Inner: elems}, device.Overwrite).called(layer))
 	}
-	dropout := device.Dropout{Samples: n, Elems: 4096, P: 0.5}
+	dense := device.View{N: n, C: 4096, Inner: 1}
 	loss := device.LogLoss{N: n, C: 1000}
 	const parameters = 60_965_224 // in two groups
 	cases = append(cases,
-		dropoutForward(dropout, device.Random{Seed: 1}, true).called("alexnet "),
-		dropoutBackwardInPlace(dropout).called("alexnet "),
+		mapCase(dropout, dense, device.Overwrite).called("alexnet "), mapCase(dropoutGradient, dense, device.Overwrite).called("alexnet "),
 		logLossForward(loss, 4, labels(0, loss.C), "").called("alexnet "),
 		logLossBackward(loss, labels(0, loss.C), device.Overwrite, "").called("alexnet "),
 		sgdCase(device.SGD{Rate: 0.01, Momentum: 0.9, Decay: 5e-4}, []device.Segment{{Len: parameters, Rate: 1, Decay: 1}}, 0).called("alexnet "),

@@ -136,7 +136,7 @@ func (c Case) Bytes() int64 {
 func Cases(o Options) []Case {
 	var all []Case
 	for _, cases := range []func(Options) []Case{
-		gemmCases, denseCases, convCases, poolCases, lrnCases, dropoutCases, softmaxCases,
+		gemmCases, denseCases, convCases, poolCases, lrnCases, softmaxCases,
 		lossCases, accuracyCases, fillCases, copyCases, updateCases, mapCases,
 	} {
 		all = append(all, cases(o)...)

@@ -11,6 +11,7 @@ import (
 
 	"github.com/hubel-go/hubel/device"
 	"github.com/hubel-go/hubel/device/reference"
+	"github.com/hubel-go/hubel/expr"
 )
 
 // A device without a fault passes, and its scratch and packed weights are
@@ -198,10 +199,10 @@ func TestSuiteFindsFaults(t *testing.T) {
 				l.Size = 1
 				q.LRNBackward(l, dx, x, scale, dy, m)
 			}}},
-		{"counts draws without the sample", "dropout forward", "y[", faultyQueue{
-			dropoutForward: func(q device.Queue, d device.Dropout, y, mask, x device.Tensor, r device.Random) {
+		{"counts draws without the sample", "map", "dropout", faultyQueue{
+			mapped: func(q device.Queue, p *expr.Program, v device.View, out, in []device.Tensor, modes []device.Mode, r device.Random) {
 				r.Sample = 0
-				q.DropoutForward(d, y, mask, x, r)
+				q.Map(p, v, out, in, modes, r)
 			}}},
 		{"uses a wrong label", "log-loss backward", "labels out of range", faultyQueue{
 			logLossBackward: func(q device.Queue, l device.LogLoss, dx, prob, label device.Tensor, scale float32, m device.Mode) {

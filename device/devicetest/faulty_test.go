@@ -5,6 +5,7 @@ import (
 
 	"github.com/hubel-go/hubel/device"
 	"github.com/hubel-go/hubel/device/reference"
+	"github.com/hubel-go/hubel/expr"
 )
 
 // faulty is the reference device with scratch memory and packed weights, and
@@ -83,7 +84,7 @@ type faultyQueue struct {
 	poolBackward    func(q device.Queue, p device.Pool, dx, dy, index device.Tensor, m device.Mode)
 	lrnForward      func(q device.Queue, l device.LRN, y, scale, x device.Tensor)
 	lrnBackward     func(q device.Queue, l device.LRN, dx, x, scale, dy device.Tensor, m device.Mode)
-	dropoutForward  func(q device.Queue, d device.Dropout, y, mask, x device.Tensor, r device.Random)
+	mapped          func(q device.Queue, p *expr.Program, v device.View, out, in []device.Tensor, modes []device.Mode, r device.Random)
 	logLossBackward func(q device.Queue, l device.LogLoss, dx, prob, label device.Tensor, scale float32, m device.Mode)
 	accuracy        func(q device.Queue, a device.Accuracy, hit, x, label device.Tensor)
 	copyStrided     func(q device.Queue, s device.Strided, dst, src device.Tensor, m device.Mode)
@@ -204,12 +205,12 @@ func (q *faultyQueue) LRNBackward(l device.LRN, dx, x, scale, dy device.Tensor, 
 	q.Queue.LRNBackward(l, dx, x, scale, dy, m)
 }
 
-func (q *faultyQueue) DropoutForward(d device.Dropout, y, mask, x device.Tensor, r device.Random) {
-	if q.dropoutForward != nil {
-		q.dropoutForward(q.Queue, d, y, mask, x, r)
+func (q *faultyQueue) Map(p *expr.Program, v device.View, out, in []device.Tensor, modes []device.Mode, r device.Random) {
+	if q.mapped != nil {
+		q.mapped(q.Queue, p, v, out, in, modes, r)
 		return
 	}
-	q.Queue.DropoutForward(d, y, mask, x, r)
+	q.Queue.Map(p, v, out, in, modes, r)
 }
 
 func (q *faultyQueue) LogLossBackward(l device.LogLoss, dx, prob, label device.Tensor, scale float32, m device.Mode) {

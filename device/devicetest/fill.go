@@ -15,7 +15,7 @@ func fillCases(Options) []Case {
 	var fill, copies []Case
 	for _, n := range lengths {
 		fill = append(fill, fillCase(n, 1.5))
-		copies = append(copies, copyCase(n, device.Float32, uniform), copyCase(n, device.Int32, labels(-9, 9)), copyCase(n, device.Uint8, mask))
+		copies = append(copies, copyCase(n, device.Float32, uniform), copyCase(n, device.Int32, labels(-9, 9)), copyCase(n, device.Uint8, these[uint8](0, 1, 255, 7)))
 	}
 	return append(append(fill, fillCase(1001, 0)), copies...)
 }

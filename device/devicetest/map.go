@@ -26,11 +26,18 @@ type program struct {
 // special has NaN, infinities, zeros of both signs, and ties now and then.
 var special = sprinkled(sprinkled(sprinkled(sprinkled(coarse, 7, float32(math.NaN())), 9, float32(math.Inf(1))), 9, float32(math.Inf(-1))), 9, float32(math.Copysign(0, -1)))
 
-// A ReLU and its gradient, from y and dy.
+// A ReLU and its gradient, from y and dy, and dropout and its gradient.
 var (
 	rectifier         = program{"relu", expr.MustNew(expr.Select(expr.Less(expr.Input(0, expr.Whole), expr.Const(0)), expr.Const(0), expr.Input(0, expr.Whole))), []fill{special}}
 	rectifierGradient = program{"gradient of relu", expr.MustNew(expr.Select(expr.Less(expr.Const(0), expr.Input(0, expr.Whole)), expr.Input(1, expr.Whole), expr.Const(0))), []fill{special, special}}
+	dropout           = program{"dropout", dropping(0.5, expr.Input(0, expr.Whole)), []fill{special}}
+	dropoutGradient   = program{"gradient of dropout", dropping(0.5, expr.Input(1, expr.Whole)), []fill{special, special}}
 )
+
+// dropping is dropout with probability p.
+func dropping(p float32, x expr.Expr) *expr.Program {
+	return expr.MustNew(expr.Select(expr.Bernoulli(0, p), expr.Const(0), expr.Mul(expr.Const(1/(1-p)), x)))
+}
 
 // programs are one for each operation, and some that layers use.
 func programs() []program {
@@ -68,9 +75,6 @@ func programs() []program {
 		panic(err) // it is short
 	}
 	sigmoid := expr.MustNew(expr.Div(expr.Const(1), expr.Add(expr.Const(1), expr.Exp(expr.Neg(x)))))
-	keep := func(p float32) *expr.Program {
-		return expr.MustNew(expr.Select(expr.Bernoulli(0, p), expr.Const(0), expr.Mul(x, expr.Const(1/(1-p)))))
-	}
 	return append(all,
 		rectifier, rectifierGradient,
 		program{"sigmoid", sigmoid, []fill{between(-120, 120)}},
@@ -82,8 +86,9 @@ func programs() []program {
 		program{"image and map", expr.MustNew(expr.Sub(expr.Input(0, expr.C|expr.Inner), expr.Input(1, expr.N|expr.C))), []fill{uniform, uniform}},
 		program{"row", expr.MustNew(expr.Sub(x, expr.Input(1, expr.Inner))), []fill{uniform, uniform}},
 		program{"a constant", expr.MustNew(expr.Const(2.5)), nil},
-		program{"dropout", keep(0.25), []fill{special}},
-		program{"dropout of nearly all", keep(0.99), []fill{uniform}},
+		dropout, dropoutGradient,
+		program{"dropout of a third", dropping(0.33, x), []fill{uniform}},
+		program{"dropout of nearly all", dropping(0.99, x), []fill{uniform}},
 		program{"a draw both ways", expr.MustNew(expr.Select(expr.Bernoulli(1, 0.5), expr.Draw(1), expr.Sub(x, expr.Draw(0)))), []fill{uniform}},
 		program{"two draws", expr.MustNew(expr.Sub(expr.Draw(0), expr.Draw(1))), nil},
 		program{"two outputs", expr.MustNew(expr.Add(x, y), expr.Mul(x, y)), []fill{uniform, uniform}},
@@ -118,6 +123,11 @@ func mapCases(o Options) []Case {
 					all = append(all, reduceCase(p, v, device.ReduceOp((i+k)%2), axes, modes[(int(axes)+k/2)%2]))
 				}
 			}
+		}
+	}
+	for _, p := range []program{rectifier, dropout, dropoutGradient} { // vectors throughout
+		for _, m := range modes {
+			all = append(all, mapCase(p, device.View{N: 4, C: 1, Inner: 4096}, m))
 		}
 	}
 	r := rand.New(rand.NewPCG(o.Seed, 1))

@@ -95,8 +95,6 @@ func checkNoKernelAfterError(dev device.Device) (err error) {
 	q.DenseForward(device.Dense{}, x, x, x, device.Epilogue{}, nil)
 	q.DenseBackwardData(device.Dense{}, x, x, x, m, nil)
 	q.DenseBackwardFilter(device.Dense{}, x, x, x, x, m, nil)
-	q.DropoutForward(device.Dropout{}, x, x, x, device.Random{})
-	q.DropoutBackward(device.Dropout{}, x, x, x, m)
 	q.GEMM(device.GEMM{}, x, x, x, nil)
 	q.LogLossForward(device.LogLoss{}, x, x, x, x)
 	q.LogLossBackward(device.LogLoss{}, x, x, x, 1, m)

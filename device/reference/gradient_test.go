@@ -186,15 +186,6 @@ func TestLRNGradients(t *testing.T) {
 	}
 }
 
-func TestDropoutGradients(t *testing.T) {
-	b := newBench(t)
-	d := device.Dropout{Samples: 3, Elems: 10, P: 0.4}
-	x, mask := b.random(30), b.empty(device.Uint8, 30)
-	b.gradient(x, 30,
-		func(y device.Tensor) { b.DropoutForward(d, y, mask, x, device.Random{Seed: 5}) },
-		func(dx, dy device.Tensor, m device.Mode) { b.DropoutBackward(d, dx, dy, mask, m) })
-}
-
 func TestSoftmaxGradients(t *testing.T) {
 	for _, inner := range []int{1, 4} {
 		b := newBench(t)

@@ -28,8 +28,6 @@ func TestErrorsStick(t *testing.T) {
 	b.DenseForward(device.Dense{}, x, x, x, device.Epilogue{}, nil)
 	b.DenseBackwardData(device.Dense{}, x, x, x, device.Overwrite, nil)
 	b.DenseBackwardFilter(device.Dense{}, x, x, x, x, device.Overwrite, nil)
-	b.DropoutForward(device.Dropout{}, x, x, x, device.Random{})
-	b.DropoutBackward(device.Dropout{}, x, x, x, device.Overwrite)
 	b.GEMM(device.GEMM{}, x, x, x, nil)
 	b.LogLossForward(device.LogLoss{}, x, x, x, x)
 	b.LogLossBackward(device.LogLoss{}, x, x, x, 1, device.Overwrite)

@@ -17,7 +17,6 @@ type queue struct {
 	pool   *parallel.Pool
 	traits traits
 
-	dropout     dropoutTask
 	softmax     softmaxTask
 	logLoss     logLossTask
 	l2Loss      l2LossTask

@@ -30,8 +30,8 @@ type suiteDevice struct {
 	low      bool             // limits of launches are so low that small shapes reach them
 }
 
-// fours are the operations whose kernels move four floats at a time.
-var fours = regexp.MustCompile("^(l2-loss backward|dropout backward)")
+// fours are long cases whose kernels move four floats at a time.
+var fours = regexp.MustCompile(`^(l2-loss backward|map .*\[4,1,4096\])`)
 
 // check is c.Check, and looks for the vectors of element-wise kernels.
 func (d suiteDevice) check(c devicetest.Case, o devicetest.Options) error {
@@ -47,7 +47,7 @@ func (d suiteDevice) check(c devicetest.Case, o devicetest.Options) error {
 	// A warp that moves four floats a lane moves 512 bytes with a request; one
 	// by one takes four times the requests.
 	n := d.counters.LoadRequests + d.counters.StoreRequests
-	if most := 2 * c.Bytes() / 512; d.aligned && !o.NoAllocs && fours.MatchString(c.Op) && c.Bytes() > 1<<13 && n > most {
+	if most := 2 * c.Bytes() / 512; d.aligned && !o.NoAllocs && fours.MatchString(c.Op+" "+c.Name) && c.Bytes() > 1<<13 && n > most {
 		return fmt.Errorf("%d requests of memory, %d are enough for vectors", n, most)
 	}
 	return nil

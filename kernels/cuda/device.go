@@ -32,7 +32,6 @@ type kernels struct {
 	dense    denseKernels
 	pool     poolKernels
 	lrn      lrnKernels
-	dropout  dropoutKernels
 	softmax  softmaxKernels
 	loss     lossKernels
 	accuracy accuracyKernels
@@ -44,7 +43,7 @@ type kernels struct {
 func (k *kernels) declare(d driver.Driver, a arithmetic) {
 	k.products(d, a)
 	for _, declare := range []func(driver.Driver){
-		k.pool.declare, k.lrn.declare, k.dropout.declare, k.softmax.declare,
+		k.pool.declare, k.lrn.declare, k.softmax.declare,
 		k.loss.declare, k.accuracy.declare, k.copies.declare, k.update.declare,
 	} {
 		declare(d)

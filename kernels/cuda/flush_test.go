@@ -51,12 +51,6 @@ var tinyCases = []tinyCase{
 			p := expr.MustNew(expr.Sub(expr.Mul(expr.Const(0.75), expr.Input(0, expr.Whole)), expr.Div(expr.Input(1, expr.Whole), expr.Const(3))))
 			q.Map(p, device.View{N: 1, C: 1, Inner: 37}, t[:1], t[1:], []device.Mode{device.Accumulate}, device.Random{})
 		}},
-	{"dropout", []tinyArg{writes(40), {of: device.Uint8, n: 40}, reads(40, tiny), writes(40)},
-		func(q device.Queue, t []device.Tensor) {
-			d := device.Dropout{Samples: 2, Elems: 20, P: 0.4}
-			q.DropoutForward(d, t[0], t[1], t[2], device.Random{Seed: 1})
-			q.DropoutBackward(d, t[3], t[2], t[1], device.Overwrite)
-		}},
 	{"log loss", []tinyArg{writes(2), writes(10), reads(10, func(i int) float64 { return -95 * float64(i%2) }), {of: device.Int32, n: 2, value: func(int) float64 { return 2 }}, writes(10)},
 		func(q device.Queue, t []device.Tensor) {
 			q.LogLossForward(device.LogLoss{N: 2, C: 5}, t[0], t[1], t[2], t[3])

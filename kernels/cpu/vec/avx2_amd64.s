@@ -152,15 +152,6 @@ GLOBL masks<>(SB), RODATA|NOPTR, $128
 	VCMPPS $3, v, v, M1; \
 	VMOVMSKPS M1, r
 
-#define KEEPS(v, b) \
-	VPMAXUD V8, v, T; \
-	VPCMPEQD v, T, T; \
-	VPAND b, T, T; \
-	VPOR T, V9, V9
-#define STOREKEEPS(p) \
-	VPERMILPS $0x08, V9, V9; \
-	VPERMPD $0x08, V9, V9; \
-	VMOVUPS X9, (p)
 #define XORWITH(word, x, y) \
 	VPBROADCASTD word, T; \
 	VPXOR x, y, y; \
@@ -205,10 +196,7 @@ GLOBL counters<>(SB), RODATA|NOPTR, $64
 #define fn_lrnGradientAdd ·lrnGradientAddAVX2
 #define fn_maxPool1 ·maxPool1AVX2
 #define fn_maxPool2 ·maxPool2AVX2
-#define fn_keepMask ·keepMaskAVX2
 #define fn_draw ·drawAVX2
-#define fn_dropout ·dropoutAVX2
-#define fn_dropoutAdd ·dropoutAddAVX2
 #define fn_sgd ·sgdAVX2
 #define fn_nesterov ·nesterovAVX2
 #define fn_run ·runAVX2
@@ -224,6 +212,5 @@ GLOBL counters<>(SB), RODATA|NOPTR, $64
 #include "lrn_amd64.h"
 #include "pool_amd64.h"
 #include "draw_amd64.h"
-#include "dropout_amd64.h"
 #include "update_amd64.h"
 #include "program_amd64.h"

@@ -164,12 +164,6 @@ GLOBL even<>(SB), RODATA|NOPTR, $64
 	VCMPPS $3, v, v, M1; \
 	KMOVW M1, r
 
-// KEEPS adds the byte that b holds to V9 in the lanes where v is not below
-// V8, unsigned. STOREKEEPS stores the low half of each 64-bit lane.
-#define KEEPS(v, b) \
-	VPCMPUD $5, V8, v, M0; \
-	VPORD b, V9, M0, V9
-#define STOREKEEPS(p) VPMOVQD V9, (p)
 // XORWITH is y ^= x ^ a word of memory. ODDWORDS is for PAIR, which puts the low half of
 // each 64-bit lane of odd into the upper of even.
 #define XORWITH(word, x, y) VPTERNLOGD.BCST $0x96, word, x, y
@@ -222,10 +216,7 @@ GLOBL counters<>(SB), RODATA|NOPTR, $128
 #define fn_lrnGradientAdd ·lrnGradientAdd512
 #define fn_maxPool1 ·maxPool1512
 #define fn_maxPool2 ·maxPool2512
-#define fn_keepMask ·keepMask512
 #define fn_draw ·draw512
-#define fn_dropout ·dropout512
-#define fn_dropoutAdd ·dropoutAdd512
 #define fn_sgd ·sgd512
 #define fn_nesterov ·nesterov512
 #define fn_run ·run512
@@ -241,6 +232,5 @@ GLOBL counters<>(SB), RODATA|NOPTR, $128
 #include "lrn_amd64.h"
 #include "pool_amd64.h"
 #include "draw_amd64.h"
-#include "dropout_amd64.h"
 #include "update_amd64.h"
 #include "program_amd64.h"

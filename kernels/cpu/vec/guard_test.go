@@ -30,9 +30,6 @@ func newMemory(t testing.TB) *memory {
 	return &m
 }
 
-// bytes are n bytes that end at the second guard.
-func (m *memory) bytes(n int) []uint8 { return m.spans[0][span-n:] }
-
 // floats are n elements of a span: offset elements behind the first guard, or,
 // with offset -1, before the second.
 func (m *memory) floats(i, n, offset int) []float32 {

@@ -64,12 +64,6 @@ type Loops struct {
 	// Draw writes the random words of the elements of a sample from first: r's.
 	Draw func(words []uint32, first int, r device.Random, sample int)
 
-	// KeepMask is dropout's mask of the elements of a sample from first, a
-	// multiple of 4: 1 where r's draw is at least threshold, 0 elsewhere.
-	KeepMask func(mask []uint8, first int, r device.Random, sample int, threshold uint32)
-	// Dropout is y = scale x where mask is 1, and 0 where it is 0, by mode.
-	Dropout [2]func(y, x []float32, mask []uint8, scale float32)
-
 	// SGD updates weights and velocities.
 	SGD func(w, v, dw []float32, s Step)
 	// Nesterov does with Nesterov's momentum.
@@ -96,8 +90,7 @@ var Generic = Loops{
 	LRNGradient: [2]func(dx, s, sum, x, dy []float32, factor float32){lrnGradient, lrnGradientAdd},
 	MaxPool:     maxPool,
 	Draw:        draw,
-	KeepMask:    keepMask, Dropout: [2]func(y, x []float32, mask []uint8, scale float32){dropout, dropoutAdd},
-	SGD: sgd, Nesterov: nesterov, Run: run, Functions: functions,
+	SGD:         sgd, Nesterov: nesterov, Run: run, Functions: functions,
 
 	unary: [4]func(y, x []float32, slope float32){relu, leakyReLU, sigmoid, tanh},
 }

@@ -16,13 +16,9 @@ var (
 		AddRows: addRows512, SquareRows: squareRows512, Power: power512, LRNTerms: lrnTerms512,
 		LRNGradient: [2]func(dx, s, sum, x, dy []float32, factor float32){lrnGradient512, lrnGradientAdd512},
 		Normalise75: normalise75512, LRNTerms75: lrnTerms75512,
-		MaxPool:  nearMaxPool(maxPool1512, maxPool2512),
-		Draw:     wholeDraw(64, draw512),
-		KeepMask: wholeKeepMask(32, keepMask512),
-		Dropout: [2]func(y, x []float32, mask []uint8, scale float32){
-			wholeDropout(16, dropout512, dropout), wholeDropout(16, dropoutAdd512, dropoutAdd),
-		},
-		SGD: sgd512, Nesterov: nesterov512, Run: run512, Functions: functions512,
+		MaxPool: nearMaxPool(maxPool1512, maxPool2512),
+		Draw:    wholeDraw(64, draw512),
+		SGD:     sgd512, Nesterov: nesterov512, Run: run512, Functions: functions512,
 
 		unary: [4]func(y, x []float32, slope float32){relu512, leakyReLU512, sigmoid512, tanh512},
 	}
@@ -35,13 +31,9 @@ var (
 		AddRows: addRowsAVX2, SquareRows: squareRowsAVX2, Power: powerAVX2, LRNTerms: lrnTermsAVX2,
 		LRNGradient: [2]func(dx, s, sum, x, dy []float32, factor float32){lrnGradientAVX2, lrnGradientAddAVX2},
 		Normalise75: normalise75AVX2, LRNTerms75: lrnTerms75AVX2,
-		MaxPool:  nearMaxPool(maxPool1AVX2, maxPool2AVX2),
-		Draw:     wholeDraw(32, drawAVX2),
-		KeepMask: wholeKeepMask(16, keepMaskAVX2),
-		Dropout: [2]func(y, x []float32, mask []uint8, scale float32){
-			wholeDropout(8, dropoutAVX2, dropout), wholeDropout(8, dropoutAddAVX2, dropoutAdd),
-		},
-		SGD: sgdAVX2, Nesterov: nesterovAVX2, Run: runAVX2, Functions: functionsAVX2,
+		MaxPool: nearMaxPool(maxPool1AVX2, maxPool2AVX2),
+		Draw:    wholeDraw(32, drawAVX2),
+		SGD:     sgdAVX2, Nesterov: nesterovAVX2, Run: runAVX2, Functions: functionsAVX2,
 
 		unary: [4]func(y, x []float32, slope float32){reluAVX2, leakyReLUAVX2, sigmoidAVX2, tanhAVX2},
 	}
@@ -71,23 +63,6 @@ func wholeExpSum(width int, f func(y, x []float32, largest float32) [8]float64) 
 		return addExp(y[n:], x[n:], largest, &sums)
 	}
 }
-
-// wholeKeepMask's f gets a mask from an element that begins a block of four.
-func wholeKeepMask(width int, f func(mask []uint8, block uint32, c keeper)) func(mask []uint8, first int, r device.Random, sample int, threshold uint32) {
-	return func(mask []uint8, first int, r device.Random, sample int, threshold uint32) {
-		n := len(mask) &^ (width - 1)
-		if n > 0 {
-			f(mask[:n], uint32(first/4), keeper{
-				sample: r.Sample + uint32(sample), iteration: r.Iteration, stream: r.Stream,
-				key0: uint32(r.Seed), key1: uint32(r.Seed >> 32), threshold: threshold,
-			})
-		}
-		keepMask(mask[n:], first+n, r, sample, threshold)
-	}
-}
-
-// keeper is what the draws of a sample have in common.
-type keeper struct{ sample, iteration, stream, key0, key1, threshold uint32 }
 
 // wholeDraw's f gets words from an element that begins a block of four. It draws some
 // twice rather than leave many.
@@ -124,16 +99,6 @@ func newPhilox(r device.Random, sample int) philox {
 		key = device.NextKey(key)
 	}
 	return c
-}
-
-func wholeDropout(width int, f, rest func(y, x []float32, mask []uint8, scale float32)) func(y, x []float32, mask []uint8, scale float32) {
-	return func(y, x []float32, mask []uint8, scale float32) {
-		n := len(y) &^ (width - 1)
-		if n > 0 {
-			f(y[:n], x[:n], mask[:n], scale)
-		}
-		rest(y[n:], x[n:], mask[n:], scale)
-	}
 }
 
 // nearMaxPool has assembly for windows one and two pixels apart, which returns
@@ -201,16 +166,7 @@ func maxPool1512(y []float32, index []int32, x []float32, w Windows) (nan bool)
 func maxPool2512(y []float32, index []int32, x []float32, w Windows) (nan bool)
 
 //go:noescape
-func keepMask512(mask []uint8, block uint32, c keeper)
-
-//go:noescape
 func draw512(words []uint32, block uint32, c philox)
-
-//go:noescape
-func dropout512(y, x []float32, mask []uint8, scale float32)
-
-//go:noescape
-func dropoutAdd512(y, x []float32, mask []uint8, scale float32)
 
 //go:noescape
 func sgd512(w, v, dw []float32, s Step)
@@ -285,16 +241,7 @@ func maxPool1AVX2(y []float32, index []int32, x []float32, w Windows) (nan bool)
 func maxPool2AVX2(y []float32, index []int32, x []float32, w Windows) (nan bool)
 
 //go:noescape
-func keepMaskAVX2(mask []uint8, block uint32, c keeper)
-
-//go:noescape
 func drawAVX2(words []uint32, block uint32, c philox)
-
-//go:noescape
-func dropoutAVX2(y, x []float32, mask []uint8, scale float32)
-
-//go:noescape
-func dropoutAddAVX2(y, x []float32, mask []uint8, scale float32)
 
 //go:noescape
 func sgdAVX2(w, v, dw []float32, s Step)

@@ -89,13 +89,6 @@ func calls() []call {
 		all = append(all, call{fmt.Sprintf("lrnGradient, %v", device.Mode(m)), 5, func(l *Loops, f [][]float32) any {
 			l.LRNGradient[m](f[0], f[1], f[2], f[3], f[4], 0.7)
 			return nil
-		}}, call{fmt.Sprintf("dropout, %v", device.Mode(m)), 2, func(l *Loops, f [][]float32) any {
-			mask := make([]uint8, len(f[0]))
-			for i := range mask {
-				mask[i] = uint8(i*i%7) & 1
-			}
-			l.Dropout[m](f[0], f[1], mask, 1.25)
-			return nil
 		}})
 	}
 	return all
@@ -294,27 +287,6 @@ func TestDraw(t *testing.T) {
 					}
 					require.Equal(t, want, chosen[i], "%#x below %#x", math.Float32bits(w), threshold)
 					require.Equal(t, math.Ldexp(float64(math.Float32bits(w)>>8), -24), float64(uniform[i]))
-				}
-			}
-		})
-	}
-}
-
-// TestKeepMask holds masks against single draws.
-func TestKeepMask(t *testing.T) {
-	r := device.Random{Seed: 0xFEDCBA9876543210, Stream: 3, Iteration: 1_000_000, Sample: 0xFFFFFFFF}
-	for _, l := range paths {
-		t.Run(l.Name, func(t *testing.T) {
-			m := newMemory(t)
-			for n := range 200 {
-				for _, threshold := range []uint32{0, 1 << 31, 0xE0000000} {
-					first := 4 * (n % 5 * 1000)
-					got := m.bytes(n)
-					l.KeepMask(got, first, r, 2, threshold)
-					for i, keep := range got {
-						require.Equal(t, r.Uint32(2, first+i) >= threshold, keep == 1, "element %d of %d", i, n)
-						require.LessOrEqual(t, keep, uint8(1))
-					}
 				}
 			}
 		})
