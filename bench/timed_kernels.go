@@ -131,18 +131,6 @@ func (q *timedQueue) LogLossBackward(l device.LogLoss, dx, prob, label device.Te
 	q.end()
 }
 
-func (q *timedQueue) L2LossForward(l device.L2Loss, loss, x, target device.Tensor) {
-	q.begin("l2-loss forward", forward, each(x, 3), loss, x, target)
-	q.Queue.L2LossForward(l, loss, x, target)
-	q.end()
-}
-
-func (q *timedQueue) L2LossBackward(l device.L2Loss, dx, x, target device.Tensor, scale float32, m device.Mode) {
-	q.begin("l2-loss backward", backwardData, each(dx, 2), dx, x, target, again(dx, m))
-	q.Queue.L2LossBackward(l, dx, x, target, scale, m)
-	q.end()
-}
-
 func (q *timedQueue) Accuracy(a device.Accuracy, hit, x, label device.Tensor) {
 	q.begin("accuracy", forward, each(x, 1), hit, x, label)
 	q.Queue.Accuracy(a, hit, x, label)
@@ -194,8 +182,18 @@ func programWork(p *expr.Program, v device.View) work {
 	return work{flops: int64(v.Elements(expr.Whole)) * int64(operations)}
 }
 
+// read are the inputs that a program reads.
+func read(p *expr.Program, in []device.Tensor) (used []device.Tensor) {
+	for i, x := range in {
+		if p.Uses(i) {
+			used = append(used, x)
+		}
+	}
+	return used
+}
+
 func (q *timedQueue) Map(p *expr.Program, v device.View, out, in []device.Tensor, modes []device.Mode, r device.Random) {
-	args := slices.Concat(out, in)
+	args := append(slices.Clone(out), read(p, in)...)
 	for i, m := range modes {
 		args = append(args, again(out[i], m))
 	}
@@ -205,7 +203,7 @@ func (q *timedQueue) Map(p *expr.Program, v device.View, out, in []device.Tensor
 }
 
 func (q *timedQueue) Reduce(p *expr.Program, v device.View, op device.ReduceOp, axes expr.Axes, out device.Tensor, in []device.Tensor, m device.Mode, r device.Random) {
-	q.begin("reduce", q.device.pass, programWork(p, v), append(slices.Clone(in), out, again(out, m))...)
+	q.begin("reduce", q.device.pass, programWork(p, v), append(read(p, in), out, again(out, m))...)
 	q.Queue.Reduce(p, v, op, axes, out, in, m, r)
 	q.end()
 }

@@ -9,8 +9,41 @@ import (
 
 	"github.com/hubel-go/hubel/device"
 	"github.com/hubel-go/hubel/device/devicetest"
+	"github.com/hubel-go/hubel/expr"
 	"github.com/hubel-go/hubel/kernels/cpu"
 )
+
+// The bytes of a program are those of what it reads and writes, and not of inputs that
+// are there besides.
+func TestBytesOfPrograms(t *testing.T) {
+	inner, err := cpu.New(1)
+	require.NoError(t, err)
+	d := &timedDevice{Device: inner, pass: forward}
+	defer func() { require.NoError(t, d.Close()) }()
+	q, err := d.NewQueue()
+	require.NoError(t, err)
+	defer func() { require.NoError(t, q.Close()) }()
+	of := func(n int) device.Tensor {
+		b, err := d.Alloc(int64(4 * n))
+		require.NoError(t, err)
+		return device.Tensor{Buffer: b, Shape: []int{n}}
+	}
+	x, y := expr.Input(0, expr.Whole), expr.Input(1, expr.Whole)
+	v, in := device.View{N: 2, C: 50, Inner: 1}, []device.Tensor{of(100), of(100)}
+	d.record()
+	for _, p := range []*expr.Program{expr.MustNew(y), expr.MustNew(expr.Add(x, y))} {
+		q.Map(p, v, []device.Tensor{of(100)}, in, []device.Mode{device.Overwrite}, device.Random{})
+		q.Map(p, v, []device.Tensor{of(100)}, in, []device.Mode{device.Accumulate}, device.Random{})
+		q.Reduce(p, v, device.Sum, expr.Sample, of(2), in, device.Overwrite, device.Random{})
+	}
+	spans, err := d.stop()
+	require.NoError(t, err)
+	var bytes []int64
+	for _, s := range spans {
+		bytes = append(bytes, s.Bytes)
+	}
+	require.Equal(t, []int64{800, 1200, 408, 1200, 1600, 808}, bytes)
+}
 
 // movesOnly are the operations that compute nothing: they have bytes, and no FLOPs.
 var movesOnly = map[string]bool{"ConvPack": true, "Fill": true, "CopyStrided": true}

@@ -62,10 +62,6 @@ func (r *recorder) LogLossForward(_ device.LogLoss, _, _, _, _ device.Tensor) {
 func (r *recorder) LogLossBackward(_ device.LogLoss, _, _, _ device.Tensor, _ float32, _ device.Mode) {
 	r.note("LogLossBackward")
 }
-func (r *recorder) L2LossForward(_ device.L2Loss, _, _, _ device.Tensor) { r.note("L2LossForward") }
-func (r *recorder) L2LossBackward(_ device.L2Loss, _, _, _ device.Tensor, _ float32, _ device.Mode) {
-	r.note("L2LossBackward")
-}
 func (r *recorder) Accuracy(_ device.Accuracy, _, _, _ device.Tensor) { r.note("Accuracy") }
 func (r *recorder) CopyStrided(s device.Strided, dst, src device.Tensor, _ device.Mode) {
 	if err := s.Check(dst, src); err != nil {

@@ -48,6 +48,8 @@ func TestProgramsOnEveryDevice(t *testing.T) {
 		gradcheck.Layer(&layers.Unary{Op: device.LeakyReLU, Slope: 0.1}, graph.Input{Name: "x", Shape: image}),
 		gradcheck.Layer(&layers.Unary{Op: device.Sigmoid}, graph.Input{Name: "x", Shape: image}),
 		gradcheck.Layer(&layers.Unary{Op: device.Tanh}, graph.Input{Name: "x", Shape: image}),
+		gradcheck.Layer(&layers.L2Loss{Weight: new(float32(0.7))}, graph.Input{Name: "x", Shape: image}, graph.Input{Name: "target", Shape: image}),
+		gradcheck.Layer(&layers.L2Loss{}, graph.Input{Name: "x"}, graph.Input{Name: "target"}),
 		gradcheck.Layer(&layers.L2Norm{}, graph.Input{Name: "x", Shape: image}),
 	} {
 		require.NoError(t, gradcheck.Check(n, gradcheck.Options{}))

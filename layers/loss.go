@@ -7,6 +7,7 @@ import (
 	"gorgonia.org/tensor"
 
 	"github.com/hubel-go/hubel/device"
+	"github.com/hubel-go/hubel/expr"
 )
 
 func init() {
@@ -80,24 +81,33 @@ func (l *L2Loss) Plan(t device.Traits, in []Input, o Options) (Spec, error) {
 	if !slices.Equal(in[0].Shape, in[1].Shape) {
 		return Spec{}, fmt.Errorf("target is %s, want the prediction's %s", dims(in[1].Shape), dims(in[0].Shape))
 	}
-	return lossSpec(l.Weight, in[0].Shape)
+	s, err := lossSpec(l.Weight, in[0].Shape)
+	if o.Train {
+		s.Scratch = device.Float32.Size()
+	}
+	return s, err
 }
 
 // Forward enqueues the loss of each sample.
 func (l *L2Loss) Forward(q device.Queue, c *Call) {
-	q.L2LossForward(l.geometry(c.In[0].Shape), c.Out[0], c.In[0], c.In[1])
+	q.Reduce(l2Loss, viewOf(c.In[0].Shape), device.Sum, expr.Sample, c.Out[0], c.In, device.Overwrite, device.Random{})
 }
 
 // Backward enqueues the gradient of the predictions.
 func (l *L2Loss) Backward(q device.Queue, c *Call) {
 	if c.WantsGradient(0) {
-		q.L2LossBackward(l.geometry(c.In[0].Shape), c.DIn[0], c.In[0], c.In[1], c.LossScale, c.Modes[0])
+		scale := c.ScratchTensor(1)
+		q.Fill(scale, c.LossScale)
+		q.Map(l2LossGradient, viewOf(c.In[0].Shape), c.DIn[:1], c.Args(c.In[0], c.In[1], scale), c.Modes[:1], device.Random{})
 	}
 }
 
-func (l *L2Loss) geometry(x tensor.Shape) device.L2Loss {
-	return device.L2Loss{N: x[0], Elems: sample(x)}
-}
+// The programs, of predictions, targets, and what the gradient is multiplied with.
+var (
+	l2Difference   = expr.Sub(expr.Input(0, expr.Whole), expr.Input(1, expr.Whole))
+	l2Loss         = expr.MustNew(expr.Mul(expr.Const(0.5), expr.Mul(l2Difference, l2Difference)))
+	l2LossGradient = expr.MustNew(expr.Mul(expr.Input(2, expr.One), l2Difference))
+)
 
 // lossSpec is what the losses have in common: one number a sample, and no
 // gradient for what input 0 is held against.

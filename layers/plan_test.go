@@ -346,7 +346,7 @@ func TestSpecs(t *testing.T) {
 		},
 		{
 			&layers.L2Loss{Weight: new(float32(0.5))}, []layers.Input{scores, scores},
-			layers.Spec{Out: []layers.Input{f32(128)}, Backward: layers.NeedInputs, NoGradient: []int{1}, LossWeight: 0.5},
+			layers.Spec{Out: []layers.Input{f32(128)}, Scratch: 4, Backward: layers.NeedInputs, NoGradient: []int{1}, LossWeight: 0.5},
 			layers.Spec{Out: []layers.Input{f32(128)}, Backward: layers.NeedInputs, NoGradient: []int{1}, LossWeight: 0.5},
 		},
 		{

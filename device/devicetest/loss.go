@@ -10,7 +10,7 @@ import (
 )
 
 func lossCases(Options) []Case {
-	var logForward, logBackward, l2Forward, l2Backward []Case
+	var logForward, logBackward []Case
 	for _, l := range []device.LogLoss{{N: 1, C: 1}, {N: 3, C: 10}, {N: 128, C: 10}, {N: 5, C: 1000}, {N: 17, C: 33}} {
 		right := labels(0, l.C)
 		logForward = append(logForward, logLossForward(l, 4, right, ""))
@@ -28,14 +28,7 @@ func lossCases(Options) []Case {
 	for _, m := range modes {
 		logBackward = append(logBackward, logLossBackward(l, wrong, m, " labels out of range"))
 	}
-	for _, l := range []device.L2Loss{{N: 1, Elems: 1}, {N: 3, Elems: 30}, {N: 64, Elems: 30}, {N: 2, Elems: 5001}} {
-		l2Forward = append(l2Forward, l2LossForward(l))
-		for _, m := range modes {
-			l2Backward = append(l2Backward, l2LossBackward(l, m))
-		}
-	}
-	all := append(logForward, logBackward...)
-	return append(append(all, l2Forward...), l2Backward...)
+	return append(logForward, logBackward...)
 }
 
 // lossScale is what a batch of 128 has.
@@ -67,34 +60,6 @@ func logLossBackward(l device.LogLoss, label fill, m device.Mode, note string) C
 			input("label", tensor.Shape{l.N}, label).as(device.Int32),
 		},
 		call: func(q device.Queue, b *Bound) { q.LogLossBackward(l, b.t[0], b.t[1], b.t[2], lossScale, m) },
-	}
-}
-
-func l2LossForward(l device.L2Loss) Case {
-	shape := tensor.Shape{l.N, l.Elems}
-	return Case{
-		Op:   "l2-loss forward",
-		Name: fmt.Sprintf("N%d of %d", l.N, l.Elems),
-		args: []arg{
-			output("loss", tensor.Shape{l.N}, products(l.Elems)),
-			input("x", shape, uniform),
-			input("target", shape, uniform),
-		},
-		call: func(q device.Queue, b *Bound) { q.L2LossForward(l, b.t[0], b.t[1], b.t[2]) },
-	}
-}
-
-func l2LossBackward(l device.L2Loss, m device.Mode) Case {
-	shape := tensor.Shape{l.N, l.Elems}
-	return Case{
-		Op:   "l2-loss backward",
-		Name: fmt.Sprintf("N%d of %d %v", l.N, l.Elems, m),
-		args: []arg{
-			destination("dx", shape, m, ulps(4, 0)),
-			input("x", shape, uniform),
-			input("target", shape, uniform),
-		},
-		call: func(q device.Queue, b *Bound) { q.L2LossBackward(l, b.t[0], b.t[1], b.t[2], lossScale, m) },
 	}
 }
 

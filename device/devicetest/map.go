@@ -85,6 +85,8 @@ func programs() []program {
 		program{"pixel and one", expr.MustNew(expr.Add(expr.Mul(x, expr.Input(1, expr.Pixel)), expr.Input(2, expr.One))), []fill{uniform, uniform, uniform}},
 		program{"image and map", expr.MustNew(expr.Sub(expr.Input(0, expr.C|expr.Inner), expr.Input(1, expr.N|expr.C))), []fill{uniform, uniform}},
 		program{"row", expr.MustNew(expr.Sub(x, expr.Input(1, expr.Inner))), []fill{uniform, uniform}},
+		program{"half squares", expr.MustNew(expr.Mul(expr.Const(0.5), expr.Mul(expr.Sub(x, y), expr.Sub(x, y)))), []fill{uniform, uniform}},
+		program{"scaled difference", expr.MustNew(expr.Mul(expr.Input(2, expr.One), expr.Sub(x, y))), []fill{uniform, uniform, uniform}},
 		program{"a constant", expr.MustNew(expr.Const(2.5)), nil},
 		dropout, dropoutGradient,
 		program{"dropout of a third", dropping(0.33, x), []fill{uniform}},
@@ -118,7 +120,7 @@ func mapCases(o Options) []Case {
 			all = append(all, mapCase(p, v, modes[(i+k)%2]))
 		}
 		for axes := expr.One; axes <= expr.Whole; axes++ {
-			if p.name == "sub" || p.name == "scale and bias" || p.name == "two draws" {
+			if p.name == "sub" || p.name == "scale and bias" || p.name == "half squares" || p.name == "two draws" {
 				for k, v := range views {
 					all = append(all, reduceCase(p, v, device.ReduceOp((i+k)%2), axes, modes[(int(axes)+k/2)%2]))
 				}

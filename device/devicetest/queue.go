@@ -98,8 +98,6 @@ func checkNoKernelAfterError(dev device.Device) (err error) {
 	q.GEMM(device.GEMM{}, x, x, x, nil)
 	q.LogLossForward(device.LogLoss{}, x, x, x, x)
 	q.LogLossBackward(device.LogLoss{}, x, x, x, 1, m)
-	q.L2LossForward(device.L2Loss{}, x, x, x)
-	q.L2LossBackward(device.L2Loss{}, x, x, x, 1, m)
 	q.LRNForward(device.LRN{}, x, x, x)
 	q.LRNBackward(device.LRN{}, x, x, x, x, m)
 	q.Map(nil, device.View{}, nil, nil, nil, device.Random{})

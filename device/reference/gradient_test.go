@@ -202,18 +202,13 @@ func TestSoftmaxGradients(t *testing.T) {
 // for one sample.
 func TestLossGradients(t *testing.T) {
 	b := newBench(t)
-	x, prob, target := b.random(6), b.empty(device.Float32, 6), b.random(6)
+	x, prob := b.random(6), b.empty(device.Float32, 6)
 	label := b.putInts(4)
-	log, l2 := device.LogLoss{N: 1, C: 6}, device.L2Loss{N: 1, Elems: 6}
+	log := device.LogLoss{N: 1, C: 6}
 	b.gradient(x, 1,
 		func(y device.Tensor) { b.LogLossForward(log, y, prob, x, label) },
 		func(dx, dy device.Tensor, m device.Mode) {
 			b.LogLossBackward(log, dx, prob, label, float32(b.get(dy)[0]), m)
-		})
-	b.gradient(x, 1,
-		func(y device.Tensor) { b.L2LossForward(l2, y, x, target) },
-		func(dx, dy device.Tensor, m device.Mode) {
-			b.L2LossBackward(l2, dx, x, target, float32(b.get(dy)[0]), m)
 		})
 }
 

@@ -41,28 +41,3 @@ func (q *queue) LogLossBackward(l device.LogLoss, dx, prob, label device.Tensor,
 		}
 	}
 }
-
-func (q *queue) L2LossForward(l device.L2Loss, loss, x, target device.Tensor) {
-	if q.Err != nil {
-		return
-	}
-	losses, in, targets := floats(loss), floats(x), floats(target)
-	for n := range l.N {
-		sum := 0.0
-		for i := n * l.Elems; i < (n+1)*l.Elems; i++ {
-			d := in[i] - targets[i]
-			sum += d * d
-		}
-		losses[n] = sum / 2
-	}
-}
-
-func (q *queue) L2LossBackward(l device.L2Loss, dx, x, target device.Tensor, scale float32, m device.Mode) {
-	if q.Err != nil {
-		return
-	}
-	din, in, targets := floats(dx), floats(x), floats(target)
-	for i := range l.N * l.Elems {
-		store(&din[i], float64(scale)*(in[i]-targets[i]), m)
-	}
-}

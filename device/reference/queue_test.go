@@ -31,8 +31,6 @@ func TestErrorsStick(t *testing.T) {
 	b.GEMM(device.GEMM{}, x, x, x, nil)
 	b.LogLossForward(device.LogLoss{}, x, x, x, x)
 	b.LogLossBackward(device.LogLoss{}, x, x, x, 1, device.Overwrite)
-	b.L2LossForward(device.L2Loss{}, x, x, x)
-	b.L2LossBackward(device.L2Loss{}, x, x, x, 1, device.Overwrite)
 	b.LRNForward(device.LRN{}, x, x, x)
 	b.LRNBackward(device.LRN{}, x, x, x, x, device.Overwrite)
 	b.Map(nil, device.View{}, nil, nil, nil, device.Random{})

@@ -23,22 +23,6 @@ func (q *queue) LogLossBackward(l device.LogLoss, dx, prob, label device.Tensor,
 	run(q, &q.logLoss, rowItems(l.N, l.C))
 }
 
-func (q *queue) L2LossForward(l device.L2Loss, loss, x, target device.Tensor) {
-	if q.Err != nil {
-		return
-	}
-	q.l2Loss = l2LossTask{l: l, loss: floats(loss), x: floats(x), target: floats(target)}
-	run(q, &q.l2Loss, rowItems(l.N, l.Elems))
-}
-
-func (q *queue) L2LossBackward(l device.L2Loss, dx, x, target device.Tensor, scale float32, m device.Mode) {
-	if q.Err != nil {
-		return
-	}
-	q.l2Loss = l2LossTask{l: l, dx: floats(dx), x: floats(x), target: floats(target), scale: scale, m: m}
-	run(q, &q.l2Loss, rowItems(l.N, l.Elems))
-}
-
 // logLossTask is the loss or, where dx is there, its gradient.
 type logLossTask struct {
 	loops             *vec.Loops
@@ -83,37 +67,5 @@ func logLossGradient(dx, prob []float32, label int, known bool, scale float32, m
 			d = dx[c] + float32(d)
 		}
 		dx[c] = d
-	}
-}
-
-// l2LossTask is the loss or, where dx is there, its gradient.
-type l2LossTask struct {
-	l                   device.L2Loss
-	loss, x, target, dx []float32
-	scale               float32
-	m                   device.Mode
-}
-
-func (t *l2LossTask) Run(item, _ int) {
-	size := t.l.Elems
-	for n, end := rows(item, t.l.N, size); n < end; n++ {
-		x, target := t.x[n*size:][:size], t.target[n*size:][:size]
-		if t.dx != nil {
-			dx := t.dx[n*size:][:size]
-			for i, v := range x {
-				d := t.scale * (v - target[i])
-				if t.m == device.Accumulate {
-					d = dx[i] + float32(d)
-				}
-				dx[i] = d
-			}
-			continue
-		}
-		sum := 0.0
-		for i, v := range x {
-			d := float64(v) - float64(target[i])
-			sum += float64(d * d)
-		}
-		t.loss[n] = float32(sum / 2)
 	}
 }

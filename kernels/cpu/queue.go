@@ -19,7 +19,6 @@ type queue struct {
 
 	softmax     softmaxTask
 	logLoss     logLossTask
-	l2Loss      l2LossTask
 	accuracy    accuracyTask
 	fill        fillTask
 	strided     stridedTask

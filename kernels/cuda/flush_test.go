@@ -56,11 +56,6 @@ var tinyCases = []tinyCase{
 			q.LogLossForward(device.LogLoss{N: 2, C: 5}, t[0], t[1], t[2], t[3])
 			q.LogLossBackward(device.LogLoss{N: 2, C: 5}, t[4], t[1], t[3], 0x1p-130, device.Overwrite)
 		}},
-	{"l2 loss", []tinyArg{writes(2), reads(10, root), reads(10, func(i int) float64 { return root(i + 2) }), writes(10)},
-		func(q device.Queue, t []device.Tensor) {
-			q.L2LossForward(device.L2Loss{N: 2, Elems: 5}, t[0], t[1], t[2])
-			q.L2LossBackward(device.L2Loss{N: 2, Elems: 5}, t[3], t[1], t[2], 0x1p-66, device.Overwrite)
-		}},
 	tinyLRN(device.LRN{N: 1, C: 7, H: 1, W: 5, Size: 5, Alpha: 1, Beta: 0.75, K: 2}),
 	tinyLRN(device.LRN{N: 1, C: 7, H: 1, W: 5, Size: 3, Alpha: 1, Beta: 0.6, K: 2}),
 	{"average pooling", []tinyArg{writes(8), reads(32, tiny), writes(32)},

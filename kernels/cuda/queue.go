@@ -61,12 +61,6 @@ var limits = struct {
 	parts    int // partial sums of SumSquares: enough blocks to fill any GPU
 }{65535, math.MaxInt32, 1024}
 
-// elements launches an element-wise kernel on n elements, with the arguments
-// in q.args.
-func (q *queue) elements(f driver.Function, n int) {
-	q.launch(f, driver.Dim{X: ceil(n, blockElements)}, elementThreads)
-}
-
 // launch launches a kernel with the arguments in q.args. After an error it does
 // nothing: what a call launches next would work on what is not there.
 func (q *queue) launch(f driver.Function, grid driver.Dim, threads int) {

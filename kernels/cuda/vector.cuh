@@ -35,12 +35,3 @@ __device__ __forceinline__ void store4(float *p, size_t i, size_t n, bool vector
     if (i + 2 < n) p[i + 2] = v.z;
     if (i + 3 < n) p[i + 3] = v.w;
 }
-
-// put4 is store4, or adds to what is there.
-__device__ __forceinline__ void put4(float *p, size_t i, size_t n, bool vector, float4 v, bool accumulate) {
-    if (accumulate) {
-        float4 old = load4(p, i, n, vector);
-        v.x += old.x, v.y += old.y, v.z += old.z, v.w += old.w;
-    }
-    store4(p, i, n, vector, v);
-}
