@@ -54,6 +54,7 @@ func examples() []example {
 		{"l2 norm of a row", &layers.L2Norm{}, row},
 		{"dropout", &layers.Dropout{P: 0.3}, image},
 		{"dropout of nothing", &layers.Dropout{}, image},
+		{"gaussian noise", &layers.GaussianNoise{StdDev: 0.3}, image},
 		{"softmax", &layers.Softmax{}, row},
 		{"softmax of images", &layers.Softmax{}, image},
 		{"softmax loss", &layers.SoftmaxLoss{Weight: new(float32(0.7))}, classes},

@@ -34,6 +34,7 @@ func TestJSON(t *testing.T) {
 		{&layers.Unary{Op: device.Tanh}, `{}`},
 		{&layers.Unary{Op: device.LeakyReLU, Slope: 0.2}, `{"slope":0.2}`},
 		{&layers.Dropout{}, `{"p":0}`},
+		{&layers.GaussianNoise{}, `{"stddev":0}`},
 		{&layers.SoftmaxLoss{Weight: new(float32(2))}, `{"weight":2}`},
 		{&layers.SoftmaxLoss{Weight: new(float32(0))}, `{"weight":0}`},
 		{&layers.LRN{Beta: new(float32(0))}, `{"beta":0}`},

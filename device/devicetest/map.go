@@ -92,6 +92,7 @@ func programs() []program {
 		program{"dropout of a third", dropping(0.33, x), []fill{uniform}},
 		program{"dropout of nearly all", dropping(0.99, x), []fill{uniform}},
 		program{"a draw both ways", expr.MustNew(expr.Select(expr.Bernoulli(1, 0.5), expr.Draw(1), expr.Sub(x, expr.Draw(0)))), []fill{uniform}},
+		program{"normal noise", expr.MustNew(expr.Add(x, expr.Mul(expr.Const(0.5), expr.Normal(0)))), []fill{uniform}},
 		program{"two draws", expr.MustNew(expr.Sub(expr.Draw(0), expr.Draw(1))), nil},
 		program{"two outputs", expr.MustNew(expr.Add(x, y), expr.Mul(x, y)), []fill{uniform, uniform}},
 	)
