@@ -8,11 +8,12 @@ import (
 
 	"github.com/hubel-go/hubel/device"
 	"github.com/hubel-go/hubel/graph"
+	"github.com/hubel-go/hubel/solver"
 )
 
 // sgd is the update of the AlexNet paper, with a rate at which random labels
 // leave the weights finite for any number of steps.
-var sgd = device.SGD{Rate: 1e-5, Momentum: 0.9, Decay: 5e-4}
+var sgd = solver.SGD{Schedule: solver.Schedule{Policy: solver.Fixed, Rate: 1e-5}, Momentum: 0.9, Decay: 5e-4}
 
 // seed is that of weights, images and dropout.
 const seed = 1
@@ -26,9 +27,8 @@ type session struct {
 	// within a step; nil where times are predicted, and values mean nothing.
 	batch *graph.Staging
 
-	velocity device.Tensor
-	segments []device.Segment
-	pass     graph.Pass
+	updater *solver.Updater // nil in inference
+	pass    graph.Pass
 }
 
 // newSession binds a plan to weights and a batch.
@@ -47,14 +47,10 @@ func newSession(d *timedDevice, p *graph.Plan, w *graph.Weights) (*session, erro
 func (s *session) prepare() error {
 	p := s.exec.Plan()
 	if p.Options.Mode == graph.Train {
-		dw := s.exec.Gradients()
-		b, err := s.device.Alloc(dw.Bytes())
-		if err != nil {
-			return fmt.Errorf("velocities: %w", err)
+		var err error
+		if s.updater, err = solver.NewUpdater(s.device, s.exec, sgd); err != nil {
+			return err
 		}
-		s.velocity = device.Tensor{Buffer: b, DType: device.Float32, Shape: dw.Shape}
-		s.exec.Queue().Fill(s.velocity, 0)
-		s.segments = p.Segments()
 	}
 	if s.device.predicted != nil {
 		return s.upload(s.exec)
@@ -117,13 +113,11 @@ func (s *session) step() error {
 		}
 	}
 	s.exec.Forward(s.pass)
-	if !s.velocity.IsNil() {
+	if s.updater != nil {
 		s.device.pass = backwardData
 		s.exec.Backward(s.pass, device.Overwrite)
-		q := s.exec.Queue()
-		q.Scope("update")
-		q.SGD(sgd, s.exec.Weights().Slab(), s.velocity, s.exec.Gradients(), device.Tensor{}, s.segments)
-		s.exec.Weights().Changed()
+		s.device.pass = update
+		s.updater.Update(int(s.pass.Iteration))
 		s.pass.Iteration++
 	}
 	return s.exec.Sync()
@@ -145,8 +139,8 @@ func (s *session) close() error {
 		err = s.batch.Close()
 	}
 	err = cmp.Or(err, s.exec.Close())
-	if !s.velocity.IsNil() {
-		err = cmp.Or(err, s.velocity.Buffer.Free())
+	if s.updater != nil {
+		err = cmp.Or(err, s.updater.Close())
 	}
 	return err
 }

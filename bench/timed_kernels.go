@@ -158,28 +158,27 @@ func (q *timedQueue) CopyStrided(s device.Strided, dst, src device.Tensor, m dev
 	q.end()
 }
 
-func (q *timedQueue) SGD(s device.SGD, w, v, dw, norm2 device.Tensor, segments []device.Segment) {
-	q.begin("sgd", update, each(w, 6), w, w, v, v, dw)
-	q.Queue.SGD(s, w, v, dw, norm2, segments)
+func (q *timedQueue) Update(p *expr.Program, out, in []device.Tensor, segments []device.Segment) {
+	elements := 0
+	for _, s := range segments {
+		elements += s.Len
+	}
+	q.begin("update", update, programWork(p, device.UpdateSegment, elements), slices.Concat(out, in)...)
+	q.Queue.Update(p, out, in, segments)
 	q.end()
 }
 
-func (q *timedQueue) SumSquares(out, x device.Tensor) {
-	q.begin("sum of squares", update, each(x, 2), out, x)
-	q.Queue.SumSquares(out, x)
-	q.end()
-}
-
-// programWork is a program's arithmetic for each element of a view.
-func programWork(p *expr.Program, v device.View) work {
+// programWork is a program's arithmetic for elements that lie along some axes. What is
+// the same for all of them counts as nothing.
+func programWork(p *expr.Program, axes expr.Axes, elements int) work {
 	operations := 0
 	code, _ := p.Code()
-	for i := range code {
-		if code[i].Op.Args() > 0 {
+	for k, uniform := range p.Uniform(axes) {
+		if !uniform && code[k].Op.Args() > 0 {
 			operations++
 		}
 	}
-	return work{flops: int64(v.Elements(expr.Whole)) * int64(operations)}
+	return work{flops: int64(elements) * int64(operations)}
 }
 
 // read are the inputs that a program reads.
@@ -197,13 +196,13 @@ func (q *timedQueue) Map(p *expr.Program, v device.View, out, in []device.Tensor
 	for i, m := range modes {
 		args = append(args, again(out[i], m))
 	}
-	q.begin("map", q.device.pass, programWork(p, v), args...)
+	q.begin("map", q.device.pass, programWork(p, expr.Whole, v.Elements(expr.Whole)), args...)
 	q.Queue.Map(p, v, out, in, modes, r)
 	q.end()
 }
 
 func (q *timedQueue) Reduce(p *expr.Program, v device.View, op device.ReduceOp, axes expr.Axes, out device.Tensor, in []device.Tensor, m device.Mode, r device.Random) {
-	q.begin("reduce", q.device.pass, programWork(p, v), append(read(p, in), out, again(out, m))...)
+	q.begin("reduce", q.device.pass, programWork(p, expr.Whole, v.Elements(expr.Whole)), append(read(p, in), out, again(out, m))...)
 	q.Queue.Reduce(p, v, op, axes, out, in, m, r)
 	q.end()
 }

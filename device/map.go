@@ -72,8 +72,8 @@ func CheckMap(p *expr.Program, v View, axes expr.Axes, out, in []Tensor) error {
 	if v.N < 1 || v.C < 1 || v.Inner < 1 {
 		return fmt.Errorf("a view of [%d,%d,%d] has no elements", v.N, v.C, v.Inner)
 	}
-	if len(out) != p.Outputs() || len(in) < len(p.Inputs()) {
-		return fmt.Errorf("the program %v takes %d inputs and has %d outputs, not %d and %d", p, len(p.Inputs()), p.Outputs(), len(in), len(out))
+	if err := checkArguments(p, out, in); err != nil {
+		return err
 	}
 	check := func(what string, i int, t Tensor, axes expr.Axes) error {
 		switch want := v.Elements(axes); {
@@ -95,6 +95,14 @@ func CheckMap(p *expr.Program, v View, axes expr.Axes, out, in []Tensor) error {
 				return err
 			}
 		}
+	}
+	return nil
+}
+
+// checkArguments counts the tensors of a program.
+func checkArguments(p *expr.Program, out, in []Tensor) error {
+	if len(out) != p.Outputs() || len(in) < len(p.Inputs()) {
+		return fmt.Errorf("the program %v takes %d inputs and has %d outputs, not %d and %d", p, len(p.Inputs()), p.Outputs(), len(in), len(out))
 	}
 	return nil
 }

@@ -1,40 +1,100 @@
 package device
 
-// SGD is one step of stochastic gradient descent with momentum, with the
-// learning rate inside the velocity as in the AlexNet paper and Caffe. For a
-// weight w of a segment with multipliers r and d:
-//
-//	g = dw * clip + Decay*d*w
-//	v' = Momentum*v - Rate*r*g
-//	w += v'                              plain
-//	w += (1+Momentum)*v' - Momentum*v    Nesterov
-//
-// clip is 1 if MaxNorm is 0, else min(1, MaxNorm/sqrt(norm2)), where norm2 is
-// what SumSquares left on the device.
-type SGD struct {
-	Rate, Momentum, Decay float32
-	Nesterov              bool
-	MaxNorm               float32
-}
+import (
+	"fmt"
 
-// Segment is one parameter within the slabs, in elements, with its
-// multipliers of the learning rate and of the decay.
+	"github.com/hubel-go/hubel/expr"
+)
+
+// Segment is one parameter within the slabs, in elements.
 type Segment struct {
-	Weight int // offset in the weight slab
-	Grad   int // offset in the slabs of gradients and velocities
+	Weight int // offset in the weights
+	Grad   int // offset in the gradients, and in what an optimiser keeps of each weight
 	Len    int
-	Rate   float32
-	Decay  float32
 }
 
-// UpdateKernels changes weights.
-type UpdateKernels interface {
-	// SGD updates all segments of the slab w in one call. norm2 [1] is read
-	// only if s.MaxNorm is not 0. The segments do not overlap and may be empty,
-	// and the slice does not change while the queue may read it.
-	SGD(s SGD, w, v, dw, norm2 Tensor, segments []Segment)
+// At is where the elements of input or output i of an update begin, if it is a slab.
+func (s Segment) At(i int) int {
+	if i == 0 {
+		return s.Weight
+	}
+	return s.Grad
+}
 
-	// SumSquares writes out[0] = sum of x², added in an order that depends on
-	// the length alone.
-	SumSquares(out, x Tensor)
+// UpdateSegment are the axes along which the elements of a segment lie: an input of an
+// update that has none of them is one number for all of these.
+const UpdateSegment = expr.N | expr.Inner
+
+// UpdateKernels change weights.
+type UpdateKernels interface {
+	// Update computes p for every element of every segment, in one pass over memory:
+	// a step of an optimiser. Input i is, by p.Inputs()[i],
+	//
+	//	expr.Whole    a slab: if i is 0 the weights, else one laid out as the gradients
+	//	expr.Channel  one value a segment
+	//	expr.One      one number, such as the learning rate
+	//
+	// and absent where p does not use it. Output 0 is the weights, the others are laid
+	// out as the gradients. An output may be an input of its layout. Elements between
+	// the segments are neither read nor written. p draws no random numbers.
+	//
+	// The segments do not overlap and may be empty, and the slice does not change
+	// while the queue may read it.
+	Update(p *expr.Program, out, in []Tensor, segments []Segment)
+}
+
+// CheckUpdate says why a program cannot update these segments, if that is so.
+func CheckUpdate(p *expr.Program, out, in []Tensor, segments []Segment) error {
+	if err := checkArguments(p, out, in); err != nil {
+		return err
+	}
+	if p.Draws() > 0 {
+		return fmt.Errorf("the program %v draws random numbers, which an update has none of", p)
+	}
+	for i, axes := range p.Inputs() {
+		if p.Uses(i) && axes != expr.Whole && axes != expr.Channel && axes != expr.One {
+			return fmt.Errorf("input %d of the program %v has the axes %v, but an update has slabs (%v), one value a segment (%v) and single numbers (%v)",
+				i, p, axes, expr.Whole, expr.Channel, expr.One)
+		}
+	}
+	if len(segments) == 0 {
+		return nil // nothing is looked at
+	}
+	reach := Segment{} // behind the last elements
+	for i, s := range segments {
+		if s.Weight < 0 || s.Grad < 0 || s.Len < 0 {
+			return fmt.Errorf("segment %d of %d elements, from %d of the weights and %d of the gradients: no number may be negative", i, s.Len, s.Weight, s.Grad)
+		}
+		if s.Len > 0 {
+			reach.Weight, reach.Grad = max(reach.Weight, s.Weight+s.Len), max(reach.Grad, s.Grad+s.Len)
+		}
+	}
+	check := func(what string, i int, t Tensor, axes expr.Axes) error {
+		switch {
+		case t.IsNil():
+			return fmt.Errorf("%s %d of the program %v is missing", what, i, p)
+		case t.DType != Float32:
+			return fmt.Errorf("%s %d is of %v, not of float32", what, i, t.DType)
+		case axes == expr.Whole && t.Len() < reach.At(i):
+			return fmt.Errorf("%s %d is %d elements, but the segments reach to %d", what, i, t.Len(), reach.At(i))
+		case axes == expr.Channel && t.Len() != len(segments):
+			return fmt.Errorf("%s %d is %d elements, but there are %d segments", what, i, t.Len(), len(segments))
+		case axes == expr.One && t.Len() != 1:
+			return fmt.Errorf("%s %d is %d elements, but the program takes one number", what, i, t.Len())
+		}
+		return nil
+	}
+	for k, t := range out {
+		if err := check("output", k, t, expr.Whole); err != nil {
+			return err
+		}
+	}
+	for i, axes := range p.Inputs() {
+		if p.Uses(i) {
+			if err := check("input", i, in[i], axes); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }

@@ -242,3 +242,22 @@ func TestGradient(t *testing.T) {
 	}
 	require.Greater(t, held, 3000)
 }
+
+// A step is uniform that follows from constants and from inputs without the axes.
+func TestUniform(t *testing.T) {
+	one, segment, whole := Input(0, One), Input(1, Channel), Input(2, Whole)
+	rate := Mul(Const(3), one)
+	p := MustNew(Add(Mul(Mul(rate, segment), whole), Mul(one, Draw(0))))
+	var formulas [3][]string
+	for i, axes := range []Axes{Whole, N | Inner, C} {
+		code, _ := p.Code()
+		for k, u := range p.Uniform(axes) {
+			if u {
+				formulas[i] = append(formulas[i], names[code[k].Op]+code[k].Axes.String())
+			}
+		}
+	}
+	require.Equal(t, []string{"[]", "[]", "*[]"}, formulas[0])               // 3, one, rate
+	require.Equal(t, []string{"[]", "[]", "*[]", "[C]", "*[]"}, formulas[1]) // and the segment's, and their product
+	require.Equal(t, formulas[0], formulas[2])
+}

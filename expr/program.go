@@ -179,6 +179,19 @@ func (p *Program) Outputs() int { return len(p.results) }
 // change either.
 func (p *Program) Code() (code []Instruction, results []int) { return p.code, p.results }
 
+// Uniform reports of each step whether its value is one for all elements along these
+// axes: it follows from constants, and from inputs that have none of them.
+func (p *Program) Uniform(axes Axes) []bool {
+	uniform := make([]bool, len(p.code))
+	for k, i := range p.code {
+		uniform[k] = i.Op != OpDraw && i.Op != OpBernoulli && (i.Op != OpInput || i.Axes&axes == 0)
+		for _, a := range i.Args[:i.Op.Args()] {
+			uniform[k] = uniform[k] && uniform[a]
+		}
+	}
+	return uniform
+}
+
 // Hash is the same for programs that compute the same in the same way.
 func (p *Program) Hash() string { return p.hash }
 

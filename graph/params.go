@@ -65,8 +65,8 @@ func (p *Plan) ParamsOf(node int) []Param {
 	return p.Params[first:end]
 }
 
-// Segments are the trained parameters as the update kernel sees them, in the
-// order of the slabs.
+// Segments are the parameters that are trained, those with a gradient, as the update
+// kernel sees them, in the order of Params.
 func (p *Plan) Segments() []device.Segment {
 	var segments []device.Segment
 	for _, q := range p.Params {
@@ -75,8 +75,6 @@ func (p *Plan) Segments() []device.Segment {
 				Weight: int(q.Weight / device.Float32.Size()),
 				Grad:   int(q.Grad / device.Float32.Size()),
 				Len:    device.Elements(q.Shape),
-				Rate:   q.Rate,
-				Decay:  q.Decay,
 			})
 		}
 	}

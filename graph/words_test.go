@@ -102,7 +102,7 @@ func TestSegments(t *testing.T) {
 	}
 	p := &graph.Plan{Params: []graph.Param{param(0, 0, 1, 2, 3, 5), param(64, -1, 3, 4, 7), param(128, 256, 5, 6, 2)}}
 	require.Equal(t, []device.Segment{
-		{Weight: 0, Grad: 0, Len: 15, Rate: 1, Decay: 2},
-		{Weight: 32, Grad: 64, Len: 2, Rate: 5, Decay: 6},
+		{Weight: 0, Grad: 0, Len: 15},
+		{Weight: 32, Grad: 64, Len: 2},
 	}, p.Segments())
 }

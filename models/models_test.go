@@ -15,6 +15,7 @@ import (
 	"github.com/hubel-go/hubel/kernels/cpu"
 	"github.com/hubel-go/hubel/layers"
 	"github.com/hubel-go/hubel/models"
+	"github.com/hubel-go/hubel/solver"
 )
 
 func build(t *testing.T, name string, o models.Options) *graph.Network {
@@ -269,6 +270,9 @@ func TestAlexNetStep(t *testing.T) {
 	n := build(t, "alexnet", models.Options{})
 	d := openCPU(t)
 	e := executor(t, d, n, graph.PlanOptions{Mode: graph.Train, Batch: 8})
+	u, err := solver.NewUpdater(d, e, solver.SGD{Schedule: solver.Schedule{Policy: solver.Fixed, Rate: 0.001}, Momentum: 0.9, Decay: 5e-4})
+	require.NoError(t, err)
+	defer func() { require.NoError(t, u.Close()) }()
 	upload(t, e)
 	pass := graph.Pass{Seed: 4}
 	e.Forward(pass)
@@ -277,17 +281,7 @@ func TestAlexNetStep(t *testing.T) {
 	require.InDelta(t, 7.7, before, 0.9)
 
 	e.Backward(pass, device.Overwrite)
-	momentum := e.Gradients()
-	momentum.Buffer, err = d.Alloc(momentum.Bytes())
-	require.NoError(t, err)
-	defer func() { require.NoError(t, momentum.Buffer.Free()) }()
-	e.Queue().Fill(momentum, 0)
-	var segments []device.Segment
-	for _, p := range e.Plan().Params {
-		segments = append(segments, device.Segment{Weight: int(p.Weight / 4), Grad: int(p.Grad / 4), Len: device.Elements(p.Shape), Rate: p.Rate, Decay: p.Decay})
-	}
-	e.Queue().SGD(device.SGD{Rate: 0.001, Momentum: 0.9, Decay: 5e-4}, e.Weights().Slab(), momentum, e.Gradients(), device.Tensor{}, segments)
-	e.Weights().Changed()
+	u.Update(0)
 	upload(t, e) // backward may have written over it
 	e.Forward(pass)
 	after, err := e.Loss()

@@ -264,7 +264,7 @@ func (t *trainer) model() ([]safetensors.Tensor, map[string]string, error) {
 }
 
 // download downloads the velocities.
-func (u *updater) download() ([]safetensors.Tensor, error) {
+func (u *Updater) download() ([]safetensors.Tensor, error) {
 	var tensors []safetensors.Tensor
 	q := u.exec.Queue()
 	for _, p := range u.trained() {
@@ -277,7 +277,7 @@ func (u *updater) download() ([]safetensors.Tensor, error) {
 }
 
 // upload sets the velocities to those of the parameters of the same names.
-func (u *updater) upload(velocities map[string]*tensor.Dense) error {
+func (u *Updater) upload(velocities map[string]*tensor.Dense) error {
 	q := u.exec.Queue()
 	left := maps.Clone(velocities)
 	for _, p := range u.trained() {
@@ -300,7 +300,7 @@ func (u *updater) upload(velocities map[string]*tensor.Dense) error {
 }
 
 // velocity is the velocity of a trained parameter.
-func (u *updater) velocity(p graph.Param) device.Tensor {
+func (u *Updater) velocity(p graph.Param) device.Tensor {
 	bytes := int64(device.Elements(p.Shape)) * device.Float32.Size()
 	return device.Tensor{Buffer: u.v.Buffer.Slice(p.Grad, bytes), DType: device.Float32, Shape: p.Shape}
 }

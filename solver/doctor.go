@@ -108,7 +108,7 @@ func (d *doctor) diagnose(ctx context.Context, cause error) error {
 		if err != nil {
 			return fmt.Errorf("%w; the search for where it began failed: %w", cause, err)
 		}
-		d.sgd.update(d.iteration)
+		d.sgd.Update(d.iteration)
 		d.iteration++
 	}
 	return fmt.Errorf("%w; repeated from iteration %d on, every value is finite: the memory or the processor made a mistake; resume the run", cause, from+1)

@@ -212,8 +212,8 @@ func checkDecay(ctx context.Context, c Config) (s Sanity, err error) {
 		if err := t.sgd.clear(); err != nil {
 			return err
 		}
-		t.sgd.sgd = SGD{Schedule: Schedule{Policy: Fixed, Rate: 1}, Decay: decayTried}
-		t.sgd.update(0)
+		t.sgd.set(SGD{Schedule: Schedule{Policy: Fixed, Rate: 1}, Decay: decayTried})
+		t.sgd.Update(0)
 		if err := t.exec.Sync(); err != nil {
 			return err
 		}

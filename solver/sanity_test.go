@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	"gorgonia.org/tensor"
 
 	"github.com/hubel-go/hubel/data"
 	"github.com/hubel-go/hubel/device"
@@ -101,7 +102,7 @@ func TestSanityFails(t *testing.T) {
 // A device that does not decay as it is told is found.
 func TestSanityOfAnUpdate(t *testing.T) {
 	c := smallConfig(t)
-	c.Device = forgetful{c.Device}
+	c.Device = forgetful{c.Device, t}
 	for name, s := range checked(t, c) {
 		require.Equal(t, name != "weight decay", s.OK, "%s: %s", name, s.Text)
 		if !s.OK {
@@ -111,18 +112,34 @@ func TestSanityOfAnUpdate(t *testing.T) {
 }
 
 // forgetful is a device whose updates decay by half of what they are told.
-type forgetful struct{ device.Device }
+type forgetful struct {
+	device.Device
+	t *testing.T
+}
 
 func (f forgetful) NewQueue() (device.Queue, error) {
 	q, err := f.Device.NewQueue()
-	return forgetfulQueue{q}, err
+	return forgetfulQueue{q, f.t}, err
 }
 
-type forgetfulQueue struct{ device.Queue }
+type forgetfulQueue struct {
+	device.Queue
+	t *testing.T
+}
 
-func (q forgetfulQueue) SGD(s device.SGD, w, v, dw, norm2 device.Tensor, segments []device.Segment) {
-	s.Decay /= 2
-	q.Queue.SGD(s, w, v, dw, norm2, segments)
+func (q forgetfulQueue) Update(p *expr.Program, out, in []device.Tensor, segments []device.Segment) {
+	decays := tensor.New(tensor.Of(tensor.Float32), tensor.WithShape(len(segments)))
+	q.Download(decays, in[decaysInput])
+	require.NoError(q.t, q.Sync())
+	scaled := func(factor float32) {
+		for i := range decays.Float32s() {
+			decays.Float32s()[i] *= factor
+		}
+		q.Upload(in[decaysInput], decays)
+	}
+	scaled(0.5)
+	q.Queue.Update(p, out, in, segments)
+	scaled(2)
 }
 
 // steep is a ReLU whose gradient is a tenth too large.

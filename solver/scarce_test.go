@@ -78,7 +78,7 @@ func TestTrainOnAScarceDevice(t *testing.T) {
 		if facts != nil {
 			want = append(want, "the next inputs of tiny"+why)
 		}
-		want = append(want, "there is nothing left", "velocities"+why, "norm of the gradients"+why)
+		want = append(want, "there is nothing left", "velocities"+why, "rates of the update"+why)
 		require.Equal(t, want, kindsOf(errs)[:len(want)])
 		all := fmt.Sprint(kindsOf(errs))
 		for _, text := range []string{

@@ -184,7 +184,7 @@ func (t *trainer) open(p plans, s start) (err error) {
 	if sgd.Schedule.Max == 0 {
 		sgd.Schedule.Max = c.Iterations
 	}
-	if t.sgd, err = newUpdater(c.Device, t.exec, sgd); err != nil {
+	if t.sgd, err = NewUpdater(c.Device, t.exec, sgd); err != nil {
 		return err
 	}
 	t.opened = append(t.opened, t.sgd.Close)

@@ -10,6 +10,7 @@ import (
 	"gorgonia.org/tensor"
 
 	"github.com/hubel-go/hubel/device"
+	"github.com/hubel-go/hubel/expr"
 	"github.com/hubel-go/hubel/graph"
 )
 
@@ -55,80 +56,141 @@ func (s SGD) Check() error {
 	return nil
 }
 
-// updater holds what the updates of one executor's weights need. It belongs
-// to the executor's goroutine and queue.
-type updater struct {
+// The inputs of SGD's program, as device.UpdateKernels has them. Rates and decays are the
+// multipliers of each segment.
+const (
+	weightInput = iota
+	gradientInput
+	velocityInput
+	rateInput  // of the iteration
+	norm2Input // the squared norm of the gradients
+	ratesInput
+	decaysInput
+	sgdInputs
+)
+
+// program is one update. Its only numbers that change from update to update are inputs.
+func (s SGD) program() *expr.Program {
+	slab := func(i int) expr.Expr { return expr.Input(i, expr.Whole) }
+	number := func(i int) expr.Expr { return expr.Input(i, expr.One) }
+	ofSegment := func(i int) expr.Expr { return expr.Input(i, expr.Channel) }
+	w, g, v, momentum := slab(weightInput), slab(gradientInput), slab(velocityInput), expr.Const(s.Momentum)
+	if s.ClipNorm != 0 {
+		one := expr.Const(1)
+		clip := expr.Div(expr.Const(s.ClipNorm), expr.Sqrt(number(norm2Input)))
+		g = expr.Mul(g, expr.Select(expr.LessEqual(one, clip), one, clip)) // a NaN shows
+	}
+	g = expr.Add(g, expr.Mul(expr.Mul(expr.Const(s.Decay), ofSegment(decaysInput)), w))
+	next := expr.Sub(expr.Mul(momentum, v), expr.Mul(expr.Mul(number(rateInput), ofSegment(ratesInput)), g))
+	step := next
+	if s.Nesterov { // (1+Momentum)*next - Momentum*v
+		step = expr.Add(next, expr.Mul(momentum, expr.Sub(next, v)))
+	}
+	return expr.MustNew(expr.Add(w, step), next)
+}
+
+// squares is the program whose sum is a squared norm.
+var squares = expr.MustNew(expr.Mul(expr.Input(0, expr.Whole), expr.Input(0, expr.Whole)))
+
+// Updater holds what the updates of one executor's weights need. It belongs to the
+// executor's goroutine and queue.
+type Updater struct {
 	sgd      SGD
 	exec     *graph.Executor
+	program  *expr.Program
 	segments []device.Segment
 	drops    int // of the rate, of the plateau policy
 
-	w, dw device.Tensor // slabs
-	v     device.Tensor // velocities, laid out as dw
-	norm2 device.Tensor // [1]
+	dw, v   device.Tensor // slabs of gradients and velocities
+	in      [sgdInputs]device.Tensor
+	out     [2]device.Tensor
+	numbers device.Buffer // the inputs that are no slabs
+	written float32       // the rate on the device; NaN is none
 }
 
-// newUpdater allocates the velocities and sets them to zero. The schedule's
-// Max must be set where its policy reads it.
-func newUpdater(d device.Device, e *graph.Executor, s SGD) (*updater, error) {
-	u := &updater{sgd: s, exec: e, segments: e.Plan().Segments(), w: e.Weights().Slab(), dw: e.Gradients()}
+// NewUpdater allocates the velocities and sets them to zero. The plan trains a parameter
+// at least, and the schedule's Max must be set where its policy reads it.
+func NewUpdater(d device.Device, e *graph.Executor, s SGD) (*Updater, error) {
+	u := &Updater{exec: e, segments: e.Plan().Segments(), dw: e.Gradients()}
+	u.set(s)
 	b, err := d.Alloc(u.dw.Bytes())
 	if err != nil {
 		return nil, fmt.Errorf("velocities: %w", err)
 	}
 	u.v = device.Tensor{Buffer: b, DType: device.Float32, Shape: u.dw.Shape}
-	if b, err = d.Alloc(device.Float32.Size()); err != nil {
-		return nil, cmp.Or(fmt.Errorf("norm of the gradients: %w", err), u.Close())
+	size, n := device.Float32.Size(), len(u.segments)
+	if u.numbers, err = d.Alloc(size * int64(2+2*n)); err != nil {
+		return nil, cmp.Or(fmt.Errorf("rates of the update: %w", err), u.Close())
 	}
-	u.norm2 = device.Tensor{Buffer: b, DType: device.Float32, Shape: tensor.Shape{1}}
+	at := 0
+	take := func(n int) device.Tensor {
+		t := device.Tensor{Buffer: u.numbers.Slice(size*int64(at), size*int64(n)), DType: device.Float32, Shape: tensor.Shape{n}}
+		at += n
+		return t
+	}
+	w := e.Weights().Slab()
+	u.in = [sgdInputs]device.Tensor{w, u.dw, u.v, take(1), take(1), take(n), take(n)}
+	u.out = [2]device.Tensor{w, u.v}
+	rates, decays := make([]float32, n), make([]float32, n)
+	for i, p := range u.trained() {
+		rates[i], decays[i] = p.Rate, p.Decay
+	}
+	e.Queue().Upload(u.in[ratesInput], tensor.New(tensor.WithShape(n), tensor.WithBacking(rates)))
+	e.Queue().Upload(u.in[decaysInput], tensor.New(tensor.WithShape(n), tensor.WithBacking(decays)))
 	if err := u.clear(); err != nil {
 		return nil, cmp.Or(err, u.Close())
 	}
 	return u, nil
 }
 
+// set makes the next updates those of other options.
+func (u *Updater) set(s SGD) { u.sgd, u.program = s, s.program() }
+
 // clear sets the velocities to zero.
-func (u *updater) clear() error {
+func (u *Updater) clear() error {
 	q := u.exec.Queue()
 	q.Scope("velocities")
 	q.Fill(u.v, 0)
 	// Nothing ever writes the padding between gradients, which the norm reads.
 	q.Fill(u.dw, 0)
+	u.written = float32(math.NaN())
 	return q.Sync()
 }
 
+// reduce enqueues the squared norm of all gradients.
+func (u *Updater) reduce() {
+	v := device.View{N: 1, C: 1, Inner: u.dw.Len()}
+	u.exec.Queue().Reduce(squares, v, device.Sum, expr.One, u.in[norm2Input], u.in[gradientInput:][:1], device.Overwrite, device.Random{})
+}
+
 // squares is the sum of the squares of all gradients.
-func (u *updater) squares() (float64, error) {
+func (u *Updater) squares() (float64, error) {
 	x := tensor.New(tensor.Of(tensor.Float32), tensor.WithShape(1))
 	q := u.exec.Queue()
 	q.Scope("norm of the gradients")
-	q.SumSquares(u.norm2, u.dw)
-	q.Download(x, u.norm2)
+	u.reduce()
+	q.Download(x, u.in[norm2Input])
 	err := q.Sync()
 	return float64(x.Float32s()[0]), err
 }
 
-// update enqueues the update of iteration k, counted from 0.
-func (u *updater) update(k int) {
+// Update enqueues the update of iteration k, counted from 0.
+func (u *Updater) Update(k int) {
 	q := u.exec.Queue()
 	q.Scope("update")
-	var norm2 device.Tensor // absent where nothing is clipped
-	if u.sgd.ClipNorm != 0 {
-		norm2 = u.norm2
-		q.SumSquares(norm2, u.dw)
+	if rate := u.rate(k); rate != u.written {
+		q.Fill(u.in[rateInput], rate)
+		u.written = rate
 	}
-	q.SGD(device.SGD{
-		Rate:     u.rate(k),
-		Momentum: u.sgd.Momentum,
-		Decay:    u.sgd.Decay,
-		Nesterov: u.sgd.Nesterov,
-		MaxNorm:  u.sgd.ClipNorm,
-	}, u.w, u.v, u.dw, norm2, u.segments)
+	if u.sgd.ClipNorm != 0 {
+		u.reduce()
+	}
+	q.Update(u.program, u.out[:], u.in[:], u.segments)
 	u.exec.Weights().Changed()
 }
 
 // rate is the learning rate of iteration k, counted from 0.
-func (u *updater) rate(k int) float32 {
+func (u *Updater) rate(k int) float32 {
 	if u.sgd.Schedule.Policy == Plateau {
 		return u.sgd.Schedule.dropped(u.drops).At(k)
 	}
@@ -136,18 +198,18 @@ func (u *updater) rate(k int) float32 {
 }
 
 // trained lists the parameters that are updated, in the order of the slabs.
-func (u *updater) trained() []graph.Param { return trained(u.exec.Plan()) }
+func (u *Updater) trained() []graph.Param { return trained(u.exec.Plan()) }
 
 func trained(p *graph.Plan) []graph.Param {
 	return slices.DeleteFunc(slices.Clone(p.Params), func(p graph.Param) bool { return p.Grad < 0 })
 }
 
 // Close frees the velocities.
-func (u *updater) Close() error {
+func (u *Updater) Close() error {
 	var errs []error
-	for _, t := range []device.Tensor{u.v, u.norm2} {
-		if !t.IsNil() {
-			errs = append(errs, t.Buffer.Free())
+	for _, b := range []device.Buffer{u.v.Buffer, u.numbers} {
+		if b != nil {
+			errs = append(errs, b.Free())
 		}
 	}
 	return cmp.Or(errs...)

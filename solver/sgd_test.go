@@ -1,7 +1,9 @@
 package solver
 
 import (
+	"fmt"
 	"math"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -9,6 +11,7 @@ import (
 
 	"github.com/hubel-go/hubel/device"
 	"github.com/hubel-go/hubel/device/reference"
+	"github.com/hubel-go/hubel/expr"
 	"github.com/hubel-go/hubel/graph"
 	"github.com/hubel-go/hubel/kernels/cpu"
 	"github.com/hubel-go/hubel/layers"
@@ -110,7 +113,7 @@ func testSGD(t *testing.T, d device.Device, s SGD, frozen []string, tolerance fl
 	require.NoError(t, err)
 	q := exec.Queue()
 	q.Fill(exec.Gradients(), float32(math.NaN())) // what new memory may hold
-	u, err := newUpdater(d, exec, s)
+	u, err := NewUpdater(d, exec, s)
 	require.NoError(t, err)
 
 	w, v, dw := downloadWide(t, weights), map[string][]float64{}, map[string][]float64{}
@@ -130,7 +133,7 @@ func testSGD(t *testing.T, d device.Device, s SGD, frozen []string, tolerance fl
 			dw[p.Name] = wide(g)
 			q.Upload(exec.Gradient(p.Name), tensor.New(tensor.WithShape(p.Shape...), tensor.WithBacking(g)))
 		}
-		u.update(k)
+		u.Update(k)
 		require.NoError(t, exec.Sync())
 		plainSGD(s, []float64{0.1, 0.1, 0.025, 0.025, 0.00625}[k], twoDenseMultipliers, w, v, dw)
 		for name, got := range downloadWide(t, weights) {
@@ -179,5 +182,86 @@ func TestSGDCheck(t *testing.T) {
 		require.NoError(t, s.Check())
 		change(&s)
 		require.ErrorContains(t, s.Check(), want)
+	}
+}
+
+// calls is a device whose queues note what an update enqueues.
+type calls struct {
+	device.Device
+	names *[]string
+}
+
+func (c calls) NewQueue() (device.Queue, error) {
+	q, err := c.Device.NewQueue()
+	return callsQueue{q, c.names}, err
+}
+
+type callsQueue struct {
+	device.Queue
+	names *[]string
+}
+
+func (q callsQueue) Fill(y device.Tensor, v float32) {
+	*q.names = append(*q.names, fmt.Sprintf("fill %d with %g", y.Len(), v))
+	q.Queue.Fill(y, v)
+}
+
+func (q callsQueue) Reduce(p *expr.Program, v device.View, op device.ReduceOp, axes expr.Axes, out device.Tensor, in []device.Tensor, m device.Mode, r device.Random) {
+	*q.names = append(*q.names, "reduce")
+	q.Queue.Reduce(p, v, op, axes, out, in, m, r)
+}
+
+func (q callsQueue) Update(p *expr.Program, out, in []device.Tensor, segments []device.Segment) {
+	*q.names = append(*q.names, "update")
+	q.Queue.Update(p, out, in, segments)
+}
+
+// An update is one kernel, and two where it clips. The rate is written when it is
+// another than before.
+func TestUpdateEnqueues(t *testing.T) {
+	for clip, reduce := range map[float32][]string{0: nil, 1: {"reduce"}} {
+		var names []string
+		d := calls{reference.New(), &names}
+		n := twoDense()
+		plan, err := n.Plan(d.Traits(), graph.PlanOptions{Mode: graph.Train, Batch: 1})
+		require.NoError(t, err)
+		weights, err := graph.NewWeights(n, d)
+		require.NoError(t, err)
+		require.NoError(t, weights.Fill(3))
+		exec, err := graph.NewExecutor(plan, weights)
+		require.NoError(t, err)
+		u, err := NewUpdater(d, exec, SGD{Schedule: Schedule{Policy: Step, Rate: 0.5, Gamma: 0.5, Step: 2}, Momentum: 0.9, ClipNorm: clip})
+		require.NoError(t, err)
+		for k, fill := range []string{"fill 1 with 0.5", "", "fill 1 with 0.25", ""} {
+			names = nil
+			u.Update(k)
+			want := append(slices.Clone(reduce), "update")
+			if fill != "" {
+				want = slices.Insert(want, 0, fill)
+			}
+			require.Equal(t, want, names, "update %d", k)
+		}
+		require.NoError(t, u.clear())
+		names = nil
+		u.Update(3)
+		require.Contains(t, names, "fill 1 with 0.25") // after an error it may not have been
+		require.NoError(t, exec.Sync())
+		require.NoError(t, u.Close())
+		require.NoError(t, exec.Close())
+		require.NoError(t, weights.Close())
+	}
+}
+
+// Gradients are scaled down to the largest norm, not up; and a NaN among them shows.
+func TestClip(t *testing.T) {
+	p := SGD{ClipNorm: 2}.program()
+	for norm2, clip := range map[float64]float64{0: 1, 1: 1, 4: 1, 16: 0.5, math.Inf(1): 0, math.NaN(): math.NaN()} {
+		var out [2]float64
+		p.Eval(out[:], []float64{weightInput: 10, gradientInput: 3, rateInput: 1, norm2Input: norm2, ratesInput: 1, decaysInput: 1}, nil)
+		if clip != clip {
+			require.True(t, out[0] != out[0] && out[1] != out[1])
+			continue
+		}
+		require.Equal(t, [2]float64{10 - 3*clip, -3 * clip}, out, "norm² %g", norm2)
 	}
 }

@@ -43,7 +43,7 @@ type trainer struct {
 
 	weights *graph.Weights
 	exec    *graph.Executor
-	sgd     *updater
+	sgd     *Updater
 	eval    *evaluator // nil without a test set
 	feed    *feed
 	record  *recorder // nil without a folder
@@ -166,7 +166,7 @@ func (t *trainer) step(w work) (samples int, r reading, err error) {
 			return 0, reading{}, err
 		}
 	}
-	t.sgd.update(t.iteration)
+	t.sgd.Update(t.iteration)
 	return samples, r, nil
 }
 

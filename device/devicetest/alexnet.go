@@ -48,7 +48,7 @@ func AlexNet(n int) []Case {
 		mapCase(dropout, dense, device.Overwrite).called("alexnet "), mapCase(dropoutGradient, dense, device.Overwrite).called("alexnet "),
 		logLossForward(loss, 4, labels(0, loss.C), "").called("alexnet "),
 		logLossBackward(loss, labels(0, loss.C), device.Overwrite, "").called("alexnet "),
-		sgdCase(device.SGD{Rate: 0.01, Momentum: 0.9, Decay: 5e-4}, []device.Segment{{Len: parameters, Rate: 1, Decay: 1}}, 0).called("alexnet "),
+		updateCase(momentum(), 0, []device.Segment{{Len: parameters}}).called("alexnet "),
 	)
 	return cases
 }

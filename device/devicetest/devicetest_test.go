@@ -3,6 +3,7 @@ package devicetest
 import (
 	"errors"
 	"math"
+	"slices"
 	"strings"
 	"testing"
 
@@ -247,21 +248,37 @@ func TestSuiteFindsFaults(t *testing.T) {
 				}
 				q.CopyStrided(s, dst, src, m)
 			}}},
-		{"updates the gaps between segments", "sgd", "w[", faultyQueue{
-			sgd: func(q device.Queue, s device.SGD, w, v, dw, norm2 device.Tensor, segments []device.Segment) {
-				q.SGD(s, w, v, dw, norm2, segments)
-				if len(segments) > 1 {
-					edit(q, w, func(v []float32) { v[0] *= 0.999 })
+		{"updates the gaps between segments", "update", "[", faultyQueue{
+			update: func(q device.Queue, p *expr.Program, out, in []device.Tensor, segments []device.Segment) {
+				q.Update(p, out, in, segments)
+				if len(segments) == 5 {
+					edit(q, out[0], func(v []float32) { v[0] += 0.125 })
 				}
 			}}},
-		{"does not clip", "sgd", "of at most 2.5²: ", faultyQueue{
-			sgd: func(q device.Queue, s device.SGD, w, v, dw, norm2 device.Tensor, segments []device.Segment) {
-				s.MaxNorm = 0
-				q.SGD(s, w, v, dw, norm2, segments)
+		{"leaves the last segment out", "update", "[", faultyQueue{
+			update: func(q device.Queue, p *expr.Program, out, in []device.Tensor, segments []device.Segment) {
+				if n := len(segments); n == 5 {
+					segments = slices.Clone(segments)
+					segments[n-1].Len = 0
+				}
+				q.Update(p, out, in, segments)
 			}}},
-		{"is off by one in 1,000", "sum-squares", "out[0]", faultyQueue{
-			sumSquares: func(q device.Queue, out, x device.Tensor) {
-				q.SumSquares(out, x)
+		{"gives a segment the numbers of the first", "update", "momentum layout 1, ", faultyQueue{
+			update: func(q device.Queue, p *expr.Program, out, in []device.Tensor, segments []device.Segment) {
+				for i, axes := range p.Inputs() {
+					if axes == expr.Channel && p.Uses(i) && len(segments) > 1 {
+						edit(q, in[i], func(v []float32) {
+							for k := range v {
+								v[k] = v[0]
+							}
+						})
+					}
+				}
+				q.Update(p, out, in, segments)
+			}}},
+		{"is off by one in 1,000", "reduce", "squares of ", faultyQueue{
+			reduce: func(q device.Queue, p *expr.Program, v device.View, op device.ReduceOp, axes expr.Axes, out device.Tensor, in []device.Tensor, m device.Mode, r device.Random) {
+				q.Reduce(p, v, op, axes, out, in, m, r)
 				edit(q, out, func(v []float32) { v[0] *= 1.001 })
 			}}},
 	}
@@ -353,7 +370,9 @@ func TestSuiteFindsMisbehaviour(t *testing.T) {
 			}
 		}},
 		{"a kernel after an error", checkNoKernelAfterError, "looks at its tensors", func(f *faulty) {
-			f.queue.sumSquares = func(q device.Queue, out, x device.Tensor) { out.Buffer.Size() }
+			f.queue.update = func(q device.Queue, p *expr.Program, out, in []device.Tensor, segments []device.Segment) {
+				out[0].Buffer.Size()
+			}
 		}},
 		{"events without errors", checkErrorsGoWithEvents, "has the error <nil>", func(f *faulty) {
 			f.queue.wait = func(device.Queue, device.Event) {}
@@ -372,8 +391,8 @@ func TestSuiteFindsMisbehaviour(t *testing.T) {
 				q.Copy(dst, src)
 			}
 		}},
-		{"adds in a different order", checkSumSquaresRepeats, "the same sum", func(f *faulty) {
-			f.queue.sumSquares = func(q device.Queue, out, x device.Tensor) {
+		{"adds in a different order", checkSumRepeats, "the same sum", func(f *faulty) {
+			f.queue.reduce = func(q device.Queue, p *expr.Program, v device.View, op device.ReduceOp, axes expr.Axes, out device.Tensor, in []device.Tensor, m device.Mode, r device.Random) {
 				noise++
 				q.Fill(out, noise)
 			}

@@ -88,8 +88,8 @@ type faultyQueue struct {
 	logLossBackward func(q device.Queue, l device.LogLoss, dx, prob, label device.Tensor, scale float32, m device.Mode)
 	accuracy        func(q device.Queue, a device.Accuracy, hit, x, label device.Tensor)
 	copyStrided     func(q device.Queue, s device.Strided, dst, src device.Tensor, m device.Mode)
-	sgd             func(q device.Queue, s device.SGD, w, v, dw, norm2 device.Tensor, segments []device.Segment)
-	sumSquares      func(q device.Queue, out, x device.Tensor)
+	update          func(q device.Queue, p *expr.Program, out, in []device.Tensor, segments []device.Segment)
+	reduce          func(q device.Queue, p *expr.Program, v device.View, op device.ReduceOp, axes expr.Axes, out device.Tensor, in []device.Tensor, m device.Mode, r device.Random)
 }
 
 func (q *faultyQueue) Sync() error {
@@ -237,20 +237,20 @@ func (q *faultyQueue) CopyStrided(s device.Strided, dst, src device.Tensor, m de
 	q.Queue.CopyStrided(s, dst, src, m)
 }
 
-func (q *faultyQueue) SGD(s device.SGD, w, v, dw, norm2 device.Tensor, segments []device.Segment) {
-	if q.sgd != nil {
-		q.sgd(q.Queue, s, w, v, dw, norm2, segments)
+func (q *faultyQueue) Update(p *expr.Program, out, in []device.Tensor, segments []device.Segment) {
+	if q.update != nil {
+		q.update(q.Queue, p, out, in, segments)
 		return
 	}
-	q.Queue.SGD(s, w, v, dw, norm2, segments)
+	q.Queue.Update(p, out, in, segments)
 }
 
-func (q *faultyQueue) SumSquares(out, x device.Tensor) {
-	if q.sumSquares != nil {
-		q.sumSquares(q.Queue, out, x)
+func (q *faultyQueue) Reduce(p *expr.Program, v device.View, op device.ReduceOp, axes expr.Axes, out device.Tensor, in []device.Tensor, m device.Mode, r device.Random) {
+	if q.reduce != nil {
+		q.reduce(q.Queue, p, v, op, axes, out, in, m, r)
 		return
 	}
-	q.Queue.SumSquares(out, x)
+	q.Queue.Reduce(p, v, op, axes, out, in, m, r)
 }
 
 // edit changes a float32 tensor.

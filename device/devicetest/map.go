@@ -143,7 +143,15 @@ func mapCases(o Options) []Case {
 		m := modes[r.IntN(2)]
 		all = append(all, mapCase(p, v, m), reduceCase(p, v, device.ReduceOp(r.IntN(2)), axes, m))
 	}
-	return append(all, mapInPlace())
+	return append(all, mapInPlace(), squaresCase(4099), squaresCase(50_021), squaresCase(1_000_000))
+}
+
+// squaresCase is a sum of squares. One of a million fails where it goes through one
+// float32: the small squares round away.
+func squaresCase(n int) Case {
+	x := expr.Input(0, expr.Whole)
+	squares := program{fmt.Sprintf("squares of %d", n), expr.MustNew(expr.Mul(x, x)), []fill{uniform}}
+	return reduceCase(squares, device.View{N: 1, C: 1, Inner: n}, device.Sum, expr.One, device.Overwrite)
 }
 
 // randomProgram is a program of up to 20 operations, over inputs of any axes.

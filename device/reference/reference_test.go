@@ -281,36 +281,25 @@ func TestStridedByHand(t *testing.T) {
 	require.Equal(t, []float64{222, 444}, b.get(y))
 }
 
-func TestSGDByHand(t *testing.T) {
-	step := func(s device.SGD, norm2 float64) (w, v []float64) {
+// A step of SGD with Nesterov's momentum, with the numbers of two segments, of which
+// the first is empty, and one that is clipped.
+func TestUpdateByHand(t *testing.T) {
+	slab := func(i int) expr.Expr { return expr.Input(i, expr.Whole) }
+	w, dw, v, rate, decay, clip := slab(0), slab(1), slab(2), expr.Input(3, expr.Channel), expr.Input(4, expr.Channel), expr.Input(5, expr.One)
+	next := expr.Sub(expr.Mul(expr.Const(0.5), v), expr.Mul(rate, expr.Add(expr.Mul(dw, clip), expr.Mul(decay, w))))
+	p := expr.MustNew(expr.Add(w, expr.Sub(expr.Mul(expr.Const(1.5), next), expr.Mul(expr.Const(0.5), v))), next)
+	for _, c := range []struct{ clip, v, w float64 }{
+		{1, -1.5, -1.5},      // g = 3 + 0.5*1; v' = 0.5*0.5 - 0.5*g; w + 1.5*v' - 0.5*v
+		{0.5, -0.75, -0.375}, // g = 1.5 + 0.5*1
+	} {
 		b := newBench(t)
 		weights, velocities := b.put(9, 1, 9), b.put(0.5, 9)
-		segments := []device.Segment{{Weight: 1, Grad: 0, Len: 1, Rate: 2, Decay: 4}}
-		b.SGD(s, weights, velocities, b.put(3, 9), b.put(norm2), segments)
-		return b.get(weights), b.get(velocities)
+		b.Update(p, []device.Tensor{weights, velocities}, []device.Tensor{weights, b.put(3, 9), velocities, b.put(nan, 0.5), b.put(nan, 0.5), b.put(c.clip)},
+			[]device.Segment{{Weight: 2}, {Weight: 1, Len: 1}})
+		require.NoError(t, b.Sync())
+		require.Equal(t, []float64{c.v, 9}, b.get(velocities))
+		require.Equal(t, []float64{9, c.w, 9}, b.get(weights))
 	}
-	s := device.SGD{Rate: 0.25, Momentum: 0.5, Decay: 0.125}
-	// g = 3 + 0.125*4*1; v = 0.5*0.5 - 0.25*2*g
-	w, v := step(s, 0)
-	require.Equal(t, []float64{-1.5, 9}, v)
-	require.Equal(t, []float64{9, -0.5, 9}, w)
-	s.Nesterov = true // 1 + 1.5*-1.5 - 0.5*0.5
-	w, _ = step(s, 0)
-	require.Equal(t, []float64{9, -1.5, 9}, w)
-	s.MaxNorm = 2
-	w, _ = step(s, 1) // below
-	require.Equal(t, []float64{9, -1.5, 9}, w)
-	w, _ = step(s, 0)
-	require.Equal(t, []float64{9, -1.5, 9}, w)
-	_, v = step(s, 16) // halves dw, not the decay: g = 1.5 + 0.5
-	require.Equal(t, []float64{-0.75, 9}, v)
-}
-
-func TestSumSquaresByHand(t *testing.T) {
-	b := newBench(t)
-	out := b.put(nan)
-	b.SumSquares(out, b.put(1, -2, 3))
-	require.Equal(t, []float64{14}, b.get(out))
 }
 
 // Bytes are counted as they are taken and given back, and those that are refused

@@ -20,7 +20,7 @@ var allowed = map[string][]string{
 	"predict":             {"modelfile", "graph", "data", "device"},
 	"results":             {},
 	"report":              {"results", "internal/atomicfile", "internal/printable"},
-	"solver": {"modelfile", "results", "graph", "layers", "data", "device", "formats/safetensors",
+	"solver": {"modelfile", "results", "graph", "layers", "data", "device", "expr", "formats/safetensors",
 		"internal/atomicfile", "internal/printable"},
 }
 

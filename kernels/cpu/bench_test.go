@@ -229,7 +229,6 @@ func BenchmarkMap(b *testing.B) {
 		{"8 operations", []tensor.Shape{whole, whole}, program(eight)},
 		{"12 operations", []tensor.Shape{whole, whole}, program(twelve)},
 		{"sum of squares", []tensor.Shape{one, whole}, sum(expr.Mul(x, x), expr.One)},
-		{"sum of squares, loop", []tensor.Shape{one, whole}, func(q device.Queue, t []device.Tensor) { q.SumSquares(t[0], t[1]) }},
 		{"sums of channels", []tensor.Shape{channel, whole}, sum(x, expr.Channel)},
 		{"sums of samples", []tensor.Shape{{v.C * v.Inner}, whole}, sum(x, expr.C|expr.Inner)},
 		{"sums of pixels", []tensor.Shape{{v.N * v.Inner}, whole}, sum(x, expr.Pixel)},
@@ -274,6 +273,38 @@ func BenchmarkCopyStrided(b *testing.B) {
 		for _, m := range []device.Mode{device.Overwrite, device.Accumulate} {
 			b.Run(fmt.Sprintf("%s/%v", k.name, m), func(b *testing.B) {
 				benchmark(b, 0, device.Float32.Size()*int64(written+read), []tensor.Shape{{k.dst}, {k.src}}, func(q device.Queue, t []device.Tensor) { q.CopyStrided(k.s, t[0], t[1], m) })
+			})
+		}
+	}
+}
+
+// Updates as programs, over LeNet's weights and over arrays that no cache of a core
+// holds, beside a copy; in bytes read and written.
+func BenchmarkUpdate(b *testing.B) {
+	in := func(i int) expr.Expr { return expr.Input(i, expr.Whole) }
+	w, dw, v := in(0), in(1), in(2)
+	rate, decay := expr.Mul(expr.Input(3, expr.One), expr.Input(4, expr.Channel)), expr.Input(5, expr.Channel)
+	next := expr.Sub(expr.Mul(expr.Const(0.9), v), expr.Mul(rate, expr.Add(dw, expr.Mul(decay, w))))
+	for _, n := range []int{431_080, 16 << 20} {
+		segments := []device.Segment{{Len: n}}
+		shapes := []tensor.Shape{{n}, {n}, {n}, {1}, {1}, {1}}
+		for _, c := range []struct {
+			name  string
+			p     *expr.Program
+			out   []int // inputs
+			moves int64 // of an element
+		}{
+			{"copy", expr.MustNew(dw), []int{0}, 2},
+			{"sgd with momentum", expr.MustNew(expr.Add(w, next), next), []int{0, 2}, 5},
+		} {
+			b.Run(fmt.Sprintf("%d/%s", n, c.name), func(b *testing.B) {
+				out := make([]device.Tensor, len(c.out))
+				benchmark(b, 0, c.moves*int64(n)*device.Float32.Size(), shapes, func(q device.Queue, t []device.Tensor) {
+					for k, i := range c.out {
+						out[k] = t[i]
+					}
+					q.Update(c.p, out, t, segments)
+				})
 			})
 		}
 	}

@@ -1,6 +1,7 @@
 package cpu
 
 import (
+	"math"
 	"slices"
 	"unsafe"
 
@@ -29,25 +30,22 @@ type evaluation struct {
 	ending [expr.MaxOutputs]instruction // what becomes of the results
 }
 
-// source is an input: its elements, and how far apart they lie along the axes. One
-// that is whole is read where it lies, others are spread over a strip.
+// source is an input: its elements, and how far apart they lie along the axes of a view.
+// One that is whole is read where it lies, and one of a single number is a constant;
+// others are spread over a strip.
 type source struct {
 	values      []float32
 	n, c, inner int
 	spread      bool
 }
 
-// newEvaluation prepares a program for a view. A view without Inner is one whose channels
-// are its Inner: what lies side by side is worked on together.
-func newEvaluation(q *queue, p *expr.Program, v device.View, in []device.Tensor, r device.Random) evaluation {
-	e := evaluation{program: q.compiled(p), q: q, loops: q.loops(), view: folded(v), random: r}
-	for i, axes := range p.Inputs() {
-		if !p.Uses(i) {
-			continue
+// newEvaluation prepares a program whose elements lie along these axes.
+func newEvaluation(q *queue, p *expr.Program, axes expr.Axes, in []device.Tensor) evaluation {
+	e := evaluation{program: q.compiled(p, axes), q: q, loops: q.loops()}
+	for i := range p.Inputs() {
+		if p.Uses(i) {
+			e.inputs[i].values = floats(in[i])
 		}
-		src := &e.inputs[i]
-		src.values, src.spread = floats(in[i]), axes != expr.Whole && axes != expr.One
-		src.n, src.c, src.inner = e.view.Strides(foldedAxes(v, axes))
 	}
 	for len(q.machines) < q.pool.Workers() {
 		q.machines = append(q.machines, &machine{})
@@ -55,15 +53,35 @@ func newEvaluation(q *queue, p *expr.Program, v device.View, in []device.Tensor,
 	return e
 }
 
+// newViewed prepares a program for a view. A view without Inner is one whose channels
+// are its Inner: what lies side by side is worked on together.
+func newViewed(q *queue, p *expr.Program, v device.View, in []device.Tensor, r device.Random) evaluation {
+	e := newEvaluation(q, p, expr.Whole, in)
+	e.view, e.random = folded(v), r
+	for i, axes := range p.Inputs() {
+		src := &e.inputs[i]
+		src.spread = p.Uses(i) && axes != expr.Whole && axes != expr.One
+		src.n, src.c, src.inner = e.view.Strides(foldedAxes(v, axes))
+	}
+	return e
+}
+
+// programKey names a compiled program: its hash, and the axes of its elements.
+type programKey struct {
+	hash string
+	axes expr.Axes
+}
+
 // compiled is the program as instructions, made when it is first seen.
-func (q *queue) compiled(p *expr.Program) *program {
-	c, ok := q.programs[p.Hash()]
+func (q *queue) compiled(p *expr.Program, axes expr.Axes) *program {
+	key := programKey{p.Hash(), axes}
+	c, ok := q.programs[key]
 	if !ok {
 		if q.programs == nil {
-			q.programs = map[string]*program{}
+			q.programs = map[programKey]*program{}
 		}
-		c = compile(p)
-		q.programs[p.Hash()] = c
+		c = compile(p, axes)
+		q.programs[key] = c
 	}
 	return c
 }
@@ -89,7 +107,10 @@ func foldedAxes(v device.View, a expr.Axes) expr.Axes {
 
 // machine is a program in the memory of a worker.
 type machine struct {
+	update                                        evaluation // of a segment
+	segment                                       int
 	code                                          [][]vec.Instruction // of the phases
+	uniform                                       [expr.MaxInstructions]float32
 	constants, slots, spread, tails, total, strip []float32
 }
 
@@ -135,11 +156,9 @@ func (e *evaluation) begin(worker int) *machine {
 	if e.strips {
 		m.spread = take(inputs * pitch)
 	}
-	for i, c := range e.constants {
-		if c.input {
-			c.value = e.inputs[c.index].values[0]
-		}
-		e.loops.Fill(m.constants[i*vec.Block:][:vec.Block], c.value)
+	e.compute(m)
+	for i, step := range e.constants {
+		e.loops.Fill(m.constants[i*vec.Block:][:vec.Block], m.uniform[step])
 	}
 	m.code = slices.Grow(m.code[:0], len(e.phases))[:len(e.phases)]
 	for k, ph := range e.phases {
@@ -147,18 +166,40 @@ func (e *evaluation) begin(worker int) *machine {
 		for _, i := range ph.code {
 			code = append(code, vec.Instruction{Op: i.op})
 		}
-		if k == len(e.phases)-1 {
-			for j, result := range e.results {
-				if result.kind != nowhere {
-					code = append(code, vec.Instruction{Op: vec.OpLoad})
-				}
-				code = append(code, vec.Instruction{Op: e.ending[j].op})
-			}
-		}
 		m.code[k] = append(code, vec.Instruction{Op: vec.OpEnd})
-		e.aim(m, k, 0, 0, false)
 	}
 	return m
+}
+
+// compute computes the steps that are uniform, and what random words are held against.
+// Arithmetic in double precision, rounded
+// after each operation, is that of single precision (Figueroa 1995, "When is double
+// rounding innocuous?").
+func (e *evaluation) compute(m *machine) {
+	code, _ := e.from.Code()
+	for k := range code {
+		i, value := &code[k], m.uniform[k:][:1]
+		if i.Op == expr.OpBernoulli {
+			value[0] = math.Float32frombits(i.Threshold())
+		}
+		if !e.uniform[k] {
+			continue
+		}
+		switch f := functions[i.Op]; {
+		case i.Op == expr.OpInput:
+			value[0] = e.inputs[i.Index].values[0]
+		case i.Op == expr.OpConst:
+			value[0] = i.Value
+		case f != none:
+			e.function(f, value, m.uniform[i.Args[0]:][:1])
+		default:
+			var x [3]float64
+			for j, a := range i.Args[:i.Op.Args()] {
+				x[j] = float64(m.uniform[a])
+			}
+			value[0] = float32(expr.Apply(i.Op, x[:i.Op.Args()]...))
+		}
+	}
 }
 
 // end forgets where tensors lie, so that the queue holds no buffer that the caller frees.
@@ -166,6 +207,7 @@ func (m *machine) end() {
 	for _, code := range m.code {
 		clear(code)
 	}
+	m.update = evaluation{}
 }
 
 // aim makes the instructions of a phase read and write the elements from first, which
@@ -173,30 +215,23 @@ func (m *machine) end() {
 // than a block, is read and written in blocks of its own.
 func (e *evaluation) aim(m *machine, k, first, behind int, tail bool) {
 	code := m.code[k]
-	at := 0
-	for _, i := range e.phases[k].code {
-		for j, p := range i.in {
-			if p.kind != nowhere {
-				code[at].In[j] = e.operand(m, p, first, behind, tail)
+	for at := range e.phases[k].code {
+		i := &e.phases[k].code[at]
+		if i.in[0].kind == inResult {
+			j := i.in[0].index
+			i = &e.ending[j]
+			code[at].Op = i.op
+			if tail && i.in[0].kind == inTotals { // not all elements count
+				code[at] = vec.Instruction{Op: vec.OpStore, In: [3]vec.Operand{e.operand(m, place{inOutput, j}, first, behind, tail)}}
+				continue
 			}
 		}
-		at++
-	}
-	if k < len(e.phases)-1 {
-		return
-	}
-	for j, result := range e.results {
-		if result.kind != nowhere {
-			code[at].In[0] = e.operand(m, result, first, behind, tail)
-			at++
+		for j := range i.in {
+			if i.in[j].kind == nowhere {
+				break
+			}
+			code[at].In[j] = e.operand(m, i.in[j], first, behind, tail)
 		}
-		end := e.ending[j]
-		code[at] = vec.Instruction{Op: end.op}
-		if tail && end.in[0].kind == inTotals { // not all elements count
-			code[at].Op, end.in[0] = vec.OpStore, place{inOutput, j}
-		}
-		code[at].In[0] = e.operand(m, end.in[0], first, behind, tail)
-		at++
 	}
 }
 
@@ -277,7 +312,12 @@ func (e *evaluation) call(m *machine, ph *phase, first, n int) {
 	default:
 		src = in.values[first:][:n]
 	}
-	switch l := e.loops; ph.function {
+	e.function(ph.function, dst, src)
+}
+
+// function computes a function of each element.
+func (e *evaluation) function(f function, dst, src []float32) {
+	switch l := e.loops; f {
 	case exponential:
 		l.Exp(dst, src)
 	case logarithm:
@@ -299,7 +339,7 @@ func (e *evaluation) copyTails(m *machine, first, n int) {
 			copy(m.tailOf(i), e.inputs[i].values[first:][:n])
 		}
 	}
-	for j := range e.results {
+	for j := range e.from.Outputs() {
 		if end := e.ending[j]; end.in[0].kind == inOutput && end.op == vec.OpAddInto {
 			copy(m.tailOf(len(inputs)+j), e.out[j][first:][:n])
 		}
@@ -308,7 +348,7 @@ func (e *evaluation) copyTails(m *machine, first, n int) {
 
 // endTails copies what the tail has written to where it belongs.
 func (e *evaluation) endTails(m *machine, first, n int) {
-	for j := range e.results {
+	for j := range e.from.Outputs() {
 		tail := m.tailOf(len(e.from.Inputs()) + j)[:n]
 		switch end := e.ending[j]; {
 		case end.in[0].kind == inOutput:

@@ -15,7 +15,7 @@ func (q *queue) Map(p *expr.Program, v device.View, out, in []device.Tensor, mod
 		return
 	}
 	t := &q.mapping
-	*t = mapTask{newEvaluation(q, p, v, in, r)}
+	*t = mapTask{newViewed(q, p, v, in, r)}
 	for k := range out {
 		t.out[k], t.ending[k] = floats(out[k]), instruction{op: vec.OpStore, in: [3]place{{inOutput, k}}}
 		if modes[k] == device.Accumulate {

@@ -1,7 +1,7 @@
 package cpu
 
 import (
-	"math"
+	"slices"
 
 	"github.com/hubel-go/hubel/expr"
 	"github.com/hubel-go/hubel/kernels/cpu/vec"
@@ -13,12 +13,13 @@ import (
 // A value that is read again is saved to a slot. With one phase, the machine goes
 // through many blocks of elements at once, and a slot is a block; with several, and
 // where inputs must be spread over the elements, elements come in strips, which stay in
-// the first-level cache, and a slot is a strip.
+// the first-level cache, and a slot is a strip. Steps that are uniform, of the same value
+// for all elements, are computed once.
 type program struct {
 	from      *expr.Program
+	uniform   []bool // steps
 	phases    []phase
-	constants []constant
-	results   []place // of the outputs; nowhere is the accumulator
+	constants []int // uniform steps that others read, a block each
 	slots     int
 	strips    bool
 }
@@ -36,13 +37,6 @@ type instruction struct {
 	in [3]place
 }
 
-// constant is a block of one number: of the program, or of an input.
-type constant struct {
-	input bool
-	index int
-	value float32
-}
-
 // place is where a value lies.
 type place struct {
 	kind  placeKind
@@ -56,6 +50,7 @@ const (
 	inInput           // of the program
 	inConstant
 	inSlot
+	inResult // of an output; what becomes of it says the evaluation
 	inOutput // the others are where results go
 	inTotals // eight doubles, or a block of maxima
 	inStrip  // of sums, maxima or values
@@ -80,28 +75,35 @@ type node struct {
 	stream   int // of a draw
 	sources  []int
 	fused    bool // it is part of a later one
+	product  int  // 1 or 2 where that operand is the product of the last two sources
 }
 
-// compile makes the instructions.
-func compile(p *expr.Program) *program {
+// functions are the operations that have a loop of their own.
+var functions = [...]function{
+	expr.OpSelect: none, // the last operation
+
+	expr.OpExp: exponential, expr.OpLog: logarithm, expr.OpTanh: tangent, expr.OpErf: errorFunction,
+}
+
+// compile makes the instructions for elements that lie along these axes.
+func compile(p *expr.Program, axes expr.Axes) *program {
 	code, results := p.Code()
 	c := &compiler{
-		program: &program{from: p}, code: code, nodes: nodes(code, results, p.Draws()), acc: -1,
+		program: &program{from: p, uniform: append(p.Uniform(axes), make([]bool, p.Draws())...)}, code: code,
+		nodes: nodes(code, results, p.Draws()), acc: -1, outputs: results, ended: make([]bool, len(results)), segments: axes != expr.Whole,
 	}
 	c.places, c.left = make([]place, len(c.nodes)), make([]int, len(c.nodes))
+	c.fuseProducts()
 	c.phases = make([]phase, 1)
-	for _, n := range c.nodes {
-		for _, v := range n.sources {
-			c.left[v]++
+	for k, n := range c.nodes {
+		if !c.uniform[k] && !n.fused {
+			for _, v := range n.sources {
+				c.left[v]++
+			}
 		}
 	}
 	for _, r := range results {
 		c.left[r]++
-	}
-	for i, axes := range p.Inputs() {
-		if p.Uses(i) && axes != expr.Whole && axes != expr.One {
-			c.strips = true
-		}
 	}
 	for k := len(code); k < len(c.nodes); k++ {
 		if c.left[k] > 0 {
@@ -110,20 +112,20 @@ func compile(p *expr.Program) *program {
 	}
 	for k, n := range c.nodes[:len(code)] {
 		switch i := code[k]; {
-		case n.fused:
-		case i.Op == expr.OpInput && i.Axes != expr.One:
-			c.places[k] = place{inInput, i.Index}
-		case i.Op == expr.OpInput, i.Op == expr.OpConst, i.Op == expr.OpBernoulli:
-			c.places[k] = place{inConstant, len(c.constants)}
-			if i.Op == expr.OpBernoulli {
-				i.Value = math.Float32frombits(i.Threshold())
+		case c.uniform[k], i.Op == expr.OpBernoulli: // which is its threshold
+			if c.left[k] > 0 {
+				c.places[k] = place{inConstant, len(c.constants)}
+				c.constants = append(c.constants, k)
 			}
-			c.constants = append(c.constants, constant{i.Op == expr.OpInput, i.Index, i.Value})
+		case n.fused:
+		case i.Op == expr.OpInput:
+			c.places[k] = place{inInput, i.Index}
+			c.strips = c.strips || i.Axes != expr.Whole
 		default:
 			c.step(k)
 		}
 	}
-	c.finish(results)
+	c.finish()
 	c.strips = c.strips || len(c.phases) > 1
 	return c.program
 }
@@ -151,16 +153,10 @@ func nodes(code []expr.Instruction, results []int, streams int) []node {
 			}
 		case expr.OpLess, expr.OpLessEqual, expr.OpEqual:
 			n.fused, n.sources = true, nil
-		case expr.OpExp:
-			n.function = exponential
-		case expr.OpLog:
-			n.function = logarithm
-		case expr.OpTanh:
-			n.function = tangent
-		case expr.OpErf:
-			n.function = errorFunction
 		case expr.OpDraw:
 			n.sources = []int{len(code) + i.Index}
+		default:
+			n.function = functions[i.Op]
 		}
 	}
 	for _, r := range results {
@@ -198,12 +194,50 @@ func nodes(code []expr.Instruction, results []int, streams int) []node {
 // compiler makes a program, step by step.
 type compiler struct {
 	*program
-	code   []expr.Instruction
-	nodes  []node
-	places []place
-	left   []int // how often a value is still read
-	acc    int   // the value in the accumulator
-	free   []int // slots
+	code     []expr.Instruction
+	nodes    []node
+	places   []place
+	left     []int // how often a value is still read
+	acc      int   // the value in the accumulator
+	free     []int // slots
+	outputs  []int // steps
+	ended    []bool
+	segments bool // of an update: what an output may lie on is known
+}
+
+// fuseProducts makes a sum or a difference one instruction with a product in it that
+// nothing else reads, if the product's factors lie in memory.
+func (c *compiler) fuseProducts() {
+	uses := make([]int, len(c.nodes))
+	for k, n := range c.nodes {
+		if !c.uniform[k] && !n.fused {
+			for _, v := range n.sources {
+				uses[v]++
+			}
+		}
+	}
+	for _, r := range c.outputs {
+		uses[r]++
+	}
+	inMemory := func(k int) bool { return c.uniform[k] || c.code[k].Op == expr.OpInput }
+	for k := range c.nodes {
+		n := &c.nodes[k]
+		if n.op != expr.OpAdd && n.op != expr.OpSub || c.uniform[k] || n.fused {
+			continue
+		}
+		for i, product := range n.sources {
+			factors := c.nodes[product].sources
+			if c.code[product].Op != expr.OpMul || c.uniform[product] || uses[product] > 1 || !inMemory(factors[0]) || !inMemory(factors[1]) {
+				continue
+			}
+			if c.uniform[factors[1]] { // what streams is second
+				factors = []int{factors[1], factors[0]}
+			}
+			c.nodes[product].fused = true
+			n.sources, n.product = []int{n.sources[1-i], factors[0], factors[1]}, 1+i
+			break
+		}
+	}
 }
 
 func (c *compiler) emit(op vec.Op, in ...place) {
@@ -226,11 +260,35 @@ func (c *compiler) take(v int) place {
 }
 
 // save saves the accumulator, if its value is read more often than the instruction that
-// comes next does from there.
+// comes next does from there. A result that nothing else reads goes to its output, if
+// that lies on no input that is still to be read.
 func (c *compiler) save(reads int) {
-	if v := c.acc; v >= 0 && c.places[v].kind == nowhere && c.left[v] > reads {
-		c.emit(vec.OpStore, c.take(v))
+	v := c.acc
+	if v < 0 || c.places[v].kind != nowhere || c.left[v] <= reads {
+		return
 	}
+	if k := slices.Index(c.outputs, v); k >= 0 && c.left[v] == reads+1 && c.clear(k) {
+		c.end(k)
+		return
+	}
+	c.emit(vec.OpStore, c.take(v))
+}
+
+// clear reports whether no input that output k may lie on is still to be read.
+func (c *compiler) clear(k int) bool {
+	for step, i := range c.code {
+		if i.Op == expr.OpInput && i.Axes == expr.Whole && c.left[step] > 0 && (!c.segments || (i.Index == 0) == (k == 0)) {
+			return false
+		}
+	}
+	return true
+}
+
+// end makes the accumulator the result of output k.
+func (c *compiler) end(k int) {
+	c.emit(vec.OpStore, place{inResult, k})
+	c.left[c.outputs[k]]--
+	c.ended[k] = true
 }
 
 // load makes v the accumulator.
@@ -264,6 +322,12 @@ var binary = map[expr.Op][2]vec.Op{
 
 var unary = map[expr.Op]vec.Op{expr.OpAbs: vec.OpAbs, expr.OpSqrt: vec.OpSqrt, expr.OpDraw: vec.OpUniform}
 
+// products are the instructions of an operation whose first, and whose second operand is
+// a product.
+var products = map[expr.Op][2]vec.Op{
+	expr.OpAdd: {vec.OpMulAdd, vec.OpMulAdd}, expr.OpSub: {vec.OpMulSubFrom, vec.OpMulSub},
+}
+
 // step computes a value, into the accumulator or, of a function, into a slot.
 func (c *compiler) step(k int) {
 	n := &c.nodes[k]
@@ -272,6 +336,13 @@ func (c *compiler) step(k int) {
 		return
 	}
 	a := n.sources[0]
+	if n.product > 0 {
+		c.save(c.reads(a))
+		c.load(a)
+		c.emit(products[n.op][n.product-1], c.places[n.sources[1]], c.places[n.sources[2]])
+		c.read(n.sources, k)
+		return
+	}
 	if len(n.sources) == 1 {
 		c.save(c.reads(a))
 		c.load(a)
@@ -312,12 +383,6 @@ func (c *compiler) reads(v int) int {
 // call ends the phase with a function.
 func (c *compiler) call(k int, n *node) {
 	c.save(0)
-	for _, v := range n.sources {
-		if c.places[v].kind == inConstant { // a block, but the function reads a strip
-			c.load(v)
-			c.emit(vec.OpStore, c.take(v))
-		}
-	}
 	last := &c.phases[len(c.phases)-1]
 	last.function, last.stream = n.function, n.stream
 	if len(n.sources) > 0 {
@@ -328,20 +393,25 @@ func (c *compiler) call(k int, n *node) {
 	c.phases = append(c.phases, phase{})
 }
 
-// finish leaves one result in the accumulator, and several in places that are no
-// inputs: their outputs may lie there.
-func (c *compiler) finish(results []int) {
-	if len(results) == 1 {
-		c.load(results[0])
-		c.results = []place{{}}
+// finish makes results of what is not one yet: what is in the accumulator first, and then
+// from places that are no inputs, because outputs may lie there.
+func (c *compiler) finish() {
+	if len(c.outputs) == 1 {
+		c.load(c.outputs[0])
+		c.end(0)
 		return
 	}
-	c.save(0)
-	for _, r := range results {
-		if c.places[r].kind == inInput {
+	for k, r := range c.outputs {
+		if c.places[r].kind == inInput && !c.ended[k] {
 			c.load(r)
 			c.emit(vec.OpStore, c.take(r))
 		}
-		c.results = append(c.results, c.places[r])
+	}
+	c.save(0)
+	for k, r := range c.outputs {
+		if !c.ended[k] {
+			c.load(r)
+			c.end(k)
+		}
 	}
 }

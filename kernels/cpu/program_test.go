@@ -14,15 +14,15 @@ import (
 	"github.com/hubel-go/hubel/kernels/cpu/vec"
 )
 
-// listing is a program as text: i, c, s and o are inputs, constants, slots and outputs.
+// listing is a program as text: i, c, s and r are inputs, constants, slots and results.
 func listing(p *program) string {
 	ops := map[vec.Op]string{
 		vec.OpLoad: "load", vec.OpStore: "store", vec.OpAdd: "add", vec.OpSub: "sub", vec.OpSubFrom: "subfrom", vec.OpMul: "mul",
-		vec.OpDiv: "div", vec.OpDivInto: "divinto", vec.OpMin: "min", vec.OpMax: "max", vec.OpSquare: "square", vec.OpAbs: "abs", vec.OpSqrt: "sqrt",
+		vec.OpMulAdd: "muladd", vec.OpMulSub: "mulsub", vec.OpMulSubFrom: "mulsubfrom", vec.OpDiv: "div", vec.OpDivInto: "divinto", vec.OpMin: "min", vec.OpMax: "max", vec.OpSquare: "square", vec.OpAbs: "abs", vec.OpSqrt: "sqrt",
 		vec.OpLess: "less", vec.OpLessEqual: "lessequal", vec.OpGreater: "greater", vec.OpGreaterEqual: "greaterequal", vec.OpEqual: "equal",
 		vec.OpUniform: "uniform", vec.OpBelow: "below",
 	}
-	text := func(p place) string { return fmt.Sprintf("%c%d", " icso"[p.kind], p.index) }
+	text := func(p place) string { return fmt.Sprintf("%c%d", " icsr"[p.kind], p.index) }
 	var lines []string
 	for k := range p.phases {
 		ph := &p.phases[k]
@@ -42,11 +42,6 @@ func listing(p *program) string {
 			lines = append(lines, fmt.Sprintf("%s = %s %s", text(ph.dst), []string{"", "exp", "log", "tanh", "erf", "sigmoid"}[ph.function], text(ph.src)))
 		}
 	}
-	for _, r := range p.results {
-		if r.kind != nowhere {
-			lines = append(lines, "result "+text(r))
-		}
-	}
 	return strings.Join(lines, "; ")
 }
 
@@ -62,52 +57,112 @@ func TestCompile(t *testing.T) {
 		slots   int
 		strips  bool
 	}{
-		{[]expr.Expr{x}, "load i0", 0, false},
-		{[]expr.Expr{two}, "load c0", 0, false},
-		{[]expr.Expr{expr.Mul(two, x)}, "load c0; mul i0", 0, false},
-		{[]expr.Expr{expr.Mul(x, x)}, "load i0; square", 0, false},
-		{[]expr.Expr{expr.Add(x, x)}, "load i0; add i0", 0, false},
-		{[]expr.Expr{expr.Max(expr.Add(expr.Mul(x, two), y), x)}, "load c0; mul i0; add i1; max i0", 0, false},
-		{[]expr.Expr{expr.Sub(y, expr.Abs(x))}, "load i0; abs; subfrom i1", 0, false},
-		{[]expr.Expr{expr.Div(y, expr.Sqrt(x))}, "load i0; sqrt; divinto i1", 0, false},
-		{[]expr.Expr{expr.Mul(sum, difference)}, "load i0; add i1; store s0; load i0; sub i1; mul s0", 1, false},
-		{[]expr.Expr{expr.Mul(sum, sum)}, "load i0; add i1; square", 0, false},
-		{[]expr.Expr{expr.Add(sum, sum)}, "load i0; add i1; store s0; add s0", 1, false},
-		{[]expr.Expr{expr.Add(expr.Mul(sum, sum), sum)}, "load i0; add i1; store s0; square; add s0", 1, false},
-		{[]expr.Expr{sum, expr.Mul(sum, difference)}, "load i0; add i1; store s0; load i0; sub i1; mul s0; store s1; result s0; result s1", 2, false},
-		{[]expr.Expr{y, x}, "load i1; store s0; load i0; store s1; result s0; result s1", 2, false},
-		{[]expr.Expr{sum, two}, "load i0; add i1; store s0; result s0; result c0", 1, false},
-		{[]expr.Expr{expr.Select(expr.Less(x, two), expr.Const(0), x)}, "load i0; less c0 c1 i0", 0, false},
-		{[]expr.Expr{expr.Select(expr.Less(two, sum), sum, y)}, "load i0; add i1; store s0; greater c0 s0 i1", 1, false},
-		{[]expr.Expr{expr.Select(expr.LessEqual(y, sum), x, y)}, "load i0; add i1; greaterequal i1 i0 i1", 0, false},
-		{[]expr.Expr{expr.Select(expr.Equal(x, y), two, sum)}, "load i0; add i1; store s0; load i0; equal i1 c0 s0", 1, false},
-		{[]expr.Expr{e}, "s0 = exp i0; load s0", 1, true},
-		{[]expr.Expr{expr.Exp(e)}, "s0 = exp i0; s0 = exp s0; load s0", 1, true},
-		{[]expr.Expr{expr.Mul(e, sum)}, "s0 = exp i0; load i0; add i1; mul s0", 1, true},
-		{[]expr.Expr{expr.Add(expr.Log(sum), sum)}, "load i0; add i1; store s0; s1 = log s0; load s1; add s0", 2, true},
-		{[]expr.Expr{expr.Tanh(expr.Erf(expr.Input(1, expr.Channel)))}, "s0 = erf i1; s0 = tanh s0; load s0", 1, true},
-		{[]expr.Expr{expr.Add(x, expr.Input(1, expr.Channel))}, "load i0; add i1", 0, true},
-		{[]expr.Expr{expr.Add(x, expr.Input(1, expr.One))}, "load i0; add c0", 0, false},
-		{[]expr.Expr{expr.Exp(expr.Input(0, expr.One))}, "load c0; store s0; s0 = exp s0; load s0", 1, true},
-		{[]expr.Expr{expr.Div(expr.Const(1), expr.Add(expr.Const(1), expr.Exp(expr.Neg(x))))}, "s0 = sigmoid i0; load s0", 1, true},
-		{[]expr.Expr{expr.Div(expr.Const(1), expr.Add(expr.Exp(expr.Neg(sum)), expr.Const(1)))}, "load i0; add i1; store s0; s0 = sigmoid s0; load s0", 1, true},
-		{[]expr.Expr{expr.Div(expr.Const(1), expr.Add(expr.Const(2), expr.Exp(expr.Neg(x))))}, "load c2; mul i0; store s0; s0 = exp s0; load c1; add s0; divinto c0", 1, true},
-		{[]expr.Expr{expr.Div(two, expr.Add(expr.Const(1), expr.Exp(expr.Neg(x))))}, "load c2; mul i0; store s0; s0 = exp s0; load c1; add s0; divinto c0", 1, true},
-		{[]expr.Expr{expr.Add(expr.Draw(3), x)}, "s0 = draw 3; load s0; uniform; add i0", 1, true},
-		{[]expr.Expr{expr.Mul(sum, expr.Draw(0))}, "s0 = draw 0; load i0; add i1; store s1; load s0; uniform; mul s1", 2, true},
-		{[]expr.Expr{expr.Select(expr.Bernoulli(1, 0.5), two, expr.Mul(two, x))}, "s0 = draw 1; load c1; mul i0; store s1; load s0; below c0 c1 s1", 2, true},
-		{[]expr.Expr{expr.Select(expr.Bernoulli(0, 0.5), sum, expr.Draw(0))}, "s0 = draw 0; load i0; add i1; store s1; load s0; uniform; store s2; load s0; below c0 s1 s2", 3, true},
+		{[]expr.Expr{x}, "load i0; store r0", 0, false},
+		{[]expr.Expr{two}, "load c0; store r0", 0, false},
+		{[]expr.Expr{expr.Mul(two, x)}, "load c0; mul i0; store r0", 0, false},
+		{[]expr.Expr{expr.Mul(x, x)}, "load i0; square; store r0", 0, false},
+		{[]expr.Expr{expr.Add(x, x)}, "load i0; add i0; store r0", 0, false},
+		{[]expr.Expr{expr.Max(expr.Add(expr.Mul(x, two), y), x)}, "load i1; muladd c0 i0; max i0; store r0", 0, false},
+		{[]expr.Expr{expr.Sub(y, expr.Abs(x))}, "load i0; abs; subfrom i1; store r0", 0, false},
+		{[]expr.Expr{expr.Div(y, expr.Sqrt(x))}, "load i0; sqrt; divinto i1; store r0", 0, false},
+		{[]expr.Expr{expr.Mul(sum, difference)}, "load i0; add i1; store s0; load i0; sub i1; mul s0; store r0", 1, false},
+		{[]expr.Expr{expr.Mul(sum, sum)}, "load i0; add i1; square; store r0", 0, false},
+		{[]expr.Expr{expr.Add(sum, sum)}, "load i0; add i1; store s0; add s0; store r0", 1, false},
+		{[]expr.Expr{expr.Add(expr.Mul(sum, sum), sum)}, "load i0; add i1; store s0; square; add s0; store r0", 1, false},
+		{[]expr.Expr{sum, expr.Mul(sum, difference)}, "load i0; add i1; store s0; load i0; sub i1; mul s0; store r1; load s0; store r0", 1, false},
+		{[]expr.Expr{y, x}, "load i1; store s0; load i0; store s1; load s0; store r0; load s1; store r1", 2, false},
+		{[]expr.Expr{sum, two}, "load i0; add i1; store r0; load c0; store r1", 0, false},
+		{[]expr.Expr{expr.Select(expr.Less(x, two), expr.Const(0), x)}, "load i0; less c0 c1 i0; store r0", 0, false},
+		{[]expr.Expr{expr.Select(expr.Less(two, sum), sum, y)}, "load i0; add i1; store s0; greater c0 s0 i1; store r0", 1, false},
+		{[]expr.Expr{expr.Select(expr.LessEqual(y, sum), x, y)}, "load i0; add i1; greaterequal i1 i0 i1; store r0", 0, false},
+		{[]expr.Expr{expr.Select(expr.Equal(x, y), two, sum)}, "load i0; add i1; store s0; load i0; equal i1 c0 s0; store r0", 1, false},
+		{[]expr.Expr{e}, "s0 = exp i0; load s0; store r0", 1, true},
+		{[]expr.Expr{expr.Exp(e)}, "s0 = exp i0; s0 = exp s0; load s0; store r0", 1, true},
+		{[]expr.Expr{expr.Mul(e, sum)}, "s0 = exp i0; load i0; add i1; mul s0; store r0", 1, true},
+		{[]expr.Expr{expr.Add(expr.Log(sum), sum)}, "load i0; add i1; store s0; s1 = log s0; load s1; add s0; store r0", 2, true},
+		{[]expr.Expr{expr.Tanh(expr.Erf(expr.Input(1, expr.Channel)))}, "s0 = erf i1; s0 = tanh s0; load s0; store r0", 1, true},
+		{[]expr.Expr{expr.Add(x, expr.Input(1, expr.Channel))}, "load i0; add i1; store r0", 0, true},
+		{[]expr.Expr{expr.Add(x, expr.Input(1, expr.One))}, "load i0; add c0; store r0", 0, false},
+		{[]expr.Expr{expr.Exp(expr.Input(0, expr.One))}, "load c0; store r0", 0, false},
+		{[]expr.Expr{expr.Div(expr.Const(1), expr.Add(expr.Const(1), expr.Exp(expr.Neg(x))))}, "s0 = sigmoid i0; load s0; store r0", 1, true},
+		{[]expr.Expr{expr.Div(expr.Const(1), expr.Add(expr.Exp(expr.Neg(sum)), expr.Const(1)))}, "load i0; add i1; store s0; s0 = sigmoid s0; load s0; store r0", 1, true},
+		{[]expr.Expr{expr.Div(expr.Const(1), expr.Add(expr.Const(2), expr.Exp(expr.Neg(x))))}, "load c2; mul i0; store s0; s0 = exp s0; load c1; add s0; divinto c0; store r0", 1, true},
+		{[]expr.Expr{expr.Div(two, expr.Add(expr.Const(1), expr.Exp(expr.Neg(x))))}, "load c2; mul i0; store s0; s0 = exp s0; load c1; add s0; divinto c0; store r0", 1, true},
+		{[]expr.Expr{expr.Add(expr.Draw(3), x)}, "s0 = draw 3; load s0; uniform; add i0; store r0", 1, true},
+		{[]expr.Expr{expr.Mul(sum, expr.Draw(0))}, "s0 = draw 0; load i0; add i1; store s1; load s0; uniform; mul s1; store r0", 2, true},
+		{[]expr.Expr{expr.Select(expr.Bernoulli(1, 0.5), two, expr.Mul(two, x))}, "s0 = draw 1; load c1; mul i0; store s1; load s0; below c0 c1 s1; store r0", 2, true},
+		{[]expr.Expr{expr.Select(expr.Bernoulli(0, 0.5), sum, expr.Draw(0))}, "s0 = draw 0; load i0; add i1; store s1; load s0; uniform; store s2; load s0; below c0 s1 s2; store r0", 3, true},
 	} {
-		p := compile(expr.MustNew(c.outputs...))
+		p := compile(expr.MustNew(c.outputs...), expr.Whole)
 		require.Equal(t, c.code, listing(p), "row %d", i)
 		require.Equal(t, c.slots, p.slots, "row %d", i)
 		require.Equal(t, c.strips, p.strips, "row %d", i)
 	}
-	p := compile(expr.MustNew(expr.Mul(expr.Input(1, expr.One), expr.Add(expr.Const(4), x))))
-	require.Equal(t, []constant{{true, 1, 0}, {false, 0, 4}}, p.constants)
+	p := compile(expr.MustNew(expr.Mul(expr.Input(1, expr.One), expr.Add(expr.Const(4), x))), expr.Whole)
+	require.Equal(t, []int{0, 1}, p.constants)
 }
 
-// What Map and Reduce refuse, and that nothing runs after it.
+// A product that a sum alone reads is computed with the sum, if its factors lie in
+// memory.
+func TestCompileProducts(t *testing.T) {
+	x, y, z := expr.Input(0, expr.Whole), expr.Input(1, expr.Whole), expr.Input(2, expr.Whole)
+	two, product := expr.Const(2), expr.Mul(y, z)
+	for i, c := range []struct {
+		e    expr.Expr
+		code string
+	}{
+		{expr.Add(x, product), "load i0; muladd i1 i2"},
+		{expr.Add(product, x), "load i0; muladd i1 i2"},
+		{expr.Sub(x, product), "load i0; mulsub i1 i2"},
+		{expr.Sub(product, x), "load i0; mulsubfrom i1 i2"},
+		{expr.Add(expr.Abs(x), product), "load i0; abs; muladd i1 i2"},
+		{expr.Sub(product, expr.Abs(x)), "load i0; abs; mulsubfrom i1 i2"},
+		{expr.Add(x, expr.Mul(y, y)), "load i0; muladd i1 i1"},
+		{expr.Add(x, expr.Mul(y, expr.Input(3, expr.One))), "load i0; muladd c0 i1"},
+		{expr.Add(expr.Mul(two, x), product), "load i1; mul i2; muladd c0 i0"},
+		{expr.Add(two, product), "load c0; muladd i1 i2"},
+		{expr.Add(expr.Mul(expr.Abs(x), y), z), "load i0; abs; mul i1; add i2"},
+		{expr.Add(product, product), "load i1; mul i2; store s0; add s0"},
+		{expr.Max(expr.Add(x, product), product), "load i1; mul i2; store s0; add i0; max s0"},
+		{expr.Add(x, expr.Mul(two, expr.Input(3, expr.One))), "load i0; add c0"},
+	} {
+		require.Equal(t, c.code+"; store r0", listing(compile(expr.MustNew(c.e), expr.Whole)), "row %d", i)
+	}
+}
+
+// A result goes to its output at once where that lies on no input that is still to be
+// read: of an update, the weights lie on the first input alone.
+func TestCompileUpdates(t *testing.T) {
+	w, dw, v := expr.Input(0, expr.Whole), expr.Input(1, expr.Whole), expr.Input(2, expr.Whole)
+	rate := expr.Mul(expr.Input(3, expr.One), expr.Input(4, expr.Channel))
+	next := expr.Sub(expr.Mul(expr.Const(0.5), v), expr.Mul(rate, dw))
+	nesterov := expr.Add(next, expr.Mul(expr.Const(0.5), expr.Sub(next, v)))
+	for i, c := range []struct {
+		outputs        []expr.Expr
+		update, mapped string
+		slots          [2]int
+	}{
+		{[]expr.Expr{expr.Add(w, next), next},
+			"load c1; mul i1; mulsubfrom c0 i2; store r1; add i0; store r0",
+			"load c1; mul i4; mul i1; mulsubfrom c0 i2; store s0; add i0; store r0; load s0; store r1", [2]int{0, 1}},
+		{[]expr.Expr{expr.Add(w, nesterov), next},
+			"load c1; mul i1; mulsubfrom c0 i2; store s0; sub i2; mul c0; add s0; add i0; store r0; load s0; store r1", "", [2]int{1}},
+		{[]expr.Expr{dw, expr.Add(dw, v)}, "load i1; add i2; store s0; load i1; store s1; store r0; load s0; store r1", "", [2]int{2}},
+		{[]expr.Expr{next, next, next}, "load c1; mul i1; mulsubfrom c0 i2; store s0; store r0; store r1; store r2", "", [2]int{1}},
+	} {
+		u := compile(expr.MustNew(c.outputs...), device.UpdateSegment)
+		require.Equal(t, c.update, listing(u), "row %d", i)
+		require.Equal(t, c.slots[0], u.slots, "row %d", i)
+		require.False(t, u.strips)
+		if c.mapped != "" {
+			m := compile(expr.MustNew(c.outputs...), expr.Whole)
+			require.Equal(t, c.mapped, listing(m), "row %d", i)
+			require.Equal(t, c.slots[1], m.slots, "row %d", i)
+		}
+	}
+}
+
+// What Map, Reduce and Update refuse, and that nothing runs after it.
 func TestProgramErrors(t *testing.T) {
 	d, err := New(1)
 	require.NoError(t, err)
@@ -127,6 +182,8 @@ func TestProgramErrors(t *testing.T) {
 	require.EqualError(t, q.Sync(), "act: map: input 0 is 11 elements of float32, but [N,C,Inner] of [2,3,2] are 12 of float32")
 	q.Reduce(p, v, device.Sum, expr.Channel, of(2), []device.Tensor{of(12)}, device.Overwrite, device.Random{})
 	require.EqualError(t, q.Sync(), "act: reduce: output 0 is 2 elements of float32, but [C] of [2,3,2] are 3 of float32")
+	q.Update(p, []device.Tensor{of(12)}, []device.Tensor{of(11)}, []device.Segment{{Len: 12}})
+	require.EqualError(t, q.Sync(), "act: update: input 0 is 11 elements, but the segments reach to 12")
 }
 
 // Once a call has returned, nothing of the queue holds its tensors.
@@ -145,6 +202,9 @@ func TestMachinesForget(t *testing.T) {
 			"map": func() {
 				q.Map(p, v, []device.Tensor{ones(t, d, n)}, in, []device.Mode{device.Overwrite}, device.Random{})
 			},
+			"update": func() {
+				q.Update(p, []device.Tensor{ones(t, d, n)}, in, []device.Segment{{Len: n - 9}, {Weight: n - 4, Len: 3}})
+			},
 			"runs":    func() { q.Reduce(p, v, device.Sum, expr.One, ones(t, d, 1), in, device.Overwrite, device.Random{}) },
 			"columns": func() { q.Reduce(p, v, device.Sum, expr.C, ones(t, d, n), in, device.Overwrite, device.Random{}) },
 		} {
@@ -155,6 +215,7 @@ func TestMachinesForget(t *testing.T) {
 				for _, i := range slices.Concat(m.code...) {
 					require.Equal(t, vec.Instruction{}, i, name)
 				}
+				require.Equal(t, evaluation{}, m.update, name)
 			}
 		}
 	}

@@ -25,8 +25,6 @@ type queue struct {
 	poolForward poolTask
 	poolBack    poolBackTask
 	lrn         lrnTask
-	sgd         sgdTask
-	squares     squaresTask
 	conv        convTask
 	convSteps   []int // memory of conv.steps
 	convFilter  convFilterTask
@@ -36,12 +34,13 @@ type queue struct {
 	filterSums  filterSumsTask
 	product     gemm.Product
 	mapping     mapTask
+	updating    updateTask
 	runs        runsTask
 	columns     columnsTask
 	combining   combineTask
-	partials    []float64           // of a reduction
-	programs    map[string]*program // by hash
-	machines    []*machine          // by worker
+	partials    []float64 // of a reduction
+	programs    map[programKey]*program
+	machines    []*machine // by worker
 
 	phases             phaseTask
 	winograd           winogradTask

@@ -17,7 +17,7 @@ func (q *queue) Reduce(p *expr.Program, v device.View, op device.ReduceOp, axes 
 		q.Fail("reduce", err)
 		return
 	}
-	c := reduction{evaluation: newEvaluation(q, p, v, in, r), op: op, results: out.Len(), out: floats(out), m: m}
+	c := reduction{evaluation: newViewed(q, p, v, in, r), op: op, results: out.Len(), out: floats(out), m: m}
 	axes = foldedAxes(v, axes)
 	q.pool.Acquire()
 	defer q.pool.Release()

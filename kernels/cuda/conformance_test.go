@@ -31,7 +31,7 @@ type suiteDevice struct {
 }
 
 // fours are long cases whose kernels move four floats at a time.
-var fours = regexp.MustCompile(`^map .*\[4,1,4096\]`)
+var fours = regexp.MustCompile(`^(map .*\[4,1,4096\]|update .* layout 0,)`)
 
 // check is c.Check, and looks for the vectors of element-wise kernels.
 func (d suiteDevice) check(c devicetest.Case, o devicetest.Options) error {
@@ -131,10 +131,10 @@ func suiteDevices(t *testing.T, sim *ptxsim.Sim, d driver.Driver, c *ptxsim.Coun
 var products = regexp.MustCompile("^(gemm|dense|conv)")
 
 // simulated is the suite's cases that are small enough to be simulated many
-// times over. Sums of squares are long, because their blocks are.
+// times over.
 func simulated(o devicetest.Options) []devicetest.Case {
 	return slices.DeleteFunc(devicetest.Cases(o), func(c devicetest.Case) bool {
-		return products.MatchString(c.Op) || c.Bytes() > 1<<18 && c.Op != "sum-squares"
+		return products.MatchString(c.Op) || c.Bytes() > 1<<18
 	})
 }
 

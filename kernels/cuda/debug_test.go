@@ -44,7 +44,7 @@ func TestDebugSync(t *testing.T) {
 	defer sim.Close()
 	for _, c := range []struct{ kernel, layer string }{
 		{"pool_max_forward", "pool1"},
-		{"sgd", "update"},
+		{"update", "update"},
 	} {
 		open := func(debug bool) device.Device {
 			dev, err := cuda.New("ptxsim", &lazyDriver{Driver: &seededDriver{sim, c.kernel}}, device.Options{DebugSync: debug})

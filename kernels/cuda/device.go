@@ -36,7 +36,6 @@ type kernels struct {
 	loss     lossKernels
 	accuracy accuracyKernels
 	copies   copyKernels
-	update   updateKernels
 }
 
 // declare makes every kernel known.
@@ -44,7 +43,7 @@ func (k *kernels) declare(d driver.Driver, a arithmetic) {
 	k.products(d, a)
 	for _, declare := range []func(driver.Driver){
 		k.pool.declare, k.lrn.declare, k.softmax.declare,
-		k.loss.declare, k.accuracy.declare, k.copies.declare, k.update.declare,
+		k.loss.declare, k.accuracy.declare, k.copies.declare,
 	} {
 		declare(d)
 	}

@@ -77,12 +77,6 @@ var tinyCases = []tinyCase{
 		}},
 	tinySoftmax(device.Softmax{N: 2, C: 6, Inner: 1}),
 	tinySoftmax(device.Softmax{N: 2, C: 6, Inner: 3}),
-	{"sgd", []tinyArg{updates(37, tiny), updates(37, tiny), reads(37, tiny)},
-		func(q device.Queue, t []device.Tensor) {
-			q.SGD(device.SGD{Rate: 0.5, Momentum: 0.75, Decay: 0.125}, t[0], t[1], t[2], device.Tensor{}, []device.Segment{{Len: 37, Rate: 1, Decay: 1}})
-		}},
-	{"sum of squares", []tinyArg{writes(1), reads(1500, root)},
-		func(q device.Queue, t []device.Tensor) { q.SumSquares(t[0], t[1]) }},
 }
 
 func tinyLRN(l device.LRN) tinyCase {

@@ -216,6 +216,7 @@ type programs struct {
 	own     map[*Kernel]driver.Function
 	maps    map[mapKey]driver.Function
 	reduces map[reduceKey]driver.Function
+	updates map[string]driver.Function // by hash
 }
 
 // kernel is that of a key, or the one that text writes.

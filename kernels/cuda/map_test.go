@@ -3,6 +3,7 @@ package cuda
 import (
 	"errors"
 	"math"
+	"slices"
 	"strings"
 	"testing"
 
@@ -22,7 +23,9 @@ type spyDriver struct {
 	next     driver.Ptr
 	loaded   []string
 	launches []launched
+	uploads  [][]byte
 	refuse   error // of what is loaded for programs
+	scarce   error // of memory for segments
 }
 
 type launched struct {
@@ -32,7 +35,7 @@ type launched struct {
 }
 
 func (d *spyDriver) Load(name, ptx string) (driver.Module, error) {
-	if strings.HasPrefix(name, "map ") || strings.HasPrefix(name, "reduce ") {
+	if strings.HasPrefix(name, "map ") || strings.HasPrefix(name, "reduce ") || strings.HasPrefix(name, "update ") {
 		d.loaded = append(d.loaded, name)
 		if d.refuse != nil {
 			return nil, d.refuse
@@ -42,6 +45,9 @@ func (d *spyDriver) Load(name, ptx string) (driver.Module, error) {
 }
 
 func (d *spyDriver) Alloc(name string, bytes int64) (driver.Ptr, error) {
+	if name == "segments" && d.scarce != nil {
+		return 0, d.scarce
+	}
 	if d.next == 0 {
 		return d.Driver.Alloc(name, bytes)
 	}
@@ -69,6 +75,11 @@ type spyStream struct {
 
 func (s spyStream) Launch(f driver.Function, c driver.Config, args *driver.Args) error {
 	s.d.launches = append(s.d.launches, launched{f.Name(), c.Grid.Full(), append([]uint64{}, args.Slots()...)})
+	return nil
+}
+
+func (s spyStream) Upload(_ driver.Ptr, src []byte) error {
+	s.d.uploads = append(s.d.uploads, slices.Clone(src))
 	return nil
 }
 

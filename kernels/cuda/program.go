@@ -93,9 +93,19 @@ func (w *writer) element(base, index string) string {
 // inputs and draws are registers: the value of an input, and the 32 random bits of a
 // stream.
 func (w *writer) program(p *expr.Program, inputs, draws []string) []string {
-	code, results := p.Code()
+	return w.results(p, w.steps(p, nil, nil, inputs, draws))
+}
+
+// steps writes the steps of a program that are wanted, all of them where wanted is nil,
+// and returns the register of each. Those that are known have one.
+func (w *writer) steps(p *expr.Program, wanted []bool, known, inputs, draws []string) []string {
+	code, _ := p.Code()
 	value := make([]string, len(code))
+	copy(value, known)
 	for k := range code {
+		if value[k] != "" || wanted != nil && !wanted[k] {
+			continue
+		}
 		i := &code[k]
 		var x [3]string
 		for j, a := range i.Args[:i.Op.Args()] {
@@ -103,6 +113,12 @@ func (w *writer) program(p *expr.Program, inputs, draws []string) []string {
 		}
 		value[k] = w.step(i, x, inputs, draws)
 	}
+	return value
+}
+
+// results are the registers of a program's outputs.
+func (w *writer) results(p *expr.Program, value []string) []string {
+	_, results := p.Code()
 	out := make([]string, len(results))
 	for k, s := range results {
 		out[k] = value[s]

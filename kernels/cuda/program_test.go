@@ -51,6 +51,9 @@ func TestProgramsAssemble(t *testing.T) {
 			texts[fmt.Sprintf("%d reduce %v", i, p)] = reduceText(p, device.ReduceOp(i/8%2), axes, m)
 		}
 	}
+	for i, p := range devicetest.Updates() {
+		texts[fmt.Sprintf("%d update %v", i, p)] = updateText(p)
+	}
 	dir := t.TempDir()
 	for name, text := range texts {
 		source := filepath.Join(dir, "program.ptx")

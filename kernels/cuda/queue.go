@@ -26,8 +26,8 @@ type queue struct {
 	exact   bool // errors are those of the call that returns them: DebugSync
 
 	args     driver.Args
-	parts    driver.Ptr // [limits.parts] float32, of SumSquares
-	segments segments   // of SGD
+	parts    driver.Ptr // [limits.parts] float32, of Reduce
+	segments segments   // of Update
 }
 
 func (d *Device) newQueue() (*queue, error) {
@@ -58,7 +58,7 @@ const (
 var limits = struct {
 	gridY    int // blocks along y; kernels that go over samples along y go on from there
 	elements int // that a launch may number, with 31 bits
-	parts    int // partial sums of SumSquares: enough blocks to fill any GPU
+	parts    int // terms of a result of Reduce: enough blocks to fill any GPU
 }{65535, math.MaxInt32, 1024}
 
 // launch launches a kernel with the arguments in q.args. After an error it does

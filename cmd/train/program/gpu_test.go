@@ -36,7 +36,7 @@ func TestStepOnACard(t *testing.T) {
 	require.Zero(t, r.Code, r.Output)
 	require.NotContains(t, r.Calls, "FAULT")
 	require.Equal(t, recorder.NothingLeft, r.Left())
-	steps := regexp.MustCompile("cuLaunchKernel sgd .*\n").Split(r.Calls, -1)[2:] // the first reads the loss back
+	steps := regexp.MustCompile("cuLaunchKernel update .*\n").Split(r.Calls, -1)[2:] // the first reads the loss back
 	require.Greater(t, len(steps), 28)
 	word := regexp.MustCompile(`(?m)^(cu\w+?)(?:_v2)?( .*)?$`)
 	for _, step := range steps[:25] {

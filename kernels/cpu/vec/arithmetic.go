@@ -31,14 +31,6 @@ func sum(x []float32) float64 {
 	return Total(&sums)
 }
 
-func sumSquares(x []float32) float64 {
-	var sums [8]float64
-	for i, v := range x {
-		sums[i%8] += float64(float64(v) * float64(v))
-	}
-	return Total(&sums)
-}
-
 // Total adds eight sums in the order in which halves of a vector are added.
 func Total(s *[8]float64) float64 {
 	return ((s[0] + s[4]) + (s[2] + s[6])) + ((s[1] + s[5]) + (s[3] + s[7]))

@@ -60,23 +60,3 @@ TEXT fn_sum(SB), NOSPLIT, $0-32
 	VMOVSD X6, ret+24(FP)
 	VZEROUPPER
 	RET
-
-#define ADDSQUARES(LD, ST, label) \
-	LD(SI, V1); \
-	WIDEN(V1, H1, V3, V2, H2); \
-	VMULPD V3, V3, V3; \
-	VMULPD V2, V2, V2; \
-	VADDPD V3, SUMSLO, SUMSLO; \
-	VADDPD V2, SUMSHI, SUMSHI
-
-// func sumSquares(x []float32) float64
-TEXT fn_sumSquares(SB), NOSPLIT, $0-32
-	MOVQ x_base+0(FP), SI
-	MOVQ x_len+8(FP), CX
-	CLEAR(SUMSLO)
-	CLEAR(SUMSHI)
-	EACH(ADDSQUARES)
-	ADDSUMS
-	VMOVSD X6, ret+24(FP)
-	VZEROUPPER
-	RET

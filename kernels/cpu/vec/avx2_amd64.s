@@ -112,10 +112,10 @@ GLOBL masks<>(SB), RODATA|NOPTR, $128
 	body(Y6, X6, 192); \
 	body(Y7, X7, 224)
 
-#define BLOCKSUMSLO Y8
-#define BLOCKSUMSHI Y9
-#define LOADBLOCKSUMS(p) VMOVUPD (p), Y8; VMOVUPD 32(p), Y9
-#define STOREBLOCKSUMS(p) VMOVUPD Y8, (p); VMOVUPD Y9, 32(p)
+#define BLOCKSUMSLO Y12
+#define BLOCKSUMSHI Y15
+#define LOADBLOCKSUMS(p) VMOVUPD (p), Y12; VMOVUPD 32(p), Y15
+#define STOREBLOCKSUMS(p) VMOVUPD Y12, (p); VMOVUPD Y15, 32(p)
 
 #define FOLDMAX \
 	VEXTRACTF128 $1, Y2, X1; \
@@ -178,7 +178,6 @@ GLOBL counters<>(SB), RODATA|NOPTR, $64
 #define fn_mul ·mulAVX2
 #define fn_fill ·fillAVX2
 #define fn_sum ·sumAVX2
-#define fn_sumSquares ·sumSquaresAVX2
 #define fn_relu ·reluAVX2
 #define fn_leakyReLU ·leakyReLUAVX2
 #define fn_sigmoid ·sigmoidAVX2
@@ -197,8 +196,6 @@ GLOBL counters<>(SB), RODATA|NOPTR, $64
 #define fn_maxPool1 ·maxPool1AVX2
 #define fn_maxPool2 ·maxPool2AVX2
 #define fn_draw ·drawAVX2
-#define fn_sgd ·sgdAVX2
-#define fn_nesterov ·nesterovAVX2
 #define fn_run ·runAVX2
 #define fn_exponential ·exponentialAVX2
 #define fn_logarithm ·logarithmAVX2
@@ -212,5 +209,4 @@ GLOBL counters<>(SB), RODATA|NOPTR, $64
 #include "lrn_amd64.h"
 #include "pool_amd64.h"
 #include "draw_amd64.h"
-#include "update_amd64.h"
 #include "program_amd64.h"

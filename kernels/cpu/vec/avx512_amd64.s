@@ -98,10 +98,10 @@
 	body(Z2, Y2, 128); \
 	body(Z3, Y3, 192)
 
-#define BLOCKSUMSLO Z8
-#define BLOCKSUMSHI Z8
-#define LOADBLOCKSUMS(p) VMOVUPD (p), Z8
-#define STOREBLOCKSUMS(p) VMOVUPD Z8, (p)
+#define BLOCKSUMSLO Z12
+#define BLOCKSUMSHI Z12
+#define LOADBLOCKSUMS(p) VMOVUPD (p), Z12
+#define STOREBLOCKSUMS(p) VMOVUPD Z12, (p)
 
 // FOLDMAX leaves the largest element of V2 in X2.
 #define FOLDMAX \
@@ -198,7 +198,6 @@ GLOBL counters<>(SB), RODATA|NOPTR, $128
 #define fn_mul ·mul512
 #define fn_fill ·fill512
 #define fn_sum ·sum512
-#define fn_sumSquares ·sumSquares512
 #define fn_relu ·relu512
 #define fn_leakyReLU ·leakyReLU512
 #define fn_sigmoid ·sigmoid512
@@ -217,8 +216,6 @@ GLOBL counters<>(SB), RODATA|NOPTR, $128
 #define fn_maxPool1 ·maxPool1512
 #define fn_maxPool2 ·maxPool2512
 #define fn_draw ·draw512
-#define fn_sgd ·sgd512
-#define fn_nesterov ·nesterov512
 #define fn_run ·run512
 #define fn_exponential ·exponential512
 #define fn_logarithm ·logarithm512
@@ -232,5 +229,4 @@ GLOBL counters<>(SB), RODATA|NOPTR, $128
 #include "lrn_amd64.h"
 #include "pool_amd64.h"
 #include "draw_amd64.h"
-#include "update_amd64.h"
 #include "program_amd64.h"

@@ -24,9 +24,6 @@ type Loops struct {
 	Fill func(y []float32, v float32)
 	// Sum adds the elements in double precision.
 	Sum func(x []float32) float64
-	// SumSquares adds the squares of the elements in double precision, where
-	// each is exact.
-	SumSquares func(x []float32) float64
 
 	// Largest is the largest element, NaNs left out; -Inf if there is none.
 	Largest func(x []float32) float32
@@ -64,11 +61,6 @@ type Loops struct {
 	// Draw writes the random words of the elements of a sample from first: r's.
 	Draw func(words []uint32, first int, r device.Random, sample int)
 
-	// SGD updates weights and velocities.
-	SGD func(w, v, dw []float32, s Step)
-	// Nesterov does with Nesterov's momentum.
-	Nesterov func(w, v, dw []float32, s Step)
-
 	// Run runs an element-wise program, whose last instruction alone is OpEnd, over a
 	// number of blocks, at least one.
 	Run       func(code []Instruction, blocks int)
@@ -82,15 +74,13 @@ var Generic = Loops{
 	Name: "generic",
 
 	Add: add, Mul: mul, Fill: fill,
-	Sum: sum, SumSquares: sumSquares,
-	Largest: largest, ExpSum: expSum, ScaleWide: scaleWide,
+	Sum: sum, Largest: largest, ExpSum: expSum, ScaleWide: scaleWide,
 	AddRows: addRows, SquareRows: squareRows, Power: power,
 	LRNTerms: lrnTerms, Normalise75: normalise75,
 	LRNTerms75:  lrnTerms75,
 	LRNGradient: [2]func(dx, s, sum, x, dy []float32, factor float32){lrnGradient, lrnGradientAdd},
 	MaxPool:     maxPool,
-	Draw:        draw,
-	SGD:         sgd, Nesterov: nesterov, Run: run, Functions: functions,
+	Draw:        draw, Run: run, Functions: functions,
 
 	unary: [4]func(y, x []float32, slope float32){relu, leakyReLU, sigmoid, tanh},
 }

@@ -11,14 +11,12 @@ var (
 		Name: "avx512",
 
 		Add: add512, Mul: mul512, Fill: fill512,
-		Sum: sum512, SumSquares: sumSquares512,
-		Largest: wholeLargest(16, largest512), ExpSum: wholeExpSum(16, expSum512), ScaleWide: scaleWide512,
+		Sum: sum512, Largest: wholeLargest(16, largest512), ExpSum: wholeExpSum(16, expSum512), ScaleWide: scaleWide512,
 		AddRows: addRows512, SquareRows: squareRows512, Power: power512, LRNTerms: lrnTerms512,
 		LRNGradient: [2]func(dx, s, sum, x, dy []float32, factor float32){lrnGradient512, lrnGradientAdd512},
 		Normalise75: normalise75512, LRNTerms75: lrnTerms75512,
 		MaxPool: nearMaxPool(maxPool1512, maxPool2512),
-		Draw:    wholeDraw(64, draw512),
-		SGD:     sgd512, Nesterov: nesterov512, Run: run512, Functions: functions512,
+		Draw:    wholeDraw(64, draw512), Run: run512, Functions: functions512,
 
 		unary: [4]func(y, x []float32, slope float32){relu512, leakyReLU512, sigmoid512, tanh512},
 	}
@@ -26,14 +24,12 @@ var (
 		Name: "avx2",
 
 		Add: addAVX2, Mul: mulAVX2, Fill: fillAVX2,
-		Sum: sumAVX2, SumSquares: sumSquaresAVX2,
-		Largest: wholeLargest(8, largestAVX2), ExpSum: wholeExpSum(8, expSumAVX2), ScaleWide: scaleWideAVX2,
+		Sum: sumAVX2, Largest: wholeLargest(8, largestAVX2), ExpSum: wholeExpSum(8, expSumAVX2), ScaleWide: scaleWideAVX2,
 		AddRows: addRowsAVX2, SquareRows: squareRowsAVX2, Power: powerAVX2, LRNTerms: lrnTermsAVX2,
 		LRNGradient: [2]func(dx, s, sum, x, dy []float32, factor float32){lrnGradientAVX2, lrnGradientAddAVX2},
 		Normalise75: normalise75AVX2, LRNTerms75: lrnTerms75AVX2,
 		MaxPool: nearMaxPool(maxPool1AVX2, maxPool2AVX2),
-		Draw:    wholeDraw(32, drawAVX2),
-		SGD:     sgdAVX2, Nesterov: nesterovAVX2, Run: runAVX2, Functions: functionsAVX2,
+		Draw:    wholeDraw(32, drawAVX2), Run: runAVX2, Functions: functionsAVX2,
 
 		unary: [4]func(y, x []float32, slope float32){reluAVX2, leakyReLUAVX2, sigmoidAVX2, tanhAVX2},
 	}
@@ -124,9 +120,6 @@ func fill512(y []float32, v float32)
 func sum512(x []float32) float64
 
 //go:noescape
-func sumSquares512(x []float32) float64
-
-//go:noescape
 func largest512(x []float32) float32
 
 //go:noescape
@@ -169,12 +162,6 @@ func maxPool2512(y []float32, index []int32, x []float32, w Windows) (nan bool)
 func draw512(words []uint32, block uint32, c philox)
 
 //go:noescape
-func sgd512(w, v, dw []float32, s Step)
-
-//go:noescape
-func nesterov512(w, v, dw []float32, s Step)
-
-//go:noescape
 func relu512(y, x []float32, slope float32)
 
 //go:noescape
@@ -197,9 +184,6 @@ func fillAVX2(y []float32, v float32)
 
 //go:noescape
 func sumAVX2(x []float32) float64
-
-//go:noescape
-func sumSquaresAVX2(x []float32) float64
 
 //go:noescape
 func largestAVX2(x []float32) float32
@@ -242,12 +226,6 @@ func maxPool2AVX2(y []float32, index []int32, x []float32, w Windows) (nan bool)
 
 //go:noescape
 func drawAVX2(words []uint32, block uint32, c philox)
-
-//go:noescape
-func sgdAVX2(w, v, dw []float32, s Step)
-
-//go:noescape
-func nesterovAVX2(w, v, dw []float32, s Step)
 
 //go:noescape
 func reluAVX2(y, x []float32, slope float32)

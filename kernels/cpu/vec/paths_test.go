@@ -31,7 +31,6 @@ func calls() []call {
 		{"mul", 3, func(l *Loops, f [][]float32) any { l.Mul(f[0], f[1], f[2]); return nil }},
 		{"fill", 1, func(l *Loops, f [][]float32) any { l.Fill(f[0], 1.7); return nil }},
 		{"sum", 1, func(l *Loops, f [][]float32) any { return l.Sum(f[0]) }},
-		{"sumSquares", 1, func(l *Loops, f [][]float32) any { return l.SumSquares(f[0]) }},
 		{"largest", 1, func(l *Loops, f [][]float32) any { return l.Largest(f[0]) + 0 }},
 		{"expSum", 2, func(l *Loops, f [][]float32) any { return l.ExpSum(f[0], f[1], 2.5) }},
 		{"scaleWide", 2, func(l *Loops, f [][]float32) any { l.ScaleWide(f[0], f[1], 1.0/3); return nil }},
@@ -60,14 +59,6 @@ func calls() []call {
 			return nil
 		}},
 		{"lrnTerms", 5, func(l *Loops, f [][]float32) any { l.LRNTerms(f[0], f[1], f[2], f[3], f[4]); return nil }},
-		{"sgd", 3, func(l *Loops, f [][]float32) any {
-			l.SGD(f[0], f[1], f[2], Step{Clip: 0.9, Decay: 5e-4, Momentum: 0.9, Rate: 0.01})
-			return nil
-		}},
-		{"nesterov", 3, func(l *Loops, f [][]float32) any {
-			l.Nesterov(f[0], f[1], f[2], Step{Clip: 0.9, Decay: 5e-4, Momentum: 0.9, Rate: 0.01})
-			return nil
-		}},
 	}
 	for name, step := range map[string]func(s *Functions) func(y, x []float32){
 		"exp": func(s *Functions) func(y, x []float32) { return s.Exp },
@@ -105,7 +96,7 @@ func instruction(l *Loops, op Op, f [][]float32, moves int) any {
 		f[1][i] = f[2][i] // often equal
 	}
 	at := func(i, moves int) Operand { return Operand{&f[i][len(f[i])-blocks*Block], moves} }
-	var sums [8]float64
+	sums := [8]float64{1, 2, 3, 4, 5, 6, 7, 8}
 	code := []Instruction{
 		{Op: OpLoad, In: [3]Operand{at(1, -1)}},
 		{Op: op, In: [3]Operand{at(2, moves), at(3, moves), at(4, -1)}},

@@ -20,6 +20,9 @@ const (
 	OpSub                    // acc = acc - a
 	OpSubFrom                // acc = a - acc
 	OpMul                    // acc = acc a
+	OpMulAdd                 // acc = acc + ab, the product rounded
+	OpMulSub                 // acc = acc - ab
+	OpMulSubFrom             // acc = ab - acc
 	OpDiv                    // acc = acc / a
 	OpDivInto                // acc = a / acc
 	OpMin                    // acc = the smaller of acc and a; NaN if one is, and a where they are equal
@@ -132,6 +135,21 @@ func instruct(n *Instruction, acc *[Block]float32, i int) {
 		}
 	case OpMul:
 		mul(acc[:], acc[:], a[:])
+	case OpMulAdd:
+		b := n.In[1].block(i)
+		for j, v := range a {
+			acc[j] += float32(v * b[j])
+		}
+	case OpMulSub:
+		b := n.In[1].block(i)
+		for j, v := range a {
+			acc[j] -= float32(v * b[j])
+		}
+	case OpMulSubFrom:
+		b := n.In[1].block(i)
+		for j, v := range a {
+			acc[j] = float32(v*b[j]) - acc[j]
+		}
 	case OpDiv:
 		for j, v := range a {
 			acc[j] /= v

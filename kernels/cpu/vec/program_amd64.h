@@ -17,6 +17,13 @@
 	ANDQ AX, p; \
 	ADDQ (operand+Operand_At)(R12), p
 
+// AHEAD asks for a block that comes soon: what streams from memory arrives in time.
+#define AHEAD(p) \
+	PREFETCHT0 (16*const_Block)(p); \
+	PREFETCHT0 (16*const_Block+64)(p); \
+	PREFETCHT0 (16*const_Block+128)(p); \
+	PREFETCHT0 (16*const_Block+192)(p)
+
 #define GO \
 	MOVQ Instruction_Op(R12), R9; \
 	MOVQ (BX)(R9*8), R9; \
@@ -54,7 +61,10 @@ last:
 #define LOADBLOCK(v, h, at) VMOVUPS at(SI), v
 
 TEXT load<>(SB), NOSPLIT|NOFRAME, $0-0
-	WITH(LOADBLOCK)
+	AT(A, SI)
+	AHEAD(SI)
+	EVERY(LOADBLOCK)
+	NEXT
 
 #define STOREBLOCK(v, h, at) VMOVUPS v, at(SI)
 
@@ -82,6 +92,39 @@ TEXT subFrom<>(SB), NOSPLIT|NOFRAME, $0-0
 
 TEXT mul<>(SB), NOSPLIT|NOFRAME, $0-0
 	WITH(MULBLOCK)
+
+// PRODUCT is an instruction with a product, V8, of two operands, of which the second
+// may stream.
+#define PRODUCT(body) \
+	AT(A, SI); \
+	AT(B, DX); \
+	AHEAD(DX); \
+	EVERY(body); \
+	NEXT
+
+#define MULADD(v, h, at) \
+	VMOVUPS at(SI), V8; \
+	VMULPS at(DX), V8, V8; \
+	VADDPS V8, v, v
+
+TEXT mulAdd<>(SB), NOSPLIT|NOFRAME, $0-0
+	PRODUCT(MULADD)
+
+#define MULSUB(v, h, at) \
+	VMOVUPS at(SI), V8; \
+	VMULPS at(DX), V8, V8; \
+	VSUBPS V8, v, v
+
+TEXT mulSub<>(SB), NOSPLIT|NOFRAME, $0-0
+	PRODUCT(MULSUB)
+
+#define MULSUBFROM(v, h, at) \
+	VMOVUPS at(SI), V8; \
+	VMULPS at(DX), V8, V8; \
+	VSUBPS v, V8, v
+
+TEXT mulSubFrom<>(SB), NOSPLIT|NOFRAME, $0-0
+	PRODUCT(MULSUBFROM)
 
 #define DIVBLOCK(v, h, at) VDIVPS at(SI), v, v
 
@@ -212,6 +255,7 @@ TEXT addInto<>(SB), NOSPLIT|NOFRAME, $0-0
 TEXT maxInto<>(SB), NOSPLIT|NOFRAME, $0-0
 	WITH(MAXINTO)
 
+// The sums stay in registers of their own from the first block on.
 #define SUMBLOCK(v, h, at) \
 	WIDEN(v, h, V10, V11, H11); \
 	VADDPD V10, BLOCKSUMSLO, BLOCKSUMSLO; \
@@ -219,7 +263,10 @@ TEXT maxInto<>(SB), NOSPLIT|NOFRAME, $0-0
 
 TEXT sum<>(SB), NOSPLIT|NOFRAME, $0-0
 	MOVQ (A+Operand_At)(R12), SI
+	TESTQ AX, AX
+	JNE  loaded
 	LOADBLOCKSUMS(SI)
+loaded:
 	EVERY(SUMBLOCK)
 	STOREBLOCKSUMS(SI)
 	NEXT
@@ -232,24 +279,27 @@ DATA table<>+24(SB)/8, $add<>(SB)
 DATA table<>+32(SB)/8, $sub<>(SB)
 DATA table<>+40(SB)/8, $subFrom<>(SB)
 DATA table<>+48(SB)/8, $mul<>(SB)
-DATA table<>+56(SB)/8, $div<>(SB)
-DATA table<>+64(SB)/8, $divInto<>(SB)
-DATA table<>+72(SB)/8, $min<>(SB)
-DATA table<>+80(SB)/8, $max<>(SB)
-DATA table<>+88(SB)/8, $square<>(SB)
-DATA table<>+96(SB)/8, $abs<>(SB)
-DATA table<>+104(SB)/8, $sqrt<>(SB)
-DATA table<>+112(SB)/8, $uniform<>(SB)
-DATA table<>+120(SB)/8, $less<>(SB)
-DATA table<>+128(SB)/8, $lessEqual<>(SB)
-DATA table<>+136(SB)/8, $greater<>(SB)
-DATA table<>+144(SB)/8, $greaterEqual<>(SB)
-DATA table<>+152(SB)/8, $equal<>(SB)
-DATA table<>+160(SB)/8, $below<>(SB)
-DATA table<>+168(SB)/8, $addInto<>(SB)
-DATA table<>+176(SB)/8, $maxInto<>(SB)
-DATA table<>+184(SB)/8, $sum<>(SB)
-GLOBL table<>(SB), NOPTR, $192
+DATA table<>+56(SB)/8, $mulAdd<>(SB)
+DATA table<>+64(SB)/8, $mulSub<>(SB)
+DATA table<>+72(SB)/8, $mulSubFrom<>(SB)
+DATA table<>+80(SB)/8, $div<>(SB)
+DATA table<>+88(SB)/8, $divInto<>(SB)
+DATA table<>+96(SB)/8, $min<>(SB)
+DATA table<>+104(SB)/8, $max<>(SB)
+DATA table<>+112(SB)/8, $square<>(SB)
+DATA table<>+120(SB)/8, $abs<>(SB)
+DATA table<>+128(SB)/8, $sqrt<>(SB)
+DATA table<>+136(SB)/8, $uniform<>(SB)
+DATA table<>+144(SB)/8, $less<>(SB)
+DATA table<>+152(SB)/8, $lessEqual<>(SB)
+DATA table<>+160(SB)/8, $greater<>(SB)
+DATA table<>+168(SB)/8, $greaterEqual<>(SB)
+DATA table<>+176(SB)/8, $equal<>(SB)
+DATA table<>+184(SB)/8, $below<>(SB)
+DATA table<>+192(SB)/8, $addInto<>(SB)
+DATA table<>+200(SB)/8, $maxInto<>(SB)
+DATA table<>+208(SB)/8, $sum<>(SB)
+GLOBL table<>(SB), NOPTR, $216
 
 #define ONE(body) \
 	MOVQ y_base+0(FP), DI; \

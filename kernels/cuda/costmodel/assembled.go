@@ -37,6 +37,7 @@ var assembled = sync.OnceValue(func() map[Assembled]Assembled {
 var Programs = []Assembled{
 	{Kernel: "map", Registers: 64},
 	{Kernel: "reduce", Registers: 64, Shared: 4096},
+	{Kernel: "update", Registers: 64},
 }
 
 func lookUp(kernel string, capability int) (Assembled, bool) {

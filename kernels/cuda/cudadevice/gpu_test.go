@@ -11,8 +11,12 @@ import (
 	"gorgonia.org/tensor"
 
 	"github.com/hubel-go/hubel/device"
+	"github.com/hubel-go/hubel/expr"
 	"github.com/hubel-go/hubel/kernels/cuda/cudriver/recorder"
 )
+
+// double is a program that kernels are written for when it is first used.
+var double = expr.MustNew(expr.Mul(expr.Const(2), expr.Input(0, expr.Whole)))
 
 func TestInsideTwo(t *testing.T) {
 	recorder.Inside(t)
@@ -42,7 +46,7 @@ func TestInsideTwo(t *testing.T) {
 		for i, q := range queues {
 			go func() {
 				q.Fill(tensors[i], float32(turn))
-				q.SumSquares(tensors[i], tensors[i])
+				q.Map(double, device.View{N: 1, C: 1, Inner: 16}, tensors[i:i+1], tensors[i:i+1], []device.Mode{device.Overwrite}, device.Random{})
 				done <- q.Sync()
 			}()
 		}
@@ -119,7 +123,7 @@ func TestInsideClosed(t *testing.T) {
 	require.NoError(t, q.Sync())
 	require.NoError(t, d.Close())
 	fmt.Println("closed")
-	for _, launch := range []func(){func() { q.Fill(x, 2) }, func() { q.SumSquares(x, x) }, func() { q.Record(e) }, func() { q.Wait(e) }} {
+	for _, launch := range []func(){func() { q.Fill(x, 2) }, func() { q.Update(double, []device.Tensor{x}, []device.Tensor{x}, []device.Segment{{Len: 16}}) }, func() { q.Record(e) }, func() { q.Wait(e) }} {
 		launch()
 		require.ErrorIs(t, q.Sync(), device.ErrClosed)
 	}
