@@ -40,10 +40,9 @@ func updates(n int, value func(i int) float64) tinyArg {
 	return tinyArg{n: n, value: value, back: true}
 }
 
-// Values: subnormal in all, of the size of 1, and with subnormal squares.
+// Values: subnormal in all, and of the size of 1.
 func tiny(i int) float64   { return float64(i*5%11-5) * 0x1p-131 }
 func normal(i int) float64 { return 0.75 + float64(i*3%5)/8 }
-func root(i int) float64   { return tiny(i) * 0x1p60 }
 
 var tinyCases = []tinyCase{
 	{"program", []tinyArg{updates(37, tiny), reads(37, tiny), reads(37, func(i int) float64 { return tiny(i + 1) })},
