@@ -31,7 +31,7 @@ type suiteDevice struct {
 }
 
 // fours are long cases whose kernels move four floats at a time.
-var fours = regexp.MustCompile(`^(map .*\[4,1,4096\]|update .* layout 0,)`)
+var fours = regexp.MustCompile(`^(map .*\[4,1,4096\]|update (sgd|nesterov).* layout 0,)`)
 
 // check is c.Check, and looks for the vectors of element-wise kernels.
 func (d suiteDevice) check(c devicetest.Case, o devicetest.Options) error {

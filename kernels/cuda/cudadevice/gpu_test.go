@@ -82,7 +82,7 @@ func TestTwoCards(t *testing.T) {
 		require.Equal(t, 1, strings.Count(r.Calls, call), call)
 	}
 	require.Equal(t, 8, strings.Count(r.Calls, "cuMemsetD32Async"))
-	require.Equal(t, 16, strings.Count(r.Calls, "cuLaunchKernel"))
+	require.Equal(t, 8, strings.Count(r.Calls, "cuLaunchKernel"))
 	require.Equal(t, recorder.NothingLeft, r.Left())
 }
 
