@@ -83,6 +83,10 @@ func Layer(l layers.Layer, inputs ...graph.Input) *graph.Network {
 // Check compares the gradients of all parameters and float32 inputs, taken on
 // the reference device, with central differences of the loss. An error names
 // the first element that is off by more than a relative 1e-6.
+//
+// It then runs the network in the other ways that a plan may, in which the gradients
+// must be the same: added to what is there, without the gradient of an input, with a
+// frozen parameter, and with a smaller batch than was planned.
 func Check(n *graph.Network, o Options) (err error) {
 	o = o.withDefaults()
 	r, err := newRun(n, reference.New(), o)
@@ -90,6 +94,9 @@ func Check(n *graph.Network, o Options) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, r.close()) }()
+	if err := r.trains(); err != nil {
+		return err
+	}
 	if err := r.gradients(); err != nil {
 		return err
 	}
@@ -98,7 +105,7 @@ func Check(n *graph.Network, o Options) (err error) {
 			return fmt.Errorf("%s: %w", t.name, err)
 		}
 	}
-	return nil
+	return r.checkWays(n)
 }
 
 // Compare runs the network forward and backward on a device and on the
@@ -159,12 +166,21 @@ type perturbed struct {
 }
 
 func newRun(n *graph.Network, d device.Device, o Options) (*run, error) {
-	var inputs []string
+	return newRunFor(n, d, o, floatInputs(n))
+}
+
+// floatInputs are the names of the inputs that may have a gradient.
+func floatInputs(n *graph.Network) (names []string) {
 	for _, in := range n.Inputs {
 		if in.DType == device.Float32 {
-			inputs = append(inputs, in.Name)
+			names = append(names, in.Name)
 		}
 	}
+	return names
+}
+
+// newRunFor is newRun with the gradients of some inputs.
+func newRunFor(n *graph.Network, d device.Device, o Options, inputs []string) (*run, error) {
 	plan, err := n.Plan(d.Traits(), graph.PlanOptions{Mode: graph.Train, Batch: o.Batch, InputGrad: inputs, Frozen: o.Frozen})
 	if err != nil {
 		return nil, err
@@ -332,7 +348,7 @@ func (r *run) check(t *perturbed) error {
 		if checked == r.options.Elements {
 			break
 		}
-		d, smooth, err := r.difference(t, i)
+		d, smooth, err := r.difference(t, i, scale)
 		if err != nil {
 			return err
 		}
@@ -367,8 +383,9 @@ func (r *run) choose(size int) []int {
 
 // difference is the central difference of the loss at one element, with
 // Richardson's extrapolation from two steps, for the first step size at which
-// both agree.
-func (r *run) difference(t *perturbed, i int) (d float64, smooth bool, err error) {
+// both agree, to less than what check allows: where the second derivative jumps, what
+// they differ by is what both are off by.
+func (r *run) difference(t *perturbed, i int, scale float64) (d float64, smooth bool, err error) {
 	x := t.host.Float64s()
 	start := x[i]
 	defer func() {
@@ -403,7 +420,7 @@ func (r *run) difference(t *perturbed, i int) (d float64, smooth bool, err error
 		if err != nil {
 			return 0, false, err
 		}
-		if math.Abs(wide-narrow) <= 1e-5*math.Max(math.Abs(narrow), 1e-4) {
+		if math.Abs(wide-narrow) <= 3e-7*math.Max(math.Abs(narrow), scale)+1e-10 {
 			return (4*narrow - wide) / 3, true, nil
 		}
 	}
