@@ -119,15 +119,15 @@ func (q *timedQueue) SoftmaxBackward(s device.Softmax, dx, y, dy device.Tensor, 
 	q.end()
 }
 
-func (q *timedQueue) LogLossForward(l device.LogLoss, loss, prob, x, label device.Tensor) {
-	q.begin("log-loss forward", forward, each(x, 4), loss, prob, x, label)
-	q.Queue.LogLossForward(l, loss, prob, x, label)
+func (q *timedQueue) SoftmaxLossForward(l device.SoftmaxLoss, loss, prob, x, label device.Tensor) {
+	q.begin("softmax-loss forward", forward, each(x, 4), loss, prob, x, label)
+	q.Queue.SoftmaxLossForward(l, loss, prob, x, label)
 	q.end()
 }
 
-func (q *timedQueue) LogLossBackward(l device.LogLoss, dx, prob, label device.Tensor, scale float32, m device.Mode) {
-	q.begin("log-loss backward", backwardData, each(dx, 2), dx, prob, label, again(dx, m))
-	q.Queue.LogLossBackward(l, dx, prob, label, scale, m)
+func (q *timedQueue) SoftmaxLossBackward(l device.SoftmaxLoss, dx, prob, label device.Tensor, scale float32, m device.Mode) {
+	q.begin("softmax-loss backward", backwardData, each(dx, 2), dx, prob, label, again(dx, m))
+	q.Queue.SoftmaxLossBackward(l, dx, prob, label, scale, m)
 	q.end()
 }
 

@@ -1,17 +1,17 @@
 package device
 
-// LogLoss is the softmax log-loss of scores x [N,C] against labels [N] (int32
+// SoftmaxLoss is the softmax log-loss of scores x [N,C] against labels [N] (int32
 // in [0,C)): loss[n] = log(sum of exp(x)) - x[label], the maximum subtracted
 // first. A label out of range gives a NaN loss and a zero gradient.
-type LogLoss struct{ N, C int }
+type SoftmaxLoss struct{ N, C int }
 
 // LossKernels is the log-loss and its gradient. Losses come one a sample, so
 // that a bad sample can be named and a smaller batch needs nothing else; the
 // caller averages. scale is what the gradient of every sample is multiplied
 // with: the loss's weight over the number of samples in the whole batch.
 type LossKernels interface {
-	// LogLossForward also writes the softmax, prob [N,C], for the gradient.
-	LogLossForward(l LogLoss, loss, prob, x, label Tensor)
-	// LogLossBackward is dx = scale (prob - onehot(label)).
-	LogLossBackward(l LogLoss, dx, prob, label Tensor, scale float32, m Mode)
+	// SoftmaxLossForward also writes the softmax, prob [N,C], for the gradient.
+	SoftmaxLossForward(l SoftmaxLoss, loss, prob, x, label Tensor)
+	// SoftmaxLossBackward is dx = scale (prob - onehot(label)).
+	SoftmaxLossBackward(l SoftmaxLoss, dx, prob, label Tensor, scale float32, m Mode)
 }

@@ -22,6 +22,15 @@ const (
 // roles lists them.
 var roles = []Role{RoleImage, RoleLabel, RoleTarget}
 
+// roleNames are the roles as messages have them.
+func roleNames() string {
+	names := make([]string, len(roles))
+	for i, r := range roles {
+		names[i] = string(r)
+	}
+	return strings.Join(names, ", ")
+}
+
 // Image adds the input of images and returns its name. The shape is [C,H,W].
 func (n *Network) Image(name string, shape ...int) string {
 	n.Inputs = append(n.Inputs, Input{Name: name, DType: device.Float32, Shape: shape, Role: RoleImage})
@@ -102,7 +111,7 @@ func (n *Network) checkRoles() error {
 		case RoleTarget:
 			fits, takes = in.DType == device.Float32 && len(in.Shape) == 1, "float32 and a shape of one number"
 		default:
-			return fmt.Errorf("network %s: input %s has the role %.20q; there are %q", n.Name, in.Name, in.Role, roles)
+			return fmt.Errorf("network %s: input %s has the role %.20q; there are %s", n.Name, in.Name, in.Role, roleNames())
 		}
 		if !fits {
 			return fmt.Errorf("network %s: input %s is %v of the shape %v; the role %q takes %s", n.Name, in.Name, in.DType, in.Shape, in.Role, takes)

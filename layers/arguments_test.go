@@ -23,7 +23,7 @@ type catcher struct {
 func (q *catcher) Accuracy(a device.Accuracy, y, x, label device.Tensor) {
 	q.accuracy, q.tensors = a, []device.Tensor{y, x, label}
 }
-func (q *catcher) LogLossForward(_ device.LogLoss, loss, prob, x, label device.Tensor) {
+func (q *catcher) SoftmaxLossForward(_ device.SoftmaxLoss, loss, prob, x, label device.Tensor) {
 	q.tensors = []device.Tensor{loss, prob, x, label}
 }
 func (q *catcher) ConvForward(_ device.Conv, _, _ device.Tensor, w device.Filter, _ device.Epilogue, _ device.Buffer) {

@@ -70,6 +70,11 @@ func TestJSONErrors(t *testing.T) {
 		{"conv", `{"pad":"1"}`, `pad "1" is neither`},
 		{"conv", `{"pad":[1,2,3]}`, "pad [1,2,3] is neither a number nor [rows,columns] nor [top,bottom,left,right]"},
 		{"relu", `{"op":1}`, `unknown field "op"`},
+		{"dropout", `{"p":"half"}`, "options of type dropout: p is of the kind string, want number"},
+		{"dense", `{"out":2.5}`, "options of type dense: out is of the kind number 2.5, want whole number"},
+		{"dense", `{"no_bias":1}`, "options of type dense: no_bias is of the kind number, want bool"},
+		{"permute", `{"order":1}`, "options of type permute: order is of the kind number, want array"},
+		{"dropout", `[]`, "options of type dropout: what they are is of the kind array, want object"},
 	} {
 		_, err := layers.FromJSON(c.layerType, []byte(c.json))
 		require.ErrorContains(t, err, c.want)

@@ -48,18 +48,18 @@ func (l *SoftmaxLoss) Forward(q device.Queue, c *Call) {
 	if prob.IsNil() {
 		prob = device.Tensor{Buffer: c.Scratch, DType: device.Float32, Shape: c.In[0].Shape}
 	}
-	q.LogLossForward(l.geometry(c.In[0].Shape), c.Out[0], prob, c.In[0], c.In[1])
+	q.SoftmaxLossForward(l.geometry(c.In[0].Shape), c.Out[0], prob, c.In[0], c.In[1])
 }
 
 // Backward enqueues the gradient of the scores.
 func (l *SoftmaxLoss) Backward(q device.Queue, c *Call) {
 	if c.WantsGradient(0) {
-		q.LogLossBackward(l.geometry(c.In[0].Shape), c.DIn[0], saved(c), c.In[1], c.LossScale, c.Modes[0])
+		q.SoftmaxLossBackward(l.geometry(c.In[0].Shape), c.DIn[0], saved(c), c.In[1], c.LossScale, c.Modes[0])
 	}
 }
 
-func (l *SoftmaxLoss) geometry(x tensor.Shape) device.LogLoss {
-	return device.LogLoss{N: x[0], C: x[1]}
+func (l *SoftmaxLoss) geometry(x tensor.Shape) device.SoftmaxLoss {
+	return device.SoftmaxLoss{N: x[0], C: x[1]}
 }
 
 // L2Loss is the Euclidean loss of predictions against targets of the same

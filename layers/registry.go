@@ -2,8 +2,11 @@ package layers
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"reflect"
 	"slices"
 	"strings"
 )
@@ -36,7 +39,7 @@ func Types() []string {
 func FromJSON(layerType string, options []byte) (Layer, error) {
 	newLayer, ok := registry[layerType]
 	if !ok {
-		return nil, fmt.Errorf("layer type %q is unknown; there are %s", layerType, strings.Join(Types(), ", "))
+		return nil, fmt.Errorf("layer type %q is unknown; there are %s, and those whose package a program of your own links (docs/add-a-layer.md)", layerType, strings.Join(Types(), ", "))
 	}
 	l := newLayer()
 	if len(options) == 0 {
@@ -44,8 +47,29 @@ func FromJSON(layerType string, options []byte) (Layer, error) {
 	}
 	d := json.NewDecoder(bytes.NewReader(options))
 	d.DisallowUnknownFields()
-	if err := d.Decode(l); err != nil {
+	err := d.Decode(l)
+	if bad := (*json.UnmarshalTypeError)(nil); errors.As(err, &bad) {
+		err = fmt.Errorf("%s is of the kind %s, want %s", cmp.Or(bad.Field, "what they are"), bad.Value, kindOf(bad.Type))
+	}
+	if err != nil {
 		return nil, fmt.Errorf("options of type %s: %w", layerType, err)
 	}
 	return l, nil
+}
+
+// kindOf is what JSON calls a Go type.
+func kindOf(t reflect.Type) string {
+	switch t.Kind() {
+	case reflect.Float32, reflect.Float64:
+		return "number"
+	case reflect.Bool, reflect.String:
+		return t.Kind().String()
+	case reflect.Slice, reflect.Array:
+		return "array"
+	case reflect.Struct, reflect.Map:
+		return "object"
+	case reflect.Pointer:
+		return kindOf(t.Elem())
+	}
+	return "whole number"
 }

@@ -42,12 +42,12 @@ func AlexNet(n int) []Case {
 		cases = append(cases, mapCase(rectifier, device.View{N: 1, C: 1, Inner: elems}, device.Overwrite).called(layer), mapCase(rectifierGradient, device.View{N: 1, C: 1, Inner: elems}, device.Overwrite).called(layer))
 	}
 	dense := device.View{N: n, C: 4096, Inner: 1}
-	loss := device.LogLoss{N: n, C: 1000}
+	loss := device.SoftmaxLoss{N: n, C: 1000}
 	const parameters = 60_965_224 // in two groups
 	cases = append(cases,
 		mapCase(dropout, dense, device.Overwrite).called("alexnet "), mapCase(dropoutGradient, dense, device.Overwrite).called("alexnet "),
-		logLossForward(loss, 4, labels(0, loss.C), "").called("alexnet "),
-		logLossBackward(loss, labels(0, loss.C), device.Overwrite, "").called("alexnet "),
+		softmaxLossForward(loss, 4, labels(0, loss.C), "").called("alexnet "),
+		softmaxLossBackward(loss, labels(0, loss.C), device.Overwrite, "").called("alexnet "),
 		updateCase(momentum(), 0, []device.Segment{{Len: parameters}}).called("alexnet "),
 	)
 	return cases

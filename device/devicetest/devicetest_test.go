@@ -205,8 +205,8 @@ func TestSuiteFindsFaults(t *testing.T) {
 				r.Sample = 0
 				q.Map(p, v, out, in, modes, r)
 			}}},
-		{"uses a wrong label", "log-loss backward", "labels out of range", faultyQueue{
-			logLossBackward: func(q device.Queue, l device.LogLoss, dx, prob, label device.Tensor, scale float32, m device.Mode) {
+		{"uses a wrong label", "softmax-loss backward", "labels out of range", faultyQueue{
+			softmaxLossBackward: func(q device.Queue, l device.SoftmaxLoss, dx, prob, label device.Tensor, scale float32, m device.Mode) {
 				right := make([]int32, l.N)
 				q.Download(host(right), label)
 				editInts(q, label, func(v []int32) {
@@ -214,7 +214,7 @@ func TestSuiteFindsFaults(t *testing.T) {
 						v[i] = min(max(v[i], 0), int32(l.C)-1)
 					}
 				})
-				q.LogLossBackward(l, dx, prob, label, scale, m)
+				q.SoftmaxLossBackward(l, dx, prob, label, scale, m)
 				q.Upload(label, host(right))
 			}}},
 		{"counts ties as hits", "accuracy", "all equal: hit[", faultyQueue{

@@ -11,22 +11,22 @@ import (
 
 func lossCases(Options) []Case {
 	var logForward, logBackward []Case
-	for _, l := range []device.LogLoss{{N: 1, C: 1}, {N: 3, C: 10}, {N: 128, C: 10}, {N: 5, C: 1000}, {N: 17, C: 33}} {
+	for _, l := range []device.SoftmaxLoss{{N: 1, C: 1}, {N: 3, C: 10}, {N: 128, C: 10}, {N: 5, C: 1000}, {N: 17, C: 33}} {
 		right := labels(0, l.C)
-		logForward = append(logForward, logLossForward(l, 4, right, ""))
+		logForward = append(logForward, softmaxLossForward(l, 4, right, ""))
 		for _, m := range modes {
-			logBackward = append(logBackward, logLossBackward(l, right, m, ""))
+			logBackward = append(logBackward, softmaxLossBackward(l, right, m, ""))
 		}
 	}
-	l := device.LogLoss{N: 9, C: 10}
+	l := device.SoftmaxLoss{N: 9, C: 10}
 	wrong := these[int32](0, -1, 10, 9, math.MinInt32, math.MaxInt32, 3)
 	logForward = append(logForward,
-		logLossForward(l, 1e4, labels(0, l.C), " huge scores"),
-		logLossForward(l, 1e38, labels(0, l.C), " scores near the largest number"),
-		logLossForward(l, 4, wrong, " labels out of range"),
+		softmaxLossForward(l, 1e4, labels(0, l.C), " huge scores"),
+		softmaxLossForward(l, 1e38, labels(0, l.C), " scores near the largest number"),
+		softmaxLossForward(l, 4, wrong, " labels out of range"),
 	)
 	for _, m := range modes {
-		logBackward = append(logBackward, logLossBackward(l, wrong, m, " labels out of range"))
+		logBackward = append(logBackward, softmaxLossBackward(l, wrong, m, " labels out of range"))
 	}
 	return append(logForward, logBackward...)
 }
@@ -34,11 +34,11 @@ func lossCases(Options) []Case {
 // lossScale is what a batch of 128 has.
 const lossScale = 1.0 / 128
 
-func logLossForward(l device.LogLoss, spread float32, label fill, note string) Case {
+func softmaxLossForward(l device.SoftmaxLoss, spread float32, label fill, note string) Case {
 	n := softmaxULPs(l.C, float64(spread))
 	return Case{
-		Op:   "log-loss forward",
-		Name: logLossName(l) + note,
+		Op:   "softmax-loss forward",
+		Name: softmaxLossName(l) + note,
 		args: []arg{
 			// The loss is a difference of numbers as large as the scores.
 			output("loss", tensor.Shape{l.N}, ulps(n, float64(spread)+math.Log(float64(l.C)))),
@@ -46,21 +46,21 @@ func logLossForward(l device.LogLoss, spread float32, label fill, note string) C
 			input("x", tensor.Shape{l.N, l.C}, between(-spread, spread)),
 			input("label", tensor.Shape{l.N}, label).as(device.Int32),
 		},
-		call: func(q device.Queue, b *Bound) { q.LogLossForward(l, b.t[0], b.t[1], b.t[2], b.t[3]) },
+		call: func(q device.Queue, b *Bound) { q.SoftmaxLossForward(l, b.t[0], b.t[1], b.t[2], b.t[3]) },
 	}
 }
 
-func logLossBackward(l device.LogLoss, label fill, m device.Mode, note string) Case {
+func softmaxLossBackward(l device.SoftmaxLoss, label fill, m device.Mode, note string) Case {
 	return Case{
-		Op:   "log-loss backward",
-		Name: fmt.Sprintf("%s%s %v", logLossName(l), note, m),
+		Op:   "softmax-loss backward",
+		Name: fmt.Sprintf("%s%s %v", softmaxLossName(l), note, m),
 		args: []arg{
 			destination("dx", tensor.Shape{l.N, l.C}, m, ulps(4, 0)),
 			input("prob", tensor.Shape{l.N, l.C}, positive),
 			input("label", tensor.Shape{l.N}, label).as(device.Int32),
 		},
-		call: func(q device.Queue, b *Bound) { q.LogLossBackward(l, b.t[0], b.t[1], b.t[2], lossScale, m) },
+		call: func(q device.Queue, b *Bound) { q.SoftmaxLossBackward(l, b.t[0], b.t[1], b.t[2], lossScale, m) },
 	}
 }
 
-func logLossName(l device.LogLoss) string { return fmt.Sprintf("N%d C%d", l.N, l.C) }
+func softmaxLossName(l device.SoftmaxLoss) string { return fmt.Sprintf("N%d C%d", l.N, l.C) }

@@ -204,11 +204,11 @@ func TestLossGradients(t *testing.T) {
 	b := newBench(t)
 	x, prob := b.random(6), b.empty(device.Float32, 6)
 	label := b.putInts(4)
-	log := device.LogLoss{N: 1, C: 6}
+	log := device.SoftmaxLoss{N: 1, C: 6}
 	b.gradient(x, 1,
-		func(y device.Tensor) { b.LogLossForward(log, y, prob, x, label) },
+		func(y device.Tensor) { b.SoftmaxLossForward(log, y, prob, x, label) },
 		func(dx, dy device.Tensor, m device.Mode) {
-			b.LogLossBackward(log, dx, prob, label, float32(b.get(dy)[0]), m)
+			b.SoftmaxLossBackward(log, dx, prob, label, float32(b.get(dy)[0]), m)
 		})
 }
 

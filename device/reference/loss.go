@@ -6,7 +6,7 @@ import (
 	"github.com/hubel-go/hubel/device"
 )
 
-func (q *queue) LogLossForward(l device.LogLoss, loss, prob, x, label device.Tensor) {
+func (q *queue) SoftmaxLossForward(l device.SoftmaxLoss, loss, prob, x, label device.Tensor) {
 	if q.Err != nil {
 		return
 	}
@@ -22,7 +22,7 @@ func (q *queue) LogLossForward(l device.LogLoss, loss, prob, x, label device.Ten
 	}
 }
 
-func (q *queue) LogLossBackward(l device.LogLoss, dx, prob, label device.Tensor, scale float32, m device.Mode) {
+func (q *queue) SoftmaxLossBackward(l device.SoftmaxLoss, dx, prob, label device.Tensor, scale float32, m device.Mode) {
 	if q.Err != nil {
 		return
 	}

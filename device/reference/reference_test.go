@@ -227,14 +227,14 @@ func TestSoftmaxByHand(t *testing.T) {
 
 func TestLossesByHand(t *testing.T) {
 	b := newBench(t)
-	l := device.LogLoss{N: 3, C: 10}
+	l := device.SoftmaxLoss{N: 3, C: 10}
 	loss, prob, dx := b.empty(device.Float32, 3), b.empty(device.Float32, 30), b.empty(device.Float32, 30)
 	x, label := b.empty(device.Float32, 30), b.putInts(0, 9, 10)
 	b.Fill(x, -7)
-	b.LogLossForward(l, loss, prob, x, label)
+	b.SoftmaxLossForward(l, loss, prob, x, label)
 	require.InDeltaSlice(t, []float64{math.Log(10), math.Log(10)}, b.get(loss)[:2], 1e-12)
 	require.True(t, math.IsNaN(b.get(loss)[2]), "label 10 of 10 classes")
-	b.LogLossBackward(l, dx, prob, label, 0.5, device.Overwrite)
+	b.SoftmaxLossBackward(l, dx, prob, label, 0.5, device.Overwrite)
 	d := b.get(dx)
 	require.InDeltaSlice(t, []float64{-0.45, 0.05}, d[:2], 1e-12)
 	require.InDeltaSlice(t, []float64{0.05, -0.45}, d[18:20], 1e-12)

@@ -7,40 +7,40 @@ import (
 	"github.com/hubel-go/hubel/kernels/cpu/vec"
 )
 
-func (q *queue) LogLossForward(l device.LogLoss, loss, prob, x, label device.Tensor) {
+func (q *queue) SoftmaxLossForward(l device.SoftmaxLoss, loss, prob, x, label device.Tensor) {
 	if q.Err != nil {
 		return
 	}
-	q.logLoss = logLossTask{loops: q.loops(), l: l, loss: floats(loss), prob: floats(prob), x: floats(x), labels: ints(label)}
-	run(q, &q.logLoss, rowItems(l.N, l.C))
+	q.softmaxLoss = softmaxLossTask{loops: q.loops(), l: l, loss: floats(loss), prob: floats(prob), x: floats(x), labels: ints(label)}
+	run(q, &q.softmaxLoss, rowItems(l.N, l.C))
 }
 
-func (q *queue) LogLossBackward(l device.LogLoss, dx, prob, label device.Tensor, scale float32, m device.Mode) {
+func (q *queue) SoftmaxLossBackward(l device.SoftmaxLoss, dx, prob, label device.Tensor, scale float32, m device.Mode) {
 	if q.Err != nil {
 		return
 	}
-	q.logLoss = logLossTask{loops: q.loops(), l: l, dx: floats(dx), prob: floats(prob), labels: ints(label), scale: scale, m: m}
-	run(q, &q.logLoss, rowItems(l.N, l.C))
+	q.softmaxLoss = softmaxLossTask{loops: q.loops(), l: l, dx: floats(dx), prob: floats(prob), labels: ints(label), scale: scale, m: m}
+	run(q, &q.softmaxLoss, rowItems(l.N, l.C))
 }
 
-// logLossTask is the loss or, where dx is there, its gradient.
-type logLossTask struct {
+// softmaxLossTask is the loss or, where dx is there, its gradient.
+type softmaxLossTask struct {
 	loops             *vec.Loops
-	l                 device.LogLoss
+	l                 device.SoftmaxLoss
 	loss, prob, x, dx []float32
 	labels            []int32
 	scale             float32
 	m                 device.Mode
 }
 
-func (t *logLossTask) Run(item, _ int) {
+func (t *softmaxLossTask) Run(item, _ int) {
 	c := t.l.C
 	for n, end := rows(item, t.l.N, c); n < end; n++ {
 		label := int(t.labels[n])
 		known := label >= 0 && label < c
 		prob := t.prob[n*c:][:c]
 		if t.dx != nil {
-			logLossGradient(t.dx[n*c:][:c], prob, label, known, t.scale, t.m)
+			softmaxLossGradient(t.dx[n*c:][:c], prob, label, known, t.scale, t.m)
 			continue
 		}
 		x := t.x[n*c:][:c]
@@ -52,9 +52,9 @@ func (t *logLossTask) Run(item, _ int) {
 	}
 }
 
-// logLossGradient is dx = scale (prob - onehot(label)), or 0 where the label
+// softmaxLossGradient is dx = scale (prob - onehot(label)), or 0 where the label
 // is not known.
-func logLossGradient(dx, prob []float32, label int, known bool, scale float32, m device.Mode) {
+func softmaxLossGradient(dx, prob []float32, label int, known bool, scale float32, m device.Mode) {
 	for c, d := range prob {
 		if c == label {
 			d--

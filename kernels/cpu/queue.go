@@ -18,7 +18,7 @@ type queue struct {
 	traits traits
 
 	softmax     softmaxTask
-	logLoss     logLossTask
+	softmaxLoss softmaxLossTask
 	accuracy    accuracyTask
 	fill        fillTask
 	strided     stridedTask

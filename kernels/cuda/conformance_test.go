@@ -167,7 +167,7 @@ func TestKernels(t *testing.T) {
 }
 
 // approximate are the operations whose kernels have approximate instructions.
-var approximate = regexp.MustCompile("^(lrn|softmax|log-loss)")
+var approximate = regexp.MustCompile("^(lrn|softmax)")
 
 // The tolerances of the suite leave room for approximations that are as bad as PTX
 // allows. Those of hardware are better, but not as good as the simulator's.

@@ -1,16 +1,16 @@
-// The log-loss, one a sample, and its gradient.
+// The softmax log-loss, one a sample, and its gradient.
 //
-//   log_loss_forward   softmax and loss in one kernel, a block to a sample:
-//                      loss = log(sum of exp(x - max)) - (x[label] - max)
-//   log_loss_backward  dx = scale (prob - onehot(label)); blocks go over the
-//                      classes along x and over the samples along y
+//   softmax_loss_forward   softmax and loss in one kernel, a block to a sample:
+//                          loss = log(sum of exp(x - max)) - (x[label] - max)
+//   softmax_loss_backward  dx = scale (prob - onehot(label)); blocks go over the
+//                          classes along x and over the samples along y
 //
 // A label out of [0,C) gives a NaN loss and a zero gradient.
 
 #include "softmax.cuh"
 
 extern "C" __global__ void __launch_bounds__(RowThreads)
-    log_loss_forward(float *loss, float *prob, const float *x, const int *label, int C) {
+    softmax_loss_forward(float *loss, float *prob, const float *x, const int *label, int C) {
     const int n = blockIdx.x;
     x += (size_t)n * C;
     const float2 s = softmaxRow(prob + (size_t)n * C, x, C);
@@ -22,7 +22,7 @@ extern "C" __global__ void __launch_bounds__(RowThreads)
 }
 
 extern "C" __global__ void __launch_bounds__(RowThreads)
-    log_loss_backward(float *dx, const float *prob, const int *label, int N, int C, float scale,
+    softmax_loss_backward(float *dx, const float *prob, const int *label, int N, int C, float scale,
                       int accumulate) {
     const int c = blockIdx.x * RowThreads + threadIdx.x;
     if (c >= C) return;

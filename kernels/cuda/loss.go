@@ -10,11 +10,11 @@ type lossKernels struct{ logForward, logBackward driver.Function }
 
 func (k *lossKernels) declare(d driver.Driver) {
 	declare(d, "loss", map[string]*driver.Function{
-		"log_loss_forward": &k.logForward, "log_loss_backward": &k.logBackward,
+		"softmax_loss_forward": &k.logForward, "softmax_loss_backward": &k.logBackward,
 	})
 }
 
-func (q *queue) LogLossForward(l device.LogLoss, loss, prob, x, label device.Tensor) {
+func (q *queue) SoftmaxLossForward(l device.SoftmaxLoss, loss, prob, x, label device.Tensor) {
 	if q.Err != nil {
 		return
 	}
@@ -22,7 +22,7 @@ func (q *queue) LogLossForward(l device.LogLoss, loss, prob, x, label device.Ten
 	q.launch(q.kernels.loss.logForward, driver.Dim{X: l.N}, rowThreads)
 }
 
-func (q *queue) LogLossBackward(l device.LogLoss, dx, prob, label device.Tensor, scale float32, m device.Mode) {
+func (q *queue) SoftmaxLossBackward(l device.SoftmaxLoss, dx, prob, label device.Tensor, scale float32, m device.Mode) {
 	if q.Err != nil {
 		return
 	}

@@ -35,7 +35,7 @@ func (f *file) load() error {
 	f.once.Do(func() {
 		text, err := ptx.ReadFile(ptxFile(capabilityFor(f.driver.Properties().Capability()), f.name))
 		if err != nil {
-			f.err = err
+			f.err = fmt.Errorf("cuda: %w: make ptx compiles it", err)
 			return
 		}
 		m, err := f.driver.Load(f.name+".ptx", string(text))

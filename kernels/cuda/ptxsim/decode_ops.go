@@ -13,7 +13,7 @@ func (d *decoder) instruction(in *inst) error {
 		}
 		return f(d, in)
 	}
-	return fmt.Errorf("this instruction is not supported")
+	return fmt.Errorf("the simulator does not have this instruction")
 }
 
 // bare instructions may have no operands.

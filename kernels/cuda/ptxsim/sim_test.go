@@ -18,7 +18,7 @@ const header = ".version 7.8\n.target sm_70\n.address_size 64\n"
 // at the latest when the module is loaded.
 func TestLoadErrors(t *testing.T) {
 	for body, says := range map[string]string{
-		"wmma.mma.sync.aligned.row.col.m16n16k8.f32.f32 {%f0}, {%r0}, {%r0}, {%f0};": "wmma.mma.sync.aligned.row.col.m16n16k8.f32.f32: this instruction is not supported",
+		"wmma.mma.sync.aligned.row.col.m16n16k8.f32.f32 {%f0}, {%r0}, {%r0}, {%f0};": "wmma.mma.sync.aligned.row.col.m16n16k8.f32.f32: the simulator does not have this instruction",
 		"add.s32 %r0, %r1;":                             "add.s32: has 2 operands, not 3",
 		"add.s32 %r0, %r1, %d0;":                        "register %d0 has 64 bits, not 32",
 		"add.q32 %r0, %r1, %r1;":                        `add.q32: "q32" is not a type`,
