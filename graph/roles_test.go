@@ -96,7 +96,7 @@ func TestVersions(t *testing.T) {
 
 func TestRolesThatDoNotFit(t *testing.T) {
 	for want, change := range map[string]func(n *graph.Network){
-		`input picture has the role "sound"; there are image, label, target`:                          func(n *graph.Network) { n.Inputs[0].Role = "sound" },
+		`input picture has the role "sound"; there are image, label, target`:                                func(n *graph.Network) { n.Inputs[0].Role = "sound" },
 		`input picture is int32 of the shape [1 2 2]; the role "image" takes float32`:                       func(n *graph.Network) { n.Inputs[0].DType = device.Int32 },
 		`input kind is int32 of the shape [1]; the role "label" takes int32 and the shape []`:               func(n *graph.Network) { n.Inputs[1].Shape = []int{1} },
 		`input where is float32 of the shape []; the role "target" takes float32 and a shape of one number`: func(n *graph.Network) { n.Inputs[2].Shape = nil },
