@@ -309,3 +309,37 @@ func TestExecutorInWords(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, tensor.Shape{1, 3}, x.Shape)
 }
+
+// failing is a layer whose kernel fails, in one of its passes.
+type failing struct {
+	layers.HardSwish
+	backward bool
+}
+
+func (f *failing) Forward(q device.Queue, c *layers.Call) {
+	f.HardSwish.Forward(q, c)
+	if !f.backward {
+		q.Fail("kernel", errors.New("gone"))
+	}
+}
+
+func (f *failing) Backward(q device.Queue, c *layers.Call) {
+	f.HardSwish.Backward(q, c)
+	if f.backward {
+		q.Fail("kernel", errors.New("gone"))
+	}
+}
+
+// The error of a kernel names the layer that it was for.
+func TestErrorsOfKernelsNameTheirLayer(t *testing.T) {
+	for _, backward := range []bool{false, true} {
+		n := &graph.Network{Name: "fails"}
+		x := n.Add("first", &layers.Dense{Out: 2}, n.Input("data", device.Float32, 2))
+		x = n.Add("second", &failing{backward: backward}, x)
+		n.Add("loss", &layers.L2Loss{}, n.Add("third", &layers.Dense{Out: 2}, x), n.Input("target", device.Float32, 2))
+		e := newExecutor(t, reference.New(), n, graph.PlanOptions{Mode: graph.Train, Batch: 1})
+		e.Forward(graph.Pass{})
+		e.Backward(graph.Pass{}, device.Overwrite)
+		require.EqualError(t, e.Sync(), "second: kernel: gone")
+	}
+}

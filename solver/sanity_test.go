@@ -182,3 +182,27 @@ func TestLastLayersOfManyWays(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, []string{"fc"}, lastLayers(p))
 }
+
+// doubled is a ReLU whose gradient is twice what it should be.
+type doubled struct{ layers.Unary }
+
+func (d *doubled) Backward(q device.Queue, c *layers.Call) {
+	d.Unary.Backward(q, c)
+	p := expr.MustNew(expr.Mul(expr.Const(2), expr.Input(0, expr.Whole)))
+	q.Map(p, device.View{N: 1, C: 1, Inner: c.DIn[0].Len()}, c.DIn, c.DIn, []device.Mode{device.Overwrite}, device.Random{})
+}
+
+// A gradient that is wrong is said to disagree, with the layer below it.
+func TestSlopesThatDisagree(t *testing.T) {
+	c := smallConfig(t)
+	n := &graph.Network{Name: "wrong"}
+	x := n.Add("fc1", &layers.Dense{Out: 8}, n.Add("flat", &layers.Flatten{}, n.Image("data", c.Train.Shape()...)))
+	x = n.Add("fc2", &layers.Dense{Out: len(c.Train.Classes())}, n.Add("act", &doubled{}, x))
+	n.Add("loss", &layers.SoftmaxLoss{}, x, n.Label("label"))
+	n.Outputs = []string{x}
+	c.Network = n
+	s, err := checkSlopes(t.Context(), c)
+	require.NoError(t, err)
+	require.False(t, s.OK)
+	require.Regexp(t, `^directional derivatives of \d tensors disagree with finite differences of the loss: at most .* of fc1\.`, s.Text)
+}

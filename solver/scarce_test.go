@@ -1,6 +1,7 @@
 package solver
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"math"
@@ -64,7 +65,7 @@ func TestTrainOnAScarceDevice(t *testing.T) {
 	const why = ": there is nothing left"
 	for _, facts := range []device.Traits{nil, staged{reference.New().Traits()}} {
 		var result Result
-		errs := devicetest.Scarcity(t, devicetest.Scarce{Syncs: true, Facts: facts}, func(d *devicetest.Scarce) (err error) {
+		errs := devicetest.Scarcity(t, devicetest.Scarce{Syncs: true, Once: true, Facts: facts}, func(d *devicetest.Scarce) (err error) {
 			c := tinyConfig(t, d)
 			c.DebugEvery = 3
 			result, err = Train(t.Context(), c)
@@ -134,7 +135,7 @@ func TestSavingOnAScarceDevice(t *testing.T) {
 func TestEvaluateOnAScarceDevice(t *testing.T) {
 	c := tinyConfig(t, reference.New())
 	for _, facts := range []device.Traits{nil, staged{reference.New().Traits()}} {
-		errs := devicetest.Scarcity(t, devicetest.Scarce{Syncs: true, Facts: facts}, func(d *devicetest.Scarce) (err error) {
+		errs := devicetest.Scarcity(t, devicetest.Scarce{Syncs: true, Once: true, Facts: facts}, func(d *devicetest.Scarce) (err error) {
 			left := d.Left
 			d.Left = math.MaxInt
 			w, err := graph.NewWeights(c.Network, d)
@@ -226,4 +227,32 @@ func TestSanityOnAScarceDevice(t *testing.T) {
 	for _, text := range []string{"fc.weight: there is nothing left", "fc.bias: there is nothing left", "velocities: there is nothing left"} {
 		require.Contains(t, all, text)
 	}
+}
+
+// The same of the checks before a run, and of the search for where a run went bad.
+func TestChecksOnAScarceDevice(t *testing.T) {
+	for name, check := range map[string]func(context.Context, Config) (Sanity, error){
+		"initial loss": checkInitialLoss, "decay": checkDecay, "gradients": checkSlopes,
+	} {
+		errs := devicetest.Scarcity(t, devicetest.Scarce{Syncs: true, Once: true}, func(d *devicetest.Scarce) error {
+			s, err := check(t.Context(), tinyConfig(t, d))
+			if err == nil {
+				require.True(t, s.OK, "%s: %s", name, s.Text)
+			}
+			return err
+		})
+		require.NotEmpty(t, errs, name)
+	}
+	errs := devicetest.Scarcity(t, devicetest.Scarce{Syncs: true, Once: true}, func(d *devicetest.Scarce) error {
+		c := tinyConfig(t, d)
+		c.Train = marked{c.Train, float32(math.NaN()), []int{4}}
+		_, err := Train(t.Context(), c)
+		if found := (*Diverged)(nil); errors.As(err, &found) && !errors.Is(err, devicetest.ErrScarce) {
+			require.Equal(t, KindInput, found.Kind)
+			return nil
+		}
+		require.Error(t, err, "the loss is NaN")
+		return err
+	})
+	require.NotEmpty(t, errs)
 }

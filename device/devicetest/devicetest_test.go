@@ -369,6 +369,14 @@ func TestSuiteFindsMisbehaviour(t *testing.T) {
 				}
 			}
 		}},
+		{"runs after an error", checkNothingAfterError, "gemm NN 1x1x1 alpha 1 beta 0 after an error: it writes c", func(f *faulty) {
+			f.queue.gemm = func(_ *faultyQueue, g device.GEMM, c, a, b device.Tensor, ws device.Buffer) {
+				q, err := f.Device.NewQueue()
+				require.NoError(t, err)
+				q.GEMM(g, c, a, b, ws)
+				require.NoError(t, q.Close())
+			}
+		}},
 		{"a kernel after an error", checkNoKernelAfterError, "looks at its tensors", func(f *faulty) {
 			f.queue.update = func(q device.Queue, p *expr.Program, out, in []device.Tensor, segments []device.Segment) {
 				out[0].Buffer.Size()

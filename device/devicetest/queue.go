@@ -13,6 +13,7 @@ import (
 var queueBehaviours = []behaviour{
 	{"first error sticks", checkStickyError},
 	{"no kernel after an error", checkNoKernelAfterError},
+	{"nothing written after an error", checkNothingAfterError},
 	{"copy to itself", checkCopyToItself},
 	{"refused copies", checkRefusedCopies},
 	{"refused strided copies", checkRefusedStrides},
@@ -64,6 +65,54 @@ func checkStickyError(dev device.Device) error {
 	}
 	if sameBits([]float32{7, 7, 7, 7}, got) >= 0 {
 		return fmt.Errorf("after Sync the queue does not run again: Fill with 7 left %v", got)
+	}
+	return nil
+}
+
+// checkNothingAfterError launches a case of each operation on a queue that has failed:
+// nothing may be written.
+func checkNothingAfterError(dev device.Device) error {
+	q, err := dev.NewQueue()
+	if err != nil {
+		return err
+	}
+	defer q.Close()
+	tried := map[string]bool{}
+	for _, c := range Cases(Options{Short: true, Random: 1, Seed: 1}) {
+		if tried[c.Op] || !c.Supported(dev.Traits()) {
+			continue
+		}
+		tried[c.Op] = true
+		if err := c.checkNothingAfterError(dev, q); err != nil {
+			return fmt.Errorf("%s %s after an error: %w", c.Op, c.Name, err)
+		}
+	}
+	return nil
+}
+
+func (c Case) checkNothingAfterError(dev device.Device, q device.Queue) error {
+	b, err := c.Bind(dev)
+	if err != nil {
+		return err
+	}
+	defer b.Close()
+	before, err := b.results(q)
+	if err != nil {
+		return err
+	}
+	q.Copy(device.Tensor{}, device.Tensor{DType: device.Int32})
+	b.Launch(q)
+	if err := q.Sync(); err == nil {
+		return errors.New("the queue has forgotten it")
+	}
+	after, err := b.results(q)
+	if err != nil {
+		return err
+	}
+	for i, x := range before {
+		if x != nil && sameBits(x, after[i]) >= 0 {
+			return fmt.Errorf("it writes %s", c.args[i].name)
+		}
 	}
 	return nil
 }

@@ -17,6 +17,7 @@ type Scarce struct {
 	*reference.Device
 	Left   int           // how many times it still gives
 	Syncs  bool          // the end of a queue's work counts as given too
+	Once   bool          // it refuses once, and gives again
 	Slow   bool          // no event has passed before somebody waits for it
 	Facts  device.Traits // what Traits returns; nil for the reference's
 	Scopes []string      // of its queues, in their order
@@ -33,7 +34,7 @@ func (s *Scarce) Traits() device.Traits {
 
 func (s *Scarce) take() error {
 	s.Left--
-	if s.Left < 0 {
+	if s.Left == -1 || s.Left < 0 && !s.Once {
 		return ErrScarce
 	}
 	return nil

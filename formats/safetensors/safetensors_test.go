@@ -268,6 +268,7 @@ func TestReadRefuses(t *testing.T) {
 		{"shape of strings", "shape: x is not a number", file(`{"a":{"dtype":"U8","shape":["x"],"data_offsets":[0,0]}}`, 0)},
 		{"no dtype", `tensor "a": dtype, shape or data_offsets is missing`, file(`{"a":{"shape":[],"data_offsets":[0,1]}}`, 1)},
 		{"wrong case", `tensor "a": dtype, shape or data_offsets is missing`, file(`{"a":{"DType":"U8","shape":[1],"data_offsets":[0,1]}}`, 1)},
+		{"type missing", `tensor "a": the header is not JSON: invalid character '}'`, file(`{"a":{"dtype":}}`, 1)},
 		{"type not a string", `tensor "a": dtype is not a string`, file(`{"a":{"dtype":1,"shape":[],"data_offsets":[0,1]}}`, 1)},
 		{"shape not an array", `tensor "a": shape: the header has 1 where [ belongs`, file(`{"a":{"dtype":"U8","shape":1,"data_offsets":[0,1]}}`, 1)},
 		{"offsets not an array", `tensor "a": data_offsets: the header has 1 where [ belongs`, file(`{"a":{"dtype":"U8","shape":[],"data_offsets":1}}`, 1)},

@@ -70,6 +70,13 @@ func TestAccessFaults(t *testing.T) {
 	}
 }
 
+// A predicate that the lanes which read it have written is no fault, whatever the others
+// have done: only a guard is read by all lanes.
+func TestPredicatesOfActiveLanes(t *testing.T) {
+	_, _, err := runWith(t, 1, "", "setp.lt.u32 %p1, %tid, 3;\n@%p1 setp.eq.u32 %p2, %tid, 1;\n@%p1 selp.u32 %r3, 1, 2, %p2;", shape(1, 32))
+	require.NoError(t, err)
+}
+
 // Accesses that reach the last byte, and no further.
 func TestAccessBounds(t *testing.T) {
 	const g = ".global .align 8 .b8 g[20] = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20};\n"

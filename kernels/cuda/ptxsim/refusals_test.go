@@ -10,6 +10,8 @@ import (
 var refused = []struct{ body, says string }{
 	{"mov.u32;", "mov.u32: has no operands"},
 	{"add %r0, %r0, %r0;", "add: has no type"},
+	{"and %r0, %r0, %r0;", "and: has no type"},
+	{"not %r0, %r0;", "not: has no type"},
 	{"add.s32 %r0, %r0, %p0;", "add.s32: operand %p0 does not fit type s32"},
 	{"add.s32 %r0, %r0, [%d0];", "add.s32: operand is not a value"},
 	{"add.s32 5, %r0, %r0;", "add.s32: the destination is not a register"},
