@@ -34,7 +34,7 @@ func TestDeviceRefuses(t *testing.T) {
 	p, err := n.Plan(traits, graph.PlanOptions{Mode: graph.Train, Batch: 2, InputGrad: []string{"data"}})
 	require.NoError(t, err)
 	var said []string
-	for _, err := range devicetest.Scarcity(t, devicetest.Scarce{Facts: traits}, func(d *devicetest.Scarce) (err error) {
+	for _, err := range devicetest.Scarcity(t, devicetest.Scarce{Once: true, Facts: traits}, func(d *devicetest.Scarce) (err error) {
 		w, err := graph.NewWeights(n, d)
 		if err != nil {
 			require.Nil(t, w)

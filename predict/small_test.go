@@ -316,7 +316,7 @@ func TestFilesOnADeviceThatFails(t *testing.T) {
 // What a device gave is given back where it then refuses more, and a batch that
 // had no memory once may have it the next time.
 func TestPredictOnAScarceDevice(t *testing.T) {
-	errs := devicetest.Scarcity(t, devicetest.Scarce{}, func(d *devicetest.Scarce) error {
+	errs := devicetest.Scarcity(t, devicetest.Scarce{Once: true}, func(d *devicetest.Scarce) error {
 		p, err := New(d, corners(1, 2, 3), Options{Parallel: 2})
 		if err != nil {
 			require.Nil(t, p)
@@ -328,7 +328,7 @@ func TestPredictOnAScarceDevice(t *testing.T) {
 	require.ErrorContains(t, errs[0], "weights of corners: there is nothing left")
 	require.ErrorContains(t, errs[5], "plan of corners: there is nothing left")
 
-	errs = devicetest.Scarcity(t, devicetest.Scarce{Syncs: true}, func(d *devicetest.Scarce) error {
+	errs = devicetest.Scarcity(t, devicetest.Scarce{Syncs: true, Once: true}, func(d *devicetest.Scarce) error {
 		p, err := New(d, corners(1, 2, 3), Options{Batch: 1, Features: []string{"twice"}})
 		if err != nil {
 			return err

@@ -115,7 +115,7 @@ func TestTrainOnASlowDevice(t *testing.T) {
 func TestSavingOnAScarceDevice(t *testing.T) {
 	dir := t.TempDir()
 	runs := 0
-	errs := devicetest.Scarcity(t, devicetest.Scarce{Syncs: true}, func(d *devicetest.Scarce) error {
+	errs := devicetest.Scarcity(t, devicetest.Scarce{Syncs: true, Once: true}, func(d *devicetest.Scarce) error {
 		runs++
 		c := tinyConfig(t, d)
 		c.Test, c.Iterations, c.CheckpointEvery = nil, 1, 1
@@ -174,7 +174,7 @@ func TestDivergingOnAScarceDevice(t *testing.T) {
 		c.Train = marked{c.Train, float32(math.Inf(1)), []int{5}}
 		return c
 	}
-	errs := devicetest.Scarcity(t, devicetest.Scarce{Syncs: true}, func(d *devicetest.Scarce) error {
+	errs := devicetest.Scarcity(t, devicetest.Scarce{Syncs: true, Once: true}, func(d *devicetest.Scarce) error {
 		_, err := Train(t.Context(), diverging(d))
 		require.Error(t, err)
 		if bad := new(*Diverged); errors.As(err, bad) && !errors.Is(err, devicetest.ErrScarce) {
@@ -198,7 +198,7 @@ func TestDivergingOnAScarceDevice(t *testing.T) {
 	bad := new(Diverged)
 	require.ErrorAs(t, err, &bad)
 	require.Equal(t, filepath.Join(c.Dir, ReplayFile), bad.File)
-	errs = devicetest.Scarcity(t, devicetest.Scarce{Syncs: true}, func(d *devicetest.Scarce) error {
+	errs = devicetest.Scarcity(t, devicetest.Scarce{Syncs: true, Once: true}, func(d *devicetest.Scarce) error {
 		again, err := Replay(d, bad.File)
 		if err == nil {
 			require.Equal(t, bad.Error(), again.Error())
@@ -214,7 +214,7 @@ func TestDivergingOnAScarceDevice(t *testing.T) {
 
 func TestSanityOnAScarceDevice(t *testing.T) {
 	seen := 0
-	errs := devicetest.Scarcity(t, devicetest.Scarce{Syncs: true}, func(d *devicetest.Scarce) error {
+	errs := devicetest.Scarcity(t, devicetest.Scarce{Syncs: true, Once: true}, func(d *devicetest.Scarce) error {
 		c := tinyConfig(t, d)
 		c.Train = subsetOf(c.Train, 2)
 		c.SGD = SGD{Schedule: Schedule{Policy: Fixed, Rate: 20}}

@@ -188,3 +188,28 @@ func convOn(t *testing.T, d device.Device, c device.Conv, p device.Pass) []float
 	}
 	return wide
 }
+
+// Filters of a strided layer are packed in scratch memory of their own size, also by a
+// worker that has had no larger one.
+func TestStridedFiltersArePackedInTheirScratch(t *testing.T) {
+	tried := 0
+	for _, stride := range []int{2, 3, 4} {
+		for _, kernel := range []int{5, 6, 7, 8, 9, 11} {
+			c := device.Conv{N: 1, C: 48, H: 40, W: 40, K: 64, R: kernel, S: kernel, StrideH: stride, StrideW: stride, DilationH: 1, DilationW: 1, Groups: 1}
+			if !traitsOf(t).Precision(c.Of(device.Forward)).Blockwise {
+				continue
+			}
+			tried++
+			d, err := New(1)
+			require.NoError(t, err)
+			got, want := convOn(t, d, c, device.Forward), convOn(t, reference.New(), c, device.Forward)
+			for i, v := range want {
+				require.InDelta(t, v, got[i], 1e-2, "%+v", c)
+			}
+			require.NoError(t, d.Close())
+		}
+	}
+	if traitsOf(t).(traits).tile.Name != "generic" {
+		require.Positive(t, tried)
+	}
+}
