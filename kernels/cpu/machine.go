@@ -16,6 +16,10 @@ import (
 const (
 	strip = 1024
 	pitch = strip + vec.Block
+
+	// wide is how many columns are reduced together where nothing else is between the
+	// phases: a row is read page after page, which the processor fetches ahead.
+	wide = 8 * strip
 )
 
 // evaluation is a program with what it reads and writes, over the elements of a view.
@@ -117,11 +121,19 @@ type machine struct {
 // room is the scratch memory of a worker, in elements.
 func (p *program) room() int {
 	inputs := len(p.from.Inputs())
-	n := (len(p.constants)+inputs+expr.MaxOutputs+1)*vec.Block + p.slots*p.slot() + pitch
+	n := (len(p.constants)+inputs+expr.MaxOutputs+1)*vec.Block + p.slots*p.slot() + p.columns()
 	if p.strips {
 		n += inputs * pitch
 	}
 	return n
+}
+
+// columns is how many columns of a row are reduced together at most.
+func (p *program) columns() int {
+	if p.strips {
+		return pitch
+	}
+	return wide + vec.Block
 }
 
 // slot is how far slots lie apart.
@@ -152,7 +164,7 @@ func (e *evaluation) begin(worker int) *machine {
 	inputs := len(e.from.Inputs())
 	m.constants = take(len(e.constants) * vec.Block)
 	m.total, m.tails = take(vec.Block), take((inputs+expr.MaxOutputs)*vec.Block)
-	m.slots, m.strip = take(e.slots*e.slot()), take(pitch)
+	m.slots, m.strip = take(e.slots*e.slot()), take(e.columns())
 	if e.strips {
 		m.spread = take(inputs * pitch)
 	}

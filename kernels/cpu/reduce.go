@@ -17,6 +17,9 @@ func (q *queue) Reduce(p *expr.Program, v device.View, op device.ReduceOp, axes 
 		q.Fail("reduce", err)
 		return
 	}
+	if joined(p, axes) {
+		v = device.View{N: v.N, C: 1, Inner: v.C * v.Inner}
+	}
 	c := reduction{evaluation: newViewed(q, p, v, in, r), op: op, results: out.Len(), out: floats(out), m: m}
 	axes = foldedAxes(v, axes)
 	q.pool.Acquire()
@@ -27,7 +30,12 @@ func (q *queue) Reduce(p *expr.Program, v device.View, op device.ReduceOp, axes 
 		items := q.columns.cut(axes)
 		q.pool.Run(&q.columns, items)
 		q.combining = combineTask{q.columns.reduction}
+		direct := q.columns.direct
 		reset(&q.columns)
+		if direct {
+			reset(&q.combining)
+			return
+		}
 	} else {
 		q.runs = runsTask{reduction: c}
 		items := q.runs.cut(axes)
@@ -37,6 +45,17 @@ func (q *queue) Reduce(p *expr.Program, v device.View, op device.ReduceOp, axes 
 	}
 	q.pool.Run(&q.combining, rowItems(c.results, q.combining.terms))
 	reset(&q.combining)
+}
+
+// joined reports whether nothing tells channels from pixels: then a sample is a row.
+func joined(p *expr.Program, axes expr.Axes) bool {
+	both := func(a expr.Axes) bool { return (a&expr.C != 0) == (a&expr.Inner != 0) }
+	for i, a := range p.Inputs() {
+		if p.Uses(i) && !both(a) {
+			return false
+		}
+	}
+	return both(axes)
 }
 
 // reduction is a program whose values are reduced to some results. Each result is that
@@ -193,12 +212,16 @@ func (t *runsTask) keep(run, part int, value float64) {
 // cut into parts, which are terms, and rows into strips.
 type columnsTask struct {
 	reduction
-	count, apart, between int // rows of a result, how far apart they are, and the first ones of two results
-	strips, each          int // of a row, and rows of a part
+	count, apart, between int  // rows of a result, how far apart they are, and the first ones of two results
+	width, across, each   int  // of a strip, strips of a row, and rows of a part
+	direct                bool // the only term is the result
 }
 
 // Rows of a part, at least: and how many are added in single precision.
 const rowsOfPart = 64
+
+// manyWide is how many items wide strips make, at least.
+const manyWide = 8
 
 func (t *columnsTask) cut(axes expr.Axes) int {
 	v := t.view
@@ -212,23 +235,35 @@ func (t *columnsTask) cut(axes expr.Axes) int {
 	default:
 		t.count, t.apart, t.between = 1, 1, 1
 	}
-	t.strips = (v.Inner + strip - 1) / strip
 	t.each = (rowsEach(min(v.Inner, strip)) + rowsOfPart - 1) / rowsOfPart * rowsOfPart
-	t.take((t.count + t.each - 1) / t.each)
+	if t.direct = t.count <= rowsOfPart; t.direct {
+		t.terms = 1
+	} else {
+		t.take((t.count + t.each - 1) / t.each)
+	}
+	t.width = strip
+	if rows := t.results / v.Inner * t.terms; !t.program.strips && rows*((v.Inner+wide-1)/wide) >= manyWide {
+		t.width = wide
+	}
+	t.across = (v.Inner + t.width - 1) / t.width
 	t.ending[0] = instruction{op: vec.OpAddInto, in: [3]place{{kind: inStrip}}}
 	if t.op == device.Max {
 		t.ending[0].op = vec.OpMaxInto
 	}
-	return t.results / v.Inner * t.strips * t.terms
+	return t.results / v.Inner * t.across * t.terms
 }
 
 func (t *columnsTask) Run(item, worker int) {
 	m := t.begin(worker)
 	defer m.end()
 	inner := t.view.Inner
-	part, at := item%t.terms, item/t.terms%t.strips*strip
-	outer := item / t.terms / t.strips
-	n := min(strip, inner-at)
+	part, at := item%t.terms, item/t.terms%t.across*t.width
+	outer := item / t.terms / t.across
+	n := min(t.width, inner-at)
+	if t.direct {
+		t.runDirect(m, outer, at, n)
+		return
+	}
 	totals := t.partials[part*t.results+outer*inner+at:][:n]
 	for i := range totals {
 		totals[i] = t.nothing()
@@ -244,4 +279,22 @@ func (t *columnsTask) Run(item, worker int) {
 			}
 		}
 	}
+}
+
+// runDirect reduces the only part of n columns from at, in single precision, to the
+// results.
+func (t *columnsTask) runDirect(m *machine, outer, at, n int) {
+	inner := t.view.Inner
+	t.loops.Fill(m.strip, float32(t.nothing()))
+	for k := range t.count {
+		t.run(m, (outer*t.between+k*t.apart)*inner+at, n)
+	}
+	out := t.out[outer*inner+at:][:n]
+	if t.m == device.Accumulate {
+		for i, v := range m.strip[:n] {
+			out[i] += v
+		}
+		return
+	}
+	copy(out, m.strip)
 }
