@@ -26,16 +26,7 @@ func mapIndexes(p *expr.Program) bool {
 // that the four are of one channel; else one by one. Blocks along y are of samples.
 func mapText(p *expr.Program, modes []device.Mode) string {
 	w := newWriter()
-	outs := make([]string, p.Outputs())
-	for k := range outs {
-		outs[k] = w.param("u64")
-	}
-	ins := make([]string, len(p.Inputs()))
-	for i := range ins {
-		if p.Uses(i) {
-			ins[i] = w.param("u64")
-		}
-	}
+	outs, ins := w.outputs(p), w.inputs(p)
 	samples, size, vector := w.param("u32"), w.param("u32"), w.param("u32")
 	v := kernelView{}
 	if mapIndexes(p) {

@@ -26,6 +26,26 @@ func (w *writer) param(t string) string {
 	return w.new(kind, "ld.param.%s %%s, [%s]", t, name)
 }
 
+// outputs are parameters for the addresses of a program's outputs.
+func (w *writer) outputs(p *expr.Program) []string {
+	outs := make([]string, p.Outputs())
+	for k := range outs {
+		outs[k] = w.param("u64")
+	}
+	return outs
+}
+
+// inputs are those of the inputs that it reads.
+func (w *writer) inputs(p *expr.Program) []string {
+	ins := make([]string, len(p.Inputs()))
+	for i := range ins {
+		if p.Uses(i) {
+			ins[i] = w.param("u64")
+		}
+	}
+	return ins
+}
+
 // new writes an instruction whose format has %s for a new register, first of all.
 func (w *writer) new(kind, format string, args ...any) string {
 	w.last[kind]++

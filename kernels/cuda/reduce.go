@@ -60,12 +60,7 @@ type reduceWriter struct {
 func reduceText(p *expr.Program, op device.ReduceOp, axes expr.Axes, mode device.Mode) string {
 	w := &reduceWriter{writer: newWriter(), of: p, op: op, axes: axes}
 	w.out = w.param("u64")
-	w.ins = make([]string, len(p.Inputs()))
-	for i := range w.ins {
-		if p.Uses(i) {
-			w.ins[i] = w.param("u64")
-		}
-	}
+	w.ins = w.inputs(p)
 	w.results, w.terms = w.param("u32"), w.param("u32")
 	each, vector := w.param("u32"), w.param("u32")
 	w.v = kernelView{channels: w.param("u32"), inner: w.param("u32"), byInner: w.param("u64")}

@@ -26,16 +26,7 @@ type updateBlock struct {
 // together, as a float4 where every address allows it, else one by one.
 func updateText(p *expr.Program) string {
 	w := newWriter()
-	outs := make([]string, p.Outputs())
-	for k := range outs {
-		outs[k] = w.param("u64")
-	}
-	ins := make([]string, len(p.Inputs()))
-	for i := range ins {
-		if p.Uses(i) {
-			ins[i] = w.param("u64")
-		}
-	}
+	outs, ins := w.outputs(p), w.inputs(p)
 	blocks := w.param("u64")
 
 	end, loop, scalar, scalarLoop, next := w.label(), w.label(), w.label(), w.label(), w.label()
