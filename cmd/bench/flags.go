@@ -16,21 +16,21 @@ import (
 	"github.com/hubel-go/hubel/models"
 )
 
-const usageText = `bench measures the machine, and then matrix products, layers and whole networks on
-each device.
+const usageText = `bench measures the limits of the machine, and then matrix products, layers and whole
+networks on each device.
 
   bench [gemm|layers|net|all] [flags]
 
 gemm     the matrix products of the networks: forward and both gradients
 layers   each layer of a training step, kernel by kernel
 net      whole training steps and inference: images/s and memory
-all      all of them, which is the default
+all      all of these (default)
 
 `
 
 const usageFoot = `
-Exit code: 0 done, 1 a measurement failed, 2 something is wrong with the flags,
-the batch, or the files they name, 130 stopped by Ctrl-C.
+Exit code: 0 done; 1 a measurement failed; 2 the flags, the batch or the files that
+they name are wrong; 130 stopped by Ctrl-C.
 `
 
 // The formats of -format.
@@ -67,22 +67,22 @@ func (o *options) flagSet() *flag.FlagSet {
 	o.Models, o.Devices = []string{"alexnet"}, []string{"cpu"}
 	o.CPUPath = device.AutoPath
 	o.Threads = []int{runtime.GOMAXPROCS(0)}
-	f.Var((*command.Names)(&o.Models), "model", "`networks` with commas between: "+strings.Join(models.Names(), ", "))
-	f.IntVar(&o.Batch, "batch", 128, "images of one pass")
-	f.Var((*command.Names)(&o.Devices), "devices", "`devices` with commas between: "+strings.Join(device.Names(), ", "))
-	f.Var((*command.Numbers)(&o.Threads), "threads", "`numbers` of threads of device cpu with commas between, such as 1,2")
+	f.Var((*command.Names)(&o.Models), "model", "`networks` separated by commas: "+strings.Join(models.Names(), ", "))
+	f.IntVar(&o.Batch, "batch", 128, "images per pass")
+	f.Var((*command.Names)(&o.Devices), "devices", "`devices` separated by commas: "+strings.Join(device.Names(), ", "))
+	f.Var((*command.Numbers)(&o.Threads), "threads", "`numbers` of threads of device cpu, separated by commas, such as 1,2")
 	f.Var((*command.Path)(&o.CPUPath), "cpu-path", command.PathUsage)
-	f.StringVar(&o.winograd, "winograd", winogradAuto, "`when` convolutions go by Winograd's algorithm: auto, where it is faster; off, never")
-	f.BoolVar(&o.TF32, "tf32", false, "let GPUs' tensor cores multiply, which round to 10 bits after the leading one; compute capability 8.0 or later")
-	f.Var((*cards)(&o.GPUs), "gpu", "`cards` with commas between whose times are predicted on device ptxsim: "+cardNames())
-	f.Var((*shapes)(&o.Shapes), "shape", "matrix `products` with commas between, such as NN4096x4096x4096, for gemm in place of the networks'")
-	f.IntVar(&o.Runs, "runs", 5, "samples of each time, after a warm run")
-	f.StringVar(&o.format, "format", asTable, "`name` of what is printed: table; bench, the lines that benchstat reads; markdown, for documents")
+	f.StringVar(&o.winograd, "winograd", winogradAuto, "`when` convolutions use Winograd's algorithm: auto, if it is faster; off, never")
+	f.BoolVar(&o.TF32, "tf32", false, "multiply on GPUs' tensor cores, which round to 10 bits after the leading one; needs compute capability 8.0 or later")
+	f.Var((*cards)(&o.GPUs), "gpu", "`cards` whose times device ptxsim predicts, separated by commas: "+cardNames())
+	f.Var((*shapes)(&o.Shapes), "shape", "matrix `products` for gemm, separated by commas, such as NN4096x4096x4096, instead of those of the networks")
+	f.IntVar(&o.Runs, "runs", 5, "measurements of each time, after a warm run")
+	f.StringVar(&o.format, "format", asTable, "output `format`: table; bench, the lines that benchstat reads; markdown, for documents")
 	f.StringVar(&o.json, "json", "", "`file` for the results as JSON")
-	f.StringVar(&o.compare, "compare", "", "`file` that -json wrote, to print old/new ratios with")
-	f.Var((*command.Names)(&o.peers), "peers", "`files` with commas between, of results of other programs to show beside; bench/peers makes them")
+	f.StringVar(&o.compare, "compare", "", "`file` that -json wrote earlier, to print old/new ratios")
+	f.Var((*command.Names)(&o.peers), "peers", "`files` with results of other programs to show beside, separated by commas; bench/peers makes them")
 	f.StringVar(&o.plot, "plot", "", "`file` for a bar chart, PNG")
-	f.StringVar(&o.roofline, "roofline", "", "`file` for a picture of the layers under the machine's roof, PNG")
+	f.StringVar(&o.roofline, "roofline", "", "`file` for a roofline diagram of the layers, PNG")
 	f.StringVar(&o.trace, "trace", "", "`file` for the timeline of one step in Chrome's trace format")
 	return f
 }

@@ -1,5 +1,5 @@
 // Command bench measures how fast devices run matrix products, layers and
-// whole networks, beside what the machine can do at most. Its -h says how.
+// whole networks, and compares with the limits of the machine. -h lists the flags.
 package main
 
 import (

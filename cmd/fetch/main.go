@@ -6,8 +6,8 @@
 // DIR is datasets/mnist or datasets/fashion-mnist unless it is given. MNIST
 // comes from a Go module, through the Go command and its proxy settings;
 // Fashion-MNIST from a Debian package, through apt-get, without root. Files
-// that are there and right are left alone. It exits with 1 if it fails, with 2
-// where the set or its words are wrong, and with 130 after Ctrl-C.
+// that exist and are right are kept. It exits with 1 if it fails, with 2 if the
+// arguments are wrong, and with 130 after Ctrl-C.
 package main
 
 import (

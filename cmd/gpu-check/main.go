@@ -1,7 +1,7 @@
-// Command gpu-check tries hubel on a GPU: it runs the conformance suite, trains
+// Command gpu-check tests hubel on a GPU: it runs the conformance suite, trains
 // LeNet, times AlexNet, and compares values and times with the CPU, with the
-// predictions and with PyTorch. It stands in the folder that `make gpu-bundle`
-// makes, with all that it needs besides a driver. Its -h says how.
+// predictions and with PyTorch. `make gpu-bundle` makes the folder that holds it,
+// with all that it needs besides a driver. -h lists the flags.
 package main
 
 import (
@@ -19,16 +19,16 @@ import (
 	"github.com/hubel-go/hubel/kernels/cuda/costmodel"
 )
 
-const usageText = `gpu-check tries this machine's GPU, step by step, and writes out/report.md. It goes
-on after a step that fails.
+const usageText = `gpu-check tests this machine's GPU, step by step, and writes out/report.md. It
+continues after a step that fails.
 
   gpu-check [flags]
 
 `
 
 const usageFoot = `
-Exit code: 0 every step passed or had nothing to do, 1 a step failed, 2 something is
-wrong with the flags or the folder, 130 stopped by Ctrl-C.
+Exit code: 0 every step passed or had nothing to do; 1 a step failed; 2 the flags or
+the folder are wrong; 130 stopped by Ctrl-C.
 `
 
 // options are the flags.
@@ -41,10 +41,10 @@ type options struct {
 func (o *options) flagSet() *flag.FlagSet {
 	f := flag.NewFlagSet("gpu-check", flag.ContinueOnError)
 	f.SetOutput(io.Discard) // an error is one line, without the usage
-	f.StringVar(&o.device, "device", "cuda:0", "`name` of a device that bin/train -devices lists; ptxsim, the simulator, takes everything smaller")
-	f.StringVar(&o.out, "out", "out", "new or empty `folder` for the report and what the steps wrote")
-	f.StringVar(&o.gpu, "gpu", "", "`card` to predict, such as h100; without it, the one that the device's name tells")
-	f.DurationVar(&o.limit, "limit", 5*time.Minute, "longest `time` of a step")
+	f.StringVar(&o.device, "device", "cuda:0", "`name` of a device that bin/train -devices lists; with ptxsim, the simulator, all steps are smaller")
+	f.StringVar(&o.out, "out", "out", "new or empty `folder` for the report and the files of the steps")
+	f.StringVar(&o.gpu, "gpu", "", "`card` to predict, such as h100; without it, the card in the device's name")
+	f.DurationVar(&o.limit, "limit", 5*time.Minute, "longest `time` for a step")
 	return f
 }
 

@@ -1,5 +1,5 @@
-// Command predict tells what is in pictures, with weights that train has made. Its -h
-// says how.
+// Command predict classifies pictures, or predicts numbers from them, with weights
+// that train has made. -h lists the flags.
 package main
 
 import "github.com/hubel-go/hubel/cmd/predict/program"

@@ -1,5 +1,5 @@
 // Command ptxsim runs a CUDA kernel from a file of PTX on a simulated device,
-// and prints what it did wrong and what it cost. Its -h says how.
+// and prints its faults and its counters. -h lists the flags.
 package main
 
 import (
@@ -20,13 +20,13 @@ import (
 
 const usageText = `usage: ptxsim run FILE.ptx [flags]
 
-Runs one launch of a kernel of FILE.ptx on a simulated CUDA device. Exits with
-1 and the line of PTX, block and thread where the kernel does something wrong:
-a stray or misaligned access, a race, a read of unwritten memory, a barrier
-that some threads miss. Otherwise prints the counters of the launch and the
-buffers that it changed.
+Runs one launch of a kernel of FILE.ptx on a simulated CUDA device. If the
+kernel does something wrong (a stray or misaligned access, a race, a read of
+unwritten memory, a barrier that some threads miss), ptxsim prints the line of
+PTX, the block and the thread, and exits with 1. Otherwise it prints the
+counters of the launch and the buffers that the kernel changed.
 
-  -kernel NAME     the kernel, where the file has several
+  -kernel NAME     the kernel, if the file has several
   -grid X[,Y[,Z]]  blocks (1)
   -block X[,Y[,Z]] threads of a block (1)
   -shared BYTES    dynamic shared memory (0)
@@ -38,7 +38,7 @@ buffers that it changed.
   -sm N            compute capability (80)
   -seed N          of rand (1)
   -print N         how many elements of each changed buffer to print (8)
-  -unchecked       look for neither races nor unwritten memory: faster
+  -unchecked       do not check for races and unwritten memory: faster
 
 One -arg for each parameter, in order. Types: f32 f64 i32 u32 i64 u64 u8.
 

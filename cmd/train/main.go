@@ -1,5 +1,5 @@
-// Command train trains a network on a data set, goes on with a run, evaluates
-// weights, or describes a network. Its -h says how.
+// Command train trains a network on a data set, continues a run, evaluates weights,
+// or describes a network. -h lists the flags.
 package main
 
 import "github.com/hubel-go/hubel/cmd/train/program"

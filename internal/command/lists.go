@@ -13,7 +13,7 @@ import (
 type Path string
 
 // PathUsage explains -cpu-path.
-const PathUsage = "`loops` of the CPU, which round differently: avx512, avx2, generic, or auto, what HUBEL_CPU names or else the best there is"
+const PathUsage = "vector `path` of the CPU: avx512, avx2, generic, or auto, which is HUBEL_CPU or else the best of the machine; paths round differently"
 
 // Set implements flag.Value.
 func (p *Path) Set(text string) error {

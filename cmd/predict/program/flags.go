@@ -27,14 +27,14 @@ func (o *options) flagSet() *flag.FlagSet {
 	f := flag.NewFlagSet("predict", flag.ContinueOnError)
 	f.SetOutput(io.Discard) // an error is one line, without the usage
 	f.StringVar(&o.weights, "weights", "", "`FILE` of weights that train has written, such as runs/NAME/best.safetensors")
-	f.IntVar(&o.top, "top", 5, "how many classes to print, the likeliest first")
-	f.BoolVar(&o.json, "json", false, "print a JSON object a line for each picture")
-	f.BoolVar(&o.tenCrop, "ten-crop", false, "take the mean over ten crops of each picture")
-	f.Var(&o.features, "features", "write what these `LAYERS` make, names with commas between, into LAYER.npy, a row for each picture")
+	f.IntVar(&o.top, "top", 5, "number of classes to print, the most probable first")
+	f.BoolVar(&o.json, "json", false, "print one line of JSON for each picture")
+	f.BoolVar(&o.tenCrop, "ten-crop", false, "predict the mean over ten crops of each picture")
+	f.Var(&o.features, "features", "write the outputs of these `LAYERS`, names separated by commas, into LAYER.npy, one row for each picture")
 	f.StringVar(&o.out, "out", ".", "`FOLDER` for the files of -features")
-	f.IntVar(&o.batch, "batch", 32, "images that go through the network at once")
-	f.StringVar(&o.device, "device", "cpu", "`NAME` of a device: "+strings.Join(device.Names(), ", ")+"; cuda:1 where there are several")
-	f.IntVar(&o.threads, "threads", 0, "CPU threads; 0 for as many as there are")
+	f.IntVar(&o.batch, "batch", 32, "images per pass")
+	f.StringVar(&o.device, "device", "cpu", "`NAME` of a device: "+strings.Join(device.Names(), ", ")+"; cuda:1 if there are several")
+	f.IntVar(&o.threads, "threads", 0, "CPU threads; 0 for all")
 	o.cpuPath = device.AutoPath
 	f.Var(&o.cpuPath, "cpu-path", command.PathUsage)
 	return f
@@ -73,13 +73,13 @@ func parse(args []string) (*options, error) {
 	return o, nil
 }
 
-const usageHead = `predict tells what is in pictures. The network, what is done to a picture before,
-and the names of the classes come from the file of the weights.
+const usageHead = `predict classifies pictures, or predicts numbers from them. The network, the
+preprocessing and the names of the classes come from the weights file.
 
   predict -weights FILE [flags] PICTURE|FOLDER…
 
-Pictures are JPEG, PNG, GIF, BMP, TIFF or WebP; of a folder it takes all, those in
-folders below too.
+Pictures are JPEG, PNG, GIF, BMP, TIFF or WebP. A folder stands for all pictures in
+it and in the folders below.
 
 `
 
@@ -89,11 +89,11 @@ Examples
   predict -weights runs/a/best.safetensors -json -top 1 photos > labels.jsonl
   predict -weights runs/a/best.safetensors -features fc7 -out features photos
 
-With -json, a name that is not UTF-8 stands in file_base64 or class_base64 too.
+With -json, a name that is not UTF-8 is also in file_base64 or class_base64.
 
-Exit code: 0 done, 1 some pictures could not be read or gave NaN (they are named,
-and left out of -features), or the device failed, or weights are NaN, 2 something is
-wrong with the flags or the weights, 130 stopped by Ctrl-C.
+Exit code: 0 done; 1 some pictures could not be read or gave NaN (they are reported,
+and left out of -features), or the device failed, or weights are NaN; 2 the flags or
+the weights are wrong; 130 stopped by Ctrl-C.
 `
 
 // usage writes the help.

@@ -280,8 +280,8 @@ func TestRefused(t *testing.T) {
 	}
 	code, stdout, _ := call("-h")
 	require.Equal(t, command.Done, code)
-	require.Contains(t, stdout, "  -features LAYERS      write what these LAYERS make")
-	require.Contains(t, stdout, "0 for as many as there are\n")
+	require.Contains(t, stdout, "  -features LAYERS      write the outputs of these LAYERS")
+	require.Contains(t, stdout, "0 for all\n")
 
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()

@@ -8,7 +8,7 @@ import (
 	"github.com/hubel-go/hubel/internal/command"
 )
 
-const usageHead = `train trains a convolutional network, goes on with a run, evaluates weights,
+const usageHead = `train trains a convolutional network, continues a run, evaluates weights,
 describes a network, or repeats an update that went wrong.
 
   train -model NAME|-net FILE -data SET [flags]
@@ -26,13 +26,13 @@ A run's folder
   weights.safetensors     the weights, with the network and the preprocessing
   best.safetensors        the weights of the best test
   checkpoint.safetensors  all that -resume needs; checkpoint-previous is the one
-                          before it, for when that is damaged
-  log.jsonl               a line per logged iteration
+                          before it, in case the last is damaged
+  log.jsonl               one line per logged iteration
   curve.png, filters.png  the loss and the accuracy, and the first filters
-  confusion.png and .csv  what was taken for what in the last test
-  debug.jsonl             with -debug, the numbers of every layer
-  diverged.safetensors    of a run whose loss was not finite, for -replay
-  run.lock                while a process trains there
+  confusion.png and .csv  the confusion matrix of the last test
+  debug.jsonl             with -debug, statistics of every layer
+  diverged.safetensors    if the loss was not finite, for -replay
+  run.lock                locked while a process trains there
 
 Examples
   train -model lenet -data mnist
@@ -47,10 +47,9 @@ Examples
   train -data photos.tar -augment resize=256,crop=227,flip,pca=0.1 -preview 24 out.png
 
 Ctrl-C saves a checkpoint and ends; a second one ends at once. A closed terminal
-(SIGHUP) and SIGTERM save too. A run that was killed goes on from its last checkpoint.
-Exit code: 0 done, 1 a run, a test or a check failed, 2 something is wrong with the
-flags or the files they name (nothing is written then), 130 stopped by Ctrl-C, and
-saved.
+(SIGHUP) and SIGTERM save too. With -resume a run continues, also if it was killed.
+Exit code: 0 done; 1 a run, a test or a check failed; 2 the flags or the files that
+they name are wrong (nothing is written then); 130 stopped by Ctrl-C, and saved.
 `
 
 // usage writes the help.
