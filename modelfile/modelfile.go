@@ -1,6 +1,6 @@
-// Package modelfile reads and writes files of weights: a network, what it wants
-// done to its images, the names of its classes and the values of its parameters,
-// as one safetensors file.
+// Package modelfile reads and writes weights files. A weights file is a
+// safetensors file with a network, the preprocessing of its images, the names
+// of its classes and the values of its parameters.
 package modelfile
 
 import (
@@ -25,17 +25,17 @@ const (
 	NetworkKey    = "network"    // graph.Network in JSON
 	PreprocessKey = "preprocess" // data.Preprocess in JSON
 	ClassesKey    = "classes"    // names in JSON
-	ClassBytesKey = "classes64"  // the same in base64, where one is not UTF-8, which JSON cannot say
+	ClassBytesKey = "classes64"  // the same in base64, if one is not UTF-8
 )
 
-// IterationKey is the key that a checkpoint has besides: Read refuses one.
+// IterationKey is a key that only a checkpoint has: Read refuses a file with
+// it.
 const IterationKey = "iteration"
 
-// Model is a trained network as it stands in a file: all that it takes to use
-// it.
+// Model is the contents of a weights file: all that prediction needs.
 type Model struct {
 	Network    *graph.Network
-	Preprocess data.Preprocess          // what the network wants done to its images
+	Preprocess data.Preprocess          // of the network's images
 	Classes    []string                 // names of its outputs
 	Weights    map[string]*tensor.Dense // by name, such as "conv1.weight"
 
@@ -59,11 +59,12 @@ func Read(path string) (*Model, error) {
 	return m, nil
 }
 
-// Set gives the weights of a network the values in the file. The names and
-// shapes must be the same. Where values are NaN, the error is a NaNError.
+// Set uploads the values in the file to the weights of a network. The names and
+// shapes must be the same. If values are NaN, the error is a NaNError.
 func (m *Model) Set(w *graph.Weights) error { return SetWeights(w, m.Weights, m.path, nil) }
 
-// NaNError is the error of weights that are all in their place, but not all numbers.
+// NaNError is the error of weights that have the right names and shapes, but
+// contain NaN.
 type NaNError struct {
 	path, tensor string // the first
 	bad, of      int    // its values
@@ -103,7 +104,8 @@ func ReadTensors(path string) (tensors map[string]*tensor.Dense, metadata map[st
 	})
 }
 
-// ReadVerified is ReadTensors for what nobody but hubel writes: without its checksum such a file is damaged.
+// ReadVerified is ReadTensors for files that only hubel writes: without a
+// checksum such a file is damaged.
 func ReadVerified(path string) (tensors map[string]*tensor.Dense, metadata map[string]string, err error) {
 	return readVerified(path, (*safetensors.File).Verify)
 }
@@ -126,10 +128,10 @@ func readVerified(path string, verify func(*safetensors.File) error) (tensors ma
 	return tensors, f.Metadata(), nil
 }
 
-// SetWeights uploads what was read from path to the weights of the same names,
-// but not to those of fresh layers or parameters. What the file has and the network
-// has not must be named fresh too: nothing is left out in silence. With an error
-// that is a NaNError all are uploaded.
+// SetWeights uploads the tensors read from path to the weights of the same
+// names, except those of fresh layers or parameters. A tensor that the network
+// does not have is an error, unless fresh names it too. If the error is a
+// NaNError, all weights have been uploaded.
 func SetWeights(w *graph.Weights, tensors map[string]*tensor.Dense, path string, fresh []string) error {
 	isFresh := func(name string) bool {
 		layer, _, _ := strings.Cut(name, ".")
@@ -186,8 +188,8 @@ func SetWeights(w *graph.Weights, tensors map[string]*tensor.Dense, path string,
 	return nil
 }
 
-// Encode is the metadata of a weights file. Names of classes that are not UTF-8
-// stand in it whole.
+// Encode returns the metadata of a weights file. It also keeps names of classes
+// that are not UTF-8.
 func Encode(n *graph.Network, p data.Preprocess, classes []string) (map[string]string, error) {
 	metadata := map[string]string{}
 	values := map[string]any{NetworkKey: n, PreprocessKey: p, ClassesKey: classes}
@@ -213,8 +215,8 @@ func PutJSON(metadata map[string]string, values map[string]any) error {
 	return nil
 }
 
-// Decode reads the metadata of a weights file into the preprocessing and the classes,
-// and makes the network.
+// Decode reads the metadata of a weights file: it sets the preprocessing and
+// the classes, and returns the network.
 func Decode(metadata map[string]string, p *data.Preprocess, classes *[]string) (*graph.Network, error) {
 	if metadata[NetworkKey] == "" {
 		return nil, errors.New("the file holds weights without their network: it was not written by training")

@@ -35,8 +35,8 @@ func (p *Predictor) photos(f *data.Files) (*data.Photos, error) {
 	return photos, nil
 }
 
-// Picture says what the network makes of an encoded picture: a JPEG, PNG, GIF,
-// BMP, TIFF or WebP.
+// Picture predicts for one encoded picture: a JPEG, PNG, GIF, BMP, TIFF or
+// WebP.
 func (p *Predictor) Picture(ctx context.Context, encoded []byte) (Prediction, error) {
 	if p.noPictures != nil {
 		return Prediction{}, p.noPictures
@@ -52,12 +52,11 @@ func (p *Predictor) Picture(ctx context.Context, encoded []byte) (Prediction, er
 	return all[0], all[0].answered()
 }
 
-// Files says what the network makes of picture files. Some are decoded while
-// others go through the network. It calls each for every file, in order, from
-// one goroutine at a time, with an error for a file that cannot be read, or
-// ErrNaN. With
-// Options.TenCrops the prediction is the mean of those of ten views. Its error is
-// a FailedError once it has begun.
+// Files predicts for picture files. It decodes some while others run through
+// the network. It calls each for every file, in order, from one goroutine at a
+// time. The err of each is that of a file that cannot be read, or ErrNaN. With
+// Options.TenCrops the prediction is the mean over ten views. After Files has
+// begun, its error is a FailedError.
 func (p *Predictor) Files(ctx context.Context, names []string, each func(i int, y Prediction, err error)) error {
 	photos, err := p.photos(data.ListFiles(names))
 	if err != nil {

@@ -1,8 +1,8 @@
-// Package predict uses trained networks: it tells what is in pictures, and what
-// layers make of them.
+// Package predict runs trained networks on pictures: it returns their
+// predictions and the outputs of their layers.
 //
 // The network, the preprocessing and the names of the classes come from the
-// file of the weights, so that training and use cannot differ.
+// weights file, so training and prediction cannot differ.
 package predict
 
 import (
@@ -23,29 +23,29 @@ import (
 	"github.com/hubel-go/hubel/modelfile"
 )
 
-// Options are what a Predictor may be told.
+// Options are the options of a Predictor.
 type Options struct {
-	// Batch is how many samples go through the network at once; 0 means 32.
-	// More samples are cut into batches.
+	// Batch is the number of samples per pass; 0 means 32. More samples are divided
+	// into batches.
 	Batch int
 
-	// Parallel is how many batches may be under way at once, each in memory of
-	// its own; 0 means one for each core. More callers wait.
+	// Parallel is how many batches may run at the same time, each in its own
+	// memory; 0 means one for each core. More callers wait.
 	Parallel int
 
-	// Features names values of the network, such as "fc7", that a Prediction is
-	// to hold besides the output. A layer that works in place on another's
-	// output gets a value of its own.
+	// Features names values of the network, such as "fc7", that a Prediction
+	// contains besides the output. A layer that works in place on another's output
+	// gets its own memory then.
 	Features []string
 
-	// TenCrops makes Files take the mean over ten views of a picture, the centre,
-	// the corners and their mirror images, of a network that was trained on
-	// crops (Krizhevsky et al. 2012, section 4.1), even if the file of the weights
-	// does not ask for it.
+	// TenCrops makes Files predict the mean over ten views of a picture: the
+	// centre, the corners and their mirror images (Krizhevsky et al. 2012, section
+	// 4.1). The network must have been trained on crops. If the weights file asks
+	// for ten views, Files takes them without this option too.
 	TenCrops bool
 }
 
-// Prediction is what a network says of a sample.
+// Prediction is what a network predicts for one sample.
 type Prediction struct {
 	// Output is the network's first output: the probabilities of a classifier,
 	// the numbers of a regression.
@@ -54,8 +54,8 @@ type Prediction struct {
 	Features [][]float32 // of Options.Features, in their order, each row-major
 }
 
-// ErrNaN is what Files and Picture say of a picture whose output holds NaN: there
-// is no answer.
+// ErrNaN is the error of Files and Picture for a picture whose output contains
+// NaN: there is no prediction.
 var ErrNaN = errors.New("the network's output is NaN: on the way to it a number left the range of float32")
 
 // answered is ErrNaN of a prediction that is none.
@@ -66,11 +66,11 @@ func (y Prediction) answered() error {
 	return nil
 }
 
-// FailedError is one of weights that are NaN, or one that came once a network had
-// begun to run on pictures; others are about what was asked for.
+// FailedError is an error of weights that are NaN, or one that happened after a
+// network began to run on pictures. Other errors are about the arguments.
 type FailedError struct{ Err error }
 
-// Error is what went wrong.
+// Error is the message of Err.
 func (e FailedError) Error() string { return e.Err.Error() }
 
 // Unwrap is for errors.Is.
@@ -83,7 +83,7 @@ type Guess struct {
 	Probability float32 `json:"probability"`
 }
 
-// Predictor is a trained network, ready for use. Its methods may be called from
+// Predictor is a trained network on a device. Its methods may be called from
 // any number of goroutines, which share one set of weights.
 type Predictor struct {
 	model   *modelfile.Model
@@ -114,7 +114,7 @@ type slot struct {
 	x    []float32 // [Batch,C,H,W]
 }
 
-// Open reads a file of weights and makes it ready on a device.
+// Open reads a weights file and makes a Predictor on a device.
 func Open(d device.Device, path string, o Options) (*Predictor, error) {
 	if d == nil {
 		return nil, errNoDevice
@@ -135,7 +135,7 @@ func Open(d device.Device, path string, o Options) (*Predictor, error) {
 
 var errNoDevice = errors.New("there is no device to predict on")
 
-// New makes a trained network ready on a device.
+// New makes a Predictor of a trained network on a device.
 func New(d device.Device, m *modelfile.Model, o Options) (*Predictor, error) {
 	switch {
 	case d == nil:
@@ -208,14 +208,14 @@ func New(d device.Device, m *modelfile.Model, o Options) (*Predictor, error) {
 	return p, nil
 }
 
-// Shape is that of a sample, [C,H,W].
+// Shape is the shape of a sample, [C,H,W].
 func (p *Predictor) Shape() []int { return slices.Clone(p.shape) }
 
-// Classes names what the elements of a classifier's output stand for. It is
-// empty for a regression.
+// Classes are the names of the classes, one for each element of a classifier's
+// output. It is empty for a regression.
 func (p *Predictor) Classes() []string { return p.model.Classes }
 
-// Preprocess is what Predict does to samples.
+// Preprocess is the preprocessing that Predict applies to samples.
 func (p *Predictor) Preprocess() data.Preprocess { return p.model.Preprocess }
 
 // FeatureShape is the shape of feature i of a sample.
@@ -225,8 +225,8 @@ func (p *Predictor) FeatureShape(i int) []int {
 	return slices.Clone([]int(p.plan.Values[v].Shape[1:]))
 }
 
-// Predict says what the network makes of samples, [N,C,H,W] row-major, which
-// are raw: their values are as a data set gives them, pixels from 0 to 255.
+// Predict predicts for samples, [N,C,H,W] row-major. They are raw, with the
+// values of a data set: pixels from 0 to 255.
 func (p *Predictor) Predict(ctx context.Context, x []float32) ([]Prediction, error) {
 	each := p.sampleLen()
 	if len(x)%each != 0 {
@@ -335,9 +335,9 @@ func (p *Predictor) read(s *slot, to []Prediction, n int) ([]Prediction, error) 
 	return to, nil
 }
 
-// Top lists the n classes of the highest probability, of equals the first: all
-// where there are fewer, and none where n is below 1. A probability that is NaN is
-// none.
+// Top lists the n classes of the highest probability, the first among equals.
+// It lists all if there are fewer, and none if n is below 1. A class whose
+// probability is NaN is left out.
 func (p *Predictor) Top(x Prediction, n int) []Guess {
 	var guesses []Guess
 	for i, v := range x.Output {
@@ -354,9 +354,9 @@ func (p *Predictor) Top(x Prediction, n int) []Guess {
 	return guesses[:max(0, min(n, len(guesses)))]
 }
 
-// Close waits for the batches under way and frees the device's memory. What is
-// asked of the Predictor from then on is ErrClosed. Closing twice does nothing, and
-// returns the same.
+// Close waits for running batches and frees the device's memory. Later calls of
+// the Predictor return ErrClosed. A second Close does nothing, and returns the
+// same error.
 func (p *Predictor) Close() error {
 	p.close.Do(func() {
 		close(p.closed)

@@ -9,16 +9,16 @@ import (
 	"unicode/utf8"
 )
 
-// Confusion counts what a classifier answered: its Highest score, the first of
-// equals. A score that is NaN is no answer; a sample that has no other is not
-// counted.
+// Confusion is a confusion matrix. The answer of a classifier is its Highest
+// score. A score that is NaN is no answer; a sample without any other score is
+// not counted.
 type Confusion struct {
 	Classes []string // a name for each score of the network
 	Counts  [][]int  // [class of the sample][answer]
 }
 
-// NewConfusion makes room for a network's scores. Those that the data set has
-// no class for are called by their number.
+// NewConfusion returns an empty matrix for the given number of scores. A score
+// without a class in the data set is named by its number.
 func NewConfusion(classes []string, scores int) *Confusion {
 	c := &Confusion{Classes: slices.Clone(classes), Counts: make([][]int, scores)}
 	for i := len(classes); i < scores; i++ {
@@ -38,15 +38,16 @@ func (c *Confusion) Add(scores []float32, labels []int32) {
 	}
 }
 
-// Count counts an answer to a sample of a class, if it is one: -1 is none.
+// Count counts one answer to a sample of a class. An answer of -1 is not
+// counted.
 func (c *Confusion) Count(label int32, answer int) {
 	if answer >= 0 {
 		c.Counts[label][answer]++
 	}
 }
 
-// Highest is the place of the Highest score, the first of equals, or -1 where all
-// are NaN.
+// Highest is the index of the highest score, the first among equals, or -1 if
+// all are NaN.
 func Highest[T float32 | float64](scores []T) int {
 	best := -1
 	for k, v := range scores {
@@ -57,9 +58,9 @@ func Highest[T float32 | float64](scores []T) int {
 	return best
 }
 
-// WriteCSV writes a table: a row for each class of the samples, a column for
-// each answer, the names of both in front, quoted as RFC 4180 says. A name that a
-// spreadsheet would take for a formula gets an apostrophe in front (OWASP's CSV
+// WriteCSV writes a table with a row for each class of the samples and a column
+// for each answer, and the names of both, quoted as in RFC 4180. A name that a
+// spreadsheet would read as a formula gets an apostrophe in front (OWASP's CSV
 // injection).
 func (c *Confusion) WriteCSV(w io.Writer) error {
 	table := csv.NewWriter(w)

@@ -1,5 +1,5 @@
-// Package results holds what a run of training leaves for others to read: the
-// lines of its log, and what its tests answered.
+// Package results has the results of a training run that other programs read:
+// the lines of its log, and the confusion matrix of its tests.
 package results
 
 import (
@@ -15,9 +15,10 @@ import (
 // LogLine.
 const LogFile = "log.jsonl"
 
-// LogLine is one entry of a run's log. A metric stands in its JSON under its name,
-// behind that of the test's loss, and one of the training batch under "train_" and
-// its name, behind that batch's loss. What is not finite is left out.
+// LogLine is one entry of a run's log. In its JSON a metric of the test has its
+// own name as the key, after the test's loss. A metric of the training batch
+// has the key "train_" and its name, after that batch's loss. Numbers that are
+// not finite are left out.
 type LogLine struct {
 	Iteration       int      // updates done
 	Epoch           float64  // passes over the training set done
@@ -35,8 +36,8 @@ const trainPrefix = "train_"
 // logKeys are those of a line besides metrics.
 var logKeys = []string{"iteration", "epoch", "loss", "test_loss", "rate", "images_per_second"}
 
-// CheckMetric says why a line of the log cannot hold a metric of a name, if it
-// cannot.
+// CheckMetric returns an error if a line of the log cannot have a metric of
+// this name.
 func CheckMetric(name string) error {
 	if slices.Contains(logKeys, name) || strings.HasPrefix(name, trainPrefix) {
 		return fmt.Errorf("the metric %s is called as something else in the log, which has %s and what begins with %s: call its layer otherwise", name, strings.Join(logKeys, ", "), trainPrefix)
@@ -44,7 +45,7 @@ func CheckMetric(name string) error {
 	return nil
 }
 
-// MarshalJSON writes metrics beside the numbers that every line has.
+// MarshalJSON writes the metrics as keys of the line itself.
 func (l LogLine) MarshalJSON() ([]byte, error) {
 	var w objectWriter
 	w.add("iteration", l.Iteration)
@@ -60,7 +61,8 @@ func (l LogLine) MarshalJSON() ([]byte, error) {
 	return w.end()
 }
 
-// UnmarshalJSON reads a line; numbers of unknown keys are metrics, in their order.
+// UnmarshalJSON reads a line; numbers with other keys are metrics, in their
+// order.
 func (l *LogLine) UnmarshalJSON(b []byte) error {
 	*l = LogLine{}
 	return readObject(b, func(key string, value json.RawMessage) error {
@@ -91,14 +93,14 @@ func (l *LogLine) UnmarshalJSON(b []byte) error {
 	})
 }
 
-// At is the iteration that the line is of.
+// At is the iteration of the line.
 func (l LogLine) At() int { return l.Iteration }
 
-// ReadLog reads a run's log. A last line that was not written whole, because
-// the process or the machine stopped, is left out.
+// ReadLog reads a run's log. It leaves out an incomplete last line, which is
+// left if the process or the machine stopped.
 func ReadLog(path string) ([]LogLine, error) { return ReadLines[LogLine](path) }
 
-// ReadLines reads a file of JSON, a line for each, as ReadLog does.
+// ReadLines reads a file with one JSON value per line, as ReadLog does.
 func ReadLines[Line any](path string) ([]Line, error) {
 	content, err := os.ReadFile(path)
 	if err != nil {

@@ -7,18 +7,18 @@ import (
 	"math"
 )
 
-// Metric is a number that a network achieves besides its loss: the mean over
-// samples of one of its values.
+// Metric is a result of a network besides its loss: the mean over samples of
+// one of its values.
 type Metric struct {
 	Name  string
 	Value float64
 
-	// Share says that the number is a share of the samples, from 0 to 1, as an
-	// accuracy is. JSON does not keep it.
+	// Share says that the number is a share of the samples, from 0 to 1, such as an
+	// accuracy. It is not in the JSON.
 	Share bool
 }
 
-// String is the name and the number, in percent where it is a share.
+// String is the name and the number, in percent if it is a share.
 func (m Metric) String() string {
 	if m.Share {
 		return fmt.Sprintf("%s %.2f %%", m.Name, 100*m.Value)
@@ -26,10 +26,11 @@ func (m Metric) String() string {
 	return fmt.Sprintf("%s %.4f", m.Name, m.Value)
 }
 
-// Metrics are those of a network, in its order. In JSON they are an object.
+// Metrics are the metrics of a network, in its order. In JSON they are an
+// object.
 type Metrics []Metric
 
-// Get is the number of a metric.
+// Get is the value of a metric by name.
 func (m Metrics) Get(name string) (value float64, ok bool) {
 	for _, x := range m {
 		if x.Name == name {
@@ -39,8 +40,8 @@ func (m Metrics) Get(name string) (value float64, ok bool) {
 	return 0, false
 }
 
-// MarshalJSON keeps the order. It leaves out what is not finite, which JSON cannot
-// say.
+// MarshalJSON keeps the order. It leaves out numbers that are not finite,
+// because JSON has none.
 func (m Metrics) MarshalJSON() ([]byte, error) {
 	var w objectWriter
 	w.addMetrics("", m)
