@@ -79,7 +79,7 @@ func (c *Config) settings(samples int) settings {
 	}
 }
 
-// Checkpoint says how the run in a folder was configured and how far it is.
+// Checkpoint is the configuration and the progress of the run in a folder.
 type Checkpoint struct {
 	// Config resumes the run once Device, Train and Test are set. It has no DebugEvery
 	// and no Observers.
@@ -90,27 +90,26 @@ type Checkpoint struct {
 	Samples   int // of the training set
 	Iteration int // updates done
 
-	// Arithmetic is that of the device that the run was trained on last; empty in
-	// a checkpoint that does not say.
+	// Arithmetic is that of the device that the run was last trained on; empty in a
+	// checkpoint that does not have it.
 	Arithmetic string
 
-	// Damaged says why the newest checkpoint could not be read, where that is
-	// so: then this is the one before it.
+	// Damaged says why the newest checkpoint could not be read. It is nil if it
+	// could; otherwise this is the checkpoint before it.
 	Damaged error
 
 	history history
 	sets    sets
 }
 
-// ReadCheckpoint reads what the newest checkpoint in a run's folder that is
-// whole says of the run.
+// ReadCheckpoint reads the newest undamaged checkpoint in a run's folder.
 func ReadCheckpoint(dir string) (*Checkpoint, error) {
 	c, _, err := readState(dir)
 	return c, err
 }
 
-// PeekCheckpoint reads what the newest checkpoint in a run's folder says of the run,
-// and neither its tensors nor its checksum.
+// PeekCheckpoint reads the newest checkpoint in a run's folder, without its
+// tensors and without verifying its checksum.
 func PeekCheckpoint(dir string) (*Checkpoint, error) {
 	path := filepath.Join(dir, CheckpointFile)
 	f, err := safetensors.Open(path)
@@ -126,7 +125,8 @@ func (c *Checkpoint) Done(iterations int) bool {
 	return c.Iteration >= iterations && !c.history.Due
 }
 
-// Early reports whether that much patience with the run has come to an end.
+// Early reports whether the run ends early with this patience: see
+// Config.Patience.
 func (c *Checkpoint) Early(patience int) bool { return c.history.exhausts(patience) }
 
 // readState reads the newest checkpoint that is whole, with its tensors.

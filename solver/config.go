@@ -1,9 +1,9 @@
 // Package solver trains networks: the loop over batches, the optimiser, the
 // schedule of the learning rate, tests, checkpoints and the log.
 //
-// Everything random in training depends on the seed, the iteration and the
-// sample alone, so a run that was stopped and resumed leaves the same bytes
-// as one that never stopped.
+// Random numbers in training depend only on the seed, the iteration and the
+// sample. So a run that was stopped and resumed writes the same bytes as one
+// that never stopped.
 package solver
 
 import (
@@ -17,7 +17,7 @@ import (
 	"github.com/hubel-go/hubel/graph"
 )
 
-// Config says what to train, on what, and how.
+// Config is the configuration of a run.
 type Config struct {
 	Network *graph.Network
 	Device  device.Device
@@ -25,13 +25,13 @@ type Config struct {
 	Train, Test data.Dataset // Test may be nil
 	Preprocess  data.Preprocess
 
-	// Data is what the data sets were opened by, such as "mnist". It is kept
-	// in the checkpoint for whoever resumes the run, and means nothing here.
+	// Data is the name that the data sets were opened by, such as "mnist". Train
+	// only stores it in the checkpoint, for the program that resumes the run.
 	Data string
 
-	// DirectConv is how Device was opened, device.Options.DirectConv: it decides
-	// the weights, to the bit. It is kept in the checkpoint for whoever opens a
-	// device to resume the run, and means nothing here.
+	// DirectConv is the device.Options.DirectConv that Device was opened with; the
+	// bits of the weights depend on it. Train only stores it in the checkpoint, for
+	// the program that resumes the run.
 	DirectConv bool
 
 	// TF32 is likewise device.Options.TF32.
@@ -40,62 +40,63 @@ type Config struct {
 	SGD        SGD
 	Batch      int // samples of one pass
 	Accumulate int // passes whose gradients make one update, at least 1
-	Iterations int // updates in all, those before a resumption included
+	Iterations int // updates in all, including those before a resumption
 	Seed       uint64
 	Frozen     []string // layers or parameters that are not trained
 
-	// Dir is the run's folder. It is made; one that holds a run is refused
-	// unless that is resumed, and one that another process trains in is refused
-	// always. Where Dir is empty nothing is written.
+	// Dir is the run's folder. Train creates it. A folder that has a run is refused
+	// unless the run is resumed; a folder that another process trains in is always
+	// refused. If Dir is empty, no files are written.
 	Dir string
 
-	// Weights is a file of weights to start from. Where it is empty the
-	// network's fillers and Seed say what weights start as.
+	// Weights is a weights file to start from. If it is empty, the network's
+	// fillers and Seed initialise the weights.
 	Weights string
 
-	// Fresh names layers, or parameters such as "fc8.weight", that start as
-	// the fillers say all the same: a new last layer on trained ones. What Weights
-	// has and the network has not is an error unless it is named here too.
+	// Fresh names layers, or parameters such as "fc8.weight", that the fillers
+	// initialise even with Weights: a new last layer on trained ones. A tensor of
+	// Weights that the network does not have is an error unless it is named here
+	// too.
 	Fresh []string
 
-	// Resume goes on from the checkpoint in Dir. What decides the weights must
-	// then be as it was; ReadCheckpoint has it. Iterations alone may be more
-	// than before (what that does to a rate, Schedule.Max says).
+	// Resume continues from the checkpoint in Dir. All fields that decide the
+	// weights must be as before; ReadCheckpoint returns them. Only Iterations may
+	// be larger (see Schedule.Max for the effect on the rate).
 	Resume bool
 
-	// Retest makes a run that has come to its end, and is resumed, repeat its last
-	// test and tell of its end once more: it may have been killed before it did.
+	// Retest makes a finished run that is resumed repeat its last test and its
+	// Ended event: it may have been killed before them.
 	Retest bool
 
-	// OtherArithmetic lets a run that is resumed go on on a device that rounds
-	// otherwise than the one it was trained on: its bytes are then not those of a
-	// run that never stopped, and a Notice says so.
+	// OtherArithmetic allows a run to be resumed on a device that rounds
+	// differently from the one it was trained on. Its bytes then differ from those
+	// of a run that never stopped, and a Notice says so.
 	OtherArithmetic bool
 
-	// Patience ends the run after so many tests in a row without one better
-	// than the best before them; 0 is endless. A run that is resumed may be
-	// given another.
+	// Patience ends the run after so many tests in a row that are no better than
+	// the best before them; 0 means never. It may be changed when a run is resumed.
 	Patience int
 
-	LogEvery int // iterations; 0 means 10. The loss is read back so often
+	LogEvery int // iterations; 0 means 10. The loss is read back at each
 
-	// A checkpoint is written so many iterations after the last, or so much
-	// time, and at the run's end. Where both are 0, it is at each epoch's end.
+	// A checkpoint is written every CheckpointEvery iterations or every
+	// CheckpointTime, and at the run's end. If both are 0, it is written at each
+	// epoch's end.
 	CheckpointEvery int
 	CheckpointTime  time.Duration
 
-	// DebugEvery writes the numbers of every layer to DebugFile in the first
-	// of so many iterations; 0 is never. Each costs a pass more, and the memory
-	// of a pass that shares none.
+	// DebugEvery writes statistics of every layer to DebugFile in the first of so
+	// many iterations; 0 means never. Each costs one more pass, and the memory of a
+	// pass that shares no buffers.
 	DebugEvery int
 
-	// Observers watch the run; see there.
+	// Observers receive the events of the run.
 	Observers []Observer
 }
 
-// Result is how training ended.
+// Result is the outcome of training.
 type Result struct {
-	Began     bool    // all that can be checked before was in order, and the folder is there
+	Began     bool    // all checks before training passed, and the folder exists
 	Iteration int     // updates done
 	Loss      float64 // of a training batch, when it was last read back; NaN if never
 	Test      *Test   // the last one, nil where there was none
@@ -103,9 +104,9 @@ type Result struct {
 	Early     bool    // Patience ended the run
 }
 
-// Iterations is the number of updates that make the given number of epochs.
-// The batch is that of an update: Batch times Accumulate. An epoch's last one
-// may be smaller.
+// Iterations is the number of updates in the given number of epochs. The batch
+// is that of an update: Batch times Accumulate. The last batch of an epoch may
+// be smaller.
 func Iterations(epochs, samples, batch int) int {
 	return epochs * ((samples + batch - 1) / batch)
 }

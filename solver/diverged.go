@@ -6,13 +6,13 @@ import (
 	"github.com/hubel-go/hubel/internal/printable"
 )
 
-// Diverged is the error of a training whose loss is NaN or infinite. It says
-// where that began: the first value, in the order of computing, that was not
-// finite, found by repeating the update with all values kept.
+// Diverged is the error of a run whose loss is NaN or infinite. It names the
+// first value, in the order of computing, that was not finite. Train finds it
+// by repeating the update with all values kept.
 type Diverged struct {
 	Iteration int     // counted from 1
 	Loss      float64 // of that iteration
-	Test      bool    // it was found in a test after the iteration, not in training
+	Test      bool    // found in a test after the iteration, not in training
 
 	Layer, Type string  // of layer, as in JSON
 	Tensor      string  // "conv1", "conv1.weight"; "conv1/d" is its gradient
@@ -20,9 +20,9 @@ type Diverged struct {
 	Value       float32 // NaN or an infinity
 	Bad, Of     int     // elements of the tensor that are, and all
 
-	// Sample is the place in the batch of the first bad sample, Index that in
-	// the data set, and Name its name, where the data set has names. Sample is
-	// -1 of weights and their gradients.
+	// Sample is the index in the batch of the first bad sample, Index its index in
+	// the data set, and Name its name if the data set has names. Sample is -1 for
+	// weights and their gradients.
 	Sample, Index int
 	Name          string
 
@@ -31,7 +31,7 @@ type Diverged struct {
 	File   string       // ReplayFile with its folder; empty without one, or where it could not be written
 }
 
-// Error says it in one line.
+// Error is a message of one line.
 func (d *Diverged) Error() string {
 	when := fmt.Sprintf("iteration %d: the loss is %g", d.Iteration, d.Loss)
 	if d.Test {

@@ -14,7 +14,7 @@ import (
 )
 
 // Evaluate measures the loss and the metrics of weights on a data set, with
-// batches of the given size. Its error is a FailedError once it has begun.
+// batches of the given size. After it has begun, its error is a FailedError.
 func Evaluate(ctx context.Context, d device.Device, w *graph.Weights, set data.Dataset, p data.Preprocess, batch int) (Test, error) {
 	switch {
 	case d == nil:
@@ -60,12 +60,11 @@ func Evaluate(ctx context.Context, d device.Device, w *graph.Weights, set data.D
 	return test, nil
 }
 
-// FailedError is one that came once a network had begun to run on samples, of the
-// device or of the samples, or once a file was written; others are about what was
-// asked for.
+// FailedError is an error that happened after a network began to run on
+// samples, or after a file was written. Other errors are about the arguments.
 type FailedError struct{ Err error }
 
-// Error is what went wrong.
+// Error is the message of Err.
 func (e FailedError) Error() string { return e.Err.Error() }
 
 // Unwrap is for errors.Is.

@@ -12,7 +12,7 @@ import (
 	"github.com/hubel-go/hubel/results"
 )
 
-// ReadDebug reads a run's DebugFile like its log.
+// ReadDebug reads a run's DebugFile as results.ReadLog reads its log.
 func ReadDebug(path string) ([]DebugLine, error) { return results.ReadLines[DebugLine](path) }
 
 // logWriter appends lines to a log.

@@ -4,17 +4,17 @@ import (
 	"github.com/hubel-go/hubel/results"
 )
 
-// Observer watches a run: what is printed, the logs in the run's folder, a page or a
-// file for another program all are one.
+// Observer receives the events of a run: examples are the terminal output, the
+// logs in the run's folder, and a web page.
 //
-// Train calls Observe for each event, in order, from the goroutine that trains, and
-// of Config.Observers one after the other. By then what the event tells of is in the
-// run's folder. Training waits for Observe: one that is slow, such as a network's
-// client, keeps a copy of the event and works elsewhere. Its error ends the run: Train
-// returns it, unless there is another already. One that can live with its error, as a
-// page can whose reader is gone, returns nil.
+// Train calls Observe for each event, in order, from the goroutine that trains,
+// one observer after the other. Files that the event names are then in the
+// run's folder. Training waits for Observe. A slow observer, such as a network
+// client, should keep the event and do its work in another goroutine. An error
+// of Observe ends the run, and Train returns it, unless there is another error
+// already. An observer that should not end the run returns nil.
 //
-// What an event holds may be kept, and must not be changed.
+// An observer may keep an event, but must not change it.
 type Observer interface {
 	Observe(e Event) error
 }
@@ -26,8 +26,8 @@ type ObserverFunc func(e Event) error
 func (f ObserverFunc) Observe(e Event) error { return f(e) }
 
 // Event is something that happens in a run: a Started, Progress, Test, Logged,
-// DebugLine, Saved, Notice or Ended, or of CheckSanity a Sanity. There may be more
-// kinds later.
+// DebugLine, Saved, Notice or Ended, or a Sanity of CheckSanity. Later versions
+// may have more kinds.
 type Event interface{ event() }
 
 func (Started) event()   {}
@@ -40,29 +40,29 @@ func (Notice) event()    {}
 func (Ended) event()     {}
 func (Sanity) event()    {}
 
-// Started is the first event of a run, when all is in order and the folder is there.
-// Exactly one Ended follows it.
+// Started is the first event of a run, after all checks and when the folder
+// exists. Exactly one Ended follows it.
 type Started struct {
 	Network, Device       string // names
 	Dir                   string // empty without one
 	Samples, Tests        int    // to train on, and to test on
 	PerEpoch              int    // iterations
-	Iteration, Iterations int    // updates done before, of a run that is resumed, and in all
+	Iteration, Iterations int    // updates done before the run was resumed, and in all
 }
 
-// Progress is where training stands after an update. The loss and the metrics are
-// those that were read back last, which is not after each.
+// Progress is the state of training after an update. The loss and the metrics
+// are those that were last read back, which does not happen after every update.
 type Progress struct {
 	Iteration, Iterations int // updates done, and in all
 	Epoch                 int // that the last update belongs to, counted from 1
 	Loss                  float64
-	Metrics               results.Metrics // of the batch that the loss is of
+	Metrics               results.Metrics // of the same batch as the loss
 	Rate                  float32         // of the last update
 	ImagesPerSecond       float64         // without tests and checkpoints
 	InputPerSecond        float64         // images that could be read, decoded and augmented
 }
 
-// Test is what a network achieves on a data set.
+// Test is the result of a network on a data set.
 type Test struct {
 	Iteration int // updates done; 0 from Evaluate
 	Epoch     int // counted from 1; 0 from Evaluate
@@ -76,8 +76,8 @@ type Test struct {
 // Logged is a line of the log, every Config.LogEvery iterations and with each test.
 type Logged struct{ results.LogLine }
 
-// DebugLine is the numbers of every layer in one update, every Config.DebugEvery
-// iterations.
+// DebugLine has the statistics of every layer in one update, every
+// Config.DebugEvery iterations.
 type DebugLine struct {
 	Iteration int          `json:"iteration"` // counted from 1
 	Layers    []LayerStats `json:"layers"`
@@ -86,18 +86,18 @@ type DebugLine struct {
 // At is the iteration that the line is of.
 func (l DebugLine) At() int { return l.Iteration }
 
-// Saved is a file that was written: a checkpoint, with WeightsFile beside it, or the
-// best weights so far.
+// Saved says that a file was written: a checkpoint, with WeightsFile beside it,
+// or the best weights so far.
 type Saved struct {
 	Iteration int // updates done
 	Path      string
 	Best      bool // it is BestFile
 }
 
-// Notice is what a user should know of: a thing that is odd, or takes time.
+// Notice is a message for the user: something is unusual, or takes time.
 type Notice struct{ Text string }
 
-// Ended is the last event of a run, while its folder is still this process's alone.
+// Ended is the last event of a run. The folder is still locked then.
 type Ended struct {
 	Result
 	Reason Reason
@@ -107,7 +107,7 @@ type Ended struct {
 // Reason is why a run ended.
 type Reason string
 
-// The reasons. Only after the first two has the run come to its end.
+// The reasons. Only with the first two is the run finished.
 const (
 	ReasonDone     Reason = "done"     // all iterations are
 	ReasonEarly    Reason = "early"    // Patience is over

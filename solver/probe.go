@@ -78,10 +78,10 @@ func (p *probe) run(s *batchCopy, pass graph.Pass, look func(first int) (more bo
 	return nil
 }
 
-// Kind is what a value of a step is.
+// Kind says what a value of a step is.
 type Kind string
 
-// The kinds of values, in the order in which a layer comes by them.
+// The kinds of values, in the order in which a layer reads or makes them.
 const (
 	KindWeight         Kind = "weight"
 	KindInput          Kind = "input" // of the network

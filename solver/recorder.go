@@ -20,32 +20,33 @@ const (
 	// WeightsFile is the trained network.
 	WeightsFile = "weights.safetensors"
 
-	// BestFile are the weights that did best in a test: those that the network's
-	// first metric calls the best, and among these, or of a network that has none,
-	// those with the lowest loss. It is a weights file.
+	// BestFile is a weights file with the weights of the best test. The network's
+	// first metric decides which is the best; among equal ones, and for a network
+	// without a metric, the lowest loss does.
 	BestFile = "best.safetensors"
 
-	// CheckpointFile is what resuming needs: the weights, a velocity
-	// "momentum/NAME" for each trained parameter, how the run was configured, and
-	// what its tests amount to. Random numbers are counted, so the seed and the
-	// iteration are their whole state. PreviousFile is the checkpoint before it,
-	// DamagedFile one that could not be read when the run was resumed.
+	// CheckpointFile has all that resuming needs: the weights, a velocity
+	// "momentum/NAME" for each trained parameter, the configuration of the run, and
+	// the results of its tests. Random numbers are counter-based, so their state is
+	// the seed and the iteration. PreviousFile is the checkpoint before it.
+	// DamagedFile is a checkpoint that could not be read when the run was resumed.
 	CheckpointFile = "checkpoint.safetensors"
 	PreviousFile   = "checkpoint-previous.safetensors"
 	DamagedFile    = "checkpoint-damaged.safetensors"
 
-	// ReplayFile is what is left of a run whose loss was not finite: the batch, and
-	// all that an update is made from. Replay repeats it.
+	// ReplayFile is written if the loss of a run is not finite. It has the batch
+	// and all other inputs of the update. Replay repeats the update.
 	ReplayFile = "diverged.safetensors"
 
-	// DebugFile is what Config.DebugEvery writes: JSON, a line for each DebugLine.
+	// DebugFile is the file of Config.DebugEvery: one line of JSON for each
+	// DebugLine.
 	DebugFile = "debug.jsonl"
 
-	// LockFile is what the process that trains in the folder holds locked.
+	// LockFile is locked by the process that trains in the folder.
 	LockFile = "run.lock"
 )
 
-// LockFolder makes a run's folder this process's alone until the lock is closed.
+// LockFolder locks a run's folder for this process until the lock is closed.
 func LockFolder(dir string) (io.Closer, error) {
 	l, err := atomicfile.Lock(filepath.Join(dir, LockFile))
 	if errors.Is(err, atomicfile.ErrLocked) {

@@ -47,8 +47,8 @@ func (d *doctor) saveReplay(s *batchCopy, loss float64) (path string, err error)
 	return d.record.diverged(slices.Concat(tensors, velocities, s.tensors()), metadata)
 }
 
-// Replay repeats the update of a ReplayFile on a device, with all values kept,
-// and says where it goes bad, or nil where it does not.
+// Replay repeats the update of a ReplayFile on a device, with all values kept.
+// It returns the first value that is not finite, or nil if there is none.
 func Replay(d device.Device, path string) (bad *Diverged, err error) {
 	if d == nil {
 		return nil, errors.New("there is no device to repeat an update on")

@@ -50,8 +50,9 @@ func (c *Checkpoint) otherThan(arithmetic string) bool {
 	return c.Arithmetic != "" && c.Arithmetic != arithmetic
 }
 
-// ArithmeticError is why a run is not resumed on a device that rounds otherwise
-// than the one that it was trained on. Config.OtherArithmetic allows it.
+// ArithmeticError is the error of resuming a run on a device that rounds
+// differently from the one that it was trained on. Config.OtherArithmetic
+// allows it.
 type ArithmeticError struct {
 	Dir     string
 	Was, Is string // device.Device.Arithmetic

@@ -17,7 +17,7 @@ import (
 	"github.com/hubel-go/hubel/layers"
 )
 
-// Sanity is the outcome of one of the checks of CheckSanity, and an Event.
+// Sanity is the result of one of the checks of CheckSanity, and an Event.
 type Sanity struct {
 	Name string
 	OK   bool
@@ -36,12 +36,13 @@ const (
 	decayTolerance    = 0.01 // relative, of what that update takes from a tensor's squares
 )
 
-// CheckSanity checks a configuration before it is trained, by what must be true
-// of any: with the last layer at zero the first loss is that of answering at
-// random; weight decay makes what is minimised larger, and an update by decay
-// alone takes from each tensor what it says; gradients agree with differences of
-// the loss; and a few samples can be learnt by heart. Each outcome is an event for the
-// Observers, as soon as it is known. Nothing is written.
+// CheckSanity checks a configuration before training, by properties that every
+// configuration must have. With the last layer at zero, the first loss is that
+// of random answers. Weight decay makes the minimised sum larger, and an update
+// with decay alone changes each tensor by the right amount. Gradients agree
+// with finite differences of the loss. A few samples can be learnt by heart.
+// Each result is sent to the Observers as an event, as soon as it is known. No
+// file is written.
 func CheckSanity(ctx context.Context, c Config) error {
 	if err := c.checkThere(); err != nil {
 		return err

@@ -7,8 +7,9 @@ import (
 	"strings"
 )
 
-// The learning-rate policies. They are Caffe's, cosine (Loshchilov and Hutter
-// 2017, without restarts) and plateau. k counts iterations from 0, K is Max.
+// The learning-rate policies: those of Caffe, cosine (Loshchilov and Hutter
+// 2017, without restarts) and plateau. k is the iteration, counted from 0, and
+// K is Max.
 const (
 	Fixed     = "fixed"     // Rate
 	Step      = "step"      // Rate * Gamma^floor(k/Step)
@@ -26,8 +27,8 @@ const (
 // Policies lists the learning-rate policies.
 func Policies() []string { return []string{Fixed, Step, MultiStep, Exp, Inv, Poly, Cosine, Plateau} }
 
-// Schedule is the learning rate as a function of the iteration. A policy
-// reads the fields that its formula names.
+// Schedule is the learning rate as a function of the iteration. A policy uses
+// the fields in its formula.
 type Schedule struct {
 	Policy string  `json:"policy"`
 	Rate   float64 `json:"rate"` // at iteration 0
@@ -36,10 +37,10 @@ type Schedule struct {
 	Step   int     `json:"step,omitempty"`  // iterations, or tests
 	Steps  []int   `json:"steps,omitempty"` // rising
 
-	// Max is where poly and cosine end. Train takes 0 for the iterations of
-	// the run. A run that is resumed with more of them then follows the curve
-	// of the longer run from there on, so its rate jumps up; where Max is
-	// given, the rate past it is 0.
+	// Max is the iteration at which poly and cosine end; 0 means the iterations of
+	// the run. If a run is then resumed with more iterations, it follows the curve
+	// of the longer run from there, so its rate jumps up. If Max is given, the rate
+	// after it is 0.
 	Max int `json:"max,omitempty"`
 }
 

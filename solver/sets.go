@@ -37,9 +37,9 @@ func decodeSets(metadata map[string]string) (s sets, err error) {
 	return s, nil
 }
 
-// Named reports whether the checkpoint knows the samples of its run by their names,
-// so that it is not resumed with others. One of a training set without names does
-// not, nor one of a hubel that did not keep them.
+// Named reports whether the checkpoint stores the names of the run's samples,
+// so that it is not resumed with others. It does not if the training set has no
+// names, or if an older hubel wrote it.
 func (c *Checkpoint) Named() bool { return c.sets.Train != "" }
 
 // checkSets refuses to train on another division of the data than before: the

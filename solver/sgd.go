@@ -14,10 +14,10 @@ import (
 	"github.com/hubel-go/hubel/graph"
 )
 
-// SGD is stochastic gradient descent with momentum. The learning rate is
-// inside the velocity, as in the AlexNet paper and Caffe (in PyTorch it is
-// outside: the two part ways where the rate changes). For a weight w with
-// gradient dw, velocity v, and its layer's multipliers r and d:
+// SGD is stochastic gradient descent with momentum. The velocity includes the
+// learning rate, as in the AlexNet paper and Caffe. (In PyTorch it does not;
+// the results differ if the rate changes.) For a weight w with gradient dw,
+// velocity v, and its layer's multipliers r and d:
 //
 //	v = Momentum*v - Rate*r*(dw + Decay*d*w)
 //	w = w + v
@@ -92,8 +92,8 @@ func (s SGD) program() *expr.Program {
 // squares is the program whose sum is a squared norm.
 var squares = expr.MustNew(expr.Mul(expr.Input(0, expr.Whole), expr.Input(0, expr.Whole)))
 
-// Updater holds what the updates of one executor's weights need. It belongs to the
-// executor's goroutine and queue.
+// Updater updates the weights of one executor. It belongs to the executor's
+// goroutine and queue.
 type Updater struct {
 	sgd      SGD
 	exec     *graph.Executor
@@ -108,8 +108,9 @@ type Updater struct {
 	written float32       // the rate on the device; NaN is none
 }
 
-// NewUpdater allocates the velocities and sets them to zero. The plan trains a parameter
-// at least, and the schedule's Max must be set where its policy reads it.
+// NewUpdater allocates the velocities and sets them to zero. The plan must
+// train at least one parameter, and the schedule's Max must be set if its
+// policy uses it.
 func NewUpdater(d device.Device, e *graph.Executor, s SGD) (*Updater, error) {
 	u := &Updater{exec: e, segments: e.Plan().Segments(), dw: e.Gradients()}
 	u.set(s)

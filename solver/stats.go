@@ -6,8 +6,8 @@ import (
 	"github.com/hubel-go/hubel/graph"
 )
 
-// LayerStats are the numbers of a layer in one update. NaN and infinite values
-// are counted and otherwise left out.
+// LayerStats are the statistics of a layer in one update. NaN and infinite
+// values are counted in Bad and left out of the others.
 type LayerStats struct {
 	Layer     string  `json:"layer"`
 	Mean      float64 `json:"mean"` // of the outputs
@@ -16,9 +16,9 @@ type LayerStats struct {
 	Largest   float64 `json:"largest"`       // magnitude
 	Bad       int     `json:"bad,omitempty"` // outputs that are NaN or infinite
 
-	// Gradient is the norm of the gradients of the layer's weights over the
-	// norm of the weights, both without what is not finite; nil for a layer
-	// without trained weights, and where they are all zero.
+	// Gradient is the norm of the gradients of the layer's weights divided by the
+	// norm of the weights, both without values that are not finite. It is nil for a
+	// layer without trained weights, and if they are all zero.
 	Gradient *float64 `json:"gradient_to_weight,omitempty"`
 }
 

@@ -16,13 +16,13 @@ import (
 // Train trains a network. It tests at each epoch's end and at the end of the
 // run, and writes weights and checkpoints into the run's folder.
 //
-// Everything is checked before memory is allocated or the folder is touched; an
-// error that came only when the folder was touched is a FailedError.
-// Where ctx is cancelled, training stops after the update it is in, writes a
-// checkpoint, and returns an error that wraps ctx.Err(); where that could not
-// be written, the error does not. A test that is cut short so is made up for
-// when the run is resumed. A loss that is not a finite number stops training
-// and writes no checkpoint. Result says in any case how far training came.
+// Everything is checked before memory is allocated or the folder is changed; an
+// error after the folder was changed is a FailedError. If ctx is cancelled,
+// training stops after the current update, writes a checkpoint, and returns an
+// error that wraps ctx.Err(). If the checkpoint could not be written, the error
+// does not wrap it. A test that was interrupted is repeated when the run is
+// resumed. A loss that is not finite stops training, and no checkpoint is
+// written. Result always says how far training came.
 func Train(ctx context.Context, c Config) (Result, error) {
 	t, err := newTrainer(c)
 	if err != nil {
