@@ -12,11 +12,11 @@
 //
 //	backward, err := hardSwish.Gradient(0) // of x; its inputs are x and dy
 //
-// NaN and infinity go through a program as IEEE 754 has them, but that the constant 0
-// times or divided by anything is 0. Min and Max of a NaN are NaN, as in PyTorch; those
-// of 0 and -0 are one of the two. A comparison with a NaN is false, so that Select
-// takes its second value. Every device agrees on that. How exactly a device
-// computes Exp, Log, Tanh and Erf is its own affair.
+// NaN and infinity follow IEEE 754, with one exception: the constant 0 times or
+// divided by anything is 0. Min and Max of a NaN are NaN, as in PyTorch; those
+// of 0 and -0 are one of the two. A comparison with a NaN is false, so Select
+// takes its second value. All devices agree on this. They may differ in the
+// precision of Exp, Log, Tanh and Erf.
 package expr
 
 import (
@@ -86,10 +86,10 @@ const (
 	OpSelect
 )
 
-// Expr is an expression whose value is a float32. It never changes.
+// Expr is an immutable expression whose value is a float32.
 type Expr struct{ *node }
 
-// Condition is a comparison, or a matter of chance. Only Select takes one.
+// Condition is a comparison or a random event. Only Select takes one.
 type Condition struct{ *node }
 
 // node is an operation on the values of other nodes.
@@ -107,12 +107,12 @@ func Input(i int, axes Axes) Expr { return Expr{&node{op: OpInput, index: i, axe
 // Const is a number.
 func Const(v float32) Expr { return Expr{&node{op: OpConst, value: v}} }
 
-// Draw is a random number, uniform in [0,1), a multiple of 2^-24: the upper 24 bits
-// of the 32 that the i-th stream of the call has for the element of the sample.
+// Draw is a random number, uniform in [0,1), a multiple of 2^-24: the upper 24
+// of the 32 random bits of the i-th stream for the element of the sample.
 func Draw(i int) Expr { return Expr{&node{op: OpDraw, index: i}} }
 
-// Bernoulli holds with probability p, from 0 to 1: where the 32 bits that the i-th
-// stream of the call has for the element are below p 2^32, rounded down. The upper 24
+// Bernoulli is true with probability p, from 0 to 1: if the 32 random bits of
+// the i-th stream for the element are below p 2^32, rounded down. The upper 24
 // of these bits are Draw(i).
 func Bernoulli(i int, p float32) Condition {
 	if p == 0 || p == 1 {
@@ -172,7 +172,7 @@ func LessEqual(a, b Expr) Condition { return Condition{simplified(OpLessEqual, a
 // Equal is a == b.
 func Equal(a, b Expr) Condition { return Condition{simplified(OpEqual, a.node, b.node)} }
 
-// Select is a where the condition holds, else b.
+// Select is a if the condition is true, else b.
 func Select(c Condition, a, b Expr) Expr {
 	return Expr{simplified(OpSelect, c.node, a.node, b.node)}
 }
@@ -234,7 +234,8 @@ func (n *node) write(b *strings.Builder) {
 // number is a float32 in as few digits as make it.
 func number(v float32) string { return strconv.FormatFloat(float64(v), 'g', -1, 32) }
 
-// Apply is the value of an operation of float64 numbers: what the operations mean.
+// Apply is the value of an operation on float64 numbers. It defines the
+// operations.
 func Apply(op Op, x ...float64) float64 {
 	switch op {
 	case OpAdd:

@@ -5,16 +5,16 @@ import (
 	"math"
 )
 
-// Gradient is the program of the gradient of input i: the sum over outputs of dy
-// times the output's derivative. Its inputs are those of p and, behind them, one
-// dy for each output, of the output's axes as New was told, in order. It has one
-// output. A device that sums it over the axes that input i lacks has the gradient of
-// an input that is not whole.
+// Gradient is the program of the gradient of input i: the sum over outputs of
+// dy times the output's derivative. Its inputs are those of p and, after them,
+// one dy for each output, in order, with the axes of that output. It has one
+// output. If input i is not whole, the caller sums that output over the axes
+// that the input lacks.
 //
-// Where a derivative does not exist it is one of those beside it: that of Max(a, b)
-// and Min(a, b) at a = b is b's, so that max(x, 0) has 0 at 0 as everywhere in this
-// field; that of Abs at 0 is 0. Conditions and draws have none. A gradient of more
-// than MaxInstructions is an error.
+// Where a derivative does not exist, a value is chosen. That of Max(a, b) and
+// Min(a, b) at a = b is the derivative of b, so that max(x, 0) has 0 at 0, as
+// usual. That of Abs at 0 is 0. Conditions and draws have no gradient. A
+// gradient of more than MaxInstructions is an error.
 func (p *Program) Gradient(i int) (*Program, error) {
 	d := differentiation{input: i, done: map[*node]*node{}}
 	sum := Const(0).node

@@ -2,11 +2,11 @@ package expr
 
 import "math"
 
-// Normal is a normal random number of mean 0 and deviation 1, of the i-th stream's draw:
-// sqrt(2) erfinv(v), where v is the middle of the draw's interval of (-1,1), so that
-// it lies within 5.5 deviations. The inverse of the error function is that of Giles
-// 2010, "Approximating the erfinv function", for single precision: within 4e-7 of
-// itself, roundings apart.
+// Normal is a normal random number of mean 0 and deviation 1, of the i-th
+// stream's draw: sqrt(2) erfinv(v), where v is the middle of the draw's
+// interval of (-1,1), so that it lies within 5.5 deviations. The inverse of the
+// error function is that of Giles 2010, "Approximating the erfinv function",
+// for single precision. Its relative error is at most 4e-7, without roundings.
 func Normal(i int) Expr {
 	v := Add(Mul(Const(2), Draw(i)), Const(0x1p-24-1)) // exact
 	w := Neg(Log(Mul(Sub(Const(1), v), Add(Const(1), v))))

@@ -9,8 +9,8 @@ import (
 	"strings"
 )
 
-// Program computes one number or several from some inputs. It never changes, and may
-// be used from several goroutines.
+// Program computes one or more numbers from its inputs. It is immutable, and
+// may be used from several goroutines.
 type Program struct {
 	inputs  []Axes
 	used    []bool // which inputs it reads
@@ -21,7 +21,8 @@ type Program struct {
 	hash    string
 }
 
-// Instruction is a step of a program: Op of the values of earlier steps.
+// Instruction is a step of a program: it applies Op to the values of earlier
+// steps.
 type Instruction struct {
 	Op    Op
 	Args  [3]int // steps
@@ -30,19 +31,19 @@ type Instruction struct {
 	Value float32
 }
 
-// Threshold is what the random bits of OpBernoulli, as a number, must be below:
-// Value 2^32, rounded down.
+// Threshold is the upper bound of OpBernoulli: the condition is true if the
+// random bits, as a number, are below Value 2^32, rounded down.
 func (i *Instruction) Threshold() uint32 { return uint32(float64(i.Value) * (1 << 32)) }
 
-// Bounds of a program: what any device can run.
+// Limits of a program that every device can run.
 const (
 	MaxInputs       = 16
 	MaxOutputs      = 4
 	MaxInstructions = 256
 )
 
-// New makes a program of its outputs. An input that is used with two sets of axes, a
-// program without an output, and one that is too long are errors.
+// New makes a program from its outputs. It is an error if an input is used with
+// two sets of axes, if there is no output, or if the program is too long.
 func New(outputs ...Expr) (*Program, error) {
 	if len(outputs) == 0 || len(outputs) > MaxOutputs {
 		return nil, fmt.Errorf("a program has 1 to %d outputs, not %d", MaxOutputs, len(outputs))
@@ -62,7 +63,8 @@ func New(outputs ...Expr) (*Program, error) {
 	return p, nil
 }
 
-// MustNew is New for programs that stand in the code.
+// MustNew is New for programs that are fixed in the code. It panics instead of
+// returning an error.
 func MustNew(outputs ...Expr) *Program {
 	p, err := New(outputs...)
 	if err != nil {
@@ -155,32 +157,33 @@ func (p *Program) withInputs(other *Program, more int) *Program {
 	return p
 }
 
-// Inputs is the axes of each input. The caller must not change it.
+// Inputs are the axes of each input. The caller must not change the slice.
 func (p *Program) Inputs() []Axes { return p.inputs }
 
-// Uses reports whether the program reads input i. One that it does not read may be
-// absent.
+// Uses reports whether the program reads input i. An input that it does not
+// read may be absent.
 func (p *Program) Uses(i int) bool { return i < len(p.used) && p.used[i] }
 
-// Passes reports whether the program's one output is an input as it stands, with all
-// axes, and which.
+// Passes reports whether the program has one output that is an unchanged input
+// with all axes, and which input.
 func (p *Program) Passes() (input int, ok bool) {
 	i := p.code[len(p.code)-1]
 	return i.Index, len(p.code) == 1 && len(p.results) == 1 && i.Op == OpInput && i.Axes == Whole
 }
 
-// Draws is how many streams of random numbers the program takes.
+// Draws is the number of streams of random numbers that the program uses.
 func (p *Program) Draws() int { return p.draws }
 
-// Outputs is how many outputs there are.
+// Outputs is the number of outputs.
 func (p *Program) Outputs() int { return len(p.results) }
 
 // Code is the program step by step, and the step of each output. The caller must not
 // change either.
 func (p *Program) Code() (code []Instruction, results []int) { return p.code, p.results }
 
-// Uniform reports of each step whether its value is one for all elements along these
-// axes: it follows from constants, and from inputs that have none of them.
+// Uniform reports for each step whether its value is the same for all elements
+// along these axes: it depends only on constants and on inputs that have none
+// of the axes.
 func (p *Program) Uniform(axes Axes) []bool {
 	uniform := make([]bool, len(p.code))
 	for k, i := range p.code {
@@ -192,7 +195,7 @@ func (p *Program) Uniform(axes Axes) []bool {
 	return uniform
 }
 
-// Hash is the same for programs that compute the same in the same way.
+// Hash is the same for programs with the same instructions and outputs.
 func (p *Program) Hash() string { return p.hash }
 
 // String is the program as formulas, one for each output: "(in0 * 2)". Those that are
@@ -205,8 +208,8 @@ func (p *Program) String() string {
 	return strings.Join(texts, "; ")
 }
 
-// Eval computes the outputs of one element in float64: what the program means. The
-// draws are the 32 random bits of each stream.
+// Eval computes the outputs of one element in float64. It defines the program.
+// The draws are the 32 random bits of each stream.
 func (p *Program) Eval(out, inputs []float64, draws []uint32) {
 	values := make([]float64, len(p.code))
 	for k, i := range p.code {
@@ -232,7 +235,7 @@ func (p *Program) Eval(out, inputs []float64, draws []uint32) {
 	}
 }
 
-// Args is how many values an operation takes.
+// Args is the number of values that an operation takes.
 func (o Op) Args() int {
 	switch o {
 	case OpInput, OpConst, OpDraw, OpBernoulli:

@@ -48,8 +48,8 @@ type boundStep struct {
 
 type hostKey struct{ value, samples int }
 
-// Pass says where in training a pass stands, which decides its random
-// numbers and the scale of its gradients.
+// Pass is the position of a pass in training. It decides the random numbers and
+// the scale of the gradients.
 type Pass struct {
 	Seed        uint64
 	Iteration   uint32
@@ -58,9 +58,10 @@ type Pass struct {
 }
 
 // NewExecutor allocates what a plan needs and binds it to the weights. The
-// weights must be of the plan's network, or of one with the same parameters, on a
-// device with the traits that the plan was made for. State is that of the weights:
-// where executors share them, one that trains must have synced before another runs.
+// weights must be of the plan's network, or of one with the same parameters, on
+// a device with the traits of the plan. State belongs to the weights: if
+// executors share them, the one that trains must have synced before another
+// runs.
 func NewExecutor(p *Plan, w *Weights) (*Executor, error) {
 	if p == nil || w == nil {
 		return nil, errors.New("an executor needs a plan and weights")
@@ -227,8 +228,8 @@ func (e *Executor) Tensor(name string) (device.Tensor, error) {
 	return e.tensors[v], nil
 }
 
-// Gradient is the gradient of a parameter by name, absent if it is frozen or
-// unknown.
+// Gradient is the gradient of a parameter by name, the zero Tensor if it is
+// frozen or unknown.
 func (e *Executor) Gradient(param string) device.Tensor { return e.gradients[param] }
 
 // Gradients is the slab of all parameter gradients.
@@ -236,17 +237,18 @@ func (e *Executor) Gradients() device.Tensor {
 	return carve(e.slab, 0, device.Float32, tensor.Shape{int(e.slab.Size() / device.Float32.Size())})
 }
 
-// OnGradient calls f during Backward, each time the gradient of a parameter
-// has been enqueued, in the order of Plan.Params: where data-parallel training
-// starts its exchange.
+// OnGradient calls f during Backward, each time the gradient of a parameter has
+// been enqueued, in the order of Plan.Params. Data-parallel training would
+// start its exchange there.
 func (e *Executor) OnGradient(f func(p *Param, gradient device.Tensor)) { e.onGradient = f }
 
-// Upload enqueues the copy of a batch to an input. An input the plan does not
-// read, such as the label in inference, is left out. The host memory may be
-// used again once an event recorded after it has passed, or after Sync.
+// Upload enqueues the copy of a batch to an input. It does nothing for an input
+// that the plan does not read, such as the label in inference. The host memory
+// may be used again after an event that was recorded later has passed, or after
+// Sync.
 //
-// Every pass wants its inputs uploaded again: their memory is used for other
-// values once the last layer has read them.
+// Upload the inputs before every pass: after the last layer has read them,
+// their memory is used for other values.
 func (e *Executor) Upload(name string, x *tensor.Dense) error {
 	v, err := e.input(name)
 	if v < 0 || err != nil {
@@ -290,8 +292,8 @@ func (e *Executor) Forward(p Pass) {
 	}
 }
 
-// Backward enqueues the backward steps: gradients of the losses with respect
-// to the parameters overwrite what the slab holds, or add to it.
+// Backward enqueues the backward steps. The gradients of the losses with
+// respect to the parameters overwrite the gradient slab, or are added to it.
 func (e *Executor) Backward(p Pass, m device.Mode) {
 	for i := range e.steps {
 		s := &e.steps[i]
@@ -368,8 +370,8 @@ func (e *Executor) Mean(name string) (float64, error) {
 }
 
 // Loss downloads the losses of the last pass and returns the sum of their
-// weighted means: what training minimises, without weight decay. In inference
-// the plan must keep them.
+// weighted means, which training minimises, without weight decay. A plan for
+// inference must keep the losses.
 func (e *Executor) Loss() (float64, error) {
 	sum := 0.0
 	for _, l := range e.plan.Losses {

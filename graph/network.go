@@ -1,5 +1,6 @@
-// Package graph turns a network into something that runs: it checks shapes,
-// plans memory and order, and executes the plan on a device.
+// Package graph describes networks and runs them. It checks the shapes of a
+// network, plans its memory and the order of its steps, and executes the plan
+// on a device.
 package graph
 
 import (
@@ -11,9 +12,9 @@ import (
 	"github.com/hubel-go/hubel/layers"
 )
 
-// Network is a directed acyclic graph of named layers: plain data, to be
-// built with Input and Add or read from JSON. Building checks nothing; Check
-// and Plan do.
+// Network is a directed acyclic graph of named layers. It is plain data, built
+// with Input and Add or read from JSON. Check and Plan check it; Input and Add
+// do not.
 type Network struct {
 	Name   string
 	Inputs []Input
@@ -23,8 +24,8 @@ type Network struct {
 	Outputs []string
 
 	// Metrics are the values that tests report beside the loss, such as an
-	// accuracy. The first one decides which weights are the best; of equal ones,
-	// and where there is none, the lowest loss does.
+	// accuracy. The first one decides which weights are the best; among equal ones,
+	// and without a metric, the lowest loss does.
 	Metrics []Metric
 }
 
@@ -34,14 +35,14 @@ type Input struct {
 	DType device.DType `json:"dtype"`
 	Shape []int        `json:"shape"` // of one sample: without the batch
 
-	// Role says what of a data set's samples the input takes. It is empty for one
-	// that no data set fills.
+	// Role says what the input takes from the samples of a data set. It is empty
+	// for an input that no data set fills.
 	Role Role `json:"role,omitempty"`
 }
 
-// Node is a named layer. Its first output is a value of the node's name, the
-// others are "name:1", "name:2" and so on. Inputs name values that stand
-// before it in the network.
+// Node is a named layer. Its first output is a value with the node's name, the
+// others are "name:1", "name:2" and so on. In names values that are before it
+// in the network.
 type Node struct {
 	Name  string
 	Layer layers.Layer

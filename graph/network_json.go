@@ -16,8 +16,8 @@ import (
 	"github.com/hubel-go/hubel/layers"
 )
 
-// Version is the one that a network's JSON is written in. Files without a version
-// are older than versions; rolesByName says what they mean.
+// Version is the version of the JSON that is written. A file without a version
+// is older; rolesByName reads its meaning from names.
 const Version = 1
 
 // networkJSON is a Network as it stands in a file.
@@ -38,7 +38,7 @@ func (n Network) MarshalJSON() ([]byte, error) {
 	})
 }
 
-// UnmarshalJSON reads a network of any Version so far. A key that it does not know
+// UnmarshalJSON reads a network of any Version up to this one. An unknown key
 // is an error.
 func (n *Network) UnmarshalJSON(b []byte) error {
 	version, err := versionOf(b)
@@ -77,7 +77,7 @@ func versionOf(b []byte) (int, error) {
 	return version, nil
 }
 
-// NewerError is the error of a network whose JSON has a newer Version than this.
+// NewerError is the error of a network whose JSON has a newer Version.
 type NewerError struct{ Version int }
 
 // Error names both versions.

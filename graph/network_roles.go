@@ -9,10 +9,10 @@ import (
 	"github.com/hubel-go/hubel/layers"
 )
 
-// Role is what of a data set's samples an input of a network takes.
+// Role says what an input of a network takes from the samples of a data set.
 type Role string
 
-// The roles. Those who feed a network go by them, not by names.
+// The roles. Code that feeds a network looks at roles, not at names.
 const (
 	RoleImage  Role = "image"  // float32, [C,H,W] of a sample
 	RoleLabel  Role = "label"  // int32, the number of a class; without a shape
@@ -43,7 +43,8 @@ func (n *Network) Label(name string) string {
 	return name
 }
 
-// Target adds the input of so many numbers to predict and returns its name.
+// Target adds the input of the numbers to predict, the given count per sample,
+// and returns its name.
 func (n *Network) Target(name string, numbers int) string {
 	n.Inputs = append(n.Inputs, Input{Name: name, DType: device.Float32, Shape: []int{numbers}, Role: RoleTarget})
 	return name
@@ -67,27 +68,28 @@ func (n *Network) InputOf(role Role) (Input, error) {
 // Better says which of two numbers of a metric is the better one.
 type Better string
 
-// The directions of a metric.
+// Higher values are better, or lower ones.
 const (
 	Higher Better = "higher"
 	Lower  Better = "lower"
 )
 
-// Metric is a value of a network that tests report: the mean over all samples of
-// one number a sample. It is called as the value is.
+// Metric is a value of a network that tests report: the mean over all samples
+// of one number per sample. It has the name of the value.
 type Metric struct {
 	Value  string `json:"value"` // of a layer, [N]
 	Better Better `json:"better"`
 }
 
-// Metric adds a metric of which higher numbers are better, or lower ones.
+// Metric adds a value as a metric, and says whether higher or lower numbers are
+// better.
 func (n *Network) Metric(value string, better Better) {
 	n.Metrics = append(n.Metrics, Metric{Value: value, Better: better})
 }
 
-// Hits returns the layer of a metric that counts hits, so that its number is a
-// share of the samples, from 0 to 1, and what that layer reads; nil of any other
-// metric.
+// Hits returns the accuracy layer of a metric, and the inputs of that layer.
+// Such a metric is a share of the samples, from 0 to 1. For any other metric
+// Hits returns nil.
 func (n *Network) Hits(m Metric) (l *layers.Accuracy, in []string) {
 	for _, node := range n.Nodes {
 		if l, ok := node.Layer.(*layers.Accuracy); ok && node.Name == m.Value {

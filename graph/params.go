@@ -54,8 +54,8 @@ func (g *typed) params(t device.Traits) ([]Param, int64) {
 	return list, bytes
 }
 
-// ParamsOf are the parameters of a node, in their order: a part of Params, which
-// lie by falling node.
+// ParamsOf are the parameters of a node, in their order. They are a part of
+// Params, which are ordered from the last node to the first.
 func (p *Plan) ParamsOf(node int) []Param {
 	first, _ := slices.BinarySearchFunc(p.Params, node, func(q Param, node int) int { return cmp.Compare(node, q.Node) })
 	end := first
@@ -65,7 +65,7 @@ func (p *Plan) ParamsOf(node int) []Param {
 	return p.Params[first:end]
 }
 
-// Segments are the parameters that are trained, those with a gradient, as the update
+// Segments are the trained parameters (those with a gradient) as the update
 // kernel sees them, in the order of Params.
 func (p *Plan) Segments() []device.Segment {
 	var segments []device.Segment

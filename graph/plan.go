@@ -10,7 +10,7 @@ import (
 	"github.com/hubel-go/hubel/layers"
 )
 
-// Mode is what a plan is for.
+// Mode is the purpose of a plan.
 type Mode uint8
 
 // The modes.
@@ -27,34 +27,35 @@ func (m Mode) String() string {
 	return "infer"
 }
 
-// PlanOptions are what a plan is made for.
+// PlanOptions are the options of a plan.
 type PlanOptions struct {
 	Mode  Mode
 	Batch int // samples of one pass; a pass may have fewer
 
-	// Keep names values that can be read after the pass. In inference they
-	// decide what is computed, and the network's Outputs do where there are
-	// none.
+	// Keep names values that can be read after the pass. In inference only these
+	// are computed, and what they depend on; if Keep is empty, the network's
+	// Outputs.
 	Keep []string
 
-	// InputGrad names inputs whose gradient is wanted. One that reaches no
+	// InputGrad names inputs whose gradient is computed. An input that reaches no
 	// loss, such as a target, has none.
 	InputGrad []string
 
-	// Losses keeps all losses, as training does: for a test.
+	// Losses keeps all losses, as training does. Tests need it.
 	Losses bool
 
 	// Frozen names layers, or parameters such as "conv1.weight", that are not
-	// trained. The State of a layer is updated unless the layer, or some of its
+	// trained. The State of a layer is not updated if the layer, or a part of its
 	// State, is named.
 	Frozen []string
 
-	// Unshared gives every value its own memory, to compare with.
+	// Unshared gives every value its own memory, for comparisons.
 	Unshared bool
 }
 
 // Plan is the order of a network's steps and the place of every value in one
-// arena: pure data, made from a device's traits without opening it.
+// arena. It is pure data, made from a device's traits without opening the
+// device.
 type Plan struct {
 	Network *Network
 	Options PlanOptions
@@ -66,7 +67,7 @@ type Plan struct {
 	Losses  []Loss
 
 	Arena    int64 // bytes of all values together
-	Unshared int64 // bytes they would take with memory of their own
+	Unshared int64 // bytes if each had its own memory
 
 	WeightBytes   int64
 	GradientBytes int64
@@ -86,23 +87,23 @@ type Step struct {
 	Scratch   int
 	Packed    [device.Passes]int64 // bytes of the layer's packed weights, by pass
 
-	// UpdateState is set on the forward steps of training of layers with State
-	// that is not frozen.
+	// UpdateState is set for forward steps in training, of layers with State that
+	// is not frozen.
 	UpdateState bool
 
-	// Zero lists gradients that nothing wrote because the value does not
-	// reach a loss; they are filled with zeros before the step.
+	// Zero lists gradients that no step writes, because the value does not reach a
+	// loss. They are filled with zeros before the step.
 	Zero []int
 
-	// Activation is applied in the epilogue of this step for a later layer,
-	// whose own forward step is Fused: it runs no kernel.
+	// Activation is that of a later layer, which this step applies in its epilogue.
+	// The forward step of that layer is Fused: it runs no kernel.
 	Activation device.Activation
 	Fused      bool
 
 	FLOPs int64
 }
 
-// Kind is what a value is.
+// Kind says what a value is.
 type Kind uint8
 
 // The kinds of values.
@@ -114,15 +115,16 @@ const (
 	Scratch                // of one step
 )
 
-// Value is a span of the arena and of time.
+// Value is a tensor of a plan: a span of the arena, between its first and its
+// last step.
 type Value struct {
 	Name  string // "conv1"; "conv1/d" is its gradient, "norm1/scale" a saved slot
 	Kind  Kind
 	DType device.DType
 	Shape tensor.Shape
 
-	// Batched says that dimension 0 is the batch. It is not in scratch, whose
-	// shape is its bytes, and in saved slots of a fixed size.
+	// Batched says that dimension 0 is the batch. It is false for scratch, whose
+	// shape is its bytes, and for saved slots of a fixed size.
 	Batched bool
 
 	// First and Last are the steps the value is alive in, inclusive. An input
@@ -132,8 +134,8 @@ type Value struct {
 	Offset int64 // in the arena
 	Bytes  int64
 
-	// InPlaceOf is the value whose memory this one took over, in place; -1 for
-	// one with memory of its own.
+	// InPlaceOf is the value whose memory this one uses in place; -1 if it has its
+	// own memory.
 	InPlaceOf int
 }
 
@@ -147,7 +149,7 @@ type Param struct {
 	Grad   int64 // -1 where frozen
 }
 
-// Loss is a value with one loss a sample. Training minimises the sum of the
+// Loss is a value with one loss per sample. Training minimises the sum of the
 // losses' means, each times its weight.
 type Loss struct {
 	Value  int

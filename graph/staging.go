@@ -9,11 +9,11 @@ import (
 	"github.com/hubel-go/hubel/device"
 )
 
-// Staging is memory of the device for the inputs of the next pass, and a queue
-// that uploads them while the executor's computes. When that pass begins, they
-// are copied to their place in the arena, which other values had until then.
-// On a device whose Traits.Staged is false it is a detour. It belongs to the
-// executor's goroutine, and its calls allocate nothing.
+// Staging has device memory for the inputs of the next pass, and a queue that
+// uploads them while the executor's queue computes. When the next pass begins,
+// the inputs are copied to their place in the arena, which other values used
+// until then. On a device whose Traits.Staged is false it only adds a copy. It
+// belongs to the executor's goroutine, and its calls allocate nothing.
 type Staging struct {
 	exec    *Executor
 	queue   device.Queue
@@ -24,7 +24,7 @@ type Staging struct {
 	uploaded, taken device.Event
 }
 
-// StagingBytes is what a Staging of a plan's inputs allocates.
+// StagingBytes is the memory of a Staging of the plan's inputs.
 func (p *Plan) StagingBytes(t device.Traits) int64 {
 	bytes := int64(0)
 	for _, v := range p.Values {
@@ -94,8 +94,8 @@ func (s *Staging) Upload(name string, x *tensor.Dense) error {
 	return upload(s.queue, name, s.tensors[v], x)
 }
 
-// Take makes what was uploaded the inputs of the executor's pass that follows,
-// which waits for it. Uploads after Take are for the pass after that one.
+// Take makes the uploaded values the inputs of the executor's next pass, which
+// waits for them. Uploads after Take are for the pass after that.
 func (s *Staging) Take() error {
 	if err := s.exec.SetBatch(s.batch); err != nil {
 		return err

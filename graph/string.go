@@ -10,7 +10,7 @@ import (
 	"github.com/hubel-go/hubel/internal/printable"
 )
 
-// Memory is what a plan takes on a device, in bytes.
+// Memory is the memory of a plan on a device, in bytes.
 type Memory struct {
 	Activations int64 // the arena: activations, their gradients, scratch
 	Weights     int64 // parameters, packed copies and state
@@ -21,7 +21,7 @@ type Memory struct {
 // Total is the sum.
 func (m Memory) Total() int64 { return m.Activations + m.Weights + m.Gradients + m.Optimiser }
 
-// Memory is what the plan takes, with momentum where it trains.
+// Memory is the memory of the plan, with momentum if it trains.
 func (p *Plan) Memory() Memory {
 	return Memory{
 		Activations: p.Arena,
@@ -34,8 +34,8 @@ func (p *Plan) Memory() Memory {
 // MiB writes a size in MiB with one decimal.
 func MiB(bytes int64) string { return fmt.Sprintf("%.1f MiB", float64(bytes)/(1<<20)) }
 
-// String prints the steps, then every span of the arena by offset: a diff of
-// two prints shows a change of order or of memory.
+// String prints the steps, then every span of the arena by offset. A diff of
+// two plans shows a change of order or of memory.
 func (p *Plan) String() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "plan of %s: %v, batch %d\n", printable.Name(p.Network.Name), p.Options.Mode, p.Options.Batch)

@@ -50,8 +50,8 @@ func (n *Network) Summary(t device.Traits, o PlanOptions) (string, error) {
 // maxBatch is where LargestBatch stops looking.
 const maxBatch = 1 << 20
 
-// LargestBatch is the largest batch whose plan fits into the given bytes, 0
-// if not even one sample does, at most 2^20. The batch in o is not read.
+// LargestBatch is the largest batch whose plan fits into the given bytes: 0 if
+// not even one sample fits, at most 2^20. The batch in o is ignored.
 func (n *Network) LargestBatch(t device.Traits, o PlanOptions, bytes int64) (int, error) {
 	fits := func(batch int) (bool, error) {
 		o.Batch = batch

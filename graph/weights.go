@@ -15,8 +15,9 @@ import (
 	"github.com/hubel-go/hubel/layers"
 )
 
-// Weights are a network's parameters and state on one device, apart from any
-// plan: plans for training, evaluation and other batch sizes share one set.
+// Weights are a network's parameters and state on one device. They do not
+// belong to a plan: plans for training, evaluation and other batch sizes share
+// one set.
 type Weights struct {
 	network *Network
 	device  device.Device
@@ -47,7 +48,7 @@ type packedSlot struct {
 	version int // of the weights it was packed from
 }
 
-// NewWeights makes room for a network's weights on a device. Their values are
+// NewWeights allocates a network's weights on a device. Their values are
 // undefined until Fill or Set.
 func NewWeights(n *Network, d device.Device) (*Weights, error) {
 	switch {
@@ -124,8 +125,8 @@ func (w *Weights) Shape(name string) tensor.Shape { return w.tensors[name].Shape
 // layer, whose stream may happen to be the same.
 const fillIteration = math.MaxUint32
 
-// Fill gives every parameter and state its starting value. What a parameter
-// starts as depends on the seed and its name alone.
+// Fill initialises every parameter and state. The initial value of a parameter
+// depends only on the seed and its name.
 func (w *Weights) Fill(seed uint64) error {
 	for _, p := range w.params {
 		values := make([]float32, device.Elements(p.Shape))
@@ -157,8 +158,8 @@ func whole(t device.DType, x float32) any {
 	return reflect.ValueOf(x).Convert(t.Host().Type).Interface()
 }
 
-// State downloads the state of all layers by name, nil where there is none. What
-// writes it must have synced.
+// State downloads the state of all layers by name; it is nil if there is none.
+// The executor that writes it must have synced.
 func (w *Weights) State() (map[string]*tensor.Dense, error) {
 	var state map[string]*tensor.Dense
 	for _, s := range w.states {
@@ -223,8 +224,8 @@ func (w *Weights) Slab() device.Tensor {
 	return carve(w.slab, 0, device.Float32, tensor.Shape{int(w.slab.Size() / device.Float32.Size())})
 }
 
-// Changed says that the parameters were changed, so that packed copies are
-// refreshed before they are next used.
+// Changed must be called after the parameters were changed, so that packed
+// copies are refreshed before their next use.
 func (w *Weights) Changed() { w.version++ }
 
 // packedSlot is the packed memory of a node for a pass, allocated if it is missing.
