@@ -7,7 +7,7 @@ import (
 
 // Gradient is the program of the gradient of input i: the sum over outputs of
 // dy times the output's derivative. Its inputs are those of p and, after them,
-// one dy for each output, in order, with the axes of that output. It has one
+// one dy with all axes for each output, in the order given to New. It has one
 // output. If input i is not whole, the caller sums that output over the axes
 // that the input lacks.
 //

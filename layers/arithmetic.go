@@ -42,8 +42,8 @@ func (l *Add) Forward(q device.Queue, c *Call) {
 	q.Map(c.Programs[0], viewOf(c.Out[0].Shape), c.Out, c.In, overwrite, device.Random{})
 }
 
-// Backward hands the gradient on to every input, in their order: of an input
-// that is there twice, the second one accumulates.
+// Backward passes the gradient on to every input, in their order. For an input
+// that is listed twice, the second gradient accumulates.
 func (l *Add) Backward(q device.Queue, c *Call) {
 	for i := range c.DIn {
 		if c.WantsGradient(i) {
@@ -63,7 +63,7 @@ var identity = expr.MustNew(expr.Input(0, expr.Whole))
 type Scale struct {
 	Elementwise `json:"-"`
 
-	Factor float32 `json:"factor"` // 1 in JSON that does not say
+	Factor float32 `json:"factor"` // 1 if the JSON has none
 }
 
 // Type is "scale".

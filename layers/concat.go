@@ -20,7 +20,7 @@ type Concat struct{}
 // Type is "concat".
 func (l *Concat) Type() string { return "concat" }
 
-// Plan checks that the inputs differ in their channels alone.
+// Plan checks that the inputs differ only in their channels.
 func (l *Concat) Plan(t device.Traits, in []Input, o Options) (Spec, error) {
 	if err := expectSeveral(in, 1); err != nil {
 		return Spec{}, err
@@ -72,7 +72,7 @@ func part(whole, x device.Tensor, offset int) device.Strided {
 	}, Dst: offset}
 }
 
-// Split cuts one input [N,C,...] along the channels into several outputs.
+// Split divides one input [N,C,...] along the channels into several outputs.
 type Split struct {
 	Channels []int `json:"channels"` // of each output; they add up to C
 }
@@ -80,7 +80,7 @@ type Split struct {
 // Type is "split".
 func (l *Split) Type() string { return "split" }
 
-// Plan checks that the parts make up the whole.
+// Plan checks that the parts add up to the number of channels.
 func (l *Split) Plan(t device.Traits, in []Input, o Options) (Spec, error) {
 	if err := expect(in, input); err != nil {
 		return Spec{}, err

@@ -37,7 +37,7 @@ type Conv struct {
 func (l *Conv) Type() string { return "conv" }
 
 // Plan checks the geometry. The weights are packed for each pass for which the
-// device wants it.
+// device needs it.
 func (l *Conv) Plan(t device.Traits, in []Input, o Options) (Spec, error) {
 	if err := expectImage(in); err != nil {
 		return Spec{}, err
@@ -102,8 +102,8 @@ func (l *Conv) Backward(q device.Queue, c *Call) {
 	}
 }
 
-// Pack refreshes the packed weights. It reads the input's shape, so c is the
-// call that Forward gets.
+// Pack refreshes the packed weights. It reads the input's shape, so c must be
+// the call of Forward.
 func (l *Conv) Pack(q device.Queue, c *Call) {
 	g := l.geometry(c.In[0].Shape)
 	for p, packed := range c.Packed {

@@ -9,11 +9,11 @@ import (
 
 func init() { Register(func() Layer { return &Crop{} }) }
 
-// Crop cuts its first input to the size of its second, which is read for nothing else,
-// as Caffe's layer does.
+// Crop cuts its first input to the size of its second, as in Caffe. The values
+// of the second are not read.
 type Crop struct {
-	Axis   int   `json:"axis"`             // the first that is cut, and so are those behind it; 0 stands for 2, the rows
-	Offset []int `json:"offset,omitempty"` // of the part that stays: one number for all axes that are cut, or one for each; 0 unless given
+	Axis   int   `json:"axis"`             // the first that is cut, with all axes after it; 0 means 2, the rows
+	Offset []int `json:"offset,omitempty"` // of the part that is kept: one number for all axes that are cut, or one for each; 0 unless given
 }
 
 // Type is "crop".
@@ -37,7 +37,7 @@ func (l *Crop) offset(axis int) int {
 	return l.Offset[axis-l.axis()]
 }
 
-// Plan checks that the part lies in the whole.
+// Plan checks that the part lies inside the input.
 func (l *Crop) Plan(_ device.Traits, in []Input, _ Options) (Spec, error) {
 	if err := expect(in, input, operand{"size", device.Float32}); err != nil {
 		return Spec{}, err
@@ -76,7 +76,8 @@ func (l *Crop) Forward(q device.Queue, c *Call) {
 	q.CopyStrided(l.copy(c.Out[0], c.In[0]), c.Out[0], c.In[0], device.Overwrite)
 }
 
-// Backward hands the gradient to the part. That of the rest is 0.
+// Backward copies the gradient to the part that was kept. The gradient of the
+// rest is 0.
 func (l *Crop) Backward(q device.Queue, c *Call) {
 	if c.WantsGradient(0) {
 		giveBack(q, l.copy(c.DOut[0], c.DIn[0]), c.DIn[0], c.DOut[0], c.Modes[0])

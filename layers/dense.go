@@ -10,8 +10,8 @@ import (
 
 func init() { Register(func() Layer { return &Dense{} }) }
 
-// Dense is a fully connected layer of Out units. It takes everything after
-// dimension 0 as one row. Its parameters are weight [Out,In] and bias [Out].
+// Dense is a fully connected layer of Out units. It flattens all dimensions
+// after the batch. Its parameters are weight [Out,In] and bias [Out].
 type Dense struct {
 	Out    int  `json:"out"`
 	NoBias bool `json:"no_bias,omitempty"`

@@ -15,14 +15,14 @@ func init() { Register(func() Layer { return &Dropout{P: 0.5} }) }
 type Dropout struct {
 	Elementwise `json:"-"`
 
-	P float32 `json:"p"` // in [0,1); 0.5 in JSON that does not say
+	P float32 `json:"p"` // in [0,1); 0.5 if the JSON has none
 }
 
 // Type is "dropout".
 func (l *Dropout) Type() string { return "dropout" }
 
-// Plan checks P. Element e of sample n is dropped where the bits that Call.Random has
-// for it are below P 2^32. Backward draws them again, so that no mask is kept.
+// Plan checks P. An element is dropped if its random bits from Call.Random are
+// below P 2^32. Backward draws the same bits again, so no mask is stored.
 func (l *Dropout) Plan(_ device.Traits, in []Input, o Options) (Spec, error) {
 	if !(l.P >= 0 && l.P < 1) {
 		return Spec{}, fmt.Errorf("p %g must be in [0,1)", l.P)

@@ -9,17 +9,19 @@ import (
 	"github.com/hubel-go/hubel/expr"
 )
 
-// Elementwise is embedded by layers that are one element-wise program: it has their
-// passes, on every device. Their Plan is PlanElementwise.
+// Elementwise is embedded by layers that are one element-wise program. It has
+// their Forward and Backward for every device. Their Plan calls
+// PlanElementwise.
 type Elementwise struct{}
 
 var overwrite = []device.Mode{device.Overwrite}
 
-// PlanElementwise is the Spec of a layer of so many inputs, all of one shape, which are
-// those of a program with one output; its gradients follow from it. Draws are the same
-// in both passes, so that nothing is kept of them. A program of several outputs, with
-// inputs that are not whole or more than the layer's, or with a gradient that is too
-// long is a programmer's error and panics.
+// PlanElementwise is the Spec of a layer that runs a program with one output.
+// The layer's inputs, of the given number and all of one shape, are the inputs
+// of the program. The gradients are derived from the program. Both passes draw
+// the same random numbers, so no draws are saved. PlanElementwise panics if the
+// program has several outputs, inputs that are not whole, more inputs than the
+// layer, or a gradient that is too long.
 func PlanElementwise(p *expr.Program, inputs int, in []Input) (Spec, error) {
 	if p.Outputs() != 1 || len(p.Inputs()) > inputs {
 		panic(fmt.Sprintf("layers: %v has %d outputs and %d inputs, want 1 and at most %d", p, p.Outputs(), len(p.Inputs()), inputs))
@@ -56,7 +58,7 @@ func PlanElementwise(p *expr.Program, inputs int, in []Input) (Spec, error) {
 // Forward enqueues the program.
 func (Elementwise) Forward(q device.Queue, c *Call) { run(q, c, c.Programs[0], c.Out, c.In, overwrite) }
 
-// Backward enqueues the gradient of each input that wants one.
+// Backward enqueues the gradient of each input that needs one.
 func (Elementwise) Backward(q device.Queue, c *Call) {
 	in := append(c.Args(c.In[:len(c.Programs[0].Inputs())]...), c.DOut[0])
 	for i := range c.In {

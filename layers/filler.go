@@ -8,7 +8,7 @@ import (
 	"github.com/hubel-go/hubel/device"
 )
 
-// Filler says what a parameter starts as.
+// Filler says how a parameter is initialised.
 type Filler struct {
 	// Type is "constant", "gaussian", "uniform", "xavier" or "msra"; empty is
 	// constant.
@@ -31,7 +31,7 @@ func Gaussian(std float32) Filler { return Filler{Type: "gaussian", Std: std} }
 // (after Glorot and Bengio 2010).
 func Xavier() Filler { return Filler{Type: "xavier"} }
 
-// MSRA draws from a normal distribution with deviation sqrt(2/fan-in)
+// MSRA draws from a normal distribution with standard deviation sqrt(2/fan-in)
 // (He et al. 2015).
 func MSRA() Filler { return Filler{Type: "msra"} }
 
@@ -50,8 +50,8 @@ func (f Filler) Check() error {
 	return nil
 }
 
-// Fill writes the starting values of a parameter. Element i depends on r and
-// i alone.
+// Fill writes the initial values of a parameter. Element i depends only on r
+// and i.
 func (f Filler) Fill(dst []float32, fan Fan, r device.Random) {
 	switch f.Type {
 	case "", "constant":

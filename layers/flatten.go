@@ -4,14 +4,14 @@ import "github.com/hubel-go/hubel/device"
 
 func init() { Register(func() Layer { return &Flatten{} }) }
 
-// Flatten makes [N,C,H,W], or any other shape, into [N,C*H*W]. In place it
+// Flatten reshapes [N,C,H,W], or any other shape, to [N,C*H*W]. In place it
 // costs nothing.
 type Flatten struct{}
 
 // Type is "flatten".
 func (l *Flatten) Type() string { return "flatten" }
 
-// Plan makes two dimensions of any number.
+// Plan accepts any number of dimensions and makes two.
 func (l *Flatten) Plan(t device.Traits, in []Input, o Options) (Spec, error) {
 	if err := expect(in, input); err != nil {
 		return Spec{}, err

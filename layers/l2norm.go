@@ -9,9 +9,9 @@ import (
 
 func init() { Register(func() Layer { return &L2Norm{} }) }
 
-// L2Norm divides the channels of each pixel by their Euclidean norm, or by 1e-12 where
-// that is smaller, as PyTorch's normalize does (Liu et al. 2016, "ParseNet", section
-// 3.3, without the scale).
+// L2Norm divides the channels of each pixel by their Euclidean norm, or by
+// 1e-12 if the norm is smaller, as PyTorch's normalize does (Liu et al. 2016,
+// "ParseNet", section 3.3, without the scale).
 type L2Norm struct{}
 
 // The programs, of x, the sum of its squares, and in the gradient dy and the sum of

@@ -1,9 +1,9 @@
-// Package layers holds one file per layer: its options, its shapes, what it
-// saves, its forward and its backward pass, and the registry that makes
-// layers from JSON.
+// Package layers has the layers of networks, one file per layer with its
+// options, shapes, saved tensors, forward pass and backward pass. A registry
+// makes layers from JSON.
 //
-// A layer is plain data. It keeps nothing between calls, so that any number
-// of plans, on any devices, can use one layer.
+// A layer is plain data. It stores nothing between calls, so any number of
+// plans, on any devices, can use one layer.
 package layers
 
 import (
@@ -18,9 +18,10 @@ type Layer interface {
 	// Type is the layer's name in the registry and in JSON.
 	Type() string
 
-	// Plan checks the layer against the shapes of its inputs, dimension 0
-	// being the batch, and says what it makes, keeps and needs. Every check
-	// happens here, once. Its errors do not name the layer; the graph does.
+	// Plan checks the layer against the shapes of its inputs, with the batch as
+	// dimension 0, and returns what the layer makes, saves and needs. All checks
+	// are done here, once. Its errors do not name the layer; the graph adds the
+	// name.
 	Plan(t device.Traits, in []Input, o Options) (Spec, error)
 
 	// Forward and Backward enqueue the layer's kernels for the tensors in c,
@@ -44,20 +45,20 @@ type Activator interface {
 	Function() device.Unary
 }
 
-// Input is what a layer is told of one of its inputs.
+// Input is the shape and the type of one input of a layer.
 type Input struct {
 	Shape tensor.Shape // dimension 0 is the batch
 	DType device.DType
 }
 
-// Options are what a plan is made for.
+// Options are the options of a plan.
 type Options struct {
-	// Train is set where a backward pass will follow: dropout drops, and
-	// Saved slots exist. Otherwise the plan is for inference.
+	// Train is set if a backward pass will follow: dropout is active, and Saved
+	// slots exist. Otherwise the plan is for inference.
 	Train bool
 }
 
-// Need is the set of activations a backward pass reads.
+// Need is the set of activations that a backward pass reads.
 type Need uint8
 
 // The bits of a Need.
@@ -66,16 +67,17 @@ const (
 	NeedOutputs
 )
 
-// Spec is what a layer makes, keeps and needs, for one set of input shapes.
+// Spec says what a layer makes, saves and needs, for one set of input shapes.
 type Spec struct {
 	Out    []Input // shapes and types of the outputs, dimension 0 the batch
 	Saved  []Slot  // what forward keeps for backward: LRN scale, pool argmax; none in inference
 	Params []Param // trained
 	State  []Slot  // not trained, kept in the weights file and shared by all that run on the weights; never Batched
 
-	// Packed is bytes of copies of the weights in the device's own layout, made anew
-	// after an update: one for each pass, which alone reads it. A copy has the same size
-	// in every plan that has it. One of a pass that is not wanted the Call does not have.
+	// Packed has the bytes of a copy of the weights for each pass, in the device's
+	// own layout. Only that pass reads the copy, and Pack makes it again after an
+	// update. A copy has the same size in every plan. A Call has no copy for a pass
+	// that is not run.
 	Packed [device.Passes]int64
 
 	Scratch  int64 // bytes alive during one call, forward or backward
@@ -84,27 +86,28 @@ type Spec struct {
 	Epilogue bool  // forward applies Call.Activation to Out[0] as it is stored
 	Streams  int   // independent random streams
 
-	Programs []*expr.Program // that forward and backward run, where they depend on the options
+	Programs []*expr.Program // that forward and backward run, if they depend on the options
 
-	// NoGradient lists inputs that have none: labels, targets.
+	// NoGradient lists inputs without a gradient: labels, targets.
 	NoGradient []int
 
 	// LossWeight is not 0 for a loss: Out[0] holds one loss a sample, and
 	// training minimises LossWeight times their mean.
 	LossWeight float32
 
-	// FLOPs counts the forward pass of convolutions and dense layers over the
-	// whole batch, a multiply-add being two. Memory bounds the others.
+	// FLOPs counts the operations of the forward pass over the whole batch, for
+	// convolutions and dense layers. A multiply-add counts as two. It is 0 for the
+	// others, which are limited by memory.
 	FLOPs int64
 }
 
-// Slot is a tensor a layer keeps.
+// Slot is a tensor that a layer keeps.
 type Slot struct {
 	Name    string
 	Shape   tensor.Shape
 	DType   device.DType
-	Batched bool    // dimension 0 is the batch, and smaller in a smaller pass; else the shape is fixed
-	Init    float32 // what a State slot starts as; whole for a type of integers
+	Batched bool    // dimension 0 is the batch, smaller in a smaller pass; otherwise the shape is fixed
+	Init    float32 // initial value of a State slot; an integer for integer types
 }
 
 // Param is a trained tensor, in PyTorch's shape and with PyTorch's name
@@ -118,8 +121,8 @@ type Param struct {
 	Decay  float32 // multiplies the weight decay
 }
 
-// Call is what a layer's Forward and Backward work on. Which fields are set
-// follows from the Spec.
+// Call has the tensors and settings of one call of a layer's Forward or
+// Backward. The Spec decides which fields are set.
 type Call struct {
 	In, Out   []device.Tensor
 	DIn, DOut []device.Tensor // DIn[i] is absent where no gradient is wanted
@@ -131,9 +134,9 @@ type Call struct {
 
 	Saved, State []device.Tensor
 
-	// UpdateState is set where forward is to update State from this
-	// micro-batch. In inference and where the layer is frozen it is not: forward
-	// then reads State and never writes it. Backward never writes it.
+	// UpdateState is set if forward must update State from this micro-batch. It is
+	// not set in inference or if the layer is frozen: then forward only reads
+	// State. Backward never writes it.
 	UpdateState bool
 
 	Packed  [device.Passes]device.Buffer // by pass; nil where there is none
@@ -148,15 +151,15 @@ type Call struct {
 	scratchShape tensor.Shape
 }
 
-// ScratchTensor is the scratch memory as a float32 tensor. Its shape is valid until the
-// call's next.
+// ScratchTensor is the scratch memory as a float32 tensor. Its shape is valid
+// until the next ScratchTensor of the call.
 func (c *Call) ScratchTensor(shape ...int) device.Tensor {
 	c.scratchShape = append(c.scratchShape[:0], shape...)
 	return device.Tensor{Buffer: c.Scratch, DType: device.Float32, Shape: c.scratchShape}
 }
 
-// Args is a list of tensors for Map and Reduce, valid until the call's next. There is
-// room behind it for what is appended.
+// Args returns a list of tensors for Map and Reduce, valid until the next Args
+// of the call. It has capacity for appending.
 func (c *Call) Args(tensors ...device.Tensor) []device.Tensor {
 	if c.args == nil {
 		c.args = make([]device.Tensor, 0, expr.MaxInputs)
@@ -168,5 +171,5 @@ func (c *Call) Args(tensors ...device.Tensor) []device.Tensor {
 // Samples is the number of samples of the call.
 func (c *Call) Samples() int { return c.In[0].Shape[0] }
 
-// WantsGradient reports whether the gradient of input i is wanted.
+// WantsGradient reports whether backward must compute the gradient of input i.
 func (c *Call) WantsGradient(i int) bool { return !c.DIn[i].IsNil() }

@@ -62,10 +62,9 @@ func (l *SoftmaxLoss) geometry(x tensor.Shape) device.SoftmaxLoss {
 	return device.SoftmaxLoss{N: x[0], C: x[1]}
 }
 
-// L2Loss is the Euclidean loss of predictions against targets of the same
-// shape [N,...], one loss a sample: half the sum of (prediction - target)². The
-// target is taken as given: no gradient goes into it, even if the network
-// computes it.
+// L2Loss is the Euclidean loss of predictions against targets of the same shape
+// [N,...], one loss a sample: half the sum of (prediction - target)². The
+// target gets no gradient, even if the network computes it.
 type L2Loss struct {
 	Weight *float32 `json:"weight,omitempty"` // in what training minimises; 1 unless given, and 0 only reports
 }

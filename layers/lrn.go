@@ -11,9 +11,9 @@ import (
 
 func init() { Register(func() Layer { return &LRN{} }) }
 
-// LRN is local response normalisation across channels (Krizhevsky et al.
-// 2012, section 3.3): device.LRN has the equation. What is not given is as
-// in the paper; Caffe has K 1 and AlphaOverSize.
+// LRN is local response normalisation across channels (Krizhevsky et al. 2012,
+// section 3.3): device.LRN has the equation. The defaults are those of the
+// paper; Caffe has K 1 and AlphaOverSize.
 type LRN struct {
 	Size  int      `json:"size,omitempty"`  // 5 unless given
 	Alpha *float32 `json:"alpha,omitempty"` // 1e-4 unless given

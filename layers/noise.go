@@ -15,7 +15,7 @@ func init() { Register(func() Layer { return &GaussianNoise{StdDev: 0.1} }) }
 type GaussianNoise struct {
 	Elementwise `json:"-"`
 
-	StdDev float32 `json:"stddev"` // 0.1 in JSON that does not say
+	StdDev float32 `json:"stddev"` // 0.1 if the JSON has none
 }
 
 // Type is "gaussian-noise".

@@ -48,8 +48,8 @@ func (l *Padding) copy(y, x device.Tensor) device.Strided {
 	return s
 }
 
-// Forward fills all of the output and enqueues the copy: pixels that are written twice
-// cost less than the four sides one by one.
+// Forward enqueues a fill of the whole output and then the copy. Writing the
+// inner pixels twice costs less than filling the four sides one by one.
 func (l *Padding) Forward(q device.Queue, c *Call) {
 	if l.Pad != (Pad{}) {
 		q.Fill(c.Out[0], l.Value)
@@ -57,7 +57,7 @@ func (l *Padding) Forward(q device.Queue, c *Call) {
 	q.CopyStrided(l.copy(c.Out[0], c.In[0]), c.Out[0], c.In[0], device.Overwrite)
 }
 
-// Backward takes the gradient of the image out.
+// Backward copies the gradient of the image, without the padding.
 func (l *Padding) Backward(q device.Queue, c *Call) {
 	if c.WantsGradient(0) {
 		q.CopyStrided(l.copy(c.DOut[0], c.DIn[0]).Reversed(), c.DIn[0], c.DOut[0], c.Modes[0])

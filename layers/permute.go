@@ -11,7 +11,8 @@ import (
 
 func init() { Register(func() Layer { return &Permute{} }) }
 
-// Permute puts the axes into another order: [N,C,H,W] becomes [N,H,W,C] by 0, 2, 3, 1.
+// Permute changes the order of the axes: [N,C,H,W] becomes [N,H,W,C] with Order
+// 0, 2, 3, 1.
 type Permute struct {
 	Order []int `json:"order"` // axis i of the output is axis Order[i] of the input; the first is 0, the batch
 }

@@ -13,9 +13,9 @@ import (
 
 var registry = map[string]func() Layer{}
 
-// Register makes a layer type known, so that networks in JSON can name it.
-// New returns a pointer to a layer with its default options. Call it from an
-// init; registering a type twice panics.
+// Register makes a layer type known, so that networks in JSON can name it. The
+// function newLayer returns a pointer to a layer with its default options. Call
+// Register from an init function. Registering a type twice panics.
 func Register(newLayer func() Layer) {
 	t := newLayer().Type()
 	if _, ok := registry[t]; ok {

@@ -11,10 +11,10 @@ import (
 
 func init() { Register(func() Layer { return &Reshape{} }) }
 
-// Reshape gives each sample another shape of as many elements, in their order. In place
-// it costs nothing.
+// Reshape changes the shape of each sample; the elements and their order stay
+// the same. In place it costs nothing.
 type Reshape struct {
-	Shape []int `json:"shape"` // of a sample; one number may be -1: what is left
+	Shape []int `json:"shape"` // of a sample; one number may be -1: it follows from the others
 }
 
 // Type is "reshape".

@@ -8,9 +8,9 @@ import (
 
 func init() { Register(func() Layer { return &ChannelShuffle{} }) }
 
-// ChannelShuffle deals the channels of [N,C,...] out, so that the next convolution in
-// groups sees some of each group (Zhang et al. 2018, "ShuffleNet"): channel k of group g
-// becomes channel k*Groups+g.
+// ChannelShuffle interleaves the channels of [N,C,...], so that each group of
+// the next convolution sees some of every group (Zhang et al. 2018,
+// "ShuffleNet"): channel k of group g becomes channel k*Groups+g.
 type ChannelShuffle struct {
 	Groups int `json:"groups"`
 }

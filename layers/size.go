@@ -5,9 +5,9 @@ import (
 	"fmt"
 )
 
-// Size is a height and a width, in pixels. In JSON it is one number where
-// both are the same, or [height,width]. The zero Size stands for an option
-// that was not given.
+// Size is a height and a width, in pixels. In JSON it is one number if both are
+// the same, or [height,width]. The zero Size means that the option was not
+// given.
 type Size struct{ H, W int }
 
 // Square is a size with height n and width n.
@@ -42,9 +42,9 @@ func (s Size) or(n int) Size {
 	return s
 }
 
-// Pad is the number of zero rows and columns around an image. In JSON it is
-// one number for all sides, [rows,columns] where opposite sides are the same,
-// or [top,bottom,left,right].
+// Pad is the number of zero rows and columns around an image. In JSON it is one
+// number for all sides, [rows,columns] if opposite sides are the same, or
+// [top,bottom,left,right].
 type Pad struct{ Top, Bottom, Left, Right int }
 
 // Around is a pad of n on all four sides.

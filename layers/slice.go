@@ -11,16 +11,16 @@ func init() { Register(func() Layer { return &Slice{} }) }
 
 // Slice takes the elements Begin, Begin+Step and so on, below End, along one axis.
 type Slice struct {
-	Axis  int `json:"axis"` // 0 stands for 1, the channels: axis 0 is the batch
+	Axis  int `json:"axis"` // 0 means 1, the channels; axis 0 is the batch
 	Begin int `json:"begin"`
-	End   int `json:"end"`  // 0 stands for the axis's length
-	Step  int `json:"step"` // 0 stands for 1
+	End   int `json:"end"`  // 0 means the axis's length
+	Step  int `json:"step"` // 0 means 1
 }
 
 // Type is "slice".
 func (l *Slice) Type() string { return "slice" }
 
-// Plan checks that there is something to take.
+// Plan checks that the slice is not empty.
 func (l *Slice) Plan(_ device.Traits, in []Input, _ Options) (Spec, error) {
 	if err := expect(in, input); err != nil {
 		return Spec{}, err
@@ -63,7 +63,8 @@ func (l *Slice) Forward(q device.Queue, c *Call) {
 	q.CopyStrided(l.copy(c.Out[0], c.In[0]), c.Out[0], c.In[0], device.Overwrite)
 }
 
-// Backward hands the gradient to the elements that were taken. That of the others is 0.
+// Backward copies the gradient to the elements that were taken. The gradient of
+// the others is 0.
 func (l *Slice) Backward(q device.Queue, c *Call) {
 	if c.WantsGradient(0) {
 		giveBack(q, l.copy(c.DOut[0], c.DIn[0]), c.DIn[0], c.DOut[0], c.Modes[0])

@@ -10,15 +10,15 @@ import (
 
 func init() { Register(func() Layer { return &Softmax{} }) }
 
-// Softmax turns scores into probabilities along dimension 1, the channels:
-// of [N,C], or at each pixel of [N,C,H,W]. To train a classifier, put a
+// Softmax turns scores into probabilities along dimension 1, the channels: of
+// [N,C], or at each pixel of [N,C,H,W]. To train a classifier, use a
 // SoftmaxLoss on the scores instead.
 type Softmax struct{}
 
 // Type is "softmax".
 func (l *Softmax) Type() string { return "softmax" }
 
-// Plan wants a dimension to sum over.
+// Plan checks that there is a dimension to sum over.
 func (l *Softmax) Plan(t device.Traits, in []Input, o Options) (Spec, error) {
 	if err := expect(in, input); err != nil {
 		return Spec{}, err

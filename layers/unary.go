@@ -25,8 +25,8 @@ type Unary struct {
 // Type is the function's name: "relu", "leaky-relu", "sigmoid" or "tanh".
 func (l *Unary) Type() string { return l.Op.String() }
 
-// Function is the device's function, complete with its parameter. A graph
-// reads it to fuse the layer into the one before.
+// Function is the device's function with its parameter. The graph reads it to
+// fuse the layer into the one before.
 func (l *Unary) Function() device.Unary {
 	u := device.Unary{Op: l.Op, Slope: l.Slope}
 	if l.Op == device.LeakyReLU {
@@ -35,7 +35,7 @@ func (l *Unary) Function() device.Unary {
 	return u
 }
 
-// Plan checks the slope. The function may work in place, for its gradient
+// Plan checks the slope. The function may work in place, because its gradient
 // follows from its outputs.
 func (l *Unary) Plan(t device.Traits, in []Input, o Options) (Spec, error) {
 	if err := expect(in, input); err != nil {

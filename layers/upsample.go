@@ -10,8 +10,8 @@ import (
 
 func init() { Register(func() Layer { return &Upsample{} }) }
 
-// Upsample makes a block of Scale pixels of each pixel of an image, all of its value:
-// up-sampling by the nearest neighbour.
+// Upsample makes a block of Scale equal pixels from each pixel of an image:
+// nearest-neighbour upsampling.
 type Upsample struct {
 	Scale Size `json:"scale"`
 }
