@@ -5,12 +5,12 @@ import (
 	"sync/atomic"
 )
 
-// ErrClosed is the error of what is asked of a device after its Close, or of its
-// queues and events.
+// ErrClosed is the error of calls of a device, its queues and its events after
+// the device's Close.
 var ErrClosed = errors.New("the device is closed")
 
-// Lifetime is whether a device is closed, which its queues share. The zero
-// Lifetime is of one that is open.
+// Lifetime stores whether a device is closed. The device and its queues share
+// it. The zero Lifetime is that of an open device.
 type Lifetime struct{ over atomic.Bool }
 
 // End ends it, and reports whether it had not ended before.

@@ -30,7 +30,7 @@ type Activation struct {
 	On bool // the zero Activation is the identity
 }
 
-// Epilogue is what a product does to each element before it is stored.
+// Epilogue is applied to each element of a product before it is stored.
 type Epilogue struct {
 	Bias       Tensor // [K]; may be absent
 	Activation Activation
@@ -39,27 +39,27 @@ type Epilogue struct {
 // ConvKernels is the convolution and its gradients. ws has
 // Needs.Scratch bytes, as Traits say for the pass.
 //
-// w is a Filter: where Needs.Packed asks for a packed copy for the pass,
-// the kernel reads that and the caller has refreshed it with ConvPack since
-// the weights last changed. It lies at a multiple of Traits.Alignment.
+// w is a Filter. If Needs.Packed asks for a packed copy for the pass, the
+// kernel reads only that copy. The caller must refresh it with ConvPack after
+// each change of the weights. Its address is a multiple of Traits.Alignment.
 type ConvKernels interface {
 	ConvForward(c Conv, y, x Tensor, w Filter, e Epilogue, ws Buffer)
 	ConvBackwardData(c Conv, dx, dy Tensor, w Filter, m Mode, ws Buffer)
-	// ConvBackwardFilter leaves out dw or dbias, whichever is absent: frozen.
+	// ConvBackwardFilter does not compute dw or dbias if it is absent (frozen).
 	ConvBackwardFilter(c Conv, dw, dbias, x, dy Tensor, m Mode, ws Buffer)
 
 	// ConvPack writes w in the layout that the kernels of a pass read.
 	ConvPack(c Conv, p Pass, packed Buffer, w Tensor)
 }
 
-// Filter is a weight tensor and, where the device wants one, its packed copy.
+// Filter is a weight tensor and, if the device needs one, its packed copy.
 type Filter struct {
 	Tensor
 	Packed Buffer
 }
 
-// Extent is the number of input rows or columns a window of size taps covers
-// when they lie dilation apart.
+// Extent is the number of input rows or columns that a window of size taps
+// covers with this dilation.
 func Extent(size, dilation int) int { return (size-1)*dilation + 1 }
 
 // OutH is the number of output rows.
@@ -81,8 +81,8 @@ func (c Conv) WShape() tensor.Shape { return tensor.Shape{c.K, c.C / c.Groups, c
 // YShape is the output's shape, [N,K,OutH,OutW].
 func (c Conv) YShape() tensor.Shape { return tensor.Shape{c.N, c.K, c.OutH(), c.OutW()} }
 
-// FLOPs counts a multiply-add as two operations, those on padding included;
-// the same for each pass.
+// FLOPs counts a multiply-add as two operations, including those on padding. It
+// is the same for each pass.
 func (c Conv) FLOPs() int64 {
 	return 2 * int64(c.N) * int64(c.K) * int64(c.OutH()) * int64(c.OutW()) *
 		int64(c.C/c.Groups) * int64(c.R) * int64(c.S)

@@ -7,9 +7,8 @@ package device
 // taps: their gradient is a convolution of dy of stride 1 with those taps, turned
 // around, and no product with a zero between pixels is ever taken.
 
-// Bounded is the same convolution with strides that are no longer than the
-// padded image: a longer one takes no step either, and makes phases without
-// pixels.
+// Bounded is the same convolution with strides that are at most the padded
+// image. A larger stride gives the same output, but phases without pixels.
 func (c Conv) Bounded() Conv {
 	c.StrideH = min(c.StrideH, c.H+c.PadTop+c.PadBottom)
 	c.StrideW = min(c.StrideW, c.W+c.PadLeft+c.PadRight)

@@ -6,36 +6,36 @@ import (
 	"gorgonia.org/tensor"
 )
 
-// MaxAxes is how many axes a Strided has at most.
+// MaxAxes is the maximal number of axes of a Strided.
 const MaxAxes = 6
 
-// Axis is an axis of a Strided: its length, and how far apart its elements lie in the
-// destination and in the source, counted in elements.
+// Axis is an axis of a Strided: its length, and its strides in the destination
+// and in the source, in elements.
 type Axis struct{ Len, Dst, Src int }
 
-// Strided says which elements of one tensor go where in another. Element (i, j, ...) of
-// the axes goes from src[Src + i Axes[0].Src + j Axes[1].Src + ...] to
+// Strided describes a copy of elements between two tensors. Element (i, j, ...)
+// of the axes goes from src[Src + i Axes[0].Src + j Axes[1].Src + ...] to
 // dst[Dst + i Axes[0].Dst + j Axes[1].Dst + ...]. A zero Axis is absent.
 //
-// An axis whose Src is 0 repeats elements of the source. One whose Dst is 0 adds them
-// up, in the order of the axes, of which the last goes fastest. No two elements go to
-// one place otherwise. What no element goes to is left as it is: Fill before makes it a
-// constant.
+// An axis whose Src is 0 repeats elements of the source. An axis whose Dst is 0
+// adds them up, in the order of the axes; the last axis changes fastest.
+// Otherwise no two elements may go to one place. Places that no element goes to
+// are not changed; use Fill first to make them constant.
 type Strided struct {
 	Axes     [MaxAxes]Axis
-	Dst, Src int // where the first element lies
+	Dst, Src int // offset of the first element
 }
 
-// StridedKernels copies elements between tensors that lie anyhow. Kernels.Copy is for
-// whole tensors of any type.
+// StridedKernels copies elements between tensors with any strides. Control.Copy
+// copies whole tensors of any type.
 type StridedKernels interface {
 	// CopyStrided writes, or adds, elements of src to dst. Both are float32 and
 	// share no memory.
 	CopyStrided(s Strided, dst, src Tensor, m Mode)
 }
 
-// Box is the copy of a box between the corners of two tensors, all of as many
-// dimensions, of which there are at most MaxAxes.
+// Box is the copy of a box of the given size between the first corners of two
+// tensors. All have the same number of dimensions, at most MaxAxes.
 func Box(size, dst, src tensor.Shape) Strided {
 	var s Strided
 	toStep, fromStep := 1, 1
@@ -47,8 +47,8 @@ func Box(size, dst, src tensor.Shape) Strided {
 	return s
 }
 
-// Reversed is the copy of the same elements back. It takes the gradient of dst to that
-// of src: what was repeated is added up.
+// Reversed is the copy of the same elements back. It computes the gradient of
+// src from that of dst: elements that were repeated are added up.
 func (s Strided) Reversed() Strided {
 	s.Dst, s.Src = s.Src, s.Dst
 	for i, a := range s.Axes {
@@ -57,8 +57,8 @@ func (s Strided) Reversed() Strided {
 	return s
 }
 
-// Moved is how many elements of dst are written, and how many of src are read, each
-// counted once.
+// Moved returns how many elements of dst are written and how many of src are
+// read, each counted once.
 func (s Strided) Moved() (written, read int) {
 	written, read = 1, 1
 	for _, a := range s.Axes {
@@ -72,9 +72,10 @@ func (s Strided) Moved() (written, read int) {
 	return written, read
 }
 
-// Compact is the same copy by as few axes as do, absent ones last, or why it cannot be
-// made between these tensors. Axes that add up come last, as they are ordered, and before
-// them the others, with strides in dst that fall.
+// Compact is the same copy with as few axes as possible, or an error if it
+// cannot be made between these tensors. First come the axes that do not add up,
+// by falling stride in dst, then those that add up, in their order, then absent
+// ones.
 func (s *Strided) Compact(dst, src Tensor) (c Strided, axes int, err error) {
 	if err := s.check(dst, src); err != nil {
 		return c, 0, err
@@ -117,7 +118,7 @@ func (s *Strided) Compact(dst, src Tensor) (c Strided, axes int, err error) {
 	return c, axes, nil
 }
 
-// Check says why the copy cannot be made between these tensors, if that is so.
+// Check returns an error if the copy cannot be made between these tensors.
 func (s Strided) Check(dst, src Tensor) error {
 	_, _, err := s.Compact(dst, src)
 	return err

@@ -4,8 +4,9 @@ package device
 // w [Out,In] and y [N,Out].
 type Dense struct{ N, In, Out int }
 
-// DenseKernels is the fully connected layer and its gradients. What is documented
-// for ConvKernels holds here too, but that the weights are never packed.
+// DenseKernels is the fully connected layer and its gradients. The
+// documentation of ConvKernels is also valid here, except that the weights are
+// never packed.
 type DenseKernels interface {
 	DenseForward(d Dense, y, x, w Tensor, e Epilogue, ws Buffer)
 	DenseBackwardData(d Dense, dx, dy, w Tensor, m Mode, ws Buffer)

@@ -1,11 +1,11 @@
-// Package device fixes what a machine that runs networks must offer: memory,
-// queues, and a closed set of kernels. Everything above it (layers, graph,
-// solver) is written against these interfaces and runs on any device.
+// Package device defines the interfaces of a machine that runs networks:
+// memory, queues, and a fixed set of kernels. All packages above it (layers,
+// graph, solver) use only these interfaces and run on any device.
 //
-// Conventions, everywhere: destinations come first, gradients carry a d
-// (dy is the gradient of the loss with respect to y), images are [N,C,H,W],
-// row-major, float32. Shapes are checked once, when a layer is planned;
-// kernels assume them.
+// These conventions hold everywhere. Destinations come first. The name of a
+// gradient begins with d: dy is the gradient of the loss with respect to y.
+// Images are [N,C,H,W], row-major, float32. Shapes are checked once, when a
+// layer is planned; kernels do not check them.
 package device
 
 import (
@@ -21,20 +21,21 @@ type Device interface {
 	// Name is what Open was given: "cpu", "cuda:0", "ptxsim".
 	Name() string
 
-	// Traits says what a memory plan must know of the device.
+	// Traits returns what a memory plan must know of the device.
 	Traits() Traits
 
-	// Arithmetic names all that decides, besides Options, the bits of what the
-	// device computes: its kind first, then what differs from one machine to
-	// another. Two devices of the same arithmetic give the same bits.
+	// Arithmetic names everything besides Options that decides the bits of the
+	// results: first the kind of the device, then what differs between machines.
+	// Two devices with the same arithmetic give the same bits.
 	Arithmetic() string
 
 	// Alloc returns bytes of device memory, aligned to Traits().Alignment.
 	// Its contents are undefined.
 	Alloc(bytes int64) (Buffer, error)
 
-	// HostAlloc returns host memory that uploads and downloads fastest:
-	// page-locked where that means something. It may back a tensor.Dense.
+	// HostAlloc returns the host memory that is fastest for uploads and downloads,
+	// page-locked if the device supports it. It may be the memory of a
+	// tensor.Dense.
 	HostAlloc(bytes int64) (HostBuffer, error)
 
 	// MemInfo returns the device's free and total memory in bytes.
@@ -43,21 +44,21 @@ type Device interface {
 	NewQueue() (Queue, error)
 	NewEvent() (Event, error)
 
-	// Close frees what the device holds. Closing twice does nothing. What is
-	// asked of a closed device, its queues or events is an error that wraps
-	// ErrClosed, from a queue at the latest at Sync; closing and freeing what was
-	// of it does nothing.
+	// Close frees the device. Closing twice does nothing. Later calls of the
+	// device, its queues or its events return an error that wraps ErrClosed; a
+	// queue returns it at the latest from Sync. Closing and freeing its queues,
+	// events and buffers does nothing then.
 	Close() error
 }
 
-// Buffer is a span of device memory. Only the device that made it can look
-// inside.
+// Buffer is a span of device memory. Only the device that made it can access
+// its bytes.
 type Buffer interface {
 	// Size is the length in bytes.
 	Size() int64
 
-	// Slice returns the bytes [offset, offset+size) as a buffer that shares
-	// the memory. Out of range is a programmer's bug and panics.
+	// Slice returns the bytes [offset, offset+size) as a buffer that shares the
+	// memory. It panics if they are out of range.
 	Slice(offset, size int64) Buffer
 
 	// Free gives the memory back. Freeing a slice does nothing.
@@ -73,10 +74,9 @@ type HostBuffer interface {
 	Free() error
 }
 
-// Queue runs kernels in order, perhaps asynchronously: a call may return
-// before its kernel has run. The first error sticks, makes later calls do
-// nothing, and is returned by Sync, wrapped with the scope and the kernel
-// it happened in.
+// Queue runs kernels in order, perhaps asynchronously: a call may return before
+// its kernel has run. After the first error, later calls do nothing. Sync
+// returns this error, wrapped with its scope and its kernel.
 //
 // A queue belongs to one goroutine at a time. Calls on a warm queue allocate
 // nothing.
@@ -85,17 +85,16 @@ type Queue interface {
 	Control
 }
 
-// Control is what a queue does besides its kernels. What wraps a queue to see every
-// kernel embeds Control alone: then an operation that it leaves out does not compile,
-// where an embedded Queue would let it pass by.
+// Control has the methods of a queue besides its kernels. A wrapper that sees
+// every kernel should embed only Control: then a missing operation does not
+// compile. An embedded Queue would hide the missing operation.
 type Control interface {
-	// Scope names the layer that the following calls belong to, for errors
-	// and profiles.
+	// Scope sets the name of the layer that the following calls belong to, for
+	// errors and profiles.
 	Scope(name string)
 
-	// Fail makes err the queue's error, as if a kernel of that name had
-	// failed, unless there is one already: for layers that bring a kernel of
-	// their own.
+	// Fail makes err the queue's error, as if a kernel of that name had failed,
+	// unless there is one already. Layers with their own kernels use it.
 	Fail(kernel string, err error)
 
 	// Upload copies src to dst, and Download copies src to dst, both of the
@@ -109,9 +108,9 @@ type Control interface {
 	// same or do not overlap. On the same buffer it does nothing.
 	Copy(dst, src Tensor)
 
-	// Record marks this point of the queue in e. Wait holds the queue until
-	// e, recorded on any queue of the same device, has passed. Where the queue
-	// that e was recorded on had failed before, its error is this one's too.
+	// Record marks this point of the queue in e. Wait makes the queue wait until e,
+	// recorded on any queue of the same device, has passed. If the queue that e was
+	// recorded on had failed before, this queue gets its error too.
 	Record(e Event)
 	Wait(e Event)
 
@@ -127,17 +126,18 @@ type Event interface {
 	// never recorded has passed.
 	Sync() error
 
-	// Passed reports whether Sync would not wait.
+	// Passed reports whether the recorded point has passed, so that Sync would not
+	// wait.
 	Passed() (bool, error)
 
-	// Since is the time that passed on the device between start and this
-	// event. Both must have been recorded.
+	// Since is the time on the device between start and this event. Both must have
+	// been recorded.
 	Since(start Event) (time.Duration, error)
 
 	Free() error
 }
 
-// Kernels is the closed set of operations. A device that lacks one does not
+// Kernels is the fixed set of operations. A device that lacks one does not
 // compile.
 type Kernels interface {
 	GEMMKernels
@@ -180,9 +180,9 @@ func (p Pass) String() string {
 	return fmt.Sprintf("Pass(%d)", uint8(p))
 }
 
-// Mode says what a kernel does with what its destination holds. The plan
-// makes the first writer of a gradient overwrite and later ones accumulate,
-// so nothing is ever cleared.
+// Mode says whether a kernel overwrites its destination or adds to it. In a
+// plan the first writer of a gradient overwrites and later ones accumulate, so
+// no gradient is cleared.
 type Mode uint8
 
 // The modes.

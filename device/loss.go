@@ -5,10 +5,10 @@ package device
 // first. A label out of range gives a NaN loss and a zero gradient.
 type SoftmaxLoss struct{ N, C int }
 
-// LossKernels is the log-loss and its gradient. Losses come one a sample, so
-// that a bad sample can be named and a smaller batch needs nothing else; the
-// caller averages. scale is what the gradient of every sample is multiplied
-// with: the loss's weight over the number of samples in the whole batch.
+// LossKernels is the log-loss and its gradient. There is one loss per sample,
+// and the caller averages: so a bad sample can be named, and a smaller batch
+// needs no other code. The gradient of every sample is multiplied by scale: the
+// loss's weight divided by the number of samples in the whole batch.
 type LossKernels interface {
 	// SoftmaxLossForward also writes the softmax, prob [N,C], for the gradient.
 	SoftmaxLossForward(l SoftmaxLoss, loss, prob, x, label Tensor)

@@ -14,9 +14,9 @@ import (
 // where a is Alpha as in the AlexNet paper and MatConvNet, or Alpha/Size with
 // AlphaOverSize as in Caffe, cuda-convnet and ONNX. Size is odd.
 //
-// A scale past the largest float32 is infinite, and its power 0, or 1 for a Beta
-// of 0: y is 0 there, and so is what the channel adds to a gradient. An infinite x
-// gives NaN, which no normalisation should hide.
+// A scale larger than the largest float32 is infinite, and its power is 0, or 1
+// for a Beta of 0. Then y is 0, and the channel adds 0 to a gradient. An
+// infinite x gives NaN, so that it is not hidden.
 type LRN struct {
 	N, C, H, W     int
 	Size           int

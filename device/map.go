@@ -6,8 +6,9 @@ import (
 	"github.com/hubel-go/hubel/expr"
 )
 
-// View is how Map and Reduce see tensors: as [N,C,Inner], row-major. An input or an
-// output has some of these axes, and one value for all along the others.
+// View is the shape that Map and Reduce use for tensors: [N,C,Inner],
+// row-major. An input or an output has some of these axes, and one value for
+// all elements along the others.
 type View struct{ N, C, Inner int }
 
 // Elements is the number of elements of a tensor that has the axes.
@@ -24,8 +25,7 @@ func (v View) Elements(axes expr.Axes) int {
 	return n
 }
 
-// Strides are how far apart elements lie, along N, C and Inner, in a tensor that has
-// the axes.
+// Strides are the strides along N, C and Inner of a tensor that has the axes.
 func (v View) Strides(axes expr.Axes) (n, c, inner int) {
 	step := 1
 	if axes&expr.Inner != 0 {
@@ -40,7 +40,7 @@ func (v View) Strides(axes expr.Axes) (n, c, inner int) {
 	return n, c, inner
 }
 
-// ReduceOp is what Reduce does with the values.
+// ReduceOp is the operation that Reduce applies to the values.
 type ReduceOp uint8
 
 // The reductions.
@@ -49,15 +49,15 @@ const (
 	Max          // NaN if one of the values is
 )
 
-// MapKernels runs element-wise programs. A device keeps what it makes of a program, by
-// its hash, until it is closed: what changes from call to call is an input of one
-// number, not a constant.
+// MapKernels runs element-wise programs. A device caches the code of a program,
+// by its hash, until the device is closed. So pass numbers that change from
+// call to call as inputs of one number, not as constants.
 type MapKernels interface {
 	// Map computes p for every element of the view. Input i has the axes
-	// p.Inputs()[i], and is absent where p does not use it; the outputs are whole,
-	// and out[k] is written by modes[k]. An output may be an input that is whole.
-	// Draw i of element (c, inner) of sample n is r.Uint32(n, c*Inner+inner) of the
-	// stream r.Stream+i.
+	// p.Inputs()[i], and may be absent if p does not use it. The outputs are whole,
+	// and out[k] is written with modes[k]. An output may be the same tensor as an
+	// input that is whole. Draw i of element (c, inner) of sample n is r.Uint32(n,
+	// c*Inner+inner) of the stream r.Stream+i.
 	Map(p *expr.Program, v View, out, in []Tensor, modes []Mode, r Random)
 
 	// Reduce computes p, which has one output, for every element of the view, and
@@ -66,7 +66,7 @@ type MapKernels interface {
 	Reduce(p *expr.Program, v View, op ReduceOp, axes expr.Axes, out Tensor, in []Tensor, m Mode, r Random)
 }
 
-// CheckMap says why a program cannot run on these tensors, if that is so. axes are
+// CheckMap returns an error if a program cannot run on these tensors. axes are
 // those of the outputs.
 func CheckMap(p *expr.Program, v View, axes expr.Axes, out, in []Tensor) error {
 	if v.N < 1 || v.C < 1 || v.Inner < 1 {

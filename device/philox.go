@@ -2,10 +2,10 @@ package device
 
 import "math/bits"
 
-// Random names a stream of random numbers: counter-based, so that a number
-// depends only on the seed, the layer's stream, the iteration, the sample's
-// index in the whole batch and the element, and is the same on every device
-// and for any number of workers or devices.
+// Random is a counter-based stream of random numbers. A number depends only on
+// the seed, the layer's stream, the iteration, the sample's index in the whole
+// batch and the element. It is the same on every device and for any number of
+// workers or devices.
 type Random struct {
 	Seed      uint64
 	Stream    uint32 // of the layer, or of the data pipeline
@@ -13,13 +13,13 @@ type Random struct {
 	Sample    uint32 // index in the whole batch of the tensor's first sample
 }
 
-// Uint32 is the draw for an element of sample n of the tensor.
+// Uint32 returns the draw for an element of sample n of the tensor.
 func (r Random) Uint32(n, element int) uint32 {
 	b := r.Block(n, element/4)
 	return b[element%4]
 }
 
-// Block is the draws for the elements 4*block to 4*block+3 of sample n.
+// Block returns the draws for the elements 4*block to 4*block+3 of sample n.
 func (r Random) Block(n, block int) [4]uint32 {
 	return Philox([4]uint32{uint32(block), r.Sample + uint32(n), r.Iteration, r.Stream},
 		[2]uint32{uint32(r.Seed), uint32(r.Seed >> 32)})
@@ -38,7 +38,7 @@ func Philox(ctr [4]uint32, key [2]uint32) [4]uint32 {
 	return ctr
 }
 
-// NextKey is the key of the round of Philox that comes next.
+// NextKey is the key of the next round of Philox.
 func NextKey(key [2]uint32) [2]uint32 {
 	return [2]uint32{key[0] + 0x9E3779B9, key[1] + 0xBB67AE85} // golden ratio, sqrt(3) - 1
 }

@@ -6,7 +6,7 @@ import (
 	"gorgonia.org/tensor"
 )
 
-// PoolOp is what pooling does with a window.
+// PoolOp is the operation that pooling applies to a window.
 type PoolOp uint8
 
 // The pooling operations.
@@ -18,11 +18,11 @@ const (
 // Pool is the geometry of a pooling layer: x [N,C,H,W], windows of R by S,
 // y [N,C,OutH,OutW].
 //
-// With Ceil the output size is rounded up, as Caffe does, and a last window
-// that would start in the padding at the far side is left out; without, it is
-// rounded down, as MatConvNet, PyTorch and ONNX do. So with Ceil a window may be
-// larger than the padded image, by less than the stride: there is one then, which
-// sees all of it.
+// With Ceil the output size is rounded up, as in Caffe, and a last window that
+// would start in the bottom or right padding is left out. Without Ceil it is
+// rounded down, as in MatConvNet, PyTorch and ONNX. So with Ceil a window may
+// be larger than the padded image, by less than the stride: then it is the only
+// one, and sees the whole image.
 type Pool struct {
 	Op         PoolOp
 	N, C, H, W int
@@ -32,17 +32,16 @@ type Pool struct {
 	StrideH, StrideW                     int
 
 	Ceil bool
-	// CountPad makes the average divide by the window's size, padding
-	// included (clipped to the padded image), instead of by the number of
-	// pixels that are there.
+	// CountPad makes the average divide by the window's size with padding (clipped
+	// to the padded image), instead of by the number of real pixels.
 	CountPad bool
 }
 
 // PoolKernels is pooling and its gradient.
 type PoolKernels interface {
-	// PoolForward writes, for max pooling, into index (int32, y's shape,
-	// absent in inference) where in its H*W plane each maximum lies: the
-	// first in row-major order among equals; a NaN counts as largest.
+	// PoolForward for max pooling also writes index (int32, y's shape, absent in
+	// inference): the position of each maximum in its H*W plane, the first in
+	// row-major order among equals. A NaN counts as largest.
 	PoolForward(p Pool, y, index, x Tensor)
 	// PoolBackward reads index for max pooling only.
 	PoolBackward(p Pool, dx, dy, index Tensor, m Mode)

@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// FirstError is the error of a queue: the first since Sync, with the scope and
-// the kernel that it happened in. Queues embed it.
+// FirstError is the error of a queue: the first since Sync, with its scope and
+// its kernel. Queues embed it.
 type FirstError struct {
 	Err   error // calls do nothing while there is one
 	scope string
@@ -34,14 +34,15 @@ func (f *FirstError) Sync() error {
 	return err
 }
 
-// Immediate is what a queue embeds that runs each call before it returns:
+// Immediate is embedded by a queue that runs each call before it returns, so
 // there is nothing to wait for.
 type Immediate struct {
 	FirstError
 	of *Lifetime
 }
 
-// NewImmediate is what a queue of a device of that lifetime embeds.
+// NewImmediate returns the Immediate for a queue of a device with that
+// lifetime.
 func NewImmediate(of *Lifetime) Immediate { return Immediate{of: of} }
 
 // Sync returns and clears the error, which is ErrClosed on a closed device.
@@ -52,7 +53,7 @@ func (q *Immediate) Sync() error {
 	return q.FirstError.Sync()
 }
 
-// Record marks this point: all that came before has run.
+// Record marks this point: all calls before have run.
 func (q *Immediate) Record(e Event) {
 	v := e.(*immediateEvent)
 	if v.failed = q.Err; q.Err == nil {
@@ -60,7 +61,7 @@ func (q *Immediate) Record(e Event) {
 	}
 }
 
-// Wait takes over the error of the queue that e was recorded on.
+// Wait copies the error of the queue that e was recorded on.
 func (q *Immediate) Wait(e Event) {
 	if q.Err == nil {
 		q.Err = e.(*immediateEvent).failed
@@ -70,7 +71,7 @@ func (q *Immediate) Wait(e Event) {
 // Close does nothing.
 func (q *Immediate) Close() error { return nil }
 
-// NewImmediateEvent returns an event for queues that embed Immediate.
+// NewImmediateEvent returns an event for a queue that embeds Immediate.
 func NewImmediateEvent(of *Lifetime) Event { return &immediateEvent{of: of} }
 
 // immediateEvent is the time at which it was recorded.

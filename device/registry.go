@@ -7,34 +7,35 @@ import (
 	"sync"
 )
 
-// Options are what a device may be told when it is opened.
+// Options are the options for opening a device.
 type Options struct {
 	Threads int // CPU workers; 0 means as many as the process may use
 
-	// CPUPath names the loops and register tiles of the CPU device: avx512, avx2
-	// or generic, each of which rounds differently. Empty or AutoPath is what the
-	// environment variable HUBEL_CPU names, or else the best of the machine.
+	// CPUPath names the loops and register tiles of the CPU device: avx512, avx2 or
+	// generic. Each rounds differently. If it is empty or AutoPath, the environment
+	// variable HUBEL_CPU names the path; without it, the best of the machine is
+	// used.
 	CPUPath string
 
-	// DirectConv computes every convolution by its definition, where a device
-	// would otherwise use a fast algorithm that rounds more (Winograd's).
-	// Weights packed with one setting are not for the other.
+	// DirectConv computes every convolution by its definition, even if the device
+	// has a fast algorithm that rounds more (Winograd's). Weights packed with one
+	// setting cannot be used with the other.
 	DirectConv bool
 
-	// TF32 lets tensor cores make matrix products and convolutions, forward and
-	// backward, of numbers that are rounded to 10 bits after the leading one, and
-	// add them up in float32. An error where a device has none. Dense layers of
-	// up to 16 samples, which memory limits, stay float32.
+	// TF32 computes matrix products and convolutions on tensor cores, forward and
+	// backward. Their factors are rounded to 10 bits after the leading one, and the
+	// sums are float32. On a device without such cores it is an error. Dense layers
+	// of up to 16 samples, which memory limits, stay float32.
 	TF32 bool
 
-	// DebugSync makes a CUDA device run one kernel at a time and wait for each,
-	// so that an error names the kernel that failed and its layer. A device that
-	// always does so has no use for it.
+	// DebugSync makes a CUDA device run one kernel at a time and wait for each, so
+	// that an error names the kernel that failed and its layer. Devices that always
+	// do so ignore it.
 	DebugSync bool
 }
 
-// AutoPath is the Options.CPUPath that leaves the choice to HUBEL_CPU and the
-// machine.
+// AutoPath is the Options.CPUPath that uses HUBEL_CPU or else the best path of
+// the machine.
 const AutoPath = "auto"
 
 // Driver opens the devices of one kind.
@@ -46,27 +47,27 @@ type Driver struct {
 	// Traits are those of the device of the given name, known without opening it.
 	Traits func(name string, o Options) (Traits, error)
 
-	// TF32 reports whether some of its devices have Options.TF32. Those of
-	// others are never opened with it.
+	// TF32 reports whether some of its devices support Options.TF32. Devices of
+	// other drivers are never opened with it.
 	TF32 bool
 
-	// List describes the driver's devices of this machine. What cannot be used
-	// is listed too, the driver itself where it has no device.
+	// List describes the driver's devices of this machine, including those that
+	// cannot be used. If it has no device, it lists the driver itself.
 	List func(o Options) []Info
 }
 
-// Info describes a device to people.
+// Info describes a device for users.
 type Info struct {
 	Name    string // what Open takes
 	Facts   []Fact
-	Problem string // why it cannot be used, and what would mend it; empty where it can
+	Problem string // why it cannot be used, and what helps; empty if it can
 }
 
-// Fact is one of the things to know of a device, such as its memory.
+// Fact is a property of a device, such as its memory.
 type Fact struct{ Name, Value string }
 
-// Memory is the fact of how much memory a device has, and of how much of it
-// nobody uses, where that is known and not 0.
+// Memory is the Fact with the total memory of a device and, if it is known and
+// not 0, the free memory.
 func Memory(free, total int64) Fact {
 	const gib = 1 << 30
 	text := fmt.Sprintf("%.1f GiB", float64(total)/gib)
@@ -81,10 +82,9 @@ var registry = struct {
 	drivers map[string]Driver
 }{drivers: map[string]Driver{}}
 
-// Register makes a driver known under the name that stands before the colon
-// of its devices' names. Device packages call it from their init; commands
-// choose devices by importing those packages. Registering a name twice
-// panics.
+// Register makes a driver known. The name is the part of its devices' names
+// before the colon. Device packages call Register from their init; commands
+// choose devices by importing those packages. Registering a name twice panics.
 func Register(name string, d Driver) {
 	registry.Lock()
 	defer registry.Unlock()
@@ -106,8 +106,8 @@ func Names() []string {
 	return names
 }
 
-// List describes the devices of every driver linked into this program, as they
-// would be opened with these options.
+// List describes the devices of every driver linked into this program, as Open
+// would open them with these options.
 func List(o Options) []Info {
 	var all []Info
 	for _, name := range Names() {
@@ -119,8 +119,8 @@ func List(o Options) []Info {
 	return all
 }
 
-// Open opens a device by name: "cpu", "cuda:0", "ptxsim". There is no
-// fallback: a device that is not there is an error that lists those that are.
+// Open opens a device by name: "cpu", "cuda:0", "ptxsim". There is no fallback:
+// for a missing device it returns an error that lists the devices that exist.
 func Open(name string, o Options) (Device, error) {
 	d, err := find(name, o)
 	if err != nil {
@@ -129,8 +129,8 @@ func Open(name string, o Options) (Device, error) {
 	return d.Open(name, o)
 }
 
-// TraitsOf returns the traits that a device opened by name with these options
-// has, without opening it.
+// TraitsOf returns the traits of the device of this name with these options,
+// without opening it.
 func TraitsOf(name string, o Options) (Traits, error) {
 	d, err := find(name, o)
 	if err != nil {

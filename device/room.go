@@ -2,8 +2,9 @@ package device
 
 import "runtime/debug"
 
-// Room says whether a device has so many bytes free, and how many it has free
-// and in all. Where the device does not tell, ok is true: Alloc will.
+// Room reports whether a device has the given number of bytes free, and its
+// free and total bytes. If the device does not tell, ok is true; Alloc then
+// fails if there is too little memory.
 func Room(d Device, bytes int64) (free, total int64, ok bool) {
 	free, total, err := d.MemInfo()
 	if err == nil && bytes > free {

@@ -97,8 +97,8 @@ func Elements(s tensor.Shape) int {
 // float32.
 const maxElements = 1 << 40
 
-// CheckShape says whether a shape is one a tensor can have: dimensions of at
-// least 1 whose product is at most 2^40.
+// CheckShape returns an error unless a tensor can have the shape: dimensions of
+// at least 1 whose product is at most 2^40.
 func CheckShape(s tensor.Shape) error {
 	n := int64(1)
 	for _, d := range s {

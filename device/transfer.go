@@ -8,8 +8,8 @@ import (
 	"gorgonia.org/tensor"
 )
 
-// CheckHost says why data cannot go between host memory and t, if that is so.
-// The host's elements must be of t's type, or of one of also.
+// CheckHost returns an error if data cannot be copied between host memory and
+// t. The host's elements must be of t's type, or of one of also.
 func CheckHost(h *tensor.Dense, t Tensor, also ...tensor.Dtype) error {
 	switch {
 	case h.Dtype() != t.DType.Host() && !slices.Contains(also, h.Dtype()):
@@ -25,7 +25,7 @@ func CheckHost(h *tensor.Dense, t Tensor, also ...tensor.Dtype) error {
 	return nil
 }
 
-// CheckCopy says why src cannot be copied to dst, if that is so.
+// CheckCopy returns an error if src cannot be copied to dst.
 func CheckCopy(dst, src Tensor) error {
 	if dst.DType != src.DType || dst.Len() != src.Len() {
 		return fmt.Errorf("%d elements of %v do not fit %d of %v", src.Len(), src.DType, dst.Len(), dst.DType)

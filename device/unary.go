@@ -14,14 +14,14 @@ const (
 	unaryOps
 )
 
-// Unary is an element-wise function with its parameter, as the epilogue of a product
-// may apply it. By itself it is a program.
+// Unary is an element-wise function with its parameter, for the epilogue of a
+// product. Outside an epilogue it is a program.
 type Unary struct {
 	Op    UnaryOp
 	Slope float32 // LeakyReLU's, in [0, 1)
 }
 
-// UnaryOps lists every element-wise function, for suites to iterate.
+// UnaryOps lists every element-wise function, for test suites.
 func UnaryOps() []UnaryOp {
 	ops := make([]UnaryOp, unaryOps)
 	for i := range ops {

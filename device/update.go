@@ -6,14 +6,15 @@ import (
 	"github.com/hubel-go/hubel/expr"
 )
 
-// Segment is one parameter within the slabs, in elements.
+// Segment is the place of one parameter in the slabs, in elements.
 type Segment struct {
 	Weight int // offset in the weights
-	Grad   int // offset in the gradients, and in what an optimiser keeps of each weight
+	Grad   int // offset in the gradients, and in the optimiser's state
 	Len    int
 }
 
-// At is where the elements of input or output i of an update begin, if it is a slab.
+// At is the offset of the elements of input or output i of an update, if it is
+// a slab.
 func (s Segment) At(i int) int {
 	if i == 0 {
 		return s.Weight
@@ -21,29 +22,31 @@ func (s Segment) At(i int) int {
 	return s.Grad
 }
 
-// UpdateSegment are the axes along which the elements of a segment lie: an input of an
-// update that has none of them is one number for all of these.
+// UpdateSegment are the axes along which the elements of a segment lie. An
+// input of an update that has none of these axes is one number for all elements
+// of a segment.
 const UpdateSegment = expr.N | expr.Inner
 
 // UpdateKernels change weights.
 type UpdateKernels interface {
-	// Update computes p for every element of every segment, in one pass over memory:
-	// a step of an optimiser. Input i is, by p.Inputs()[i],
+	// Update computes p for every element of every segment, in one pass over
+	// memory. It is a step of an optimiser. Input i is, by p.Inputs()[i],
 	//
 	//	expr.Whole    a slab: if i is 0 the weights, else one laid out as the gradients
 	//	expr.Channel  one value a segment
 	//	expr.One      one number, such as the learning rate
 	//
-	// and absent where p does not use it. Output 0 is the weights, the others are laid
-	// out as the gradients. An output may be an input of its layout. Elements between
-	// the segments are neither read nor written. p draws no random numbers.
+	// and may be absent if p does not use it. Output 0 is the weights; the others
+	// have the layout of the gradients. An output may be the same tensor as an
+	// input of its layout. Elements between the segments are neither read nor
+	// written. p draws no random numbers.
 	//
-	// The segments do not overlap and may be empty, and the slice does not change
-	// while the queue may read it.
+	// The segments must not overlap, but may be empty. The caller must not change
+	// the slice while the queue may read it.
 	Update(p *expr.Program, out, in []Tensor, segments []Segment)
 }
 
-// CheckUpdate says why a program cannot update these segments, if that is so.
+// CheckUpdate returns an error if a program cannot update these segments.
 func CheckUpdate(p *expr.Program, out, in []Tensor, segments []Segment) error {
 	if err := checkArguments(p, out, in); err != nil {
 		return err

@@ -27,7 +27,7 @@ func (l *Flatten) Plan(t device.Traits, in []Input, o Options) (Spec, error) {
 // Forward enqueues a copy, unless in place.
 func (l *Flatten) Forward(q device.Queue, c *Call) { q.Copy(c.Out[0], c.In[0]) }
 
-// Backward hands the gradient on.
+// Backward passes the gradient on.
 func (l *Flatten) Backward(q device.Queue, c *Call) {
 	if c.WantsGradient(0) {
 		passOn(q, c, 0)

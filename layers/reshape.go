@@ -44,7 +44,7 @@ func (l *Reshape) Plan(_ device.Traits, in []Input, _ Options) (Spec, error) {
 // Forward enqueues a copy, unless in place.
 func (l *Reshape) Forward(q device.Queue, c *Call) { q.Copy(c.Out[0], c.In[0]) }
 
-// Backward hands the gradient on.
+// Backward passes the gradient on.
 func (l *Reshape) Backward(q device.Queue, c *Call) {
 	if c.WantsGradient(0) {
 		passOn(q, c, 0)
