@@ -146,7 +146,7 @@ type Param struct {
 	Node   int
 	Index  int // among the node's parameters
 	Weight int64
-	Grad   int64 // -1 where frozen
+	Grad   int64 // -1 if frozen
 }
 
 // Loss is a value with one loss per sample. Training minimises the sum of the

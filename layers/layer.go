@@ -125,11 +125,11 @@ type Param struct {
 // Backward. The Spec decides which fields are set.
 type Call struct {
 	In, Out   []device.Tensor
-	DIn, DOut []device.Tensor // DIn[i] is absent where no gradient is wanted
+	DIn, DOut []device.Tensor // DIn[i] is absent if no gradient is needed
 	Modes     []device.Mode   // of DIn: overwrite or accumulate
 
 	Params    []device.Tensor
-	DParams   []device.Tensor // absent where frozen
+	DParams   []device.Tensor // absent if frozen
 	ParamMode device.Mode     // of DParams: accumulate in a later micro-batch
 
 	Saved, State []device.Tensor
@@ -139,7 +139,7 @@ type Call struct {
 	// State. Backward never writes it.
 	UpdateState bool
 
-	Packed  [device.Passes]device.Buffer // by pass; nil where there is none
+	Packed  [device.Passes]device.Buffer // by pass; nil if there is none
 	Scratch device.Buffer
 
 	Programs   []*expr.Program   // of the Spec

@@ -99,8 +99,8 @@ type Result struct {
 	Began     bool    // all checks before training passed, and the folder exists
 	Iteration int     // updates done
 	Loss      float64 // of a training batch, when it was last read back; NaN if never
-	Test      *Test   // the last one, nil where there was none
-	Best      int     // iteration of the best test, whose weights are in BestFile; 0 where there was none
+	Test      *Test   // the last one, nil if there was none
+	Best      int     // iteration of the best test, whose weights are in BestFile; 0 if there was none
 	Early     bool    // Patience ended the run
 }
 

@@ -28,7 +28,7 @@ type Diverged struct {
 
 	Input  float64      // largest finite magnitude that the layer read
 	Layers []LayerStats // of the passes up to the bad one
-	File   string       // ReplayFile with its folder; empty without one, or where it could not be written
+	File   string       // ReplayFile with its folder; empty without a folder, or if it could not be written
 }
 
 // Error is a message of one line.

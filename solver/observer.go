@@ -101,7 +101,7 @@ type Notice struct{ Text string }
 type Ended struct {
 	Result
 	Reason Reason
-	Err    error // of training; nil where the run came to its end
+	Err    error // of training; nil if the run was finished
 }
 
 // Reason is why a run ended.
