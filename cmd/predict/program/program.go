@@ -1,5 +1,5 @@
-// Package program is the command predict, for a program of your own that links layers of
-// your own into it, as package cmd/train/program is train:
+// Package program is the command predict. A program of your own can link it
+// together with your layers, as with package cmd/train/program:
 //
 //	import (
 //		_ "example.com/you/layers"
@@ -24,7 +24,7 @@ import (
 	"github.com/hubel-go/hubel/predict"
 )
 
-// Main tells what is in pictures, as the arguments of the process say, and ends the
+// Main runs the command predict with the arguments of the process, and ends the
 // process.
 func Main() {
 	command.Main(func(ctx context.Context, stdout, stderr io.Writer) int { return run(ctx, os.Args[1:], stdout, stderr) })

@@ -1,5 +1,5 @@
-// Package program is the command train, for a program of your own that links layers of
-// your own into it:
+// Package program is the command train. A program of your own can link it
+// together with your layers:
 //
 //	package main
 //
@@ -11,8 +11,8 @@
 //
 //	func main() { program.Main() }
 //
-// Its -net then takes networks with these layers. Package cmd/predict/program is the
-// same of predict.
+// Its -net then takes networks with these layers. Package cmd/predict/program
+// does the same for predict.
 package program
 
 import (
@@ -32,8 +32,8 @@ import (
 	"github.com/hubel-go/hubel/solver"
 )
 
-// Main trains a network on a data set, goes on with a run, evaluates weights, or describes
-// a network, as the arguments of the process say, and ends the process.
+// Main runs the command train with the arguments of the process, and ends the
+// process.
 func Main() {
 	command.MainLasting("train", func(ctx context.Context, stdout, stderr io.Writer) int { return run(ctx, os.Args, stdout, stderr) })
 }
