@@ -54,7 +54,8 @@ const (
 // number, not a constant.
 type MapKernels interface {
 	// Map computes p for every element of the view. Input i has the axes
-	// p.Inputs()[i], and is absent where p does not use it; the outputs are whole,
+	// p.Inputs()[i], is of int32 where p.Integer(i) says so and else of float32, and
+	// is absent where p does not use it; the outputs are whole,
 	// and out[k] is written by modes[k]. An output may be an input that is whole.
 	// Draw i of element (c, inner) of sample n is r.Uint32(n, c*Inner+inner) of the
 	// stream r.Stream+i.
@@ -75,23 +76,27 @@ func CheckMap(p *expr.Program, v View, axes expr.Axes, out, in []Tensor) error {
 	if err := checkArguments(p, out, in); err != nil {
 		return err
 	}
-	check := func(what string, i int, t Tensor, axes expr.Axes) error {
+	check := func(what string, i int, t Tensor, axes expr.Axes, dtype DType) error {
 		switch want := v.Elements(axes); {
 		case t.IsNil():
 			return fmt.Errorf("%s %d of the program %v is missing", what, i, p)
-		case t.DType != Float32 || t.Len() != want:
-			return fmt.Errorf("%s %d is %d elements of %v, but %v of [%d,%d,%d] are %d of float32", what, i, t.Len(), t.DType, axes, v.N, v.C, v.Inner, want)
+		case t.DType != dtype || t.Len() != want:
+			return fmt.Errorf("%s %d is %d elements of %v, but %v of [%d,%d,%d] are %d of %v", what, i, t.Len(), t.DType, axes, v.N, v.C, v.Inner, want, dtype)
 		}
 		return nil
 	}
 	for i, t := range out {
-		if err := check("output", i, t, axes); err != nil {
+		if err := check("output", i, t, axes, Float32); err != nil {
 			return err
 		}
 	}
 	for i, axes := range p.Inputs() {
 		if p.Uses(i) {
-			if err := check("input", i, in[i], axes); err != nil {
+			dtype := Float32
+			if p.Integer(i) {
+				dtype = Int32
+			}
+			if err := check("input", i, in[i], axes, dtype); err != nil {
 				return err
 			}
 		}

@@ -36,7 +36,8 @@ type UpdateKernels interface {
 	//
 	// and absent where p does not use it. Output 0 is the weights, the others are laid
 	// out as the gradients. An output may be an input of its layout. Elements between
-	// the segments are neither read nor written. p draws no random numbers.
+	// the segments are neither read nor written. p draws no random numbers,
+	// asks for no index and reads no int32.
 	//
 	// The segments do not overlap and may be empty, and the slice does not change
 	// while the queue may read it.
@@ -51,7 +52,13 @@ func CheckUpdate(p *expr.Program, out, in []Tensor, segments []Segment) error {
 	if p.Draws() > 0 {
 		return fmt.Errorf("the program %v draws random numbers, which an update has none of", p)
 	}
+	if p.Indexes() {
+		return fmt.Errorf("the program %v asks for an index, which an update has none of", p)
+	}
 	for i, axes := range p.Inputs() {
+		if p.Integer(i) {
+			return fmt.Errorf("input %d of the program %v is of int32, but an update has float32 alone", i, p)
+		}
 		if p.Uses(i) && axes != expr.Whole && axes != expr.Channel && axes != expr.One {
 			return fmt.Errorf("input %d of the program %v has the axes %v, but an update has slabs (%v), one value a segment (%v) and single numbers (%v)",
 				i, p, axes, expr.Whole, expr.Channel, expr.One)

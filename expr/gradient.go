@@ -13,7 +13,7 @@ import (
 //
 // Where a derivative does not exist it is one of those beside it: that of Max(a, b)
 // and Min(a, b) at a = b is b's, so that max(x, 0) has 0 at 0 as everywhere in this
-// field; that of Abs at 0 is 0. Conditions and draws have none. A gradient of more
+// field; that of Abs at 0 is 0. Conditions, draws, integers and indices have none. A gradient of more
 // than MaxInstructions is an error.
 func (p *Program) Gradient(i int) (*Program, error) {
 	d := differentiation{input: i, done: map[*node]*node{}}
@@ -50,11 +50,11 @@ func (d *differentiation) derivative(n *node) *node {
 	arg := func(i int) (x, dx *node) { return n.args[i], d.of(n.args[i]) }
 	switch n.op {
 	case OpInput:
-		if n.index == d.input {
+		if n.index == d.input && !n.integer {
 			return number(1)
 		}
 		return zero
-	case OpConst, OpDraw, OpBernoulli:
+	case OpConst, OpIndex, OpDraw, OpBernoulli:
 		return zero
 	case OpSelect:
 		_, da := arg(1)
