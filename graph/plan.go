@@ -71,6 +71,7 @@ type Plan struct {
 	WeightBytes   int64
 	GradientBytes int64
 	StateBytes    int64
+	ConstantBytes int64 // of Spec.Constants
 	PackedBytes   int64
 }
 

@@ -73,6 +73,10 @@ type Spec struct {
 	Params []Param // trained
 	State  []Slot  // not trained, kept in the weights file and shared by all that run on the weights; never Batched
 
+	// Constants are float32 tensors that follow from the options and the shapes, batch
+	// apart, such as weights of classes: not trained, and not in a weights file.
+	Constants []*tensor.Dense
+
 	// Packed is bytes of copies of the weights in the device's own layout, made anew
 	// after an update: one for each pass, which alone reads it. A copy has the same size
 	// in every plan that has it. One of a pass that is not wanted the Call does not have.
@@ -129,7 +133,7 @@ type Call struct {
 	DParams   []device.Tensor // absent where frozen
 	ParamMode device.Mode     // of DParams: accumulate in a later micro-batch
 
-	Saved, State []device.Tensor
+	Saved, State, Constants []device.Tensor
 
 	// UpdateState is set where forward is to update State from this
 	// micro-batch. In inference and where the layer is frozen it is not: forward
