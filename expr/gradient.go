@@ -16,17 +16,21 @@ import (
 // field; that of Abs at 0 is 0. Conditions, draws, integers and indices have none. A gradient of more
 // than MaxInstructions is an error.
 func (p *Program) Gradient(i int) (*Program, error) {
-	d := differentiation{input: i, done: map[*node]*node{}}
-	sum := Const(0).node
+	sum := Const(0)
 	for k, out := range p.outputs {
-		dy := Input(len(p.inputs)+k, Whole).node
-		sum = simplified(OpAdd, sum, simplified(OpMul, dy, d.of(out)))
+		sum = Add(sum, Mul(Input(len(p.inputs)+k, Whole), Expr{out}.Derivative(i)))
 	}
-	g, err := New(Expr{sum})
+	g, err := New(sum)
 	if err != nil {
 		return nil, fmt.Errorf("gradient of input %d: %w", i, err)
 	}
 	return g.withInputs(p, len(p.outputs)), nil
+}
+
+// Derivative is the derivative of an expression by input i, as Gradient has it.
+func (e Expr) Derivative(i int) Expr {
+	d := differentiation{input: i, done: map[*node]*node{}}
+	return Expr{d.of(e.node)}
 }
 
 // differentiation finds derivatives with respect to one input.

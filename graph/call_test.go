@@ -45,10 +45,11 @@ func (l *spy) Plan(_ device.Traits, in []layers.Input, _ layers.Options) (layers
 			tensor.New(tensor.WithShape(3), tensor.WithBacking([]float32{1, 2, 3})),
 			tensor.New(tensor.WithShape(2, 1), tensor.WithBacking([]float32{l.number(), 5})),
 		},
-		Scratch:  12,
-		Backward: layers.NeedInputs | layers.NeedOutputs,
-		Streams:  2,
-		FLOPs:    100,
+		Temporary: []layers.Slot{{Name: "sums", Shape: tensor.Shape{in[0].Shape[0], 2}, Batched: true}, {Name: "one", Shape: tensor.Shape{1}}},
+		Scratch:   12,
+		Backward:  layers.NeedInputs | layers.NeedOutputs,
+		Streams:   2,
+		FLOPs:     100,
 	}, nil
 }
 
@@ -143,6 +144,8 @@ func TestWhatALayerIsCalledWith(t *testing.T) {
 			require.Equal(t, int64(12), c.Scratch.Size())
 			require.Len(t, c.State, 3)
 			require.Equal(t, tensor.Shape{2, 2}, c.State[2].Shape)
+			require.Len(t, c.Temporary, 2)
+			require.Equal(t, []tensor.Shape{{4, 2}, {1}}, []tensor.Shape{c.Temporary[0].Shape, c.Temporary[1].Shape})
 			require.Len(t, c.Constants, 2)
 			for k, want := range [][]float64{{1, 2, 3}, {float64(len(l.Of)), 5}} {
 				values, _ := reference.Floats(c.Constants[k])

@@ -164,7 +164,7 @@ func (e *Executor) bindStep(b *boundStep, spec layers.Spec) error {
 		return tensors
 	}
 	c := &b.call
-	c.In, c.Out, c.Saved = pick(b.In), pick(b.Out), pick(b.Saved)
+	c.In, c.Out, c.Saved, c.Temporary = pick(b.In), pick(b.Out), pick(b.Saved), pick(b.Temporary)
 	c.DIn, c.DOut, c.Modes = pick(b.DIn), pick(b.DOut), b.Modes
 	c.Activation, c.Programs, c.UpdateState = b.Activation, spec.Programs, b.UpdateState
 	b.zero = pick(b.Zero)

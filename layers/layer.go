@@ -82,11 +82,14 @@ type Spec struct {
 	// in every plan that has it. One of a pass that is not wanted the Call does not have.
 	Packed [device.Passes]int64
 
-	Scratch  int64 // bytes alive during one call, forward or backward
-	Backward Need  // what backward reads
-	InPlace  bool  // Out[0] may share In[0], and DIn[0] may share DOut[0]
-	Epilogue bool  // forward applies Call.Activation to Out[0] as it is stored
-	Streams  int   // independent random streams
+	// Temporary is tensors alive during one call, forward or backward, and Scratch bytes.
+	Temporary []Slot
+	Scratch   int64
+
+	Backward Need // what backward reads
+	InPlace  bool // Out[0] may share In[0], and DIn[0] may share DOut[0]
+	Epilogue bool // forward applies Call.Activation to Out[0] as it is stored
+	Streams  int  // independent random streams
 
 	Programs []*expr.Program // that forward and backward run, where they depend on the options
 
@@ -102,13 +105,33 @@ type Spec struct {
 	FLOPs int64
 }
 
-// Slot is a tensor a layer keeps.
+// Slot is a tensor a layer keeps, or works on.
 type Slot struct {
 	Name    string
 	Shape   tensor.Shape
 	DType   device.DType
 	Batched bool    // dimension 0 is the batch, and smaller in a smaller pass; else the shape is fixed
 	Init    float32 // what a State slot starts as; whole for a type of integers
+}
+
+// keep asks for tensors of the batch that forward makes and works on, and that backward
+// reads in training.
+func (s *Spec) keep(o Options, shape tensor.Shape, names ...string) {
+	to := &s.Temporary
+	if o.Train {
+		to = &s.Saved
+	}
+	for _, name := range names {
+		*to = append(*to, Slot{Name: name, Shape: shape.Clone(), Batched: true})
+	}
+}
+
+// kept are the tensors that keep has asked for.
+func (c *Call) kept() []device.Tensor {
+	if len(c.Saved) > 0 {
+		return c.Saved
+	}
+	return c.Temporary
 }
 
 // Param is a trained tensor, in PyTorch's shape and with PyTorch's name
@@ -133,7 +156,7 @@ type Call struct {
 	DParams   []device.Tensor // absent where frozen
 	ParamMode device.Mode     // of DParams: accumulate in a later micro-batch
 
-	Saved, State, Constants []device.Tensor
+	Saved, State, Constants, Temporary []device.Tensor
 
 	// UpdateState is set where forward is to update State from this
 	// micro-batch. In inference and where the layer is frozen it is not: forward
@@ -148,15 +171,7 @@ type Call struct {
 	Random     device.Random     // Stream is the layer's first
 	LossScale  float32           // LossWeight over the samples of the whole batch
 
-	args         []device.Tensor
-	scratchShape tensor.Shape
-}
-
-// ScratchTensor is the scratch memory as a float32 tensor. Its shape is valid until the
-// call's next.
-func (c *Call) ScratchTensor(shape ...int) device.Tensor {
-	c.scratchShape = append(c.scratchShape[:0], shape...)
-	return device.Tensor{Buffer: c.Scratch, DType: device.Float32, Shape: c.scratchShape}
+	args []device.Tensor
 }
 
 // Args is a list of tensors for Map and Reduce, valid until the call's next. There is
