@@ -54,10 +54,11 @@ const (
 // call to call as inputs of one number, not as constants.
 type MapKernels interface {
 	// Map computes p for every element of the view. Input i has the axes
-	// p.Inputs()[i], and may be absent if p does not use it. The outputs are whole,
-	// and out[k] is written with modes[k]. An output may be the same tensor as an
-	// input that is whole. Draw i of element (c, inner) of sample n is r.Uint32(n,
-	// c*Inner+inner) of the stream r.Stream+i.
+	// p.Inputs()[i], and may be absent if p does not use it. It is int32 if
+	// p.Integer(i), otherwise float32. The outputs are whole, and out[k] is written
+	// with modes[k]. An output may be the same tensor as an input that is whole.
+	// Draw i of element (c, inner) of sample n is r.Uint32(n, c*Inner+inner) of the
+	// stream r.Stream+i.
 	Map(p *expr.Program, v View, out, in []Tensor, modes []Mode, r Random)
 
 	// Reduce computes p, which has one output, for every element of the view, and
@@ -75,23 +76,27 @@ func CheckMap(p *expr.Program, v View, axes expr.Axes, out, in []Tensor) error {
 	if err := checkArguments(p, out, in); err != nil {
 		return err
 	}
-	check := func(what string, i int, t Tensor, axes expr.Axes) error {
+	check := func(what string, i int, t Tensor, axes expr.Axes, dtype DType) error {
 		switch want := v.Elements(axes); {
 		case t.IsNil():
 			return fmt.Errorf("%s %d of the program %v is missing", what, i, p)
-		case t.DType != Float32 || t.Len() != want:
-			return fmt.Errorf("%s %d is %d elements of %v, but %v of [%d,%d,%d] are %d of float32", what, i, t.Len(), t.DType, axes, v.N, v.C, v.Inner, want)
+		case t.DType != dtype || t.Len() != want:
+			return fmt.Errorf("%s %d is %d elements of %v, but %v of [%d,%d,%d] are %d of %v", what, i, t.Len(), t.DType, axes, v.N, v.C, v.Inner, want, dtype)
 		}
 		return nil
 	}
 	for i, t := range out {
-		if err := check("output", i, t, axes); err != nil {
+		if err := check("output", i, t, axes, Float32); err != nil {
 			return err
 		}
 	}
 	for i, axes := range p.Inputs() {
 		if p.Uses(i) {
-			if err := check("input", i, in[i], axes); err != nil {
+			dtype := Float32
+			if p.Integer(i) {
+				dtype = Int32
+			}
+			if err := check("input", i, in[i], axes, dtype); err != nil {
 				return err
 			}
 		}

@@ -68,6 +68,17 @@ func TestCheckMap(t *testing.T) {
 	}
 }
 
+// An input of integers is of int32.
+func TestCheckMapIntegers(t *testing.T) {
+	d, p := View{N: 2, C: 3, Inner: 4}, expr.MustNew(expr.Integer(0, expr.Sample))
+	of := func(n int, dtype DType) Tensor { return Tensor{Buffer: span(0), DType: dtype, Shape: tensor.Shape{n}} }
+	require.NoError(t, CheckMap(p, d, expr.Whole, []Tensor{of(24, Float32)}, []Tensor{of(2, Int32)}))
+	require.EqualError(t, CheckMap(p, d, expr.Whole, []Tensor{of(24, Float32)}, []Tensor{of(2, Float32)}),
+		"input 0 is 2 elements of float32, but [N] of [2,3,4] are 2 of int32")
+	require.EqualError(t, CheckMap(p, d, expr.Whole, []Tensor{of(24, Int32)}, []Tensor{of(2, Int32)}),
+		"output 0 is 24 elements of int32, but [N,C,Inner] of [2,3,4] are 24 of float32")
+}
+
 // span is a buffer of which nothing is read.
 type span int64
 

@@ -39,7 +39,7 @@ type UpdateKernels interface {
 	// and may be absent if p does not use it. Output 0 is the weights; the others
 	// have the layout of the gradients. An output may be the same tensor as an
 	// input of its layout. Elements between the segments are neither read nor
-	// written. p draws no random numbers.
+	// written. p draws no random numbers, uses no index and reads no int32.
 	//
 	// The segments must not overlap, but may be empty. The caller must not change
 	// the slice while the queue may read it.
@@ -54,7 +54,13 @@ func CheckUpdate(p *expr.Program, out, in []Tensor, segments []Segment) error {
 	if p.Draws() > 0 {
 		return fmt.Errorf("the program %v draws random numbers, which an update has none of", p)
 	}
+	if p.Indexes() {
+		return fmt.Errorf("the program %v asks for an index, which an update has none of", p)
+	}
 	for i, axes := range p.Inputs() {
+		if p.Integer(i) {
+			return fmt.Errorf("input %d of the program %v is of int32, but an update has float32 alone", i, p)
+		}
 		if p.Uses(i) && axes != expr.Whole && axes != expr.Channel && axes != expr.One {
 			return fmt.Errorf("input %d of the program %v has the axes %v, but an update has slabs (%v), one value a segment (%v) and single numbers (%v)",
 				i, p, axes, expr.Whole, expr.Channel, expr.One)

@@ -28,6 +28,8 @@ func TestCheckUpdate(t *testing.T) {
 	for says, spoil := range map[string]func(u *update){
 		"the program (in0 - ((in2 * in3) * in1)); in1 takes 4 inputs and has 2 outputs, not 4 and 1": func(u *update) { u.out = u.out[:1] },
 		"the program (in0 - ((in2 * in3) * in1)); in1 takes 4 inputs and has 2 outputs, not 3 and 2": func(u *update) { u.in = u.in[:3] },
+		"the program (index[C] + in0); in0 asks for an index, which an update has none of":           func(u *update) { u.p = expr.MustNew(expr.Add(expr.Index(expr.C), w), w) },
+		"input 0 of the program in0; in0 is of int32, but an update has float32 alone":               func(u *update) { u.p = expr.MustNew(expr.Integer(0, expr.Whole), expr.Integer(0, expr.Whole)) },
 		"the program (draw0 + in0); in0 draws random numbers, which an update has none of":           func(u *update) { u.p = expr.MustNew(expr.Add(expr.Draw(0), w), w) },
 		"input 0 of the program in0; in0 has the axes [N,Inner], but an update has slabs ([N,C,Inner]), one value a segment ([C]) and single numbers ([])": func(u *update) {
 			u.p = expr.MustNew(expr.Input(0, expr.Pixel), expr.Input(0, expr.Pixel))

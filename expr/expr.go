@@ -64,6 +64,7 @@ type Op uint8
 const (
 	OpInput Op = iota
 	OpConst
+	OpIndex
 	OpDraw
 	OpBernoulli // a condition too
 
@@ -94,15 +95,25 @@ type Condition struct{ *node }
 
 // node is an operation on the values of other nodes.
 type node struct {
-	op    Op
-	args  []*node
-	index int     // of an input, or the stream of a draw
-	axes  Axes    // of an input
-	value float32 // of a constant, or the probability of a condition
+	op      Op
+	args    []*node
+	index   int     // of an input, or the stream of a draw
+	axes    Axes    // of an input, or the one of an index
+	integer bool    // an input of int32
+	value   float32 // of a constant, or the probability of a condition
 }
 
 // Input is the value of input i, which has these axes, for the element.
 func Input(i int, axes Axes) Expr { return Expr{&node{op: OpInput, index: i, axes: axes}} }
+
+// Integer is the value of input i as Input has it, of a tensor of int32, such as labels.
+// It is rounded to a float32: numbers up to 2^24 are exact.
+func Integer(i int, axes Axes) Expr {
+	return Expr{&node{op: OpInput, index: i, axes: axes, integer: true}}
+}
+
+// Index is where the element is along C or Inner, from 0: a score's Index(C) is its class.
+func Index(axis Axes) Expr { return Expr{&node{op: OpIndex, axes: axis}} }
 
 // Const is a number.
 func Const(v float32) Expr { return Expr{&node{op: OpConst, value: v}} }
@@ -208,6 +219,9 @@ func (n *node) write(b *strings.Builder) {
 	switch n.op {
 	case OpInput:
 		b.WriteString("in" + strconv.Itoa(n.index))
+		return
+	case OpIndex:
+		b.WriteString("index" + n.axes.String())
 		return
 	case OpDraw:
 		b.WriteString("draw" + strconv.Itoa(n.index))

@@ -13,7 +13,7 @@ var x, y = Input(0, Whole), Input(1, Channel)
 func eval(t *testing.T, p *Program, inputs ...float64) float64 {
 	t.Helper()
 	out := []float64{math.NaN()}
-	p.Eval(out, inputs, []uint32{1 << 31, 0xffffffff})
+	p.Eval(out, Element{Inputs: inputs, C: 3, Inner: 5, Draws: []uint32{1 << 31, 0xffffffff}})
 	return out[0]
 }
 
@@ -85,7 +85,7 @@ func TestConstantsByTheirBits(t *testing.T) {
 	negative := float32(math.Copysign(0, -1))
 	p := MustNew(Div(x, Const(0)), Div(x, Const(negative)))
 	out := make([]float64, 2)
-	p.Eval(out, []float64{1}, nil)
+	p.Eval(out, Element{Inputs: []float64{1}})
 	require.Equal(t, []float64{math.Inf(1), math.Inf(-1)}, out)
 	require.NotEqual(t, MustNew(Const(0)).Hash(), MustNew(Const(negative)).Hash())
 
@@ -260,4 +260,36 @@ func TestUniform(t *testing.T) {
 	require.Equal(t, []string{"[]", "[]", "*[]"}, formulas[0])               // 3, one, rate
 	require.Equal(t, []string{"[]", "[]", "*[]", "[C]", "*[]"}, formulas[1]) // and the segment's, and their product
 	require.Equal(t, formulas[0], formulas[2])
+}
+
+// Integers and indices are numbers like others, but nothing flows back into them.
+func TestIntegersAndIndices(t *testing.T) {
+	label, channel, pixel := Integer(1, Sample), Index(C), Index(Inner)
+	p := MustNew(Select(Equal(label, channel), x, pixel))
+	require.Equal(t, "select((in1 == index[C]), in0, index[Inner])", p.String())
+	require.Equal(t, []bool{false, true, false}, []bool{p.Integer(0), p.Integer(1), p.Integer(2)})
+	require.True(t, p.Indexes())
+	require.False(t, MustNew(x).Indexes())
+	for c, want := range map[int]float64{3: 7, 2: 5} {
+		var out [1]float64
+		p.Eval(out[:], Element{Inputs: []float64{7, 3}, C: c, Inner: 5})
+		require.Equal(t, want, out[0])
+	}
+	dx, err := p.Gradient(0)
+	require.NoError(t, err)
+	require.Equal(t, "select((in1 == index[C]), in2, 0)", dx.String())
+	require.True(t, dx.Integer(1))
+	dlabel, err := p.Gradient(1)
+	require.NoError(t, err)
+	require.Equal(t, "0", dlabel.String())
+
+	require.Equal(t, []bool{false, false, false}, MustNew(Add(channel, label)).Uniform(C | N)[:3])
+	require.Equal(t, []bool{true, true, true}, MustNew(Add(channel, label)).Uniform(Inner)[:3])
+	require.NotEqual(t, MustNew(Integer(0, Whole)).Hash(), MustNew(x).Hash())
+	_, passes := MustNew(Integer(0, Whole)).Passes()
+	require.False(t, passes, "its bits are others")
+	_, err = New(Add(Integer(0, Whole), x))
+	require.EqualError(t, err, "input 0 is used as float32 and as int32")
+	_, err = New(Index(N))
+	require.EqualError(t, err, "an index along the axes [N]: it is along [C] or [Inner]")
 }

@@ -13,20 +13,24 @@ import (
 //
 // Where a derivative does not exist, a value is chosen. That of Max(a, b) and
 // Min(a, b) at a = b is the derivative of b, so that max(x, 0) has 0 at 0, as
-// usual. That of Abs at 0 is 0. Conditions and draws have no gradient. A
-// gradient of more than MaxInstructions is an error.
+// usual. That of Abs at 0 is 0. Conditions, draws, integers and indices have no
+// gradient. A gradient of more than MaxInstructions is an error.
 func (p *Program) Gradient(i int) (*Program, error) {
-	d := differentiation{input: i, done: map[*node]*node{}}
-	sum := Const(0).node
+	sum := Const(0)
 	for k, out := range p.outputs {
-		dy := Input(len(p.inputs)+k, Whole).node
-		sum = simplified(OpAdd, sum, simplified(OpMul, dy, d.of(out)))
+		sum = Add(sum, Mul(Input(len(p.inputs)+k, Whole), Expr{out}.Derivative(i)))
 	}
-	g, err := New(Expr{sum})
+	g, err := New(sum)
 	if err != nil {
 		return nil, fmt.Errorf("gradient of input %d: %w", i, err)
 	}
 	return g.withInputs(p, len(p.outputs)), nil
+}
+
+// Derivative is the derivative of an expression by input i, as Gradient has it.
+func (e Expr) Derivative(i int) Expr {
+	d := differentiation{input: i, done: map[*node]*node{}}
+	return Expr{d.of(e.node)}
 }
 
 // differentiation finds derivatives with respect to one input.
@@ -50,11 +54,11 @@ func (d *differentiation) derivative(n *node) *node {
 	arg := func(i int) (x, dx *node) { return n.args[i], d.of(n.args[i]) }
 	switch n.op {
 	case OpInput:
-		if n.index == d.input {
+		if n.index == d.input && !n.integer {
 			return number(1)
 		}
 		return zero
-	case OpConst, OpDraw, OpBernoulli:
+	case OpConst, OpIndex, OpDraw, OpBernoulli:
 		return zero
 	case OpSelect:
 		_, da := arg(1)

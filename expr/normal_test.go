@@ -13,7 +13,7 @@ func TestNormal(t *testing.T) {
 	require.Equal(t, 2, p.Draws())
 	at := func(k uint32) float64 { // of the draw k 2^-24
 		var out [1]float64
-		p.Eval(out[:], nil, []uint32{0, k<<8 | 0xff})
+		p.Eval(out[:], Element{Draws: []uint32{0, k<<8 | 0xff}})
 		return out[0]
 	}
 	const draws = 1 << 24

@@ -12,23 +12,25 @@ import (
 // Program computes one or more numbers from its inputs. It is immutable, and
 // may be used from several goroutines.
 type Program struct {
-	inputs  []Axes
-	used    []bool // which inputs it reads
-	draws   int    // streams of random numbers
-	outputs []*node
-	code    []Instruction
-	results []int
-	hash    string
+	inputs   []Axes
+	used     []bool // which inputs it reads
+	integers []bool // which inputs are of int32
+	draws    int    // streams of random numbers
+	outputs  []*node
+	code     []Instruction
+	results  []int
+	hash     string
 }
 
 // Instruction is a step of a program: it applies Op to the values of earlier
 // steps.
 type Instruction struct {
-	Op    Op
-	Args  [3]int // steps
-	Index int    // of an input, or the stream of a draw
-	Axes  Axes   // of an input
-	Value float32
+	Op      Op
+	Args    [3]int // steps
+	Index   int    // of an input, or the stream of a draw
+	Axes    Axes   // of an input, or the one of an index
+	Integer bool   // an input of int32
+	Value   float32
 }
 
 // Threshold is the upper bound of OpBernoulli: the condition is true if the
@@ -91,7 +93,7 @@ func (b *builder) step(n *node) (int, error) {
 	if s, ok := b.steps[n]; ok {
 		return s, nil
 	}
-	i := Instruction{Op: n.op, Index: n.index, Axes: n.axes}
+	i := Instruction{Op: n.op, Index: n.index, Axes: n.axes, Integer: n.integer}
 	for k, a := range n.args {
 		s, err := b.step(a)
 		if err != nil {
@@ -117,7 +119,7 @@ func (b *builder) step(n *node) (int, error) {
 	return s, nil
 }
 
-// declare notes an input or a draw.
+// declare notes an input, an index or a draw.
 func (b *builder) declare(n *node) error {
 	p := b.p
 	switch n.op {
@@ -129,17 +131,24 @@ func (b *builder) declare(n *node) error {
 			return fmt.Errorf("probability %g: it must be from 0 to 1", n.value)
 		}
 		p.draws = max(p.draws, n.index+1)
+	case OpIndex:
+		if n.axes != C && n.axes != Inner {
+			return fmt.Errorf("an index along the axes %v: it is along %v or %v", n.axes, C, Inner)
+		}
 	case OpInput:
 		if n.index < 0 || n.index >= MaxInputs {
 			return fmt.Errorf("input %d: a program has inputs 0 to %d", n.index, MaxInputs-1)
 		}
 		for len(p.inputs) <= n.index {
-			p.inputs, p.used = append(p.inputs, 0), append(p.used, false)
+			p.inputs, p.used, p.integers = append(p.inputs, 0), append(p.used, false), append(p.integers, false)
 		}
 		if p.used[n.index] && p.inputs[n.index] != n.axes {
 			return fmt.Errorf("input %d is used with axes %v and with %v", n.index, p.inputs[n.index], n.axes)
 		}
-		p.inputs[n.index], p.used[n.index] = n.axes, true
+		if p.used[n.index] && p.integers[n.index] != n.integer {
+			return fmt.Errorf("input %d is used as float32 and as int32", n.index)
+		}
+		p.inputs[n.index], p.used[n.index], p.integers[n.index] = n.axes, true, n.integer
 	}
 	return nil
 }
@@ -152,7 +161,7 @@ func (p *Program) withInputs(other *Program, more int) *Program {
 		p.inputs = append(p.inputs, Whole)
 	}
 	for len(p.used) < len(p.inputs) {
-		p.used = append(p.used, false)
+		p.used, p.integers = append(p.used, false), append(p.integers, false)
 	}
 	return p
 }
@@ -164,11 +173,20 @@ func (p *Program) Inputs() []Axes { return p.inputs }
 // read may be absent.
 func (p *Program) Uses(i int) bool { return i < len(p.used) && p.used[i] }
 
+// Integer reports whether input i is int32; otherwise it is float32.
+func (p *Program) Integer(i int) bool { return i < len(p.integers) && p.integers[i] }
+
+// Indexes reports whether the program uses the index of an element along C or
+// Inner.
+func (p *Program) Indexes() bool {
+	return slices.ContainsFunc(p.code, func(i Instruction) bool { return i.Op == OpIndex })
+}
+
 // Passes reports whether the program has one output that is an unchanged input
 // with all axes, and which input.
 func (p *Program) Passes() (input int, ok bool) {
 	i := p.code[len(p.code)-1]
-	return i.Index, len(p.code) == 1 && len(p.results) == 1 && i.Op == OpInput && i.Axes == Whole
+	return i.Index, len(p.code) == 1 && len(p.results) == 1 && i.Op == OpInput && i.Axes == Whole && !i.Integer
 }
 
 // Draws is the number of streams of random numbers that the program uses.
@@ -187,7 +205,7 @@ func (p *Program) Code() (code []Instruction, results []int) { return p.code, p.
 func (p *Program) Uniform(axes Axes) []bool {
 	uniform := make([]bool, len(p.code))
 	for k, i := range p.code {
-		uniform[k] = i.Op != OpDraw && i.Op != OpBernoulli && (i.Op != OpInput || i.Axes&axes == 0)
+		uniform[k] = i.Op != OpDraw && i.Op != OpBernoulli && i.Axes&axes == 0 // constants have no axes
 		for _, a := range i.Args[:i.Op.Args()] {
 			uniform[k] = uniform[k] && uniform[a]
 		}
@@ -208,20 +226,36 @@ func (p *Program) String() string {
 	return strings.Join(texts, "; ")
 }
 
+// Element is one element, with all that a program computes its outputs from.
+type Element struct {
+	Inputs   []float64
+	C, Inner int      // its indices
+	Draws    []uint32 // the 32 random bits of each stream
+}
+
+// Index is the index of the element along an axis.
+func (e *Element) Index(axis Axes) int {
+	if axis == C {
+		return e.C
+	}
+	return e.Inner
+}
+
 // Eval computes the outputs of one element in float64. It defines the program.
-// The draws are the 32 random bits of each stream.
-func (p *Program) Eval(out, inputs []float64, draws []uint32) {
+func (p *Program) Eval(out []float64, e Element) {
 	values := make([]float64, len(p.code))
 	for k, i := range p.code {
 		switch i.Op {
 		case OpInput:
-			values[k] = inputs[i.Index]
+			values[k] = e.Inputs[i.Index]
 		case OpConst:
 			values[k] = float64(i.Value)
+		case OpIndex:
+			values[k] = float64(e.Index(i.Axes))
 		case OpDraw:
-			values[k] = math.Ldexp(float64(draws[i.Index]>>8), -24)
+			values[k] = math.Ldexp(float64(e.Draws[i.Index]>>8), -24)
 		case OpBernoulli:
-			values[k] = condition(draws[i.Index] < i.Threshold())
+			values[k] = condition(e.Draws[i.Index] < i.Threshold())
 		default:
 			var x [3]float64
 			for j, a := range i.Args[:i.Op.Args()] {
@@ -238,7 +272,7 @@ func (p *Program) Eval(out, inputs []float64, draws []uint32) {
 // Args is the number of values that an operation takes.
 func (o Op) Args() int {
 	switch o {
-	case OpInput, OpConst, OpDraw, OpBernoulli:
+	case OpInput, OpConst, OpIndex, OpDraw, OpBernoulli:
 		return 0
 	case OpAbs, OpSqrt, OpExp, OpLog, OpTanh, OpErf:
 		return 1

@@ -18,7 +18,7 @@ func TestAxesInWords(t *testing.T) {
 // Every operation at 0.5 and -2, both ways: its formula, and what it gives.
 func TestEveryOperation(t *testing.T) {
 	one := func(c Condition) Expr { return Select(c, Const(1), Const(3)) }
-	seen := map[Op]bool{OpInput: true, OpConst: true, OpDraw: true}
+	seen := map[Op]bool{OpInput: true, OpConst: true, OpIndex: true, OpDraw: true}
 	for formula, c := range map[string]struct {
 		e           Expr
 		value, back float64
@@ -69,7 +69,7 @@ func TestEveryOperation(t *testing.T) {
 		p := MustNew(Select(c, Const(1), Const(0)))
 		require.Equal(t, want, [3]float64{eval(t, p, -1, 1), eval(t, p, 1, 1), eval(t, p, 1, -1)}, c.String())
 	}
-	require.Equal(t, []int{0, 0, 0, 0, 2, 2, 2, 2, 2, 2, 1, 1, 1, 1, 1, 1, 2, 2, 2, 3}, func() (all []int) {
+	require.Equal(t, []int{0, 0, 0, 0, 0, 2, 2, 2, 2, 2, 2, 1, 1, 1, 1, 1, 1, 2, 2, 2, 3}, func() (all []int) {
 		for op := OpInput; op <= OpSelect; op++ {
 			all = append(all, op.Args())
 		}
@@ -95,7 +95,7 @@ func TestBernoulli(t *testing.T) {
 	} {
 		var out [2]float64
 		p := MustNew(Select(Bernoulli(2, c.p), Const(1), Const(0)), Draw(2))
-		p.Eval(out[:], nil, []uint32{0, 0, c.word})
+		p.Eval(out[:], Element{Draws: []uint32{0, 0, c.word}})
 		require.Equal(t, [2]float64{c.holds, math.Ldexp(float64(c.word>>8), -24)}, out, "%g of %d", c.p, c.word)
 		require.Equal(t, 3, p.Draws())
 	}

@@ -112,7 +112,7 @@ func alike(a, b *node, budget *int) bool {
 		return true
 	}
 	*budget--
-	if *budget < 0 || a.op != b.op || a.index != b.index || a.axes != b.axes || math.Float32bits(a.value) != math.Float32bits(b.value) || len(a.args) != len(b.args) {
+	if *budget < 0 || a.op != b.op || a.index != b.index || a.axes != b.axes || a.integer != b.integer || math.Float32bits(a.value) != math.Float32bits(b.value) || len(a.args) != len(b.args) {
 		return false
 	}
 	for i := range a.args {

@@ -28,7 +28,7 @@ type spy struct {
 
 func (*spy) Type() string { return "spy" }
 
-func (*spy) Plan(_ device.Traits, in []layers.Input, _ layers.Options) (layers.Spec, error) {
+func (l *spy) Plan(_ device.Traits, in []layers.Input, _ layers.Options) (layers.Spec, error) {
 	return layers.Spec{
 		Out:   []layers.Input{in[0], {Shape: tensor.Shape{in[0].Shape[0]}, DType: device.Int32}},
 		Saved: []layers.Slot{{Name: "mask", Shape: tensor.Shape{in[0].Shape[0], 5}, DType: device.Uint8, Batched: true}},
@@ -41,12 +41,20 @@ func (*spy) Plan(_ device.Traits, in []layers.Input, _ layers.Options) (layers.S
 			{Name: "count", Shape: tensor.Shape{3}, DType: device.Int32},
 			{Name: "spread", Shape: tensor.Shape{2, 2}, DType: device.Float32, Init: 2},
 		},
-		Scratch:  12,
-		Backward: layers.NeedInputs | layers.NeedOutputs,
-		Streams:  2,
-		FLOPs:    100,
+		Constants: []*tensor.Dense{
+			tensor.New(tensor.WithShape(3), tensor.WithBacking([]float32{1, 2, 3})),
+			tensor.New(tensor.WithShape(2, 1), tensor.WithBacking([]float32{l.number(), 5})),
+		},
+		Temporary: []layers.Slot{{Name: "sums", Shape: tensor.Shape{in[0].Shape[0], 2}, Batched: true}, {Name: "one", Shape: tensor.Shape{1}}},
+		Scratch:   12,
+		Backward:  layers.NeedInputs | layers.NeedOutputs,
+		Streams:   2,
+		FLOPs:     100,
 	}, nil
 }
+
+// number is another one in each layer.
+func (l *spy) number() float32 { return float32(len(l.Of)) }
 
 func (l *spy) Forward(q device.Queue, c *layers.Call) {
 	l.calls["forward"] = *c
@@ -79,6 +87,7 @@ func TestWhatALayerIsCalledWith(t *testing.T) {
 	p, err := n.Plan(d.Traits(), graph.PlanOptions{Mode: graph.Train, Batch: 4, Frozen: []string{"b.bias"}})
 	require.NoError(t, err)
 	require.Equal(t, int64(2*(512+256+256)), p.StateBytes, "in pieces of 256 bytes")
+	require.Equal(t, int64(4*256), p.ConstantBytes)
 	require.Equal(t, int64(4*256), p.WeightBytes)
 	require.Equal(t, int64(3*256), p.GradientBytes)
 	names := func(list []graph.Param) (s []string) {
@@ -135,6 +144,14 @@ func TestWhatALayerIsCalledWith(t *testing.T) {
 			require.Equal(t, int64(12), c.Scratch.Size())
 			require.Len(t, c.State, 3)
 			require.Equal(t, tensor.Shape{2, 2}, c.State[2].Shape)
+			require.Len(t, c.Temporary, 2)
+			require.Equal(t, []tensor.Shape{{4, 2}, {1}}, []tensor.Shape{c.Temporary[0].Shape, c.Temporary[1].Shape})
+			require.Len(t, c.Constants, 2)
+			for k, want := range [][]float64{{1, 2, 3}, {float64(len(l.Of)), 5}} {
+				values, _ := reference.Floats(c.Constants[k])
+				require.Equal(t, want, values, "%s of %s", pass, l.Of)
+			}
+			require.Equal(t, tensor.Shape{2, 1}, c.Constants[1].Shape)
 			require.Len(t, c.Saved, 1)
 			require.Equal(t, tensor.Shape{4, 5}, c.Saved[0].Shape)
 			require.Equal(t, []tensor.Shape{{2, 3}, {7}}, []tensor.Shape{c.Params[0].Shape, c.Params[1].Shape})

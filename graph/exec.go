@@ -21,7 +21,8 @@ type Executor struct {
 	queue   device.Queue
 
 	arena     device.Buffer
-	slab      device.Buffer            // of gradients
+	slab      device.Buffer // of gradients
+	constants device.Buffer
 	tensors   []device.Tensor          // of Plan.Values
 	gradients map[string]device.Tensor // of Plan.Params by name, those that are frozen apart
 	steps     []boundStep
@@ -94,6 +95,10 @@ func (e *Executor) bind() (err error) {
 	if e.queue, err = e.device.NewQueue(); err != nil {
 		return err
 	}
+	constants, err := e.uploadConstants()
+	if err != nil {
+		return err
+	}
 	for i, v := range e.plan.Values {
 		e.tensors = append(e.tensors, carve(e.arena, v.Offset, v.DType, v.Shape))
 		if v.Kind != Scratch {
@@ -114,6 +119,7 @@ func (e *Executor) bind() (err error) {
 	for i := range e.plan.Steps {
 		s := &e.plan.Steps[i]
 		b := boundStep{Step: s, name: e.plan.Network.Nodes[s.Node].Name, layer: e.plan.Network.Nodes[s.Node].Layer, stream: streams[s.Node]}
+		b.call.Constants = constants[s.Node]
 		spec := e.plan.Specs[s.Node]
 		if err := e.bindStep(&b, spec); err != nil {
 			return fmt.Errorf("%s: %w", b.name, err)
@@ -122,6 +128,29 @@ func (e *Executor) bind() (err error) {
 		e.steps = append(e.steps, b)
 	}
 	return nil
+}
+
+// uploadConstants makes the constants of each node.
+func (e *Executor) uploadConstants() ([][]device.Tensor, error) {
+	of := make([][]device.Tensor, len(e.plan.Specs))
+	if e.plan.ConstantBytes == 0 {
+		return of, nil
+	}
+	var err error
+	if e.constants, err = e.device.Alloc(e.plan.ConstantBytes); err != nil {
+		return nil, fmt.Errorf("constants: %w", err)
+	}
+	e.queue.Scope("constants")
+	offset := int64(0)
+	for i, spec := range e.plan.Specs {
+		for _, x := range spec.Constants {
+			t := carve(e.constants, offset, device.Float32, x.Shape())
+			offset += constantBytes(x, e.plan.Traits)
+			e.queue.Upload(t, x)
+			of[i] = append(of[i], t)
+		}
+	}
+	return of, e.queue.Sync()
 }
 
 // bindStep sets everything in a step's call that stays the same.
@@ -136,7 +165,7 @@ func (e *Executor) bindStep(b *boundStep, spec layers.Spec) error {
 		return tensors
 	}
 	c := &b.call
-	c.In, c.Out, c.Saved = pick(b.In), pick(b.Out), pick(b.Saved)
+	c.In, c.Out, c.Saved, c.Temporary = pick(b.In), pick(b.Out), pick(b.Saved), pick(b.Temporary)
 	c.DIn, c.DOut, c.Modes = pick(b.DIn), pick(b.DOut), b.Modes
 	c.Activation, c.Programs, c.UpdateState = b.Activation, spec.Programs, b.UpdateState
 	b.zero = pick(b.Zero)
@@ -398,7 +427,7 @@ func (e *Executor) Close() error {
 	if e.queue != nil {
 		errs = append(errs, e.queue.Close())
 	}
-	for _, b := range []device.Buffer{e.arena, e.slab} {
+	for _, b := range []device.Buffer{e.arena, e.slab, e.constants} {
 		if b != nil {
 			errs = append(errs, b.Free())
 		}

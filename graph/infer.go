@@ -2,6 +2,7 @@ package graph
 
 import (
 	"fmt"
+	"slices"
 
 	"gorgonia.org/tensor"
 
@@ -68,9 +69,9 @@ func (n *Network) infer(t device.Traits, batch int, train bool) (*typed, error) 
 		if values := len(g.values) + len(spec.Out); values > maxValues {
 			return nil, n.tooManyValues(values)
 		}
-		for _, s := range spec.Saved {
+		for _, s := range slices.Concat(spec.Saved, spec.Temporary) {
 			if s.Batched && (s.Shape.Dims() == 0 || s.Shape[0] != batch) {
-				return nil, fmt.Errorf("%s: the saved slot %s is said to be batched, and its shape %v does not begin with the batch, %d", node.Name, s.Name, []int(s.Shape), batch)
+				return nil, fmt.Errorf("%s: the slot %s is said to be batched, and its shape %v does not begin with the batch, %d", node.Name, s.Name, []int(s.Shape), batch)
 			}
 		}
 		for _, s := range spec.State {

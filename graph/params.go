@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"slices"
 
+	"gorgonia.org/tensor"
+
 	"github.com/hubel-go/hubel/device"
 	"github.com/hubel-go/hubel/layers"
 )
@@ -29,6 +31,9 @@ func (p *planner) planParams() error {
 	for _, node := range g.nodes {
 		for _, s := range node.spec.State {
 			p.StateBytes += stateBytes(s, p.traits)
+		}
+		for _, x := range node.spec.Constants {
+			p.ConstantBytes += constantBytes(x, p.traits)
 		}
 	}
 	return nil
@@ -87,6 +92,10 @@ func paramBytes(p layers.Param, t device.Traits) int64 {
 
 func stateBytes(s layers.Slot, t device.Traits) int64 {
 	return align(int64(device.Elements(s.Shape))*s.DType.Size(), t)
+}
+
+func constantBytes(x *tensor.Dense, t device.Traits) int64 {
+	return align(int64(x.Size())*device.Float32.Size(), t)
 }
 
 // align rounds a size up to the device's alignment.

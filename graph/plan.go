@@ -72,6 +72,7 @@ type Plan struct {
 	WeightBytes   int64
 	GradientBytes int64
 	StateBytes    int64
+	ConstantBytes int64 // of Spec.Constants
 	PackedBytes   int64
 }
 
@@ -85,6 +86,7 @@ type Step struct {
 	Modes     []device.Mode // of DIn
 	Saved     []int
 	Scratch   int
+	Temporary []int
 	Packed    [device.Passes]int64 // bytes of the layer's packed weights, by pass
 
 	// UpdateState is set for forward steps in training, of layers with State that
@@ -123,8 +125,8 @@ type Value struct {
 	DType device.DType
 	Shape tensor.Shape
 
-	// Batched says that dimension 0 is the batch. It is false for scratch, whose
-	// shape is its bytes, and for saved slots of a fixed size.
+	// Batched says that dimension 0 is the batch. It is false for scratch memory,
+	// whose shape is its bytes, and for slots of a fixed size.
 	Batched bool
 
 	// First and Last are the steps the value is alive in, inclusive. An input
@@ -327,7 +329,7 @@ func (p *planner) forwardSteps() {
 		if !p.used[i] {
 			continue
 		}
-		s := Step{Node: i, Scratch: -1, FLOPs: node.spec.FLOPs, UpdateState: p.Options.Mode == Train && len(node.spec.State) > 0 && !p.frozenState[i]}
+		s := Step{Node: i, FLOPs: node.spec.FLOPs, UpdateState: p.Options.Mode == Train && len(node.spec.State) > 0 && !p.frozenState[i]}
 		for _, v := range node.in {
 			if p.value[v] < 0 { // an input of the network, at its first reader
 				p.value[v] = p.add(g.values[v].name, Uploaded, g.values[v].Input, true)
@@ -346,7 +348,7 @@ func (p *planner) forwardSteps() {
 			p.Losses = append(p.Losses, Loss{Value: s.Out[0], Weight: node.spec.LossWeight})
 		}
 		s.Saved = p.saved[i]
-		s.Scratch = p.scratch(i)
+		p.scratch(&s)
 		s.Packed = p.packed(i)
 		for _, bytes := range s.Packed {
 			p.PackedBytes += bytes
@@ -410,7 +412,7 @@ func (p *planner) backwardSteps() {
 			products++
 		}
 		s.FLOPs = forward.FLOPs * products
-		s.Scratch = p.scratch(forward.Node)
+		p.scratch(&s)
 		p.Steps = append(p.Steps, s)
 	}
 }
@@ -426,14 +428,16 @@ func (p *planner) addGradient(v int) int {
 	return p.add(p.typed.values[v].name+"/d", Gradient, p.typed.values[v].Input, true)
 }
 
-// scratch adds the memory of one step of a node, if it needs any.
-func (p *planner) scratch(node int) int {
-	bytes := p.typed.nodes[node].spec.Scratch
-	if bytes == 0 {
-		return -1
+// scratch adds the memory that a step needs for itself.
+func (p *planner) scratch(s *Step) {
+	spec, name := p.typed.nodes[s.Node].spec, p.Network.Nodes[s.Node].Name
+	s.Scratch = -1
+	if spec.Scratch > 0 {
+		s.Scratch = p.add(name+"/scratch", Scratch, layers.Input{Shape: tensor.Shape{int(spec.Scratch)}, DType: device.Uint8}, false)
 	}
-	return p.add(p.Network.Nodes[node].Name+"/scratch", Scratch,
-		layers.Input{Shape: tensor.Shape{int(bytes)}, DType: device.Uint8}, false)
+	for _, slot := range spec.Temporary {
+		s.Temporary = append(s.Temporary, p.add(name+"/"+slot.Name, Scratch, layers.Input{Shape: slot.Shape, DType: slot.DType}, slot.Batched))
+	}
 }
 
 // lifetimes finds the first and last step of every value.
@@ -459,7 +463,7 @@ func (p *planner) lifetimes() {
 				touch(v, i)
 			}
 		}
-		for _, list := range [][]int{s.Saved, s.DIn, s.DOut, {s.Scratch}} {
+		for _, list := range [][]int{s.Saved, s.DIn, s.DOut, s.Temporary, {s.Scratch}} {
 			for _, v := range list {
 				touch(v, i)
 			}

@@ -114,9 +114,9 @@ func (b *badSlots) Plan(_ device.Traits, in []layers.Input, _ layers.Options) (l
 
 func TestSlotsThatAreNotWhatTheySay(t *testing.T) {
 	for want, l := range map[string]*badSlots{
-		"m: the saved slot used is said to be batched, and its shape [2] does not begin with the batch, 4": {saved: []layers.Slot{{Name: "used", Shape: tensor.Shape{2}, Batched: true}}},
-		"m: the saved slot one is said to be batched, and its shape [] does not begin with the batch, 4":   {saved: []layers.Slot{{Name: "one", Batched: true}}},
-		"m: the state mean is said to be batched: state has a fixed shape":                                 {state: []layers.Slot{{Name: "mean", Shape: tensor.Shape{4}, Batched: true}}},
+		"m: the slot used is said to be batched, and its shape [2] does not begin with the batch, 4": {saved: []layers.Slot{{Name: "used", Shape: tensor.Shape{2}, Batched: true}}},
+		"m: the slot one is said to be batched, and its shape [] does not begin with the batch, 4":   {saved: []layers.Slot{{Name: "one", Batched: true}}},
+		"m: the state mean is said to be batched: state has a fixed shape":                           {state: []layers.Slot{{Name: "mean", Shape: tensor.Shape{4}, Batched: true}}},
 	} {
 		n := meanNet()
 		n.Nodes[1].Layer = l

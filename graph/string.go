@@ -13,7 +13,7 @@ import (
 // Memory is the memory of a plan on a device, in bytes.
 type Memory struct {
 	Activations int64 // the arena: activations, their gradients, scratch
-	Weights     int64 // parameters, packed copies and state
+	Weights     int64 // parameters, packed copies, state and constants
 	Gradients   int64 // of parameters
 	Optimiser   int64 // velocities, as many as gradients
 }
@@ -25,7 +25,7 @@ func (m Memory) Total() int64 { return m.Activations + m.Weights + m.Gradients +
 func (p *Plan) Memory() Memory {
 	return Memory{
 		Activations: p.Arena,
-		Weights:     p.WeightBytes + p.PackedBytes + p.StateBytes,
+		Weights:     p.WeightBytes + p.PackedBytes + p.StateBytes + p.ConstantBytes,
 		Gradients:   p.GradientBytes,
 		Optimiser:   p.GradientBytes,
 	}

@@ -90,8 +90,8 @@ memory to train at batch 8: 16.8 MiB
 func TestMemoryAddsUp(t *testing.T) {
 	m := graph.Memory{Activations: 1, Weights: 20, Gradients: 300, Optimiser: 4000}
 	require.Equal(t, int64(4321), m.Total())
-	p := &graph.Plan{Arena: 1, WeightBytes: 20, PackedBytes: 300, StateBytes: 4000, GradientBytes: 50000}
-	require.Equal(t, graph.Memory{Activations: 1, Weights: 4320, Gradients: 50000, Optimiser: 50000}, p.Memory())
+	p := &graph.Plan{Arena: 1, WeightBytes: 20, PackedBytes: 300, StateBytes: 4000, ConstantBytes: 600000, GradientBytes: 50000}
+	require.Equal(t, graph.Memory{Activations: 1, Weights: 604320, Gradients: 50000, Optimiser: 50000}, p.Memory())
 	require.Equal(t, "1.5 MiB", graph.MiB(3<<19))
 }
 

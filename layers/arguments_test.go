@@ -42,8 +42,8 @@ func named() *layers.Call {
 			{Buffer: block(1), Shape: tensor.Shape{3, 7}},
 			{Buffer: block(2), Shape: tensor.Shape{3}, DType: device.Int32},
 		},
-		Out:     []device.Tensor{{Buffer: block(3), Shape: tensor.Shape{3}}},
-		Scratch: block(4),
+		Out:       []device.Tensor{{Buffer: block(3), Shape: tensor.Shape{3}}},
+		Temporary: []device.Tensor{{Buffer: block(4), Shape: tensor.Shape{3, 7}}},
 	}
 }
 
@@ -56,13 +56,12 @@ func TestAccuracyCountsTopK(t *testing.T) {
 	}
 }
 
-// The probabilities go to the saved slot, or to scratch memory where there is
+// The probabilities go to the saved slot, or to a temporary one where there is
 // none.
 func TestSoftmaxLossPutsProbabilities(t *testing.T) {
 	c, q := named(), &catcher{}
 	(&layers.SoftmaxLoss{}).Forward(q, c)
-	scratch := device.Tensor{Buffer: block(4), Shape: tensor.Shape{3, 7}}
-	require.Equal(t, []device.Tensor{c.Out[0], scratch, c.In[0], c.In[1]}, q.tensors)
+	require.Equal(t, []device.Tensor{c.Out[0], c.Temporary[0], c.In[0], c.In[1]}, q.tensors)
 
 	c.Saved = []device.Tensor{{Buffer: block(5), Shape: tensor.Shape{3, 7}}}
 	(&layers.SoftmaxLoss{}).Forward(q, c)
@@ -103,6 +102,9 @@ func TestDefaultsOfTypes(t *testing.T) {
 		"accuracy": &layers.Accuracy{}, "add": &layers.Add{}, "average-pool": &layers.Pool{Op: device.AveragePool},
 		"concat": &layers.Concat{}, "conv": &layers.Conv{}, "crelu": &CReLU{}, "dense": &layers.Dense{},
 		"dropout": &layers.Dropout{P: 0.5}, "flatten": &layers.Flatten{}, "gaussian-noise": &layers.GaussianNoise{StdDev: 0.1}, "l2-loss": &layers.L2Loss{},
+		"l1-loss": &layers.L1Loss{}, "smooth-l1-loss": &layers.SmoothL1Loss{Beta: 1}, "huber-loss": &layers.HuberLoss{Delta: 1},
+		"logistic-loss": &layers.LogisticLoss{}, "focal-loss": &layers.FocalLoss{Gamma: 2, Alpha: 0.25}, "hinge-loss": &layers.HingeLoss{Margin: 1, Norm: 1},
+		"contrastive-loss": &layers.ContrastiveLoss{Margin: 1}, "triplet-loss": &layers.TripletLoss{Margin: 1},
 		"leaky-relu": &layers.Unary{Op: device.LeakyReLU}, "lrn": &layers.LRN{}, "max-pool": &layers.Pool{},
 		"relu": &layers.Unary{}, "scale": &layers.Scale{Factor: 1}, "sigmoid": &layers.Unary{Op: device.Sigmoid},
 		"softmax": &layers.Softmax{}, "softmax-loss": &layers.SoftmaxLoss{}, "split": &layers.Split{},

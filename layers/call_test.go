@@ -111,6 +111,12 @@ func call(t *testing.T, e example, train bool) *layers.Call {
 	for _, slot := range s.Saved {
 		c.Saved = append(c.Saved, tensorOf(slot.Shape, slot.DType))
 	}
+	for _, slot := range s.Temporary {
+		c.Temporary = append(c.Temporary, tensorOf(slot.Shape, slot.DType))
+	}
+	for _, x := range s.Constants {
+		c.Constants = append(c.Constants, tensorOf(x.Shape(), device.Float32))
+	}
 	for pass, bytes := range s.Packed {
 		if bytes > 0 {
 			c.Packed[pass] = block(bytes)

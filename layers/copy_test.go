@@ -71,23 +71,6 @@ func TestCopiesByHand(t *testing.T) {
 	}
 }
 
-// The layers that copy agree with the reference on every device.
-func TestCopiesOnEveryDevice(t *testing.T) {
-	for _, name := range []string{"cpu", "ptxsim"} {
-		d, err := device.Open(name, device.Options{})
-		require.NoError(t, err)
-		defer d.Close()
-		for _, e := range examples() {
-			switch e.layer.Type() {
-			case "concat", "split", "slice", "pad", "crop", "permute", "channel-shuffle", "upsample", "reshape":
-				t.Run(name+" "+e.name, func(t *testing.T) {
-					require.NoError(t, gradcheck.Compare(gradcheck.Layer(e.layer, e.inputs...), d, gradcheck.Options{}))
-				})
-			}
-		}
-	}
-}
-
 // A network cuts what it has up-sampled to the size of what it joins that with, as
 // U-Nets do.
 func TestCropToTheSizeOfAValue(t *testing.T) {

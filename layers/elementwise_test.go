@@ -33,24 +33,15 @@ func (*First) Plan(_ device.Traits, in []layers.Input, _ layers.Options) (layers
 	return layers.PlanElementwise(expr.MustNew(expr.Mul(expr.Const(3), expr.Input(0, expr.Whole))), 2, in)
 }
 
-// A layer of programs runs on every device, which needs nothing of it but these.
+// A layer of programs of one's own runs on every device, which needs nothing of it but
+// these, as do some odd ones.
 func TestProgramsOnEveryDevice(t *testing.T) {
 	image := []int{3, 5, 7}
 	for _, n := range []*graph.Network{
 		gradcheck.Layer(&Gate{}, graph.Input{Name: "x", Shape: image}, graph.Input{Name: "g", Shape: image}),
-		gradcheck.Layer(&layers.HardSwish{}, graph.Input{Name: "x", Shape: image}),
-		gradcheck.Layer(&layers.HardSwish{}, graph.Input{Name: "x", Shape: []int{9}}),
 		gradcheck.Layer(&First{}, graph.Input{Name: "x", Shape: image}, graph.Input{Name: "unused", Shape: image}),
 		gradcheck.Layer(&layers.Scale{}, graph.Input{Name: "x", Shape: image}),
-		gradcheck.Layer(&layers.Scale{Factor: -0.3}, graph.Input{Name: "x", Shape: image}),
-		gradcheck.Layer(&layers.Add{}, graph.Input{Name: "x", Shape: image}, graph.Input{Name: "y", Shape: image}, graph.Input{Name: "z", Shape: image}),
-		gradcheck.Layer(&layers.Unary{Op: device.ReLU}, graph.Input{Name: "x", Shape: image}),
-		gradcheck.Layer(&layers.Unary{Op: device.LeakyReLU, Slope: 0.1}, graph.Input{Name: "x", Shape: image}),
-		gradcheck.Layer(&layers.Unary{Op: device.Sigmoid}, graph.Input{Name: "x", Shape: image}),
-		gradcheck.Layer(&layers.Unary{Op: device.Tanh}, graph.Input{Name: "x", Shape: image}),
-		gradcheck.Layer(&layers.L2Loss{Weight: new(float32(0.7))}, graph.Input{Name: "x", Shape: image}, graph.Input{Name: "target", Shape: image}),
 		gradcheck.Layer(&layers.L2Loss{}, graph.Input{Name: "x"}, graph.Input{Name: "target"}),
-		gradcheck.Layer(&layers.L2Norm{}, graph.Input{Name: "x", Shape: image}),
 	} {
 		require.NoError(t, gradcheck.Check(n, gradcheck.Options{}))
 		for _, name := range []string{"cpu", "ptxsim"} {

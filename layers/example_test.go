@@ -53,7 +53,7 @@ func (*CReLU) Plan(_ device.Traits, in []layers.Input, o layers.Options) (layers
 			{Name: "positive", Shape: in[0].Shape, Batched: true},
 			{Name: "negative", Shape: in[0].Shape, Batched: true},
 		},
-		Scratch: device.Float32.Size() * int64(device.Elements(in[0].Shape)),
+		Temporary: []layers.Slot{{Name: "half", Shape: in[0].Shape, Batched: true}},
 	}, nil
 }
 
@@ -70,8 +70,7 @@ func (*CReLU) Backward(q device.Queue, c *layers.Call) {
 	if !c.WantsGradient(0) {
 		return
 	}
-	d := c.Saved[0] // its shape
-	d.Buffer = c.Scratch
+	d := c.Temporary[0]
 	first, second := halves(c)
 	q.CopyStrided(first.Reversed(), d, c.DOut[0], device.Overwrite)
 	q.Map(creluPositive, view(c), c.DIn, c.Args(c.Saved[0], d), c.Modes, device.Random{})

@@ -128,8 +128,11 @@ func FuzzPlan(f *testing.F) {
 		var in []layers.Input
 		for i := range min(inputs, 4) {
 			in = append(in, f32(shape...))
-			if i == 1 && (layerType == "softmax-loss" || layerType == "accuracy") {
+			switch {
+			case i == 1 && (layerType == "softmax-loss" || layerType == "accuracy" || train && (layerType == "hinge-loss" || layerType == "focal-loss")):
 				in[1] = i32(int(n))
+			case i == 2 && layerType == "contrastive-loss":
+				in[2] = i32(int(n))
 			}
 		}
 		s, err := l.Plan(traits{packed: [device.Passes]int64{1, 2}}, in, layers.Options{Train: train})
@@ -150,6 +153,8 @@ func FuzzPlan(f *testing.F) {
 		require.GreaterOrEqual(t, s.Scratch, int64(0))
 		again, err := l.Plan(traits{packed: [device.Passes]int64{1, 2}}, in, layers.Options{Train: train})
 		require.NoError(t, err)
+		require.Equal(t, hashes(s), hashes(again))
+		s.Programs, again.Programs = nil, nil
 		require.Equal(t, s, again)
 		b2, err := json.Marshal(l)
 		require.NoError(t, err)
@@ -157,4 +162,12 @@ func FuzzPlan(f *testing.F) {
 		require.NoError(t, err)
 		require.Equal(t, l, same)
 	})
+}
+
+// hashes name the programs of a layer.
+func hashes(s layers.Spec) (all []string) {
+	for _, p := range s.Programs {
+		all = append(all, p.Hash())
+	}
+	return all
 }

@@ -39,9 +39,11 @@ func (*L2Norm) Plan(_ device.Traits, in []Input, o Options) (Spec, error) {
 		return Spec{}, err
 	}
 	v := viewOf(in[0].Shape)
-	s := Spec{Out: like(in[0]), Backward: NeedInputs, Scratch: int64(v.Elements(expr.Pixel)) * device.Float32.Size()}
+	s := Spec{Out: like(in[0]), Backward: NeedInputs}
+	sums := tensor.Shape{v.N, v.Inner}
+	s.keep(o, sums, "squares")
 	if o.Train {
-		s.Saved = []Slot{{Name: "squares", Shape: tensor.Shape{v.N, v.Inner}, DType: device.Float32, Batched: true}}
+		s.Temporary = []Slot{{Name: "inner", Shape: sums, Batched: true}}
 	}
 	return s, nil
 }
@@ -49,10 +51,7 @@ func (*L2Norm) Plan(_ device.Traits, in []Input, o Options) (Spec, error) {
 // Forward enqueues the sums and the division.
 func (*L2Norm) Forward(q device.Queue, c *Call) {
 	v := viewOf(c.In[0].Shape)
-	squares := saved(c)
-	if squares.IsNil() {
-		squares = c.ScratchTensor(v.N, v.Inner)
-	}
+	squares := c.kept()[0]
 	q.Reduce(l2Square, v, device.Sum, expr.Pixel, squares, c.In, device.Overwrite, device.Random{})
 	q.Map(l2Forward, v, c.Out, c.Args(c.In[0], squares), overwrite, device.Random{})
 }
@@ -63,7 +62,7 @@ func (*L2Norm) Backward(q device.Queue, c *Call) {
 		return
 	}
 	v := viewOf(c.In[0].Shape)
-	inner := c.ScratchTensor(v.N, v.Inner)
+	inner := c.Temporary[0]
 	in := c.Args(c.In[0], saved(c), c.DOut[0], inner)
 	q.Reduce(l2Inner, v, device.Sum, expr.Pixel, inner, in[:3], device.Overwrite, device.Random{})
 	q.Map(l2Backward, v, c.DIn, in, c.Modes, device.Random{})

@@ -74,17 +74,26 @@ type Spec struct {
 	Params []Param // trained
 	State  []Slot  // not trained, kept in the weights file and shared by all that run on the weights; never Batched
 
+	// Constants are float32 tensors that follow from the options and the shapes
+	// without the batch, such as weights of classes. They are not trained, and not
+	// in a weights file.
+	Constants []*tensor.Dense
+
 	// Packed has the bytes of a copy of the weights for each pass, in the device's
 	// own layout. Only that pass reads the copy, and Pack makes it again after an
 	// update. A copy has the same size in every plan. A Call has no copy for a pass
 	// that is not run.
 	Packed [device.Passes]int64
 
-	Scratch  int64 // bytes alive during one call, forward or backward
-	Backward Need  // what backward reads
-	InPlace  bool  // Out[0] may share In[0], and DIn[0] may share DOut[0]
-	Epilogue bool  // forward applies Call.Activation to Out[0] as it is stored
-	Streams  int   // independent random streams
+	// Temporary are tensors used only during one call, forward or backward. Scratch
+	// is memory in bytes for the same time.
+	Temporary []Slot
+	Scratch   int64
+
+	Backward Need // what backward reads
+	InPlace  bool // Out[0] may share In[0], and DIn[0] may share DOut[0]
+	Epilogue bool // forward applies Call.Activation to Out[0] as it is stored
+	Streams  int  // independent random streams
 
 	Programs []*expr.Program // that forward and backward run, if they depend on the options
 
@@ -101,13 +110,33 @@ type Spec struct {
 	FLOPs int64
 }
 
-// Slot is a tensor that a layer keeps.
+// Slot is a tensor that a layer keeps or works on.
 type Slot struct {
 	Name    string
 	Shape   tensor.Shape
 	DType   device.DType
 	Batched bool    // dimension 0 is the batch, smaller in a smaller pass; otherwise the shape is fixed
 	Init    float32 // initial value of a State slot; an integer for integer types
+}
+
+// keep asks for tensors of the batch that forward makes and works on, and that backward
+// reads in training.
+func (s *Spec) keep(o Options, shape tensor.Shape, names ...string) {
+	to := &s.Temporary
+	if o.Train {
+		to = &s.Saved
+	}
+	for _, name := range names {
+		*to = append(*to, Slot{Name: name, Shape: shape.Clone(), Batched: true})
+	}
+}
+
+// kept are the tensors that keep has asked for.
+func (c *Call) kept() []device.Tensor {
+	if len(c.Saved) > 0 {
+		return c.Saved
+	}
+	return c.Temporary
 }
 
 // Param is a trained tensor, in PyTorch's shape and with PyTorch's name
@@ -132,7 +161,7 @@ type Call struct {
 	DParams   []device.Tensor // absent if frozen
 	ParamMode device.Mode     // of DParams: accumulate in a later micro-batch
 
-	Saved, State []device.Tensor
+	Saved, State, Constants, Temporary []device.Tensor
 
 	// UpdateState is set if forward must update State from this micro-batch. It is
 	// not set in inference or if the layer is frozen: then forward only reads
@@ -147,15 +176,7 @@ type Call struct {
 	Random     device.Random     // Stream is the layer's first
 	LossScale  float32           // LossWeight over the samples of the whole batch
 
-	args         []device.Tensor
-	scratchShape tensor.Shape
-}
-
-// ScratchTensor is the scratch memory as a float32 tensor. Its shape is valid
-// until the next ScratchTensor of the call.
-func (c *Call) ScratchTensor(shape ...int) device.Tensor {
-	c.scratchShape = append(c.scratchShape[:0], shape...)
-	return device.Tensor{Buffer: c.Scratch, DType: device.Float32, Shape: c.scratchShape}
+	args []device.Tensor
 }
 
 // Args returns a list of tensors for Map and Reduce, valid until the next Args

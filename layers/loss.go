@@ -2,6 +2,7 @@ package layers
 
 import (
 	"fmt"
+	"math"
 	"slices"
 
 	"gorgonia.org/tensor"
@@ -10,106 +11,8 @@ import (
 	"github.com/hubel-go/hubel/expr"
 )
 
-func init() {
-	Register(func() Layer { return &SoftmaxLoss{} })
-	Register(func() Layer { return &L2Loss{} })
-}
-
-// SoftmaxLoss is the softmax log-loss of scores [N,C] against labels [N]
-// (int32), one loss a sample: log(sum of exp(x)) - x[label].
-type SoftmaxLoss struct {
-	Weight *float32 `json:"weight,omitempty"` // in what training minimises; 1 unless given, and 0 only reports
-}
-
-// Type is "softmax-loss".
-func (l *SoftmaxLoss) Type() string { return "softmax-loss" }
-
-// Plan makes [N]. The probabilities are saved for the gradient; in inference
-// they go to scratch memory.
-func (l *SoftmaxLoss) Plan(t device.Traits, in []Input, o Options) (Spec, error) {
-	if err := expectScores(in); err != nil {
-		return Spec{}, err
-	}
-	s, err := lossSpec(l.Weight, in[0].Shape)
-	if err != nil {
-		return Spec{}, err
-	}
-	if o.Train {
-		s.Saved = []Slot{{Name: "prob", Shape: slices.Clone(in[0].Shape), DType: device.Float32, Batched: true}}
-	} else {
-		s.Scratch = int64(device.Elements(in[0].Shape)) * device.Float32.Size()
-	}
-	return s, nil
-}
-
-// Forward enqueues the loss of each sample.
-func (l *SoftmaxLoss) Forward(q device.Queue, c *Call) {
-	prob := saved(c)
-	if prob.IsNil() {
-		prob = device.Tensor{Buffer: c.Scratch, DType: device.Float32, Shape: c.In[0].Shape}
-	}
-	q.SoftmaxLossForward(l.geometry(c.In[0].Shape), c.Out[0], prob, c.In[0], c.In[1])
-}
-
-// Backward enqueues the gradient of the scores.
-func (l *SoftmaxLoss) Backward(q device.Queue, c *Call) {
-	if c.WantsGradient(0) {
-		q.SoftmaxLossBackward(l.geometry(c.In[0].Shape), c.DIn[0], saved(c), c.In[1], c.LossScale, c.Modes[0])
-	}
-}
-
-func (l *SoftmaxLoss) geometry(x tensor.Shape) device.SoftmaxLoss {
-	return device.SoftmaxLoss{N: x[0], C: x[1]}
-}
-
-// L2Loss is the Euclidean loss of predictions against targets of the same shape
-// [N,...], one loss a sample: half the sum of (prediction - target)². The
-// target gets no gradient, even if the network computes it.
-type L2Loss struct {
-	Weight *float32 `json:"weight,omitempty"` // in what training minimises; 1 unless given, and 0 only reports
-}
-
-// Type is "l2-loss".
-func (l *L2Loss) Type() string { return "l2-loss" }
-
-// Plan makes [N].
-func (l *L2Loss) Plan(t device.Traits, in []Input, o Options) (Spec, error) {
-	if err := expect(in, prediction, target); err != nil {
-		return Spec{}, err
-	}
-	if !slices.Equal(in[0].Shape, in[1].Shape) {
-		return Spec{}, fmt.Errorf("target is %s, want the prediction's %s", dims(in[1].Shape), dims(in[0].Shape))
-	}
-	s, err := lossSpec(l.Weight, in[0].Shape)
-	if o.Train {
-		s.Scratch = device.Float32.Size()
-	}
-	return s, err
-}
-
-// Forward enqueues the loss of each sample.
-func (l *L2Loss) Forward(q device.Queue, c *Call) {
-	q.Reduce(l2Loss, viewOf(c.In[0].Shape), device.Sum, expr.Sample, c.Out[0], c.In, device.Overwrite, device.Random{})
-}
-
-// Backward enqueues the gradient of the predictions.
-func (l *L2Loss) Backward(q device.Queue, c *Call) {
-	if c.WantsGradient(0) {
-		scale := c.ScratchTensor(1)
-		q.Fill(scale, c.LossScale)
-		q.Map(l2LossGradient, viewOf(c.In[0].Shape), c.DIn[:1], c.Args(c.In[0], c.In[1], scale), c.Modes[:1], device.Random{})
-	}
-}
-
-// The programs, of predictions, targets, and what the gradient is multiplied with.
-var (
-	l2Difference   = expr.Sub(expr.Input(0, expr.Whole), expr.Input(1, expr.Whole))
-	l2Loss         = expr.MustNew(expr.Mul(expr.Const(0.5), expr.Mul(l2Difference, l2Difference)))
-	l2LossGradient = expr.MustNew(expr.Mul(expr.Input(2, expr.One), l2Difference))
-)
-
-// lossSpec is what the losses have in common: one number a sample, and no
-// gradient for what input 0 is held against.
+// lossSpec is what losses have in common: one number a sample, its weight in what
+// training minimises, 1 unless given, and no gradient for what input 0 is held against.
 func lossSpec(factor *float32, x tensor.Shape) (Spec, error) {
 	weight := or(factor, 1)
 	if !isFactor(weight) {
@@ -121,4 +24,67 @@ func lossSpec(factor *float32, x tensor.Shape) (Spec, error) {
 		NoGradient: []int{1},
 		LossWeight: weight,
 	}, nil
+}
+
+// scaleSlot is for what gradients are multiplied with.
+var scaleSlot = Slot{Name: "scale", Shape: tensor.Shape{1}}
+
+// pointwise is embedded by losses that are a sum, over the elements of a sample, of a
+// function of the prediction and of what it is held against.
+type pointwise struct{}
+
+// What the function is of: the prediction, and the target or whether the element is of the
+// class that the label names.
+var (
+	predicted = expr.Input(0, expr.Whole)
+	targeted  = expr.Input(1, expr.Whole)
+	labelled  = expr.Equal(expr.Index(expr.C), expr.Integer(1, expr.Sample))
+)
+
+// planPointwise is the Spec of a pointwise loss, of its weight and its function. Its
+// programs are the function, and its derivative times a factor.
+func planPointwise(weight *float32, in []Input, o Options, loss expr.Expr) (Spec, error) {
+	s, err := lossSpec(weight, in[0].Shape)
+	if err != nil {
+		return Spec{}, err
+	}
+	if o.Train {
+		s.Temporary = []Slot{scaleSlot}
+	}
+	factor := expr.Input(2, expr.One)
+	s.Programs = []*expr.Program{expr.MustNew(loss), expr.MustNew(expr.Mul(factor, loss.Derivative(0)))}
+	return s, nil
+}
+
+// Forward enqueues the loss of each sample.
+func (pointwise) Forward(q device.Queue, c *Call) {
+	q.Reduce(c.Programs[0], viewOf(c.In[0].Shape), device.Sum, expr.Sample, c.Out[0], c.In, device.Overwrite, device.Random{})
+}
+
+// Backward enqueues the gradient of the predictions.
+func (pointwise) Backward(q device.Queue, c *Call) {
+	if c.WantsGradient(0) {
+		scale := c.Temporary[0]
+		q.Fill(scale, c.LossScale)
+		q.Map(c.Programs[1], viewOf(c.In[0].Shape), c.DIn[:1], c.Args(c.In[0], c.In[1], scale), c.Modes[:1], device.Random{})
+	}
+}
+
+// expectTargets checks that inputs are predictions and targets of one shape.
+func expectTargets(in []Input) error {
+	if err := expect(in, prediction, target); err != nil {
+		return err
+	}
+	if !slices.Equal(in[0].Shape, in[1].Shape) {
+		return fmt.Errorf("target is %s, want the prediction's %s", dims(in[1].Shape), dims(in[0].Shape))
+	}
+	return nil
+}
+
+// aboveZero checks an option that is a finite number above 0.
+func aboveZero(name string, value float32) error {
+	if !(value > 0) || value > math.MaxFloat32 {
+		return fmt.Errorf("%s %g must be finite and above 0", name, value)
+	}
+	return nil
 }

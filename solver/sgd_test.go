@@ -257,7 +257,7 @@ func TestClip(t *testing.T) {
 	p := SGD{ClipNorm: 2}.program()
 	for norm2, clip := range map[float64]float64{0: 1, 1: 1, 4: 1, 16: 0.5, math.Inf(1): 0, math.NaN(): math.NaN()} {
 		var out [2]float64
-		p.Eval(out[:], []float64{weightInput: 10, gradientInput: 3, rateInput: 1, norm2Input: norm2, ratesInput: 1, decaysInput: 1}, nil)
+		p.Eval(out[:], expr.Element{Inputs: []float64{weightInput: 10, gradientInput: 3, rateInput: 1, norm2Input: norm2, ratesInput: 1, decaysInput: 1}})
 		if clip != clip {
 			require.True(t, out[0] != out[0] && out[1] != out[1])
 			continue

@@ -34,6 +34,11 @@ var (
 	dropoutGradient   = program{"gradient of dropout", dropping(0.5, expr.Input(1, expr.Whole)), []fill{special, special}}
 )
 
+// oneHot is an input where labels of these axes say where along an axis.
+func oneHot(labels, axis expr.Axes) *expr.Program {
+	return expr.MustNew(expr.Select(expr.Equal(expr.Index(axis), expr.Integer(1, labels)), expr.Input(0, expr.Whole), expr.Const(0)))
+}
+
 // dropping is dropout with probability p.
 func dropping(p float32, x expr.Expr) *expr.Program {
 	return expr.MustNew(expr.Select(expr.Bernoulli(0, p), expr.Const(0), expr.Mul(expr.Const(1/(1-p)), x)))
@@ -93,6 +98,12 @@ func programs() []program {
 		program{"dropout of nearly all", dropping(0.99, x), []fill{uniform}},
 		program{"a draw both ways", expr.MustNew(expr.Select(expr.Bernoulli(1, 0.5), expr.Draw(1), expr.Sub(x, expr.Draw(0)))), []fill{uniform}},
 		program{"normal noise", expr.MustNew(expr.Add(x, expr.Mul(expr.Const(0.5), expr.Normal(0)))), []fill{uniform}},
+		program{"one hot", oneHot(expr.Sample, expr.C), []fill{uniform, labels(0, 3)}},
+		program{"one hot of pixels", oneHot(expr.Pixel, expr.C), []fill{uniform, labels(0, 3)}},
+		program{"one hot along pixels", oneHot(expr.N|expr.C, expr.Inner), []fill{uniform, labels(0, 5)}},
+		program{"large integers", expr.MustNew(expr.Add(x, expr.Integer(1, expr.Whole))), []fill{uniform, these[int32](0, -1, 7, 1<<24, math.MinInt32, 1<<24-1)}},
+		program{"an integer", expr.MustNew(expr.Sub(x, expr.Integer(1, expr.One))), []fill{uniform, labels(-9, 9)}},
+		program{"indices", expr.MustNew(expr.Add(expr.Mul(expr.Index(expr.Inner), expr.Const(100)), expr.Index(expr.C))), nil},
 		program{"two draws", expr.MustNew(expr.Sub(expr.Draw(0), expr.Draw(1))), nil},
 		program{"two outputs", expr.MustNew(expr.Add(x, y), expr.Mul(x, y)), []fill{uniform, uniform}},
 	)
@@ -121,7 +132,7 @@ func mapCases(o Options) []Case {
 			all = append(all, mapCase(p, v, modes[(i+k)%2]))
 		}
 		for axes := expr.One; axes <= expr.Whole; axes++ {
-			if p.name == "sub" || p.name == "scale and bias" || p.name == "half squares" || p.name == "two draws" {
+			if p.name == "sub" || p.name == "scale and bias" || p.name == "half squares" || p.name == "two draws" || p.name == "one hot" || p.name == "indices" {
 				for k, v := range views {
 					all = append(all, reduceCase(p, v, device.ReduceOp((i+k)%2), axes, modes[(int(axes)+k/2)%2]))
 				}
@@ -157,13 +168,19 @@ func squaresCase(n int) Case {
 // randomProgram is a program of up to 20 operations, over inputs of any axes.
 func randomProgram(r *rand.Rand, i int) (program, device.View, expr.Axes) {
 	for {
-		inputs := make([]expr.Axes, 1+r.IntN(4))
-		fills := make([]fill, len(inputs))
-		for k := range inputs {
-			inputs[k] = expr.Axes(r.IntN(8))
-			fills[k] = []fill{uniform, between(-9, 9), coarse, special}[r.IntN(4)]
+		leaves := make([]expr.Expr, 1+r.IntN(4))
+		fills := make([]fill, len(leaves))
+		for k := range leaves {
+			axes := expr.Axes(r.IntN(8))
+			leaves[k], fills[k] = expr.Input(k, axes), []fill{uniform, between(-9, 9), coarse, special}[r.IntN(4)]
+			if r.IntN(5) == 0 {
+				leaves[k], fills[k] = expr.Integer(k, axes), labels(-2, 9)
+			}
 		}
-		p, err := expr.New(exprtest.Expression(r, inputs, 1+r.IntN(20)))
+		if r.IntN(3) == 0 {
+			leaves = append(leaves, expr.Index([]expr.Axes{expr.C, expr.Inner}[r.IntN(2)]))
+		}
+		p, err := expr.New(exprtest.Expression(r, leaves, 1+r.IntN(20)))
 		if err != nil { // it is too long
 			continue
 		}
@@ -181,7 +198,11 @@ var measured = tolerance{ulps: 1}
 func inputsOf(p program, v device.View) []arg {
 	var args []arg
 	for i, axes := range p.p.Inputs() {
-		args = append(args, input(fmt.Sprintf("in%d", i), tensor.Shape{v.Elements(axes)}, p.fills[i]).when(p.p.Uses(i)))
+		a := input(fmt.Sprintf("in%d", i), tensor.Shape{v.Elements(axes)}, p.fills[i])
+		if p.p.Integer(i) {
+			a = a.as(device.Int32)
+		}
+		args = append(args, a.when(p.p.Uses(i)))
 	}
 	return args
 }
@@ -294,16 +315,21 @@ func mapInPlace() Case {
 
 // eachRange computes a program for each element of a view on the reference, and what a
 // device may compute.
-func eachRange(p *expr.Program, v device.View, in []device.Tensor, do func(n, c, inner int, values []float64, ranges []exprtest.Range)) {
+func eachRange(p *expr.Program, v device.View, tensors []device.Tensor, do func(n, c, inner int, values []float64, ranges []exprtest.Range)) {
 	inputs, draws, values := make([]float64, len(p.Inputs())), make([]uint32, p.Draws()), make([]float64, p.Outputs())
+	in := make([]func(i int) float64, len(inputs))
+	for i := range in {
+		if p.Uses(i) {
+			in[i] = reference.Values(tensors[i])
+		}
+	}
 	for n := range v.N {
 		for c := range v.C {
 			for inner := range v.Inner {
 				for i, axes := range p.Inputs() {
 					if p.Uses(i) {
 						sn, sc, si := v.Strides(axes)
-						x, _ := reference.Floats(in[i])
-						inputs[i] = x[n*sn+c*sc+inner*si]
+						inputs[i] = in[i](n*sn + c*sc + inner*si)
 					}
 				}
 				for i := range draws {
@@ -311,8 +337,9 @@ func eachRange(p *expr.Program, v device.View, in []device.Tensor, do func(n, c,
 					r.Stream += uint32(i)
 					draws[i] = r.Uint32(n, c*v.Inner+inner)
 				}
-				p.Eval(values, inputs, draws)
-				do(n, c, inner, values, exprtest.Ranges(p, inputs, draws))
+				of := expr.Element{Inputs: inputs, C: c, Inner: inner, Draws: draws}
+				p.Eval(values, of)
+				do(n, c, inner, values, exprtest.Ranges(p, of))
 			}
 		}
 	}

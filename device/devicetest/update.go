@@ -125,9 +125,13 @@ func randomOptimiser(r *rand.Rand, i int) optimiser {
 			inputs[k] = []expr.Axes{expr.Whole, expr.Whole, expr.Channel, expr.One}[r.IntN(4)]
 			fills[k] = []fill{uniform, between(-9, 9), coarse, special}[r.IntN(4)]
 		}
+		leaves := make([]expr.Expr, len(inputs))
+		for k, axes := range inputs {
+			leaves[k] = expr.Input(k, axes)
+		}
 		outputs := make([]expr.Expr, 1+r.IntN(3))
 		for k := range outputs {
-			outputs[k] = exprtest.Expression(r, inputs, 1+r.IntN(12))
+			outputs[k] = exprtest.Expression(r, leaves, 1+r.IntN(12))
 		}
 		p, err := expr.New(outputs...)
 		if err != nil || p.Draws() > 0 {
@@ -245,8 +249,9 @@ func eachUpdated(p *expr.Program, in []device.Tensor, segments []device.Segment,
 					inputs[i] = slabs[i][0]
 				}
 			}
-			p.Eval(values, inputs, nil)
-			do(s, e, values, exprtest.Ranges(p, inputs, nil))
+			of := expr.Element{Inputs: inputs}
+			p.Eval(values, of)
+			do(s, e, values, exprtest.Ranges(p, of))
 		}
 	}
 }

@@ -58,23 +58,23 @@ func (q *queue) Reduce(p *expr.Program, v device.View, op device.ReduceOp, axes 
 // each computes a program for each element of a view.
 func each(p *expr.Program, v device.View, in []device.Tensor, r device.Random, do func(n, c, inner int, values []float64)) {
 	type source struct {
-		values      []float64
+		at          func(i int) float64
 		n, c, inner int
 	}
 	sources := make([]source, len(p.Inputs()))
 	for i, axes := range p.Inputs() {
 		if p.Uses(i) {
-			sources[i].values = floats(in[i])
+			sources[i].at = Values(in[i])
 			sources[i].n, sources[i].c, sources[i].inner = v.Strides(axes)
 		}
 	}
-	inputs, draws, values := make([]float64, len(sources)), make([]uint32, p.Draws()), make([]float64, p.Outputs())
+	inputs, draws, outputs := make([]float64, len(sources)), make([]uint32, p.Draws()), make([]float64, p.Outputs())
 	for n := range v.N {
 		for c := range v.C {
 			for inner := range v.Inner {
 				for i, s := range sources {
-					if s.values != nil {
-						inputs[i] = s.values[n*s.n+c*s.c+inner*s.inner]
+					if s.at != nil {
+						inputs[i] = s.at(n*s.n + c*s.c + inner*s.inner)
 					}
 				}
 				for i := range draws {
@@ -82,9 +82,19 @@ func each(p *expr.Program, v device.View, in []device.Tensor, r device.Random, d
 					stream.Stream += uint32(i)
 					draws[i] = stream.Uint32(n, c*v.Inner+inner)
 				}
-				p.Eval(values, inputs, draws)
-				do(n, c, inner, values)
+				p.Eval(outputs, expr.Element{Inputs: inputs, C: c, Inner: inner, Draws: draws})
+				do(n, c, inner, outputs)
 			}
 		}
 	}
+}
+
+// Values is a tensor's elements of float32 or, as a program has them, of int32.
+func Values(t device.Tensor) func(i int) float64 {
+	if t.DType == device.Int32 {
+		x := ints(t)
+		return func(i int) float64 { return float64(float32(x[i])) }
+	}
+	x := floats(t)
+	return func(i int) float64 { return x[i] }
 }

@@ -29,7 +29,7 @@ func (q *queue) Update(p *expr.Program, out, in []device.Tensor, segments []devi
 				}
 				inputs[i] = floats(in[i])[at]
 			}
-			p.Eval(values, inputs, nil)
+			p.Eval(values, expr.Element{Inputs: inputs})
 			for i, v := range values {
 				floats(out[i])[s.At(i)+e] = v
 			}

@@ -8,19 +8,19 @@ import (
 	"github.com/hubel-go/hubel/expr"
 )
 
-// Expression is a random expression of so many operations, over inputs of these axes,
-// small constants and two draws.
-func Expression(r *rand.Rand, inputs []expr.Axes, operations int) expr.Expr {
+// Expression is a random expression of so many operations, over these leaves, such as
+// inputs, small constants and two draws.
+func Expression(r *rand.Rand, leaves []expr.Expr, operations int) expr.Expr {
 	if operations <= 0 {
-		switch k := r.IntN(len(inputs) + 3); {
-		case k < len(inputs):
-			return expr.Input(k, inputs[k])
-		case k == len(inputs):
+		switch k := r.IntN(len(leaves) + 3); {
+		case k < len(leaves):
+			return leaves[k]
+		case k == len(leaves):
 			return expr.Draw(r.IntN(2))
 		}
 		return expr.Const(float32(r.IntN(17)-8) / 4)
 	}
-	some := func(n int) expr.Expr { return Expression(r, inputs, n) }
+	some := func(n int) expr.Expr { return Expression(r, leaves, n) }
 	one := func() expr.Expr { return some(operations - 1) }
 	two := func() (a, b expr.Expr) {
 		left := r.IntN(operations)

@@ -26,24 +26,26 @@ const (
 // Point is one number.
 func Point(x float64) Range { return Range{Low: x, High: x} }
 
-// Ranges are what a device may compute for the outputs of a program of exact inputs.
+// Ranges are what a device may compute for the outputs of a program of an exact element.
 // Each operation may be off by a rounding, or flush what is below the smallest normal
 // number to zero.
-func Ranges(p *expr.Program, inputs []float64, draws []uint32) []Range {
+func Ranges(p *expr.Program, e expr.Element) []Range {
 	code, results := p.Code()
 	values := make([]Range, len(code))
 	for k := range code {
 		i := &code[k]
 		switch i.Op {
 		case expr.OpInput:
-			values[k] = Point(inputs[i.Index])
+			values[k] = Point(e.Inputs[i.Index])
 		case expr.OpConst:
 			values[k] = Point(float64(i.Value))
+		case expr.OpIndex:
+			values[k] = Point(float64(e.Index(i.Axes)))
 		case expr.OpDraw:
-			values[k] = Point(math.Ldexp(float64(draws[i.Index]>>8), -24))
+			values[k] = Point(math.Ldexp(float64(e.Draws[i.Index]>>8), -24))
 		case expr.OpBernoulli:
 			values[k] = Point(0)
-			if draws[i.Index] < i.Threshold() {
+			if e.Draws[i.Index] < i.Threshold() {
 				values[k] = Point(1)
 			}
 		default:

@@ -29,16 +29,18 @@ type evaluation struct {
 	loops  *vec.Loops
 	view   device.View
 	random device.Random
-	inputs [expr.MaxInputs]source
+	inputs [expr.MaxInputs + 2]source // and indices along C and Inner
 	out    [expr.MaxOutputs][]float32
 	ending [expr.MaxOutputs]instruction // what becomes of the results
 }
 
-// source is an input: its elements, and how far apart they lie along the axes of a view.
-// One that is whole is read where it lies, and one of a single number is a constant;
-// others are spread over a strip.
+// source is an input: its elements, and how far apart they lie along the axes of a view;
+// or an index. One that is whole is read where it lies, and one of a single number is a
+// constant; others, integers and indices are spread over a strip.
 type source struct {
 	values      []float32
+	integers    []int32
+	index       expr.Axes
 	n, c, inner int
 	spread      bool
 }
@@ -48,7 +50,11 @@ func newEvaluation(q *queue, p *expr.Program, axes expr.Axes, in []device.Tensor
 	e := evaluation{program: q.compiled(p, axes), q: q, loops: q.loops()}
 	for i := range p.Inputs() {
 		if p.Uses(i) {
-			e.inputs[i].values = floats(in[i])
+			if p.Integer(i) {
+				e.inputs[i].integers = ints(in[i])
+			} else {
+				e.inputs[i].values = floats(in[i])
+			}
 		}
 	}
 	for len(q.machines) < q.pool.Workers() {
@@ -64,8 +70,14 @@ func newViewed(q *queue, p *expr.Program, v device.View, in []device.Tensor, r d
 	e.view, e.random = folded(v), r
 	for i, axes := range p.Inputs() {
 		src := &e.inputs[i]
-		src.spread = p.Uses(i) && axes != expr.Whole && axes != expr.One
+		src.spread = p.Uses(i) && (axes != expr.Whole || p.Integer(i)) && axes != expr.One
 		src.n, src.c, src.inner = e.view.Strides(foldedAxes(v, axes))
+	}
+	for k, axis := range e.indices {
+		if v.Inner == 1 { // channels lie along Inner
+			axis ^= expr.C | expr.Inner
+		}
+		e.inputs[len(p.Inputs())+k] = source{index: axis, spread: true}
 	}
 	return e
 }
@@ -118,9 +130,12 @@ type machine struct {
 	constants, slots, spread, tails, total, strip []float32
 }
 
+// sources is how many inputs and indices there are.
+func (p *program) sources() int { return len(p.from.Inputs()) + len(p.indices) }
+
 // room is the scratch memory of a worker, in elements.
 func (p *program) room() int {
-	inputs := len(p.from.Inputs())
+	inputs := p.sources()
 	n := (len(p.constants)+inputs+expr.MaxOutputs+1)*vec.Block + p.slots*p.slot() + p.columns()
 	if p.strips {
 		n += inputs * pitch
@@ -161,7 +176,7 @@ func (e *evaluation) begin(worker int) *machine {
 		memory = memory[n:]
 		return part
 	}
-	inputs := len(e.from.Inputs())
+	inputs := e.sources()
 	m.constants = take(len(e.constants) * vec.Block)
 	m.total, m.tails = take(vec.Block), take((inputs+expr.MaxOutputs)*vec.Block)
 	m.slots, m.strip = take(e.slots*e.slot()), take(e.columns())
@@ -198,6 +213,8 @@ func (e *evaluation) compute(m *machine) {
 			continue
 		}
 		switch f := functions[i.Op]; {
+		case i.Op == expr.OpInput && i.Integer:
+			value[0] = float32(e.inputs[i.Index].integers[0])
 		case i.Op == expr.OpInput:
 			value[0] = e.inputs[i.Index].values[0]
 		case i.Op == expr.OpConst:
@@ -272,7 +289,7 @@ func (e *evaluation) operand(m *machine, p place, first, behind int, tail bool) 
 	if !tail {
 		return vec.Operand{At: &e.out[p.index][first+behind], Moves: -1}
 	}
-	return vec.Operand{At: &m.tailOf(len(e.from.Inputs()) + p.index)[0]}
+	return vec.Operand{At: &m.tailOf(e.sources() + p.index)[0]}
 }
 
 // tailOf is the block of the tail of an input or, behind them, an output.
@@ -280,7 +297,7 @@ func (m *machine) tailOf(i int) []float32 { return m.tails[i*vec.Block:][:vec.Bl
 
 // run computes the elements from first, n of them, at most as many as longest says.
 func (e *evaluation) run(m *machine, first, n int) {
-	for i := range e.from.Inputs() {
+	for i := range e.sources() {
 		if src := &e.inputs[i]; src.spread {
 			e.gather(m.spread[i*pitch:][:n], src, first)
 		}
@@ -347,13 +364,13 @@ func (e *evaluation) function(f function, dst, src []float32) {
 func (e *evaluation) copyTails(m *machine, first, n int) {
 	inputs := e.from.Inputs()
 	for i, axes := range inputs {
-		if axes == expr.Whole && e.from.Uses(i) {
+		if axes == expr.Whole && e.from.Uses(i) && !e.from.Integer(i) {
 			copy(m.tailOf(i), e.inputs[i].values[first:][:n])
 		}
 	}
 	for j := range e.from.Outputs() {
 		if end := e.ending[j]; end.in[0].kind == inOutput && end.op == vec.OpAddInto {
-			copy(m.tailOf(len(inputs)+j), e.out[j][first:][:n])
+			copy(m.tailOf(e.sources()+j), e.out[j][first:][:n])
 		}
 	}
 }
@@ -361,7 +378,7 @@ func (e *evaluation) copyTails(m *machine, first, n int) {
 // endTails copies what the tail has written to where it belongs.
 func (e *evaluation) endTails(m *machine, first, n int) {
 	for j := range e.from.Outputs() {
-		tail := m.tailOf(len(e.from.Inputs()) + j)[:n]
+		tail := m.tailOf(e.sources() + j)[:n]
 		switch end := e.ending[j]; {
 		case end.in[0].kind == inOutput:
 			copy(e.out[j][first:], tail)
@@ -388,9 +405,22 @@ func (e *evaluation) gather(dst []float32, src *source, first int) {
 		row, j := first/inner, first%inner
 		n := min(len(dst), inner-j)
 		at := row/e.view.C*src.n + row%e.view.C*src.c
-		if src.inner == 0 {
+		switch {
+		case src.index == expr.C:
+			e.loops.Fill(dst[:n], float32(row%e.view.C))
+		case src.index == expr.Inner:
+			for i := range dst[:n] {
+				dst[i] = float32(j + i)
+			}
+		case src.inner == 0 && src.integers != nil:
+			e.loops.Fill(dst[:n], float32(src.integers[at]))
+		case src.integers != nil:
+			for i, v := range src.integers[at+j:][:n] {
+				dst[i] = float32(v)
+			}
+		case src.inner == 0:
 			e.loops.Fill(dst[:n], src.values[at])
-		} else {
+		default:
 			copy(dst[:n], src.values[at+j:])
 		}
 		dst, first = dst[n:], first+n

@@ -19,7 +19,8 @@ type program struct {
 	from      *expr.Program
 	uniform   []bool // steps
 	phases    []phase
-	constants []int // uniform steps that others read, a block each
+	constants []int       // uniform steps that others read, a block each
+	indices   []expr.Axes // that it asks for, sources behind the inputs
 	slots     int
 	strips    bool
 }
@@ -47,7 +48,7 @@ type placeKind uint8
 
 const (
 	nowhere placeKind = iota
-	inInput           // of the program
+	inInput           // of the program, or an index
 	inConstant
 	inSlot
 	inResult // of an output; what becomes of it says the evaluation
@@ -120,7 +121,11 @@ func compile(p *expr.Program, axes expr.Axes) *program {
 		case n.fused:
 		case i.Op == expr.OpInput:
 			c.places[k] = place{inInput, i.Index}
-			c.strips = c.strips || i.Axes != expr.Whole
+			c.strips = c.strips || i.Axes != expr.Whole || i.Integer
+		case i.Op == expr.OpIndex:
+			c.places[k] = place{inInput, c.sources()}
+			c.indices = append(c.indices, i.Axes)
+			c.strips = true
 		default:
 			c.step(k)
 		}
@@ -219,7 +224,9 @@ func (c *compiler) fuseProducts() {
 	for _, r := range c.outputs {
 		uses[r]++
 	}
-	inMemory := func(k int) bool { return c.uniform[k] || c.code[k].Op == expr.OpInput }
+	inMemory := func(k int) bool {
+		return c.uniform[k] || c.code[k].Op == expr.OpInput || c.code[k].Op == expr.OpIndex
+	}
 	for k := range c.nodes {
 		n := &c.nodes[k]
 		if n.op != expr.OpAdd && n.op != expr.OpSub || c.uniform[k] || n.fused {

@@ -49,6 +49,9 @@ func (q *queue) Reduce(p *expr.Program, v device.View, op device.ReduceOp, axes 
 
 // joined reports whether nothing tells channels from pixels: then a sample is a row.
 func joined(p *expr.Program, axes expr.Axes) bool {
+	if p.Indexes() {
+		return false
+	}
 	both := func(a expr.Axes) bool { return (a&expr.C != 0) == (a&expr.Inner != 0) }
 	for i, a := range p.Inputs() {
 		if p.Uses(i) && !both(a) {

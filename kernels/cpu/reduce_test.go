@@ -64,7 +64,7 @@ func columnsByHand(p *expr.Program, v device.View, axes expr.Axes, op device.Red
 	for n := range v.N {
 		for c := range v.C {
 			for i := range v.Inner {
-				p.Eval(y, []float64{float64(values[(n*v.C+c)*v.Inner+i]), float64(factors[c])}, nil)
+				p.Eval(y, expr.Element{Inputs: []float64{float64(values[(n*v.C+c)*v.Inner+i]), float64(factors[c])}})
 				if at := n*sn + c*sc + i*si; op == device.Max {
 					out[at] = max(out[at], y[0])
 				} else {

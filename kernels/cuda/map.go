@@ -18,7 +18,7 @@ func mapIndexes(p *expr.Program) bool {
 			return true
 		}
 	}
-	return p.Draws() > 0
+	return p.Indexes() || p.Draws() > 0
 }
 
 // mapText writes the kernel. Four elements of a sample go to a thread: as a float4
@@ -67,15 +67,19 @@ func mapText(p *expr.Program, modes []device.Mode) string {
 		switch {
 		case !p.Uses(i):
 		case axes&expr.Inner != 0:
-			inputs[i] = w.load4(w.element(ins[i], v.index(w, axes, place, at)))
+			inputs[i] = w.loadFour(p, i, w.element(ins[i], v.index(w, axes, place, at)))
 		default:
-			x := w.f("ld.global.f32 %%s, [%s]", w.element(ins[i], v.index(w, axes, place, at)))
+			x := w.load(p, i, w.element(ins[i], v.index(w, axes, place, at)))
 			inputs[i] = [4]string{x, x, x, x}
 		}
 	}
 	results := make([][4]string, len(outs))
 	for k := range 4 {
-		for j, y := range w.program(p, column(inputs, k), column(draws, k)) {
+		of := place
+		if k > 0 && p.Indexes() {
+			of.inner = w.r("add.s32 %%s, %s, %d", place.inner, k)
+		}
+		for j, y := range w.program(p, element{column(inputs, k), of, column(draws, k)}) {
 			results[j][k] = y
 		}
 	}
@@ -104,7 +108,7 @@ func mapText(p *expr.Program, modes []device.Mode) string {
 	values := make([]string, len(ins))
 	for i, axes := range p.Inputs() {
 		if p.Uses(i) {
-			values[i] = w.f("ld.global.f32 %%s, [%s]", w.element(ins[i], v.index(w, axes, place, at)))
+			values[i] = w.load(p, i, w.element(ins[i], v.index(w, axes, place, at)))
 		}
 	}
 	bits := make([]string, len(draws))
@@ -114,7 +118,7 @@ func mapText(p *expr.Program, modes []device.Mode) string {
 			bits[i] = w.r("selp.b32 %%s, %s, %s, %s", words[k], bits[i], w.p("setp.eq.s32 %%s, %s, %d", word, k))
 		}
 	}
-	for j, y := range w.program(p, values, bits) {
+	for j, y := range w.program(p, element{values, place, bits}) {
 		to := w.element(outs[j], at)
 		if modes[j] == device.Accumulate {
 			y = w.f("add.rn.f32 %%s, %s, %s", w.f("ld.global.f32 %%s, [%s]", to), y)
@@ -158,6 +162,14 @@ type kernelView struct{ channels, inner, byInner string }
 
 // placed is where an element is in the view.
 type placed struct{ n, c, inner string }
+
+// index is where it is along an axis.
+func (p placed) index(axis expr.Axes) string {
+	if axis == expr.C {
+		return p.c
+	}
+	return p.inner
+}
 
 // place finds the channel of an element of a sample.
 func (v kernelView) place(w *writer, sample, element string) placed {

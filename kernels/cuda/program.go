@@ -109,16 +109,44 @@ func (w *writer) element(base, index string) string {
 	return w.rd("add.s64 %%s, %s, %s", base, offset)
 }
 
+// element are the registers of what a program computes an element from: the values of
+// inputs, where it is, and the 32 random bits of each stream.
+type element struct {
+	inputs []string
+	place  placed
+	draws  []string
+}
+
+// value is that of input i, of which the register has the bits.
+func (w *writer) value(p *expr.Program, i int, x string) string {
+	if !p.Integer(i) {
+		return x
+	}
+	return w.f("cvt.rn.f32.s32 %%s, %s", w.r("mov.b32 %%s, %s", x))
+}
+
+// load is the value of input i at an address.
+func (w *writer) load(p *expr.Program, i int, at string) string {
+	return w.value(p, i, w.f("ld.global.f32 %%s, [%s]", at))
+}
+
+// loadFour are four values of input i.
+func (w *writer) loadFour(p *expr.Program, i int, at string) [4]string {
+	v := w.load4(at)
+	for k, x := range v {
+		v[k] = w.value(p, i, x)
+	}
+	return v
+}
+
 // program writes the steps of a program, and returns the registers of its outputs.
-// inputs and draws are registers: the value of an input, and the 32 random bits of a
-// stream.
-func (w *writer) program(p *expr.Program, inputs, draws []string) []string {
-	return w.results(p, w.steps(p, nil, nil, inputs, draws))
+func (w *writer) program(p *expr.Program, e element) []string {
+	return w.results(p, w.steps(p, nil, nil, e))
 }
 
 // steps writes the steps of a program that are wanted, all of them where wanted is nil,
 // and returns the register of each. Those that are known have one.
-func (w *writer) steps(p *expr.Program, wanted []bool, known, inputs, draws []string) []string {
+func (w *writer) steps(p *expr.Program, wanted []bool, known []string, e element) []string {
 	code, _ := p.Code()
 	value := make([]string, len(code))
 	copy(value, known)
@@ -131,7 +159,7 @@ func (w *writer) steps(p *expr.Program, wanted []bool, known, inputs, draws []st
 		for j, a := range i.Args[:i.Op.Args()] {
 			x[j] = value[a]
 		}
-		value[k] = w.step(i, x, inputs, draws)
+		value[k] = w.step(i, x, e)
 	}
 	return value
 }
@@ -155,18 +183,20 @@ var rounded = map[expr.Op]string{
 	expr.OpLess: "setp.lt.f32", expr.OpLessEqual: "setp.le.f32", expr.OpEqual: "setp.eq.f32",
 }
 
-func (w *writer) step(i *expr.Instruction, x [3]string, inputs, draws []string) string {
+func (w *writer) step(i *expr.Instruction, x [3]string, e element) string {
 	switch i.Op {
 	case expr.OpInput:
-		return inputs[i.Index]
+		return e.inputs[i.Index]
+	case expr.OpIndex:
+		return w.f("cvt.rn.f32.u32 %%s, %s", e.place.index(i.Axes))
 	case expr.OpConst:
 		return w.f("mov.f32 %%s, %s", number(i.Value))
 	case expr.OpDraw:
-		high := w.r("shr.u32 %%s, %s, 8", draws[i.Index])
+		high := w.r("shr.u32 %%s, %s, 8", e.draws[i.Index])
 		whole := w.f("cvt.rn.f32.u32 %%s, %s", high)
 		return w.f("mul.rn.f32 %%s, %s, %s", whole, number(1.0/(1<<24)))
 	case expr.OpBernoulli:
-		return w.p("setp.lt.u32 %%s, %s, %d", draws[i.Index], i.Threshold())
+		return w.p("setp.lt.u32 %%s, %s, %d", e.draws[i.Index], i.Threshold())
 	case expr.OpSelect:
 		return w.f("selp.f32 %%s, %s, %s, %s", x[1], x[2], x[0])
 	case expr.OpMin, expr.OpMax:

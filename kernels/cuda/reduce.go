@@ -21,7 +21,7 @@ type reduceKey struct {
 // isRun reports whether the terms of a result lie side by side, and the inputs that are
 // not whole have one value for all of them: then no term asks where in the view it is.
 func isRun(p *expr.Program, axes expr.Axes) bool {
-	if axes != expr.One && axes != expr.N && axes != expr.N|expr.C || p.Draws() > 0 {
+	if axes != expr.One && axes != expr.N && axes != expr.N|expr.C || p.Indexes() || p.Draws() > 0 {
 		return false
 	}
 	for i, a := range p.Inputs() {
@@ -154,7 +154,7 @@ func (w *reduceWriter) run() {
 	fixed := make([]string, len(w.ins)) // of inputs with one value for all terms
 	for i, axes := range w.of.Inputs() {
 		if w.of.Uses(i) && axes != expr.Whole {
-			fixed[i] = w.f("ld.global.f32 %%s, [%s]", w.element(w.ins[i], w.v.index(w.writer, axes, w.place, "")))
+			fixed[i] = w.load(w.of, i, w.element(w.ins[i], w.v.index(w.writer, axes, w.place, "")))
 		}
 	}
 	loop, scalar, scalarLoop, next := w.label(), w.label(), w.label(), w.label()
@@ -169,11 +169,11 @@ func (w *reduceWriter) run() {
 		case fixed[i] != "":
 			inputs[i] = [4]string{fixed[i], fixed[i], fixed[i], fixed[i]}
 		case w.of.Uses(i):
-			inputs[i] = w.load4(w.element(w.ins[i], at))
+			inputs[i] = w.loadFour(w.of, i, w.element(w.ins[i], at))
 		}
 	}
 	for k := range 4 {
-		w.combine(w.program(w.of, column(inputs, k), nil)[0])
+		w.combine(w.program(w.of, element{inputs: column(inputs, k)})[0])
 	}
 	w.do("bra %s", next)
 
@@ -185,10 +185,10 @@ func (w *reduceWriter) run() {
 	values := make([]string, len(w.ins))
 	for i := range w.ins {
 		if values[i] = fixed[i]; w.of.Uses(i) && fixed[i] == "" {
-			values[i] = w.f("ld.global.f32 %%s, [%s]", w.element(w.ins[i], at))
+			values[i] = w.load(w.of, i, w.element(w.ins[i], at))
 		}
 	}
-	w.combine(w.program(w.of, values, nil)[0])
+	w.combine(w.program(w.of, element{inputs: values})[0])
 	w.do("add.s32 %s, %s, 1", e, e)
 	w.do("@%s bra %s", w.p("setp.lt.u32 %%s, %s, %s", e, last), scalarLoop)
 
@@ -217,7 +217,7 @@ func (w *reduceWriter) scattered(shared bool) {
 	inputs := make([]string, len(w.ins))
 	for i, axes := range w.of.Inputs() {
 		if w.of.Uses(i) {
-			inputs[i] = w.f("ld.global.f32 %%s, [%s]", w.element(w.ins[i], w.v.index(w.writer, axes, at, whole)))
+			inputs[i] = w.load(w.of, i, w.element(w.ins[i], w.v.index(w.writer, axes, at, whole)))
 		}
 	}
 	bits := make([]string, w.of.Draws())
@@ -230,7 +230,7 @@ func (w *reduceWriter) scattered(shared bool) {
 			bits[i] = w.r("selp.b32 %%s, %s, %s, %s", words[k], bits[i], w.p("setp.eq.s32 %%s, %s, %d", word, k))
 		}
 	}
-	w.combine(w.program(w.of, inputs, bits)[0])
+	w.combine(w.program(w.of, element{inputs, at, bits})[0])
 	step := 1
 	if shared {
 		step = elementThreads

@@ -67,7 +67,7 @@ func updateText(p *expr.Program) string {
 		}
 	}
 	misaligned := w.p("setp.ne.s64 %%s, %s, 0", w.rd("and.b64 %%s, %s, 15", bits))
-	known := w.steps(p, p.Uniform(device.UpdateSegment), nil, numbers, nil)
+	known := w.steps(p, p.Uniform(device.UpdateSegment), nil, element{inputs: numbers})
 
 	w.here(loop)
 	stop := w.r("add.s32 %%s, %s, 4", first)
@@ -84,7 +84,7 @@ func updateText(p *expr.Program) string {
 	}
 	results := make([][4]string, len(outs))
 	for k := range 4 {
-		for j, y := range w.results(p, w.steps(p, nil, known, column(inputs, k), nil)) {
+		for j, y := range w.results(p, w.steps(p, nil, known, element{inputs: column(inputs, k)})) {
 			results[j][k] = y
 		}
 	}
@@ -105,7 +105,7 @@ func updateText(p *expr.Program) string {
 			values[i] = w.f("ld.global.f32 %%s, [%s]", w.element(ins[i], at))
 		}
 	}
-	for j, y := range w.results(p, w.steps(p, nil, known, values, nil)) {
+	for j, y := range w.results(p, w.steps(p, nil, known, element{inputs: values})) {
 		w.do("st.global.f32 [%s], %s", w.element(outs[j], at), y)
 	}
 	w.do("add.s32 %s, %s, 1", e, e)

@@ -242,7 +242,7 @@ func (t *tester) try(ctx context.Context, u *unit, m *mutant) (verdict string, e
 	slices.SortStableFunc(u.users, func(a, b string) int { return cmp.Compare(t.took[a], t.took[b]) })
 	for _, user := range u.users {
 		began := time.Now()
-		if out, err := goTool(ctx, t.module, "test", "-vet=off", "-failfast", "-timeout", "20m", user); err != nil {
+		if out, err := goTool(ctx, t.module, "test", "-vet=off", "-failfast", "-timeout", "8m", user); err != nil {
 			return failed(out, err), ctx.Err()
 		}
 		t.took[user] = time.Since(began)
