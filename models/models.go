@@ -34,14 +34,24 @@ type model struct {
 	shape      []int
 	inits      []string // the first is the default
 	regression bool
+	top5       bool
 	build      func(n *graph.Network, data string, o Options) (out string)
 }
 
 var known = map[string]model{
 	"lenet":            {classes: 10, shape: []int{1, 28, 28}, build: leNet},
 	"lenet5":           {classes: 10, shape: []int{1, 28, 28}, build: leNet5},
-	"alexnet":          {classes: 1000, shape: []int{3, 227, 227}, inits: alexNetInits, build: twoTowers},
-	"alexnet-onetower": {classes: 1000, shape: []int{3, 227, 227}, inits: alexNetInits, build: oneTower},
+	"alexnet":          {classes: 1000, shape: []int{3, 227, 227}, inits: alexNetInits, top5: true, build: twoTowers},
+	"alexnet-onetower": {classes: 1000, shape: []int{3, 227, 227}, inits: alexNetInits, top5: true, build: oneTower},
+	"caffenet":         {classes: 1000, shape: []int{3, 227, 227}, top5: true, build: caffeNet},
+	"zfnet":            {classes: 1000, shape: []int{3, 224, 224}, top5: true, build: zfNet},
+	"vgg16":            {classes: 1000, shape: []int{3, 224, 224}, top5: true, build: vgg16},
+	"googlenet":        {classes: 1000, shape: []int{3, 224, 224}, top5: true, build: googleNet},
+	"squeezenet1.0":    {classes: 1000, shape: []int{3, 224, 224}, top5: true, build: squeezeNet10},
+	"squeezenet1.1":    {classes: 1000, shape: []int{3, 224, 224}, top5: true, build: squeezeNet11},
+	"nin":              {classes: 10, shape: []int{3, 32, 32}, build: nin},
+	"cifar10-quick":    {classes: 10, shape: []int{3, 32, 32}, build: cifar10Quick},
+	"tiny-vgg":         {classes: 10, shape: []int{3, 32, 32}, build: tinyVGG},
 	"net1":             {classes: 30, shape: []int{1, 96, 96}, regression: true, build: net1},
 	"net2":             {classes: 30, shape: []int{1, 96, 96}, regression: true, build: net2},
 }
@@ -73,7 +83,7 @@ func Build(name string, o Options) (*graph.Network, error) {
 	n.Outputs = []string{n.Add("prob", &layers.Softmax{}, scores)}
 	n.Add("loss", &layers.SoftmaxLoss{}, scores, label)
 	n.Metric(n.Add("accuracy", &layers.Accuracy{}, scores, label), graph.Higher)
-	if o.Classes > 5 && m.inits != nil {
+	if o.Classes > 5 && m.top5 {
 		n.Metric(n.Add("top5", &layers.Accuracy{TopK: 5}, scores, label), graph.Higher)
 	}
 	return n, nil

@@ -39,7 +39,8 @@ func parameters(p *graph.Plan) (count int) {
 }
 
 func TestNames(t *testing.T) {
-	require.Equal(t, []string{"alexnet", "alexnet-onetower", "lenet", "lenet5", "net1", "net2"}, models.Names())
+	require.Equal(t, []string{"alexnet", "alexnet-onetower", "caffenet", "cifar10-quick", "googlenet", "lenet", "lenet5", "net1", "net2", "nin",
+		"squeezenet1.0", "squeezenet1.1", "tiny-vgg", "vgg16", "zfnet"}, models.Names())
 }
 
 // TestParameters holds the published counts.
@@ -57,6 +58,15 @@ func TestParameters(t *testing.T) {
 		{"alexnet", models.Options{Init: "msra"}, 60_965_224},
 		{"alexnet", models.Options{Classes: 10}, 60_965_224 - 990*4097},
 		{"alexnet-onetower", models.Options{}, 62_378_344},
+		{"caffenet", models.Options{}, 60_965_224},
+		{"zfnet", models.Options{}, 62_357_608},
+		{"vgg16", models.Options{}, 138_357_544},
+		{"tiny-vgg", models.Options{}, 2_168_362},
+		{"nin", models.Options{}, 966_986},
+		{"squeezenet1.0", models.Options{}, 1_248_424},
+		{"squeezenet1.1", models.Options{}, 1_235_496},
+		{"googlenet", models.Options{}, 13_378_280},
+		{"cifar10-quick", models.Options{}, 145_578},
 		{"net1", models.Options{}, 924_730},
 		{"net2", models.Options{}, 8_051_502},
 	} {
@@ -72,8 +82,18 @@ func TestShapes(t *testing.T) {
 		"lenet5": {"conv1": {6, 28, 28}, "pool1": {6, 14, 14}, "conv2": {16, 10, 10}, "pool2": {16, 5, 5}, "conv3": {120, 1, 1}, "fc4": {84}, "prob": {10}},
 		"alexnet": {"conv1": {96, 55, 55}, "pool1": {96, 27, 27}, "conv2": {256, 27, 27}, "pool2": {256, 13, 13}, "conv3": {384, 13, 13},
 			"conv4": {384, 13, 13}, "conv5": {256, 13, 13}, "pool5": {256, 6, 6}, "fc6": {4096}, "fc7": {4096}, "fc8": {1000}, "prob": {1000}, "top5": {}},
-		"net1": {"hidden": {100}, "output": {30}},
-		"net2": {"conv1": {32, 94, 94}, "pool1": {32, 47, 47}, "conv2": {64, 46, 46}, "pool2": {64, 23, 23}, "conv3": {128, 22, 22}, "pool3": {128, 11, 11}, "hidden4": {500}, "output": {30}},
+		"caffenet":      {"pool1": {96, 27, 27}, "norm2": {256, 13, 13}, "pool5": {256, 6, 6}, "fc8": {1000}},
+		"zfnet":         {"conv1": {96, 110, 110}, "pool1": {96, 55, 55}, "conv2": {256, 26, 26}, "pool2": {256, 13, 13}, "pool5": {256, 6, 6}, "fc8": {1000}},
+		"vgg16":         {"pool1": {64, 112, 112}, "pool3": {256, 28, 28}, "conv5_3": {512, 14, 14}, "pool5": {512, 7, 7}, "fc7": {4096}},
+		"tiny-vgg":      {"pool1": {32, 16, 16}, "pool2": {64, 8, 8}, "fc3": {512}, "fc4": {10}},
+		"nin":           {"cccp2": {96, 32, 32}, "pool1": {96, 16, 16}, "pool2": {192, 8, 8}, "cccp6": {10, 8, 8}, "scores": {10}},
+		"squeezenet1.0": {"conv1": {96, 109, 109}, "pool1": {96, 54, 54}, "fire4_concat": {256, 54, 54}, "pool4": {256, 27, 27}, "fire8_concat": {512, 27, 27}, "pool8": {512, 13, 13}, "conv10": {1000, 13, 13}, "scores": {1000}},
+		"squeezenet1.1": {"conv1": {64, 111, 111}, "pool1": {64, 55, 55}, "pool3": {128, 27, 27}, "fire5_concat": {256, 27, 27}, "pool5": {256, 13, 13}, "conv10": {1000, 13, 13}},
+		"googlenet": {"conv1": {64, 112, 112}, "pool2": {192, 28, 28}, "inception_3b_output": {480, 28, 28}, "inception_4a_output": {512, 14, 14}, "loss1_ave_pool": {512, 4, 4},
+			"inception_4d_output": {528, 14, 14}, "pool4": {832, 7, 7}, "inception_5b_output": {1024, 7, 7}, "loss3_classifier": {1000}, "loss2": {}},
+		"cifar10-quick": {"pool1": {32, 16, 16}, "pool2": {32, 8, 8}, "pool3": {64, 4, 4}, "ip1": {64}},
+		"net1":          {"hidden": {100}, "output": {30}},
+		"net2":          {"conv1": {32, 94, 94}, "pool1": {32, 47, 47}, "conv2": {64, 46, 46}, "pool2": {64, 23, 23}, "conv3": {128, 22, 22}, "pool3": {128, 11, 11}, "hidden4": {500}, "output": {30}},
 	} {
 		var keep []string
 		for value := range want {
@@ -101,7 +121,7 @@ func TestValues(t *testing.T) {
 		require.Equal(t, "data", n.Inputs[0].Name)
 		require.Equal(t, graph.RoleImage, n.Inputs[0].Role)
 		require.Len(t, n.Inputs, 2)
-		if strings.HasPrefix(name, "net") {
+		if name == "net1" || name == "net2" {
 			require.Equal(t, graph.Input{Name: "target", DType: device.Float32, Shape: []int{30}, Role: graph.RoleTarget}, n.Inputs[1])
 			require.Empty(t, n.Metrics)
 			require.Equal(t, []string{"output"}, n.Outputs)
@@ -113,7 +133,8 @@ func TestValues(t *testing.T) {
 		require.Equal(t, "softmax-loss", nodes["loss"])
 		require.Equal(t, "accuracy", nodes["accuracy"])
 		require.Equal(t, graph.Metric{Value: "accuracy", Better: graph.Higher}, n.Metrics[0])
-		require.Equal(t, strings.HasPrefix(name, "alexnet"), nodes["top5"] != "", name)
+		large := n.Inputs[0].Shape[1] > 200 // of ImageNet's classes
+		require.Equal(t, large, nodes["top5"] != "", name)
 	}
 	for _, node := range build(t, "alexnet", models.Options{Classes: 5}).Nodes {
 		require.NotEqual(t, "top5", node.Name)
@@ -137,7 +158,7 @@ func TestErrors(t *testing.T) {
 		options models.Options
 		want    string
 	}{
-		{"resnet", models.Options{}, `network "resnet" is unknown; there are alexnet, alexnet-onetower, lenet, lenet5, net1, net2`},
+		{"resnet", models.Options{}, `network "resnet" is unknown; there are ` + strings.Join(models.Names(), ", ")},
 		{"lenet", models.Options{Classes: -1}, "network lenet: classes -1 must not be negative"},
 		{"lenet", models.Options{Shape: []int{28, 28}}, "network lenet: shape [28 28] is not channels, height and width of an image"},
 		{"lenet", models.Options{Shape: []int{1, 0, 28}}, "network lenet: shape [1 0 28] is not channels, height and width of an image"},
