@@ -1,6 +1,7 @@
 package device
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/hubel-go/hubel/expr"
@@ -67,11 +68,38 @@ type MapKernels interface {
 	Reduce(p *expr.Program, v View, op ReduceOp, axes expr.Axes, out Tensor, in []Tensor, m Mode, r Random)
 }
 
-// CheckMap returns an error if a program cannot run on these tensors. axes are
-// those of the outputs.
-func CheckMap(p *expr.Program, v View, axes expr.Axes, out, in []Tensor) error {
+// CheckMap says why a Map cannot run, if that is so.
+func CheckMap(p *expr.Program, v View, out, in []Tensor, modes []Mode) error {
+	if err := checkViewed(p, v, expr.Whole, out, in); err != nil {
+		return err
+	}
+	if len(modes) != len(out) {
+		return fmt.Errorf("the program %v has %d outputs and was given %d modes", p, len(out), len(modes))
+	}
+	return nil
+}
+
+// CheckReduce says why a Reduce cannot run, if that is so.
+func CheckReduce(p *expr.Program, v View, op ReduceOp, axes expr.Axes, out Tensor, in []Tensor) error {
+	switch {
+	case op > Max:
+		return fmt.Errorf("the reduction %d is unknown: there are a sum and a maximum", op)
+	case axes > expr.Whole:
+		return fmt.Errorf("the axes %#x of the output are unknown: there are N, C and Inner", uint8(axes))
+	}
+	return checkViewed(p, v, axes, []Tensor{out}, in)
+}
+
+// checkViewed checks a program, a view and the tensors. The outputs have these axes.
+func checkViewed(p *expr.Program, v View, axes expr.Axes, out, in []Tensor) error {
+	if p == nil {
+		return errors.New("there is no program")
+	}
 	if v.N < 1 || v.C < 1 || v.Inner < 1 {
 		return fmt.Errorf("a view of [%d,%d,%d] has no elements", v.N, v.C, v.Inner)
+	}
+	if v.N > maxElements/v.C || v.N*v.C > maxElements/v.Inner {
+		return fmt.Errorf("a view of [%d,%d,%d] has more than 2^40 elements", v.N, v.C, v.Inner)
 	}
 	if err := checkArguments(p, out, in); err != nil {
 		return err

@@ -38,14 +38,17 @@ func TestViews(t *testing.T) {
 	}
 }
 
+// one is the mode of a program's only output.
+var one = []Mode{Overwrite}
+
 // What does not fit a program is named.
 func TestCheckMap(t *testing.T) {
 	d := View{N: 2, C: 3, Inner: 4}
 	of := func(n int) Tensor { return Tensor{Buffer: span(0), DType: Float32, Shape: tensor.Shape{n}} }
 	p := expr.MustNew(expr.Add(expr.Input(0, expr.Whole), expr.Input(2, expr.Channel)))
 	good := []Tensor{of(24), {}, of(3)}
-	require.NoError(t, CheckMap(p, d, expr.Whole, []Tensor{of(24)}, good))
-	require.NoError(t, CheckMap(p, d, expr.Sample, []Tensor{of(2)}, append(good, of(1))), "one input more than it takes")
+	require.NoError(t, CheckMap(p, d, []Tensor{of(24)}, good, one))
+	require.NoError(t, CheckReduce(p, d, Sum, expr.Sample, of(2), append(good, of(1))), "one input more than it takes")
 	whole := of(24)
 	whole.DType = Int32
 	for _, c := range []struct {
@@ -56,6 +59,8 @@ func TestCheckMap(t *testing.T) {
 		{View{C: 1, Inner: 1}, []Tensor{of(24)}, good, "a view of [0,1,1] has no elements"},
 		{View{N: 1, Inner: 1}, []Tensor{of(24)}, good, "a view of [1,0,1] has no elements"},
 		{View{N: 1, C: 1}, []Tensor{of(24)}, good, "a view of [1,1,0] has no elements"},
+		{View{N: 1 << 21, C: 1 << 20, Inner: 1}, []Tensor{of(24)}, good, "a view of [2097152,1048576,1] has more than 2^40 elements"},
+		{View{N: 1<<61 + 1, C: 8, Inner: 1}, []Tensor{of(24)}, good, "a view of [2305843009213693953,8,1] has more than 2^40 elements"},
 		{d, nil, good, "the program (in0 + in2) takes 3 inputs and has 1 outputs, not 3 and 0"},
 		{d, []Tensor{of(24)}, good[:2], "the program (in0 + in2) takes 3 inputs and has 1 outputs, not 2 and 1"},
 		{d, []Tensor{{}}, good, "output 0 of the program (in0 + in2) is missing"},
@@ -64,18 +69,34 @@ func TestCheckMap(t *testing.T) {
 		{d, []Tensor{of(24)}, []Tensor{of(24), {}, of(24)}, "input 2 is 24 elements of float32, but [C] of [2,3,4] are 3 of float32"},
 		{d, []Tensor{of(24)}, []Tensor{whole, {}, of(3)}, "input 0 is 24 elements of int32, but [N,C,Inner] of [2,3,4] are 24 of float32"},
 	} {
-		require.EqualError(t, CheckMap(p, c.v, expr.Whole, c.out, c.in), c.err)
+		require.EqualError(t, CheckMap(p, c.v, c.out, c.in, one), c.err)
 	}
+}
+
+// So is what a Map or a Reduce cannot be told to do.
+func TestCheckMapOptions(t *testing.T) {
+	d := View{N: 2, C: 3, Inner: 4}
+	of := func(n int) Tensor { return Tensor{Buffer: span(0), DType: Float32, Shape: tensor.Shape{n}} }
+	p := expr.MustNew(expr.Input(0, expr.Whole))
+	in := []Tensor{of(24)}
+	require.NoError(t, CheckReduce(p, d, Max, expr.Whole, of(24), in))
+	require.EqualError(t, CheckReduce(p, d, 9, expr.One, of(1), in), "the reduction 9 is unknown: there are a sum and a maximum")
+	require.EqualError(t, CheckReduce(p, d, Sum, 8, of(1), in), "the axes 0x8 of the output are unknown: there are N, C and Inner")
+	require.EqualError(t, CheckReduce(nil, d, Sum, expr.One, of(1), in), "there is no program")
+	require.EqualError(t, CheckMap(nil, d, in, in, one), "there is no program")
+	require.EqualError(t, CheckMap(p, d, in, in, nil), "the program in0 has 1 outputs and was given 0 modes")
+	require.EqualError(t, CheckMap(p, d, in, in, []Mode{Overwrite, Overwrite}), "the program in0 has 1 outputs and was given 2 modes")
+	require.EqualError(t, CheckUpdate(nil, in, in, nil), "there is no program")
 }
 
 // An input of integers is of int32.
 func TestCheckMapIntegers(t *testing.T) {
 	d, p := View{N: 2, C: 3, Inner: 4}, expr.MustNew(expr.Integer(0, expr.Sample))
 	of := func(n int, dtype DType) Tensor { return Tensor{Buffer: span(0), DType: dtype, Shape: tensor.Shape{n}} }
-	require.NoError(t, CheckMap(p, d, expr.Whole, []Tensor{of(24, Float32)}, []Tensor{of(2, Int32)}))
-	require.EqualError(t, CheckMap(p, d, expr.Whole, []Tensor{of(24, Float32)}, []Tensor{of(2, Float32)}),
+	require.NoError(t, CheckMap(p, d, []Tensor{of(24, Float32)}, []Tensor{of(2, Int32)}, one))
+	require.EqualError(t, CheckMap(p, d, []Tensor{of(24, Float32)}, []Tensor{of(2, Float32)}, one),
 		"input 0 is 2 elements of float32, but [N] of [2,3,4] are 2 of int32")
-	require.EqualError(t, CheckMap(p, d, expr.Whole, []Tensor{of(24, Int32)}, []Tensor{of(2, Int32)}),
+	require.EqualError(t, CheckMap(p, d, []Tensor{of(24, Int32)}, []Tensor{of(2, Int32)}, one),
 		"output 0 is 24 elements of int32, but [N,C,Inner] of [2,3,4] are 24 of float32")
 }
 

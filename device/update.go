@@ -1,6 +1,7 @@
 package device
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/hubel-go/hubel/expr"
@@ -48,6 +49,9 @@ type UpdateKernels interface {
 
 // CheckUpdate returns an error if a program cannot update these segments.
 func CheckUpdate(p *expr.Program, out, in []Tensor, segments []Segment) error {
+	if p == nil {
+		return errors.New("there is no program")
+	}
 	if err := checkArguments(p, out, in); err != nil {
 		return err
 	}

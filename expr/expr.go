@@ -13,10 +13,10 @@
 //	backward, err := hardSwish.Gradient(0) // of x; its inputs are x and dy
 //
 // NaN and infinity follow IEEE 754, with one exception: the constant 0 times or
-// divided by anything is 0. Min and Max of a NaN are NaN, as in PyTorch; those
+// divided by anything is 0, also where it is a branch of a Select. Min and Max of a NaN are NaN, as in PyTorch; those
 // of 0 and -0 are one of the two. A comparison with a NaN is false, so Select
 // takes its second value. All devices agree on this. They may differ in the
-// precision of Exp, Log, Tanh and Erf.
+// precision of Exp, Log, Tanh, Erf and Sigmoid.
 package expr
 
 import (
@@ -80,11 +80,14 @@ const (
 	OpLog
 	OpTanh
 	OpErf
+	OpSigmoid
 
 	OpLess      // comparisons, which are conditions: 1 or 0
 	OpLessEqual //
 	OpEqual     //
 	OpSelect
+
+	opSoftplus // of expressions alone: a program has it written out
 )
 
 // Expr is an immutable expression whose value is a float32.
@@ -174,6 +177,13 @@ func Tanh(a Expr) Expr { return unary(OpTanh, a) }
 // Erf is the error function of a.
 func Erf(a Expr) Expr { return unary(OpErf, a) }
 
+// Sigmoid is 1 / (1 + e to the -a), which written so is a sigmoid too.
+func Sigmoid(a Expr) Expr { return unary(OpSigmoid, a) }
+
+// Softplus is log(1 + e to the a), also of an a whose exponential is infinite. It is
+// max(a, 0) + log(1 + e to the -|a|), and its derivative the sigmoid.
+func Softplus(a Expr) Expr { return Expr{&node{op: opSoftplus, args: []*node{a.node}}} }
+
 // Less is a < b.
 func Less(a, b Expr) Condition { return Condition{simplified(OpLess, a.node, b.node)} }
 
@@ -192,7 +202,7 @@ func Select(c Condition, a, b Expr) Expr {
 // arguments, functions before.
 var names = map[Op]string{
 	OpAdd: "+", OpSub: "-", OpMul: "*", OpDiv: "/", OpLess: "<", OpLessEqual: "<=", OpEqual: "==",
-	OpMin: "min", OpMax: "max", OpAbs: "abs", OpSqrt: "sqrt", OpExp: "exp", OpLog: "log", OpTanh: "tanh", OpErf: "erf",
+	OpMin: "min", OpMax: "max", OpAbs: "abs", OpSqrt: "sqrt", OpExp: "exp", OpLog: "log", OpTanh: "tanh", OpErf: "erf", OpSigmoid: "sigmoid", opSoftplus: "softplus",
 	OpSelect: "select", OpBernoulli: "bernoulli",
 }
 
@@ -276,6 +286,8 @@ func Apply(op Op, x ...float64) float64 {
 		return math.Tanh(x[0])
 	case OpErf:
 		return math.Erf(x[0])
+	case OpSigmoid:
+		return 1 / (1 + math.Exp(-x[0]))
 	case OpLess:
 		return condition(x[0] < x[1])
 	case OpLessEqual:

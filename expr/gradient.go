@@ -14,8 +14,12 @@ import (
 // Where a derivative does not exist, a value is chosen. That of Max(a, b) and
 // Min(a, b) at a = b is the derivative of b, so that max(x, 0) has 0 at 0, as
 // usual. That of Abs at 0 is 0. Conditions, draws, integers and indices have no
-// gradient. A gradient of more than MaxInstructions is an error.
+// gradient. A gradient of more than MaxInstructions is an error, and so is that of
+// an input that the program does not have.
 func (p *Program) Gradient(i int) (*Program, error) {
+	if i < 0 || i >= len(p.inputs) {
+		return nil, fmt.Errorf("gradient of input %d: the program %v has %d inputs", i, p, len(p.inputs))
+	}
 	sum := Const(0)
 	for k, out := range p.outputs {
 		sum = Add(sum, Mul(Input(len(p.inputs)+k, Whole), Expr{out}.Derivative(i)))
@@ -76,12 +80,18 @@ func (d *differentiation) derivative(n *node) *node {
 	case OpExp:
 		return times(n)
 	case OpLog:
+		if u, ok := onePlusExp(a); ok { // e^u/(1+e^u), where e^u is infinite too
+			return simplified(OpMul, d.of(u), simplified(OpSigmoid, u))
+		}
 		return simplified(OpDiv, da, a)
 	case OpTanh:
 		return times(simplified(OpSub, number(1), simplified(OpMul, n, n)))
+	case OpSigmoid:
+		return times(simplified(OpMul, n, simplified(OpSub, number(1), n)))
+	case opSoftplus:
+		return times(simplified(OpSigmoid, a))
 	case OpErf: // 2/sqrt(pi) exp(-x²)
-		negative := simplified(OpMul, number(-1), simplified(OpMul, a, a))
-		return times(simplified(OpMul, number(float32(2/math.Sqrt(math.Pi))), simplified(OpExp, negative)))
+		return times(simplified(OpMul, number(float32(2/math.Sqrt(math.Pi))), simplified(OpExp, negative(simplified(OpMul, a, a)))))
 	}
 	b, db := arg(1)
 	switch n.op {
@@ -90,6 +100,9 @@ func (d *differentiation) derivative(n *node) *node {
 	case OpMul:
 		return simplified(OpAdd, simplified(OpMul, da, b), simplified(OpMul, a, db))
 	case OpDiv:
+		if u, ok := onePlusExp(b); ok { // likewise
+			return d.of(simplified(OpMul, a, simplified(OpSigmoid, negative(u))))
+		}
 		return simplified(OpDiv, simplified(OpSub, da, simplified(OpMul, n, db)), b)
 	case OpMax:
 		return simplified(OpSelect, simplified(OpLess, b, a), da, db)

@@ -52,7 +52,10 @@ func New(outputs ...Expr) (*Program, error) {
 	}
 	p := &Program{}
 	b := builder{p: p, steps: map[*node]int{}, same: map[bitwise]int{}}
-	for _, out := range outputs {
+	for k, out := range outputs {
+		if out.node == nil {
+			return nil, fmt.Errorf("output %d is no expression", k)
+		}
 		step, err := b.step(out.node)
 		if err != nil {
 			return nil, err
@@ -92,6 +95,12 @@ type bitwise struct {
 func (b *builder) step(n *node) (int, error) {
 	if s, ok := b.steps[n]; ok {
 		return s, nil
+	}
+	if n.op == opSoftplus {
+		a, one := Expr{n.args[0]}, Const(1)
+		s, err := b.step(Add(Max(a, Const(0)), Log(Add(one, Exp(Neg(Abs(a)))))).node)
+		b.steps[n] = s
+		return s, err
 	}
 	i := Instruction{Op: n.op, Index: n.index, Axes: n.axes, Integer: n.integer}
 	for k, a := range n.args {
@@ -274,7 +283,7 @@ func (o Op) Args() int {
 	switch o {
 	case OpInput, OpConst, OpIndex, OpDraw, OpBernoulli:
 		return 0
-	case OpAbs, OpSqrt, OpExp, OpLog, OpTanh, OpErf:
+	case OpAbs, OpSqrt, OpExp, OpLog, OpTanh, OpErf, OpSigmoid:
 		return 1
 	case OpSelect:
 		return 3

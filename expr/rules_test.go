@@ -35,6 +35,8 @@ func TestEveryOperation(t *testing.T) {
 		"exp(in0)":                      {Exp(x), math.Exp(0.5), math.Exp(-2)},
 		"log(in0)":                      {Log(x), math.Log(0.5), math.NaN()},
 		"tanh(in0)":                     {Tanh(x), math.Tanh(0.5), math.Tanh(-2)},
+		"sigmoid(in0)":                  {Sigmoid(x), 1 / (1 + math.Exp(-0.5)), 1 / (1 + math.Exp(2))},
+		"softplus(in0)":                 {Softplus(x), 0.5 + math.Log(1+math.Exp(-0.5)), math.Log(1 + math.Exp(-2))},
 		"erf(in0)":                      {Erf(x), math.Erf(0.5), math.Erf(-2)},
 		"select((in0 < in1), 1, 3)":     {one(Less(x, y)), 3, 1},
 		"select((in0 <= in1), 1, 3)":    {one(LessEqual(x, y)), 3, 1},
@@ -69,7 +71,7 @@ func TestEveryOperation(t *testing.T) {
 		p := MustNew(Select(c, Const(1), Const(0)))
 		require.Equal(t, want, [3]float64{eval(t, p, -1, 1), eval(t, p, 1, 1), eval(t, p, 1, -1)}, c.String())
 	}
-	require.Equal(t, []int{0, 0, 0, 0, 0, 2, 2, 2, 2, 2, 2, 1, 1, 1, 1, 1, 1, 2, 2, 2, 3}, func() (all []int) {
+	require.Equal(t, []int{0, 0, 0, 0, 0, 2, 2, 2, 2, 2, 2, 1, 1, 1, 1, 1, 1, 1, 2, 2, 2, 3}, func() (all []int) {
 		for op := OpInput; op <= OpSelect; op++ {
 			all = append(all, op.Args())
 		}
@@ -120,8 +122,13 @@ func TestRulesOfSimplification(t *testing.T) {
 		{"(in0 + (in0 * in1))", Add(x, Mul(x, y))},
 		{"select((in0 < in1), (2 * in0), (3 * in0))", Mul(x, choice(Const(2), Const(3)))},
 		{"select((in0 < in1), in1, 0)", Mul(choice(one, zero), y)},
-		{"(in1 * select((in0 < in1), in0, 0))", Mul(y, choice(x, zero))},
-		{"(in1 * select((in0 < in1), 0, in0))", Mul(y, choice(zero, x))},
+		{"select((in0 < in1), (in1 * in0), 0)", Mul(y, choice(x, zero))},
+		{"select((in0 < in1), 0, (in1 * in0))", Mul(choice(zero, x), y)},
+		{"(in1 * select((in0 < in1), in0, 1))", Mul(y, choice(x, one))},
+		{"select((in0 < in1), (in0 / in1), 0)", Div(choice(x, zero), y)}, {"select((in0 < in1), 0, (in0 / in1))", Div(choice(zero, x), y)},
+		{"(select((in0 < in1), in0, 1) / in1)", Div(choice(x, one), y)}, {"(in1 / select((in0 < in1), in0, 0))", Div(y, choice(x, zero))},
+		{"sigmoid(in0)", Div(one, Add(one, Exp(Neg(x))))}, {"sigmoid(in0)", Div(one, Add(Exp(Neg(x)), one))}, {"sigmoid((-1 * in0))", Div(one, Add(one, Exp(x)))},
+		{"(in1 / (1 + exp(in0)))", Div(y, Add(one, Exp(x)))}, {"(1 / (2 + exp(in0)))", Div(one, Add(Const(2), Exp(x)))}, {"(2 / (1 + exp(in0)))", Div(Const(2), Add(one, Exp(x)))},
 		{"in0", Div(x, one)}, {"0", Div(zero, x)}, {"(-0 / in0)", Div(minusZero, x)}, {"(1 / in0)", Div(one, x)},
 		{"(-0.25 * in0)", Div(x, Const(-4))}, {"(in0 / 0)", Div(x, zero)}, {"(in0 / 6)", Div(x, Const(6))}, {"(in0 / 0.75)", Div(x, Const(0.75))},
 		// A quotient of 2^k is a product where that is exact for all numbers that are not subnormal.
@@ -270,9 +277,12 @@ func TestDerivatives(t *testing.T) {
 		{"in2", Sub(x, y)}, {"(-1 * in2)", Sub(y, x)}, {"in2", Add(y, x)},
 		{"select((in1 < in0), in2, 0)", Max(x, y)}, {"select((in0 < in1), 0, in2)", Max(y, x)},
 		{"select((in0 < in1), in2, 0)", Min(x, y)}, {"select((in1 < in0), 0, in2)", Min(y, x)},
-		{"(in2 * select((in0 == in1), (in0 + in0), 0))", Select(Equal(x, y), Mul(x, x), y)},
+		{"select((in0 == in1), (in2 * (in0 + in0)), 0)", Select(Equal(x, y), Mul(x, x), y)},
 		{"select(bernoulli(draw1, 0.3), 0, (2 * in1))", Select(Bernoulli(1, 0.3), Const(0), Mul(x, Const(2)))},
-		{"0", y}, {"0", Const(3)},
+		{"0", y},
+		{"(in1 * (sigmoid(in0) * (1 - sigmoid(in0))))", Sigmoid(x)}, {"(in1 * sigmoid(in0))", Softplus(x)},
+		{"(in1 * sigmoid(in0))", Log(Add(Const(1), Exp(x)))},
+		{"(in1 * (sigmoid((-1 * in0)) + (in0 * (-1 * (sigmoid((-1 * in0)) * (1 - sigmoid((-1 * in0))))))))", Div(x, Add(Const(1), Exp(x)))},
 	} {
 		require.Equal(t, c.want, gradient(t, 0, c.e).String(), c.e.String())
 	}
@@ -293,6 +303,10 @@ func TestInputsOfGradients(t *testing.T) {
 		for k, want := range used {
 			require.Equal(t, want, g.Uses(k), "gradient of %d uses %d", i, k)
 		}
+	}
+	for _, i := range []int{-1, 3, 99} {
+		_, err := p.Gradient(i)
+		require.EqualError(t, err, fmt.Sprintf("gradient of input %d: the program (in2 + (in0 * in0)); in1 has 3 inputs", i))
 	}
 	_, err := MustNew(Add(x, Input(15, Whole))).Gradient(0)
 	require.EqualError(t, err, "gradient of input 0: input 16: a program has inputs 0 to 15")
@@ -329,4 +343,57 @@ func TestExpressionsBuiltApart(t *testing.T) {
 	p = MustNew(Max(build(100), build(100)))
 	code, _ = p.Code()
 	require.Len(t, code, 102, "%v", p)
+}
+
+// Far from 0, and where a condition leaves out what has no derivative, a gradient in
+// float32 is the limit and no NaN, as each of these functions has a derivative there.
+func TestGradientsAtTheEnds(t *testing.T) {
+	one, zero := Const(1), Const(0)
+	for _, c := range []struct {
+		e         Expr
+		low, high float64 // of the derivative, far below and far above 0
+	}{
+		{Sigmoid(x), 0, 0},
+		{Div(one, Add(one, Exp(Neg(x)))), 0, 0},
+		{Softplus(x), 0, 1},
+		{Log(Add(one, Exp(x))), 0, 1},
+		{Mul(x, Sigmoid(x)), 0, 1},
+		{Div(x, Add(one, Exp(Neg(x)))), 0, 1},
+		{Mul(x, Tanh(Softplus(x))), 0, 1},
+		{Sqrt(Max(x, zero)), 0, 0},
+		{Log(Max(x, one)), 0, 0},
+		{Sqrt(Mul(Max(x, zero), Max(x, zero))), math.NaN(), 1},
+		{Select(Less(x, zero), Sub(Exp(Min(x, zero)), one), x), 0, 1},
+	} {
+		g := gradient(t, 0, c.e)
+		for _, v := range []float32{-1e30, -1e4, -100, -89} {
+			require.InDelta(t, c.low, float32s(g, v, 1), 0.2, "%v at %g", c.e, v)
+		}
+		for _, v := range []float32{89, 100, 1e4, 1e18} {
+			require.InDelta(t, c.high, float32s(g, v, 1), 0.2, "%v at %g", c.e, v)
+		}
+	}
+	require.Equal(t, 0.5, eval(t, gradient(t, 0, Softplus(x)), 0, 1))
+	require.Equal(t, 0.0, eval(t, gradient(t, 0, Sqrt(Max(x, zero))), 0, 1))
+}
+
+// float32s is the value of a program whose every step is rounded to float32.
+func float32s(p *Program, inputs ...float32) float64 {
+	code, results := p.Code()
+	values := make([]float64, len(code))
+	for k, i := range code {
+		switch i.Op {
+		case OpInput:
+			values[k] = float64(inputs[i.Index])
+		case OpConst:
+			values[k] = float64(i.Value)
+		default:
+			var x [3]float64
+			for j, a := range i.Args[:i.Op.Args()] {
+				x[j] = values[a]
+			}
+			values[k] = float64(float32(Apply(i.Op, x[:]...)))
+		}
+	}
+	return values[results[0]]
 }

@@ -4,8 +4,8 @@ import "math"
 
 // simplified is a node of the operation, or a shorter one whose value is the same
 // float32 for all arguments, NaN, infinities and the sign of zero included; but
-// for x*0 and 0/x, which are 0 here whatever x is, and for x+0, which is x here also
-// where x is -0: gradients are full of them.
+// for x*0 and 0/x, which are 0 here whatever x is, also where a condition chooses the 0,
+// and for x+0, which is x here also where x is -0: gradients are full of them.
 func simplified(op Op, args ...*node) *node {
 	constant := true
 	for _, a := range args {
@@ -55,8 +55,8 @@ func simplified(op Op, args ...*node) *node {
 				return negated
 			}
 		}
-		for i, a := range args { // x*select(c, 1, 0) is select(c, x, 0), where x is infinite too
-			if a.op == OpSelect && a.args[1].op == OpConst && a.args[2].op == OpConst {
+		for i, a := range args { // x*select(c, y, 0) is select(c, x*y, 0)
+			if a.op == OpSelect && (isZero(a.args[1]) || isZero(a.args[2]) || a.args[1].op == OpConst && a.args[2].op == OpConst) {
 				x := args[1-i]
 				return simplified(OpSelect, a.args[0], simplified(OpMul, x, a.args[1]), simplified(OpMul, x, a.args[2]))
 			}
@@ -67,6 +67,12 @@ func simplified(op Op, args ...*node) *node {
 		}
 		if is(0, 0) {
 			return args[0]
+		}
+		if u, ok := onePlusExp(args[1]); ok && is(0, 1) {
+			return simplified(OpSigmoid, negative(u))
+		}
+		if a := args[0]; a.op == OpSelect && (isZero(a.args[1]) || isZero(a.args[2])) { // select(c, y, 0)/x is select(c, y/x, 0)
+			return simplified(OpSelect, a.args[0], simplified(OpDiv, a.args[1], args[1]), simplified(OpDiv, a.args[2], args[1]))
 		}
 		if args[1].op == OpConst { // exact where the divisor is a power of two
 			if f, e := math.Frexp(float64(args[1].value)); math.Abs(f) == 0.5 && e > -120 && e < 120 {
@@ -89,6 +95,25 @@ func simplified(op Op, args ...*node) *node {
 		}
 	}
 	return &node{op: op, args: args}
+}
+
+// negative is -x.
+func negative(x *node) *node { return simplified(OpMul, &node{op: OpConst, value: -1}, x) }
+
+// isZero reports whether a node is the constant 0.
+func isZero(n *node) bool { return n.op == OpConst && n.value == 0 }
+
+// onePlusExp is u where the node is 1 + e^u.
+func onePlusExp(n *node) (u *node, ok bool) {
+	if n.op != OpAdd {
+		return nil, false
+	}
+	for i, a := range n.args {
+		if one := n.args[1-i]; a.op == OpExp && one.op == OpConst && one.value == 1 {
+			return a.args[0], true
+		}
+	}
+	return nil, false
 }
 
 // minus is x where the node is -x.

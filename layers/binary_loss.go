@@ -35,13 +35,7 @@ func (l *LogisticLoss) Plan(_ device.Traits, in []Input, o Options) (Spec, error
 	if err != nil {
 		return Spec{}, err
 	}
-	x := predicted
-	s, err := planPointwise(l.Weight, in, o, expr.Sub(softplus(x), expr.Mul(t, x)))
-	if err != nil {
-		return Spec{}, err
-	}
-	s.Programs[1] = expr.MustNew(expr.Mul(expr.Input(2, expr.One), expr.Sub(logistic(x), t)))
-	return s, nil
+	return planPointwise(l.Weight, in, o, expr.Sub(expr.Softplus(predicted), expr.Mul(t, predicted)))
 }
 
 // FocalLoss is that of Lin et al. 2017, "Focal loss for dense object detection", equation
@@ -70,24 +64,15 @@ func (l *FocalLoss) Plan(_ device.Traits, in []Input, o Options) (Spec, error) {
 	if !(l.Alpha >= 0 && l.Alpha <= 1) {
 		return Spec{}, fmt.Errorf("alpha %g must be from 0 to 1", l.Alpha)
 	}
-	x, one, gamma := predicted, expr.Const(1), expr.Const(l.Gamma)
+	one, gamma := expr.Const(1), expr.Const(l.Gamma)
 	// (1-p)^gamma is e^(-gamma softplus(x)), and -log p is softplus(-x): neither leaves
-	// float32 where p does. The derivative of softplus(x) is p.
-	part := func(x expr.Expr) (loss, derivative expr.Expr) {
-		minus := expr.Neg(x)
-		power := expr.Exp(expr.Neg(expr.Mul(gamma, softplus(x))))
-		p, logp := logistic(x), softplus(minus)
-		return expr.Mul(power, logp), expr.Neg(expr.Mul(power, expr.Add(logistic(minus), expr.Mul(gamma, expr.Mul(p, logp)))))
+	// float32 where p does.
+	part := func(x expr.Expr) expr.Expr {
+		return expr.Mul(expr.Exp(expr.Neg(expr.Mul(gamma, expr.Softplus(x)))), expr.Softplus(expr.Neg(x)))
 	}
-	yes, dyes := part(x)
-	no, dno := part(expr.Neg(x))
-	tyes, tno := expr.Mul(expr.Const(l.Alpha), t), expr.Mul(expr.Sub(one, expr.Const(l.Alpha)), expr.Sub(one, t))
-	s, err := planPointwise(l.Weight, in, o, expr.Add(expr.Mul(tyes, yes), expr.Mul(tno, no)))
-	if err != nil {
-		return Spec{}, err
-	}
-	s.Programs[1] = expr.MustNew(expr.Mul(expr.Input(2, expr.One), expr.Sub(expr.Mul(tyes, dyes), expr.Mul(tno, dno))))
-	return s, nil
+	yes := expr.Mul(expr.Mul(expr.Const(l.Alpha), t), part(predicted))
+	no := expr.Mul(expr.Mul(expr.Const(1-l.Alpha), expr.Sub(one, t)), part(expr.Neg(predicted)))
+	return planPointwise(l.Weight, in, o, expr.Add(yes, no))
 }
 
 // HingeLoss is max(0, Margin - s x)^Norm of a score x, where s is 1 where the target is
@@ -130,14 +115,4 @@ func binaryTarget(in []Input) (expr.Expr, error) {
 		return expr.Select(labelled, expr.Const(1), expr.Const(0)), expectScores(in)
 	}
 	return targeted, expectTargets(in)
-}
-
-// softplus is log(1 + e^x), right for large x too.
-func softplus(x expr.Expr) expr.Expr {
-	return expr.Add(expr.Max(x, expr.Const(0)), expr.Log(expr.Add(expr.Const(1), expr.Exp(expr.Neg(expr.Abs(x))))))
-}
-
-// logistic is the sigmoid of x.
-func logistic(x expr.Expr) expr.Expr {
-	return expr.Div(expr.Const(1), expr.Add(expr.Const(1), expr.Exp(expr.Neg(x))))
 }

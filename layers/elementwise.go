@@ -19,13 +19,10 @@ var overwrite = []device.Mode{device.Overwrite}
 // PlanElementwise is the Spec of a layer that runs a program with one output.
 // The layer's inputs, of the given number and all of one shape, are the inputs
 // of the program. The gradients are derived from the program. Both passes draw
-// the same random numbers, so no draws are saved. PlanElementwise panics if the
-// program has several outputs, inputs that are not whole, more inputs than the
-// layer, or a gradient that is too long.
+// the same random numbers, so no draws are saved. A program with several outputs,
+// inputs that are not whole or not of float32, more inputs than the layer, or a
+// gradient that is too long is an error.
 func PlanElementwise(p *expr.Program, inputs int, in []Input) (Spec, error) {
-	if p.Outputs() != 1 || len(p.Inputs()) > inputs {
-		panic(fmt.Sprintf("layers: %v has %d outputs and %d inputs, want 1 and at most %d", p, p.Outputs(), len(p.Inputs()), inputs))
-	}
 	want := make([]operand, inputs)
 	for i := range want {
 		want[i] = input
@@ -36,14 +33,26 @@ func PlanElementwise(p *expr.Program, inputs int, in []Input) (Spec, error) {
 	if err := expectAlike(in); err != nil {
 		return Spec{}, err
 	}
+	if p.Outputs() != 1 {
+		return Spec{}, fmt.Errorf("the program %v has %d outputs; that of an element-wise layer has 1", p, p.Outputs())
+	}
+	for i, axes := range p.Inputs() {
+		switch {
+		case !p.Uses(i):
+		case i >= inputs:
+			return Spec{}, fmt.Errorf("the program %v reads input %d, but the layer has %d: inputs count from 0", p, i, inputs)
+		case axes != expr.Whole || p.Integer(i):
+			return Spec{}, fmt.Errorf("the program %v reads input %d with the axes %v; those of an element-wise layer are expr.Whole, of float32", p, i, axes)
+		}
+	}
 	s := Spec{Out: like(in[0]), InPlace: len(in) == 1, Streams: p.Draws(), Programs: []*expr.Program{p}}
 	for i := range in {
-		if i < len(p.Inputs()) && p.Inputs()[i] != expr.Whole {
-			panic("layers: the inputs of an element-wise layer are whole")
-		}
-		g, err := p.Gradient(i)
-		if err != nil {
-			panic(fmt.Sprintf("layers: %v: %v", p, err))
+		g := zero
+		if p.Uses(i) {
+			var err error
+			if g, err = p.Gradient(i); err != nil {
+				return Spec{}, fmt.Errorf("the program %v: %w", p, err)
+			}
 		}
 		for j := range p.Inputs() {
 			if g.Uses(j) {
@@ -54,6 +63,9 @@ func PlanElementwise(p *expr.Program, inputs int, in []Input) (Spec, error) {
 	}
 	return s, nil
 }
+
+// zero is the gradient of an input that a program does not read.
+var zero = expr.MustNew(expr.Const(0))
 
 // Forward enqueues the program.
 func (Elementwise) Forward(q device.Queue, c *Call) { run(q, c, c.Programs[0], c.Out, c.In, overwrite) }

@@ -70,7 +70,31 @@ func TestElementwisePlan(t *testing.T) {
 	require.Equal(t, layers.Spec{Out: []layers.Input{x}}, s, "its gradient reads neither input nor output")
 
 	in := expr.Input(0, expr.Whole)
-	for _, outputs := range [][]expr.Expr{{expr.Input(0, expr.Channel)}, {expr.Input(1, expr.Whole)}, {in, in}} {
-		require.Panics(t, func() { _, _ = layers.PlanElementwise(expr.MustNew(outputs...), 1, []layers.Input{x}) })
+	long, wide := in, expr.Input(0, expr.Whole)
+	for i := range 200 {
+		long = expr.Tanh(long)
+		if i > 0 && i < expr.MaxInputs {
+			wide = expr.Add(wide, expr.Input(i, expr.Whole))
+		}
 	}
+	for want, outputs := range map[string][]expr.Expr{
+		"the program in0 reads input 0 with the axes [C]; those of an element-wise layer are expr.Whole, of float32":         {expr.Input(0, expr.Channel)},
+		"the program in0 reads input 0 with the axes [N,C,Inner]; those of an element-wise layer are expr.Whole, of float32": {expr.Integer(0, expr.Whole)},
+		"the program (in0 + in1) reads input 1, but the layer has 1: inputs count from 0":                                    {expr.Add(in, expr.Input(1, expr.Whole))},
+		"the program in0; in0 has 2 outputs; that of an element-wise layer has 1":                                            {in, in},
+	} {
+		_, err := layers.PlanElementwise(expr.MustNew(outputs...), 1, []layers.Input{x})
+		require.EqualError(t, err, want)
+	}
+	_, err = layers.PlanElementwise(expr.MustNew(long), 1, []layers.Input{x})
+	require.ErrorContains(t, err, "gradient of input 0: a program of more than 256 instructions")
+	many := make([]layers.Input, expr.MaxInputs)
+	for i := range many {
+		many[i] = x
+	}
+	_, err = layers.PlanElementwise(expr.MustNew(wide), len(many), many)
+	require.ErrorContains(t, err, "gradient of input 0: input 16: a program has inputs 0 to 15")
+	s, err = layers.PlanElementwise(expr.MustNew(expr.Input(1, expr.Whole)), 2, many[:2])
+	require.NoError(t, err, "the first of them unused")
+	require.Len(t, s.Programs, 3)
 }

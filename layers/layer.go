@@ -176,17 +176,22 @@ type Call struct {
 	Random     device.Random     // Stream is the layer's first
 	LossScale  float32           // LossWeight over the samples of the whole batch
 
-	args []device.Tensor
+	args  []device.Tensor
+	lists int // that Args has made
 }
 
-// Args returns a list of tensors for Map and Reduce, valid until the next Args
-// of the call. It has capacity for appending.
+// argLists is how many lists of Args are valid at a time.
+const argLists = 8
+
+// Args returns a list of tensors for Map and Reduce, valid until the eighth call of Args
+// after this one. It has capacity for appending, up to expr.MaxInputs.
 func (c *Call) Args(tensors ...device.Tensor) []device.Tensor {
 	if c.args == nil {
-		c.args = make([]device.Tensor, 0, expr.MaxInputs)
+		c.args = make([]device.Tensor, argLists*expr.MaxInputs)
 	}
-	c.args = append(c.args[:0], tensors...)
-	return c.args
+	list := c.args[c.lists%argLists*expr.MaxInputs:][:0:expr.MaxInputs]
+	c.lists++
+	return append(list, tensors...)
 }
 
 // Samples is the number of samples of the call.

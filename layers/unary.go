@@ -62,7 +62,7 @@ func programs(u device.Unary) (forward, backward *expr.Program) {
 		value = expr.Select(expr.Less(x, zero), expr.Mul(slope, x), x)
 		gradient = expr.Select(expr.Less(zero, y), dy, expr.Mul(slope, dy))
 	case device.Sigmoid:
-		value = expr.Div(one, expr.Add(one, expr.Exp(expr.Neg(x))))
+		value = expr.Sigmoid(x)
 		gradient = expr.Mul(expr.Mul(dy, y), expr.Sub(one, y))
 	case device.Tanh:
 		value = expr.Tanh(x)

@@ -11,7 +11,7 @@ func (q *queue) Map(p *expr.Program, v device.View, out, in []device.Tensor, mod
 	if q.Err != nil {
 		return
 	}
-	if err := device.CheckMap(p, v, expr.Whole, out, in); err != nil {
+	if err := device.CheckMap(p, v, out, in, modes); err != nil {
 		q.Fail("map", err)
 		return
 	}
@@ -31,7 +31,7 @@ func (q *queue) Reduce(p *expr.Program, v device.View, op device.ReduceOp, axes 
 	if q.Err != nil {
 		return
 	}
-	if err := device.CheckMap(p, v, axes, []device.Tensor{out}, in); err != nil {
+	if err := device.CheckReduce(p, v, op, axes, out, in); err != nil {
 		q.Fail("reduce", err)
 		return
 	}

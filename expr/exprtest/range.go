@@ -135,7 +135,7 @@ func rounded(op expr.Op, r Range) Range {
 	}
 	e := roundoff
 	switch op {
-	case expr.OpExp, expr.OpLog, expr.OpTanh, expr.OpErf:
+	case expr.OpExp, expr.OpLog, expr.OpTanh, expr.OpErf, expr.OpSigmoid:
 		e *= functionError
 	}
 	for _, v := range []float64{r.Low, r.High} {

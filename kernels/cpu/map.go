@@ -10,7 +10,7 @@ func (q *queue) Map(p *expr.Program, v device.View, out, in []device.Tensor, mod
 	if q.Err != nil {
 		return
 	}
-	if err := device.CheckMap(p, v, expr.Whole, out, in); err != nil {
+	if err := device.CheckMap(p, v, out, in, modes); err != nil {
 		q.Fail("map", err)
 		return
 	}

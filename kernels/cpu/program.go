@@ -83,7 +83,7 @@ type node struct {
 var functions = [...]function{
 	expr.OpSelect: none, // the last operation
 
-	expr.OpExp: exponential, expr.OpLog: logarithm, expr.OpTanh: tangent, expr.OpErf: errorFunction,
+	expr.OpExp: exponential, expr.OpLog: logarithm, expr.OpTanh: tangent, expr.OpErf: errorFunction, expr.OpSigmoid: sigmoid,
 }
 
 // compile makes the instructions for elements that lie along these axes.
@@ -91,7 +91,7 @@ func compile(p *expr.Program, axes expr.Axes) *program {
 	code, results := p.Code()
 	c := &compiler{
 		program: &program{from: p, uniform: append(p.Uniform(axes), make([]bool, p.Draws())...)}, code: code,
-		nodes: nodes(code, results, p.Draws()), acc: -1, outputs: results, ended: make([]bool, len(results)), segments: axes != expr.Whole,
+		nodes: nodes(code, p.Draws()), acc: -1, outputs: results, ended: make([]bool, len(results)), segments: axes != expr.Whole,
 	}
 	c.places, c.left = make([]place, len(c.nodes)), make([]int, len(c.nodes))
 	c.fuseProducts()
@@ -135,20 +135,15 @@ func compile(p *expr.Program, axes expr.Axes) *program {
 	return c.program
 }
 
-// nodes finds what each step reads, and those that one function computes together. The
-// random words of each stream are nodes behind the steps.
-func nodes(code []expr.Instruction, results []int, streams int) []node {
+// nodes finds what each step reads. The random words of each stream are nodes behind the steps.
+func nodes(code []expr.Instruction, streams int) []node {
 	list := make([]node, len(code)+streams)
-	uses := make([]int, len(code))
 	for s := range streams {
 		list[len(code)+s] = node{function: draw, stream: s}
 	}
 	for k, i := range code {
 		n := &list[k]
 		n.op, n.sources = i.Op, i.Args[:i.Op.Args()]
-		for _, v := range n.sources {
-			uses[v]++
-		}
 		switch i.Op {
 		case expr.OpSelect: // its condition is computed with it
 			cond := code[i.Args[0]]
@@ -162,35 +157,6 @@ func nodes(code []expr.Instruction, results []int, streams int) []node {
 			n.sources = []int{len(code) + i.Index}
 		default:
 			n.function = functions[i.Op]
-		}
-	}
-	for _, r := range results {
-		uses[r]++
-	}
-	is := func(k int, op expr.Op, arg int, value float32) bool {
-		i := code[k]
-		return i.Op == op && code[i.Args[arg]].Op == expr.OpConst && code[i.Args[arg]].Value == value
-	}
-	for k, i := range code { // 1 / (1 + exp(-1 * x))
-		if !is(k, expr.OpDiv, 0, 1) {
-			continue
-		}
-		sum := i.Args[1]
-		for arg := range 2 {
-			if !is(sum, expr.OpAdd, arg, 1) || uses[sum] > 1 {
-				continue
-			}
-			e := code[sum].Args[1-arg]
-			if code[e].Op != expr.OpExp || uses[e] > 1 {
-				continue
-			}
-			if minus := code[e].Args[0]; is(minus, expr.OpMul, 0, -1) && uses[minus] == 1 {
-				for _, part := range []int{sum, e, minus} {
-					list[part] = node{fused: true}
-				}
-				list[k] = node{function: sigmoid, sources: []int{code[minus].Args[1]}}
-				break
-			}
 		}
 	}
 	return list

@@ -13,7 +13,7 @@ func (q *queue) Reduce(p *expr.Program, v device.View, op device.ReduceOp, axes 
 	if q.Err != nil {
 		return
 	}
-	if err := device.CheckMap(p, v, axes, []device.Tensor{out}, in); err != nil {
+	if err := device.CheckReduce(p, v, op, axes, out, in); err != nil {
 		q.Fail("reduce", err)
 		return
 	}

@@ -260,7 +260,7 @@ func (q *queue) Map(p *expr.Program, v device.View, out, in []device.Tensor, mod
 	if q.Err != nil {
 		return
 	}
-	err := device.CheckMap(p, v, expr.Whole, out, in)
+	err := device.CheckMap(p, v, out, in, modes)
 	if err == nil && v.C*v.Inner > math.MaxInt32 {
 		err = errors.New("a sample has more than 2^31-1 elements")
 	}

@@ -212,6 +212,8 @@ func (w *writer) step(i *expr.Instruction, x [3]string, e element) string {
 		return w.tanh(x[0])
 	case expr.OpErf:
 		return w.erf(x[0])
+	case expr.OpSigmoid:
+		return w.sigmoid(x[0])
 	}
 	if i.Op.Condition() {
 		return w.p("%s %%s, %s, %s", rounded[i.Op], x[0], x[1])
@@ -310,6 +312,12 @@ func (w *writer) log(x string) string {
 func (w *writer) unlessIs(comparison, x, with string, is float32, y string) string {
 	p := w.p("setp.%s.f32 %%s, %s, %s", comparison, x, with)
 	return w.f("selp.f32 %%s, %s, %s, %s", number(is), y, p)
+}
+
+// sigmoid is 1/(1 + e^-x).
+func (w *writer) sigmoid(x string) string {
+	e := w.exp(w.f("mul.rn.f32 %%s, %s, %s", number(-1), x))
+	return w.f("div.rn.f32 %%s, %s, %s", number(1), w.f("add.rn.f32 %%s, %s, %s", e, number(1)))
 }
 
 // sign gives y the sign of x.

@@ -267,7 +267,7 @@ func (q *queue) Reduce(p *expr.Program, v device.View, op device.ReduceOp, axes 
 	if q.Err != nil {
 		return
 	}
-	err := device.CheckMap(p, v, axes, []device.Tensor{out}, in)
+	err := device.CheckReduce(p, v, op, axes, out, in)
 	results := out.Len()
 	terms := 0
 	if err == nil {
