@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"os/signal"
 	"strconv"
 	"sync"
 	"syscall"
@@ -24,10 +25,19 @@ func endless(out string) []string {
 	return with("-iters", "10000000", "-checkpoint", "100000000", "-threads", "1", "-out", out)
 }
 
+// heed makes programs that the test starts heed a signal that it was itself started to
+// ignore, as nohup does with SIGHUP.
+func heed(t *testing.T, s os.Signal) {
+	c := make(chan os.Signal, 1)
+	signal.Notify(c, s)
+	t.Cleanup(func() { signal.Stop(c) })
+}
+
 // Whatever asks a run to stop, it saves first. A terminal that is closed asks more
 // than once.
 func TestSignalsSave(t *testing.T) {
 	tiny(t)
+	heed(t, syscall.SIGHUP)
 	for _, asked := range []os.Signal{os.Interrupt, syscall.SIGTERM, syscall.SIGHUP} {
 		process, stdout := start(t, endless("run")...)
 		_, err := stdout.ReadString('\n') // it has begun
