@@ -101,7 +101,7 @@ func TestConvReadsThePackedWeightsOfThePass(t *testing.T) {
 func TestDefaultsOfTypes(t *testing.T) {
 	for layerType, want := range map[string]layers.Layer{
 		"accuracy": &layers.Accuracy{}, "add": &layers.Add{}, "average-pool": &layers.Pool{Op: device.AveragePool},
-		"concat": &layers.Concat{}, "conv": &layers.Conv{}, "crelu": &CReLU{}, "dense": &layers.Dense{},
+		"concat": &layers.Concat{}, "conv": &layers.Conv{}, "crelu": &CReLU{}, "dense": &layers.Dense{}, "deconv": &layers.Deconv{},
 		"dropout": &layers.Dropout{P: 0.5}, "flatten": &layers.Flatten{}, "gaussian-noise": &layers.GaussianNoise{StdDev: 0.1}, "l2-loss": &layers.L2Loss{},
 		"leaky-relu": &layers.Unary{Op: device.LeakyReLU}, "lrn": &layers.LRN{}, "max-pool": &layers.Pool{},
 		"relu": &layers.Unary{}, "scale": &layers.Scale{Factor: 1}, "sigmoid": &layers.Unary{Op: device.Sigmoid},

@@ -27,13 +27,19 @@ func examples() []example {
 		return in
 	}
 	image := images([]int{4, 6, 5})
-	row := images([]int{7})
+	row, pixels := images([]int{7}), images([]int{4, 9})
 	classes := append(images([]int{5}), graph.Input{Name: "label", DType: device.Int32})
 	return []example{
 		{"conv", &layers.Conv{Filters: 6, Kernel: layers.Square(3)}, image},
 		{"conv grouped", &layers.Conv{Filters: 4, Kernel: layers.Size{H: 3, W: 2}, Groups: 2, Stride: layers.Size{H: 2, W: 1},
 			Pad: layers.Pad{Top: 1, Bottom: 2, Left: 0, Right: 1}, Dilation: layers.Size{H: 2, W: 1}}, image},
 		{"conv no bias", &layers.Conv{Filters: 3, Kernel: layers.Square(1), NoBias: true}, image},
+		{"conv of rows of pixels", &layers.Conv{Filters: 4, Kernel: layers.Square(3), Stride: layers.Square(2), Pad: layers.Pad{Left: 1, Right: 2}, Groups: 2}, pixels},
+		{"deconv", &layers.Deconv{Conv: layers.Conv{Filters: 3, Kernel: layers.Square(3), Stride: layers.Square(2)}}, image},
+		{"deconv grouped", &layers.Deconv{Conv: layers.Conv{Filters: 6, Kernel: layers.Size{H: 3, W: 2}, Groups: 2, Stride: layers.Size{H: 2, W: 3},
+			Pad: layers.Pad{Top: 1, Bottom: 2, Left: 0, Right: 1}, Dilation: layers.Size{H: 2, W: 1}}, OutputPad: layers.Size{H: 1, W: 2}}, image},
+		{"deconv no bias", &layers.Deconv{Conv: layers.Conv{Filters: 3, Kernel: layers.Square(2), Pad: layers.Around(1), NoBias: true}}, image},
+		{"deconv of rows of pixels", &layers.Deconv{Conv: layers.Conv{Filters: 2, Kernel: layers.Square(3), Stride: layers.Square(2), Pad: layers.Around(1)}, OutputPad: layers.Square(1)}, pixels},
 		{"dense", &layers.Dense{Out: 3}, image},
 		{"dense no bias", &layers.Dense{Out: 3, NoBias: true}, row},
 		{"max pool", &layers.Pool{Window: layers.Square(3), Stride: layers.Square(2), Pad: layers.Around(1)}, image},

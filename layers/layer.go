@@ -146,6 +146,44 @@ type Call struct {
 
 	args         []device.Tensor
 	scratchShape tensor.Shape
+	parts        []scratchPart
+}
+
+// scratchPart is a part of the scratch memory.
+type scratchPart struct {
+	device.Tensor
+	offset int64
+}
+
+// partUnit is what the places of parts are multiples of, in bytes: the largest alignment
+// that a device asks for.
+const partUnit = 256
+
+// ScratchBytes is the scratch memory that parts of so many float32 elements take.
+func ScratchBytes(elements ...int) (bytes int64) {
+	for _, n := range elements {
+		bytes += (int64(n)*device.Float32.Size() + partUnit - 1) / partUnit * partUnit
+	}
+	return bytes
+}
+
+// ScratchPart is part i of the scratch memory as a float32 tensor. Parts lie one behind
+// the other, and are asked for from 0 on. Each is valid until the call's next part i.
+func (c *Call) ScratchPart(i int, shape ...int) device.Tensor {
+	offset := int64(0)
+	if i > 0 {
+		before := &c.parts[i-1]
+		offset = before.offset + ScratchBytes(before.Len())
+	}
+	if i == len(c.parts) {
+		c.parts = append(c.parts, scratchPart{})
+	}
+	p := &c.parts[i]
+	p.Shape = append(p.Shape[:0], shape...)
+	if p.Buffer == nil || p.offset != offset || p.Buffer.Size() != p.Bytes() { // else as in the step before
+		p.offset, p.Buffer = offset, c.Scratch.Slice(offset, p.Bytes())
+	}
+	return p.Tensor
 }
 
 // ScratchTensor is the scratch memory as a float32 tensor. Its shape is valid until the

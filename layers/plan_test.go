@@ -44,6 +44,13 @@ func plan(t *testing.T, e example, train bool) layers.Spec {
 	return s
 }
 
+// deconv is one of 4 filters of 3x3, changed.
+func deconv(change func(*layers.Deconv)) *layers.Deconv {
+	l := &layers.Deconv{Conv: layers.Conv{Filters: 4, Kernel: layers.Square(3)}}
+	change(l)
+	return l
+}
+
 func TestPlanErrors(t *testing.T) {
 	const huge = math.MaxInt64
 	nan := float32(math.NaN())
@@ -73,10 +80,38 @@ func TestPlanErrors(t *testing.T) {
 		{&layers.Conv{Filters: 1e9, Kernel: layers.Square(1e6), Stride: layers.Square(1e9), Pad: layers.Around(5e5)}, image,
 			"weight: shape [1000000000 96 1000000 1000000] has more than 2^40 elements"},
 		{&layers.Conv{Filters: 1000, Kernel: layers.Size{H: 1, W: 1 << 22}, Pad: layers.Pad{Left: 1 << 22, Bottom: 1 << 10, Right: 1 << 12}}, image, "are too much work to count"},
-		{&layers.Conv{Filters: 4, Kernel: three, WeightFiller: layers.Filler{Type: "he"}}, image, `weight: filler "he" is not constant, gaussian, uniform, xavier or msra`},
+		{&layers.Conv{Filters: 4, Kernel: three, WeightFiller: layers.Filler{Type: "he"}}, image, `weight: filler "he" is not constant, gaussian, uniform, xavier, msra or bilinear`},
 		{&layers.Conv{Filters: 4, Kernel: three, BiasFiller: layers.Gaussian(-1)}, image, "bias: filler gaussian: std -1 must be finite and not negative"},
 		{&layers.Conv{Filters: 4, Kernel: three, BiasRate: new(float32(-2))}, image, "bias: the multipliers of rate -2 and decay 1 must be finite and not negative"},
 		{&layers.Conv{Filters: 4, Kernel: three, WeightDecay: &nan}, image, "weight: the multipliers of rate 1 and decay NaN must be finite and not negative"},
+
+		{&layers.Conv{Filters: 4, Kernel: layers.Size{H: 3, W: 5}}, []layers.Input{f32(32, 8, 99)}, "kernel 3x5 is for images; of input [32,8,99], [N,C,L], it is one number, the length"},
+		{&layers.Conv{Filters: 4, Kernel: three, Stride: layers.Size{H: 2, W: 3}}, []layers.Input{f32(32, 8, 99)}, "stride 2x3 is for images"},
+		{&layers.Conv{Filters: 4, Kernel: three, Pad: layers.Pad{Top: 1, Bottom: 1, Left: 2, Right: 2}}, []layers.Input{f32(32, 8, 99)},
+			"pad 1,1,2,2 is for images; of input [32,8,99], [N,C,L], it is one number, or [0,0,before,behind]"},
+		{&layers.Conv{Filters: 4, Kernel: layers.Square(14)}, []layers.Input{f32(32, 8, 13)}, "a window of 1x14 does not fit in an image of 1x13 with its padding"},
+		{&layers.Dense{Out: 4, WeightFiller: layers.Bilinear()}, image, "weight: filler bilinear is for the weights of conv and deconv, which have a kernel"},
+		{&layers.Conv{Filters: 4, Kernel: three, BiasFiller: layers.Bilinear()}, image, "bias: filler bilinear is for the weights of conv and deconv, which have a kernel"},
+
+		{deconv(func(l *layers.Deconv) {}), []layers.Input{f32(32, 96)}, "input is [32,96], want [N,C,H,W] or [N,C,L]"},
+		{deconv(func(l *layers.Deconv) { l.Filters = 0 }), image, "0 filters of 3x3: each number must be at least 1"},
+		{deconv(func(l *layers.Deconv) { l.Kernel.W = 0 }), image, "4 filters of 3x0: each number must be at least 1"},
+		{deconv(func(l *layers.Deconv) { l.Stride.H = 2 }), image, "stride 2x0 must be at least 1"},
+		{deconv(func(l *layers.Deconv) { l.Dilation = layers.Square(-1) }), image, "dilation -1x-1 must be at least 1"},
+		{deconv(func(l *layers.Deconv) { l.Pad = layers.Around(-1) }), image, "pad -1,-1,-1,-1 must not be negative"},
+		{deconv(func(l *layers.Deconv) { l.Pad = layers.Around(9) }), image, "output is -3x-3: pad 9,9,9,9 takes all of it away"},
+		{deconv(func(l *layers.Deconv) { l.OutputPad = layers.Square(1) }), image, "output_pad 1x1 must be in 0 to 0x0, below the stride"},
+		{deconv(func(l *layers.Deconv) { l.Stride, l.OutputPad = layers.Square(2), layers.Size{H: -1} }), image, "output_pad -1x0 must be in 0 to 1x1, below the stride"},
+		{deconv(func(l *layers.Deconv) { l.Stride, l.OutputPad = layers.Square(4), layers.Size{H: 2, W: 1} }), []layers.Input{f32(32, 96, 13)}, "output_pad 2x1 is for images; of input [32,96,13], [N,C,L], it is one number"},
+		{deconv(func(l *layers.Deconv) { l.Groups = 5 }), image, "groups 5 does not divide 96 channels"},
+		{deconv(func(l *layers.Deconv) { l.Groups = 3 }), image, "groups 3 does not divide 4 filters"},
+		{deconv(func(l *layers.Deconv) { l.Stride = layers.Square(1 << 30) }), image, "output: shape [32 4 12 1073741824 12 1073741824] has more than 2^40 elements"},
+		{deconv(func(l *layers.Deconv) {
+			l.Kernel, l.Dilation = layers.Square(math.MaxInt32), layers.Square(math.MaxInt32)
+		}), image, "has more than 2^40 elements"},
+		{deconv(func(l *layers.Deconv) { l.Kernel = layers.Size{H: 1, W: huge} }), image, "kernel 9223372036854775807 is more than 2147483647"},
+		{deconv(func(l *layers.Deconv) { l.WeightRate = &nan }), image, "weight: the multipliers of rate NaN and decay 1 must be finite and not negative"},
+		{deconv(func(l *layers.Deconv) { l.Filters, l.Kernel, l.Pad = 4, layers.Square(1<<20), layers.Around(1<<19) }), image, "weight: shape [96 4 1048576 1048576] has more than 2^40 elements"},
 
 		{&layers.Dense{}, image, "out 0 must be at least 1"},
 		{&layers.Dense{Out: huge}, image, "output: shape [32 9223372036854775807] has more than 2^40 elements"},
@@ -199,6 +234,13 @@ func TestPlanAccepts(t *testing.T) {
 		{&layers.Pool{Window: layers.Square(2), Stride: layers.Square(math.MaxInt32)}, image, []layers.Input{f32(2, 6, 1, 1)}},
 		{&layers.Conv{Filters: 3, Kernel: layers.Size{H: 2, W: 3}}, image, []layers.Input{f32(2, 3, 4, 7)}},
 		{&layers.Conv{Filters: 1, Kernel: layers.Square(2), WeightRate: new(float32(math.MaxFloat32))}, image, []layers.Input{f32(2, 1, 4, 8)}},
+		{&layers.Conv{Filters: 3, Kernel: layers.Square(2)}, []layers.Input{f32(2, 6, 9)}, []layers.Input{f32(2, 3, 8)}},
+		{&layers.Conv{Filters: 3, Kernel: layers.Size{H: 1, W: 2}, Pad: layers.Pad{Right: 1}}, []layers.Input{f32(2, 6, 9)}, []layers.Input{f32(2, 3, 9)}},
+		{&layers.Conv{Filters: 3, Kernel: layers.Square(3), Pad: layers.Around(1)}, []layers.Input{f32(2, 6, 9)}, []layers.Input{f32(2, 3, 9)}},
+		{deconv(func(l *layers.Deconv) {}), image, []layers.Input{f32(2, 4, 7, 11)}},
+		{deconv(func(l *layers.Deconv) { l.Stride, l.OutputPad = layers.Square(2), layers.Square(1) }), image, []layers.Input{f32(2, 4, 12, 20)}},
+		{deconv(func(l *layers.Deconv) { l.Stride = layers.Square(math.MaxInt32) }), []layers.Input{f32(2, 6, 1, 1)}, []layers.Input{f32(2, 4, 3, 3)}},
+		{deconv(func(l *layers.Deconv) { l.Stride, l.Pad = layers.Square(2), layers.Around(1) }), []layers.Input{f32(2, 6, 9)}, []layers.Input{f32(2, 4, 17)}},
 		{&layers.Dense{Out: 1}, image, []layers.Input{f32(2, 1)}},
 		{&layers.Accuracy{}, []layers.Input{f32(2, 1), i32(2)}, []layers.Input{f32(2)}},
 		{&layers.Accuracy{TopK: 3}, []layers.Input{f32(2, 3), i32(2)}, []layers.Input{f32(2)}},
@@ -239,10 +281,12 @@ func TestConvSpec(t *testing.T) {
 	before := *l
 	in := []layers.Input{f32(128, 96, 27, 27)}
 	fan := layers.Fan{In: 48 * 25, Out: 128 * 25}
+	kernel := fan
+	kernel.Kernel = layers.Square(5)
 	want := layers.Spec{
 		Out: []layers.Input{f32(128, 256, 27, 27)},
 		Params: []layers.Param{
-			{Name: "weight", Shape: tensor.Shape{256, 48, 5, 5}, Fan: fan, Filler: layers.Gaussian(0.01), Rate: 1, Decay: 1},
+			{Name: "weight", Shape: tensor.Shape{256, 48, 5, 5}, Fan: kernel, Filler: layers.Gaussian(0.01), Rate: 1, Decay: 1},
 			{Name: "bias", Shape: tensor.Shape{256}, Fan: fan, Filler: layers.Constant(1), Rate: 2, Decay: 0},
 		},
 		Packed:   [device.Passes]int64{100, 200},
