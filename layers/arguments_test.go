@@ -104,6 +104,8 @@ func TestDefaultsOfTypes(t *testing.T) {
 		"concat": &layers.Concat{}, "conv": &layers.Conv{}, "crelu": &CReLU{}, "dense": &layers.Dense{}, "deconv": &layers.Deconv{},
 		"dropout": &layers.Dropout{P: 0.5}, "flatten": &layers.Flatten{}, "gaussian-noise": &layers.GaussianNoise{StdDev: 0.1}, "l2-loss": &layers.L2Loss{},
 		"leaky-relu": &layers.Unary{Op: device.LeakyReLU}, "lrn": &layers.LRN{}, "max-pool": &layers.Pool{},
+		"unpool": &layers.Unpool{}, "stochastic-pool": &layers.StochasticPool{}, "l2-pool": &layers.L2Pool{},
+		"adaptive-max-pool": &layers.AdaptivePool{}, "adaptive-average-pool": &layers.AdaptivePool{Op: device.AveragePool},
 		"relu": &layers.Unary{}, "scale": &layers.Scale{Factor: 1}, "sigmoid": &layers.Unary{Op: device.Sigmoid},
 		"softmax": &layers.Softmax{}, "softmax-loss": &layers.SoftmaxLoss{}, "split": &layers.Split{},
 		"tanh": &layers.Unary{Op: device.Tanh}, "slice": &layers.Slice{}, "pad": &layers.Padding{}, "crop": &layers.Crop{},

@@ -28,6 +28,7 @@ func examples() []example {
 	}
 	image := images([]int{4, 6, 5})
 	row, pixels := images([]int{7}), images([]int{4, 9})
+	switched := append(images([]int{4, 6, 5}), graph.Input{Name: "switches", DType: device.Int32, Shape: []int{4, 6, 5}})
 	classes := append(images([]int{5}), graph.Input{Name: "label", DType: device.Int32})
 	return []example{
 		{"conv", &layers.Conv{Filters: 6, Kernel: layers.Square(3)}, image},
@@ -49,6 +50,21 @@ func examples() []example {
 		{"average pool count", &layers.Pool{Op: device.AveragePool, Window: layers.Square(2), Stride: layers.Square(2), Pad: layers.Around(1), Ceil: true, CountPad: true}, image},
 		{"average pool global", &layers.Pool{Op: device.AveragePool, Global: true}, image},
 		{"average pool above the image", &layers.Pool{Op: device.AveragePool, Window: layers.Square(7), Stride: layers.Square(3), Ceil: true}, image},
+		{"max pool of rows of pixels", &layers.Pool{Window: layers.Square(3), Stride: layers.Square(2), Pad: layers.Around(1)}, pixels},
+		{"average pool of rows of pixels", &layers.Pool{Op: device.AveragePool, Global: true}, pixels},
+		{"max pool with switches", &layers.Pool{Window: layers.Square(3), Stride: layers.Square(2), Pad: layers.Around(1), Switches: true}, image},
+		{"unpool", &layers.Unpool{Window: layers.Square(2), Stride: layers.Square(2)}, switched},
+		{"unpool to a size, with overlaps", &layers.Unpool{Window: layers.Size{H: 3, W: 2}, Pad: layers.Around(1), Size: layers.Size{H: 6, W: 4}}, switched},
+		{"unpool to the size of an input", &layers.Unpool{Window: layers.Square(2), Stride: layers.Square(2)}, append(switched[:2:2], graph.Input{Name: "size", Shape: []int{1, 13, 10}})},
+		{"stochastic pool", &layers.StochasticPool{Pool: layers.Pool{Window: layers.Square(3), Stride: layers.Square(2), Pad: layers.Around(1)}}, image},
+		{"stochastic pool global", &layers.StochasticPool{Pool: layers.Pool{Global: true}}, image},
+		{"l2 pool", &layers.L2Pool{Pool: layers.Pool{Window: layers.Square(3), Stride: layers.Square(2), Pad: layers.Around(1), Ceil: true}}, image},
+		{"l2 pool sum", &layers.L2Pool{Pool: layers.Pool{Window: layers.Size{H: 2, W: 3}, Pad: layers.Around(1)}, Sum: true}, image},
+		{"adaptive average pool", &layers.AdaptivePool{Op: device.AveragePool, Size: layers.Size{H: 4, W: 3}}, image},
+		{"adaptive average pool as a plain one", &layers.AdaptivePool{Op: device.AveragePool, Size: layers.Size{H: 3, W: 1}}, image},
+		{"adaptive average pool to more pixels", &layers.AdaptivePool{Op: device.AveragePool, Size: layers.Square(7)}, image},
+		{"adaptive max pool", &layers.AdaptivePool{Op: device.MaxPool, Size: layers.Size{H: 4, W: 3}}, image},
+		{"adaptive max pool of rows of pixels", &layers.AdaptivePool{Op: device.MaxPool, Size: layers.Square(4)}, pixels},
 		{"lrn", &layers.LRN{Size: 3, Alpha: new(float32(0.5))}, image},
 		{"lrn caffe", &layers.LRN{Alpha: new(float32(2)), K: 1, AlphaOverSize: true}, image},
 		{"relu", &layers.Unary{Op: device.ReLU}, image},

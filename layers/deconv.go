@@ -198,7 +198,8 @@ func (l *Deconv) Backward(q device.Queue, c *Call) {
 		return
 	}
 	dx := c.ScratchPart(0, x.Shape...)
-	rest := c.ScratchPart(1, int((c.Scratch.Size()-ScratchBytes(dx.Len()))/device.Float32.Size()))
+	room := dx.Buffer.Size() / device.Float32.Size()
+	rest := c.ScratchPart(1, int((c.Scratch.Size()-ScratchBytes(int(room)))/device.Float32.Size()))
 	q.ConvForward(g, dx, dy, w, device.Epilogue{}, rest.Buffer)
 	q.Map(identity, viewOf(dx.Shape), c.DIn, c.Args(dx), c.Modes, device.Random{})
 }

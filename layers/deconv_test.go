@@ -85,6 +85,12 @@ func TestRowsOfPixels(t *testing.T) {
 			&layers.Conv{Filters: 3, Kernel: flat(3), Stride: flat(2), Pad: layers.Pad{Left: 1, Right: 1}, Dilation: flat(2)}},
 		{&layers.Deconv{Conv: layers.Conv{Filters: 3, Kernel: layers.Square(3), Stride: layers.Square(2), Pad: layers.Around(1), Dilation: layers.Square(2)}, OutputPad: layers.Square(1)},
 			&layers.Deconv{Conv: layers.Conv{Filters: 3, Kernel: flat(3), Stride: flat(2), Pad: layers.Pad{Left: 1, Right: 1}, Dilation: flat(2)}, OutputPad: layers.Size{W: 1}}},
+		{&layers.Pool{Window: layers.Square(3), Stride: layers.Square(2), Pad: layers.Around(1)}, &layers.Pool{Window: flat(3), Stride: flat(2), Pad: layers.Pad{Left: 1, Right: 1}}},
+		{&layers.Pool{Op: device.AveragePool, Window: layers.Square(2), Stride: layers.Square(3), Pad: layers.Around(1), CountPad: true, Ceil: true},
+			&layers.Pool{Op: device.AveragePool, Window: flat(2), Stride: flat(3), Pad: layers.Pad{Left: 1, Right: 1}, CountPad: true, Ceil: true}},
+		{&layers.StochasticPool{Pool: layers.Pool{Window: layers.Square(3)}}, &layers.StochasticPool{Pool: layers.Pool{Window: flat(3)}}},
+		{&layers.L2Pool{Pool: layers.Pool{Window: layers.Square(3)}, Sum: true}, &layers.L2Pool{Pool: layers.Pool{Window: flat(3)}, Sum: true}},
+		{&layers.AdaptivePool{Size: layers.Square(4)}, &layers.AdaptivePool{Size: flat(4)}},
 	} {
 		require.Equal(t, newPass(t, "cpu", c.image, graph.Infer, nil, image).out(), newPass(t, "cpu", c.row, graph.Infer, nil, x).out(), "%s", c.row.Type())
 	}

@@ -168,19 +168,20 @@ func ScratchBytes(elements ...int) (bytes int64) {
 }
 
 // ScratchPart is part i of the scratch memory as a float32 tensor. Parts lie one behind
-// the other, and are asked for from 0 on. Each is valid until the call's next part i.
+// the other, and are asked for from 0 on. Each is valid until the call's next part i, and
+// keeps its room if that is smaller.
 func (c *Call) ScratchPart(i int, shape ...int) device.Tensor {
 	offset := int64(0)
 	if i > 0 {
 		before := &c.parts[i-1]
-		offset = before.offset + ScratchBytes(before.Len())
+		offset = before.offset + ScratchBytes(int(before.Buffer.Size()/device.Float32.Size()))
 	}
 	if i == len(c.parts) {
 		c.parts = append(c.parts, scratchPart{})
 	}
 	p := &c.parts[i]
 	p.Shape = append(p.Shape[:0], shape...)
-	if p.Buffer == nil || p.offset != offset || p.Buffer.Size() != p.Bytes() { // else as in the step before
+	if p.Buffer == nil || p.offset != offset || p.Buffer.Size() < p.Bytes() { // else as in the step before
 		p.offset, p.Buffer = offset, c.Scratch.Slice(offset, p.Bytes())
 	}
 	return p.Tensor
