@@ -111,6 +111,13 @@ func (p pass) backward(target *tensor.Dense, in ...*tensor.Dense) [][]float32 {
 func (p pass) float32s(name string) []float32 {
 	t, err := p.executor.Tensor(name)
 	require.NoError(p.t, err)
+	return p.download(t)
+}
+
+// gradient is that of a parameter.
+func (p pass) gradient(name string) []float32 { return p.download(p.executor.Gradient(name)) }
+
+func (p pass) download(t device.Tensor) []float32 {
 	x := tensor.New(tensor.Of(tensor.Float32), tensor.WithShape(t.Len()))
 	p.executor.Queue().Download(x, t)
 	require.NoError(p.t, p.executor.Sync())
@@ -136,7 +143,8 @@ func near(t *testing.T, want []float64, got []float32, tolerance float64, messag
 
 // The layers that several kernels make up agree with the reference on every device.
 func TestComposedOnEveryDevice(t *testing.T) {
-	types := []string{"deconv", "stochastic-pool", "l2-pool", "adaptive-max-pool", "adaptive-average-pool"}
+	types := []string{"deconv", "prelu", "stochastic-pool", "l2-pool", "adaptive-max-pool", "adaptive-average-pool",
+		"hard-sigmoid", "mish", "relu6", "selu", "silu", "softplus", "softsign", "elu", "gelu"}
 	for _, name := range []string{"cpu", "ptxsim"} {
 		d, err := device.Open(name, device.Options{})
 		require.NoError(t, err)

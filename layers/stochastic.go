@@ -16,7 +16,9 @@ func init() { Register(func() Layer { return &StochasticPool{} }) }
 //
 // The chance is a race: of a / -log u, with a uniform draw u for each pixel, the largest
 // wins, and it is that of a pixel with the probability a / sum of a (the exponential
-// numbers -log u / a have these rates). Windows that overlap share the draws.
+// numbers -log u / a have these rates). Windows that overlap share the draws. The gradient
+// goes to the pixel that won. The output jumps where another one wins, so differences of a
+// loss need not agree with it.
 type StochasticPool struct{ Pool }
 
 // The programs: of x, and in the gradient of y and dy.
