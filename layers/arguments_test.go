@@ -108,6 +108,7 @@ func TestDefaultsOfTypes(t *testing.T) {
 		"relu6": &layers.Activation{Function: "relu6"}, "selu": &layers.Activation{Function: "selu"}, "silu": &layers.Activation{Function: "silu"},
 		"softplus": &layers.Activation{Function: "softplus"}, "softsign": &layers.Activation{Function: "softsign"},
 		"elu": &layers.ELU{Alpha: 1}, "gelu": &layers.GELU{}, "prelu": &layers.PReLU{},
+		"drop-connect": &layers.DropConnect{P: 0.5}, "maxout": &layers.Maxout{}, "multiply": &layers.Product{}, "maximum": &layers.Maximum{},
 		"unpool": &layers.Unpool{}, "stochastic-pool": &layers.StochasticPool{}, "l2-pool": &layers.L2Pool{},
 		"adaptive-max-pool": &layers.AdaptivePool{}, "adaptive-average-pool": &layers.AdaptivePool{Op: device.AveragePool},
 		"relu": &layers.Unary{}, "scale": &layers.Scale{Factor: 1}, "sigmoid": &layers.Unary{Op: device.Sigmoid},

@@ -2,6 +2,7 @@ package layers_test
 
 import (
 	"math"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -174,6 +175,13 @@ func TestPlanErrors(t *testing.T) {
 		{&layers.PReLU{}, []layers.Input{f32(32)}, "input is [32], which has no channels"},
 		{&layers.PReLU{WeightFiller: layers.Bilinear()}, image, "weight: filler bilinear is for the weights of conv and deconv"},
 		{&layers.PReLU{WeightRate: &nan}, image, "weight: the multipliers of rate NaN and decay 0 must be finite and not negative"},
+		{&layers.Dropout{Channels: true}, []layers.Input{f32(32)}, "input is [32], which has no channels"},
+		{&layers.DropConnect{Dense: layers.Dense{Out: 3}, P: 1}, image, "p 1 must be in [0,1)"},
+		{&layers.DropConnect{}, image, "out 0 must be at least 1"},
+		{&layers.Maxout{}, image, "pieces 0 does not divide 96 channels"},
+		{&layers.Maxout{Pieces: 5}, image, "pieces 5 does not divide 96 channels"},
+		{&layers.Maxout{Pieces: 2}, []layers.Input{f32(32)}, "input is [32], which has no channels"},
+		{&layers.Maxout{Pieces: 2}, []layers.Input{f32(1, 2, 1<<20, 1<<10)}, "pieces 2 of 1073741824 pixels are more than an int32 can index"},
 		{&layers.Dropout{P: 1}, image, "p 1 must be in [0,1)"},
 		{&layers.Dropout{P: nan}, image, "p NaN must be in [0,1)"},
 		{&layers.Softmax{}, []layers.Input{f32(32)}, "input is [32], want [N,C] or [N,C,H,W]"},
@@ -192,6 +200,13 @@ func TestPlanErrors(t *testing.T) {
 		{&layers.Add{}, []layers.Input{f32(32, 12)}, "got 1 inputs, want at least 2"},
 		{&layers.Add{}, []layers.Input{f32(32, 12), f32(32, 10)}, "input 1 is [32,10], want [32,12] to match input 0"},
 		{&layers.Add{}, []layers.Input{f32(32, 12), f32(32, 12), i32(32, 12)}, "input 2 is int32 [32,12], want float32"},
+		{&layers.Add{Coefficients: []float32{1}}, []layers.Input{f32(32, 12), f32(32, 12)}, "coefficients [1]: there are 1 for 2 inputs"},
+		{&layers.Add{Coefficients: []float32{}}, []layers.Input{f32(32, 12), f32(32, 12)}, "coefficients []: there are 0 for 2 inputs"},
+		{&layers.Add{Coefficients: []float32{1, nan}}, []layers.Input{f32(32, 12), f32(32, 12)}, "coefficients [1 NaN] must be finite"},
+		{&layers.Add{Coefficients: []float32{1, float32(math.Inf(-1))}}, []layers.Input{f32(32, 12), f32(32, 12)}, "coefficients [1 -Inf] must be finite"},
+		{&layers.Product{}, image, "got 1 inputs, want at least 2"},
+		{&layers.Product{}, []layers.Input{f32(32, 12), f32(32, 10)}, "input 1 is [32,10], want [32,12] to match input 0"},
+		{&layers.Maximum{}, slices.Repeat(image, 16), "got 16 inputs, want at most 15: take the others in another layer"},
 		{&layers.Scale{Factor: nan}, image, "factor NaN must be finite"},
 		{&layers.Scale{Factor: float32(math.Inf(-1))}, image, "factor -Inf must be finite"},
 		{&layers.Concat{}, nil, "got 0 inputs, want at least 1"},
@@ -313,6 +328,11 @@ func TestPlanAccepts(t *testing.T) {
 		{&layers.Reshape{}, []layers.Input{f32(2, 1, 1)}, []layers.Input{f32(2)}},
 		{&layers.LRN{Size: 1}, image, image},
 		{&layers.Dropout{}, image, image},
+		{&layers.Product{}, slices.Repeat(image, 15), image},
+		{&layers.Maximum{}, slices.Repeat(image, 15), image},
+		{&layers.Maxout{Pieces: 3}, image, []layers.Input{f32(2, 2, 5, 9)}},
+		{&layers.Maxout{Pieces: 6}, []layers.Input{f32(2, 6)}, []layers.Input{f32(2, 1)}},
+		{&layers.DropConnect{Dense: layers.Dense{Out: 7}}, image, []layers.Input{f32(2, 7)}},
 	} {
 		s, err := c.layer.Plan(traits{}, c.in, layers.Options{Train: true})
 		require.NoError(t, err, "%s %+v", c.layer.Type(), c.layer)
