@@ -67,6 +67,8 @@ func examples() []example {
 		{"adaptive max pool of rows of pixels", &layers.AdaptivePool{Op: device.MaxPool, Size: layers.Square(4)}, pixels},
 		{"lrn", &layers.LRN{Size: 3, Alpha: new(float32(0.5))}, image},
 		{"lrn caffe", &layers.LRN{Alpha: new(float32(2)), K: 1, AlphaOverSize: true}, image},
+		{"lrn within channels", &layers.LRN{Size: 3, Alpha: new(float32(0.5)), Region: "within"}, image},
+		{"lrn within channels by caffe", &layers.LRN{Alpha: new(float32(2)), Beta: new(float32(0.6)), K: 1, AlphaOverSize: true, Region: "within"}, image},
 		{"relu", &layers.Unary{Op: device.ReLU}, image},
 		{"leaky relu", &layers.Unary{Op: device.LeakyReLU, Slope: 0.2}, image},
 		{"sigmoid", &layers.Unary{Op: device.Sigmoid}, image},

@@ -163,6 +163,8 @@ func TestPlanErrors(t *testing.T) {
 
 		{&layers.LRN{Size: huge}, image, "size 9223372036854775807 is more than 2147483647"},
 		{&layers.LRN{Size: 4}, image, "size 4 must be odd"},
+		{&layers.LRN{Region: "inside"}, image, `region "inside" is neither across nor within`},
+		{&layers.LRN{Size: 4, Region: "within"}, image, "size 4 must be odd"},
 		{&layers.LRN{K: -1}, image, "k -1 must be positive, alpha 0.0001 and beta 0.75 not negative"},
 		{&layers.LRN{}, []layers.Input{f32(32, 10)}, "input is [32,10], want [N,C,H,W]"},
 

@@ -143,7 +143,7 @@ func near(t *testing.T, want []float64, got []float32, tolerance float64, messag
 
 // The layers that several kernels make up agree with the reference on every device.
 func TestComposedOnEveryDevice(t *testing.T) {
-	types := []string{"deconv", "prelu", "dropout", "drop-connect", "maxout", "add", "multiply", "maximum", "stochastic-pool", "l2-pool", "adaptive-max-pool", "adaptive-average-pool",
+	types := []string{"deconv", "lrn", "prelu", "dropout", "drop-connect", "maxout", "add", "multiply", "maximum", "stochastic-pool", "l2-pool", "adaptive-max-pool", "adaptive-average-pool",
 		"hard-sigmoid", "mish", "relu6", "selu", "silu", "softplus", "softsign", "elu", "gelu"}
 	for _, name := range []string{"cpu", "ptxsim"} {
 		d, err := device.Open(name, device.Options{})
