@@ -125,6 +125,7 @@ func examples() []example {
 		{"channel shuffle", &layers.ChannelShuffle{Groups: 2}, images([]int{6, 3, 3})},
 		{"channel shuffle of a row", &layers.ChannelShuffle{Groups: 4}, images([]int{12})},
 		{"upsample", &layers.Upsample{Scale: layers.Size{H: 2, W: 3}}, image},
+		{"upsample bilinearly", &layers.Upsample{Scale: layers.Size{H: 2, W: 3}, Mode: "bilinear"}, image},
 		{"reshape", &layers.Reshape{Shape: []int{-1, 5, 4}}, image},
 		{"flatten", &layers.Flatten{}, image},
 		{"crelu", &CReLU{}, image},

@@ -38,6 +38,7 @@ func TestJSON(t *testing.T) {
 		{&layers.Deconv{Conv: layers.Conv{Filters: 2, Kernel: layers.Square(4), WeightFiller: layers.Bilinear()}, OutputPad: layers.Square(1)},
 			`{"filters":2,"kernel":4,"weight_filler":{"type":"bilinear"},"output_pad":1}`},
 		{&layers.LRN{K: 1, AlphaOverSize: true}, `{"k":1,"alpha_over_size":true}`},
+		{&layers.Upsample{Scale: layers.Square(2), Mode: "bilinear"}, `{"scale":2,"mode":"bilinear"}`},
 		{&layers.LRN{Region: "within"}, `{"region":"within"}`},
 		{&layers.Unary{Op: device.Tanh}, `{}`},
 		{&layers.Unary{Op: device.LeakyReLU, Slope: 0.2}, `{"slope":0.2}`},

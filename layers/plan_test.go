@@ -260,6 +260,7 @@ func TestPlanErrors(t *testing.T) {
 		{&layers.Upsample{}, image, "scale 0x0 must be at least 1"},
 		{&layers.Upsample{Scale: layers.Size{H: 2}}, image, "scale 2x0 must be at least 1"},
 		{&layers.Upsample{Scale: layers.Square(huge)}, image, "output: shape [32 96 13 9223372036854775807 13 9223372036854775807] has more than 2^40 elements"},
+		{&layers.Upsample{Scale: three, Mode: "cubic"}, image, `mode "cubic" is neither nearest nor bilinear`},
 		{&layers.Reshape{Shape: []int{96, 13}}, image, "shape [96 13] does not hold the 16224 elements of a sample of input [32,96,13,13]; one number may be -1, for what is left"},
 		{&layers.Reshape{Shape: []int{-1, 5}}, image, "shape [-1 5] does not hold"},
 		{&layers.Reshape{Shape: []int{-1, -1}}, image, "shape [-1 -1] does not hold"},
