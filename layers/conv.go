@@ -13,7 +13,8 @@ func init() { Register(func() Layer { return &Conv{} }) }
 // Conv is a convolution of images [N,C,H,W] with Filters filters, plus a bias
 // for each: device.Conv has the equation. Its parameters are weight
 // [Filters,C/Groups,R,S] and bias [Filters]. Rows of pixels [N,C,L] are images of height
-// 1: sizes are one number then, the output is [N,Filters,L'], and R is 1.
+// 1: sizes are one number then, the output is [N,Filters,L'], and the weight
+// [Filters,C/Groups,S].
 type Conv struct {
 	Filters  int  `json:"filters"`
 	Kernel   Size `json:"kernel"`
@@ -52,7 +53,7 @@ func (l *Conv) Plan(t device.Traits, in []Input, o Options) (Spec, error) {
 		return Spec{}, err
 	}
 	w := g.WShape()
-	params, err := l.weights().params(w, g.K, Fan{In: sample(w), Out: g.K / g.Groups * g.R * g.S, Kernel: Size{g.R, g.S}})
+	params, err := l.weights().params(shapeAs(in[0].Shape, w), g.K, Fan{In: sample(w), Out: g.K / g.Groups * g.R * g.S, Kernel: Size{g.R, g.S}})
 	if err != nil {
 		return Spec{}, err
 	}

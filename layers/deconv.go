@@ -54,7 +54,7 @@ func (l *Deconv) Plan(t device.Traits, in []Input, o Options) (Spec, error) {
 		return Spec{}, err
 	}
 	w := g.WShape()
-	params, err := l.weights().params(w, l.Filters, Fan{In: sample(w), Out: g.K / g.Groups * g.R * g.S, Kernel: Size{g.R, g.S}})
+	params, err := l.weights().params(shapeAs(x, w), l.Filters, Fan{In: sample(w), Out: g.K / g.Groups * g.R * g.S, Kernel: Size{g.R, g.S}})
 	if err != nil {
 		return Spec{}, err
 	}

@@ -92,6 +92,14 @@ func TestRowsOfPixels(t *testing.T) {
 		{&layers.L2Pool{Pool: layers.Pool{Window: layers.Square(3)}, Sum: true}, &layers.L2Pool{Pool: layers.Pool{Window: flat(3)}, Sum: true}},
 		{&layers.AdaptivePool{Size: layers.Square(4)}, &layers.AdaptivePool{Size: flat(4)}},
 	} {
+		row, err := c.row.Plan(traits{}, []layers.Input{f32(2, 4, 9)}, layers.Options{})
+		require.NoError(t, err)
+		square, err := c.image.Plan(traits{}, []layers.Input{f32(2, 4, 1, 9)}, layers.Options{})
+		require.NoError(t, err)
+		for i, p := range square.Params[:min(1, len(square.Params))] { // PyTorch's shape
+			require.Equal(t, tensor.Shape{p.Shape[0], p.Shape[1], p.Shape[3]}, row.Params[i].Shape)
+			require.Equal(t, p.Fan, row.Params[i].Fan)
+		}
 		require.Equal(t, newPass(t, "cpu", c.image, graph.Infer, nil, image).out(), newPass(t, "cpu", c.row, graph.Infer, nil, x).out(), "%s", c.row.Type())
 	}
 }
