@@ -95,6 +95,12 @@ func (q *timedQueue) PoolBackward(p device.Pool, dx, dy, index device.Tensor, m 
 	q.end()
 }
 
+func (q *timedQueue) PoolGather(p device.Pool, y, index, x device.Tensor, m device.Mode) {
+	q.begin("pool gather", forward, work{}, y, y, index, again(y, m)) // of x as much as y
+	q.Queue.PoolGather(p, y, index, x, m)
+	q.end()
+}
+
 func (q *timedQueue) LRNForward(l device.LRN, y, scale, x device.Tensor) {
 	q.begin("lrn forward", forward, each(y, 2*l.Size+4), y, scale, x)
 	q.Queue.LRNForward(l, y, scale, x)

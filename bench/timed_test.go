@@ -46,7 +46,7 @@ func TestBytesOfPrograms(t *testing.T) {
 }
 
 // movesOnly are the operations that compute nothing: they have bytes, and no FLOPs.
-var movesOnly = map[string]bool{"ConvPack": true, "Fill": true, "CopyStrided": true}
+var movesOnly = map[string]bool{"ConvPack": true, "Fill": true, "CopyStrided": true, "PoolGather": true}
 
 // Every operation of device.Kernels has a case in the conformance suite, its timing, and
 // the FLOPs and bytes of it. The suite is run through the queue that times.

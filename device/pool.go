@@ -37,14 +37,22 @@ type Pool struct {
 	CountPad bool
 }
 
-// PoolKernels is pooling and its gradient.
+// PoolKernels is pooling and its gradient, and the elements that an index names.
+//
+// What a device does with an index of a window that does not lie in that window is its
+// own affair, but no index outside of its plane is followed.
 type PoolKernels interface {
 	// PoolForward for max pooling also writes index (int32, y's shape, absent in
 	// inference): the position of each maximum in its H*W plane, the first in
 	// row-major order among equals. A NaN counts as largest.
 	PoolForward(p Pool, y, index, x Tensor)
-	// PoolBackward reads index for max pooling only.
+	// PoolBackward reads index for max pooling only. An element of dy whose index is
+	// outside of its plane goes nowhere.
 	PoolBackward(p Pool, dx, dy, index Tensor, m Mode)
+	// PoolGather writes, or adds, to each element of y that element of its plane of x
+	// which index (int32, y's shape) names, and 0 where it names none: PoolBackward of max
+	// pooling, transposed. Of p it needs no more than the shapes.
+	PoolGather(p Pool, y, index, x Tensor, m Mode)
 }
 
 // OutH is the number of output rows; below 1 where no window fits.

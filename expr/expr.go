@@ -180,8 +180,8 @@ func Erf(a Expr) Expr { return unary(OpErf, a) }
 // Sigmoid is 1 / (1 + e to the -a), which written so is a sigmoid too.
 func Sigmoid(a Expr) Expr { return unary(OpSigmoid, a) }
 
-// Softplus is log(1 + e to the a), also of an a whose exponential is infinite. It is
-// max(a, 0) + log(1 + e to the -|a|), and its derivative the sigmoid.
+// Softplus is log(1 + e to the a) to all digits, also of an a whose exponential is infinite
+// or near 0. Its derivative is the sigmoid.
 func Softplus(a Expr) Expr { return Expr{&node{op: opSoftplus, args: []*node{a.node}}} }
 
 // Less is a < b.

@@ -97,8 +97,7 @@ func (b *builder) step(n *node) (int, error) {
 		return s, nil
 	}
 	if n.op == opSoftplus {
-		a, one := Expr{n.args[0]}, Const(1)
-		s, err := b.step(Add(Max(a, Const(0)), Log(Add(one, Exp(Neg(Abs(a)))))).node)
+		s, err := b.step(written(Expr{n.args[0]}).node)
 		b.steps[n] = s
 		return s, err
 	}
@@ -126,6 +125,15 @@ func (b *builder) step(n *node) (int, error) {
 	}
 	b.steps[n] = s
 	return s, nil
+}
+
+// written is softplus(a) as New writes it out: max(a, 0) + log(1+e), e = e^-|a|. That
+// logarithm has all digits though 1+e has lost some, because the quotient has lost the
+// same ones (Goldberg 1991, theorem 4).
+func written(a Expr) Expr {
+	one, e := Const(1), Exp(Neg(Abs(a)))
+	u := Add(one, e)
+	return Add(Max(a, Const(0)), Select(Equal(u, one), e, Div(Mul(e, Log(u)), Sub(u, one))))
 }
 
 // declare notes an input, an index or a draw.

@@ -36,7 +36,7 @@ func TestEveryOperation(t *testing.T) {
 		"log(in0)":                      {Log(x), math.Log(0.5), math.NaN()},
 		"tanh(in0)":                     {Tanh(x), math.Tanh(0.5), math.Tanh(-2)},
 		"sigmoid(in0)":                  {Sigmoid(x), 1 / (1 + math.Exp(-0.5)), 1 / (1 + math.Exp(2))},
-		"softplus(in0)":                 {Softplus(x), 0.5 + math.Log(1+math.Exp(-0.5)), math.Log(1 + math.Exp(-2))},
+		"softplus(in0)":                 {Softplus(x), 0.5 + math.Exp(-0.5)*math.Log(1+math.Exp(-0.5))/((1+math.Exp(-0.5))-1), math.Exp(-2) * math.Log(1+math.Exp(-2)) / ((1 + math.Exp(-2)) - 1)},
 		"erf(in0)":                      {Erf(x), math.Erf(0.5), math.Erf(-2)},
 		"select((in0 < in1), 1, 3)":     {one(Less(x, y)), 3, 1},
 		"select((in0 <= in1), 1, 3)":    {one(LessEqual(x, y)), 3, 1},

@@ -10,31 +10,56 @@ import (
 
 func init() {
 	Register(func() Layer { return &Add{} })
+	Register(func() Layer { return &Product{} })
+	Register(func() Layer { return &Maximum{} })
 	Register(func() Layer { return &Scale{Factor: 1} })
 }
 
-// Add is the sum of two or more inputs of one shape.
-type Add struct{}
+// Add is the sum of two or more inputs of one shape, each times its coefficient if there
+// are any.
+type Add struct {
+	Coefficients []float32 `json:"coefficients,omitempty"` // one for each input; 1 unless given
+}
 
 // Type is "add".
 func (l *Add) Type() string { return "add" }
 
-// Plan checks that the shapes are the same.
+// Plan checks that the shapes are the same. The gradients of all inputs are of dy, which
+// the first may take the place of if it is dy.
 func (l *Add) Plan(t device.Traits, in []Input, o Options) (Spec, error) {
+	if err := expectTerms(in, expr.MaxInputs, "add the others in another layer"); err != nil {
+		return Spec{}, err
+	}
+	if l.Coefficients != nil && len(l.Coefficients) != len(in) {
+		return Spec{}, fmt.Errorf("coefficients %v: there are %d for %d inputs", l.Coefficients, len(l.Coefficients), len(in))
+	}
+	programs := make([]*expr.Program, 1, 1+len(in))
+	sum := zero
+	for i := range in {
+		k := float32(1)
+		if l.Coefficients != nil {
+			k = l.Coefficients[i]
+		}
+		if !isFactor(max(k, -k)) {
+			return Spec{}, fmt.Errorf("coefficients %v must be finite", l.Coefficients)
+		}
+		sum = expr.Add(sum, expr.Mul(expr.Const(k), expr.Input(i, expr.Whole)))
+		programs = append(programs, expr.MustNew(expr.Mul(expr.Const(k), expr.Input(0, expr.Whole))))
+	}
+	programs[0] = expr.MustNew(sum)
+	return Spec{Out: like(in[0]), InPlace: l.Coefficients == nil || l.Coefficients[0] == 1, Programs: programs}, nil
+}
+
+// expectTerms checks that there are two inputs or more, all of one shape, and what to do
+// with those that are too many.
+func expectTerms(in []Input, most int, others string) error {
 	if err := expectSeveral(in, 2); err != nil {
-		return Spec{}, err
+		return err
 	}
-	if len(in) > expr.MaxInputs {
-		return Spec{}, fmt.Errorf("got %d inputs, want at most %d: add the others in another layer", len(in), expr.MaxInputs)
+	if len(in) > most {
+		return fmt.Errorf("got %d inputs, want at most %d: %s", len(in), most, others)
 	}
-	if err := expectAlike(in); err != nil {
-		return Spec{}, err
-	}
-	sum := expr.Input(0, expr.Whole)
-	for i := range in[1:] {
-		sum = expr.Add(sum, expr.Input(1+i, expr.Whole))
-	}
-	return Spec{Out: like(in[0]), InPlace: true, Programs: []*expr.Program{expr.MustNew(sum)}}, nil
+	return expectAlike(in)
 }
 
 // Forward enqueues the sum.
@@ -47,9 +72,44 @@ func (l *Add) Forward(q device.Queue, c *Call) {
 func (l *Add) Backward(q device.Queue, c *Call) {
 	for i := range c.DIn {
 		if c.WantsGradient(i) {
-			passOn(q, c, i)
+			run(q, c, c.Programs[1+i], c.DIn[i:i+1], c.DOut, c.Modes[i:i+1])
 		}
 	}
+}
+
+// Product is the product of two or more inputs of one shape, and Maximum the largest: of
+// equals the last, which alone has a gradient.
+type (
+	Product struct{ Elementwise }
+	Maximum struct{ Elementwise }
+)
+
+// Type is "multiply".
+func (*Product) Type() string { return "multiply" }
+
+// Type is "maximum".
+func (*Maximum) Type() string { return "maximum" }
+
+// Plan checks that the shapes are the same.
+func (*Product) Plan(_ device.Traits, in []Input, _ Options) (Spec, error) {
+	return planTerms(in, expr.Mul)
+}
+
+// Plan checks that the shapes are the same.
+func (*Maximum) Plan(_ device.Traits, in []Input, _ Options) (Spec, error) {
+	return planTerms(in, expr.Max)
+}
+
+// planTerms is the Spec of an operation on all inputs. A gradient has one input more.
+func planTerms(in []Input, op func(a, b expr.Expr) expr.Expr) (Spec, error) {
+	if err := expectTerms(in, expr.MaxInputs-1, "take the others in another layer"); err != nil {
+		return Spec{}, err
+	}
+	y := expr.Input(0, expr.Whole)
+	for i := range in[1:] {
+		y = op(y, expr.Input(1+i, expr.Whole))
+	}
+	return PlanElementwise(expr.MustNew(y), len(in), in)
 }
 
 // passOn makes the gradient of input i that of the output.

@@ -48,6 +48,9 @@ func (r *recorder) PoolForward(_ device.Pool, _, _, _ device.Tensor) { r.note("P
 func (r *recorder) PoolBackward(_ device.Pool, _, _, _ device.Tensor, _ device.Mode) {
 	r.note("PoolBackward")
 }
+func (r *recorder) PoolGather(_ device.Pool, _, _, _ device.Tensor, _ device.Mode) {
+	r.note("PoolGather")
+}
 func (r *recorder) LRNForward(_ device.LRN, _, _, _ device.Tensor) { r.note("LRNForward") }
 func (r *recorder) LRNBackward(_ device.LRN, _, _, _, _ device.Tensor, _ device.Mode) {
 	r.note("LRNBackward")

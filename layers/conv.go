@@ -12,7 +12,9 @@ func init() { Register(func() Layer { return &Conv{} }) }
 
 // Conv is a convolution of images [N,C,H,W] with Filters filters, plus a bias
 // for each: device.Conv has the equation. Its parameters are weight
-// [Filters,C/Groups,R,S] and bias [Filters].
+// [Filters,C/Groups,R,S] and bias [Filters]. Rows of pixels [N,C,L] are images of height
+// 1: sizes are one number then, the output is [N,Filters,L'], and the weight
+// [Filters,C/Groups,S].
 type Conv struct {
 	Filters  int  `json:"filters"`
 	Kernel   Size `json:"kernel"`
@@ -39,29 +41,19 @@ func (l *Conv) Type() string { return "conv" }
 // Plan checks the geometry. The weights are packed for each pass for which the
 // device needs it.
 func (l *Conv) Plan(t device.Traits, in []Input, o Options) (Spec, error) {
-	if err := expectImage(in); err != nil {
-		return Spec{}, err
-	}
-	if err := bounded(
-		option{"filters", l.Filters}, option{"groups", l.Groups},
-		option{"kernel", max(l.Kernel.H, l.Kernel.W)},
-		option{"stride", max(l.Stride.H, l.Stride.W)},
-		option{"dilation", max(l.Dilation.H, l.Dilation.W)},
-		option{"pad", max(l.Pad.Top, l.Pad.Bottom, l.Pad.Left, l.Pad.Right)},
-	); err != nil {
+	if err := l.check(in); err != nil {
 		return Spec{}, err
 	}
 	g := l.geometry(in[0].Shape)
 	if err := g.Check(); err != nil {
 		return Spec{}, err
 	}
-	out := floats(g.YShape()...)
+	out := floats(shapeAs(in[0].Shape, g.YShape())...)
 	if err := checkShape("output", out.Shape); err != nil {
 		return Spec{}, err
 	}
 	w := g.WShape()
-	params, err := weights{l.NoBias, l.WeightFiller, l.BiasFiller, l.WeightRate, l.BiasRate, l.WeightDecay, l.BiasDecay}.
-		params(w, Fan{In: sample(w), Out: g.K / g.Groups * g.R * g.S})
+	params, err := l.weights().params(shapeAs(in[0].Shape, w), g.K, Fan{In: sample(w), Out: g.K / g.Groups * g.R * g.S, Kernel: Size{g.R, g.S}})
 	if err != nil {
 		return Spec{}, err
 	}
@@ -80,6 +72,25 @@ func (l *Conv) Plan(t device.Traits, in []Input, o Options) (Spec, error) {
 		s.Scratch, s.Packed[p] = max(s.Scratch, needs.Scratch), needs.Packed
 	}
 	return s, nil
+}
+
+// check checks the input, and that options are small enough to count with.
+func (l *Conv) check(in []Input) error {
+	sizes := map[string]Size{"kernel": l.Kernel, "stride": l.Stride, "dilation": l.Dilation}
+	if err := expectPixels(in, sizes, l.Pad); err != nil {
+		return err
+	}
+	return bounded(
+		option{"filters", l.Filters}, option{"groups", l.Groups},
+		option{"kernel", max(l.Kernel.H, l.Kernel.W)},
+		option{"stride", max(l.Stride.H, l.Stride.W)},
+		option{"dilation", max(l.Dilation.H, l.Dilation.W)},
+		option{"pad", max(l.Pad.Top, l.Pad.Bottom, l.Pad.Left, l.Pad.Right)},
+	)
+}
+
+func (l *Conv) weights() weights {
+	return weights{l.NoBias, l.WeightFiller, l.BiasFiller, l.WeightRate, l.BiasRate, l.WeightDecay, l.BiasDecay}
 }
 
 // Forward enqueues the convolution.
@@ -136,11 +147,12 @@ func dparams(c *Call) (dw, dbias device.Tensor) {
 }
 
 func (l *Conv) geometry(x tensor.Shape) device.Conv {
-	stride, dilation := l.Stride.or(1), l.Dilation.or(1)
+	n, c, h, w := image(x)
+	kernel, stride, dilation, pad := l.Kernel.of(x), l.Stride.or(1).of(x), l.Dilation.or(1).of(x), l.Pad.of(x)
 	return device.Conv{
-		N: x[0], C: x[1], H: x[2], W: x[3],
-		K: l.Filters, R: l.Kernel.H, S: l.Kernel.W,
-		PadTop: l.Pad.Top, PadBottom: l.Pad.Bottom, PadLeft: l.Pad.Left, PadRight: l.Pad.Right,
+		N: n, C: c, H: h, W: w,
+		K: l.Filters, R: kernel.H, S: kernel.W,
+		PadTop: pad.Top, PadBottom: pad.Bottom, PadLeft: pad.Left, PadRight: pad.Right,
 		StrideH: stride.H, StrideW: stride.W,
 		DilationH: dilation.H, DilationW: dilation.W,
 		Groups: cmp.Or(l.Groups, 1),

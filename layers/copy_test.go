@@ -1,6 +1,7 @@
 package layers_test
 
 import (
+	"math"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -82,4 +83,33 @@ func TestCropToTheSizeOfAValue(t *testing.T) {
 	y := n.Add("y", &layers.Concat{}, cut, x)
 	n.Add("loss", &layers.L2Loss{}, y, n.Input("target", device.Float32, 4, 5, 3))
 	require.NoError(t, gradcheck.Check(n, gradcheck.Options{}))
+}
+
+// Between the middles of pixels values change evenly; beyond, they stay: PyTorch's formula
+// for scales that are even, odd, and 1.
+func TestUpsampleBilinear(t *testing.T) {
+	const h, w = 3, 4
+	x := normal(4, 2, 3, h, w)
+	at := func(o, scale, size int) (first, second int, share float64) { // of the second
+		source := math.Max((float64(o)+0.5)/float64(scale)-0.5, 0)
+		first = int(source)
+		return first, min(first+1, size-1), source - float64(first)
+	}
+	for _, scale := range []layers.Size{{H: 2, W: 2}, {H: 3, W: 3}, {H: 4, W: 3}, {H: 1, W: 2}, {H: 5, W: 1}, {H: 1, W: 1}, {H: 8, W: 7}} {
+		var want []float64
+		for image := range 6 {
+			value := func(i, j int) float64 { return float64(x.Float32s()[(image*h+i)*w+j]) }
+			for o := range h * scale.H {
+				top, bottom, down := at(o, scale.H, h)
+				for p := range w * scale.W {
+					left, right, across := at(p, scale.W, w)
+					want = append(want, (1-down)*((1-across)*value(top, left)+across*value(top, right))+
+						down*((1-across)*value(bottom, left)+across*value(bottom, right)))
+				}
+			}
+		}
+		for _, name := range everyDevice {
+			near(t, want, newPass(t, name, &layers.Upsample{Scale: scale, Mode: "bilinear"}, graph.Infer, nil, x).out(), 1e-6, name, scale)
+		}
+	}
 }

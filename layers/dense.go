@@ -44,7 +44,7 @@ func (l *Dense) Plan(t device.Traits, in []Input, o Options) (Spec, error) {
 		return Spec{}, err
 	}
 	params, err := weights{l.NoBias, l.WeightFiller, l.BiasFiller, l.WeightRate, l.BiasRate, l.WeightDecay, l.BiasDecay}.
-		params(tensor.Shape{g.Out, g.In}, Fan{In: g.In, Out: g.Out})
+		params(tensor.Shape{g.Out, g.In}, g.Out, Fan{In: g.In, Out: g.Out})
 	if err != nil {
 		return Spec{}, err
 	}

@@ -47,7 +47,7 @@ func PlanElementwise(p *expr.Program, inputs int, in []Input) (Spec, error) {
 	}
 	s := Spec{Out: like(in[0]), InPlace: len(in) == 1, Streams: p.Draws(), Programs: []*expr.Program{p}}
 	for i := range in {
-		g := zero
+		g := nothing
 		if p.Uses(i) {
 			var err error
 			if g, err = p.Gradient(i); err != nil {
@@ -64,8 +64,8 @@ func PlanElementwise(p *expr.Program, inputs int, in []Input) (Spec, error) {
 	return s, nil
 }
 
-// zero is the gradient of an input that a program does not read.
-var zero = expr.MustNew(expr.Const(0))
+// nothing is the gradient of an input that a program does not read.
+var nothing = expr.MustNew(expr.Const(0))
 
 // Forward enqueues the program.
 func (Elementwise) Forward(q device.Queue, c *Call) { run(q, c, c.Programs[0], c.Out, c.In, overwrite) }

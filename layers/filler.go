@@ -10,7 +10,7 @@ import (
 
 // Filler says how a parameter is initialised.
 type Filler struct {
-	// Type is "constant", "gaussian", "uniform", "xavier" or "msra"; empty is
+	// Type is "constant", "gaussian", "uniform", "xavier", "msra" or "bilinear"; empty is
 	// constant.
 	Type string `json:"type,omitempty"`
 
@@ -18,8 +18,12 @@ type Filler struct {
 	Std   float32 `json:"std,omitempty"`   // gaussian's; its mean is 0
 }
 
-// Fan is the number of inputs and outputs of one neuron.
-type Fan struct{ In, Out int }
+// Fan is the number of inputs and outputs of one neuron, and the size of its kernel
+// where it has one: the last two axes of the weight.
+type Fan struct {
+	In, Out int
+	Kernel  Size
+}
 
 // Constant fills with one value.
 func Constant(v float32) Filler { return Filler{Type: "constant", Value: v} }
@@ -35,11 +39,16 @@ func Xavier() Filler { return Filler{Type: "xavier"} }
 // (He et al. 2015).
 func MSRA() Filler { return Filler{Type: "msra"} }
 
+// Bilinear makes every kernel the one of bilinear interpolation, as Caffe does: a Deconv
+// of a kernel 2s - s mod 2, the stride s, a pad ceil((s-1)/2), and as many groups and
+// filters as channels enlarges images s times.
+func Bilinear() Filler { return Filler{Type: "bilinear"} }
+
 // Check says what is wrong with the filler, if anything.
 func (f Filler) Check() error {
-	types := []string{"", "constant", "gaussian", "uniform", "xavier", "msra"}
+	types := []string{"", "constant", "gaussian", "uniform", "xavier", "msra", "bilinear"}
 	if !slices.Contains(types, f.Type) {
-		return fmt.Errorf("filler %q is not constant, gaussian, uniform, xavier or msra", f.Type)
+		return fmt.Errorf("filler %q is not constant, gaussian, uniform, xavier, msra or bilinear", f.Type)
 	}
 	if v := float64(f.Value); math.IsNaN(v) || math.IsInf(v, 0) || (f.Type == "uniform" && v < 0) {
 		return fmt.Errorf("filler %s: value %g must be finite, and as a bound not negative", f.Type, v)
@@ -66,7 +75,19 @@ func (f Filler) Fill(dst []float32, fan Fan, r device.Random) {
 		fillGaussian(dst, float64(f.Std), r)
 	case "msra":
 		fillGaussian(dst, math.Sqrt(2/float64(fan.In)), r)
+	case "bilinear":
+		for i := range dst {
+			h, w := i/fan.Kernel.W%fan.Kernel.H, i%fan.Kernel.W
+			dst[i] = float32(tent(h, fan.Kernel.H) * tent(w, fan.Kernel.W))
+		}
 	}
+}
+
+// tent is the weight of tap i in a kernel of bilinear interpolation of so many taps: 1
+// in its middle, and falling to both sides.
+func tent(i, taps int) float64 {
+	f := float64((taps + 1) / 2)
+	return 1 - math.Abs(float64(i)-float64(taps-1)/2)/f
 }
 
 // fillUniform maps the 32-bit draw of each element to [-bound, bound].

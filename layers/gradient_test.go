@@ -57,7 +57,11 @@ func TestGradients(t *testing.T) {
 
 // TestGradientsOfEpilogue fuses an activation into the layer before it.
 func TestGradientsOfEpilogue(t *testing.T) {
-	for _, l := range []layers.Layer{&layers.Conv{Filters: 3, Kernel: layers.Square(2)}, &layers.Dense{Out: 3}} {
+	for _, l := range []layers.Layer{
+		&layers.Conv{Filters: 3, Kernel: layers.Square(2)}, &layers.Dense{Out: 3},
+		&layers.Deconv{Conv: layers.Conv{Filters: 3, Kernel: layers.Square(2), Pad: layers.Around(1)}},
+		&layers.Deconv{Conv: layers.Conv{Filters: 3, Kernel: layers.Square(2), Pad: layers.Around(1), NoBias: true}},
+	} {
 		for _, op := range device.UnaryOps() {
 			t.Run(l.Type()+" "+op.String(), func(t *testing.T) {
 				n := &graph.Network{Name: "fused"}
@@ -97,7 +101,9 @@ func TestGradientsOfOneInputTwice(t *testing.T) {
 // TestGradientsOfFrozen freezes one or both parameters.
 func TestGradientsOfFrozen(t *testing.T) {
 	image := graph.Input{Name: "x", DType: device.Float32, Shape: []int{2, 3, 3}}
-	for _, l := range []layers.Layer{&layers.Conv{Filters: 3, Kernel: layers.Square(2)}, &layers.Dense{Out: 3}} {
+	for _, l := range []layers.Layer{
+		&layers.Conv{Filters: 3, Kernel: layers.Square(2)}, &layers.Dense{Out: 3}, &layers.Deconv{Conv: layers.Conv{Filters: 3, Kernel: layers.Square(2)}},
+	} {
 		for frozen, want := range map[string][]string{
 			"layer.weight": {"layer.bias", "x"},
 			"layer.bias":   {"layer.weight", "x"},

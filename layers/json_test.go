@@ -30,9 +30,26 @@ func TestJSON(t *testing.T) {
 		{&layers.Pool{Window: layers.Square(3), Pad: layers.Pad{Top: 1, Left: 2, Right: 2}}, `{"window":3,"pad":[1,0,2,2]}`},
 		{&layers.Pool{Window: layers.Size{H: 2, W: 3}, Pad: layers.Around(1)}, `{"window":[2,3],"pad":1}`},
 		{&layers.Pool{Op: device.AveragePool, Global: true}, `{"global":true}`},
+		{&layers.Pool{Window: layers.Square(2), Switches: true}, `{"window":2,"switches":true}`},
+		{&layers.Unpool{Window: layers.Square(2), Stride: layers.Square(2), Size: layers.Size{H: 3, W: 4}}, `{"window":2,"stride":2,"size":[3,4]}`},
+		{&layers.StochasticPool{Pool: layers.Pool{Window: layers.Square(2)}}, `{"window":2}`},
+		{&layers.L2Pool{Pool: layers.Pool{Window: layers.Square(2), Pad: layers.Around(1)}, Sum: true}, `{"window":2,"pad":1,"sum":true}`},
+		{&layers.AdaptivePool{Op: device.AveragePool, Size: layers.Square(7)}, `{"size":7}`},
+		{&layers.Deconv{Conv: layers.Conv{Filters: 2, Kernel: layers.Square(4), WeightFiller: layers.Bilinear()}, OutputPad: layers.Square(1)},
+			`{"filters":2,"kernel":4,"weight_filler":{"type":"bilinear"},"output_pad":1}`},
 		{&layers.LRN{K: 1, AlphaOverSize: true}, `{"k":1,"alpha_over_size":true}`},
+		{&layers.Upsample{Scale: layers.Square(2), Mode: "bilinear"}, `{"scale":2,"mode":"bilinear"}`},
+		{&layers.LRN{Region: "within"}, `{"region":"within"}`},
 		{&layers.Unary{Op: device.Tanh}, `{}`},
 		{&layers.Unary{Op: device.LeakyReLU, Slope: 0.2}, `{"slope":0.2}`},
+		{&layers.Dropout{P: 0.2, Channels: true}, `{"p":0.2,"channels":true}`},
+		{&layers.DropConnect{Dense: layers.Dense{Out: 3, NoBias: true}, P: 0.2}, `{"out":3,"no_bias":true,"p":0.2}`},
+		{&layers.Maxout{Pieces: 2}, `{"pieces":2}`},
+		{&layers.Add{Coefficients: []float32{1, -1}}, `{"coefficients":[1,-1]}`},
+		{&layers.Activation{Function: "mish"}, `{}`},
+		{&layers.ELU{}, `{"alpha":0}`},
+		{&layers.GELU{Tanh: true}, `{"tanh":true}`},
+		{&layers.PReLU{Shared: true, WeightDecay: new(float32(1))}, `{"shared":true,"weight_decay":1}`},
 		{&layers.Dropout{}, `{"p":0}`},
 		{&layers.GaussianNoise{}, `{"stddev":0}`},
 		{&layers.SoftmaxLoss{Weight: new(float32(2))}, `{"weight":2}`},
@@ -61,7 +78,7 @@ func TestJSONListOfOne(t *testing.T) {
 
 func TestJSONErrors(t *testing.T) {
 	for _, c := range []struct{ layerType, json, want string }{
-		{"convolution", ``, `layer type "convolution" is unknown; there are accuracy, add,`},
+		{"convolution", ``, `layer type "convolution" is unknown; there are accuracy, adaptive-average-pool,`},
 		{"conv", `{"filter":3}`, `options of type conv: json: unknown field "filter"`},
 		{"conv", `{"kernel":[1,2,3]}`, "size [1,2,3] is neither a number nor [height,width]"},
 		{"conv", `{"kernel":[]}`, "size [] is neither a number nor [height,width]"},
@@ -103,6 +120,16 @@ func FuzzPlan(f *testing.F) {
 		{"max-pool", `{"window":2147483647,"pad":2147483646,"stride":2147483647,"ceil":true}`},
 		{"average-pool", `{"window":[0,-1],"stride":[0,1]}`},
 		{"lrn", `{"size":9223372036854775807}`},
+		{"deconv", `{"filters":3,"kernel":2147483647,"stride":2147483647,"dilation":2147483647,"output_pad":2147483646}`},
+		{"deconv", `{"filters":9223372036854775807,"kernel":1,"groups":9223372036854775807}`},
+		{"maxout", `{"pieces":9223372036854775807}`},
+		{"drop-connect", `{"out":4611686018427387904}`},
+		{"unpool", `{"window":2147483647,"pad":2147483646,"stride":2147483647}`},
+		{"unpool", `{"window":2,"size":[9223372036854775807,-9223372036854775808]}`},
+		{"stochastic-pool", `{"window":[3,0],"stride":-1}`},
+		{"l2-pool", `{"window":2147483647,"pad":2147483646,"sum":true}`},
+		{"adaptive-max-pool", `{"size":[65536,65535]}`},
+		{"adaptive-average-pool", `{"size":[9223372036854775807,1]}`},
 		{"split", `{"channels":[4611686018427387904,4611686018427387904]}`},
 		{"concat", `{}`},
 		{"slice", `{"axis":3,"begin":9223372036854775806,"end":9223372036854775807,"step":9223372036854775807}`},
@@ -133,6 +160,9 @@ func FuzzPlan(f *testing.F) {
 				in[1] = i32(int(n))
 			case i == 2 && layerType == "contrastive-loss":
 				in[2] = i32(int(n))
+			}
+			if i == 1 && layerType == "unpool" {
+				in[1] = i32(shape...)
 			}
 		}
 		s, err := l.Plan(traits{packed: [device.Passes]int64{1, 2}}, in, layers.Options{Train: train})

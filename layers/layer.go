@@ -7,6 +7,8 @@
 package layers
 
 import (
+	"fmt"
+
 	"gorgonia.org/tensor"
 
 	"github.com/hubel-go/hubel/device"
@@ -176,8 +178,28 @@ type Call struct {
 	Random     device.Random     // Stream is the layer's first
 	LossScale  float32           // LossWeight over the samples of the whole batch
 
-	args  []device.Tensor
-	lists int // that Args has made
+	args   []device.Tensor
+	lists  int     // that Args has made
+	shapes [][]int // of parts
+}
+
+// temporaries are slots of so many float32 elements each, to be seen as parts.
+func temporaries(elements ...int) []Slot {
+	slots := make([]Slot, len(elements))
+	for i, n := range elements {
+		slots[i] = Slot{Name: fmt.Sprintf("part%d", i), Shape: tensor.Shape{n}}
+	}
+	return slots
+}
+
+// part is Temporary[i] with a shape of as many elements, or fewer. It is valid until the
+// call's next part i.
+func (c *Call) part(i int, shape ...int) device.Tensor {
+	for len(c.shapes) <= i {
+		c.shapes = append(c.shapes, nil)
+	}
+	c.shapes[i] = append(c.shapes[i][:0], shape...)
+	return device.Tensor{Buffer: c.Temporary[i].Buffer, Shape: c.shapes[i]}
 }
 
 // argLists is how many lists of Args are valid at a time.

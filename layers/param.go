@@ -15,9 +15,9 @@ type weights struct {
 	weightDecay, biasDecay *float32
 }
 
-// params makes the weight and, unless there is none, the bias, which has one
-// number for each of the weight's first dimension.
-func (w weights) params(shape tensor.Shape, fan Fan) ([]Param, error) {
+// params makes the weight of a shape and, unless there is none, the bias of so many
+// outputs.
+func (w weights) params(shape tensor.Shape, outputs int, fan Fan) ([]Param, error) {
 	if err := checkShape("weight", shape); err != nil {
 		return nil, err
 	}
@@ -28,7 +28,8 @@ func (w weights) params(shape tensor.Shape, fan Fan) ([]Param, error) {
 	if err != nil || w.noBias {
 		return []Param{weight}, err
 	}
-	bias, err := param("bias", tensor.Shape{shape[0]}, fan, w.bias, w.biasRate, w.biasDecay)
+	fan.Kernel = Size{} // a bias has none
+	bias, err := param("bias", tensor.Shape{outputs}, fan, w.bias, w.biasRate, w.biasDecay)
 	return []Param{weight, bias}, err
 }
 
@@ -36,6 +37,9 @@ func param(name string, shape tensor.Shape, fan Fan, f Filler, rate, decay *floa
 	p := Param{Name: name, Shape: shape, Fan: fan, Filler: f, Rate: or(rate, 1), Decay: or(decay, 1)}
 	if err := f.Check(); err != nil {
 		return p, fmt.Errorf("%s: %w", name, err)
+	}
+	if f.Type == "bilinear" && fan.Kernel == (Size{}) {
+		return p, fmt.Errorf("%s: filler bilinear is for the weights of conv and deconv, which have a kernel", name)
 	}
 	if !isFactor(p.Rate) || !isFactor(p.Decay) {
 		return p, fmt.Errorf("%s: the multipliers of rate %g and decay %g must be finite and not negative", name, p.Rate, p.Decay)

@@ -2,6 +2,7 @@ package layers_test
 
 import (
 	"math"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -44,6 +45,13 @@ func plan(t *testing.T, e example, train bool) layers.Spec {
 	return s
 }
 
+// deconv is one of 4 filters of 3x3, changed.
+func deconv(change func(*layers.Deconv)) *layers.Deconv {
+	l := &layers.Deconv{Conv: layers.Conv{Filters: 4, Kernel: layers.Square(3)}}
+	change(l)
+	return l
+}
+
 func TestPlanErrors(t *testing.T) {
 	const huge = math.MaxInt64
 	nan := float32(math.NaN())
@@ -73,10 +81,38 @@ func TestPlanErrors(t *testing.T) {
 		{&layers.Conv{Filters: 1e9, Kernel: layers.Square(1e6), Stride: layers.Square(1e9), Pad: layers.Around(5e5)}, image,
 			"weight: shape [1000000000 96 1000000 1000000] has more than 2^40 elements"},
 		{&layers.Conv{Filters: 1000, Kernel: layers.Size{H: 1, W: 1 << 22}, Pad: layers.Pad{Left: 1 << 22, Bottom: 1 << 10, Right: 1 << 12}}, image, "are too much work to count"},
-		{&layers.Conv{Filters: 4, Kernel: three, WeightFiller: layers.Filler{Type: "he"}}, image, `weight: filler "he" is not constant, gaussian, uniform, xavier or msra`},
+		{&layers.Conv{Filters: 4, Kernel: three, WeightFiller: layers.Filler{Type: "he"}}, image, `weight: filler "he" is not constant, gaussian, uniform, xavier, msra or bilinear`},
 		{&layers.Conv{Filters: 4, Kernel: three, BiasFiller: layers.Gaussian(-1)}, image, "bias: filler gaussian: std -1 must be finite and not negative"},
 		{&layers.Conv{Filters: 4, Kernel: three, BiasRate: new(float32(-2))}, image, "bias: the multipliers of rate -2 and decay 1 must be finite and not negative"},
 		{&layers.Conv{Filters: 4, Kernel: three, WeightDecay: &nan}, image, "weight: the multipliers of rate 1 and decay NaN must be finite and not negative"},
+
+		{&layers.Conv{Filters: 4, Kernel: layers.Size{H: 3, W: 5}}, []layers.Input{f32(32, 8, 99)}, "kernel 3x5 is for images; of input [32,8,99], [N,C,L], it is one number, the length"},
+		{&layers.Conv{Filters: 4, Kernel: three, Stride: layers.Size{H: 2, W: 3}}, []layers.Input{f32(32, 8, 99)}, "stride 2x3 is for images"},
+		{&layers.Conv{Filters: 4, Kernel: three, Pad: layers.Pad{Top: 1, Bottom: 1, Left: 2, Right: 2}}, []layers.Input{f32(32, 8, 99)},
+			"pad 1,1,2,2 is for images; of input [32,8,99], [N,C,L], it is one number, or [0,0,before,behind]"},
+		{&layers.Conv{Filters: 4, Kernel: layers.Square(14)}, []layers.Input{f32(32, 8, 13)}, "a window of 1x14 does not fit in an image of 1x13 with its padding"},
+		{&layers.Dense{Out: 4, WeightFiller: layers.Bilinear()}, image, "weight: filler bilinear is for the weights of conv and deconv, which have a kernel"},
+		{&layers.Conv{Filters: 4, Kernel: three, BiasFiller: layers.Bilinear()}, image, "bias: filler bilinear is for the weights of conv and deconv, which have a kernel"},
+
+		{deconv(func(l *layers.Deconv) {}), []layers.Input{f32(32, 96)}, "input is [32,96], want [N,C,H,W] or [N,C,L]"},
+		{deconv(func(l *layers.Deconv) { l.Filters = 0 }), image, "0 filters of 3x3: each number must be at least 1"},
+		{deconv(func(l *layers.Deconv) { l.Kernel.W = 0 }), image, "4 filters of 3x0: each number must be at least 1"},
+		{deconv(func(l *layers.Deconv) { l.Stride.H = 2 }), image, "stride 2x0 must be at least 1"},
+		{deconv(func(l *layers.Deconv) { l.Dilation = layers.Square(-1) }), image, "dilation -1x-1 must be at least 1"},
+		{deconv(func(l *layers.Deconv) { l.Pad = layers.Around(-1) }), image, "pad -1,-1,-1,-1 must not be negative"},
+		{deconv(func(l *layers.Deconv) { l.Pad = layers.Around(9) }), image, "output is -3x-3: pad 9,9,9,9 takes all of it away"},
+		{deconv(func(l *layers.Deconv) { l.OutputPad = layers.Square(1) }), image, "output_pad 1x1 must be in 0 to 0x0, below the stride"},
+		{deconv(func(l *layers.Deconv) { l.Stride, l.OutputPad = layers.Square(2), layers.Size{H: -1} }), image, "output_pad -1x0 must be in 0 to 1x1, below the stride"},
+		{deconv(func(l *layers.Deconv) { l.Stride, l.OutputPad = layers.Square(4), layers.Size{H: 2, W: 1} }), []layers.Input{f32(32, 96, 13)}, "output_pad 2x1 is for images; of input [32,96,13], [N,C,L], it is one number"},
+		{deconv(func(l *layers.Deconv) { l.Groups = 5 }), image, "groups 5 does not divide 96 channels"},
+		{deconv(func(l *layers.Deconv) { l.Groups = 3 }), image, "groups 3 does not divide 4 filters"},
+		{deconv(func(l *layers.Deconv) { l.Stride = layers.Square(1 << 30) }), image, "output: shape [32 4 12 1073741824 12 1073741824] has more than 2^40 elements"},
+		{deconv(func(l *layers.Deconv) {
+			l.Kernel, l.Dilation = layers.Square(math.MaxInt32), layers.Square(math.MaxInt32)
+		}), image, "has more than 2^40 elements"},
+		{deconv(func(l *layers.Deconv) { l.Kernel = layers.Size{H: 1, W: huge} }), image, "kernel 9223372036854775807 is more than 2147483647"},
+		{deconv(func(l *layers.Deconv) { l.WeightRate = &nan }), image, "weight: the multipliers of rate NaN and decay 1 must be finite and not negative"},
+		{deconv(func(l *layers.Deconv) { l.Filters, l.Kernel, l.Pad = 4, layers.Square(1<<20), layers.Around(1<<19) }), image, "weight: shape [96 4 1048576 1048576] has more than 2^40 elements"},
 
 		{&layers.Dense{}, image, "out 0 must be at least 1"},
 		{&layers.Dense{Out: huge}, image, "output: shape [32 9223372036854775807] has more than 2^40 elements"},
@@ -95,14 +131,59 @@ func TestPlanErrors(t *testing.T) {
 		{&layers.Pool{Window: three, Stride: layers.Square(2), Ceil: true}, []layers.Input{f32(1, 1, 1, 2)}, "a window of 3x3 does not fit in an image of 1x2 with its padding"},
 		{&layers.Pool{Global: true}, []layers.Input{f32(1, 1, 1<<20, 1<<20)}, "images of 1048576x1048576 have more pixels than an int32 can index"},
 
+		{&layers.Pool{Op: device.AveragePool, Window: three, Switches: true}, image, "switches are for max pooling"},
+		{&layers.Pool{Window: layers.Size{H: 2, W: 3}}, []layers.Input{f32(32, 96, 13)}, "window 2x3 is for images; of input [32,96,13], [N,C,L], it is one number, the length"},
+		{&layers.Pool{Window: three}, []layers.Input{f32(32, 96)}, "input is [32,96], want [N,C,H,W] or [N,C,L]"},
+		{&layers.Unpool{Window: three}, image, "got 1 inputs, want 2: input, switches"},
+		{&layers.Unpool{Window: three}, []layers.Input{image[0], image[0]}, "switches is float32 [32,96,13,13], want int32"},
+		{&layers.Unpool{Window: three}, []layers.Input{image[0], i32(32, 96, 13, 12)}, "switches are [32,96,13,12], want the input's [32,96,13,13]"},
+		{&layers.Unpool{Window: three}, []layers.Input{image[0], i32(image[0].Shape...), i32(image[0].Shape...)}, "size is int32"},
+		{&layers.Unpool{Window: three}, []layers.Input{image[0], i32(image[0].Shape...), f32(32, 96)}, "size is [32,96], want as many axes and samples as input [32,96,13,13]"},
+		{&layers.Unpool{Window: three, Size: three}, []layers.Input{image[0], i32(image[0].Shape...), image[0]}, "size 3x3 is given, and so is the input that says it"},
+		{&layers.Unpool{Window: three, Size: layers.Square(14)}, []layers.Input{image[0], i32(image[0].Shape...)}, "size 14x14: its pooling by window 3x3 and stride 1x1 is 12x12, but the input is 13x13"},
+		{&layers.Unpool{Window: three, Stride: layers.Square(2)}, []layers.Input{f32(1, 1, 1<<20, 1<<12), i32(1, 1, 1<<20, 1<<12)}, "images of 1048576x4096 have more pixels than an int32 can index"},
+		{&layers.Unpool{Window: three, Stride: layers.Square(1 << 20)}, []layers.Input{image[0], i32(image[0].Shape...)}, "output: shape [32 96 12582915 12582915] has more than 2^40 elements"},
+		{&layers.Unpool{Window: three, Stride: layers.Square(1 << 13)}, []layers.Input{f32(1, 1, 13, 13), i32(1, 1, 13, 13)}, "images of 98307x98307 have more pixels than an int32 can index"},
+		{&layers.Unpool{}, []layers.Input{image[0], i32(image[0].Shape...)}, "window 0x0 must be at least 1"},
+		{&layers.Unpool{Window: three, Stride: layers.Square(-1)}, []layers.Input{image[0], i32(image[0].Shape...)}, "output: shape [32 96 -9 -9] has a dimension below 1"},
+		{&layers.Unpool{Window: three, Size: layers.Square(huge)}, []layers.Input{image[0], i32(image[0].Shape...)}, "size 9223372036854775807 is more than 2147483647"},
+		{&layers.StochasticPool{Pool: layers.Pool{Window: three, Switches: true}}, image, "switches are for max-pool"},
+		{&layers.StochasticPool{Pool: layers.Pool{Window: three, CountPad: true}}, image, "count_pad is for average pooling"},
+		{&layers.StochasticPool{}, image, "window 0x0 must be at least 1"},
+		{&layers.L2Pool{Pool: layers.Pool{Window: three, Switches: true}}, image, "switches are for max-pool"},
+		{&layers.L2Pool{Pool: layers.Pool{Window: three, CountPad: true}, Sum: true}, image, "count_pad is for a mean, not for a sum"},
+		{&layers.L2Pool{Pool: layers.Pool{Window: three, Stride: layers.Square(3), Ceil: true}, Sum: true}, image, "sum wants whole windows: ceil makes some of 3x3 that leave the image of 13x13 with its padding"},
+		{&layers.L2Pool{}, image, "window 0x0 must be at least 1"},
+		{&layers.AdaptivePool{}, image, "size 0x0 must be in 1 to 65536"},
+		{&layers.AdaptivePool{Size: layers.Size{H: 3, W: 1<<16 + 1}}, image, "size 3x65537 must be in 1 to 65536"},
+		{&layers.AdaptivePool{Size: layers.Size{H: 3, W: 2}}, []layers.Input{f32(32, 96, 13)}, "size 3x2 is for images"},
+		{&layers.AdaptivePool{Size: three}, []layers.Input{f32(1, 1, 1<<20, 1<<12)}, "images of 1048576x4096 have more pixels than an int32 can index"},
+		{&layers.AdaptivePool{Size: layers.Square(1 << 16)}, []layers.Input{f32(257, 1, 1<<15, 1<<15)}, "output: shape [257 1 65536 65536] has more than 2^40 elements"},
+		{&layers.AdaptivePool{Size: layers.Square(211)}, []layers.Input{f32(1, 1, 1000, 1000)}, "size 211x211 of images of 1000x1000 makes more than 4096 blocks of equal windows; a size that divides the image's makes one"},
+
 		{&layers.LRN{Size: huge}, image, "size 9223372036854775807 is more than 2147483647"},
 		{&layers.LRN{Size: 4}, image, "size 4 must be odd"},
+		{&layers.LRN{Region: "inside"}, image, `region "inside" is neither across nor within`},
+		{&layers.LRN{Size: 4, Region: "within"}, image, "size 4 must be odd"},
 		{&layers.LRN{K: -1}, image, "k -1 must be positive, alpha 0.0001 and beta 0.75 not negative"},
 		{&layers.LRN{}, []layers.Input{f32(32, 10)}, "input is [32,10], want [N,C,H,W]"},
 
 		{&layers.Unary{Slope: 0.1}, image, "slope 0.1 is for leaky-relu, not for relu"},
 		{&layers.Unary{Op: device.LeakyReLU, Slope: 1}, image, "slope 1 must be in [0,1)"},
 		{&layers.Unary{Op: device.LeakyReLU, Slope: nan}, image, "slope NaN must be in [0,1)"},
+		{&layers.ELU{Alpha: -1}, image, "alpha -1 must be finite and not negative"},
+		{&layers.ELU{Alpha: nan}, image, "alpha NaN must be finite and not negative"},
+		{&layers.GELU{}, nil, "got 0 inputs, want 1: input"},
+		{&layers.PReLU{}, []layers.Input{f32(32)}, "input is [32], which has no channels"},
+		{&layers.PReLU{WeightFiller: layers.Bilinear()}, image, "weight: filler bilinear is for the weights of conv and deconv"},
+		{&layers.PReLU{WeightRate: &nan}, image, "weight: the multipliers of rate NaN and decay 0 must be finite and not negative"},
+		{&layers.Dropout{Channels: true}, []layers.Input{f32(32)}, "input is [32], which has no channels"},
+		{&layers.DropConnect{Dense: layers.Dense{Out: 3}, P: 1}, image, "p 1 must be in [0,1)"},
+		{&layers.DropConnect{}, image, "out 0 must be at least 1"},
+		{&layers.Maxout{}, image, "pieces 0 does not divide 96 channels"},
+		{&layers.Maxout{Pieces: 5}, image, "pieces 5 does not divide 96 channels"},
+		{&layers.Maxout{Pieces: 2}, []layers.Input{f32(32)}, "input is [32], which has no channels"},
+		{&layers.Maxout{Pieces: 2}, []layers.Input{f32(1, 2, 1<<20, 1<<10)}, "pieces 2 of 1073741824 pixels are more than an int32 can index"},
 		{&layers.Dropout{P: 1}, image, "p 1 must be in [0,1)"},
 		{&layers.Dropout{P: nan}, image, "p NaN must be in [0,1)"},
 		{&layers.Softmax{}, []layers.Input{f32(32)}, "input is [32], want [N,C] or [N,C,H,W]"},
@@ -141,6 +222,13 @@ func TestPlanErrors(t *testing.T) {
 		{&layers.Add{}, []layers.Input{f32(32, 12)}, "got 1 inputs, want at least 2"},
 		{&layers.Add{}, []layers.Input{f32(32, 12), f32(32, 10)}, "input 1 is [32,10], want [32,12] to match input 0"},
 		{&layers.Add{}, []layers.Input{f32(32, 12), f32(32, 12), i32(32, 12)}, "input 2 is int32 [32,12], want float32"},
+		{&layers.Add{Coefficients: []float32{1}}, []layers.Input{f32(32, 12), f32(32, 12)}, "coefficients [1]: there are 1 for 2 inputs"},
+		{&layers.Add{Coefficients: []float32{}}, []layers.Input{f32(32, 12), f32(32, 12)}, "coefficients []: there are 0 for 2 inputs"},
+		{&layers.Add{Coefficients: []float32{1, nan}}, []layers.Input{f32(32, 12), f32(32, 12)}, "coefficients [1 NaN] must be finite"},
+		{&layers.Add{Coefficients: []float32{1, float32(math.Inf(-1))}}, []layers.Input{f32(32, 12), f32(32, 12)}, "coefficients [1 -Inf] must be finite"},
+		{&layers.Product{}, image, "got 1 inputs, want at least 2"},
+		{&layers.Product{}, []layers.Input{f32(32, 12), f32(32, 10)}, "input 1 is [32,10], want [32,12] to match input 0"},
+		{&layers.Maximum{}, slices.Repeat(image, 16), "got 16 inputs, want at most 15: take the others in another layer"},
 		{&layers.Scale{Factor: nan}, image, "factor NaN must be finite"},
 		{&layers.Scale{Factor: float32(math.Inf(-1))}, image, "factor -Inf must be finite"},
 		{&layers.Concat{}, nil, "got 0 inputs, want at least 1"},
@@ -192,6 +280,7 @@ func TestPlanErrors(t *testing.T) {
 		{&layers.Upsample{}, image, "scale 0x0 must be at least 1"},
 		{&layers.Upsample{Scale: layers.Size{H: 2}}, image, "scale 2x0 must be at least 1"},
 		{&layers.Upsample{Scale: layers.Square(huge)}, image, "output: shape [32 96 13 9223372036854775807 13 9223372036854775807] has more than 2^40 elements"},
+		{&layers.Upsample{Scale: three, Mode: "cubic"}, image, `mode "cubic" is neither nearest nor bilinear`},
 		{&layers.Reshape{Shape: []int{96, 13}}, image, "shape [96 13] does not hold the 16224 elements of a sample of input [32,96,13,13]; one number may be -1, for what is left"},
 		{&layers.Reshape{Shape: []int{-1, 5}}, image, "shape [-1 5] does not hold"},
 		{&layers.Reshape{Shape: []int{-1, -1}}, image, "shape [-1 -1] does not hold"},
@@ -217,8 +306,28 @@ func TestPlanAccepts(t *testing.T) {
 		{&layers.Pool{Global: true}, []layers.Input{f32(1, 1, 1, math.MaxInt32)}, []layers.Input{f32(1, 1, 1, 1)}},
 		{&layers.Pool{Window: layers.Square(2)}, image, []layers.Input{f32(2, 6, 4, 8)}},
 		{&layers.Pool{Window: layers.Square(2), Stride: layers.Square(math.MaxInt32)}, image, []layers.Input{f32(2, 6, 1, 1)}},
+		{&layers.Pool{Window: layers.Square(2), Switches: true}, image, []layers.Input{f32(2, 6, 4, 8), i32(2, 6, 4, 8)}},
+		{&layers.Pool{Window: layers.Square(2), Pad: layers.Around(1)}, []layers.Input{f32(2, 6, 9)}, []layers.Input{f32(2, 6, 10)}},
+		{&layers.Pool{Op: device.AveragePool, Global: true}, []layers.Input{f32(2, 6, 9)}, []layers.Input{f32(2, 6, 1)}},
+		{&layers.Unpool{Window: layers.Square(2), Stride: layers.Square(2)}, []layers.Input{image[0], i32(2, 6, 5, 9)}, []layers.Input{f32(2, 6, 10, 18)}},
+		{&layers.Unpool{Window: layers.Square(2), Stride: layers.Square(2), Size: layers.Size{H: 11, W: 19}}, []layers.Input{image[0], i32(2, 6, 5, 9)}, []layers.Input{f32(2, 6, 11, 19)}},
+		{&layers.Unpool{Window: layers.Square(2), Stride: layers.Square(2), Ceil: true}, []layers.Input{image[0], i32(2, 6, 5, 9), f32(2, 1, 9, 17)}, []layers.Input{f32(2, 6, 9, 17)}},
+		{&layers.Unpool{Window: layers.Square(3), Pad: layers.Around(1)}, []layers.Input{f32(2, 6, 9), i32(2, 6, 9)}, []layers.Input{f32(2, 6, 9)}},
+		{&layers.L2Pool{Pool: layers.Pool{Window: layers.Square(3), Stride: layers.Square(2)}, Sum: true}, image, []layers.Input{f32(2, 6, 2, 4)}},
+		{&layers.L2Pool{Pool: layers.Pool{Window: layers.Square(3), Stride: layers.Square(2), Ceil: true}, Sum: true}, image, []layers.Input{f32(2, 6, 2, 4)}},
+		{&layers.L2Pool{Pool: layers.Pool{Window: layers.Square(3), CountPad: true}}, image, []layers.Input{f32(2, 6, 3, 7)}},
+		{&layers.StochasticPool{Pool: layers.Pool{Global: true}}, []layers.Input{f32(2, 6, 9)}, []layers.Input{f32(2, 6, 1)}},
+		{&layers.AdaptivePool{Size: layers.Size{H: 1, W: 1 << 16}}, []layers.Input{f32(2, 6, 1, 1<<16)}, []layers.Input{f32(2, 6, 1, 1<<16)}},
+		{&layers.AdaptivePool{Size: layers.Square(7)}, []layers.Input{f32(2, 6, 9)}, []layers.Input{f32(2, 6, 7)}},
 		{&layers.Conv{Filters: 3, Kernel: layers.Size{H: 2, W: 3}}, image, []layers.Input{f32(2, 3, 4, 7)}},
 		{&layers.Conv{Filters: 1, Kernel: layers.Square(2), WeightRate: new(float32(math.MaxFloat32))}, image, []layers.Input{f32(2, 1, 4, 8)}},
+		{&layers.Conv{Filters: 3, Kernel: layers.Square(2)}, []layers.Input{f32(2, 6, 9)}, []layers.Input{f32(2, 3, 8)}},
+		{&layers.Conv{Filters: 3, Kernel: layers.Size{H: 1, W: 2}, Pad: layers.Pad{Right: 1}}, []layers.Input{f32(2, 6, 9)}, []layers.Input{f32(2, 3, 9)}},
+		{&layers.Conv{Filters: 3, Kernel: layers.Square(3), Pad: layers.Around(1)}, []layers.Input{f32(2, 6, 9)}, []layers.Input{f32(2, 3, 9)}},
+		{deconv(func(l *layers.Deconv) {}), image, []layers.Input{f32(2, 4, 7, 11)}},
+		{deconv(func(l *layers.Deconv) { l.Stride, l.OutputPad = layers.Square(2), layers.Square(1) }), image, []layers.Input{f32(2, 4, 12, 20)}},
+		{deconv(func(l *layers.Deconv) { l.Stride = layers.Square(math.MaxInt32) }), []layers.Input{f32(2, 6, 1, 1)}, []layers.Input{f32(2, 4, 3, 3)}},
+		{deconv(func(l *layers.Deconv) { l.Stride, l.Pad = layers.Square(2), layers.Around(1) }), []layers.Input{f32(2, 6, 9)}, []layers.Input{f32(2, 4, 17)}},
 		{&layers.Dense{Out: 1}, image, []layers.Input{f32(2, 1)}},
 		{&layers.Accuracy{}, []layers.Input{f32(2, 1), i32(2)}, []layers.Input{f32(2)}},
 		{&layers.Accuracy{TopK: 3}, []layers.Input{f32(2, 3), i32(2)}, []layers.Input{f32(2)}},
@@ -242,6 +351,11 @@ func TestPlanAccepts(t *testing.T) {
 		{&layers.Reshape{}, []layers.Input{f32(2, 1, 1)}, []layers.Input{f32(2)}},
 		{&layers.LRN{Size: 1}, image, image},
 		{&layers.Dropout{}, image, image},
+		{&layers.Product{}, slices.Repeat(image, 15), image},
+		{&layers.Maximum{}, slices.Repeat(image, 15), image},
+		{&layers.Maxout{Pieces: 3}, image, []layers.Input{f32(2, 2, 5, 9)}},
+		{&layers.Maxout{Pieces: 6}, []layers.Input{f32(2, 6)}, []layers.Input{f32(2, 1)}},
+		{&layers.DropConnect{Dense: layers.Dense{Out: 7}}, image, []layers.Input{f32(2, 7)}},
 	} {
 		s, err := c.layer.Plan(traits{}, c.in, layers.Options{Train: true})
 		require.NoError(t, err, "%s %+v", c.layer.Type(), c.layer)
@@ -259,10 +373,12 @@ func TestConvSpec(t *testing.T) {
 	before := *l
 	in := []layers.Input{f32(128, 96, 27, 27)}
 	fan := layers.Fan{In: 48 * 25, Out: 128 * 25}
+	kernel := fan
+	kernel.Kernel = layers.Square(5)
 	want := layers.Spec{
 		Out: []layers.Input{f32(128, 256, 27, 27)},
 		Params: []layers.Param{
-			{Name: "weight", Shape: tensor.Shape{256, 48, 5, 5}, Fan: fan, Filler: layers.Gaussian(0.01), Rate: 1, Decay: 1},
+			{Name: "weight", Shape: tensor.Shape{256, 48, 5, 5}, Fan: kernel, Filler: layers.Gaussian(0.01), Rate: 1, Decay: 1},
 			{Name: "bias", Shape: tensor.Shape{256}, Fan: fan, Filler: layers.Constant(1), Rate: 2, Decay: 0},
 		},
 		Packed:   [device.Passes]int64{100, 200},

@@ -2,6 +2,7 @@ package layers
 
 import (
 	"fmt"
+	"maps"
 	"math"
 	"slices"
 	"strings"
@@ -87,6 +88,47 @@ func expectImage(in []Input) error {
 		return fmt.Errorf("input is %s, want [N,C,H,W]", dims(in[0].Shape))
 	}
 	return nil
+}
+
+// expectPixels checks that a layer has one input, images [N,C,H,W] or rows of pixels
+// [N,C,L], and that sizes and pads given by name fit it: those of rows are one number.
+func expectPixels(in []Input, sizes map[string]Size, pad Pad) error {
+	if err := expect(in, input); err != nil {
+		return err
+	}
+	switch x := in[0].Shape; len(x) {
+	case 4:
+		return nil
+	case 3:
+		for _, name := range slices.Sorted(maps.Keys(sizes)) {
+			if s := sizes[name]; s.H != s.W && s.H != 1 {
+				return fmt.Errorf("%s %v is for images; of input %s, [N,C,L], it is one number, the length", name, s, dims(x))
+			}
+		}
+		if pad != Around(pad.Top) && (pad.Top != 0 || pad.Bottom != 0) {
+			return fmt.Errorf("pad %d,%d,%d,%d is for images; of input %s, [N,C,L], it is one number, or [0,0,before,behind]", pad.Top, pad.Bottom, pad.Left, pad.Right, dims(x))
+		}
+		return nil
+	default:
+		return fmt.Errorf("input is %s, want [N,C,H,W] or [N,C,L]", dims(x))
+	}
+}
+
+// image is a shape [N,C,H,W], or [N,C,L] as that of images of height 1.
+func image(s tensor.Shape) (n, c, h, w int) {
+	if len(s) == 3 {
+		return s[0], s[1], 1, s[2]
+	}
+	return s[0], s[1], s[2], s[3]
+}
+
+// shapeAs is a shape [N,C,H,W] as it goes with an input x: without H where that is
+// [N,C,L].
+func shapeAs(x, y tensor.Shape) tensor.Shape {
+	if len(x) == 3 {
+		return tensor.Shape{y[0], y[1], y[3]}
+	}
+	return y
 }
 
 // expectScores checks the inputs of a layer that compares scores [N,C] with

@@ -3,6 +3,8 @@ package layers
 import (
 	"encoding/json"
 	"fmt"
+
+	"gorgonia.org/tensor"
 )
 
 // Size is a height and a width, in pixels. In JSON it is one number if both are
@@ -42,6 +44,14 @@ func (s Size) or(n int) Size {
 	return s
 }
 
+// of is the size for an input: where that is [N,C,L], the width alone counts.
+func (s Size) of(x tensor.Shape) Size {
+	if len(x) == 3 {
+		s.H = 1
+	}
+	return s
+}
+
 // Pad is the number of zero rows and columns around an image. In JSON it is one
 // number for all sides, [rows,columns] if opposite sides are the same, or
 // [top,bottom,left,right].
@@ -49,6 +59,14 @@ type Pad struct{ Top, Bottom, Left, Right int }
 
 // Around is a pad of n on all four sides.
 func Around(n int) Pad { return Pad{n, n, n, n} }
+
+// of is the pad for an input: where that is [N,C,L], its two ends alone have one.
+func (p Pad) of(x tensor.Shape) Pad {
+	if len(x) == 3 {
+		p.Top, p.Bottom = 0, 0
+	}
+	return p
+}
 
 // MarshalJSON writes the shortest of the three forms.
 func (p Pad) MarshalJSON() ([]byte, error) {

@@ -54,21 +54,31 @@ func (l *Unary) Plan(t device.Traits, in []Input, o Options) (Spec, error) {
 // programs are the function of x, and its gradient from y and dy: dy (y > 0 ? 1 :
 // slope) for the two ReLUs, dy y (1-y) for a sigmoid, and dy (1-y²) for tanh.
 func programs(u device.Unary) (forward, backward *expr.Program) {
-	x, y, dy := expr.Input(0, expr.Whole), expr.Input(0, expr.Whole), expr.Input(1, expr.Whole)
-	zero, one, slope := expr.Const(0), expr.Const(1), expr.Const(u.Slope)
-	var value, gradient expr.Expr
+	y, dy := expr.Input(0, expr.Whole), expr.Input(1, expr.Whole)
+	one, slope := expr.Const(1), expr.Const(u.Slope)
+	var gradient expr.Expr
 	switch u.Op {
 	case device.ReLU, device.LeakyReLU:
-		value = expr.Select(expr.Less(x, zero), expr.Mul(slope, x), x)
-		gradient = expr.Select(expr.Less(zero, y), dy, expr.Mul(slope, dy))
+		gradient = expr.Select(expr.Less(expr.Const(0), y), dy, expr.Mul(slope, dy))
 	case device.Sigmoid:
-		value = expr.Sigmoid(x)
 		gradient = expr.Mul(expr.Mul(dy, y), expr.Sub(one, y))
 	case device.Tanh:
-		value = expr.Tanh(x)
 		gradient = expr.Mul(dy, expr.Sub(one, expr.Mul(y, y)))
 	}
-	return expr.MustNew(value), expr.MustNew(gradient)
+	return expr.MustNew(value(u.Op, expr.Input(0, expr.Whole), slope)), expr.MustNew(gradient)
+}
+
+// value is the function of x. A slope is read by a leaky ReLU alone.
+func value(op device.UnaryOp, x, slope expr.Expr) expr.Expr {
+	switch op {
+	case device.ReLU:
+		return expr.Select(expr.Less(x, zero), zero, x)
+	case device.LeakyReLU:
+		return expr.Select(expr.Less(x, zero), expr.Mul(slope, x), x)
+	case device.Sigmoid:
+		return expr.Sigmoid(x)
+	}
+	return expr.Tanh(x)
 }
 
 // Forward enqueues the function.

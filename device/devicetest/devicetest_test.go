@@ -185,6 +185,27 @@ func TestSuiteFindsFaults(t *testing.T) {
 					}
 				})
 			}}},
+		{"scatters what is outside of the plane to its ends", "pool backward", "outside", faultyQueue{
+			poolBackward: func(q device.Queue, p device.Pool, dx, dy, index device.Tensor, m device.Mode) {
+				withinPlanes(q, p, index, func() { q.PoolBackward(p, dx, dy, index, m) })
+			}}},
+		{"gathers what is outside of the plane from its ends", "pool gather", "outside", faultyQueue{
+			poolGather: func(q device.Queue, p device.Pool, y, index, x device.Tensor, m device.Mode) {
+				withinPlanes(q, p, index, func() { q.PoolGather(p, y, index, x, m) })
+			}}},
+		{"gathers from the first plane", "pool gather", "y[", faultyQueue{
+			poolGather: func(q device.Queue, p device.Pool, y, index, x device.Tensor, m device.Mode) {
+				q.PoolGather(p, y, index, x, m)
+				edit(q, y, func(v []float32) {
+					for i := range v {
+						v[i] = v[i%(p.OutH()*p.OutW())]
+					}
+				})
+			}}},
+		{"gathers over what is there", "pool gather", "accumulate: y[", faultyQueue{
+			poolGather: func(q device.Queue, p device.Pool, y, index, x device.Tensor, _ device.Mode) {
+				q.PoolGather(p, y, index, x, device.Overwrite)
+			}}},
 		{"does not divide alpha", "lrn forward", "over size", faultyQueue{
 			lrnForward: func(q device.Queue, l device.LRN, y, scale, x device.Tensor) {
 				l.AlphaOverSize = false

@@ -1,6 +1,8 @@
 package devicetest
 
 import (
+	"slices"
+
 	"gorgonia.org/tensor"
 
 	"github.com/hubel-go/hubel/device"
@@ -82,6 +84,7 @@ type faultyQueue struct {
 	convFilter          func(q device.Queue, c device.Conv, dw, dbias, x, dy device.Tensor, m device.Mode)
 	poolForward         func(q device.Queue, p device.Pool, y, index, x device.Tensor)
 	poolBackward        func(q device.Queue, p device.Pool, dx, dy, index device.Tensor, m device.Mode)
+	poolGather          func(q device.Queue, p device.Pool, y, index, x device.Tensor, m device.Mode)
 	lrnForward          func(q device.Queue, l device.LRN, y, scale, x device.Tensor)
 	lrnBackward         func(q device.Queue, l device.LRN, dx, x, scale, dy device.Tensor, m device.Mode)
 	mapped              func(q device.Queue, p *expr.Program, v device.View, out, in []device.Tensor, modes []device.Mode, r device.Random)
@@ -189,6 +192,14 @@ func (q *faultyQueue) PoolBackward(p device.Pool, dx, dy, index device.Tensor, m
 	q.Queue.PoolBackward(p, dx, dy, index, m)
 }
 
+func (q *faultyQueue) PoolGather(p device.Pool, y, index, x device.Tensor, m device.Mode) {
+	if q.poolGather != nil {
+		q.poolGather(q.Queue, p, y, index, x, m)
+		return
+	}
+	q.Queue.PoolGather(p, y, index, x, m)
+}
+
 func (q *faultyQueue) LRNForward(l device.LRN, y, scale, x device.Tensor) {
 	if q.lrnForward != nil {
 		q.lrnForward(q.Queue, l, y, scale, x)
@@ -267,4 +278,21 @@ func editInts(q device.Queue, t device.Tensor, change func(v []int32)) {
 	q.Download(host(v), t)
 	change(v)
 	q.Upload(t, host(v))
+}
+
+// withinPlanes calls a kernel with indices that lie in their planes.
+func withinPlanes(q device.Queue, p device.Pool, index device.Tensor, call func()) {
+	if index.IsNil() {
+		call()
+		return
+	}
+	var were []int32
+	editInts(q, index, func(v []int32) {
+		were = slices.Clone(v)
+		for i := range v {
+			v[i] = min(max(v[i], 0), int32(p.H*p.W-1))
+		}
+	})
+	call()
+	editInts(q, index, func(v []int32) { copy(v, were) })
 }

@@ -34,7 +34,7 @@ func poolCases(o Options) []Case {
 	for range o.random() {
 		geometries = append(geometries, randomPool(r))
 	}
-	var forward, backward []Case
+	var forward, backward, gather []Case
 	seen := map[string]bool{}
 	for _, p := range geometries {
 		for _, p.Op = range []device.PoolOp{device.MaxPool, device.AveragePool} {
@@ -47,6 +47,9 @@ func poolCases(o Options) []Case {
 					seen[name] = true
 					forward = append(forward, poolForward(p, p.Op == device.MaxPool, uniform, ""))
 					backward = append(backward, poolBackward(p, device.Overwrite), poolBackward(p, device.Accumulate))
+					if p.Op == device.MaxPool {
+						gather = append(gather, poolGather(p, device.Overwrite), poolGather(p, device.Accumulate))
+					}
 				}
 			}
 		}
@@ -60,7 +63,11 @@ func poolCases(o Options) []Case {
 		poolForward(p, true, sprinkled(coarse, 9, float32(math.NaN())), " NaN"),
 		poolForward(p, false, sprinkled(coarse, 9, float32(math.NaN())), " NaN no index"),
 	)
-	return append(forward, backward...)
+	for _, m := range []device.Mode{device.Overwrite, device.Accumulate} {
+		backward = append(backward, poolBackward(p, m).outsidePlanes(p))
+		gather = append(gather, poolGather(p, m).outsidePlanes(p))
+	}
+	return append(append(forward, backward...), gather...)
 }
 
 func poolOf(n, c, size, window, pad, stride int) device.Pool {
@@ -107,8 +114,45 @@ func poolForward(p device.Pool, index bool, x fill, note string) Case {
 }
 
 func poolBackward(p device.Pool, m device.Mode) Case {
-	// The indices are those of a forward pass over values with ties.
-	indices := func(values []any) {
+	call := func(q device.Queue, b *Bound) { q.PoolBackward(p, b.t[0], b.t[1], b.t[2], m) }
+	c := Case{
+		Op:   "pool backward",
+		Name: fmt.Sprintf("%s %v", poolName(p), m),
+		args: []arg{
+			destination("dx", p.XShape(), m, products(p.R*p.S)),
+			input("dy", p.YShape(), uniform),
+			poolIndex(p).when(p.Op == device.MaxPool),
+		},
+		call:      call,
+		magnitude: call,
+	}
+	if p.Op == device.MaxPool {
+		c.relate = poolIndices(p)
+	}
+	return c
+}
+
+func poolGather(p device.Pool, m device.Mode) Case {
+	return Case{
+		Op:   "pool gather",
+		Name: fmt.Sprintf("%s %v", poolName(p), m),
+		args: []arg{
+			destination("y", p.YShape(), m, exactly),
+			input("x", p.XShape(), uniform),
+			poolIndex(p),
+		},
+		call:   func(q device.Queue, b *Bound) { q.PoolGather(p, b.t[0], b.t[2], b.t[1], m) },
+		relate: poolIndices(p),
+	}
+}
+
+func poolIndex(p device.Pool) arg {
+	return input("index", p.YShape(), these[int32](0)).as(device.Int32)
+}
+
+// poolIndices makes argument 2 the indices of a forward pass over values with ties.
+func poolIndices(p device.Pool) func(values []any) {
+	return func(values []any) {
 		forward := poolForward(p, true, coarse, "")
 		x := coarse(rand.New(rand.NewPCG(1, 2)), device.Elements(p.XShape()))
 		y, err := forward.onReference(forward.call, []any{allOnes(device.Float32, device.Elements(p.YShape())), values[2], x})
@@ -120,21 +164,19 @@ func poolBackward(p device.Pool, m device.Mode) Case {
 			index[i] = int32(v)
 		}
 	}
-	call := func(q device.Queue, b *Bound) { q.PoolBackward(p, b.t[0], b.t[1], b.t[2], m) }
-	c := Case{
-		Op:   "pool backward",
-		Name: fmt.Sprintf("%s %v", poolName(p), m),
-		args: []arg{
-			destination("dx", p.XShape(), m, products(p.R*p.S)),
-			input("dy", p.YShape(), uniform),
-			input("index", p.YShape(), these[int32](0)).as(device.Int32).when(p.Op == device.MaxPool),
-		},
-		call:      call,
-		magnitude: call,
+}
+
+// outsidePlanes is the case with some indices that name no element of their plane.
+func (c Case) outsidePlanes(p device.Pool) Case {
+	related := c.relate
+	c.relate = func(values []any) {
+		related(values)
+		index, pixels := values[2].([]int32), int32(p.H*p.W)
+		for i, v := range []int32{-1, pixels, math.MaxInt32, math.MinInt32, pixels + 1, -pixels} {
+			index[(3*i+1)%len(index)] = v
+		}
 	}
-	if p.Op == device.MaxPool {
-		c.relate = indices
-	}
+	c.Name += " outside"
 	return c
 }
 

@@ -153,6 +153,7 @@ func checkNoKernelAfterError(dev device.Device) (err error) {
 	q.Reduce(nil, device.View{}, device.Sum, expr.Whole, x, nil, m, device.Random{})
 	q.PoolForward(device.Pool{}, x, x, x)
 	q.PoolBackward(device.Pool{}, x, x, x, m)
+	q.PoolGather(device.Pool{}, x, x, x, m)
 	q.SoftmaxForward(device.Softmax{}, x, x)
 	q.SoftmaxBackward(device.Softmax{}, x, x, x, m)
 	q.Update(nil, []device.Tensor{x}, nil, nil)

@@ -34,13 +34,28 @@ func (q *queue) PoolBackward(p device.Pool, dx, dy, index device.Tensor, m devic
 	poolWindows(p, func(o, plane int, w window) {
 		dimage := din[plane : plane+p.H*p.W]
 		if p.Op == device.MaxPool {
-			dimage[ints(index)[o]] += dout[o]
+			if at := ints(index)[o]; at >= 0 && at < int64(len(dimage)) {
+				dimage[at] += dout[o]
+			}
 			return
 		}
 		for i := w.i0; i < w.i1; i++ {
 			for j := w.j0; j < w.j1; j++ {
 				dimage[i*p.W+j] += dout[o] / w.count(p)
 			}
+		}
+	})
+}
+
+func (q *queue) PoolGather(p device.Pool, y, index, x device.Tensor, m device.Mode) {
+	if q.Err != nil {
+		return
+	}
+	out, in := floats(y), floats(x)
+	begin(out, m)
+	poolWindows(p, func(o, plane int, _ window) {
+		if at := ints(index)[o]; at >= 0 && at < int64(p.H*p.W) {
+			out[o] += in[plane+int(at)]
 		}
 	})
 }

@@ -37,6 +37,7 @@ func TestErrorsStick(t *testing.T) {
 	b.Reduce(nil, device.View{}, device.Sum, expr.Whole, x, nil, device.Overwrite, device.Random{})
 	b.PoolForward(device.Pool{}, x, x, x)
 	b.PoolBackward(device.Pool{}, x, x, x, device.Overwrite)
+	b.PoolGather(device.Pool{}, x, x, x, device.Overwrite)
 	b.SoftmaxForward(device.Softmax{}, x, x)
 	b.SoftmaxBackward(device.Softmax{}, x, x, x, device.Overwrite)
 	b.Update(nil, nil, nil, nil)

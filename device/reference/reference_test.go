@@ -130,6 +130,16 @@ func TestPoolByHand(t *testing.T) {
 		0, 0, 2, 0,
 		0, 0, 4, 0,
 		3, 0, 0, 0}, b.get(dx))
+
+	index = b.putInts(15, 0, -1, 16)
+	y = b.put(1, 2, 3, 4)
+	gathered := b.put(7, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 70)
+	b.PoolGather(p, y, index, gathered, device.Accumulate)
+	require.Equal(t, []float64{71, 9, 3, 4}, b.get(y))
+	b.PoolGather(p, y, index, gathered, device.Overwrite)
+	require.Equal(t, []float64{70, 7, 0, 0}, b.get(y), "what no index names is 0")
+	b.PoolBackward(p, dx, b.put(1, 2, 3, 4), index, device.Overwrite)
+	require.Equal(t, []float64{2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1}, b.get(dx), "and goes nowhere")
 }
 
 // Caffe rounds the output size up; the last window hangs over the edge.

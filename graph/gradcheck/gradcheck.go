@@ -54,7 +54,7 @@ func (o Options) withDefaults() Options {
 }
 
 // Layer is a network around one layer: its inputs, the layer, and an L2 loss
-// against a random target for each of its outputs. A layer whose output is a
+// against a random target for each of its float32 outputs. A layer whose output is a
 // loss gets none. A layer that does not accept the inputs gives a network
 // whose Plan says why.
 func Layer(l layers.Layer, inputs ...graph.Input) *graph.Network {
@@ -71,6 +71,9 @@ func Layer(l layers.Layer, inputs ...graph.Input) *graph.Network {
 		return n
 	}
 	for i, s := range spec.Out {
+		if s.DType != device.Float32 {
+			continue
+		}
 		if i > 0 {
 			out = fmt.Sprintf("layer:%d", i)
 		}

@@ -27,6 +27,15 @@ func (q *queue) PoolBackward(p device.Pool, dx, dy, index device.Tensor, m devic
 	runWithScratch(q, t, rowItems(p.N*p.C, p.H*p.W), p.W)
 }
 
+func (q *queue) PoolGather(p device.Pool, y, index, x device.Tensor, m device.Mode) {
+	if q.Err != nil {
+		return
+	}
+	t := &q.poolGather
+	*t = gatherTask{planes: p.N * p.C, in: p.H * p.W, out: p.OutH() * p.OutW(), y: floats(y), index: ints(index), x: floats(x), m: m}
+	run(q, t, rowItems(t.planes, t.out))
+}
+
 // poolTask is cut into planes.
 type poolTask struct {
 	loops  *vec.Loops
@@ -158,7 +167,9 @@ func (t *poolBackTask) Run(item, worker int) {
 func scatter(dx, dy []float32, index []int32) {
 	index = index[:len(dy)]
 	for o, d := range dy {
-		dx[index[o]] += d
+		if at := int(index[o]); uint(at) < uint(len(dx)) {
+			dx[at] += d
+		}
 	}
 }
 
@@ -182,5 +193,30 @@ func (t *poolBackTask) averageRow(dx, row, dy []float32, i int) {
 	for r := top; r < bottom; r++ {
 		pixels := dx[r*p.W:][:p.W]
 		t.loops.Add(pixels, pixels, row)
+	}
+}
+
+// gatherTask is cut into planes.
+type gatherTask struct {
+	planes, in, out int // a plane's elements
+	y, x            []float32
+	index           []int32
+	m               device.Mode
+}
+
+func (t *gatherTask) Run(item, _ int) {
+	first, end := rows(item, t.planes, t.out)
+	for plane := first; plane < end; plane++ {
+		x, y, index := t.x[plane*t.in:][:t.in], t.y[plane*t.out:][:t.out], t.index[plane*t.out:][:t.out]
+		for o, at := range index {
+			v := float32(0)
+			if uint(int(at)) < uint(len(x)) {
+				v = x[at]
+			}
+			if t.m == device.Accumulate {
+				v += y[o]
+			}
+			y[o] = v
+		}
 	}
 }

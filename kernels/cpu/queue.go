@@ -24,6 +24,7 @@ type queue struct {
 	strided     stridedTask
 	poolForward poolTask
 	poolBack    poolBackTask
+	poolGather  gatherTask
 	lrn         lrnTask
 	conv        convTask
 	convSteps   []int // memory of conv.steps

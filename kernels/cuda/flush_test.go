@@ -63,11 +63,12 @@ var tinyCases = []tinyCase{
 			q.PoolForward(p, t[0], device.Tensor{}, t[1])
 			q.PoolBackward(p, t[2], t[0], device.Tensor{}, device.Overwrite)
 		}},
-	{"max pooling", []tinyArg{writes(18), {of: device.Int32, n: 18}, reads(32, tiny), writes(32)},
+	{"max pooling", []tinyArg{writes(18), {of: device.Int32, n: 18}, reads(32, tiny), writes(32), updates(18, tiny)},
 		func(q device.Queue, t []device.Tensor) {
 			p := device.Pool{Op: device.MaxPool, N: 1, C: 2, H: 4, W: 4, R: 2, S: 2, StrideH: 1, StrideW: 1}
 			q.PoolForward(p, t[0], t[1], t[2])
 			q.PoolBackward(p, t[3], t[0], t[1], device.Overwrite)
+			q.PoolGather(p, t[4], t[1], t[2], device.Accumulate)
 		}},
 	{"strided copy", []tinyArg{reads(24, tiny), updates(12, func(i int) float64 { return tiny(i + 2) }), updates(5, tiny)},
 		func(q device.Queue, t []device.Tensor) {

@@ -4,6 +4,8 @@
 //   pool_{max,average}_backward  a thread to a pixel, which gathers from the
 //                                windows that hold it, in their order: no
 //                                atomic operation, and always the same bits
+//   pool_gather                  a thread to an output element, which reads the
+//                                pixel that an index names
 //
 // Elements are numbered through all planes; a launch has fewer than 2^31.
 
@@ -139,4 +141,15 @@ extern "C" __global__ void __launch_bounds__(Threads)
         }
     }
     dx[i] = accumulate ? dx[i] + sum : sum;
+}
+
+extern "C" __global__ void __launch_bounds__(Threads)
+    pool_gather(float *y, const int *index, const float *x, int n, Divisor byOut, int in,
+                int accumulate) {
+    const int o = blockIdx.x * Threads + threadIdx.x;
+    if (o >= n) return;
+    const int at = index[o];
+    const bool inside = 0 <= at && at < in;
+    const float v = inside ? x[(size_t)divide(o, byOut) * in + at] : 0;
+    y[o] = accumulate ? y[o] + v : v;
 }

@@ -9,6 +9,7 @@ import (
 type poolKernels struct {
 	maxForward, maxBackward         driver.Function
 	averageForward, averageBackward driver.Function
+	gather                          driver.Function
 }
 
 // poolThreads is the threads of a block of pool.cu.
@@ -18,6 +19,7 @@ func (k *poolKernels) declare(d driver.Driver) {
 	declare(d, "pool", map[string]*driver.Function{
 		"pool_max_forward": &k.maxForward, "pool_max_backward": &k.maxBackward,
 		"pool_average_forward": &k.averageForward, "pool_average_backward": &k.averageBackward,
+		"pool_gather": &k.gather,
 	})
 }
 
@@ -81,6 +83,20 @@ func (q *queue) PoolBackward(p device.Pool, dx, dy, indices device.Tensor, m dev
 		if at != 0 {
 			at = at.Offset(4 * int64(planes*out))
 		}
+	}
+}
+
+func (q *queue) PoolGather(p device.Pool, y, indices, x device.Tensor, m device.Mode) {
+	if q.Err != nil {
+		return
+	}
+	in, out := p.H*p.W, p.OutH()*p.OutW()
+	to, at, from := q.at(y), q.at(indices), q.at(x)
+	for planes, left := planesEach(in, out), p.N*p.C; left > 0; left -= planes {
+		n := min(planes, left) * out
+		q.args.Reset().Ptr(to).Ptr(at).Ptr(from).Int(n).Uint64(divisor(out)).Int(in).Int(int(m))
+		q.launch(q.kernels.pool.gather, driver.Dim{X: ceil(n, poolThreads)}, poolThreads)
+		to, at, from = to.Offset(4*int64(n)), at.Offset(4*int64(n)), from.Offset(4*int64(planes*in))
 	}
 }
 
