@@ -113,7 +113,7 @@ func (t *trainer) perform(ctx context.Context, w work) error {
 		Epoch:           float64(t.iteration) / float64(t.perEpoch),
 		Loss:            t.last.Loss,
 		Train:           t.last.Metrics,
-		Rate:            t.sgd.rate(t.iteration - 1),
+		Rate:            t.updater.rate(t.iteration - 1),
 		ImagesPerSecond: t.speed.now().imagesPerSecond(),
 	}
 	for i := range t.duties {
@@ -154,11 +154,11 @@ func (t *trainer) evaluate(ctx context.Context) error {
 	t.line.TestLoss, t.line.Test = &test.Loss, test.Metrics
 	t.test = &test
 	plateau := 0
-	if t.c.SGD.Schedule.Policy == Plateau {
-		plateau = t.c.SGD.Schedule.Step
+	if t.c.Optimiser.Schedule.Policy == Plateau {
+		plateau = t.c.Optimiser.Schedule.Step
 	}
 	best := t.history.add(&test, t.c.Network.Metrics, plateau)
-	t.sgd.drops = t.history.Drops
+	t.updater.drops = t.history.Drops
 	if best && t.record != nil {
 		if err := t.saveBest(); err != nil {
 			return err

@@ -25,11 +25,12 @@ const (
 	// without a metric, the lowest loss does.
 	BestFile = "best.safetensors"
 
-	// CheckpointFile has all that resuming needs: the weights, a velocity
-	// "momentum/NAME" for each trained parameter, the configuration of the run, and
-	// the results of its tests. Random numbers are counter-based, so their state is
-	// the seed and the iteration. PreviousFile is the checkpoint before it.
-	// DamagedFile is a checkpoint that could not be read when the run was resumed.
+	// CheckpointFile has all that resuming needs: the weights, what the optimiser
+	// keeps of each trained parameter, such as "momentum/NAME", the configuration of
+	// the run, and the results of its tests. Random numbers are counter-based, so
+	// their state is the seed and the iteration. PreviousFile is the checkpoint
+	// before it. DamagedFile is a checkpoint that could not be read when the run was
+	// resumed.
 	CheckpointFile = "checkpoint.safetensors"
 	PreviousFile   = "checkpoint-previous.safetensors"
 	DamagedFile    = "checkpoint-damaged.safetensors"

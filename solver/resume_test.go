@@ -84,15 +84,23 @@ func resume(t *testing.T, dir string, c Config) {
 }
 
 func TestResumingLeavesTheSameBytes(t *testing.T) {
-	for name, change := range map[string]func(c *Config){
+	changes := map[string]func(c *Config){
 		"one pass":   func(*Config) {},
 		"two passes": func(c *Config) { c.Batch, c.Accumulate = 8, 2 },
 		"three passes, the last of an epoch alone": func(c *Config) { c.Batch, c.Accumulate = 6, 3 }, // 90 = 5*18
 		"nesterov": func(c *Config) {
-			c.SGD = SGD{Schedule: Schedule{Policy: Step, Rate: 0.05, Gamma: 0.5, Step: 3}, Momentum: 0.8, Nesterov: true}
+			c.Optimiser = Optimiser{Schedule: Schedule{Policy: Step, Rate: 0.05, Gamma: 0.5, Step: 3}, Momentum: 0.8, Nesterov: true}
 		},
 		"frozen": func(c *Config) { c.Frozen = []string{"conv1.bias"} },
-	} {
+	}
+	for _, method := range Methods() {
+		changes[method] = func(c *Config) {
+			c.Optimiser = Defaults(method)
+			c.Optimiser.Schedule = Schedule{Policy: Poly, Rate: c.Optimiser.Schedule.Rate, Power: 1}
+			c.Optimiser.ClipNorm = 2
+		}
+	}
+	for name, change := range changes {
 		t.Run(name, func(t *testing.T) {
 			c := smallConfig(t)
 			change(&c)
@@ -117,8 +125,9 @@ func TestResumingLeavesTheSameBytes(t *testing.T) {
 
 func TestResumingWithMoreIterations(t *testing.T) {
 	c := smallConfig(t)
-	c.SGD.Schedule = Schedule{Policy: Inv, Rate: 0.05, Gamma: 0.1, Power: 1}
+	c.Optimiser.Schedule = Schedule{Policy: Inv, Rate: 0.05, Gamma: 0.1, Power: 1}
 	straight := trainIn(t, c)
+	c.Optimiser.Method = SGD // as the empty name
 	c.Iterations = 4
 	dir := trainIn(t, c)
 	c.Iterations = 10
@@ -245,12 +254,13 @@ func TestResumeRefusesAnotherConfiguration(t *testing.T) {
 		"batch is 8, but the run was started with 16":                                       func(c *Config) { c.Batch = 8 },
 		"accumulate is 3, but the run was started with 1":                                   func(c *Config) { c.Accumulate = 3 },
 		"seed is 9223372036854788154, but the run was started with 9223372036854788153":     func(c *Config) { c.Seed++ },
-		"momentum is 0.5, but the run was started with 0.9":                                 func(c *Config) { c.SGD.Momentum = 0.5 },
-		"decay is 0, but the run was started with 0.001":                                    func(c *Config) { c.SGD.Decay = 0 },
-		"clip_norm is nothing, but the run was started with 2":                              func(c *Config) { c.SGD.ClipNorm = 0 },
-		"nesterov is true, but the run was started with nothing":                            func(c *Config) { c.SGD.Nesterov = true },
-		"schedule.rate is 0.1, but the run was started with 0.05":                           func(c *Config) { c.SGD.Schedule.Rate = 0.1 },
-		`schedule.policy is "fixed", but the run was started with "cosine"`:                 func(c *Config) { c.SGD.Schedule.Policy = Fixed },
+		"momentum is 0.5, but the run was started with 0.9":                                 func(c *Config) { c.Optimiser.Momentum = 0.5 },
+		"the optimiser is adam, but the run was started with sgd":                           func(c *Config) { c.Optimiser = Defaults(Adam) },
+		"decay is 0, but the run was started with 0.001":                                    func(c *Config) { c.Optimiser.Decay = 0 },
+		"clip_norm is nothing, but the run was started with 2":                              func(c *Config) { c.Optimiser.ClipNorm = 0 },
+		"nesterov is true, but the run was started with nothing":                            func(c *Config) { c.Optimiser.Nesterov = true },
+		"schedule.rate is 0.1, but the run was started with 0.05":                           func(c *Config) { c.Optimiser.Schedule.Rate = 0.1 },
+		`schedule.policy is "fixed", but the run was started with "cosine"`:                 func(c *Config) { c.Optimiser.Schedule.Policy = Fixed },
 		`frozen is ["fc2"], but the run was started with nothing`:                           func(c *Config) { c.Frozen = []string{"fc2"} },
 		"there are 91 samples to train on, but the run was started with 90; name the same":  func(c *Config) { c.Train, _ = synthetic(t, 91, 1, 1, 12, 12) },
 		"preprocess.mean.0 is 100, but the run was started with 128":                        func(c *Config) { c.Preprocess.Mean = []float32{100} },

@@ -44,10 +44,10 @@ func TestTrainRefuses(t *testing.T) {
 		"a patience of -1 tests must not be negative":                                           func(c *Config) { c.Patience = -1 },
 		"patience with a run needs a test set":                                                  func(c *Config) { c.Patience, c.Test = 3, nil },
 		"learning-rate policy plateau needs a test set": func(c *Config) {
-			c.SGD.Schedule = Schedule{Policy: Plateau, Rate: 0.1, Gamma: 0.1, Step: 2}
+			c.Optimiser.Schedule = Schedule{Policy: Plateau, Rate: 0.1, Gamma: 0.1, Step: 2}
 			c.Test = nil
 		},
-		"learning rate 0 must be": func(c *Config) { c.SGD.Schedule.Rate = 0 },
+		"learning rate 0 must be": func(c *Config) { c.Optimiser.Schedule.Rate = 0 },
 		"network small takes images of the shape [1 12 12], but those of the training set are [3 12 12]": func(c *Config) { c.Train = wide },
 		"network small takes images of the shape [1 12 12], but those of the test set are [3 12 12]":     func(c *Config) { c.Test = wide },
 		"network small tells 10 classes apart, but the training set has 12":                              func(c *Config) { c.Train = many },

@@ -26,7 +26,7 @@ func (o *options) newRun(ctx context.Context, progress io.Writer) (c solver.Conf
 		Data:       o.dataText(),
 		DirectConv: o.deviceOptions().DirectConv,
 		TF32:       o.tf32,
-		SGD: solver.SGD{
+		Optimiser: solver.Optimiser{
 			Schedule: o.schedule(),
 			Momentum: float32(o.momentum),
 			Decay:    float32(o.decay),
@@ -44,7 +44,7 @@ func (o *options) newRun(ctx context.Context, progress io.Writer) (c solver.Conf
 	}
 	c.LogEvery, c.DebugEvery = o.logEvery, o.debug
 	c.CheckpointEvery, c.CheckpointTime = o.checkpoint.iterations, o.checkpoint.time
-	if err := c.SGD.Check(); err != nil {
+	if err := c.Optimiser.Check(); err != nil {
 		return c, s, err
 	}
 	if c.Dir == "" {

@@ -1,0 +1,119 @@
+package solver
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"strings"
+)
+
+// Optimiser says how gradients move the weights. A method reads the numbers that its
+// formula names; of those that it does not read, each must be 0. Defaults has those that
+// are usual.
+type Optimiser struct {
+	Method   string   `json:"method,omitempty"` // empty is SGD
+	Schedule Schedule `json:"schedule"`
+	Momentum float32  `json:"momentum"` // in [0,1)
+	Decay    float32  `json:"decay"`    // of weights; not in the loss that is reported
+	Nesterov bool     `json:"nesterov,omitempty"`
+
+	// ClipNorm bounds the Euclidean norm of the gradients of all weights
+	// together, before decay: larger ones are scaled down to it. 0 is off.
+	ClipNorm float32 `json:"clip_norm,omitempty"`
+
+	Beta1   float32 `json:"beta1,omitempty"`   // in [0,1)
+	Beta2   float32 `json:"beta2,omitempty"`   // in [0,1)
+	Epsilon float32 `json:"epsilon,omitempty"` // above 0
+	Trust   float32 `json:"trust,omitempty"`   // above 0
+}
+
+// Methods lists the methods.
+func Methods() []string {
+	var names []string
+	for _, m := range methods {
+		names = append(names, m.name)
+	}
+	return names
+}
+
+// Defaults are a method's usual numbers: those of its paper where that has them. The
+// schedule is the fixed rate that is usual. An unknown method has none.
+func Defaults(name string) Optimiser {
+	if m := methodOf(name); m != nil {
+		o := m.usual
+		o.Method, o.Schedule.Policy = m.name, Fixed
+		return o
+	}
+	return Optimiser{Method: name}
+}
+
+// Reads reports whether the method reads Momentum, Beta1, Beta2, Epsilon or Trust, by
+// the name in JSON, "momentum".
+func (o Optimiser) Reads(number string) bool {
+	usual := Defaults(o.Method)
+	for _, n := range usual.numbers() {
+		if n.name == number {
+			return n.value != 0
+		}
+	}
+	return false
+}
+
+// number is one of the numbers that some methods read.
+type number struct {
+	name  string
+	value float32
+	below float32 // which it must be; it is above 0, or from 0 on where that is 1
+}
+
+func (o *Optimiser) numbers() []number {
+	inf := float32(math.Inf(1))
+	return []number{{"momentum", o.Momentum, 1}, {"beta1", o.Beta1, 1}, {"beta2", o.Beta2, 1}, {"epsilon", o.Epsilon, inf}, {"trust", o.Trust, inf}}
+}
+
+// Check says what is wrong with the options, if anything.
+func (o Optimiser) Check() error {
+	m := methodOf(o.Method)
+	if m == nil {
+		return fmt.Errorf("optimiser %q is unknown; there are %s", o.Method, strings.Join(Methods(), ", "))
+	}
+	if err := o.Schedule.Check(); err != nil {
+		return err
+	}
+	for _, n := range o.numbers() {
+		switch {
+		case !o.Reads(n.name) && n.value != 0:
+			return fmt.Errorf("optimiser %s has no %s: it must be 0, not %g", m.name, n.name, n.value)
+		case o.Reads(n.name) && n.below == 1 && !(n.value >= 0 && n.value < 1):
+			return fmt.Errorf("%s %g must be at least 0 and below 1", n.name, n.value)
+		case o.Reads(n.name) && n.below != 1 && !(n.value > 0 && n.value < n.below):
+			return fmt.Errorf("%s %g must be finite and above 0", n.name, n.value)
+		}
+	}
+	if !(o.Decay >= 0 && o.Decay <= math.MaxFloat32) {
+		return fmt.Errorf("weight decay %g must be finite and not negative", o.Decay)
+	}
+	if !(o.ClipNorm >= 0 && o.ClipNorm <= math.MaxFloat32) {
+		return fmt.Errorf("largest gradient norm %g must be finite and not negative", o.ClipNorm)
+	}
+	switch {
+	case o.Nesterov && !m.nesterov:
+		return fmt.Errorf("optimiser %s has no momentum of Nesterov's; %s and %s have", m.name, SGD, SGDPyTorch)
+	case o.Nesterov && o.Momentum == 0:
+		return errors.New("momentum must be above 0 to be Nesterov's")
+	}
+	return nil
+}
+
+// methodOf is a method by its name, nil if there is none.
+func methodOf(name string) *method {
+	if name == "" {
+		name = SGD
+	}
+	for i := range methods {
+		if methods[i].name == name {
+			return &methods[i]
+		}
+	}
+	return nil
+}
