@@ -17,6 +17,11 @@ type Optimiser struct {
 	Decay    float32  `json:"decay"`    // of weights; not in the loss that is reported
 	Nesterov bool     `json:"nesterov,omitempty"`
 
+	// MomentumEnd lets momentum go from Momentum to it along a straight line, to the
+	// iteration Schedule.Max, or with OneCycle there at the highest rate and back.
+	// 0 lets it be.
+	MomentumEnd float32 `json:"momentum_end,omitempty"`
+
 	// ClipNorm bounds the Euclidean norm of the gradients of all weights
 	// together, before decay: larger ones are scaled down to it. 0 is off.
 	ClipNorm float32 `json:"clip_norm,omitempty"`
@@ -97,12 +102,22 @@ func (o Optimiser) Check() error {
 		return fmt.Errorf("largest gradient norm %g must be finite and not negative", o.ClipNorm)
 	}
 	switch {
+	case o.MomentumEnd != 0 && !o.Reads("momentum"):
+		return fmt.Errorf("optimiser %s has no momentum: its end must be 0, not %g", m.name, o.MomentumEnd)
+	case !(o.MomentumEnd >= 0 && o.MomentumEnd < 1):
+		return fmt.Errorf("momentum %g at its end must be at least 0 and below 1", o.MomentumEnd)
 	case o.Nesterov && !m.nesterov:
 		return fmt.Errorf("optimiser %s has no momentum of Nesterov's; %s and %s have", m.name, SGD, SGDPyTorch)
 	case o.Nesterov && o.Momentum == 0:
 		return errors.New("momentum must be above 0 to be Nesterov's")
 	}
 	return nil
+}
+
+// momentum is that of iteration k, counted from 0.
+func (o *Optimiser) momentum(k int) float32 {
+	from, to := float64(o.Momentum), float64(o.MomentumEnd)
+	return float32(from + (to-from)*o.Schedule.turn(k))
 }
 
 // methodOf is a method by its name, nil if there is none.

@@ -93,6 +93,9 @@ func TestResumingLeavesTheSameBytes(t *testing.T) {
 		},
 		"frozen": func(c *Config) { c.Frozen = []string{"conv1.bias"} },
 	}
+	changes["one cycle"] = func(c *Config) {
+		c.Optimiser = Optimiser{Schedule: Schedule{Policy: OneCycle, Rate: 0.1, Gamma: 0.1, Warmup: 2}, Momentum: 0.95, MomentumEnd: 0.85}
+	}
 	for _, method := range Methods() {
 		changes[method] = func(c *Config) {
 			c.Optimiser = Defaults(method)

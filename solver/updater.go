@@ -26,6 +26,7 @@ const (
 	ratesInput
 	decaysInput
 	secondSlabInput
+	momentumInput    // where it changes
 	correction1Input // 1-Beta1^t
 	correction2Input // 1-Beta2^t
 	trustInput       // the ratio of LARS of each segment
@@ -50,6 +51,9 @@ func (o Optimiser) program() *expr.Program {
 		momentum:    expr.Const(o.Momentum),
 		corrections: [2]expr.Expr{number(correction1Input), number(correction2Input)},
 		trust:       ofSegment(trustInput),
+	}
+	if o.MomentumEnd != 0 {
+		x.momentum = number(momentumInput)
 	}
 	if o.ClipNorm != 0 {
 		x.g = expr.Mul(x.g, o.clip(number(norm2Input)))
@@ -143,7 +147,7 @@ func NewUpdater(d device.Device, e *graph.Executor, o Optimiser) (*Updater, erro
 	}
 	size, n := device.Float32.Size(), len(u.segments)
 	var err error
-	if u.numbers, err = d.Alloc(size * int64(4+5*n)); err != nil {
+	if u.numbers, err = d.Alloc(size * int64(5+5*n)); err != nil {
 		return nil, cmp.Or(fmt.Errorf("numbers of the optimiser: %w", err), u.Close())
 	}
 	at := 0
@@ -152,7 +156,7 @@ func NewUpdater(d device.Device, e *graph.Executor, o Optimiser) (*Updater, erro
 		at += n
 		return t
 	}
-	for _, i := range []int{rateInput, norm2Input, correction1Input, correction2Input} {
+	for _, i := range []int{rateInput, norm2Input, momentumInput, correction1Input, correction2Input} {
 		u.in[i] = take(1)
 	}
 	for _, i := range []int{ratesInput, decaysInput, trustInput} {
@@ -240,6 +244,9 @@ func (u *Updater) Update(k int) {
 	q := u.exec.Queue()
 	q.Scope("update")
 	u.write(rateInput, u.rate(k))
+	if u.optimiser.MomentumEnd != 0 {
+		u.write(momentumInput, u.optimiser.momentum(k))
+	}
 	if methodOf(u.optimiser.Method).corrects {
 		u.write(correction1Input, correction(u.optimiser.Beta1, k))
 		u.write(correction2Input, correction(u.optimiser.Beta2, k))

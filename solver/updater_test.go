@@ -67,7 +67,11 @@ func plainUpdate(o Optimiser, k int, rate float64, multipliers map[string][2]flo
 			clip = float64(o.ClipNorm) / norm
 		}
 	}
-	momentum, beta1, beta2, epsilon := float64(o.Momentum), float64(o.Beta1), float64(o.Beta2), float64(o.Epsilon)
+	momentum := float64(o.Momentum)
+	if o.MomentumEnd != 0 {
+		momentum += (float64(o.MomentumEnd) - momentum) * float64(k) / float64(o.Schedule.Max)
+	}
+	beta1, beta2, epsilon := float64(o.Beta1), float64(o.Beta2), float64(o.Epsilon)
 	correct1, correct2 := 1-math.Pow(beta1, float64(k+1)), 1-math.Pow(beta2, float64(k+1))
 	for name, kept := range kept {
 		r, decay := rate*multipliers[name][0], float64(o.Decay)*multipliers[name][1]
@@ -146,6 +150,11 @@ func optimisers() map[string]Optimiser {
 		list[name+" clipped"] = o
 		o.ClipNorm, o.Decay = 1e6, 0
 		list[name+" hardly clipped"] = o
+		if o.Reads("momentum") {
+			o = Defaults(name)
+			o.MomentumEnd = 0.99
+			list[name+" rising"] = o
+		}
 		if methodOf(name).nesterov {
 			o = Defaults(name)
 			o.Nesterov, o.Momentum = true, 0.75
@@ -161,7 +170,7 @@ func TestUpdatesArePlainLoops(t *testing.T) {
 	t.Cleanup(func() { require.NoError(t, simulated.Close()) })
 	for name, o := range optimisers() {
 		// The rate changes while there is momentum.
-		o.Schedule = Schedule{Policy: Step, Rate: 0.1, Gamma: 0.25, Step: 7}
+		o.Schedule = Schedule{Policy: Step, Rate: 0.1, Gamma: 0.25, Step: 7, Max: 20}
 		if o.Method == AdaDelta || o.Method == LARS {
 			o.Schedule.Rate = 1
 		}
@@ -263,6 +272,8 @@ func TestOptimiserCheck(t *testing.T) {
 		"optimiser sgd has no beta1: it must be 0, not 0.5":                                                              func(o *Optimiser) { o.Beta1 = 0.5 },
 		"optimiser sgd has no epsilon: it must be 0, not NaN":                                                            func(o *Optimiser) { o.Epsilon = nan },
 		"optimiser adam has no momentum: it must be 0, not 0.9":                                                          func(o *Optimiser) { *o = Defaults(Adam); o.Momentum = 0.9 },
+		"momentum 1 at its end must be at least 0 and below 1":                                                           func(o *Optimiser) { o.MomentumEnd = 1 },
+		"optimiser lion has no momentum: its end must be 0, not 0.5":                                                     func(o *Optimiser) { *o = Defaults(Lion); o.MomentumEnd = 0.5 },
 		"beta1 1 must be at least 0 and below 1":                                                                         func(o *Optimiser) { *o = Defaults(Adam); o.Beta1 = 1 },
 		"beta2 -1 must be at least 0 and below 1":                                                                        func(o *Optimiser) { *o = Defaults(Lion); o.Beta2 = -1 },
 		"epsilon 0 must be finite and above 0":                                                                           func(o *Optimiser) { *o = Defaults(Adam); o.Epsilon = 0 },
@@ -328,7 +339,8 @@ func TestUpdateEnqueues(t *testing.T) {
 		o.Schedule = schedule
 		return o
 	}
-	clipped, brief := of(SGD), of(Adam)
+	clipped, rising, brief := of(SGD), of(SGD), of(Adam)
+	rising.Momentum, rising.MomentumEnd, rising.Schedule.Max = 0.25, 0.75, 4
 	clipped.ClipNorm = 1
 	brief.Beta1, brief.Beta2 = 0, 0.5
 	for name, c := range map[string]struct {
@@ -336,7 +348,10 @@ func TestUpdateEnqueues(t *testing.T) {
 		fills     [][]string
 		kernels   []string
 	}{
-		"sgd":     {of(SGD), rates, []string{"update"}},
+		"sgd": {of(SGD), rates, []string{"update"}},
+		"rising": {rising, [][]string{
+			{"fill 1 with 0.5", "fill 1 with 0.25"}, {"fill 1 with 0.375"}, {"fill 1 with 0.25", "fill 1 with 0.5"}, {"fill 1 with 0.625"},
+		}, []string{"update"}},
 		"clipped": {clipped, rates, []string{"reduce", "update"}},
 		"adam": {brief, [][]string{
 			{"fill 1 with 0.5", "fill 1 with 1", "fill 1 with 0.5"}, {"fill 1 with 0.75"}, {"fill 1 with 0.25", "fill 1 with 0.875"}, {"fill 1 with 0.9375"},

@@ -57,12 +57,14 @@ type options struct {
 
 	batch, accumulate int
 	epochs, iters     int
-	rate              float64
+	rate, rateEnd     float64
 	policy            string
 	gamma, power      float64
 	step              int
 	steps             command.Numbers
+	warmup            int
 	momentum          float64
+	momentumEnd       float64
 	nesterov          bool
 	decay, clip       float64
 	seed              uint64
@@ -139,7 +141,10 @@ var groups = []group{
 		{"power", training},
 		{"step", training},
 		{"steps", training},
+		{"lr-end", training},
+		{"warmup", training},
 		{"momentum", training},
+		{"momentum-end", training},
 		{"nesterov", training},
 		{"decay", training},
 		{"clip", training},
@@ -199,11 +204,14 @@ func (o *options) flagSet() *flag.FlagSet {
 
 	f.Float64Var(&o.rate, "lr", 0.01, "learning rate at the start")
 	f.StringVar(&o.policy, "lr-policy", "fixed", "`rule` for the rate of iteration k\n"+policyFormulas())
-	f.Float64Var(&o.gamma, "gamma", 0, "g of step, multistep, exp, inv and plateau")
+	f.Float64Var(&o.gamma, "gamma", 0, "g: a factor of step, multistep, exp, plateau and one-cycle, how fast natural-exp, inv and inverse-time fall, or 1, 2, ... of cosine-restarts")
 	f.Float64Var(&o.power, "power", 0, "p of inv and poly")
-	f.IntVar(&o.step, "step", 0, "n of step (iterations) and of plateau (tests in a row)")
+	f.IntVar(&o.step, "step", 0, "n of step and cosine-restarts (iterations) and of plateau (tests in a row)")
 	f.Var(&o.steps, "steps", "a,b,c of multistep: `iterations` separated by commas")
+	f.Float64Var(&o.rateEnd, "lr-end", 0, "end of linear")
+	f.IntVar(&o.warmup, "warmup", 0, "`iterations` before -lr-policy begins, in which the rate rises along a line to its start")
 	f.Float64Var(&o.momentum, "momentum", 0.9, "momentum: share of the last update that is added to the next")
+	f.Float64Var(&o.momentumEnd, "momentum-end", 0, "momentum at the end: it goes there along a line (with one-cycle: to there while the rate rises, and back); 0 for no change")
 	f.BoolVar(&o.nesterov, "nesterov", false, "use Nesterov's momentum")
 	f.Float64Var(&o.decay, "decay", 5e-4, "weight decay, L2")
 	f.Float64Var(&o.clip, "clip", 0, "largest norm of the gradient of all weights together (gradient clipping); 0 for no limit")
@@ -338,6 +346,9 @@ func (o *options) checkValues() error {
 		{"iters", o.iters >= 1 && o.iters <= math.MaxInt32 || !o.given["iters"], "at least 1 and at most 2,147,483,647"},
 		{"lr", o.rate > 0 && finite(o.rate), "above 0"},
 		{"momentum", o.momentum >= 0 && o.momentum < 1, "at least 0 and below 1"},
+		{"lr-end", o.rateEnd >= 0 && finite(o.rateEnd), "at least 0"},
+		{"warmup", o.warmup >= 0 && o.warmup <= math.MaxInt32, "at least 0 and at most 2,147,483,647"},
+		{"momentum-end", o.momentumEnd >= 0 && o.momentumEnd < 1, "at least 0 and below 1"},
 		{"decay", o.decay >= 0 && finite(o.decay), "at least 0"},
 		{"clip", o.clip >= 0 && finite(o.clip), "at least 0"},
 		{"log-every", o.logEvery >= 1, "at least 1"},

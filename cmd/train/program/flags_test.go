@@ -87,6 +87,13 @@ func TestParseRefuses(t *testing.T) {
 		{start + "-lr-policy multistep -gamma 0.1", "-lr-policy multistep needs -steps"},
 		{start + "-lr-policy multistep -gamma 0.1 -steps 1;2", "whole numbers above 0 with commas"},
 		{start + "-lr-policy inv -gamma 0.1", "-lr-policy inv needs -power"},
+		{start + "-lr-policy linear", "-lr-policy linear needs -lr-end"},
+		{start + "-lr-policy linear -lr-end -1", "-lr-end must be at least 0"},
+		{start + "-lr-policy one-cycle", "-lr-policy one-cycle needs -gamma"},
+		{start + "-lr-policy one-cycle -gamma 2", "policy one-cycle: gamma 2 must be above 0 and at most 1"},
+		{start + "-lr-policy cosine-restarts -step 10 -gamma 1.5", "policy cosine-restarts: gamma 1.5 must be a whole number"},
+		{start + "-warmup -1", "-warmup must be at least 0"},
+		{start + "-momentum-end 1", "-momentum-end must be at least 0 and below 1"},
 		{start + "-power 2", "-power has no meaning with -lr-policy fixed"},
 		{start + "-lr-policy cosine -step 3", "-step has no meaning with -lr-policy cosine"},
 		{start + "-net n.json", "-model and -net contradict"},
@@ -117,7 +124,8 @@ func TestPolicies(t *testing.T) {
 	require.Equal(t, solver.Policies(), policyNames())
 	for _, args := range []string{
 		"fixed", "step -gamma 0.1 -step 100", "multistep -gamma 0.1 -steps 100,200", "exp -gamma 0.99",
-		"inv -gamma 1e-4 -power 0.75", "poly -power 1", "cosine", "plateau -gamma 0.1 -step 3",
+		"inv -gamma 1e-4 -power 0.75", "poly -power 1", "cosine", "natural-exp -gamma 1e-3 -warmup 5", "inverse-time -gamma 1e-3",
+		"linear -lr 0.03 -lr-end 0.0001 -momentum-end 0.999", "cosine-restarts -step 100 -gamma 2", "one-cycle -gamma 0.1", "plateau -gamma 0.1 -step 3",
 	} {
 		o, err := parse(strings.Fields("-model lenet -data mnist -lr-policy " + args))
 		require.NoError(t, err, args)
