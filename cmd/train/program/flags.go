@@ -14,6 +14,7 @@ import (
 	"github.com/hubel-go/hubel/device"
 	"github.com/hubel-go/hubel/internal/command"
 	"github.com/hubel-go/hubel/models"
+	"github.com/hubel-go/hubel/solver"
 )
 
 // mode is what the program is asked to do. Modes are bits, so that a flag can
@@ -63,9 +64,12 @@ type options struct {
 	step              int
 	steps             command.Numbers
 	warmup            int
+	method            string
 	momentum          float64
 	momentumEnd       float64
 	nesterov          bool
+	beta1, beta2      float64
+	epsilon, trust    float64
 	decay, clip       float64
 	seed              uint64
 	frozen, fresh     command.Names
@@ -134,7 +138,7 @@ var groups = []group{
 		{"accumulate", training},
 		{"patience", training | resuming},
 	}},
-	{"Gradient descent", []entry{
+	{"The learning rate", []entry{
 		{"lr", training},
 		{"lr-policy", training},
 		{"gamma", training},
@@ -143,9 +147,16 @@ var groups = []group{
 		{"steps", training},
 		{"lr-end", training},
 		{"warmup", training},
+	}},
+	{"Gradient descent", []entry{
+		{"optimiser", training},
 		{"momentum", training},
 		{"momentum-end", training},
 		{"nesterov", training},
+		{"beta1", training},
+		{"beta2", training},
+		{"epsilon", training},
+		{"trust", training},
 		{"decay", training},
 		{"clip", training},
 		{"seed", training | previewing},
@@ -202,7 +213,7 @@ func (o *options) flagSet() *flag.FlagSet {
 
 	f.IntVar(&o.patience, "patience", 0, "end the run after this many tests in a row without a better one; 0 for never")
 
-	f.Float64Var(&o.rate, "lr", 0.01, "learning rate at the start")
+	f.Float64Var(&o.rate, "lr", 0, "learning rate: at the start, or the highest of one-cycle"+usually(func(o solver.Optimiser) float32 { return float32(o.Schedule.Rate) }))
 	f.StringVar(&o.policy, "lr-policy", "fixed", "`rule` for the rate of iteration k\n"+policyFormulas())
 	f.Float64Var(&o.gamma, "gamma", 0, "g: a factor of step, multistep, exp, plateau and one-cycle, how fast natural-exp, inv and inverse-time fall, or 1, 2, ... of cosine-restarts")
 	f.Float64Var(&o.power, "power", 0, "p of inv and poly")
@@ -210,10 +221,18 @@ func (o *options) flagSet() *flag.FlagSet {
 	f.Var(&o.steps, "steps", "a,b,c of multistep: `iterations` separated by commas")
 	f.Float64Var(&o.rateEnd, "lr-end", 0, "end of linear")
 	f.IntVar(&o.warmup, "warmup", 0, "`iterations` before -lr-policy begins, in which the rate rises along a line to its start")
-	f.Float64Var(&o.momentum, "momentum", 0.9, "momentum: share of the last update that is added to the next")
+	f.StringVar(&o.method, "optimiser", solver.SGD, "`rule` by which a gradient g moves a weight w; docs/training.md has the whole formulas\n"+optimiserFormulas())
+	number := func(x *float64, name, text string, of func(o solver.Optimiser) float32) {
+		f.Float64Var(x, name, 0, text+usually(of))
+	}
+	number(&o.momentum, "momentum", "m, momentum: share of the last update that is added to the next", func(o solver.Optimiser) float32 { return o.Momentum })
 	f.Float64Var(&o.momentumEnd, "momentum-end", 0, "momentum at the end: it goes there along a line (with one-cycle: to there while the rate rises, and back); 0 for no change")
 	f.BoolVar(&o.nesterov, "nesterov", false, "use Nesterov's momentum")
-	f.Float64Var(&o.decay, "decay", 5e-4, "weight decay, L2")
+	number(&o.beta1, "beta1", "share of the old mean of gradients in the new one", func(o solver.Optimiser) float32 { return o.Beta1 })
+	number(&o.beta2, "beta2", "the same for the mean of squared gradients, and for lion's mean", func(o solver.Optimiser) float32 { return o.Beta2 })
+	number(&o.epsilon, "epsilon", "what is added to a square root before it divides", func(o solver.Optimiser) float32 { return o.Epsilon })
+	number(&o.trust, "trust", "t: size of a step as a share of that of the weights", func(o solver.Optimiser) float32 { return o.Trust })
+	number(&o.decay, "decay", "weight decay, L2", func(o solver.Optimiser) float32 { return o.Decay })
 	f.Float64Var(&o.clip, "clip", 0, "largest norm of the gradient of all weights together (gradient clipping); 0 for no limit")
 	f.Uint64Var(&o.seed, "seed", 1, "seed of the initial weights, the order of images, augmentation and dropout")
 
@@ -263,7 +282,7 @@ func parse(args []string) (*options, error) {
 		return nil, fmt.Errorf("%q is not a flag; -h lists the flags", f.Arg(0))
 	}
 	f.Visit(note)
-	for _, check := range []func() error{o.checkMode, o.checkValues, o.checkPolicy, o.checkData} {
+	for _, check := range []func() error{o.checkMode, o.checkOptimiser, o.checkValues, o.checkPolicy, o.checkData} {
 		if err := check(); err != nil {
 			return nil, err
 		}
@@ -345,6 +364,10 @@ func (o *options) checkValues() error {
 		{"epochs", o.epochs >= 1 && o.epochs <= 1e6, "at least 1 and at most 1,000,000"},
 		{"iters", o.iters >= 1 && o.iters <= math.MaxInt32 || !o.given["iters"], "at least 1 and at most 2,147,483,647"},
 		{"lr", o.rate > 0 && finite(o.rate), "above 0"},
+		{"beta1", o.beta1 >= 0 && o.beta1 < 1, "at least 0 and below 1"},
+		{"beta2", o.beta2 >= 0 && o.beta2 < 1, "at least 0 and below 1"},
+		{"epsilon", o.epsilon > 0 && finite(o.epsilon) || !o.given["epsilon"], "above 0"},
+		{"trust", o.trust > 0 && finite(o.trust) || !o.given["trust"], "above 0"},
 		{"momentum", o.momentum >= 0 && o.momentum < 1, "at least 0 and below 1"},
 		{"lr-end", o.rateEnd >= 0 && finite(o.rateEnd), "at least 0"},
 		{"warmup", o.warmup >= 0 && o.warmup <= math.MaxInt32, "at least 0 and at most 2,147,483,647"},

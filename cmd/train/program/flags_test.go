@@ -2,6 +2,7 @@ package program
 
 import (
 	"flag"
+	"os"
 	"strings"
 	"testing"
 
@@ -32,7 +33,7 @@ func TestUsage(t *testing.T) {
 	require.Empty(t, stderr)
 	require.GreaterOrEqual(t, strings.Count(stdout, "\n  train -"), 5, "examples")
 	new(options).flagSet().VisitAll(func(f *flag.Flag) { require.Contains(t, stdout, "\n  -"+f.Name+" ") })
-	for _, text := range []string{"(default 64)", "(default 0.01)", "(default 0.0005)", "(default fixed)", "lenet5", "synthetic"} {
+	for _, text := range []string{"(default 64)", "usually 0.01,", "usually 0.0005,", "(default sgd)", "(default fixed)", "lenet5", "synthetic"} {
 		require.Contains(t, stdout, text)
 	}
 	for line := range strings.SplitSeq(stdout, "\n") {
@@ -72,6 +73,16 @@ func TestParseRefuses(t *testing.T) {
 		{start + "-momentum 1", "-momentum must be at least 0 and below 1"},
 		{start + "-decay -1", "-decay must be at least 0"},
 		{start + "-decay NaN", "-decay must be at least 0"},
+		{start + "-optimiser adamax", `-optimiser "adamax" is unknown; there are sgd, sgd-pytorch, `},
+		{start + "-optimiser adam -momentum 0.9", "-momentum has no meaning with -optimiser adam"},
+		{start + "-optimiser adam -momentum-end 0.9", "-momentum-end has no meaning with -optimiser adam"},
+		{start + "-optimiser lion -nesterov", "-nesterov has no meaning with -optimiser lion"},
+		{start + "-optimiser lars -nesterov", "optimiser lars has no momentum of Nesterov's"},
+		{start + "-beta1 0.5", "-beta1 has no meaning with -optimiser sgd"},
+		{start + "-optimiser adam -beta1 1", "-beta1 must be at least 0 and below 1"},
+		{start + "-optimiser adam -beta2 NaN", "-beta2 must be at least 0 and below 1"},
+		{start + "-optimiser adam -epsilon 0", "-epsilon must be above 0"},
+		{start + "-optimiser lars -trust -1", "-trust must be above 0"},
 		{start + "-clip -1", "-clip must be at least 0"},
 		{start + "-seed -1", `"-1" for flag -seed`},
 		{start + "-log-every 0", "-log-every must be at least 1"},
@@ -103,6 +114,7 @@ func TestParseRefuses(t *testing.T) {
 		{"-model lenet -summary -data mnist", "-data has no meaning with -summary"},
 		{"-summary", "-model or -net is missing"},
 		{"-resume runs/a -model lenet", "-model cannot be changed"},
+		{"-resume runs/a -optimiser adam", "-optimiser cannot be changed"},
 		{"-resume runs/a -lr 1", "-lr cannot be changed"},
 		{"-resume runs/a -eval", "-resume and -eval contradict"},
 		{"-resume=", "-resume needs the folder"},
@@ -130,5 +142,30 @@ func TestPolicies(t *testing.T) {
 		o, err := parse(strings.Fields("-model lenet -data mnist -lr-policy " + args))
 		require.NoError(t, err, args)
 		require.NoError(t, o.schedule().Check(), args)
+	}
+}
+
+// Each method has its usual numbers, and those that are given.
+func TestOptimisers(t *testing.T) {
+	require.Equal(t, solver.Methods(), optimiserNames())
+	for _, name := range optimiserNames() {
+		o, err := parse([]string{"-model", "lenet", "-data", "mnist", "-optimiser", name})
+		require.NoError(t, err)
+		require.Equal(t, solver.Defaults(name), o.optimiser())
+		require.NoError(t, o.optimiser().Check())
+	}
+	o, err := parse(strings.Fields("-model lenet -data mnist -optimiser adamw -lr 0.5 -beta1 0 -beta2 0.75 -epsilon 0.25 -decay 0.125 -clip 2"))
+	require.NoError(t, err)
+	want := solver.Optimiser{Method: solver.AdamW, Schedule: solver.Schedule{Policy: solver.Fixed, Rate: 0.5}, Beta2: 0.75, Epsilon: 0.25, Decay: 0.125, ClipNorm: 2}
+	require.Equal(t, want, o.optimiser())
+	require.NoError(t, want.Check())
+}
+
+// docs/training.md has a line of every method and every policy.
+func TestDocumentHasMethodsAndPolicies(t *testing.T) {
+	document, err := os.ReadFile("../../../docs/training.md")
+	require.NoError(t, err)
+	for _, name := range append(optimiserNames(), policyNames()...) {
+		require.Contains(t, string(document), "\n| `"+name+"` | ")
 	}
 }

@@ -38,6 +38,7 @@ Examples
   train -model lenet -data mnist
   train -model lenet5 -data fashion-mnist -epochs 10 -lr-policy cosine -out runs/fashion
   train -resume runs/fashion -epochs 20
+  train -model lenet -data mnist -optimiser adamw -lr-policy cosine -warmup 100
   train -model lenet -data mnist -lr-policy plateau -gamma 0.1 -step 2 -patience 5
   train -model lenet -data fashion-mnist -weights w.safetensors -fresh ip2 -frozen conv1
   train -eval -weights runs/fashion/weights.safetensors -data fashion-mnist
