@@ -37,6 +37,7 @@ var (
 	rawColour      = color.RGBA{0xbf, 0xd7, 0xea, 0xff} // the loss colour, faint
 	testColour     = color.RGBA{0xd6, 0x4a, 0x1e, 0xff}
 	trainingColour = color.RGBA{0xb5, 0xdb, 0xba, 0xff} // the metric's, faint
+	averageColour  = color.RGBA{0x7b, 0x4f, 0xa6, 0xff} // of averaged weights
 	metricColour   = color.RGBA{0x2c, 0x8a, 0x3d, 0xff}
 	gridColour     = color.RGBA{0xe4, 0xe4, 0xe4, 0xff}
 )
@@ -44,7 +45,8 @@ var (
 // Curve plots a training log to a PNG file: above, the training loss as it
 // was logged and smoothed, and the test loss, on a logarithmic axis; below,
 // a metric of the tests and, smoothed, of training, in percent where it is a share.
-// Both run over the iterations. Of the metric, the number is not read; one without a
+// Both run over the iterations, and have the tests of averaged weights where there are
+// some. Of the metric, the number is not read; one without a
 // name leaves the panel below empty. A log without a finite loss is an error.
 func Curve(path, title string, log []results.LogLine, metric results.Metric) error {
 	s := seriesOf(log, metric)
@@ -79,8 +81,10 @@ func Curve(path, title string, log []results.LogLine, metric results.Metric) err
 // series is a log as it is drawn.
 type series struct {
 	loss, testLoss plotter.XYs
+	averageLoss    plotter.XYs // of the test of averaged weights
 	metric         results.Metric
 	test, training plotter.XYs // of the metric
+	average        plotter.XYs // of the metric
 	last           float64     // iteration
 	perEpoch       float64     // iterations
 }
@@ -105,6 +109,12 @@ func seriesOf(log []results.LogLine, metric results.Metric) series {
 		if l.TestLoss != nil {
 			add(&s.testLoss, l.Iteration, *l.TestLoss)
 		}
+		if l.AverageLoss != nil {
+			add(&s.averageLoss, l.Iteration, *l.AverageLoss)
+		}
+		if x, ok := l.Average.Get(metric.Name); ok {
+			add(&s.average, l.Iteration, scale*x)
+		}
 		if x, ok := l.Test.Get(metric.Name); ok {
 			add(&s.test, l.Iteration, scale*x)
 		}
@@ -116,7 +126,7 @@ func seriesOf(log []results.LogLine, metric results.Metric) series {
 			s.perEpoch = float64(l.Iteration) / l.Epoch
 		}
 	}
-	for _, xy := range []plotter.XYs{s.loss, s.testLoss} {
+	for _, xy := range []plotter.XYs{s.loss, s.testLoss, s.averageLoss} {
 		for _, p := range xy {
 			if p.Y > 0 {
 				smallest = min(smallest, p.Y)
@@ -126,7 +136,7 @@ func seriesOf(log []results.LogLine, metric results.Metric) series {
 	if math.IsInf(smallest, 1) {
 		smallest = 1
 	}
-	for _, xy := range []plotter.XYs{s.loss, s.testLoss} {
+	for _, xy := range []plotter.XYs{s.loss, s.testLoss, s.averageLoss} {
 		for i := range xy {
 			xy[i].Y = max(xy[i].Y, smallest)
 		}
@@ -164,6 +174,11 @@ func lossPanel(s series) (*plot.Plot, error) {
 			return nil, err
 		}
 	}
+	if len(s.averageLoss) > 0 {
+		if err := addPoints(p, "test, averaged weights", s.averageLoss, averageColour, draw.TriangleGlyph{}); err != nil {
+			return nil, err
+		}
+	}
 	p.Y.Min, p.Y.Max = logRange(s)
 	return p, nil
 }
@@ -172,7 +187,7 @@ func lossPanel(s series) (*plot.Plot, error) {
 // leave it below: one lucky batch would squeeze everything else.
 func logRange(s series) (low, high float64) {
 	low, high = math.Inf(1), 0
-	for _, xy := range []plotter.XYs{smoothed(s.loss), s.testLoss} {
+	for _, xy := range []plotter.XYs{smoothed(s.loss), s.testLoss, s.averageLoss} {
 		for _, p := range xy {
 			low, high = min(low, p.Y), max(high, p.Y)
 		}
@@ -209,6 +224,12 @@ func metricPanel(s series) (*plot.Plot, error) {
 	}
 	if err := addPoints(p, "test", s.test, metricColour, draw.CircleGlyph{}); err != nil {
 		return nil, err
+	}
+	if len(s.average) > 0 {
+		if err := addPoints(p, "test, averaged weights", s.average, averageColour, draw.TriangleGlyph{}); err != nil {
+			return nil, err
+		}
+		p.Legend.YOffs = vg.Points(8)
 	}
 	if !s.metric.Share {
 		room := cmp.Or(0.15*(p.Y.Max-p.Y.Min), 1)

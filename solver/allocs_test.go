@@ -96,6 +96,7 @@ func TestAStepAllocatesNothing(t *testing.T) {
 		return o
 	}
 	sgd, adam, lars := of(SGD), of(Adam), of(LARS)
+	adam.EMA = 0.999
 	for _, c := range []struct {
 		model          string
 		optimiser      Optimiser

@@ -173,7 +173,7 @@ func readCheckpoint(dir, name string) (*Checkpoint, map[string]*tensor.Dense, er
 func (o Optimiser) split(tensors map[string]*tensor.Dense) (weights, kept map[string]*tensor.Dense) {
 	weights, kept = map[string]*tensor.Dense{}, map[string]*tensor.Dense{}
 	for name, x := range tensors {
-		if slab, _, ok := strings.Cut(name, "/"); ok && slices.Contains(methodOf(o.Method).slabs, slab) {
+		if slab, _, ok := strings.Cut(name, "/"); ok && slices.Contains(o.slabs(), slab) {
 			kept[name] = x
 		} else {
 			weights[name] = x
@@ -243,6 +243,22 @@ func (t *trainer) snapshot() (*snapshot, error) {
 
 // all are the tensors of a checkpoint.
 func (s *snapshot) all() []safetensors.Tensor { return slices.Concat(s.weights, s.optimiser) }
+
+// averages are the tensors of the weights file of averages, nil where there are none: the
+// averages of what is trained, and what is not as it is.
+func (s *snapshot) averages() []safetensors.Tensor {
+	if !s.settings.Optimiser.averages() {
+		return nil
+	}
+	averaged := slices.Clone(s.weights)
+	for i := range averaged {
+		name := averageSlab + "/" + averaged[i].Name
+		if k := slices.IndexFunc(s.optimiser, func(t safetensors.Tensor) bool { return t.Name == name }); k >= 0 {
+			averaged[i].Value = s.optimiser[k].Value
+		}
+	}
+	return averaged
+}
 
 // metadata is that of a checkpoint.
 func (s *snapshot) metadata() (map[string]string, error) {

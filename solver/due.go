@@ -137,7 +137,7 @@ func (t *trainer) evaluate(ctx context.Context) error {
 		return fmt.Errorf("iteration %d: %w", t.iteration, err)
 	}
 	t.history.Due = true
-	test, err := t.eval.run(ctx)
+	test, err := t.runTest(ctx)
 	if err != nil && ctx.Err() != nil {
 		if err := t.logLine(ctx); err != nil {
 			return err
@@ -150,8 +150,10 @@ func (t *trainer) evaluate(ctx context.Context) error {
 	if !isFinite(test.Loss) {
 		return t.doctor.diagnoseTest(ctx, test.Loss)
 	}
-	test.Iteration, test.Epoch = t.iteration, t.epoch()
 	t.line.TestLoss, t.line.Test = &test.Loss, test.Metrics
+	if a := test.Average; a != nil {
+		t.line.AverageLoss, t.line.Average = &a.Loss, a.Metrics
+	}
 	t.test = &test
 	plateau := 0
 	if t.c.Optimiser.Schedule.Policy == Plateau {
@@ -165,6 +167,24 @@ func (t *trainer) evaluate(ctx context.Context) error {
 		}
 	}
 	return t.tell(test)
+}
+
+// runTest tests the weights, and then their averages where there are some.
+func (t *trainer) runTest(ctx context.Context) (Test, error) {
+	test, err := t.eval.run(ctx)
+	if err != nil {
+		return Test{}, err
+	}
+	test.Iteration, test.Epoch = t.iteration, t.epoch()
+	if !t.c.Optimiser.averages() || !isFinite(test.Loss) {
+		return test, nil
+	}
+	return test, t.updater.withAverages(func() error {
+		average, err := t.eval.run(ctx)
+		average.Iteration, average.Epoch = test.Iteration, test.Epoch
+		test.Average = &average
+		return err
+	})
 }
 
 // logLine tells of the line of the log that this update makes.

@@ -82,12 +82,13 @@ const (
 	Lion = "lion"
 )
 
-// The slabs that methods keep: a checkpoint has a tensor SLAB/NAME of each parameter.
+// The slabs that are kept: a checkpoint has a tensor SLAB/NAME of each parameter.
 const (
 	momentumSlab = "momentum"
 	meanSlab     = "first-moment"  // of gradients
 	squaresSlab  = "second-moment" // of gradients
 	changesSlab  = "second-moment-of-changes"
+	averageSlab  = "average" // of weights; with any method
 )
 
 // method is what one is made of.

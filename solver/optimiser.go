@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 )
 
@@ -30,6 +31,14 @@ type Optimiser struct {
 	Beta2   float32 `json:"beta2,omitempty"`   // in [0,1)
 	Epsilon float32 `json:"epsilon,omitempty"` // above 0
 	Trust   float32 `json:"trust,omitempty"`   // above 0
+
+	// EMA, in (0,1), keeps an exponential moving average of each trained weight beside
+	// it, a = EMA*a + (1-EMA)*w, which is w itself after the first update. SWA keeps the
+	// plain mean of the weights after update SWA, counted from 1, and after each update
+	// since (Izmailov et al. 2018, "Averaging weights leads to wider optima"). 0 is off;
+	// there is one of the two.
+	EMA float32 `json:"ema,omitempty"`
+	SWA int     `json:"swa,omitempty"`
 }
 
 // Methods lists the methods.
@@ -106,6 +115,12 @@ func (o Optimiser) Check() error {
 		return fmt.Errorf("optimiser %s has no momentum: its end must be 0, not %g", m.name, o.MomentumEnd)
 	case !(o.MomentumEnd >= 0 && o.MomentumEnd < 1):
 		return fmt.Errorf("momentum %g at its end must be at least 0 and below 1", o.MomentumEnd)
+	case !(o.EMA >= 0 && o.EMA < 1):
+		return fmt.Errorf("moving average of weights: %g must be at least 0 and below 1", o.EMA)
+	case o.SWA < 0:
+		return fmt.Errorf("mean of weights: the update %d that it begins with must not be negative", o.SWA)
+	case o.EMA != 0 && o.SWA != 0:
+		return errors.New("there is a moving average of weights or a mean of them, not both")
 	case o.Nesterov && !m.nesterov:
 		return fmt.Errorf("optimiser %s has no momentum of Nesterov's; %s and %s have", m.name, SGD, SGDPyTorch)
 	case o.Nesterov && o.Momentum == 0:
@@ -118,6 +133,30 @@ func (o Optimiser) Check() error {
 func (o *Optimiser) momentum(k int) float32 {
 	from, to := float64(o.Momentum), float64(o.MomentumEnd)
 	return float32(from + (to-from)*o.Schedule.turn(k))
+}
+
+// averages reports whether averages of the weights are kept.
+func (o *Optimiser) averages() bool { return o.EMA != 0 || o.SWA != 0 }
+
+// fraction is how far the average goes towards the weights in iteration k, counted from 0.
+func (o *Optimiser) fraction(k int) float32 {
+	switch update := k + 1; {
+	case update == 1 || update <= o.SWA:
+		return 1
+	case o.EMA != 0:
+		return float32(1 - float64(o.EMA))
+	default:
+		return float32(1 / float64(update-o.SWA+1))
+	}
+}
+
+// slabs names what is kept of each weight.
+func (o *Optimiser) slabs() []string {
+	names := methodOf(o.Method).slabs
+	if o.averages() {
+		return append(slices.Clip(names), averageSlab)
+	}
+	return names
 }
 
 // methodOf is a method by its name, nil if there is none.

@@ -23,9 +23,9 @@ import (
 // requireSameFiles requires that two runs left the same bytes.
 func requireSameFiles(t *testing.T, want, got string) {
 	t.Helper()
-	for _, name := range []string{WeightsFile, BestFile, CheckpointFile} {
-		if _, err := os.Stat(filepath.Join(want, name)); name == BestFile && errors.Is(err, fs.ErrNotExist) {
-			require.NoFileExists(t, filepath.Join(got, name)) // nothing was tested
+	for _, name := range []string{WeightsFile, BestFile, AverageFile, CheckpointFile} {
+		if _, err := os.Stat(filepath.Join(want, name)); (name == BestFile || name == AverageFile) && errors.Is(err, fs.ErrNotExist) {
+			require.NoFileExists(t, filepath.Join(got, name)) // nothing was tested, or averaged
 			continue
 		}
 		a, err := os.ReadFile(filepath.Join(want, name))
@@ -96,6 +96,8 @@ func TestResumingLeavesTheSameBytes(t *testing.T) {
 	changes["one cycle"] = func(c *Config) {
 		c.Optimiser = Optimiser{Schedule: Schedule{Policy: OneCycle, Rate: 0.1, Gamma: 0.1, Warmup: 2}, Momentum: 0.95, MomentumEnd: 0.85}
 	}
+	changes["moving average"] = func(c *Config) { c.Optimiser.EMA, c.Frozen = 0.75, []string{"conv1"} }
+	changes["mean"] = func(c *Config) { c.Optimiser.SWA = 5 }
 	for _, method := range Methods() {
 		changes[method] = func(c *Config) {
 			c.Optimiser = Defaults(method)
@@ -261,6 +263,7 @@ func TestResumeRefusesAnotherConfiguration(t *testing.T) {
 		"the optimiser is adam, but the run was started with sgd":                           func(c *Config) { c.Optimiser = Defaults(Adam) },
 		"decay is 0, but the run was started with 0.001":                                    func(c *Config) { c.Optimiser.Decay = 0 },
 		"clip_norm is nothing, but the run was started with 2":                              func(c *Config) { c.Optimiser.ClipNorm = 0 },
+		"ema is 0.5, but the run was started with nothing":                                  func(c *Config) { c.Optimiser.EMA = 0.5 },
 		"nesterov is true, but the run was started with nothing":                            func(c *Config) { c.Optimiser.Nesterov = true },
 		"schedule.rate is 0.1, but the run was started with 0.05":                           func(c *Config) { c.Optimiser.Schedule.Rate = 0.1 },
 		`schedule.policy is "fixed", but the run was started with "cosine"`:                 func(c *Config) { c.Optimiser.Schedule.Policy = Fixed },

@@ -91,6 +91,20 @@ func TestTrainOnAScarceDevice(t *testing.T) {
 	}
 }
 
+// The same where the averages of the weights are tested.
+func TestAveragesOnAScarceDevice(t *testing.T) {
+	errs := devicetest.Scarcity(t, devicetest.Scarce{Syncs: true, Once: true}, func(d *devicetest.Scarce) error {
+		c := tinyConfig(t, d)
+		c.Optimiser.EMA = 0.5
+		_, err := Train(t.Context(), c)
+		return err
+	})
+	all := fmt.Sprint(kindsOf(errs))
+	for _, text := range []string{"slab average of the optimiser", "after iteration 2", "after iteration 2: test"} {
+		require.Contains(t, all, text+": there is nothing left")
+	}
+}
+
 // A host that is ahead of the device, and gives batches back late, trains the same
 // network.
 func TestTrainOnASlowDevice(t *testing.T) {

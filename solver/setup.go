@@ -148,7 +148,7 @@ func (t *trainer) plan() (plans, error) {
 		if err != nil {
 			return 0, err
 		}
-		more := int64(len(methodOf(c.Optimiser.Method).slabs)-1) * p.train.GradientBytes // slabs beside one
+		more := int64(len(c.Optimiser.slabs())-1) * p.train.GradientBytes // slabs beside one
 		bytes := p.train.Memory().Total() + more + feedBytes(c.Device, p.train)
 		if p.test != nil { // weights and their packed copies are shared
 			bytes += p.test.Arena + feedBytes(c.Device, p.test)

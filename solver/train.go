@@ -142,11 +142,10 @@ func (t *trainer) begin(ctx context.Context) error {
 
 // retest repeats the last test of a run that has come to its end.
 func (t *trainer) retest(ctx context.Context) error {
-	test, err := t.eval.run(ctx)
+	test, err := t.runTest(ctx)
 	if err != nil {
 		return fmt.Errorf("the last test, once more: %w", err)
 	}
-	test.Iteration, test.Epoch = t.iteration, t.epoch()
 	t.test = &test
 	return nil
 }

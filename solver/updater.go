@@ -30,6 +30,8 @@ const (
 	correction1Input // 1-Beta1^t
 	correction2Input // 1-Beta2^t
 	trustInput       // the ratio of LARS of each segment
+	averageInput     // the slab of averages
+	fractionInput    // how far they go towards the weights
 	updateInputs
 )
 
@@ -62,7 +64,12 @@ func (o Optimiser) program() *expr.Program {
 		x.g = expr.Add(x.g, expr.Mul(x.decay, x.w))
 	}
 	w, slabs := m.step(o, x)
-	return expr.MustNew(append([]expr.Expr{w}, slabs...)...)
+	out := append([]expr.Expr{w}, slabs...)
+	if o.averages() {
+		average := slab(averageInput)
+		out = append(out, expr.Add(average, expr.Mul(number(fractionInput), expr.Sub(w, average))))
+	}
+	return expr.MustNew(out...)
 }
 
 // clip is what gradients of a squared norm are multiplied by.
@@ -134,7 +141,7 @@ func NewUpdater(d device.Device, e *graph.Executor, o Optimiser) (*Updater, erro
 	if err := o.Check(); err != nil {
 		return nil, err
 	}
-	u := &Updater{exec: e, segments: e.Plan().Segments(), dw: e.Gradients(), names: methodOf(o.Method).slabs}
+	u := &Updater{exec: e, segments: e.Plan().Segments(), dw: e.Gradients(), names: o.slabs()}
 	w := e.Weights().Slab()
 	u.in[weightInput], u.in[gradientInput] = w, u.dw
 	for i, name := range u.names {
@@ -143,11 +150,15 @@ func NewUpdater(d device.Device, e *graph.Executor, o Optimiser) (*Updater, erro
 			return nil, cmp.Or(fmt.Errorf("slab %s of the optimiser: %w", name, err), u.Close())
 		}
 		u.slabs = append(u.slabs, device.Tensor{Buffer: b, DType: device.Float32, Shape: u.dw.Shape})
-		u.in[slabInputs[i]] = u.slabs[i]
+		if name == averageSlab {
+			u.in[averageInput] = u.slabs[i]
+		} else {
+			u.in[slabInputs[i]] = u.slabs[i]
+		}
 	}
 	size, n := device.Float32.Size(), len(u.segments)
 	var err error
-	if u.numbers, err = d.Alloc(size * int64(5+5*n)); err != nil {
+	if u.numbers, err = d.Alloc(size * int64(6+5*n)); err != nil {
 		return nil, cmp.Or(fmt.Errorf("numbers of the optimiser: %w", err), u.Close())
 	}
 	at := 0
@@ -156,7 +167,7 @@ func NewUpdater(d device.Device, e *graph.Executor, o Optimiser) (*Updater, erro
 		at += n
 		return t
 	}
-	for _, i := range []int{rateInput, norm2Input, momentumInput, correction1Input, correction2Input} {
+	for _, i := range []int{rateInput, norm2Input, momentumInput, correction1Input, correction2Input, fractionInput} {
 		u.in[i] = take(1)
 	}
 	for _, i := range []int{ratesInput, decaysInput, trustInput} {
@@ -184,8 +195,7 @@ func newTrust(e *graph.Executor, in [updateInputs]device.Tensor, weights2, gradi
 		modes: []device.Mode{device.Overwrite},
 	}
 	part := func(x device.Tensor, first, n int) []device.Tensor {
-		size := device.Float32.Size()
-		return []device.Tensor{{Buffer: x.Buffer.Slice(size*int64(first), size*int64(n)), DType: device.Float32, Shape: tensor.Shape{n}}}
+		return []device.Tensor{within(x, int64(first)*device.Float32.Size(), tensor.Shape{n})}
 	}
 	for i, s := range e.Plan().Segments() {
 		t.norms = append(t.norms,
@@ -201,7 +211,7 @@ func (u *Updater) set(o Optimiser) {
 	if o.Method == LARS {
 		u.trust.program = o.ratios()
 	}
-	u.out = append([]device.Tensor{u.in[weightInput]}, u.slabs[:len(methodOf(o.Method).slabs)]...)
+	u.out = append([]device.Tensor{u.in[weightInput]}, u.slabs[:len(o.slabs())]...)
 }
 
 // clear sets what is kept to zero.
@@ -251,6 +261,9 @@ func (u *Updater) Update(k int) {
 		u.write(correction1Input, correction(u.optimiser.Beta1, k))
 		u.write(correction2Input, correction(u.optimiser.Beta2, k))
 	}
+	if u.optimiser.averages() {
+		u.write(fractionInput, u.optimiser.fraction(k))
+	}
 	if u.optimiser.ClipNorm != 0 {
 		u.reduceAll()
 	}
@@ -290,6 +303,29 @@ func (u *Updater) trained() []graph.Param { return trained(u.exec.Plan()) }
 
 func trained(p *graph.Plan) []graph.Param {
 	return slices.DeleteFunc(slices.Clone(p.Params), func(p graph.Param) bool { return p.Grad < 0 })
+}
+
+// withAverages calls f while the weights that are trained are their averages. The
+// gradients are lost: they have the place of the weights in the meantime.
+func (u *Updater) withAverages(f func() error) error {
+	q, w := u.exec.Queue(), u.exec.Weights()
+	i := slices.Index(u.names, averageSlab)
+	q.Scope("averages")
+	for _, p := range u.trained() {
+		q.Copy(u.exec.Gradient(p.Name), u.weight(p))
+		q.Copy(u.weight(p), u.of(i, p))
+	}
+	w.Changed()
+	err := q.Sync()
+	if err == nil {
+		err = f()
+	}
+	q.Scope("averages")
+	for _, p := range u.trained() {
+		q.Copy(u.weight(p), u.exec.Gradient(p.Name))
+	}
+	w.Changed()
+	return cmp.Or(err, q.Sync())
 }
 
 // download downloads the slabs: of each a tensor SLAB/NAME for each trained parameter.
@@ -334,9 +370,17 @@ func (u *Updater) upload(tensors map[string]*tensor.Dense) error {
 }
 
 // of is what slab i keeps of a trained parameter.
-func (u *Updater) of(i int, p graph.Param) device.Tensor {
-	bytes := int64(device.Elements(p.Shape)) * device.Float32.Size()
-	return device.Tensor{Buffer: u.slabs[i].Buffer.Slice(p.Grad, bytes), DType: device.Float32, Shape: p.Shape}
+func (u *Updater) of(i int, p graph.Param) device.Tensor { return within(u.slabs[i], p.Grad, p.Shape) }
+
+// weight is a trained parameter.
+func (u *Updater) weight(p graph.Param) device.Tensor {
+	return within(u.in[weightInput], p.Weight, p.Shape)
+}
+
+// within is a tensor that lies in a slab, so many bytes from its beginning.
+func within(slab device.Tensor, offset int64, shape tensor.Shape) device.Tensor {
+	bytes := int64(device.Elements(shape)) * device.Float32.Size()
+	return device.Tensor{Buffer: slab.Buffer.Slice(offset, bytes), DType: device.Float32, Shape: shape}
 }
 
 // Close frees what the updates keep.

@@ -48,8 +48,9 @@ var twoDenseMultipliers = map[string][2]float64{
 }
 
 // plainUpdate is update k, counted from 0, of all parameters that are trained, written
-// down plainly. What is kept of each is two slabs, of which a method may use fewer.
-func plainUpdate(o Optimiser, k int, rate float64, multipliers map[string][2]float64, w map[string][]float64, kept map[string][2][]float64, dw map[string][]float64) {
+// down plainly. What is kept of each is two slabs, of which a method may use fewer, and the
+// average.
+func plainUpdate(o Optimiser, k int, rate float64, multipliers map[string][2]float64, w map[string][]float64, kept map[string][3][]float64, dw map[string][]float64) {
 	norm := func(x []float64) float64 {
 		sum := 0.0
 		for _, v := range x {
@@ -125,16 +126,26 @@ func plainUpdate(o Optimiser, k int, rate float64, multipliers map[string][2]flo
 				*w -= r * (math.Copysign(1, beta1**v+(1-beta1)*g0) + decay*w0)
 				*v = beta2**v + (1-beta2)*g0
 			}
+			average := &kept[2][i]
+			switch {
+			case k == 0 || k+1 < o.SWA:
+				*average = *w
+			case o.EMA != 0:
+				*average = float64(o.EMA)**average + (1-float64(o.EMA))**w
+			case o.SWA != 0: // of n+1 values
+				n := float64(k + 1 - o.SWA)
+				*average = (n**average + *w) / (n + 1)
+			}
 		}
 	}
 }
 
 // keptOf is what a plain update keeps of the parameters that a plan trains.
-func keptOf(p *graph.Plan) map[string][2][]float64 {
-	kept := map[string][2][]float64{}
+func keptOf(p *graph.Plan) map[string][3][]float64 {
+	kept := map[string][3][]float64{}
 	for _, q := range trained(p) {
 		n := device.Elements(q.Shape)
-		kept[q.Name] = [2][]float64{make([]float64, n), make([]float64, n)}
+		kept[q.Name] = [3][]float64{make([]float64, n), make([]float64, n), make([]float64, n)}
 	}
 	return kept
 }
@@ -155,6 +166,11 @@ func optimisers() map[string]Optimiser {
 			o.MomentumEnd = 0.99
 			list[name+" rising"] = o
 		}
+		o = Defaults(name)
+		o.EMA = 0.75
+		list[name+" ema"] = o
+		o.EMA, o.SWA = 0, 6
+		list[name+" swa"] = o
 		if methodOf(name).nesterov {
 			o = Defaults(name)
 			o.Nesterov, o.Momentum = true, 0.75
@@ -225,11 +241,15 @@ func testUpdates(t *testing.T, d device.Device, o Optimiser, frozen []string, to
 	}
 	tensors, err := u.download()
 	require.NoError(t, err)
-	require.Len(t, tensors, len(kept)*len(methodOf(o.Method).slabs))
+	require.Len(t, tensors, len(kept)*len(o.slabs()))
 	for i, x := range tensors {
 		slab, name, _ := strings.Cut(x.Name, "/")
-		require.Equal(t, methodOf(o.Method).slabs[i/len(kept)], slab)
-		require.InDeltaSlice(t, kept[name][i/len(kept)], wide(x.Value.Float32s()), 3*tolerance, x.Name)
+		require.Equal(t, o.slabs()[i/len(kept)], slab)
+		place := slices.Index(methodOf(o.Method).slabs, slab)
+		if place < 0 {
+			place = 2
+		}
+		require.InDeltaSlice(t, kept[name][place], wide(x.Value.Float32s()), 3*tolerance, x.Name)
 	}
 	require.NoError(t, u.Close())
 	require.NoError(t, exec.Close())
@@ -272,6 +292,10 @@ func TestOptimiserCheck(t *testing.T) {
 		"optimiser sgd has no beta1: it must be 0, not 0.5":                                                              func(o *Optimiser) { o.Beta1 = 0.5 },
 		"optimiser sgd has no epsilon: it must be 0, not NaN":                                                            func(o *Optimiser) { o.Epsilon = nan },
 		"optimiser adam has no momentum: it must be 0, not 0.9":                                                          func(o *Optimiser) { *o = Defaults(Adam); o.Momentum = 0.9 },
+		"moving average of weights: 1 must be at least 0 and below 1":                                                    func(o *Optimiser) { o.EMA = 1 },
+		"moving average of weights: NaN must be at least 0 and below 1":                                                  func(o *Optimiser) { o.EMA = nan },
+		"mean of weights: the update -1 that it begins with must not be negative":                                        func(o *Optimiser) { o.SWA = -1 },
+		"there is a moving average of weights or a mean of them, not both":                                               func(o *Optimiser) { o.EMA, o.SWA = 0.5, 1 },
 		"momentum 1 at its end must be at least 0 and below 1":                                                           func(o *Optimiser) { o.MomentumEnd = 1 },
 		"optimiser lion has no momentum: its end must be 0, not 0.5":                                                     func(o *Optimiser) { *o = Defaults(Lion); o.MomentumEnd = 0.5 },
 		"beta1 1 must be at least 0 and below 1":                                                                         func(o *Optimiser) { *o = Defaults(Adam); o.Beta1 = 1 },

@@ -71,6 +71,8 @@ type options struct {
 	beta1, beta2      float64
 	epsilon, trust    float64
 	decay, clip       float64
+	ema               float64
+	swa               int
 	seed              uint64
 	frozen, fresh     command.Names
 
@@ -159,6 +161,8 @@ var groups = []group{
 		{"trust", training},
 		{"decay", training},
 		{"clip", training},
+		{"ema", training},
+		{"swa", training},
 		{"seed", training | previewing},
 	}},
 	{"The run's folder", []entry{
@@ -234,6 +238,8 @@ func (o *options) flagSet() *flag.FlagSet {
 	number(&o.trust, "trust", "t: size of a step as a share of that of the weights", func(o solver.Optimiser) float32 { return o.Trust })
 	number(&o.decay, "decay", "weight decay, L2", func(o solver.Optimiser) float32 { return o.Decay })
 	f.Float64Var(&o.clip, "clip", 0, "largest norm of the gradient of all weights together (gradient clipping); 0 for no limit")
+	f.Float64Var(&o.ema, "ema", 0, "also keep a moving average of the weights; each update keeps this share of it, such as 0.999; 0 for none")
+	f.IntVar(&o.swa, "swa", 0, "also keep the mean of the weights from this `update` on; 0 for none")
 	f.Uint64Var(&o.seed, "seed", 1, "seed of the initial weights, the order of images, augmentation and dropout")
 
 	f.StringVar(&o.out, "out", "", "`folder` for the run's files; without it runs/MODEL-DATA. With -eval, for the confusion matrix")
@@ -306,7 +312,7 @@ func (o *options) checkMode() error {
 		}
 		o.mode = m.mode
 	}
-	for _, pair := range [][2]string{{"model", "net"}, {"init", "net"}, {"epochs", "iters"}, {"val", "split"}} {
+	for _, pair := range [][2]string{{"model", "net"}, {"init", "net"}, {"epochs", "iters"}, {"val", "split"}, {"ema", "swa"}} {
 		if o.given[pair[0]] && o.given[pair[1]] {
 			return fmt.Errorf("-%s and -%s contradict each other", pair[0], pair[1])
 		}
@@ -374,6 +380,8 @@ func (o *options) checkValues() error {
 		{"momentum-end", o.momentumEnd >= 0 && o.momentumEnd < 1, "at least 0 and below 1"},
 		{"decay", o.decay >= 0 && finite(o.decay), "at least 0"},
 		{"clip", o.clip >= 0 && finite(o.clip), "at least 0"},
+		{"ema", o.ema >= 0 && o.ema < 1, "at least 0 and below 1"},
+		{"swa", o.swa >= 0 && o.swa <= math.MaxInt32, "at least 0 and at most 2,147,483,647"},
 		{"log-every", o.logEvery >= 1, "at least 1"},
 		{"patience", o.patience >= 0, "at least 0"},
 		{"debug", o.debug >= 0, "at least 0"},

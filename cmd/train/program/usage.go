@@ -25,6 +25,7 @@ const usageFoot = `
 A run's folder
   weights.safetensors     the weights, with the network and the preprocessing
   best.safetensors        the weights of the best test
+  average.safetensors     with -ema or -swa, the averages of the weights
   checkpoint.safetensors  all that -resume needs; checkpoint-previous is the one
                           before it, in case the last is damaged
   log.jsonl               one line per logged iteration
