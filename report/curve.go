@@ -65,12 +65,20 @@ func Curve(path, title string, log []results.LogLine, metric results.Metric) err
 	for _, p := range []*plot.Plot{loss, below} {
 		p.X.Min, p.X.Max = 0, max(s.last, 1)
 	}
-	canvas := vgimg.NewWith(vgimg.UseWH(curveWidth, curveHeight), vgimg.UseDPI(curveDPI))
-	panels := [][]*plot.Plot{{loss}, {below}}
+	return column(path, curveHeight, loss, below)
+}
+
+// column writes plots, one under the other, to a PNG file.
+func column(path string, height vg.Length, plots ...*plot.Plot) error {
+	canvas := vgimg.NewWith(vgimg.UseWH(curveWidth, height), vgimg.UseDPI(curveDPI))
 	margin := vg.Points(10)
-	tiles := draw.Tiles{Rows: 2, Cols: 1, PadTop: margin, PadBottom: margin, PadLeft: margin, PadRight: 2 * margin, PadY: margin}
-	for i, row := range plot.Align(panels, tiles, draw.New(canvas)) {
-		panels[i][0].Draw(row[0])
+	tiles := draw.Tiles{Rows: len(plots), Cols: 1, PadTop: margin, PadBottom: margin, PadLeft: margin, PadRight: 2 * margin, PadY: margin}
+	rows := make([][]*plot.Plot, len(plots))
+	for i, p := range plots {
+		rows[i] = []*plot.Plot{p}
+	}
+	for i, row := range plot.Align(rows, tiles, draw.New(canvas)) {
+		plots[i].Draw(row[0])
 	}
 	return atomicfile.Write(path, func(w io.Writer) error {
 		_, err := vgimg.PngCanvas{Canvas: canvas}.WriteTo(w)
@@ -97,7 +105,6 @@ func seriesOf(log []results.LogLine, metric results.Metric) series {
 	if metric.Share {
 		scale = 100
 	}
-	smallest := math.Inf(1)
 	add := func(to *plotter.XYs, iteration int, y float64) {
 		if math.IsNaN(y) || math.IsInf(y, 0) {
 			return
@@ -126,7 +133,14 @@ func seriesOf(log []results.LogLine, metric results.Metric) series {
 			s.perEpoch = float64(l.Iteration) / l.Epoch
 		}
 	}
-	for _, xy := range []plotter.XYs{s.loss, s.testLoss, s.averageLoss} {
+	positive(s.loss, s.testLoss, s.averageLoss)
+	return s
+}
+
+// positive raises values of zero to the smallest above it of all, or to 1.
+func positive(lists ...plotter.XYs) {
+	smallest := math.Inf(1)
+	for _, xy := range lists {
 		for _, p := range xy {
 			if p.Y > 0 {
 				smallest = min(smallest, p.Y)
@@ -136,12 +150,11 @@ func seriesOf(log []results.LogLine, metric results.Metric) series {
 	if math.IsInf(smallest, 1) {
 		smallest = 1
 	}
-	for _, xy := range []plotter.XYs{s.loss, s.testLoss, s.averageLoss} {
+	for _, xy := range lists {
 		for i := range xy {
 			xy[i].Y = max(xy[i].Y, smallest)
 		}
 	}
-	return s
 }
 
 func lossPanel(s series) (*plot.Plot, error) {
@@ -155,19 +168,9 @@ func lossPanel(s series) (*plot.Plot, error) {
 			return nil, err
 		}
 	} else {
-		raw, err := plotter.NewLine(s.loss)
-		if err != nil {
+		if err := addSmoothed(p, "as logged", s.loss, smoothed(s.loss)); err != nil {
 			return nil, err
 		}
-		smooth, err := plotter.NewLine(smoothed(s.loss))
-		if err != nil {
-			return nil, err
-		}
-		raw.Color, raw.Width = rawColour, vg.Points(0.75)
-		smooth.Color, smooth.Width = lossColour, vg.Points(2)
-		p.Add(raw, smooth)
-		p.Legend.Add("training, as logged", raw)
-		p.Legend.Add("training, smoothed", smooth)
 	}
 	if len(s.testLoss) > 0 {
 		if err := addPoints(p, "test", s.testLoss, testColour, draw.BoxGlyph{}); err != nil {
@@ -181,6 +184,24 @@ func lossPanel(s series) (*plot.Plot, error) {
 	}
 	p.Y.Min, p.Y.Max = logRange(s)
 	return p, nil
+}
+
+// addSmoothed adds training losses, as they are, under a name, and smoothed.
+func addSmoothed(p *plot.Plot, raws string, loss, smoothed plotter.XYs) error {
+	raw, err := plotter.NewLine(loss)
+	if err != nil {
+		return err
+	}
+	smooth, err := plotter.NewLine(smoothed)
+	if err != nil {
+		return err
+	}
+	raw.Color, raw.Width = rawColour, vg.Points(0.75)
+	smooth.Color, smooth.Width = lossColour, vg.Points(2)
+	p.Add(raw, smooth)
+	p.Legend.Add("training, "+raws, raw)
+	p.Legend.Add("training, smoothed", smooth)
+	return nil
 }
 
 // logRange is the range of the losses with a little room. The raw losses may

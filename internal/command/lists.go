@@ -2,6 +2,8 @@ package command
 
 import (
 	"errors"
+	"fmt"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -65,4 +67,27 @@ func (l *Numbers) String() string {
 		parts[i] = strconv.Itoa(n)
 	}
 	return strings.Join(parts, ",")
+}
+
+// Range is a flag of two numbers above 0 with a comma between, the second the larger.
+type Range struct{ From, To float64 }
+
+// Set implements flag.Value.
+func (r *Range) Set(text string) error {
+	from, to, _ := strings.Cut(text, ",")
+	var errs [2]error
+	r.From, errs[0] = strconv.ParseFloat(strings.TrimSpace(from), 64)
+	r.To, errs[1] = strconv.ParseFloat(strings.TrimSpace(to), 64)
+	if errs != [2]error{} || !(r.From > 0 && r.From < r.To && r.To <= math.MaxFloat32) {
+		return errors.New("it is two numbers above 0 with a comma between, the second larger, such as 1e-6,1")
+	}
+	return nil
+}
+
+// String implements flag.Value.
+func (r *Range) String() string {
+	if *r == (Range{}) {
+		return ""
+	}
+	return fmt.Sprintf("%g,%g", r.From, r.To)
 }

@@ -28,12 +28,13 @@ const (
 	summarising
 	replaying
 	previewing
+	finding
 	listing
 )
 
 // String is the flag that chose the mode.
 func (m mode) String() string {
-	return map[mode]string{training: "training", resuming: "-resume", evaluating: "-eval", summarising: "-summary", replaying: "-replay", previewing: "-preview", listing: "-devices"}[m]
+	return map[mode]string{training: "training", resuming: "-resume", evaluating: "-eval", summarising: "-summary", replaying: "-replay", previewing: "-preview", finding: "-lr-find", listing: "-devices"}[m]
 }
 
 // options are the flags.
@@ -55,6 +56,8 @@ type options struct {
 	strict, tenCrop     bool
 	preview             int
 	picture             string // file of the preview
+	find                string // file of the plot of -lr-find
+	findRange           command.Range
 
 	batch, accumulate int
 	epochs, iters     int
@@ -117,27 +120,27 @@ const every = training | resuming | evaluating | summarising | replaying
 // groups lists every flag once.
 var groups = []group{
 	{"What to train", []entry{
-		{"model", training | summarising},
-		{"net", training | summarising},
-		{"init", training | summarising},
-		{"weights", training | evaluating},
-		{"frozen", training | summarising},
-		{"fresh", training},
+		{"model", training | summarising | finding},
+		{"net", training | summarising | finding},
+		{"init", training | summarising | finding},
+		{"weights", training | evaluating | finding},
+		{"frozen", training | summarising | finding},
+		{"fresh", training | finding},
 	}},
 	{"The data", []entry{
-		{"data", training | resuming | evaluating | previewing},
-		{"val", training | resuming | evaluating},
-		{"split", training | resuming | evaluating},
-		{"augment", training | previewing},
-		{"preprocess", training},
-		{"strict", training | resuming | evaluating | previewing},
+		{"data", training | resuming | evaluating | previewing | finding},
+		{"val", training | resuming | evaluating | finding},
+		{"split", training | resuming | evaluating | finding},
+		{"augment", training | previewing | finding},
+		{"preprocess", training | finding},
+		{"strict", training | resuming | evaluating | previewing | finding},
 		{"ten-crop", training | evaluating},
 	}},
 	{"How long", []entry{
 		{"epochs", training | resuming},
-		{"iters", training | resuming},
-		{"batch", training | evaluating | summarising},
-		{"accumulate", training},
+		{"iters", training | resuming | finding},
+		{"batch", training | evaluating | summarising | finding},
+		{"accumulate", training | finding},
 		{"patience", training | resuming},
 	}},
 	{"The learning rate", []entry{
@@ -151,19 +154,19 @@ var groups = []group{
 		{"warmup", training},
 	}},
 	{"Gradient descent", []entry{
-		{"optimiser", training},
-		{"momentum", training},
+		{"optimiser", training | finding},
+		{"momentum", training | finding},
 		{"momentum-end", training},
-		{"nesterov", training},
-		{"beta1", training},
-		{"beta2", training},
-		{"epsilon", training},
-		{"trust", training},
-		{"decay", training},
-		{"clip", training},
+		{"nesterov", training | finding},
+		{"beta1", training | finding},
+		{"beta2", training | finding},
+		{"epsilon", training | finding},
+		{"trust", training | finding},
+		{"decay", training | finding},
+		{"clip", training | finding},
 		{"ema", training},
 		{"swa", training},
-		{"seed", training | previewing},
+		{"seed", training | previewing | finding},
 	}},
 	{"The run's folder", []entry{
 		{"out", training | evaluating},
@@ -179,15 +182,17 @@ var groups = []group{
 		{"check", training},
 		{"replay", replaying},
 		{"preview", previewing},
+		{"lr-find", finding},
+		{"lr-range", finding},
 		{"devices", listing},
 	}},
 	{"The machine", []entry{
-		{"device", every},
-		{"threads", training | resuming | evaluating | replaying | listing},
-		{"cpu-path", every | listing},
-		{"winograd", training | evaluating | summarising | replaying},
-		{"tf32", training | evaluating | summarising | replaying},
-		{"debug-sync", training | resuming | evaluating | replaying},
+		{"device", every | finding},
+		{"threads", finding | training | resuming | evaluating | replaying | listing},
+		{"cpu-path", every | finding | listing},
+		{"winograd", finding | training | evaluating | summarising | replaying},
+		{"tf32", finding | training | evaluating | summarising | replaying},
+		{"debug-sync", finding | training | resuming | evaluating | replaying},
 	}},
 }
 
@@ -254,6 +259,9 @@ func (o *options) flagSet() *flag.FlagSet {
 	f.BoolVar(&o.check, "check", false, "check before training: the first loss, weight decay, gradients, and whether a few images can be learnt by heart")
 	f.StringVar(&o.replay, "replay", "", "repeat the update in diverged.safetensors, the `file` that a run writes if its loss is not finite")
 
+	f.StringVar(&o.find, "lr-find", "", "find a learning rate: make updates with a rising rate until the loss grows, and draw the `picture` out.png; nothing else is kept")
+	f.Var(&o.findRange, "lr-range", "rates `from,to` of -lr-find; without it from 1/10000 to 1000 times the usual rate")
+
 	f.BoolVar(&o.devices, "devices", false, "list the devices of this machine, and why one cannot be used")
 
 	f.StringVar(&o.device, "device", "cpu", "`name` of a device: "+strings.Join(device.Names(), ", ")+"; cuda:1 if there are several")
@@ -303,7 +311,7 @@ func (o *options) checkMode() error {
 	for _, m := range []struct {
 		asked bool
 		mode  mode
-	}{{o.given["resume"], resuming}, {o.eval, evaluating}, {o.summary, summarising}, {o.given["replay"], replaying}, {o.given["preview"], previewing}, {o.devices, listing}} {
+	}{{o.given["resume"], resuming}, {o.eval, evaluating}, {o.summary, summarising}, {o.given["replay"], replaying}, {o.given["preview"], previewing}, {o.given["lr-find"], finding}, {o.devices, listing}} {
 		if !m.asked {
 			continue
 		}
@@ -325,9 +333,9 @@ func (o *options) checkMode() error {
 		}
 	}
 	switch {
-	case o.mode&(training|summarising) != 0 && o.model == "" && o.net == "":
+	case o.mode&(training|summarising|finding) != 0 && o.model == "" && o.net == "":
 		return fmt.Errorf("-model or -net is missing; the networks are %s", strings.Join(models.Names(), ", "))
-	case o.mode&(training|evaluating|previewing) != 0 && o.data == "":
+	case o.mode&(training|evaluating|previewing|finding) != 0 && o.data == "":
 		return fmt.Errorf("-data is missing; the data sets are %s, and folders or tar files of pictures", strings.Join(data.Names(), ", "))
 	case strings.Contains(o.data, " -val ") || strings.Contains(o.data+o.val, " -split "):
 		return errors.New("a name with \" -val \" or \" -split \" in it is taken for these flags in a run folder: rename it, or give it a link")
@@ -337,6 +345,10 @@ func (o *options) checkMode() error {
 		return errors.New("-check writes nothing and does not train: -out, -checkpoint, -debug and -patience have no meaning with it")
 	case o.given["fresh"] && o.weights == "":
 		return errors.New("-fresh needs -weights: without them every layer starts anew")
+	case o.mode == finding && o.find == "":
+		return errors.New("-lr-find needs a file for its picture, such as out.png")
+	case o.mode == finding && o.given["iters"] && o.iters < 2:
+		return errors.New("-iters must be at least 2 with -lr-find")
 	case o.mode == replaying && o.replay == "":
 		return errors.New("-replay needs a file, such as runs/NAME/diverged.safetensors")
 	case o.mode == resuming && o.resume == "":

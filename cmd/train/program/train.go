@@ -44,7 +44,7 @@ func (o *options) newRun(ctx context.Context, progress io.Writer) (c solver.Conf
 	if c.Dir == "" {
 		c.Dir = filepath.Join("runs", o.runName())
 	}
-	if err := checkFolder(c.Dir); err != nil && !o.check {
+	if err := checkFolder(c.Dir); err != nil && !o.check && o.mode == training {
 		return c, s, err
 	}
 	var known *data.Preprocess

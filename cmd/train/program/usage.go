@@ -17,6 +17,7 @@ describes a network, or repeats an update that went wrong.
   train -summary -model NAME|-net FILE [flags]
   train -replay FILE [flags]
   train -preview N out.png -data SET -augment STEPS
+  train -lr-find out.png -model NAME|-net FILE -data SET [flags]
   train -check -model NAME|-net FILE -data SET [flags]
   train -devices
 `
