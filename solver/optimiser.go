@@ -3,9 +3,12 @@ package solver
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"math"
 	"slices"
 	"strings"
+
+	"github.com/hubel-go/hubel/graph"
 )
 
 // Optimiser says how gradients move the weights. A method reads the numbers that its
@@ -39,6 +42,10 @@ type Optimiser struct {
 	// there is one of the two.
 	EMA float32 `json:"ema,omitempty"`
 	SWA int     `json:"swa,omitempty"`
+
+	// LayerRates multiply the rates of layers, or of parameters such as "fc8.weight",
+	// which count for themselves where their layer is named too.
+	LayerRates map[string]float32 `json:"layer_rates,omitempty"`
 }
 
 // Methods lists the methods.
@@ -110,6 +117,11 @@ func (o Optimiser) Check() error {
 	if !(o.ClipNorm >= 0 && o.ClipNorm <= math.MaxFloat32) {
 		return fmt.Errorf("largest gradient norm %g must be finite and not negative", o.ClipNorm)
 	}
+	for _, name := range slices.Sorted(maps.Keys(o.LayerRates)) {
+		if x := o.LayerRates[name]; !(x >= 0 && x <= math.MaxFloat32) {
+			return fmt.Errorf("rate of %s: the multiplier %g must be finite and not negative", name, x)
+		}
+	}
 	switch {
 	case o.MomentumEnd != 0 && !o.Reads("momentum"):
 		return fmt.Errorf("optimiser %s has no momentum: its end must be 0, not %g", m.name, o.MomentumEnd)
@@ -157,6 +169,30 @@ func (o *Optimiser) slabs() []string {
 		return append(slices.Clip(names), averageSlab)
 	}
 	return names
+}
+
+// params are the parameters that a plan trains, in the order of the slabs, with their
+// rates as the updates have them. A name in LayerRates that is no layer's or parameter's
+// with weights is an error.
+func (o *Optimiser) params(p *graph.Plan) ([]graph.Param, error) {
+	left := maps.Clone(o.LayerRates)
+	for _, q := range p.Params {
+		delete(left, q.Name)
+		delete(left, p.Network.Nodes[q.Node].Name)
+	}
+	if len(left) > 0 {
+		return nil, fmt.Errorf("rates of layers: network %s has no layer or parameter %q with weights", p.Network.Name, slices.Sorted(maps.Keys(left))[0])
+	}
+	params := slices.DeleteFunc(slices.Clone(p.Params), func(p graph.Param) bool { return p.Grad < 0 })
+	for i := range params {
+		q := &params[i]
+		if x, ok := o.LayerRates[q.Name]; ok {
+			q.Rate *= x
+		} else if x, ok := o.LayerRates[p.Network.Nodes[q.Node].Name]; ok {
+			q.Rate *= x
+		}
+	}
+	return params, nil
 }
 
 // methodOf is a method by its name, nil if there is none.

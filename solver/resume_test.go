@@ -97,6 +97,7 @@ func TestResumingLeavesTheSameBytes(t *testing.T) {
 		c.Optimiser = Optimiser{Schedule: Schedule{Policy: OneCycle, Rate: 0.1, Gamma: 0.1, Warmup: 2}, Momentum: 0.95, MomentumEnd: 0.85}
 	}
 	changes["moving average"] = func(c *Config) { c.Optimiser.EMA, c.Frozen = 0.75, []string{"conv1"} }
+	changes["rates of layers"] = func(c *Config) { c.Optimiser.LayerRates = map[string]float32{"fc2": 0.5, "conv1": 2} }
 	changes["mean"] = func(c *Config) { c.Optimiser.SWA = 5 }
 	for _, method := range Methods() {
 		changes[method] = func(c *Config) {
@@ -263,6 +264,7 @@ func TestResumeRefusesAnotherConfiguration(t *testing.T) {
 		"the optimiser is adam, but the run was started with sgd":                           func(c *Config) { c.Optimiser = Defaults(Adam) },
 		"decay is 0, but the run was started with 0.001":                                    func(c *Config) { c.Optimiser.Decay = 0 },
 		"clip_norm is nothing, but the run was started with 2":                              func(c *Config) { c.Optimiser.ClipNorm = 0 },
+		`layer_rates is {"fc2":0.5}, but the run was started with nothing`:                  func(c *Config) { c.Optimiser.LayerRates = map[string]float32{"fc2": 0.5} },
 		"ema is 0.5, but the run was started with nothing":                                  func(c *Config) { c.Optimiser.EMA = 0.5 },
 		"nesterov is true, but the run was started with nothing":                            func(c *Config) { c.Optimiser.Nesterov = true },
 		"schedule.rate is 0.1, but the run was started with 0.05":                           func(c *Config) { c.Optimiser.Schedule.Rate = 0.1 },

@@ -201,7 +201,7 @@ func checkDecay(ctx context.Context, c Config) (s Sanity, err error) {
 			return err
 		}
 		squares := 0.0
-		for i, p := range t.updater.trained() {
+		for i, p := range t.updater.params {
 			squares += float64(p.Decay) * before[i]
 		}
 		decay := cmp.Or(float64(c.Optimiser.Decay), 5e-4)
@@ -222,7 +222,7 @@ func checkDecay(ctx context.Context, c Config) (s Sanity, err error) {
 		if err != nil {
 			return err
 		}
-		for i, p := range t.updater.trained() {
+		for i, p := range t.updater.params {
 			left := 1 - decayTried*float64(p.Rate)*float64(p.Decay)
 			taken := before[i] * (1 - left*left)
 			if off := before[i] - taken - after[i]; !(math.Abs(off) <= decayTolerance*math.Abs(taken)) {
@@ -238,7 +238,7 @@ func checkDecay(ctx context.Context, c Config) (s Sanity, err error) {
 
 // squaresOfWeights is the sum of the squares of each tensor that is trained.
 func (t *trainer) squaresOfWeights() (squares []float64, err error) {
-	for _, p := range t.updater.trained() {
+	for _, p := range t.updater.params {
 		x, err := t.weights.Get(p.Name)
 		if err != nil {
 			return nil, err
@@ -262,7 +262,7 @@ func checkSlopes(ctx context.Context, c Config) (s Sanity, err error) {
 			return err
 		}
 		worst, where, flat := 0.0, "", 0
-		for _, p := range t.updater.trained() {
+		for _, p := range t.updater.params {
 			if ctx.Err() != nil {
 				return ctx.Err()
 			}
@@ -277,7 +277,7 @@ func checkSlopes(ctx context.Context, c Config) (s Sanity, err error) {
 				worst, where = off, p.Name
 			}
 		}
-		checked := len(t.updater.trained()) - flat
+		checked := len(t.updater.params) - flat
 		s.OK = worst <= gradientTolerance && checked > 0
 		agree := "agree"
 		if !s.OK {
@@ -296,7 +296,7 @@ func checkSlopes(ctx context.Context, c Config) (s Sanity, err error) {
 // and biases zero, a ReLU is at its kink, where it has no slope.
 func (t *trainer) moveBiases() error {
 	const deviation = 0.05
-	for i, p := range t.updater.trained() {
+	for i, p := range t.updater.params {
 		if len(p.Shape) != 1 {
 			continue
 		}

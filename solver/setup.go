@@ -140,7 +140,11 @@ func (t *trainer) plan() (plans, error) {
 			return plans{}, err
 		}
 	}
-	if len(trained(p.train)) == 0 {
+	params, err := c.Optimiser.params(p.train)
+	if err != nil {
+		return plans{}, err
+	}
+	if len(params) == 0 {
 		return plans{}, fmt.Errorf("network %s has nothing to train: it has no parameters, or all are frozen", c.Network.Name)
 	}
 	return p, checkMemory(c.Device, "training "+c.Network.Name, c.Batch, func(batch int) (int64, error) {

@@ -47,6 +47,8 @@ func TestTrainRefuses(t *testing.T) {
 			c.Optimiser.Schedule = Schedule{Policy: Plateau, Rate: 0.1, Gamma: 0.1, Step: 2}
 			c.Test = nil
 		},
+		`rates of layers: network small has no layer or parameter "relu1" with weights`: func(c *Config) { c.Optimiser.LayerRates = map[string]float32{"fc2": 1, "relu1": 1} },
+		"optimiser adam has no momentum: it must be 0, not 0.9":                         func(c *Config) { c.Optimiser.Method = Adam },
 		"learning rate 0 must be": func(c *Config) { c.Optimiser.Schedule.Rate = 0 },
 		"network small takes images of the shape [1 12 12], but those of the training set are [3 12 12]": func(c *Config) { c.Train = wide },
 		"network small takes images of the shape [1 12 12], but those of the test set are [3 12 12]":     func(c *Config) { c.Test = wide },

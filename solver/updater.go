@@ -109,8 +109,9 @@ type Updater struct {
 	optimiser Optimiser
 	exec      *graph.Executor
 	program   *expr.Program
-	segments  []device.Segment
-	drops     int // of the rate, of the plateau policy
+	params    []graph.Param    // those that are updated, in the order of the slabs
+	segments  []device.Segment // the same
+	drops     int              // of the rate, of the plateau policy
 
 	dw      device.Tensor   // the slab of gradients
 	names   []string        // of the slabs that are kept
@@ -141,7 +142,11 @@ func NewUpdater(d device.Device, e *graph.Executor, o Optimiser) (*Updater, erro
 	if err := o.Check(); err != nil {
 		return nil, err
 	}
-	u := &Updater{exec: e, segments: e.Plan().Segments(), dw: e.Gradients(), names: o.slabs()}
+	params, err := o.params(e.Plan())
+	if err != nil {
+		return nil, err
+	}
+	u := &Updater{exec: e, params: params, segments: e.Plan().Segments(), dw: e.Gradients(), names: o.slabs()}
 	w := e.Weights().Slab()
 	u.in[weightInput], u.in[gradientInput] = w, u.dw
 	for i, name := range u.names {
@@ -157,7 +162,6 @@ func NewUpdater(d device.Device, e *graph.Executor, o Optimiser) (*Updater, erro
 		}
 	}
 	size, n := device.Float32.Size(), len(u.segments)
-	var err error
 	if u.numbers, err = d.Alloc(size * int64(6+5*n)); err != nil {
 		return nil, cmp.Or(fmt.Errorf("numbers of the optimiser: %w", err), u.Close())
 	}
@@ -176,7 +180,7 @@ func NewUpdater(d device.Device, e *graph.Executor, o Optimiser) (*Updater, erro
 	u.trust = newTrust(e, u.in, take(n), take(n))
 	u.set(o)
 	rates, decays := make([]float32, n), make([]float32, n)
-	for i, p := range u.trained() {
+	for i, p := range u.params {
 		rates[i], decays[i] = p.Rate, p.Decay
 	}
 	e.Queue().Upload(u.in[ratesInput], tensor.New(tensor.WithShape(n), tensor.WithBacking(rates)))
@@ -298,20 +302,13 @@ func (u *Updater) rate(k int) float32 {
 	return u.optimiser.Schedule.At(k)
 }
 
-// trained lists the parameters that are updated, in the order of the slabs.
-func (u *Updater) trained() []graph.Param { return trained(u.exec.Plan()) }
-
-func trained(p *graph.Plan) []graph.Param {
-	return slices.DeleteFunc(slices.Clone(p.Params), func(p graph.Param) bool { return p.Grad < 0 })
-}
-
 // withAverages calls f while the weights that are trained are their averages. The
 // gradients are lost: they have the place of the weights in the meantime.
 func (u *Updater) withAverages(f func() error) error {
 	q, w := u.exec.Queue(), u.exec.Weights()
 	i := slices.Index(u.names, averageSlab)
 	q.Scope("averages")
-	for _, p := range u.trained() {
+	for _, p := range u.params {
 		q.Copy(u.exec.Gradient(p.Name), u.weight(p))
 		q.Copy(u.weight(p), u.of(i, p))
 	}
@@ -321,7 +318,7 @@ func (u *Updater) withAverages(f func() error) error {
 		err = f()
 	}
 	q.Scope("averages")
-	for _, p := range u.trained() {
+	for _, p := range u.params {
 		q.Copy(u.weight(p), u.exec.Gradient(p.Name))
 	}
 	w.Changed()
@@ -333,7 +330,7 @@ func (u *Updater) download() ([]safetensors.Tensor, error) {
 	var tensors []safetensors.Tensor
 	q := u.exec.Queue()
 	for i, slab := range u.names {
-		for _, p := range u.trained() {
+		for _, p := range u.params {
 			x := tensor.New(tensor.Of(tensor.Float32), tensor.WithShape(p.Shape...))
 			name := slab + "/" + p.Name
 			q.Scope(name)
@@ -349,7 +346,7 @@ func (u *Updater) upload(tensors map[string]*tensor.Dense) error {
 	q := u.exec.Queue()
 	left := maps.Clone(tensors)
 	for i, slab := range u.names {
-		for _, p := range u.trained() {
+		for _, p := range u.params {
 			name := slab + "/" + p.Name
 			x, ok := left[name]
 			if !ok {

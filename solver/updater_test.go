@@ -143,7 +143,10 @@ func plainUpdate(o Optimiser, k int, rate float64, multipliers map[string][2]flo
 // keptOf is what a plain update keeps of the parameters that a plan trains.
 func keptOf(p *graph.Plan) map[string][3][]float64 {
 	kept := map[string][3][]float64{}
-	for _, q := range trained(p) {
+	for _, q := range p.Params {
+		if q.Grad < 0 {
+			continue
+		}
 		n := device.Elements(q.Shape)
 		kept[q.Name] = [3][]float64{make([]float64, n), make([]float64, n), make([]float64, n)}
 	}
@@ -296,6 +299,8 @@ func TestOptimiserCheck(t *testing.T) {
 		"moving average of weights: NaN must be at least 0 and below 1":                                                  func(o *Optimiser) { o.EMA = nan },
 		"mean of weights: the update -1 that it begins with must not be negative":                                        func(o *Optimiser) { o.SWA = -1 },
 		"there is a moving average of weights or a mean of them, not both":                                               func(o *Optimiser) { o.EMA, o.SWA = 0.5, 1 },
+		"rate of fc1: the multiplier -1 must be finite and not negative":                                                 func(o *Optimiser) { o.LayerRates = map[string]float32{"fc1": -1} },
+		"rate of fc1: the multiplier +Inf must be finite and not negative":                                               func(o *Optimiser) { o.LayerRates = map[string]float32{"fc1": inf} },
 		"momentum 1 at its end must be at least 0 and below 1":                                                           func(o *Optimiser) { o.MomentumEnd = 1 },
 		"optimiser lion has no momentum: its end must be 0, not 0.5":                                                     func(o *Optimiser) { *o = Defaults(Lion); o.MomentumEnd = 0.5 },
 		"beta1 1 must be at least 0 and below 1":                                                                         func(o *Optimiser) { *o = Defaults(Adam); o.Beta1 = 1 },
@@ -451,4 +456,51 @@ func TestLARSRatios(t *testing.T) {
 		o.ratios().Eval(out[:], expr.Element{Inputs: []float64{weights2Input: c.w2, gradients2Input: c.g2, ratioDecaysInput: 2, ratioNorm2Input: c.norm2}})
 		require.Equal(t, c.want, out[0], "%+v", c)
 	}
+}
+
+// Rates of layers multiply those in the network, that of a parameter instead of its
+// layer's; 0 stops it, momentum and decay included.
+func TestLayerRates(t *testing.T) {
+	d := openCPU(t, 2)
+	n := twoDense()
+	plan, err := n.Plan(d.Traits(), graph.PlanOptions{Mode: graph.Train, Batch: 1})
+	require.NoError(t, err)
+	weights, err := graph.NewWeights(n, d)
+	require.NoError(t, err)
+	exec, err := graph.NewExecutor(plan, weights)
+	require.NoError(t, err)
+	for _, method := range Methods() {
+		require.NoError(t, weights.Fill(3))
+		o := Defaults(method)
+		o.Schedule.Rate = 0.1
+		o.LayerRates = map[string]float32{"fc1": 0.25, "fc1.bias": 0, "fc2": 3}
+		u, err := NewUpdater(d, exec, o)
+		require.NoError(t, err)
+		multipliers := map[string][2]float64{}
+		for i, rate := range map[string]float64{"fc1.weight": 0.25, "fc1.bias": 0, "fc2.weight": 0.5 * 3, "fc2.bias": 3} {
+			multipliers[i] = [2]float64{rate, twoDenseMultipliers[i][1]}
+		}
+		w, dw, kept := downloadWide(t, weights), map[string][]float64{}, keptOf(plan)
+		for k := range 3 {
+			for i, p := range plan.Params {
+				g := make([]float32, len(w[p.Name]))
+				layers.Gaussian(1).Fill(g, layers.Fan{}, device.Random{Stream: uint32(i), Iteration: uint32(k)})
+				dw[p.Name] = wide(g)
+				exec.Queue().Upload(exec.Gradient(p.Name), tensor.New(tensor.WithShape(p.Shape...), tensor.WithBacking(g)))
+			}
+			u.Update(k)
+			plainUpdate(o, k, 0.1, multipliers, w, kept, dw)
+		}
+		require.NoError(t, exec.Sync())
+		before := slices.Clone(w["fc1.bias"])
+		for name, got := range downloadWide(t, weights) {
+			require.InDeltaSlice(t, w[name], got, 1e-5, "%s: %s", method, name)
+		}
+		require.Equal(t, before, w["fc1.bias"])
+		require.NoError(t, u.Close())
+	}
+	_, err = NewUpdater(d, exec, Optimiser{Schedule: Schedule{Policy: Fixed, Rate: 1}, LayerRates: map[string]float32{"fc1": 1, "fc3": 1}})
+	require.EqualError(t, err, `rates of layers: network two has no layer or parameter "fc3" with weights`)
+	require.NoError(t, exec.Close())
+	require.NoError(t, weights.Close())
 }

@@ -3,6 +3,7 @@ package command
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"math"
 	"slices"
 	"strconv"
@@ -65,6 +66,35 @@ func (l *Numbers) String() string {
 	parts := make([]string, len(*l))
 	for i, n := range *l {
 		parts[i] = strconv.Itoa(n)
+	}
+	return strings.Join(parts, ",")
+}
+
+// Factors is a flag of names and their factors, with commas between.
+type Factors map[string]float32
+
+// Set implements flag.Value.
+func (l *Factors) Set(text string) error {
+	*l = Factors{}
+	for part := range strings.SplitSeq(text, ",") {
+		i := strings.LastIndex(part, "=")
+		x, err := strconv.ParseFloat(strings.TrimSpace(part[i+1:]), 32)
+		if i < 1 || err != nil || !(x >= 0 && x <= math.MaxFloat32) {
+			return errors.New("it is names and numbers from 0 on with commas between, such as conv1=0.1,conv2=0.5")
+		}
+		if _, twice := (*l)[part[:i]]; twice {
+			return fmt.Errorf("%s stands there twice", part[:i])
+		}
+		(*l)[part[:i]] = float32(x)
+	}
+	return nil
+}
+
+// String implements flag.Value.
+func (l *Factors) String() string {
+	var parts []string
+	for _, name := range slices.Sorted(maps.Keys(*l)) {
+		parts = append(parts, fmt.Sprintf("%s=%v", name, (*l)[name]))
 	}
 	return strings.Join(parts, ",")
 }

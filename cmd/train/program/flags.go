@@ -78,6 +78,7 @@ type options struct {
 	swa               int
 	seed              uint64
 	frozen, fresh     command.Names
+	layerRates        command.Factors
 
 	out, resume string
 	logEvery    int
@@ -152,6 +153,7 @@ var groups = []group{
 		{"steps", training},
 		{"lr-end", training},
 		{"warmup", training},
+		{"lr-mult", training | finding},
 	}},
 	{"Gradient descent", []entry{
 		{"optimiser", training | finding},
@@ -230,6 +232,7 @@ func (o *options) flagSet() *flag.FlagSet {
 	f.Var(&o.steps, "steps", "a,b,c of multistep: `iterations` separated by commas")
 	f.Float64Var(&o.rateEnd, "lr-end", 0, "end of linear")
 	f.IntVar(&o.warmup, "warmup", 0, "`iterations` before -lr-policy begins, in which the rate rises along a line to its start")
+	f.Var(&o.layerRates, "lr-mult", "`factors` of the rates of layers or parameters, such as conv1=0.1,fc8.bias=2; they multiply those in -net")
 	f.StringVar(&o.method, "optimiser", solver.SGD, "`rule` by which a gradient g moves a weight w; docs/training.md has the whole formulas\n"+optimiserFormulas())
 	number := func(x *float64, name, text string, of func(o solver.Optimiser) float32) {
 		f.Float64Var(x, name, 0, text+usually(of))

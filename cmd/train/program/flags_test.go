@@ -84,6 +84,12 @@ func TestParseRefuses(t *testing.T) {
 		{start + "-optimiser adam -epsilon 0", "-epsilon must be above 0"},
 		{start + "-optimiser lars -trust -1", "-trust must be above 0"},
 		{start + "-clip -1", "-clip must be at least 0"},
+		{start + "-lr-mult conv1", "names and numbers from 0 on with commas between, such as conv1=0.1,conv2=0.5"},
+		{start + "-lr-mult conv1=-1", "names and numbers from 0 on with commas between"},
+		{start + "-lr-mult conv1=NaN", "names and numbers from 0 on with commas between"},
+		{start + "-lr-mult conv1=1e39", "names and numbers from 0 on with commas between"},
+		{start + "-lr-mult =1", "names and numbers from 0 on with commas between"},
+		{start + "-lr-mult conv1=1,conv1=2", "conv1 stands there twice"},
 		{start + "-ema 1", "-ema must be at least 0 and below 1"},
 		{start + "-swa -1", "-swa must be at least 0"},
 		{start + "-ema 0.9 -swa 1", "-ema and -swa contradict each other"},
@@ -174,6 +180,10 @@ func TestOptimisers(t *testing.T) {
 	want := solver.Optimiser{Method: solver.AdamW, Schedule: solver.Schedule{Policy: solver.Fixed, Rate: 0.5}, Beta2: 0.75, Epsilon: 0.25, Decay: 0.125, ClipNorm: 2}
 	require.Equal(t, want, o.optimiser())
 	require.NoError(t, want.Check())
+	o, err = parse(strings.Fields("-model lenet -data mnist -lr-mult conv1=0.5,a=b.bias=0"))
+	require.NoError(t, err)
+	require.Equal(t, map[string]float32{"conv1": 0.5, "a=b.bias": 0}, o.optimiser().LayerRates)
+	require.Equal(t, "a=b.bias=0,conv1=0.5", o.layerRates.String())
 }
 
 // docs/training.md has a line of every method and every policy.

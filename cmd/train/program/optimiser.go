@@ -115,7 +115,7 @@ func (o *options) checkOptimiser() error {
 
 // optimiser is the optimiser as the flags describe it.
 func (o *options) optimiser() solver.Optimiser {
-	s := solver.Optimiser{Method: o.method, Schedule: o.schedule(), MomentumEnd: float32(o.momentumEnd), Nesterov: o.nesterov, ClipNorm: float32(o.clip), EMA: float32(o.ema), SWA: o.swa}
+	s := solver.Optimiser{Method: o.method, Schedule: o.schedule(), MomentumEnd: float32(o.momentumEnd), Nesterov: o.nesterov, ClipNorm: float32(o.clip), EMA: float32(o.ema), SWA: o.swa, LayerRates: o.layerRates}
 	for _, n := range o.flagNumbers() {
 		*n.of(&s) = float32(*n.value)
 	}
