@@ -1,6 +1,6 @@
 // Package report draws what a training run leaves behind: its curve of loss
-// and of a metric, its confusion matrix, and pictures of filters and of augmented
-// images.
+// and of a metric, a test of learning rates, its confusion matrix, and pictures of
+// filters and of augmented images.
 package report
 
 import (

@@ -400,6 +400,11 @@ func TestARunIsNotOverwritten(t *testing.T) {
 	_, err = Train(t.Context(), c)
 	require.ErrorContains(t, err, "already holds a part of a run (log.jsonl): remove it, or choose another folder")
 
+	require.NoError(t, os.WriteFile(filepath.Join(c.Dir, AverageFile), nil, 0o666))
+	_, err = Train(t.Context(), c)
+	require.ErrorContains(t, err, "already holds a part of a run (average.safetensors): remove it, or choose another folder")
+	require.NoError(t, os.Remove(filepath.Join(c.Dir, AverageFile)))
+
 	// A folder with other things in it is welcome.
 	require.NoError(t, os.Rename(filepath.Join(c.Dir, results.LogFile), filepath.Join(c.Dir, "notes.txt")))
 	_, err = Train(t.Context(), c)

@@ -114,6 +114,9 @@ func TestTrainChecksMemory(t *testing.T) {
 	c.Batch = largest
 	_, err = Train(t.Context(), c)
 	require.NoError(t, err)
+	c.Optimiser.EMA = 0.5 // the averages take room too
+	_, err = Train(t.Context(), c)
+	require.ErrorContains(t, err, "training small with a batch of "+strconv.Itoa(largest)+" needs ")
 	c.Device = tight{c.Device, 100}
 	_, err = Train(t.Context(), c)
 	require.ErrorContains(t, err, "but cpu has 0.0 MiB free; not even a batch of 1 fits")
