@@ -45,7 +45,7 @@ var (
 // Curve plots a training log to a PNG file: above, the training loss as it
 // was logged and smoothed, and the test loss, on a logarithmic axis; below,
 // a metric of the tests and, smoothed, of training, in percent where it is a share.
-// Both run over the iterations, and have the tests of averaged weights where there are
+// Both run over the iterations, and have the tests of averaged weights, if there are
 // some. Of the metric, the number is not read; one without a
 // name leaves the panel below empty. A log without a finite loss is an error.
 func Curve(path, title string, log []results.LogLine, metric results.Metric) error {

@@ -31,14 +31,14 @@ func Rates(path, title string, t *results.RateTest) error {
 	p.Title.Text = shown(title, maxTitle)
 	p.X.Label.Text, p.Y.Label.Text = "learning rate", "loss"
 	p.X.Scale, p.X.Tick.Marker = plot.LogScale{}, plot.LogTicks{}
-	p.Legend.Left = true // at the bottom, where the loss has not fallen yet
+	p.Legend.Left = true // at the bottom left is no loss yet
 	p.Legend.XOffs, p.Legend.YOffs = vg.Points(6), vg.Points(8)
 	err := addSmoothed(p, "each batch", loss, smoothed)
 	highest := 0.0
 	for _, y := range t.Smoothed[:t.Lowest()+1] {
 		highest = max(highest, y)
 	}
-	p.Y.Min, p.Y.Max = 0, cmp.Or(1.3*highest, 1) // where it blows up, the curve leaves
+	p.Y.Min, p.Y.Max = 0, cmp.Or(1.3*highest, 1) // a loss that blows up leaves the panel
 	if len(loss) == 1 {
 		p.X.Min, p.X.Max = p.X.Min/2, p.X.Max*2
 	}

@@ -27,7 +27,7 @@ type LogLine struct {
 	Train           Metrics  // of that batch
 	TestLoss        *float64 // nil where there was no test
 	Test            Metrics  // on the test set
-	AverageLoss     *float64 // of averages of the weights, on the test set; nil where there are none
+	AverageLoss     *float64 // of averages of the weights, on the test set; nil if there are none
 	Average         Metrics
 	Rate            float32
 	ImagesPerSecond float64

@@ -4,7 +4,7 @@ import "math"
 
 // RateTest is a range test of learning rates (Smith 2017, "Cyclical learning rates for
 // training neural networks"): the losses of batches while the rate rises from update to
-// update. The slices are as long as each other.
+// update. The slices have the same length.
 type RateTest struct {
 	Rates    []float64
 	Losses   []float64 // of the batch before the update with that rate
@@ -20,7 +20,8 @@ const (
 	RateSuggestion = 0.1 // of the rate of the lowest smoothed loss
 )
 
-// Add adds an update, and reports whether the test goes on.
+// Add adds an update, and reports whether the test continues. A loss that is not finite is
+// not added.
 func (t *RateTest) Add(rate, loss float64) bool {
 	if math.IsNaN(loss) || math.IsInf(loss, 0) {
 		t.Stopped = true
@@ -37,7 +38,7 @@ func (t *RateTest) Add(rate, loss float64) bool {
 	return !t.Stopped
 }
 
-// Lowest is the place of the lowest smoothed loss; of an empty test it is 0.
+// Lowest is the index of the lowest smoothed loss, 0 in an empty test.
 func (t *RateTest) Lowest() int {
 	best := 0
 	for i, loss := range t.Smoothed {
@@ -48,8 +49,8 @@ func (t *RateTest) Lowest() int {
 	return best
 }
 
-// Suggested is a rate to train with: a tenth of that of the lowest smoothed loss. Where
-// the loss never fell there is none, and it is 0.
+// Suggested is a rate to train with: a tenth of that of the lowest smoothed loss. It is 0
+// if the loss never fell.
 func (t *RateTest) Suggested() float64 {
 	if i := t.Lowest(); i > 0 {
 		return RateSuggestion * t.Rates[i]

@@ -244,8 +244,8 @@ func (t *trainer) snapshot() (*snapshot, error) {
 // all are the tensors of a checkpoint.
 func (s *snapshot) all() []safetensors.Tensor { return slices.Concat(s.weights, s.optimiser) }
 
-// averages are the tensors of the weights file of averages, nil where there are none: the
-// averages of what is trained, and what is not as it is.
+// averages are the tensors of AverageFile, nil if there are no averages. What is not
+// trained is as in the weights.
 func (s *snapshot) averages() []safetensors.Tensor {
 	if !s.settings.Optimiser.averages() {
 		return nil

@@ -169,7 +169,7 @@ func (t *trainer) evaluate(ctx context.Context) error {
 	return t.tell(test)
 }
 
-// runTest tests the weights, and then their averages where there are some.
+// runTest tests the weights, and then their averages, if there are some.
 func (t *trainer) runTest(ctx context.Context) (Test, error) {
 	test, err := t.eval.run(ctx)
 	if err != nil {

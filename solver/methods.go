@@ -4,13 +4,13 @@ import (
 	"github.com/hubel-go/hubel/expr"
 )
 
-// The methods. w is a weight and g its gradient, clipped, to which all but AdamW and
-// Lion add Decay*d*w first. r and d are the multipliers of its layer's rate and decay,
-// rate is Rate*r, and t counts updates from 1. What a method keeps of a weight is 0 at
-// first.
+// The methods. w is a weight and g is its gradient, clipped. All methods but AdamW and
+// Lion first add Decay*d*w to g. r and d are the layer's multipliers of rate and decay,
+// rate is Rate*r, and t counts updates from 1. What a method keeps of each weight begins
+// with 0.
 const (
-	// SGD is stochastic gradient descent with momentum, with the rate inside the
-	// velocity, as in the AlexNet paper and Caffe:
+	// SGD is stochastic gradient descent with momentum. The velocity includes the
+	// rate, as in the AlexNet paper and Caffe:
 	//
 	//	v = Momentum*v - rate*g
 	//	w = w + v
@@ -22,8 +22,8 @@ const (
 	// Without momentum it is the plain method.
 	SGD = "sgd"
 
-	// SGDPyTorch has the rate outside, as PyTorch has. The two part ways where the
-	// rate changes.
+	// SGDPyTorch does not include the rate in the velocity, as in PyTorch. Its results
+	// differ from those of SGD if the rate changes.
 	//
 	//	v = Momentum*v + g
 	//	w = w - rate*v, with Nesterov w - rate*(g + Momentum*v)
@@ -45,7 +45,7 @@ const (
 	AdaDelta = "adadelta"
 
 	// RMSProp is that of Tieleman and Hinton 2012, lecture 6.5 of "Neural networks
-	// for machine learning", where Beta2 is 0.9:
+	// for machine learning", with Beta2 = 0.9:
 	//
 	//	s = Beta2*s + (1-Beta2)*g^2
 	//	w = w - rate*g / (sqrt(s) + Epsilon)
@@ -66,8 +66,8 @@ const (
 	AdamW = "adamw"
 
 	// LARS is that of You et al. 2017, "Large batch training of convolutional
-	// networks". |w| and |g| are the norms of the whole parameter, before the
-	// decay is added. Where one of them is 0, the ratio is 1.
+	// networks". |w| and |g| are the norms of the whole parameter, before decay is
+	// added to g. If one of them is 0, the ratio is 1.
 	//
 	//	ratio = Trust*|w| / (|g| + Decay*d*|w|)
 	//	v = Momentum*v + rate*ratio*g
@@ -95,7 +95,7 @@ const (
 type method struct {
 	name     string
 	slabs    []string
-	usual    Optimiser // a number that is 0 is one that the method does not read
+	usual    Optimiser // a number that is 0 is not used by the method
 	nesterov bool      // there is such a momentum
 	apart    bool      // decay is no part of the gradient
 	corrects bool      // it reads the corrections

@@ -72,7 +72,7 @@ type Test struct {
 
 	Confusion *results.Confusion // of a network with a softmax loss
 
-	Average *Test // of the averages of the weights; nil where there are none
+	Average *Test // of the averages of the weights; nil if there are none
 }
 
 // Logged is a line of the log, every Config.LogEvery iterations and with each test.

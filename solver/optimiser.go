@@ -11,9 +11,8 @@ import (
 	"github.com/hubel-go/hubel/graph"
 )
 
-// Optimiser says how gradients move the weights. A method reads the numbers that its
-// formula names; of those that it does not read, each must be 0. Defaults has those that
-// are usual.
+// Optimiser is the rule by which gradients change the weights. A method uses the numbers
+// in its formula, and the others must be 0. Defaults returns the usual ones.
 type Optimiser struct {
 	Method   string   `json:"method,omitempty"` // empty is SGD
 	Schedule Schedule `json:"schedule"`
@@ -21,9 +20,9 @@ type Optimiser struct {
 	Decay    float32  `json:"decay"`    // of weights; not in the loss that is reported
 	Nesterov bool     `json:"nesterov,omitempty"`
 
-	// MomentumEnd lets momentum go from Momentum to it along a straight line, to the
-	// iteration Schedule.Max, or with OneCycle there at the highest rate and back.
-	// 0 lets it be.
+	// MomentumEnd is the momentum at the iteration Schedule.Max: it changes along a
+	// straight line. With OneCycle it is the momentum at the highest rate, after which
+	// it goes back to Momentum. 0 means no change.
 	MomentumEnd float32 `json:"momentum_end,omitempty"`
 
 	// ClipNorm bounds the Euclidean norm of the gradients of all weights
@@ -43,8 +42,8 @@ type Optimiser struct {
 	EMA float32 `json:"ema,omitempty"`
 	SWA int     `json:"swa,omitempty"`
 
-	// LayerRates multiply the rates of layers, or of parameters such as "fc8.weight",
-	// which count for themselves where their layer is named too.
+	// LayerRates multiply the rates of layers, or of parameters such as "fc8.weight".
+	// The factor of a parameter replaces that of its layer.
 	LayerRates map[string]float32 `json:"layer_rates,omitempty"`
 }
 
@@ -57,8 +56,8 @@ func Methods() []string {
 	return names
 }
 
-// Defaults are a method's usual numbers: those of its paper where that has them. The
-// schedule is the fixed rate that is usual. An unknown method has none.
+// Defaults returns the usual numbers of a method: those of its paper, if it has them,
+// and a fixed rate. An unknown method has no numbers.
 func Defaults(name string) Optimiser {
 	if m := methodOf(name); m != nil {
 		o := m.usual
@@ -68,8 +67,8 @@ func Defaults(name string) Optimiser {
 	return Optimiser{Method: name}
 }
 
-// Reads reports whether the method reads Momentum, Beta1, Beta2, Epsilon or Trust, by
-// the name in JSON, "momentum".
+// Reads reports whether the method uses Momentum, Beta1, Beta2, Epsilon or Trust, which
+// is named as in JSON, "momentum".
 func (o Optimiser) Reads(number string) bool {
 	usual := Defaults(o.Method)
 	for _, n := range usual.numbers() {
@@ -80,11 +79,11 @@ func (o Optimiser) Reads(number string) bool {
 	return false
 }
 
-// number is one of the numbers that some methods read.
+// number is one of the numbers that only some methods use.
 type number struct {
 	name  string
 	value float32
-	below float32 // which it must be; it is above 0, or from 0 on where that is 1
+	below float32 // its bound: 1 for a number from 0 on, infinity for one above 0
 }
 
 func (o *Optimiser) numbers() []number {

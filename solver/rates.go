@@ -12,9 +12,9 @@ import (
 
 // FindRate makes a range test of learning rates: updates with rates that rise from one to
 // another by the same factor each time, until the smoothed loss is results.RateGrowth
-// times its lowest. The configuration is that of a run; its schedule, its test set, its
-// folder and its averages are not used. The Observers are told of Progress after each
-// update. Nothing is written, and nothing of the updates is kept.
+// times its lowest. The configuration is that of a run, but its schedule, test set, folder
+// and averages are not used. The Observers receive a Progress after each update. Nothing
+// is written.
 func FindRate(ctx context.Context, c Config, from, to float64, updates int) (found results.RateTest, err error) {
 	if err := c.checkThere(); err != nil {
 		return found, err

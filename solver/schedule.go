@@ -22,15 +22,15 @@ const (
 	Linear     = "linear"       // Rate + (End - Rate)*k/K, End from K on
 
 	// Cosine is Rate * (1 + cos(pi*k/K)) / 2, 0 from K on (Loshchilov and Hutter
-	// 2017, without restarts). CosineRestarts is theirs, SGDR: the cosine of Step
-	// iterations, which begins again at Rate, Gamma times as long each time. Gamma
-	// is a whole number.
+	// 2017, without restarts). CosineRestarts is SGDR of the same paper: the cosine
+	// over Step iterations, which then begins again at Rate, each time over Gamma
+	// times as many. Gamma is a whole number.
 	Cosine         = "cosine"
 	CosineRestarts = "cosine-restarts"
 
-	// OneCycle is that of Smith and Topin 2018, "Super-convergence": from
-	// Gamma*Rate to Rate in the first 45 % of the iterations, back in the next 45 %,
-	// and down to a hundredth of that in the last 10 %, all along straight lines.
+	// OneCycle is the policy of Smith and Topin 2018, "Super-convergence". It goes
+	// from Gamma*Rate to Rate in the first 45 % of the iterations, back in the next
+	// 45 %, and to Gamma*Rate/100 in the last 10 %, along straight lines.
 	OneCycle = "one-cycle"
 
 	// Plateau is Rate * Gamma^(how often Step tests in a row were no better

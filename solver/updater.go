@@ -26,7 +26,7 @@ const (
 	ratesInput
 	decaysInput
 	secondSlabInput
-	momentumInput    // where it changes
+	momentumInput    // if it changes
 	correction1Input // 1-Beta1^t
 	correction2Input // 1-Beta2^t
 	trustInput       // the ratio of LARS of each segment
@@ -209,7 +209,7 @@ func newTrust(e *graph.Executor, in [updateInputs]device.Tensor, weights2, gradi
 	return t
 }
 
-// set makes the next updates those of other options, whose method keeps no more slabs.
+// set changes the optimiser of the next updates. It must not keep more slabs.
 func (u *Updater) set(o Optimiser) {
 	u.optimiser, u.program, u.trust.program = o, o.program(), nil
 	if o.Method == LARS {
@@ -281,7 +281,7 @@ func (u *Updater) Update(k int) {
 	u.exec.Weights().Changed()
 }
 
-// write enqueues the value of an input that is one number, where it has another.
+// write enqueues the value of an input that is one number, unless it has it already.
 func (u *Updater) write(input int, value float32) {
 	if u.written[input] != value {
 		u.exec.Queue().Fill(u.in[input], value)
@@ -302,8 +302,8 @@ func (u *Updater) rate(k int) float32 {
 	return u.optimiser.Schedule.At(k)
 }
 
-// withAverages calls f while the weights that are trained are their averages. The
-// gradients are lost: they have the place of the weights in the meantime.
+// withAverages calls f while the trained weights are replaced by their averages. The
+// gradients are lost, because the weights are stored in their memory meanwhile.
 func (u *Updater) withAverages(f func() error) error {
 	q, w := u.exec.Queue(), u.exec.Weights()
 	i := slices.Index(u.names, averageSlab)

@@ -69,7 +69,7 @@ func usually(of func(o solver.Optimiser) float32) string {
 	return text
 }
 
-// flagNumber is a flag that some methods read, and where it is.
+// flagNumber is the flag of a number whose usual value depends on the method.
 type flagNumber struct {
 	name  string
 	value *float64
