@@ -13,7 +13,7 @@ import (
 
 // sgd is the update of the AlexNet paper, with a rate at which random labels
 // leave the weights finite for any number of steps.
-var sgd = solver.SGD{Schedule: solver.Schedule{Policy: solver.Fixed, Rate: 1e-5}, Momentum: 0.9, Decay: 5e-4}
+var sgd = solver.Optimiser{Schedule: solver.Schedule{Policy: solver.Fixed, Rate: 1e-5}, Momentum: 0.9, Decay: 5e-4}
 
 // seed is that of weights, images and dropout.
 const seed = 1

@@ -291,7 +291,7 @@ func TestAlexNetStep(t *testing.T) {
 	n := build(t, "alexnet", models.Options{})
 	d := openCPU(t)
 	e := executor(t, d, n, graph.PlanOptions{Mode: graph.Train, Batch: 8})
-	u, err := solver.NewUpdater(d, e, solver.SGD{Schedule: solver.Schedule{Policy: solver.Fixed, Rate: 0.001}, Momentum: 0.9, Decay: 5e-4})
+	u, err := solver.NewUpdater(d, e, solver.Optimiser{Schedule: solver.Schedule{Policy: solver.Fixed, Rate: 0.001}, Momentum: 0.9, Decay: 5e-4})
 	require.NoError(t, err)
 	defer func() { require.NoError(t, u.Close()) }()
 	upload(t, e)

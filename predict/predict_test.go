@@ -49,7 +49,7 @@ func train1(t *testing.T, d device.Device, n *graph.Network, train, test data.Da
 	_, err := solver.Train(t.Context(), solver.Config{
 		Network: n, Device: d, Train: train, Test: test, Dir: dir,
 		Preprocess: data.Preprocess{Mean: []float32{128}, Scale: 1. / 64},
-		SGD:        solver.SGD{Schedule: solver.Schedule{Policy: solver.Fixed, Rate: 0.05}, Momentum: 0.9},
+		Optimiser:  solver.Optimiser{Schedule: solver.Schedule{Policy: solver.Fixed, Rate: 0.05}, Momentum: 0.9},
 		Batch:      16, Accumulate: 1, Iterations: 20, Seed: 1,
 	})
 	require.NoError(t, err)

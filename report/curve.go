@@ -1,6 +1,6 @@
 // Package report draws what a training run leaves behind: its curve of loss
-// and of a metric, its confusion matrix, and pictures of filters and of augmented
-// images.
+// and of a metric, a test of learning rates, its confusion matrix, and pictures of
+// filters and of augmented images.
 package report
 
 import (
@@ -37,6 +37,7 @@ var (
 	rawColour      = color.RGBA{0xbf, 0xd7, 0xea, 0xff} // the loss colour, faint
 	testColour     = color.RGBA{0xd6, 0x4a, 0x1e, 0xff}
 	trainingColour = color.RGBA{0xb5, 0xdb, 0xba, 0xff} // the metric's, faint
+	averageColour  = color.RGBA{0x7b, 0x4f, 0xa6, 0xff} // of averaged weights
 	metricColour   = color.RGBA{0x2c, 0x8a, 0x3d, 0xff}
 	gridColour     = color.RGBA{0xe4, 0xe4, 0xe4, 0xff}
 )
@@ -44,7 +45,8 @@ var (
 // Curve plots a training log to a PNG file: above, the training loss as it
 // was logged and smoothed, and the test loss, on a logarithmic axis; below,
 // a metric of the tests and, smoothed, of training, in percent where it is a share.
-// Both run over the iterations. Of the metric, the number is not read; one without a
+// Both run over the iterations, and have the tests of averaged weights, if there are
+// some. Of the metric, the number is not read; one without a
 // name leaves the panel below empty. A log without a finite loss is an error.
 func Curve(path, title string, log []results.LogLine, metric results.Metric) error {
 	s := seriesOf(log, metric)
@@ -63,12 +65,20 @@ func Curve(path, title string, log []results.LogLine, metric results.Metric) err
 	for _, p := range []*plot.Plot{loss, below} {
 		p.X.Min, p.X.Max = 0, max(s.last, 1)
 	}
-	canvas := vgimg.NewWith(vgimg.UseWH(curveWidth, curveHeight), vgimg.UseDPI(curveDPI))
-	panels := [][]*plot.Plot{{loss}, {below}}
+	return column(path, curveHeight, loss, below)
+}
+
+// column writes plots, one under the other, to a PNG file.
+func column(path string, height vg.Length, plots ...*plot.Plot) error {
+	canvas := vgimg.NewWith(vgimg.UseWH(curveWidth, height), vgimg.UseDPI(curveDPI))
 	margin := vg.Points(10)
-	tiles := draw.Tiles{Rows: 2, Cols: 1, PadTop: margin, PadBottom: margin, PadLeft: margin, PadRight: 2 * margin, PadY: margin}
-	for i, row := range plot.Align(panels, tiles, draw.New(canvas)) {
-		panels[i][0].Draw(row[0])
+	tiles := draw.Tiles{Rows: len(plots), Cols: 1, PadTop: margin, PadBottom: margin, PadLeft: margin, PadRight: 2 * margin, PadY: margin}
+	rows := make([][]*plot.Plot, len(plots))
+	for i, p := range plots {
+		rows[i] = []*plot.Plot{p}
+	}
+	for i, row := range plot.Align(rows, tiles, draw.New(canvas)) {
+		plots[i].Draw(row[0])
 	}
 	return atomicfile.Write(path, func(w io.Writer) error {
 		_, err := vgimg.PngCanvas{Canvas: canvas}.WriteTo(w)
@@ -79,8 +89,10 @@ func Curve(path, title string, log []results.LogLine, metric results.Metric) err
 // series is a log as it is drawn.
 type series struct {
 	loss, testLoss plotter.XYs
+	averageLoss    plotter.XYs // of the test of averaged weights
 	metric         results.Metric
 	test, training plotter.XYs // of the metric
+	average        plotter.XYs // of the metric
 	last           float64     // iteration
 	perEpoch       float64     // iterations
 }
@@ -93,7 +105,6 @@ func seriesOf(log []results.LogLine, metric results.Metric) series {
 	if metric.Share {
 		scale = 100
 	}
-	smallest := math.Inf(1)
 	add := func(to *plotter.XYs, iteration int, y float64) {
 		if math.IsNaN(y) || math.IsInf(y, 0) {
 			return
@@ -104,6 +115,12 @@ func seriesOf(log []results.LogLine, metric results.Metric) series {
 		add(&s.loss, l.Iteration, l.Loss)
 		if l.TestLoss != nil {
 			add(&s.testLoss, l.Iteration, *l.TestLoss)
+		}
+		if l.AverageLoss != nil {
+			add(&s.averageLoss, l.Iteration, *l.AverageLoss)
+		}
+		if x, ok := l.Average.Get(metric.Name); ok {
+			add(&s.average, l.Iteration, scale*x)
 		}
 		if x, ok := l.Test.Get(metric.Name); ok {
 			add(&s.test, l.Iteration, scale*x)
@@ -116,7 +133,14 @@ func seriesOf(log []results.LogLine, metric results.Metric) series {
 			s.perEpoch = float64(l.Iteration) / l.Epoch
 		}
 	}
-	for _, xy := range []plotter.XYs{s.loss, s.testLoss} {
+	positive(s.loss, s.testLoss, s.averageLoss)
+	return s
+}
+
+// positive raises values of zero to the smallest above it of all, or to 1.
+func positive(lists ...plotter.XYs) {
+	smallest := math.Inf(1)
+	for _, xy := range lists {
 		for _, p := range xy {
 			if p.Y > 0 {
 				smallest = min(smallest, p.Y)
@@ -126,12 +150,11 @@ func seriesOf(log []results.LogLine, metric results.Metric) series {
 	if math.IsInf(smallest, 1) {
 		smallest = 1
 	}
-	for _, xy := range []plotter.XYs{s.loss, s.testLoss} {
+	for _, xy := range lists {
 		for i := range xy {
 			xy[i].Y = max(xy[i].Y, smallest)
 		}
 	}
-	return s
 }
 
 func lossPanel(s series) (*plot.Plot, error) {
@@ -145,22 +168,17 @@ func lossPanel(s series) (*plot.Plot, error) {
 			return nil, err
 		}
 	} else {
-		raw, err := plotter.NewLine(s.loss)
-		if err != nil {
+		if err := addSmoothed(p, "as logged", s.loss, smoothed(s.loss)); err != nil {
 			return nil, err
 		}
-		smooth, err := plotter.NewLine(smoothed(s.loss))
-		if err != nil {
-			return nil, err
-		}
-		raw.Color, raw.Width = rawColour, vg.Points(0.75)
-		smooth.Color, smooth.Width = lossColour, vg.Points(2)
-		p.Add(raw, smooth)
-		p.Legend.Add("training, as logged", raw)
-		p.Legend.Add("training, smoothed", smooth)
 	}
 	if len(s.testLoss) > 0 {
 		if err := addPoints(p, "test", s.testLoss, testColour, draw.BoxGlyph{}); err != nil {
+			return nil, err
+		}
+	}
+	if len(s.averageLoss) > 0 {
+		if err := addPoints(p, "test, averaged weights", s.averageLoss, averageColour, draw.TriangleGlyph{}); err != nil {
 			return nil, err
 		}
 	}
@@ -168,11 +186,29 @@ func lossPanel(s series) (*plot.Plot, error) {
 	return p, nil
 }
 
+// addSmoothed adds training losses, as they are, under a name, and smoothed.
+func addSmoothed(p *plot.Plot, raws string, loss, smoothed plotter.XYs) error {
+	raw, err := plotter.NewLine(loss)
+	if err != nil {
+		return err
+	}
+	smooth, err := plotter.NewLine(smoothed)
+	if err != nil {
+		return err
+	}
+	raw.Color, raw.Width = rawColour, vg.Points(0.75)
+	smooth.Color, smooth.Width = lossColour, vg.Points(2)
+	p.Add(raw, smooth)
+	p.Legend.Add("training, "+raws, raw)
+	p.Legend.Add("training, smoothed", smooth)
+	return nil
+}
+
 // logRange is the range of the losses with a little room. The raw losses may
 // leave it below: one lucky batch would squeeze everything else.
 func logRange(s series) (low, high float64) {
 	low, high = math.Inf(1), 0
-	for _, xy := range []plotter.XYs{smoothed(s.loss), s.testLoss} {
+	for _, xy := range []plotter.XYs{smoothed(s.loss), s.testLoss, s.averageLoss} {
 		for _, p := range xy {
 			low, high = min(low, p.Y), max(high, p.Y)
 		}
@@ -209,6 +245,12 @@ func metricPanel(s series) (*plot.Plot, error) {
 	}
 	if err := addPoints(p, "test", s.test, metricColour, draw.CircleGlyph{}); err != nil {
 		return nil, err
+	}
+	if len(s.average) > 0 {
+		if err := addPoints(p, "test, averaged weights", s.average, averageColour, draw.TriangleGlyph{}); err != nil {
+			return nil, err
+		}
+		p.Legend.YOffs = vg.Points(8)
 	}
 	if !s.metric.Share {
 		room := cmp.Or(0.15*(p.Y.Max-p.Y.Min), 1)

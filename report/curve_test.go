@@ -61,6 +61,23 @@ func TestCurve(t *testing.T) {
 	require.Greater(t, count(m, lower, trainingColour.R, trainingColour.G, trainingColour.B), 300)
 }
 
+// The tests of averaged weights stand in both panels, where there are some.
+func TestCurveOfAverages(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "curve.png")
+	log := falling(300)
+	for _, averaged := range []bool{false, true} {
+		for i := range log {
+			if l := &log[i]; averaged && l.TestLoss != nil {
+				l.AverageLoss, l.Average = new(2**l.TestLoss), results.Metrics{{Name: "accuracy", Value: 0.9}}
+			}
+		}
+		require.NoError(t, Curve(path, "lenet on mnist", log, accuracy))
+		for _, panel := range []image.Rectangle{image.Rect(100, 40, 780, 320), image.Rect(100, 360, 780, 640)} {
+			require.Equal(t, averaged, count(read(t, path), panel, averageColour.R, averageColour.G, averageColour.B) > 100)
+		}
+	}
+}
+
 func TestCurveOfAwkwardLogs(t *testing.T) {
 	zero := falling(40)
 	zero[7].Loss = 0

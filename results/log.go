@@ -17,8 +17,9 @@ const LogFile = "log.jsonl"
 
 // LogLine is one entry of a run's log. In its JSON a metric of the test has its
 // own name as the key, after the test's loss. A metric of the training batch
-// has the key "train_" and its name, after that batch's loss. Numbers that are
-// not finite are left out.
+// has the key "train_" and its name, after that batch's loss, and a metric of
+// averaged weights "averaged_" and its name. Numbers that are not finite are
+// left out.
 type LogLine struct {
 	Iteration       int      // updates done
 	Epoch           float64  // passes over the training set done
@@ -26,6 +27,8 @@ type LogLine struct {
 	Train           Metrics  // of that batch
 	TestLoss        *float64 // nil where there was no test
 	Test            Metrics  // on the test set
+	AverageLoss     *float64 // of averages of the weights, on the test set; nil if there are none
+	Average         Metrics
 	Rate            float32
 	ImagesPerSecond float64
 }
@@ -33,14 +36,18 @@ type LogLine struct {
 // trainPrefix is that of the key of a training batch's metric.
 const trainPrefix = "train_"
 
+// averagePrefix is that of the keys of averages' loss and metrics.
+const averagePrefix = "averaged_"
+
 // logKeys are those of a line besides metrics.
 var logKeys = []string{"iteration", "epoch", "loss", "test_loss", "rate", "images_per_second"}
 
 // CheckMetric returns an error if a line of the log cannot have a metric of
 // this name.
 func CheckMetric(name string) error {
-	if slices.Contains(logKeys, name) || strings.HasPrefix(name, trainPrefix) {
-		return fmt.Errorf("the metric %s is called as something else in the log, which has %s and what begins with %s: call its layer otherwise", name, strings.Join(logKeys, ", "), trainPrefix)
+	if slices.Contains(logKeys, name) || strings.HasPrefix(name, trainPrefix) || strings.HasPrefix(name, averagePrefix) {
+		return fmt.Errorf("the metric %s is called as something else in the log, which has %s and what begins with %s or %s: call its layer otherwise",
+			name, strings.Join(logKeys, ", "), trainPrefix, averagePrefix)
 	}
 	return nil
 }
@@ -56,6 +63,9 @@ func (l LogLine) MarshalJSON() ([]byte, error) {
 		w.add("test_loss", *l.TestLoss)
 	}
 	w.addMetrics("", l.Test)
+	if l.AverageLoss != nil {
+		w.addMetrics(averagePrefix, append(Metrics{{Name: "test_loss", Value: *l.AverageLoss}}, l.Average...))
+	}
 	w.add("rate", l.Rate)
 	w.add("images_per_second", l.ImagesPerSecond)
 	return w.end()
@@ -75,6 +85,8 @@ func (l *LogLine) UnmarshalJSON(b []byte) error {
 			return json.Unmarshal(value, &l.Loss)
 		case "test_loss":
 			return json.Unmarshal(value, &l.TestLoss)
+		case averagePrefix + "test_loss":
+			return json.Unmarshal(value, &l.AverageLoss)
 		case "rate":
 			return json.Unmarshal(value, &l.Rate)
 		case "images_per_second":
@@ -86,6 +98,10 @@ func (l *LogLine) UnmarshalJSON(b []byte) error {
 		}
 		if name, ok := strings.CutPrefix(key, trainPrefix); ok {
 			l.Train = append(l.Train, Metric{Name: name, Value: m.Value})
+			return nil
+		}
+		if name, ok := strings.CutPrefix(key, averagePrefix); ok {
+			l.Average = append(l.Average, Metric{Name: name, Value: m.Value})
 			return nil
 		}
 		l.Test = append(l.Test, m)

@@ -26,6 +26,17 @@ func TestLogLineInJSON(t *testing.T) {
 	require.Equal(t, l, back)
 	require.NoError(t, json.Unmarshal([]byte(`{"iteration":1}`), &back))
 	require.Equal(t, LogLine{Iteration: 1}, back, "nothing of the line before stays")
+	const averaged = `{"iteration":1,"epoch":0,"loss":0,"test_loss":1,"hits":1,"averaged_test_loss":2,"averaged_hits":0.5,"rate":0,"images_per_second":0}`
+	l = LogLine{Iteration: 1, TestLoss: new(1.0), Test: Metrics{{Name: "hits", Value: 1}}, AverageLoss: new(2.0), Average: Metrics{{Name: "hits", Value: 0.5}}}
+	b, err = json.Marshal(l)
+	require.NoError(t, err)
+	require.Equal(t, averaged, string(b))
+	require.NoError(t, json.Unmarshal(b, &back))
+	require.Equal(t, l, back)
+	l.AverageLoss, l.Average = new(math.NaN()), nil // which training lives with
+	b, err = json.Marshal(l)
+	require.NoError(t, err)
+	require.NotContains(t, string(b), "averaged")
 	for _, broken := range []string{`[]`, `7`, `{"iteration":"x"}`, `{"loss":1`} {
 		require.Error(t, json.Unmarshal([]byte(broken), &back), broken)
 	}
@@ -49,7 +60,7 @@ func TestMetricsInJSON(t *testing.T) {
 // A metric has no name that a line has for something else.
 func TestCheckMetric(t *testing.T) {
 	require.NoError(t, CheckMetric("accuracy"))
-	for _, name := range append(logKeys, "train_accuracy") {
+	for _, name := range append(logKeys, "train_accuracy", "averaged_accuracy") {
 		require.ErrorContains(t, CheckMetric(name), "the metric "+name+" is called as something else in the log, which has iteration, epoch, ")
 	}
 }

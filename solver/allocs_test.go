@@ -90,17 +90,27 @@ func TestAStepAllocatesNothing(t *testing.T) {
 	simulated, err := cuda.New("ptxsim", sim, device.Options{})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, simulated.Close()) })
+	of := func(name string) Optimiser {
+		o := Defaults(name)
+		o.Schedule, o.ClipNorm = Schedule{Policy: Poly, Rate: 1e-6, Power: 1}, 1
+		return o
+	}
+	sgd, adam, lars := of(SGD), of(Adam), of(LARS)
+	adam.EMA = 0.999
 	for _, c := range []struct {
 		model          string
+		optimiser      Optimiser
 		device         device.Device
 		shape          []int
 		batch, samples int
 	}{
-		{"lenet", openCPU(t, 2), []int{1, 28, 28}, 16, 40}, // the last batch is smaller
-		{"alexnet", openCPU(t, 2), []int{3, 227, 227}, 2, 2},
-		{"lenet", simulated, []int{1, 16, 16}, 4, 6},
+		{"lenet", lars, openCPU(t, 2), []int{1, 28, 28}, 16, 40}, // the last batch is smaller
+		{"alexnet", sgd, openCPU(t, 2), []int{3, 227, 227}, 2, 2},
+		{"lenet", sgd, simulated, []int{1, 16, 16}, 4, 6},
+		{"lenet", lars, simulated, []int{1, 16, 16}, 4, 6},
+		{"lenet", adam, simulated, []int{1, 16, 16}, 4, 6},
 	} {
-		t.Run(c.model+" "+c.device.Name(), func(t *testing.T) {
+		t.Run(c.model+" "+c.optimiser.Method+" "+c.device.Name(), func(t *testing.T) {
 			if testing.Short() && c.model == "alexnet" {
 				t.Skip("-short: AlexNet takes minutes under the race detector, and LeNet runs the same code")
 			}
@@ -111,7 +121,7 @@ func TestAStepAllocatesNothing(t *testing.T) {
 				Network:    n,
 				Device:     c.device,
 				Train:      train,
-				SGD:        SGD{Schedule: Schedule{Policy: Poly, Rate: 1e-6, Power: 1}, Momentum: 0.9, ClipNorm: 1},
+				Optimiser:  c.optimiser,
 				Batch:      c.batch,
 				Accumulate: 1,
 				Iterations: 1000,

@@ -17,7 +17,6 @@ import (
 
 	"gorgonia.org/tensor"
 
-	"github.com/hubel-go/hubel/device"
 	"github.com/hubel-go/hubel/formats/safetensors"
 	"github.com/hubel-go/hubel/graph"
 	"github.com/hubel-go/hubel/modelfile"
@@ -28,8 +27,6 @@ const (
 	solverKey    = "solver" // settings in JSON
 	iterationKey = modelfile.IterationKey
 	standingKey  = "standing" // history in JSON
-
-	momentumPrefix = "momentum/"
 )
 
 // settings are what a checkpoint keeps of a Config, besides the model.
@@ -45,7 +42,7 @@ type settings struct {
 	Seed       uint64   `json:"seed"`
 	Frozen     []string `json:"frozen,omitempty"`
 	Patience   int      `json:"patience,omitempty"`
-	SGD
+	Optimiser
 
 	habits
 }
@@ -62,6 +59,10 @@ func (c *Config) settings(samples int) settings {
 	if c.Device != nil {
 		arithmetic = c.Device.Arithmetic()
 	}
+	o := c.Optimiser
+	if o.Method == SGD {
+		o.Method = ""
+	}
 	return settings{
 		Arithmetic: arithmetic,
 		Data:       c.Data,
@@ -74,7 +75,7 @@ func (c *Config) settings(samples int) settings {
 		Seed:       c.Seed,
 		Frozen:     c.Frozen,
 		Patience:   c.Patience,
-		SGD:        c.SGD,
+		Optimiser:  o,
 		habits:     habits{c.LogEvery, c.CheckpointEvery, c.CheckpointTime},
 	}
 }
@@ -156,8 +157,8 @@ func readState(dir string) (*Checkpoint, map[string]*tensor.Dense, error) {
 	return nil, nil, fmt.Errorf("%w; %w; a new run can start from the weights in %s or %s beside it", err, before, BestFile, WeightsFile)
 }
 
-// readCheckpoint reads a checkpoint with its tensors: the weights by name, and
-// the velocities by their prefix and name.
+// readCheckpoint reads a checkpoint with its tensors: the weights by name, and what
+// the optimiser keeps of them by its slab and name.
 func readCheckpoint(dir, name string) (*Checkpoint, map[string]*tensor.Dense, error) {
 	path := filepath.Join(dir, name)
 	tensors, metadata, err := modelfile.ReadVerified(path)
@@ -168,17 +169,17 @@ func readCheckpoint(dir, name string) (*Checkpoint, map[string]*tensor.Dense, er
 	return c, tensors, err
 }
 
-// split takes the velocities out of a checkpoint's tensors.
-func split(tensors map[string]*tensor.Dense) (weights, velocities map[string]*tensor.Dense) {
-	weights, velocities = map[string]*tensor.Dense{}, map[string]*tensor.Dense{}
+// split takes what the optimiser of the run keeps out of a checkpoint's tensors.
+func (o Optimiser) split(tensors map[string]*tensor.Dense) (weights, kept map[string]*tensor.Dense) {
+	weights, kept = map[string]*tensor.Dense{}, map[string]*tensor.Dense{}
 	for name, x := range tensors {
-		if param, ok := strings.CutPrefix(name, momentumPrefix); ok {
-			velocities[param] = x
+		if slab, _, ok := strings.Cut(name, "/"); ok && slices.Contains(o.slabs(), slab) {
+			kept[name] = x
 		} else {
 			weights[name] = x
 		}
 	}
-	return weights, velocities
+	return weights, kept
 }
 
 func decodeCheckpoint(dir, path string, metadata map[string]string) (*Checkpoint, error) {
@@ -207,7 +208,7 @@ func decodeCheckpoint(dir, path string, metadata map[string]string) (*Checkpoint
 	c.Samples, c.Arithmetic = s.Samples, s.Arithmetic
 	c.Config.Data, c.Config.DirectConv, c.Config.TF32 = s.Data, s.DirectConv, s.TF32
 	c.Config.Batch, c.Config.Accumulate, c.Config.Iterations = s.Batch, s.Accumulate, s.Iterations
-	c.Config.Seed, c.Config.Frozen, c.Config.SGD = s.Seed, s.Frozen, s.SGD
+	c.Config.Seed, c.Config.Frozen, c.Config.Optimiser = s.Seed, s.Frozen, s.Optimiser
 	c.Config.Patience = s.Patience
 	c.Config.LogEvery, c.Config.CheckpointEvery, c.Config.CheckpointTime = s.LogEvery, s.CheckpointEvery, s.CheckpointTime
 	if err := c.Config.checkSettings(); err != nil {
@@ -218,13 +219,13 @@ func decodeCheckpoint(dir, path string, metadata map[string]string) (*Checkpoint
 
 // snapshot is a run at one iteration, as its files hold it.
 type snapshot struct {
-	iteration  int
-	weights    []safetensors.Tensor // parameters and state
-	velocities []safetensors.Tensor
-	model      map[string]string // metadata of a weights file
-	settings   settings
-	history    history
-	sets       sets
+	iteration int
+	weights   []safetensors.Tensor // parameters and state
+	optimiser []safetensors.Tensor // its slabs
+	model     map[string]string    // metadata of a weights file
+	settings  settings
+	history   history
+	sets      sets
 }
 
 // snapshot copies all that a checkpoint keeps.
@@ -235,13 +236,29 @@ func (t *trainer) snapshot() (*snapshot, error) {
 	}
 	var err error
 	if s.weights, s.model, err = t.model(); err == nil {
-		s.velocities, err = t.sgd.download()
+		s.optimiser, err = t.updater.download()
 	}
 	return s, err
 }
 
 // all are the tensors of a checkpoint.
-func (s *snapshot) all() []safetensors.Tensor { return slices.Concat(s.weights, s.velocities) }
+func (s *snapshot) all() []safetensors.Tensor { return slices.Concat(s.weights, s.optimiser) }
+
+// averages are the tensors of AverageFile, nil if there are no averages. What is not
+// trained is as in the weights.
+func (s *snapshot) averages() []safetensors.Tensor {
+	if !s.settings.Optimiser.averages() {
+		return nil
+	}
+	averaged := slices.Clone(s.weights)
+	for i := range averaged {
+		name := averageSlab + "/" + averaged[i].Name
+		if k := slices.IndexFunc(s.optimiser, func(t safetensors.Tensor) bool { return t.Name == name }); k >= 0 {
+			averaged[i].Value = s.optimiser[k].Value
+		}
+	}
+	return averaged
+}
 
 // metadata is that of a checkpoint.
 func (s *snapshot) metadata() (map[string]string, error) {
@@ -261,46 +278,4 @@ func (t *trainer) model() ([]safetensors.Tensor, map[string]string, error) {
 	}
 	metadata, err := modelfile.Encode(t.c.Network, t.c.Preprocess, t.c.Train.Classes())
 	return tensors, metadata, err
-}
-
-// download downloads the velocities.
-func (u *Updater) download() ([]safetensors.Tensor, error) {
-	var tensors []safetensors.Tensor
-	q := u.exec.Queue()
-	for _, p := range u.trained() {
-		x := tensor.New(tensor.Of(tensor.Float32), tensor.WithShape(p.Shape...))
-		q.Scope(momentumPrefix + p.Name)
-		q.Download(x, u.velocity(p))
-		tensors = append(tensors, safetensors.Tensor{Name: momentumPrefix + p.Name, Value: x})
-	}
-	return tensors, q.Sync()
-}
-
-// upload sets the velocities to those of the parameters of the same names.
-func (u *Updater) upload(velocities map[string]*tensor.Dense) error {
-	q := u.exec.Queue()
-	left := maps.Clone(velocities)
-	for _, p := range u.trained() {
-		name := momentumPrefix + p.Name
-		x, ok := left[p.Name]
-		if !ok {
-			return fmt.Errorf("tensor %s is missing", name)
-		}
-		if !slices.Equal([]int(x.Shape()), []int(p.Shape)) {
-			return fmt.Errorf("tensor %s has the shape %v, but %s is %v", name, []int(x.Shape()), p.Name, []int(p.Shape))
-		}
-		delete(left, p.Name)
-		q.Scope(name)
-		q.Upload(u.velocity(p), x)
-	}
-	if len(left) > 0 {
-		return fmt.Errorf("tensor %s%s is of no trained parameter", momentumPrefix, slices.Sorted(maps.Keys(left))[0])
-	}
-	return q.Sync()
-}
-
-// velocity is the velocity of a trained parameter.
-func (u *Updater) velocity(p graph.Param) device.Tensor {
-	bytes := int64(device.Elements(p.Shape)) * device.Float32.Size()
-	return device.Tensor{Buffer: u.v.Buffer.Slice(p.Grad, bytes), DType: device.Float32, Shape: p.Shape}
 }

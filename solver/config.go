@@ -37,7 +37,7 @@ type Config struct {
 	// TF32 is likewise device.Options.TF32.
 	TF32 bool
 
-	SGD        SGD
+	Optimiser  Optimiser
 	Batch      int // samples of one pass
 	Accumulate int // passes whose gradients make one update, at least 1
 	Iterations int // updates in all, including those before a resumption
@@ -127,7 +127,7 @@ func (c *Config) check() error {
 		return fmt.Errorf("a log every %d, a checkpoint every %d iterations and one every %v must not be negative", c.LogEvery, c.CheckpointEvery, c.CheckpointTime)
 	case c.Test == nil && c.Patience > 0:
 		return errors.New("patience with a run needs a test set")
-	case c.Test == nil && c.SGD.Schedule.Policy == Plateau:
+	case c.Test == nil && c.Optimiser.Schedule.Policy == Plateau:
 		return fmt.Errorf("learning-rate policy %s needs a test set", Plateau)
 	case c.Retest && (!c.Resume || c.Test == nil):
 		return errors.New("a test is repeated of a run that is resumed with a test set")
@@ -168,5 +168,5 @@ func (c *Config) checkSettings() error {
 	case c.Iterations > math.MaxInt32:
 		return fmt.Errorf("%d iterations must be at most %d", c.Iterations, math.MaxInt32)
 	}
-	return c.SGD.Check()
+	return c.Optimiser.Check()
 }

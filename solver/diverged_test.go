@@ -140,7 +140,7 @@ func TestDiverged(t *testing.T) {
 				c := smallConfig(t)
 				c.Network = brokenNet(false)
 				c.Batch, c.Accumulate = 16/passes, passes
-				c.SGD = SGD{Schedule: Schedule{Policy: Fixed, Rate: 1e-3}, Momentum: 0.9}
+				c.Optimiser = Optimiser{Schedule: Schedule{Policy: Fixed, Rate: 1e-3}, Momentum: 0.9}
 				c.LogEvery, c.CheckpointEvery = 1000, 2 // the loss is read at the epoch's end
 				x.change(&c)
 				updates := samplesOf(t, c, 6)
@@ -228,7 +228,7 @@ func TestDivergedWeights(t *testing.T) {
 		{3e38, KindWeight, "the update before it broke them"},
 	} {
 		run := smallConfig(t)
-		run.SGD = SGD{Schedule: Schedule{Policy: Fixed, Rate: c.rate}}
+		run.Optimiser = Optimiser{Schedule: Schedule{Policy: Fixed, Rate: c.rate}}
 		run.Network.Nodes[0].Layer.(*layers.Conv).WeightFiller = layers.Constant(3)
 		run.CheckpointEvery = 1
 		for _, dir := range []string{"", filepath.Join(t.TempDir(), "run")} {

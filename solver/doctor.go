@@ -108,7 +108,7 @@ func (d *doctor) diagnose(ctx context.Context, cause error) error {
 		if err != nil {
 			return fmt.Errorf("%w; the search for where it began failed: %w", cause, err)
 		}
-		d.sgd.Update(d.iteration)
+		d.updater.Update(d.iteration)
 		d.iteration++
 	}
 	return fmt.Errorf("%w; repeated from iteration %d on, every value is finite: the memory or the processor made a mistake; resume the run", cause, from+1)
@@ -160,7 +160,7 @@ func (d *doctor) rewind() error {
 			return err
 		}
 		s.path, s.iteration, s.history = c.Path, c.Iteration, c.history
-		s.weights, s.velocities = split(tensors)
+		s.weights, s.optimiser = c.Config.Optimiser.split(tensors)
 	} else if d.c.Weights != "" {
 		if s, err = d.readStart(); err != nil {
 			return err
@@ -169,7 +169,7 @@ func (d *doctor) rewind() error {
 	if err := d.feed.stop(); err != nil {
 		return err
 	}
-	if err := d.sgd.clear(); err != nil {
+	if err := d.updater.clear(); err != nil {
 		return err
 	}
 	if err := d.load(s); err != nil {
@@ -184,7 +184,7 @@ func (d *doctor) suspicious(r reading) (bool, error) {
 	if !isFinite(r.Loss) {
 		return true, nil
 	}
-	squares, err := d.sgd.squares()
+	squares, err := d.updater.squares()
 	return !isFinite(squares), err
 }
 

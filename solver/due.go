@@ -113,7 +113,7 @@ func (t *trainer) perform(ctx context.Context, w work) error {
 		Epoch:           float64(t.iteration) / float64(t.perEpoch),
 		Loss:            t.last.Loss,
 		Train:           t.last.Metrics,
-		Rate:            t.sgd.rate(t.iteration - 1),
+		Rate:            t.updater.rate(t.iteration - 1),
 		ImagesPerSecond: t.speed.now().imagesPerSecond(),
 	}
 	for i := range t.duties {
@@ -137,7 +137,7 @@ func (t *trainer) evaluate(ctx context.Context) error {
 		return fmt.Errorf("iteration %d: %w", t.iteration, err)
 	}
 	t.history.Due = true
-	test, err := t.eval.run(ctx)
+	test, err := t.runTest(ctx)
 	if err != nil && ctx.Err() != nil {
 		if err := t.logLine(ctx); err != nil {
 			return err
@@ -150,21 +150,41 @@ func (t *trainer) evaluate(ctx context.Context) error {
 	if !isFinite(test.Loss) {
 		return t.doctor.diagnoseTest(ctx, test.Loss)
 	}
-	test.Iteration, test.Epoch = t.iteration, t.epoch()
 	t.line.TestLoss, t.line.Test = &test.Loss, test.Metrics
+	if a := test.Average; a != nil {
+		t.line.AverageLoss, t.line.Average = &a.Loss, a.Metrics
+	}
 	t.test = &test
 	plateau := 0
-	if t.c.SGD.Schedule.Policy == Plateau {
-		plateau = t.c.SGD.Schedule.Step
+	if t.c.Optimiser.Schedule.Policy == Plateau {
+		plateau = t.c.Optimiser.Schedule.Step
 	}
 	best := t.history.add(&test, t.c.Network.Metrics, plateau)
-	t.sgd.drops = t.history.Drops
+	t.updater.drops = t.history.Drops
 	if best && t.record != nil {
 		if err := t.saveBest(); err != nil {
 			return err
 		}
 	}
 	return t.tell(test)
+}
+
+// runTest tests the weights, and then their averages, if there are some.
+func (t *trainer) runTest(ctx context.Context) (Test, error) {
+	test, err := t.eval.run(ctx)
+	if err != nil {
+		return Test{}, err
+	}
+	test.Iteration, test.Epoch = t.iteration, t.epoch()
+	if !t.c.Optimiser.averages() || !isFinite(test.Loss) {
+		return test, nil
+	}
+	return test, t.updater.withAverages(func() error {
+		average, err := t.eval.run(ctx)
+		average.Iteration, average.Epoch = test.Iteration, test.Epoch
+		test.Average = &average
+		return err
+	})
 }
 
 // logLine tells of the line of the log that this update makes.

@@ -39,7 +39,7 @@ func Example() {
 	result, err := solver.Train(context.Background(), solver.Config{
 		Network: net, Device: cpu, Train: train, Test: test,
 		Preprocess: data.Preprocess{Scale: 1. / 256},
-		SGD:        solver.SGD{Schedule: solver.Schedule{Policy: "cosine", Rate: 0.02}, Momentum: 0.9, Decay: 5e-4},
+		Optimiser:  solver.Optimiser{Schedule: solver.Schedule{Policy: "cosine", Rate: 0.02}, Momentum: 0.9, Decay: 5e-4},
 		Batch:      32, Accumulate: 1, Iterations: solver.Iterations(3, train.Len(), 32), Seed: 1,
 	})
 	if err != nil {
@@ -68,7 +68,7 @@ func ExampleObserver() {
 	_, err = solver.Train(context.Background(), solver.Config{
 		Network: net, Device: cpu, Train: train, Test: test,
 		Preprocess: data.Preprocess{Scale: 1. / 256},
-		SGD:        solver.SGD{Schedule: solver.Schedule{Policy: "fixed", Rate: 0.01}, Momentum: 0.9},
+		Optimiser:  solver.Optimiser{Schedule: solver.Schedule{Policy: "fixed", Rate: 0.01}, Momentum: 0.9},
 		Batch:      32, Accumulate: 1, Iterations: 4, Seed: 1,
 		Observers: []solver.Observer{solver.ObserverFunc(func(e solver.Event) error {
 			switch e := e.(type) {

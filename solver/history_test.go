@@ -43,7 +43,7 @@ func TestHistory(t *testing.T) {
 // is too high.
 func worsening(t *testing.T) Config {
 	c := smallConfig(t)
-	c.SGD = SGD{Schedule: Schedule{Policy: Plateau, Rate: 0.4, Gamma: 0.25, Step: 1}, Momentum: 0.9}
+	c.Optimiser = Optimiser{Schedule: Schedule{Policy: Plateau, Rate: 0.4, Gamma: 0.25, Step: 1}, Momentum: 0.9}
 	c.Iterations = 48 // 8 epochs
 	return c
 }

@@ -71,6 +71,8 @@ type Test struct {
 	Metrics   results.Metrics // those of the network, means over the samples
 
 	Confusion *results.Confusion // of a network with a softmax loss
+
+	Average *Test // of the averages of the weights; nil if there are none
 }
 
 // Logged is a line of the log, every Config.LogEvery iterations and with each test.

@@ -112,7 +112,7 @@ func TestReasonsOfAnEnd(t *testing.T) {
 	e = end(ctx, smallConfig(t))
 	require.Equal(t, ReasonStopped, e.Reason)
 	c = smallConfig(t)
-	c.SGD.Schedule.Rate, c.SGD.ClipNorm = 1e30, 0
+	c.Optimiser.Schedule.Rate, c.Optimiser.ClipNorm = 1e30, 0
 	e = end(t.Context(), c)
 	require.Equal(t, ReasonDiverged, e.Reason)
 	require.ErrorAs(t, e.Err, new(*Diverged))

@@ -25,11 +25,16 @@ const (
 	// without a metric, the lowest loss does.
 	BestFile = "best.safetensors"
 
-	// CheckpointFile has all that resuming needs: the weights, a velocity
-	// "momentum/NAME" for each trained parameter, the configuration of the run, and
-	// the results of its tests. Random numbers are counter-based, so their state is
-	// the seed and the iteration. PreviousFile is the checkpoint before it.
-	// DamagedFile is a checkpoint that could not be read when the run was resumed.
+	// AverageFile is a weights file with the averages of the weights, if the
+	// optimiser keeps some. It has the running statistics of WeightsFile.
+	AverageFile = "average.safetensors"
+
+	// CheckpointFile has all that resuming needs: the weights, what the optimiser
+	// keeps of each trained parameter, such as "momentum/NAME", the configuration of
+	// the run, and the results of its tests. Random numbers are counter-based, so
+	// their state is the seed and the iteration. PreviousFile is the checkpoint
+	// before it. DamagedFile is a checkpoint that could not be read when the run was
+	// resumed.
 	CheckpointFile = "checkpoint.safetensors"
 	PreviousFile   = "checkpoint-previous.safetensors"
 	DamagedFile    = "checkpoint-damaged.safetensors"
@@ -57,7 +62,7 @@ func LockFolder(dir string) (io.Closer, error) {
 
 // refuseRun is an error if there is a run in the folder.
 func refuseRun(dir string) error {
-	for _, name := range []string{CheckpointFile, PreviousFile, WeightsFile, BestFile, results.LogFile} {
+	for _, name := range []string{CheckpointFile, PreviousFile, WeightsFile, BestFile, AverageFile, results.LogFile} {
 		_, err := os.Lstat(filepath.Join(dir, name))
 		switch {
 		case errors.Is(err, fs.ErrNotExist):
@@ -149,8 +154,8 @@ func (r *recorder) Observe(e Event) error {
 	return nil
 }
 
-// checkpoint writes the weights and a checkpoint, unless they are not finite, and
-// returns the checkpoint's path. Neither holds a time or a speed: the same training
+// checkpoint writes the weights, their averages and a checkpoint, unless they are not finite, and
+// returns the checkpoint's path. None holds a time or a speed: the same training
 // makes the same bytes.
 func (r *recorder) checkpoint(s *snapshot) (path string, err error) {
 	if err := checkFinite(s.all()); err != nil {
@@ -158,6 +163,11 @@ func (r *recorder) checkpoint(s *snapshot) (path string, err error) {
 	}
 	if err := safetensors.Write(r.file(WeightsFile), s.weights, s.model); err != nil {
 		return "", err
+	}
+	if averages := s.averages(); averages != nil {
+		if err := safetensors.Write(r.file(AverageFile), averages, s.model); err != nil {
+			return "", err
+		}
 	}
 	metadata, err := s.metadata()
 	if err != nil {
@@ -204,7 +214,7 @@ func (r *recorder) closeLogs() error {
 // files are removed, so that it can be started again.
 func (r *recorder) release() (err error) {
 	if r.abandoned {
-		for _, name := range []string{WeightsFile, results.LogFile, DebugFile} {
+		for _, name := range []string{WeightsFile, AverageFile, results.LogFile, DebugFile} {
 			if gone := os.Remove(r.file(name)); gone != nil && !errors.Is(gone, fs.ErrNotExist) {
 				err = gone
 				break

@@ -5,13 +5,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"maps"
 	"path/filepath"
 	"slices"
 	"strconv"
-	"strings"
-
-	"gorgonia.org/tensor"
 
 	"github.com/hubel-go/hubel/device"
 	"github.com/hubel-go/hubel/graph"
@@ -35,7 +31,7 @@ func (d *doctor) saveReplay(s *batchCopy, loss float64) (path string, err error)
 			tensors[i].Value = state
 		}
 	}
-	velocities, err := d.sgd.download()
+	kept, err := d.updater.download()
 	if err != nil {
 		return "", err
 	}
@@ -44,7 +40,7 @@ func (d *doctor) saveReplay(s *batchCopy, loss float64) (path string, err error)
 	if err := modelfile.PutJSON(metadata, map[string]any{solverKey: d.c.settings(d.c.Train.Len()), standingKey: d.history, namesKey: s.names}); err != nil {
 		return "", err
 	}
-	return d.record.diverged(slices.Concat(tensors, velocities, s.tensors()), metadata)
+	return d.record.diverged(slices.Concat(tensors, kept, s.tensors()), metadata)
 }
 
 // Replay repeats the update of a ReplayFile on a device, with all values kept.
@@ -74,8 +70,8 @@ func Replay(d device.Device, path string) (bad *Diverged, err error) {
 		return fail(err)
 	}
 	defer func() { err = cmp.Or(err, w.Close()) }()
-	maps.DeleteFunc(tensors, func(name string, _ *tensor.Dense) bool { return strings.HasPrefix(name, momentumPrefix) })
-	if err := modelfile.SetWeights(w, tensors, path, nil); err != nil && !errors.As(err, new(modelfile.NaNError)) { // the update before may have spoilt them
+	weights, _ := c.Config.Optimiser.split(tensors)
+	if err := modelfile.SetWeights(w, weights, path, nil); err != nil && !errors.As(err, new(modelfile.NaNError)) { // the update before may have spoilt them
 		return nil, err
 	}
 	options := graph.PlanOptions{Mode: graph.Train, Batch: min(c.Config.Batch, s.len()), Frozen: c.Config.Frozen, Keep: metricValues(c.Config.Network)}

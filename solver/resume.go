@@ -17,6 +17,9 @@ func (c *Checkpoint) check(with *Config) error {
 	if err := c.checkSets(with); err != nil {
 		return err
 	}
+	if now, before := Defaults(with.Optimiser.Method).Method, Defaults(c.Config.Optimiser.Method).Method; now != before {
+		return fmt.Errorf("resume %s: the optimiser is %s, but the run was started with %s", with.Dir, now, before)
+	}
 	now, before := fixed(with, with.Train.Len(), with.Train.Classes()), fixed(&c.Config, c.Samples, c.Classes)
 	path, a, b, err := compare(now, before)
 	if err != nil {

@@ -23,9 +23,9 @@ import (
 // requireSameFiles requires that two runs left the same bytes.
 func requireSameFiles(t *testing.T, want, got string) {
 	t.Helper()
-	for _, name := range []string{WeightsFile, BestFile, CheckpointFile} {
-		if _, err := os.Stat(filepath.Join(want, name)); name == BestFile && errors.Is(err, fs.ErrNotExist) {
-			require.NoFileExists(t, filepath.Join(got, name)) // nothing was tested
+	for _, name := range []string{WeightsFile, BestFile, AverageFile, CheckpointFile} {
+		if _, err := os.Stat(filepath.Join(want, name)); (name == BestFile || name == AverageFile) && errors.Is(err, fs.ErrNotExist) {
+			require.NoFileExists(t, filepath.Join(got, name)) // nothing was tested, or averaged
 			continue
 		}
 		a, err := os.ReadFile(filepath.Join(want, name))
@@ -84,15 +84,29 @@ func resume(t *testing.T, dir string, c Config) {
 }
 
 func TestResumingLeavesTheSameBytes(t *testing.T) {
-	for name, change := range map[string]func(c *Config){
+	changes := map[string]func(c *Config){
 		"one pass":   func(*Config) {},
 		"two passes": func(c *Config) { c.Batch, c.Accumulate = 8, 2 },
 		"three passes, the last of an epoch alone": func(c *Config) { c.Batch, c.Accumulate = 6, 3 }, // 90 = 5*18
 		"nesterov": func(c *Config) {
-			c.SGD = SGD{Schedule: Schedule{Policy: Step, Rate: 0.05, Gamma: 0.5, Step: 3}, Momentum: 0.8, Nesterov: true}
+			c.Optimiser = Optimiser{Schedule: Schedule{Policy: Step, Rate: 0.05, Gamma: 0.5, Step: 3}, Momentum: 0.8, Nesterov: true}
 		},
 		"frozen": func(c *Config) { c.Frozen = []string{"conv1.bias"} },
-	} {
+	}
+	changes["one cycle"] = func(c *Config) {
+		c.Optimiser = Optimiser{Schedule: Schedule{Policy: OneCycle, Rate: 0.1, Gamma: 0.1, Warmup: 2}, Momentum: 0.95, MomentumEnd: 0.85}
+	}
+	changes["moving average"] = func(c *Config) { c.Optimiser.EMA, c.Frozen = 0.75, []string{"conv1"} }
+	changes["rates of layers"] = func(c *Config) { c.Optimiser.LayerRates = map[string]float32{"fc2": 0.5, "conv1": 2} }
+	changes["mean"] = func(c *Config) { c.Optimiser.SWA = 5 }
+	for _, method := range Methods() {
+		changes[method] = func(c *Config) {
+			c.Optimiser = Defaults(method)
+			c.Optimiser.Schedule = Schedule{Policy: Poly, Rate: c.Optimiser.Schedule.Rate, Power: 1}
+			c.Optimiser.ClipNorm = 2
+		}
+	}
+	for name, change := range changes {
 		t.Run(name, func(t *testing.T) {
 			c := smallConfig(t)
 			change(&c)
@@ -117,8 +131,9 @@ func TestResumingLeavesTheSameBytes(t *testing.T) {
 
 func TestResumingWithMoreIterations(t *testing.T) {
 	c := smallConfig(t)
-	c.SGD.Schedule = Schedule{Policy: Inv, Rate: 0.05, Gamma: 0.1, Power: 1}
+	c.Optimiser.Schedule = Schedule{Policy: Inv, Rate: 0.05, Gamma: 0.1, Power: 1}
 	straight := trainIn(t, c)
+	c.Optimiser.Method = SGD // as the empty name
 	c.Iterations = 4
 	dir := trainIn(t, c)
 	c.Iterations = 10
@@ -245,12 +260,15 @@ func TestResumeRefusesAnotherConfiguration(t *testing.T) {
 		"batch is 8, but the run was started with 16":                                       func(c *Config) { c.Batch = 8 },
 		"accumulate is 3, but the run was started with 1":                                   func(c *Config) { c.Accumulate = 3 },
 		"seed is 9223372036854788154, but the run was started with 9223372036854788153":     func(c *Config) { c.Seed++ },
-		"momentum is 0.5, but the run was started with 0.9":                                 func(c *Config) { c.SGD.Momentum = 0.5 },
-		"decay is 0, but the run was started with 0.001":                                    func(c *Config) { c.SGD.Decay = 0 },
-		"clip_norm is nothing, but the run was started with 2":                              func(c *Config) { c.SGD.ClipNorm = 0 },
-		"nesterov is true, but the run was started with nothing":                            func(c *Config) { c.SGD.Nesterov = true },
-		"schedule.rate is 0.1, but the run was started with 0.05":                           func(c *Config) { c.SGD.Schedule.Rate = 0.1 },
-		`schedule.policy is "fixed", but the run was started with "cosine"`:                 func(c *Config) { c.SGD.Schedule.Policy = Fixed },
+		"momentum is 0.5, but the run was started with 0.9":                                 func(c *Config) { c.Optimiser.Momentum = 0.5 },
+		"the optimiser is adam, but the run was started with sgd":                           func(c *Config) { c.Optimiser = Defaults(Adam) },
+		"decay is 0, but the run was started with 0.001":                                    func(c *Config) { c.Optimiser.Decay = 0 },
+		"clip_norm is nothing, but the run was started with 2":                              func(c *Config) { c.Optimiser.ClipNorm = 0 },
+		`layer_rates is {"fc2":0.5}, but the run was started with nothing`:                  func(c *Config) { c.Optimiser.LayerRates = map[string]float32{"fc2": 0.5} },
+		"ema is 0.5, but the run was started with nothing":                                  func(c *Config) { c.Optimiser.EMA = 0.5 },
+		"nesterov is true, but the run was started with nothing":                            func(c *Config) { c.Optimiser.Nesterov = true },
+		"schedule.rate is 0.1, but the run was started with 0.05":                           func(c *Config) { c.Optimiser.Schedule.Rate = 0.1 },
+		`schedule.policy is "fixed", but the run was started with "cosine"`:                 func(c *Config) { c.Optimiser.Schedule.Policy = Fixed },
 		`frozen is ["fc2"], but the run was started with nothing`:                           func(c *Config) { c.Frozen = []string{"fc2"} },
 		"there are 91 samples to train on, but the run was started with 90; name the same":  func(c *Config) { c.Train, _ = synthetic(t, 91, 1, 1, 12, 12) },
 		"preprocess.mean.0 is 100, but the run was started with 128":                        func(c *Config) { c.Preprocess.Mean = []float32{100} },
@@ -381,6 +399,11 @@ func TestARunIsNotOverwritten(t *testing.T) {
 	}
 	_, err = Train(t.Context(), c)
 	require.ErrorContains(t, err, "already holds a part of a run (log.jsonl): remove it, or choose another folder")
+
+	require.NoError(t, os.WriteFile(filepath.Join(c.Dir, AverageFile), nil, 0o666))
+	_, err = Train(t.Context(), c)
+	require.ErrorContains(t, err, "already holds a part of a run (average.safetensors): remove it, or choose another folder")
+	require.NoError(t, os.Remove(filepath.Join(c.Dir, AverageFile)))
 
 	// A folder with other things in it is welcome.
 	require.NoError(t, os.Rename(filepath.Join(c.Dir, results.LogFile), filepath.Join(c.Dir, "notes.txt")))

@@ -51,8 +51,8 @@ func CheckSanity(ctx context.Context, c Config) error {
 	c.Observers = nil
 	c.Dir, c.Test, c.Resume, c.Patience, c.DebugEvery = "", nil, false, 0, 0
 	c.Accumulate = 1
-	if c.SGD.Schedule.Policy == Plateau {
-		c.SGD.Schedule.Policy = Fixed
+	if c.Optimiser.Schedule.Policy == Plateau {
+		c.Optimiser.Schedule.Policy = Fixed
 	}
 	for _, check := range []func(context.Context, Config) (Sanity, error){checkInitialLoss, checkDecay, checkSlopes, checkOverfitting} {
 		s, err := check(ctx, c)
@@ -201,20 +201,20 @@ func checkDecay(ctx context.Context, c Config) (s Sanity, err error) {
 			return err
 		}
 		squares := 0.0
-		for i, p := range t.sgd.trained() {
+		for i, p := range t.updater.params {
 			squares += float64(p.Decay) * before[i]
 		}
-		decay := cmp.Or(float64(c.SGD.Decay), 5e-4)
+		decay := cmp.Or(float64(c.Optimiser.Decay), 5e-4)
 		objective := func(decay float64) float64 { return test.Loss + decay/2*squares }
 		s.OK = objective(0) < objective(decay) && objective(decay) < objective(10*decay)
 		s.Text = fmt.Sprintf("%.6g without, %.6g with %.3g, %.6g with %.3g",
 			objective(0), objective(decay), float32(decay), objective(10*decay), 10*float32(decay))
 
-		if err := t.sgd.clear(); err != nil {
+		if err := t.updater.clear(); err != nil {
 			return err
 		}
-		t.sgd.set(SGD{Schedule: Schedule{Policy: Fixed, Rate: 1}, Decay: decayTried})
-		t.sgd.Update(0)
+		t.updater.set(Optimiser{Schedule: Schedule{Policy: Fixed, Rate: 1}, Decay: decayTried})
+		t.updater.Update(0)
 		if err := t.exec.Sync(); err != nil {
 			return err
 		}
@@ -222,7 +222,7 @@ func checkDecay(ctx context.Context, c Config) (s Sanity, err error) {
 		if err != nil {
 			return err
 		}
-		for i, p := range t.sgd.trained() {
+		for i, p := range t.updater.params {
 			left := 1 - decayTried*float64(p.Rate)*float64(p.Decay)
 			taken := before[i] * (1 - left*left)
 			if off := before[i] - taken - after[i]; !(math.Abs(off) <= decayTolerance*math.Abs(taken)) {
@@ -238,7 +238,7 @@ func checkDecay(ctx context.Context, c Config) (s Sanity, err error) {
 
 // squaresOfWeights is the sum of the squares of each tensor that is trained.
 func (t *trainer) squaresOfWeights() (squares []float64, err error) {
-	for _, p := range t.sgd.trained() {
+	for _, p := range t.updater.params {
 		x, err := t.weights.Get(p.Name)
 		if err != nil {
 			return nil, err
@@ -262,7 +262,7 @@ func checkSlopes(ctx context.Context, c Config) (s Sanity, err error) {
 			return err
 		}
 		worst, where, flat := 0.0, "", 0
-		for _, p := range t.sgd.trained() {
+		for _, p := range t.updater.params {
 			if ctx.Err() != nil {
 				return ctx.Err()
 			}
@@ -277,7 +277,7 @@ func checkSlopes(ctx context.Context, c Config) (s Sanity, err error) {
 				worst, where = off, p.Name
 			}
 		}
-		checked := len(t.sgd.trained()) - flat
+		checked := len(t.updater.params) - flat
 		s.OK = worst <= gradientTolerance && checked > 0
 		agree := "agree"
 		if !s.OK {
@@ -296,7 +296,7 @@ func checkSlopes(ctx context.Context, c Config) (s Sanity, err error) {
 // and biases zero, a ReLU is at its kink, where it has no slope.
 func (t *trainer) moveBiases() error {
 	const deviation = 0.05
-	for i, p := range t.sgd.trained() {
+	for i, p := range t.updater.params {
 		if len(p.Shape) != 1 {
 			continue
 		}
@@ -388,8 +388,8 @@ func (t *trainer) lossOf(b *batchCopy) (float64, error) {
 func checkOverfitting(ctx context.Context, c Config) (s Sanity, err error) {
 	s.Name = "overfitting"
 	c.Network = withoutDropout(c.Network)
-	c.SGD.Decay = 0
-	c.SGD.Schedule = Schedule{Policy: Fixed, Rate: c.SGD.Schedule.Rate}
+	c.Optimiser.Decay = 0
+	c.Optimiser.Schedule = Schedule{Policy: Fixed, Rate: c.Optimiser.Schedule.Rate}
 	c.Iterations = overfitIterations
 	err = c.with(overfitSamples, overfitSamples, func(t *trainer) error {
 		var first, test Test
@@ -415,7 +415,7 @@ func checkOverfitting(ctx context.Context, c Config) (s Sanity, err error) {
 			}
 		}
 		s.Text = fmt.Sprintf("the loss on %d samples fell from %.4g to %.4g in %d updates at the rate %g",
-			t.c.Train.Len(), first.Loss, test.Loss, t.iteration, c.SGD.Schedule.Rate)
+			t.c.Train.Len(), first.Loss, test.Loss, t.iteration, c.Optimiser.Schedule.Rate)
 		if hasHits(test) {
 			s.Text += fmt.Sprintf(", %.0f %% right", 100*test.Metrics[0].Value)
 		}

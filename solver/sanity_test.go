@@ -83,7 +83,7 @@ func TestSanityFails(t *testing.T) {
 			c.Network.Nodes[4].Layer.(*layers.Dense).BiasDecay = new(float32(0))
 		},
 		"gradients":   func(c *Config) { c.Network.Nodes[2].Layer = &steep{} },
-		"overfitting": func(c *Config) { c.SGD.Schedule.Rate = 1e-5 },
+		"overfitting": func(c *Config) { c.Optimiser.Schedule.Rate = 1e-5 },
 	} {
 		t.Run(name, func(t *testing.T) {
 			c := smallConfig(t)

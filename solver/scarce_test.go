@@ -42,7 +42,7 @@ func tinyConfig(t *testing.T, d device.Device) Config {
 	return Config{
 		Network: n, Device: d, Train: train, Test: test,
 		Preprocess: data.Preprocess{Mean: []float32{128}, Scale: 1. / 64},
-		SGD:        SGD{Schedule: Schedule{Policy: Fixed, Rate: 0.1}, Momentum: 0.9, ClipNorm: 1},
+		Optimiser:  Optimiser{Schedule: Schedule{Policy: Fixed, Rate: 0.1}, Momentum: 0.9, ClipNorm: 1},
 		Batch:      3, Accumulate: 2, Iterations: 3, Seed: 1, LogEvery: 1, CheckpointEvery: 2,
 	}
 }
@@ -79,7 +79,7 @@ func TestTrainOnAScarceDevice(t *testing.T) {
 		if facts != nil {
 			want = append(want, "the next inputs of tiny"+why)
 		}
-		want = append(want, "there is nothing left", "velocities"+why, "rates of the update"+why)
+		want = append(want, "there is nothing left", "slab momentum of the optimiser"+why, "numbers of the optimiser"+why)
 		require.Equal(t, want, kindsOf(errs)[:len(want)])
 		all := fmt.Sprint(kindsOf(errs))
 		for _, text := range []string{
@@ -91,6 +91,20 @@ func TestTrainOnAScarceDevice(t *testing.T) {
 	}
 }
 
+// The same where the averages of the weights are tested.
+func TestAveragesOnAScarceDevice(t *testing.T) {
+	errs := devicetest.Scarcity(t, devicetest.Scarce{Syncs: true, Once: true}, func(d *devicetest.Scarce) error {
+		c := tinyConfig(t, d)
+		c.Optimiser.EMA = 0.5
+		_, err := Train(t.Context(), c)
+		return err
+	})
+	all := fmt.Sprint(kindsOf(errs))
+	for _, text := range []string{"slab average of the optimiser", "after iteration 2", "after iteration 2: test"} {
+		require.Contains(t, all, text+": there is nothing left")
+	}
+}
+
 // A host that is ahead of the device, and gives batches back late, trains the same
 // network.
 func TestTrainOnASlowDevice(t *testing.T) {
@@ -99,7 +113,7 @@ func TestTrainOnASlowDevice(t *testing.T) {
 		c := tinyConfig(t, &like)
 		c.Iterations = 7
 		w := weightsOf(t, trainIn(t, c))
-		for _, scope := range []string{"velocities", "update", "fc", "loss", "momentum/fc.weight", "fc.bias", "data", "label"} {
+		for _, scope := range []string{"optimiser", "update", "fc", "loss", "momentum/fc.weight", "fc.bias", "data", "label"} {
 			require.Contains(t, like.Scopes, scope)
 		}
 		require.Equal(t, like.Facts != nil, slices.Contains(like.Scopes, "inputs"))
@@ -217,14 +231,14 @@ func TestSanityOnAScarceDevice(t *testing.T) {
 	errs := devicetest.Scarcity(t, devicetest.Scarce{Syncs: true, Once: true}, func(d *devicetest.Scarce) error {
 		c := tinyConfig(t, d)
 		c.Train = subsetOf(c.Train, 2)
-		c.SGD = SGD{Schedule: Schedule{Policy: Fixed, Rate: 20}}
+		c.Optimiser = Optimiser{Schedule: Schedule{Policy: Fixed, Rate: 20}}
 		seen = 0
 		c.Observers = []Observer{watch(func(Sanity) { seen++ })}
 		return CheckSanity(t.Context(), c)
 	})
 	require.Equal(t, 4, seen)
 	all := fmt.Sprint(kindsOf(errs))
-	for _, text := range []string{"fc.weight: there is nothing left", "fc.bias: there is nothing left", "velocities: there is nothing left"} {
+	for _, text := range []string{"fc.weight: there is nothing left", "fc.bias: there is nothing left", "optimiser: there is nothing left"} {
 		require.Contains(t, all, text)
 	}
 }

@@ -10,6 +10,13 @@ import (
 
 func TestSchedules(t *testing.T) {
 	steps := Schedule{Policy: MultiStep, Rate: 0.1, Gamma: 0.5, Steps: []int{2, 5}}
+	net4 := Schedule{Policy: Linear, Rate: 0.03, End: 0.0001, Max: 2000} // of a lecture on keypoints
+	restarts := Schedule{Policy: CosineRestarts, Rate: 1, Gamma: 3, Step: 4}
+	oneCycle := Schedule{Policy: OneCycle, Rate: 1, Gamma: 0.1, Max: 1000}
+	warm := func(s Schedule) Schedule {
+		s.Warmup = 200
+		return s
+	}
 	for _, c := range []struct {
 		s    Schedule
 		k    int
@@ -39,9 +46,43 @@ func TestSchedules(t *testing.T) {
 		{Schedule{Policy: Cosine, Rate: 0.01, Max: 30}, 15, 0.005},
 		{Schedule{Policy: Cosine, Rate: 0.01, Max: 30}, 30, 0},
 		{Schedule{Policy: Cosine, Rate: 0.01, Max: 30}, 60, 0}, // it does not rise again
+		{Schedule{Policy: NaturalExp, Rate: 2, Gamma: math.Ln2}, 3, 0.25},
+		{Schedule{Policy: InvTime, Rate: 1, Gamma: 0.5}, 0, 1}, // and no division by 0
+		{Schedule{Policy: InvTime, Rate: 1, Gamma: 0.5}, 6, 0.25},
+		{net4, 0, 0.03},
+		{net4, 1000, 0.01505},
+		{net4, 2000, 0.0001},
+		{net4, 3000, 0.0001},
+		{restarts, 0, 1},
+		{restarts, 2, 0.5},
+		{restarts, 3, 0.5 + 0.5*math.Cos(0.75*math.Pi)},
+		{restarts, 4, 1}, // of 12
+		{restarts, 10, 0.5},
+		{restarts, 16, 1}, // of 36
+		{restarts, 34, 0.5},
+		{restarts, 52, 1},
+		{Schedule{Policy: CosineRestarts, Rate: 1, Gamma: 1, Step: 4}, 4_000_002, 0.5},
+		{oneCycle, 0, 0.1},
+		{oneCycle, 225, 0.55},
+		{oneCycle, 450, 1},
+		{oneCycle, 675, 0.55},
+		{oneCycle, 900, 0.1},
+		{oneCycle, 950, 0.1 * (1 - 0.99/2)},
+		{oneCycle, 1000, 0.001},
+		{oneCycle, 2000, 0.001},
+		{warm(oneCycle), 199, 0.1 * 200. / 201},
+		{warm(Schedule{Policy: Fixed, Rate: 1}), 0, 1. / 201},
+		{warm(Schedule{Policy: Fixed, Rate: 1}), 99, 100. / 201},
+		{warm(Schedule{Policy: Fixed, Rate: 1}), 199, 200. / 201},
+		{warm(Schedule{Policy: Fixed, Rate: 1}), 200, 1},
+		{warm(Schedule{Policy: Step, Rate: 1, Gamma: 0.5, Step: 10}), 209, 1},
+		{warm(Schedule{Policy: Step, Rate: 1, Gamma: 0.5, Step: 10}), 210, 0.5},
+		{warm(Schedule{Policy: Cosine, Rate: 1, Max: 1000}), 199, 200. / 201},
+		{warm(Schedule{Policy: Cosine, Rate: 1, Max: 1000}), 600, 0.5},
+		{warm(Schedule{Policy: Cosine, Rate: 1, Max: 1000}), 1000, 0},
 	} {
 		require.NoError(t, c.s.Check())
-		require.InDelta(t, c.want, c.s.At(c.k), 1e-8, "%+v at %d", c.s, c.k)
+		require.InDelta(t, c.want, c.s.At(c.k), 1e-7, "%+v at %d", c.s, c.k)
 	}
 }
 
@@ -110,6 +151,17 @@ func TestScheduleCheck(t *testing.T) {
 		{MultiStep, func(s *Schedule) { s.Steps = nil }, "policy multistep: steps [] must be"},
 		{MultiStep, func(s *Schedule) { s.Steps = []int{0, 4} }, "policy multistep: steps [0 4] must be"},
 		{MultiStep, func(s *Schedule) { s.Steps = []int{4, 4} }, "policy multistep: steps [4 4] must be"},
+		{InvTime, func(s *Schedule) { s.Gamma = -1 }, "policy inverse-time: gamma -1 must be finite and not negative"},
+		{NaturalExp, func(s *Schedule) { s.Gamma = nan }, "policy natural-exp: gamma NaN must be finite and not negative"},
+		{Linear, func(s *Schedule) { s.End = -1 }, "policy linear: the rate -1 at its end must be finite and not negative"},
+		{Linear, func(s *Schedule) { s.End = inf }, "policy linear: the rate +Inf at its end must be finite and not negative"},
+		{CosineRestarts, func(s *Schedule) { s.Gamma = 1.5 }, "policy cosine-restarts: gamma 1.5 must be a whole number from 1 to "},
+		{CosineRestarts, func(s *Schedule) { s.Gamma = nan }, "policy cosine-restarts: gamma NaN must be a whole number from 1 to "},
+		{CosineRestarts, func(s *Schedule) { s.Step, s.Gamma = 0, 1 }, "policy cosine-restarts: step 0 must be at least 1"},
+		{OneCycle, func(s *Schedule) { s.Gamma = 2 }, "policy one-cycle: gamma 2 must be above 0 and at most 1"},
+		{OneCycle, func(s *Schedule) { s.Gamma = nan }, "policy one-cycle: gamma NaN must be above 0 and at most 1"},
+		{Fixed, func(s *Schedule) { s.Warmup = -1 }, "policy fixed: a warm-up of -1 iterations must not be negative"},
+		{Poly, func(s *Schedule) { s.Warmup = 10 }, "policy poly: a warm-up of 10 iterations must not be negative, and must end before max"},
 		{Cosine, func(s *Schedule) { s.Max = -1 }, "policy cosine: max -1 must not"},
 	} {
 		s := good
@@ -120,7 +172,28 @@ func TestScheduleCheck(t *testing.T) {
 	for _, policy := range Policies() {
 		s := good
 		s.Policy = policy
+		if policy == CosineRestarts {
+			s.Gamma = 2
+		}
 		require.NoError(t, s.Check(), policy)
+	}
+}
+
+// Momentum goes to its end while the rate goes to its own, there and back in one cycle.
+func TestMomentumSchedule(t *testing.T) {
+	o := Optimiser{Schedule: Schedule{Policy: Linear, Rate: 0.03, End: 0.0001, Max: 1000}, Momentum: 0.9, MomentumEnd: 0.999}
+	require.NoError(t, o.Check())
+	for k, want := range map[int]float64{0: 0.9, 500: 0.9495, 1000: 0.999, 2000: 0.999} {
+		require.InDelta(t, want, o.momentum(k), 1e-7)
+	}
+	o.Schedule.Warmup = 200
+	for k, want := range map[int]float64{0: 0.9, 200: 0.9, 600: 0.9495, 1000: 0.999} {
+		require.InDelta(t, want, o.momentum(k), 1e-7)
+	}
+	o.Schedule = Schedule{Policy: OneCycle, Rate: 1, Gamma: 0.1, Max: 1000}
+	o.Momentum, o.MomentumEnd = 0.95, 0.85
+	for k, want := range map[int]float64{0: 0.95, 225: 0.9, 450: 0.85, 900: 0.95, 1000: 0.95} {
+		require.InDelta(t, want, o.momentum(k), 1e-7)
 	}
 }
 

@@ -63,14 +63,14 @@ func (t *trainer) prepare() (start, error) {
 
 // start is where a run begins.
 type start struct {
-	path       string                   // of the file
-	weights    map[string]*tensor.Dense // nil for the network's fillers
-	velocities map[string]*tensor.Dense // nil for zero
-	fresh      []string                 // layers and parameters that the fillers give their values all the same
-	iteration  int
-	history    history
-	damaged    bool   // the newest checkpoint, so that this is the one before it
-	notice     string // what is odd; mostly empty
+	path      string                   // of the file
+	weights   map[string]*tensor.Dense // nil for the network's fillers
+	optimiser map[string]*tensor.Dense // its slabs; nil for zero
+	fresh     []string                 // layers and parameters that the fillers give their values all the same
+	iteration int
+	history   history
+	damaged   bool   // the newest checkpoint, so that this is the one before it
+	notice    string // what is odd; mostly empty
 }
 
 // readStart reads the files that the run begins with.
@@ -82,7 +82,7 @@ func (t *trainer) readStart() (s start, err error) {
 			return start{}, err
 		}
 		s.path, s.iteration, s.history = checkpoint.Path, checkpoint.Iteration, checkpoint.history
-		s.weights, s.velocities = split(tensors)
+		s.weights, s.optimiser = checkpoint.Config.Optimiser.split(tensors)
 		s.damaged = checkpoint.Damaged != nil
 		if err := checkpoint.check(&t.c); err != nil {
 			return start{}, err
@@ -140,7 +140,11 @@ func (t *trainer) plan() (plans, error) {
 			return plans{}, err
 		}
 	}
-	if len(trained(p.train)) == 0 {
+	params, err := c.Optimiser.params(p.train)
+	if err != nil {
+		return plans{}, err
+	}
+	if len(params) == 0 {
 		return plans{}, fmt.Errorf("network %s has nothing to train: it has no parameters, or all are frozen", c.Network.Name)
 	}
 	return p, checkMemory(c.Device, "training "+c.Network.Name, c.Batch, func(batch int) (int64, error) {
@@ -148,7 +152,8 @@ func (t *trainer) plan() (plans, error) {
 		if err != nil {
 			return 0, err
 		}
-		bytes := p.train.Memory().Total() + feedBytes(c.Device, p.train)
+		more := int64(len(c.Optimiser.slabs())-1) * p.train.GradientBytes // slabs beside one
+		bytes := p.train.Memory().Total() + more + feedBytes(c.Device, p.train)
 		if p.test != nil { // weights and their packed copies are shared
 			bytes += p.test.Arena + feedBytes(c.Device, p.test)
 		}
@@ -180,14 +185,14 @@ func (t *trainer) open(p plans, s start) (err error) {
 		return err
 	}
 	t.opened = append(t.opened, t.feed.Close)
-	sgd := c.SGD
-	if sgd.Schedule.Max == 0 {
-		sgd.Schedule.Max = c.Iterations
+	o := c.Optimiser
+	if o.Schedule.Max == 0 {
+		o.Schedule.Max = c.Iterations
 	}
-	if t.sgd, err = NewUpdater(c.Device, t.exec, sgd); err != nil {
+	if t.updater, err = NewUpdater(c.Device, t.exec, o); err != nil {
 		return err
 	}
-	t.opened = append(t.opened, t.sgd.Close)
+	t.opened = append(t.opened, t.updater.Close)
 	if p.test != nil {
 		if t.eval, err = newEvaluator(c.Device, p.test, t.weights, c.Test, c.Preprocess); err != nil {
 			return err
@@ -228,12 +233,12 @@ func (t *trainer) load(s start) error {
 	if err != nil {
 		return err
 	}
-	if s.velocities != nil {
-		if err := t.sgd.upload(s.velocities); err != nil {
+	if s.optimiser != nil {
+		if err := t.updater.upload(s.optimiser); err != nil {
 			return fmt.Errorf("%s: %w", s.path, err)
 		}
 	}
-	t.iteration, t.history, t.sgd.drops = s.iteration, s.history, s.history.Drops
+	t.iteration, t.history, t.updater.drops = s.iteration, s.history, s.history.Drops
 	if s.history.Last != nil {
 		t.last = t.read(s.history.Last)
 	}

@@ -44,10 +44,12 @@ func TestTrainRefuses(t *testing.T) {
 		"a patience of -1 tests must not be negative":                                           func(c *Config) { c.Patience = -1 },
 		"patience with a run needs a test set":                                                  func(c *Config) { c.Patience, c.Test = 3, nil },
 		"learning-rate policy plateau needs a test set": func(c *Config) {
-			c.SGD.Schedule = Schedule{Policy: Plateau, Rate: 0.1, Gamma: 0.1, Step: 2}
+			c.Optimiser.Schedule = Schedule{Policy: Plateau, Rate: 0.1, Gamma: 0.1, Step: 2}
 			c.Test = nil
 		},
-		"learning rate 0 must be": func(c *Config) { c.SGD.Schedule.Rate = 0 },
+		`rates of layers: network small has no layer or parameter "relu1" with weights`: func(c *Config) { c.Optimiser.LayerRates = map[string]float32{"fc2": 1, "relu1": 1} },
+		"optimiser adam has no momentum: it must be 0, not 0.9":                         func(c *Config) { c.Optimiser.Method = Adam },
+		"learning rate 0 must be": func(c *Config) { c.Optimiser.Schedule.Rate = 0 },
 		"network small takes images of the shape [1 12 12], but those of the training set are [3 12 12]": func(c *Config) { c.Train = wide },
 		"network small takes images of the shape [1 12 12], but those of the test set are [3 12 12]":     func(c *Config) { c.Test = wide },
 		"network small tells 10 classes apart, but the training set has 12":                              func(c *Config) { c.Train = many },
@@ -112,6 +114,9 @@ func TestTrainChecksMemory(t *testing.T) {
 	c.Batch = largest
 	_, err = Train(t.Context(), c)
 	require.NoError(t, err)
+	c.Optimiser.EMA = 0.5 // the averages take room too
+	_, err = Train(t.Context(), c)
+	require.ErrorContains(t, err, "training small with a batch of "+strconv.Itoa(largest)+" needs ")
 	c.Device = tight{c.Device, 100}
 	_, err = Train(t.Context(), c)
 	require.ErrorContains(t, err, "but cpu has 0.0 MiB free; not even a batch of 1 fits")

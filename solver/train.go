@@ -43,7 +43,7 @@ type trainer struct {
 
 	weights *graph.Weights
 	exec    *graph.Executor
-	sgd     *Updater
+	updater *Updater
 	eval    *evaluator // nil without a test set
 	feed    *feed
 	record  *recorder // nil without a folder
@@ -142,11 +142,10 @@ func (t *trainer) begin(ctx context.Context) error {
 
 // retest repeats the last test of a run that has come to its end.
 func (t *trainer) retest(ctx context.Context) error {
-	test, err := t.eval.run(ctx)
+	test, err := t.runTest(ctx)
 	if err != nil {
 		return fmt.Errorf("the last test, once more: %w", err)
 	}
-	test.Iteration, test.Epoch = t.iteration, t.epoch()
 	t.test = &test
 	return nil
 }
@@ -166,7 +165,7 @@ func (t *trainer) step(w work) (samples int, r reading, err error) {
 			return 0, reading{}, err
 		}
 	}
-	t.sgd.Update(t.iteration)
+	t.updater.Update(t.iteration)
 	return samples, r, nil
 }
 
@@ -262,7 +261,7 @@ func (t *trainer) progress() Progress {
 		Epoch:           t.epoch(),
 		Loss:            t.last.Loss,
 		Metrics:         t.last.Metrics,
-		Rate:            t.sgd.rate(t.iteration - 1),
+		Rate:            t.updater.rate(t.iteration - 1),
 		ImagesPerSecond: speed.imagesPerSecond(),
 		InputPerSecond:  speed.input.PerSecond(),
 	}

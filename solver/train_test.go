@@ -49,7 +49,7 @@ func smallConfig(t *testing.T) Config {
 		Test:       test,
 		Preprocess: data.Preprocess{Mean: []float32{128}, Scale: 1.0 / 64},
 		Data:       "synthetic:90,25",
-		SGD:        SGD{Schedule: Schedule{Policy: Cosine, Rate: 0.05}, Momentum: 0.9, Decay: 1e-3, ClipNorm: 2},
+		Optimiser:  Optimiser{Schedule: Schedule{Policy: Cosine, Rate: 0.05}, Momentum: 0.9, Decay: 1e-3, ClipNorm: 2},
 		Batch:      16,
 		Accumulate: 1,
 		Iterations: 10,
@@ -208,10 +208,7 @@ func TestTrainIsThePlainLoop(t *testing.T) {
 	loader, err := data.NewLoader(t.Context(), c.Train, data.LoaderOptions{Batch: 16, Shuffle: true, Seed: c.Seed, Preprocess: c.Preprocess})
 	require.NoError(t, err)
 	multipliers := map[string][2]float64{"conv1.weight": {1, 1}, "conv1.bias": {2, 1}, "fc2.weight": {1, 1}, "fc2.bias": {1, 1}}
-	w, v, dw := downloadWide(t, weights), map[string][]float64{}, map[string][]float64{}
-	for name := range w {
-		v[name] = make([]float64, len(w[name]))
-	}
+	w, kept, dw := downloadWide(t, weights), keptOf(plan), map[string][]float64{}
 	for k := range c.Iterations {
 		b, err := loader.Next()
 		require.NoError(t, err)
@@ -229,7 +226,7 @@ func TestTrainIsThePlainLoop(t *testing.T) {
 			require.NoError(t, exec.Sync())
 			dw[name] = wide(x.Float32s())
 		}
-		plainSGD(c.SGD, 0.05*(1+math.Cos(math.Pi*float64(k)/10))/2, multipliers, w, v, dw)
+		plainUpdate(c.Optimiser, k, 0.05*(1+math.Cos(math.Pi*float64(k)/10))/2, multipliers, w, kept, dw)
 		for name := range w {
 			values := make([]float32, len(w[name]))
 			for i, x := range w[name] {
@@ -257,7 +254,7 @@ func TestTrainIsTheSameForAnyNumberOfWorkers(t *testing.T) {
 			Device:     openCPU(t, workers),
 			Train:      train,
 			Preprocess: data.Preprocess{Scale: 1.0 / 256},
-			SGD:        SGD{Schedule: Schedule{Policy: Fixed, Rate: 0.01}, Momentum: 0.9, Decay: 5e-4, ClipNorm: 1},
+			Optimiser:  Optimiser{Schedule: Schedule{Policy: Fixed, Rate: 0.01}, Momentum: 0.9, Decay: 5e-4, ClipNorm: 1},
 			Batch:      8,
 			Accumulate: 1,
 			Iterations: 4,
@@ -308,8 +305,8 @@ func TestFrozenParametersStay(t *testing.T) {
 	require.NoError(t, w.Close())
 	_, tensors, err := readState(dir)
 	require.NoError(t, err)
-	_, velocities := split(tensors)
-	require.Len(t, velocities, 1)
+	_, kept := c.Optimiser.split(tensors)
+	require.Len(t, kept, 1)
 }
 
 // autoencoder makes its input again, and tells nothing apart.
@@ -345,7 +342,7 @@ func TestTrainKeypoints(t *testing.T) {
 	c.Network, err = models.Build("net1", models.Options{Shape: []int{1, 24, 24}, Classes: 8})
 	require.NoError(t, err)
 	c.Preprocess = data.Preprocess{Scale: 1. / 255}
-	c.SGD = SGD{Schedule: Schedule{Policy: Cosine, Rate: 0.05}, Momentum: 0.9}
+	c.Optimiser = Optimiser{Schedule: Schedule{Policy: Cosine, Rate: 0.05}, Momentum: 0.9}
 	c.Iterations = Iterations(20, 320, 16)
 	result, err := Train(t.Context(), c)
 	require.NoError(t, err)
@@ -371,7 +368,7 @@ func TestTrainKeypoints(t *testing.T) {
 
 func TestTrainStopsWhereTheLossIsNotANumber(t *testing.T) {
 	c := smallConfig(t)
-	c.SGD = SGD{Schedule: Schedule{Policy: Fixed, Rate: 1e30}}
+	c.Optimiser = Optimiser{Schedule: Schedule{Policy: Fixed, Rate: 1e30}}
 	c.LogEvery, c.CheckpointEvery = 1, 1
 	c.Dir = filepath.Join(t.TempDir(), "run")
 	result, err := Train(t.Context(), c)

@@ -36,7 +36,7 @@ func TestConfigInWords(t *testing.T) {
 		"a run that is resumed has its own weights; w cannot be loaded too": func(c *Config) {
 			c.Resume, c.Dir, c.Weights = true, "run", "w"
 		},
-		"learning-rate policy plateau needs a test set": func(c *Config) { c.Test, c.SGD.Schedule.Policy = nil, Plateau },
+		"learning-rate policy plateau needs a test set": func(c *Config) { c.Test, c.Optimiser.Schedule.Policy = nil, Plateau },
 		"a log every 1, a checkpoint every -2 iterations and one every 3s must not be negative": func(c *Config) {
 			c.CheckpointEvery, c.CheckpointTime = -2, 3*time.Second
 		},
@@ -46,10 +46,10 @@ func TestConfigInWords(t *testing.T) {
 		"0 iterations must be at least 1":                                     func(c *Config) { c.Iterations = 0 },
 		"2147483648 iterations must be at most 2147483647":                    func(c *Config) { c.Iterations = math.MaxInt32 + 1 },
 		"a patience of -1 tests must not be negative":                         func(c *Config) { c.Patience = -1 },
-		"momentum NaN must be at least 0 and below 1":                         func(c *Config) { c.SGD.Momentum = nan },
-		"weight decay NaN must be finite and not negative":                    func(c *Config) { c.SGD.Decay = nan },
-		"largest gradient norm -1 must be finite and not negative":            func(c *Config) { c.SGD.ClipNorm = -1 },
-		"momentum must be above 0 to be Nesterov's":                           func(c *Config) { c.SGD.Momentum, c.SGD.Nesterov = 0, true },
+		"momentum NaN must be at least 0 and below 1":                         func(c *Config) { c.Optimiser.Momentum = nan },
+		"weight decay NaN must be finite and not negative":                    func(c *Config) { c.Optimiser.Decay = nan },
+		"largest gradient norm -1 must be finite and not negative":            func(c *Config) { c.Optimiser.ClipNorm = -1 },
+		"momentum must be above 0 to be Nesterov's":                           func(c *Config) { c.Optimiser.Momentum, c.Optimiser.Nesterov = 0, true },
 	} {
 		c := tinyConfig(t, reference.New())
 		change(&c)
@@ -64,7 +64,9 @@ func TestConfigInWords(t *testing.T) {
 		func(c *Config) { c.LogEvery, c.CheckpointEvery, c.CheckpointTime, c.DebugEvery = 0, 0, 0, 0 },
 		func(c *Config) { c.Batch, c.Accumulate, c.Iterations = 1, 1, 1 },
 		func(c *Config) { c.Batch, c.Accumulate, c.Iterations = 1, math.MaxInt, math.MaxInt32 },
-		func(c *Config) { c.SGD.Decay, c.SGD.ClipNorm, c.SGD.Momentum = math.MaxFloat32, math.MaxFloat32, 0 },
+		func(c *Config) {
+			c.Optimiser.Decay, c.Optimiser.ClipNorm, c.Optimiser.Momentum = math.MaxFloat32, math.MaxFloat32, 0
+		},
 	} {
 		c := tinyConfig(t, reference.New())
 		change(&c)
@@ -381,7 +383,7 @@ func TestSanityInWords(t *testing.T) {
 	}
 	c := tinyConfig(t, reference.New())
 	c.Train = subsetOf(c.Train, 2)
-	c.SGD = SGD{Schedule: Schedule{Policy: Plateau, Rate: 20, Gamma: 0.1, Step: 1}}
+	c.Optimiser = Optimiser{Schedule: Schedule{Policy: Plateau, Rate: 20, Gamma: 0.1, Step: 1}}
 	c.Dir, c.Resume, c.Patience, c.DebugEvery = filepath.Join(t.TempDir(), "run"), true, 3, 1
 	texts := said(c)
 	require.Equal(t, "1.098612 with fc at zero; ln 3 is 1.098612", texts["initial loss"])
@@ -399,13 +401,13 @@ func TestSanityInWords(t *testing.T) {
 	texts = said(c)
 	require.Equal(t, "1.647918 with fc at zero; the sum for all losses is 1.647918", texts["initial loss"])
 	require.NotContains(t, texts["overfitting"], "right")
-	c.SGD.Decay = 0.25
+	c.Optimiser.Decay = 0.25
 	require.Contains(t, said(c)["weight decay"], " with 0.25, ")
 
 	set, _, err := data.NewSynthetic(data.SyntheticOptions{Shape: []int{1, 2, 2}, Targets: 2, Train: 4, Test: 1})
 	require.NoError(t, err)
 	c.Train, c.Network = set, &graph.Network{Name: "numbers"}
-	c.SGD.Schedule.Rate = 0.05
+	c.Optimiser.Schedule.Rate = 0.05
 	x = c.Network.Add("fc", &layers.Dense{Out: 2}, c.Network.Image("data", 1, 2, 2))
 	c.Network.Add("loss", &layers.L2Loss{}, x, c.Network.Target("target", 2))
 	require.Regexp(t, `^([\d.]+) with fc at zero; half the square of the targets is [\d.]+$`, said(c)["initial loss"])

@@ -33,7 +33,7 @@ func writtenConfig(t *testing.T) Config {
 		Network: n, Device: reference.New(), Train: train, Test: test,
 		Preprocess: data.Preprocess{Mean: []float32{128}, Scale: 1.0 / 64},
 		Data:       "synthetic:20,9",
-		SGD:        SGD{Schedule: Schedule{Policy: Fixed, Rate: 0.05}, Momentum: 0.9, Decay: 1e-3},
+		Optimiser:  Optimiser{Schedule: Schedule{Policy: Fixed, Rate: 0.05}, Momentum: 0.9, Decay: 1e-3},
 		Batch:      5, Accumulate: 1, Iterations: 9, Seed: 7, LogEvery: 2, CheckpointEvery: 3,
 	}
 }
@@ -50,7 +50,7 @@ func TestRunOfBefore(t *testing.T) {
 	require.Equal(t, []string{"0", "1", "2"}, written.Classes)
 	require.Equal(t, c.Network, written.Config.Network)
 	require.Equal(t, c.Preprocess, written.Config.Preprocess)
-	require.Equal(t, c.SGD, written.Config.SGD)
+	require.Equal(t, c.Optimiser, written.Config.Optimiser)
 	require.Equal(t, uint64(7), written.Config.Seed)
 	require.Equal(t, &score{6, 0.9547314312722948, results.Metrics{{Name: "accuracy", Value: 0.6666666666666666}}}, written.history.Best)
 	last := (&trainer{c: written.Config}).read(written.history.Last)

@@ -129,4 +129,20 @@ func TestLists(t *testing.T) {
 	for _, bad := range []string{"", "0", "1,", "x"} {
 		require.ErrorContains(t, numbers.Set(bad), "whole numbers above 0")
 	}
+	var factors Factors
+	require.NoError(t, factors.Set("b.weight=0,a=b=0.5"))
+	require.Equal(t, Factors{"b.weight": 0, "a=b": 0.5}, factors)
+	require.Equal(t, "a=b=0.5,b.weight=0", factors.String())
+	for _, bad := range []string{"", "a", "=1", "a=-1", "a=x", "a=Inf", "a=1,"} {
+		require.ErrorContains(t, factors.Set(bad), "names and numbers from 0 on", bad)
+	}
+	require.EqualError(t, factors.Set("a=1,a=1"), "a stands there twice")
+	var r Range
+	require.Empty(t, r.String())
+	require.NoError(t, r.Set("1e-6, 1"))
+	require.Equal(t, Range{1e-6, 1}, r)
+	require.Equal(t, "1e-06,1", r.String())
+	for _, bad := range []string{"", "1", "1,", "0,1", "1,1", "1,Inf", "NaN,1", "1,2,3"} {
+		require.ErrorContains(t, r.Set(bad), "two numbers above 0", bad)
+	}
 }

@@ -2,6 +2,9 @@ package command
 
 import (
 	"errors"
+	"fmt"
+	"maps"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -65,4 +68,56 @@ func (l *Numbers) String() string {
 		parts[i] = strconv.Itoa(n)
 	}
 	return strings.Join(parts, ",")
+}
+
+// Factors is a flag of names and their factors, with commas between.
+type Factors map[string]float32
+
+// Set implements flag.Value.
+func (l *Factors) Set(text string) error {
+	*l = Factors{}
+	for part := range strings.SplitSeq(text, ",") {
+		i := strings.LastIndex(part, "=")
+		x, err := strconv.ParseFloat(strings.TrimSpace(part[i+1:]), 32)
+		if i < 1 || err != nil || !(x >= 0 && x <= math.MaxFloat32) {
+			return errors.New("it is names and numbers from 0 on with commas between, such as conv1=0.1,conv2=0.5")
+		}
+		if _, twice := (*l)[part[:i]]; twice {
+			return fmt.Errorf("%s stands there twice", part[:i])
+		}
+		(*l)[part[:i]] = float32(x)
+	}
+	return nil
+}
+
+// String implements flag.Value.
+func (l *Factors) String() string {
+	var parts []string
+	for _, name := range slices.Sorted(maps.Keys(*l)) {
+		parts = append(parts, fmt.Sprintf("%s=%v", name, (*l)[name]))
+	}
+	return strings.Join(parts, ",")
+}
+
+// Range is a flag of two numbers above 0 with a comma between, the second the larger.
+type Range struct{ From, To float64 }
+
+// Set implements flag.Value.
+func (r *Range) Set(text string) error {
+	from, to, _ := strings.Cut(text, ",")
+	var errs [2]error
+	r.From, errs[0] = strconv.ParseFloat(strings.TrimSpace(from), 64)
+	r.To, errs[1] = strconv.ParseFloat(strings.TrimSpace(to), 64)
+	if errs != [2]error{} || !(r.From > 0 && r.From < r.To && r.To <= math.MaxFloat32) {
+		return errors.New("it is two numbers above 0 with a comma between, the second larger, such as 1e-6,1")
+	}
+	return nil
+}
+
+// String implements flag.Value.
+func (r *Range) String() string {
+	if *r == (Range{}) {
+		return ""
+	}
+	return fmt.Sprintf("%g,%g", r.From, r.To)
 }

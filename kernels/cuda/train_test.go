@@ -52,8 +52,8 @@ func tryTrain(t *testing.T, d device.Device, r run) (n numbers, err error) {
 	require.NoError(t, err)
 	c := solver.Config{
 		Network: net, Device: d, Train: set, Preprocess: data.Preprocess{Scale: 1. / 256},
-		SGD:   solver.SGD{Schedule: solver.Schedule{Policy: "fixed", Rate: 0.01}, Momentum: 0.9, Decay: 5e-4, ClipNorm: 10},
-		Batch: r.batch, Accumulate: max(1, r.accumulate), Iterations: r.iterations, Seed: 3, LogEvery: r.logEvery,
+		Optimiser: solver.Optimiser{Schedule: solver.Schedule{Policy: "fixed", Rate: 0.01}, Momentum: 0.9, Decay: 5e-4, ClipNorm: 10},
+		Batch:     r.batch, Accumulate: max(1, r.accumulate), Iterations: r.iterations, Seed: 3, LogEvery: r.logEvery,
 		Observers: []solver.Observer{solver.ObserverFunc(func(e solver.Event) error {
 			switch e := e.(type) {
 			case solver.Progress:

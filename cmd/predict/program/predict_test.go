@@ -91,8 +91,8 @@ func save(t *testing.T, n *graph.Network, train, test data.Dataset, p data.Prepr
 	defer d.Close()
 	_, err = solver.Train(t.Context(), solver.Config{
 		Network: n, Device: d, Train: train, Test: test, Preprocess: p, Dir: "run",
-		SGD:   solver.SGD{Schedule: solver.Schedule{Policy: solver.Fixed, Rate: 0.05}, Momentum: 0.9},
-		Batch: 16, Accumulate: 1, Iterations: iterations, Seed: 1,
+		Optimiser: solver.Optimiser{Schedule: solver.Schedule{Policy: solver.Fixed, Rate: 0.05}, Momentum: 0.9},
+		Batch:     16, Accumulate: 1, Iterations: iterations, Seed: 1,
 	})
 	require.NoError(t, err)
 	require.NoError(t, os.Rename(filepath.Join("run", solver.BestFile), "w.safetensors"))

@@ -14,6 +14,7 @@ import (
 	"github.com/hubel-go/hubel/device"
 	"github.com/hubel-go/hubel/internal/command"
 	"github.com/hubel-go/hubel/models"
+	"github.com/hubel-go/hubel/solver"
 )
 
 // mode is what the program is asked to do. Modes are bits, so that a flag can
@@ -27,12 +28,13 @@ const (
 	summarising
 	replaying
 	previewing
+	finding
 	listing
 )
 
 // String is the flag that chose the mode.
 func (m mode) String() string {
-	return map[mode]string{training: "training", resuming: "-resume", evaluating: "-eval", summarising: "-summary", replaying: "-replay", previewing: "-preview", listing: "-devices"}[m]
+	return map[mode]string{training: "training", resuming: "-resume", evaluating: "-eval", summarising: "-summary", replaying: "-replay", previewing: "-preview", finding: "-lr-find", listing: "-devices"}[m]
 }
 
 // options are the flags.
@@ -54,19 +56,29 @@ type options struct {
 	strict, tenCrop     bool
 	preview             int
 	picture             string // file of the preview
+	find                string // file of the plot of -lr-find
+	findRange           command.Range
 
 	batch, accumulate int
 	epochs, iters     int
-	rate              float64
+	rate, rateEnd     float64
 	policy            string
 	gamma, power      float64
 	step              int
 	steps             command.Numbers
+	warmup            int
+	method            string
 	momentum          float64
+	momentumEnd       float64
 	nesterov          bool
+	beta1, beta2      float64
+	epsilon, trust    float64
 	decay, clip       float64
+	ema               float64
+	swa               int
 	seed              uint64
 	frozen, fresh     command.Names
+	layerRates        command.Factors
 
 	out, resume string
 	logEvery    int
@@ -109,41 +121,54 @@ const every = training | resuming | evaluating | summarising | replaying
 // groups lists every flag once.
 var groups = []group{
 	{"What to train", []entry{
-		{"model", training | summarising},
-		{"net", training | summarising},
-		{"init", training | summarising},
-		{"weights", training | evaluating},
-		{"frozen", training | summarising},
-		{"fresh", training},
+		{"model", training | summarising | finding},
+		{"net", training | summarising | finding},
+		{"init", training | summarising | finding},
+		{"weights", training | evaluating | finding},
+		{"frozen", training | summarising | finding},
+		{"fresh", training | finding},
 	}},
 	{"The data", []entry{
-		{"data", training | resuming | evaluating | previewing},
-		{"val", training | resuming | evaluating},
-		{"split", training | resuming | evaluating},
-		{"augment", training | previewing},
-		{"preprocess", training},
-		{"strict", training | resuming | evaluating | previewing},
+		{"data", training | resuming | evaluating | previewing | finding},
+		{"val", training | resuming | evaluating | finding},
+		{"split", training | resuming | evaluating | finding},
+		{"augment", training | previewing | finding},
+		{"preprocess", training | finding},
+		{"strict", training | resuming | evaluating | previewing | finding},
 		{"ten-crop", training | evaluating},
 	}},
 	{"How long", []entry{
 		{"epochs", training | resuming},
-		{"iters", training | resuming},
-		{"batch", training | evaluating | summarising},
-		{"accumulate", training},
+		{"iters", training | resuming | finding},
+		{"batch", training | evaluating | summarising | finding},
+		{"accumulate", training | finding},
 		{"patience", training | resuming},
 	}},
-	{"Gradient descent", []entry{
+	{"The learning rate", []entry{
 		{"lr", training},
 		{"lr-policy", training},
 		{"gamma", training},
 		{"power", training},
 		{"step", training},
 		{"steps", training},
-		{"momentum", training},
-		{"nesterov", training},
-		{"decay", training},
-		{"clip", training},
-		{"seed", training | previewing},
+		{"lr-end", training},
+		{"warmup", training},
+		{"lr-mult", training | finding},
+	}},
+	{"Gradient descent", []entry{
+		{"optimiser", training | finding},
+		{"momentum", training | finding},
+		{"momentum-end", training},
+		{"nesterov", training | finding},
+		{"beta1", training | finding},
+		{"beta2", training | finding},
+		{"epsilon", training | finding},
+		{"trust", training | finding},
+		{"decay", training | finding},
+		{"clip", training | finding},
+		{"ema", training},
+		{"swa", training},
+		{"seed", training | previewing | finding},
 	}},
 	{"The run's folder", []entry{
 		{"out", training | evaluating},
@@ -159,15 +184,17 @@ var groups = []group{
 		{"check", training},
 		{"replay", replaying},
 		{"preview", previewing},
+		{"lr-find", finding},
+		{"lr-range", finding},
 		{"devices", listing},
 	}},
 	{"The machine", []entry{
-		{"device", every},
-		{"threads", training | resuming | evaluating | replaying | listing},
-		{"cpu-path", every | listing},
-		{"winograd", training | evaluating | summarising | replaying},
-		{"tf32", training | evaluating | summarising | replaying},
-		{"debug-sync", training | resuming | evaluating | replaying},
+		{"device", every | finding},
+		{"threads", finding | training | resuming | evaluating | replaying | listing},
+		{"cpu-path", every | finding | listing},
+		{"winograd", finding | training | evaluating | summarising | replaying},
+		{"tf32", finding | training | evaluating | summarising | replaying},
+		{"debug-sync", finding | training | resuming | evaluating | replaying},
 	}},
 }
 
@@ -197,16 +224,30 @@ func (o *options) flagSet() *flag.FlagSet {
 
 	f.IntVar(&o.patience, "patience", 0, "end the run after this many tests in a row without a better one; 0 for never")
 
-	f.Float64Var(&o.rate, "lr", 0.01, "learning rate at the start")
+	f.Float64Var(&o.rate, "lr", 0, "learning rate: at the start, or the highest of one-cycle"+usually(func(o solver.Optimiser) float32 { return float32(o.Schedule.Rate) }))
 	f.StringVar(&o.policy, "lr-policy", "fixed", "`rule` for the rate of iteration k\n"+policyFormulas())
-	f.Float64Var(&o.gamma, "gamma", 0, "g of step, multistep, exp, inv and plateau")
+	f.Float64Var(&o.gamma, "gamma", 0, "g: a factor of step, multistep, exp, plateau and one-cycle, how fast natural-exp, inv and inverse-time fall, or 1, 2, ... of cosine-restarts")
 	f.Float64Var(&o.power, "power", 0, "p of inv and poly")
-	f.IntVar(&o.step, "step", 0, "n of step (iterations) and of plateau (tests in a row)")
+	f.IntVar(&o.step, "step", 0, "n of step and cosine-restarts (iterations) and of plateau (tests in a row)")
 	f.Var(&o.steps, "steps", "a,b,c of multistep: `iterations` separated by commas")
-	f.Float64Var(&o.momentum, "momentum", 0.9, "momentum: share of the last update that is added to the next")
+	f.Float64Var(&o.rateEnd, "lr-end", 0, "end of linear")
+	f.IntVar(&o.warmup, "warmup", 0, "`iterations` before -lr-policy begins, in which the rate rises along a line to its start")
+	f.Var(&o.layerRates, "lr-mult", "`factors` of the rates of layers or parameters, such as conv1=0.1,fc8.bias=2; they multiply those in -net")
+	f.StringVar(&o.method, "optimiser", solver.SGD, "`rule` by which a gradient g moves a weight w; docs/training.md has the whole formulas\n"+optimiserFormulas())
+	number := func(x *float64, name, text string, of func(o solver.Optimiser) float32) {
+		f.Float64Var(x, name, 0, text+usually(of))
+	}
+	number(&o.momentum, "momentum", "m, momentum: share of the last update that is added to the next", func(o solver.Optimiser) float32 { return o.Momentum })
+	f.Float64Var(&o.momentumEnd, "momentum-end", 0, "momentum at the end: it goes there along a line (with one-cycle: to there while the rate rises, and back); 0 for no change")
 	f.BoolVar(&o.nesterov, "nesterov", false, "use Nesterov's momentum")
-	f.Float64Var(&o.decay, "decay", 5e-4, "weight decay, L2")
+	number(&o.beta1, "beta1", "share of the old mean of gradients in the new one", func(o solver.Optimiser) float32 { return o.Beta1 })
+	number(&o.beta2, "beta2", "the same for the mean of squared gradients, and for lion's mean", func(o solver.Optimiser) float32 { return o.Beta2 })
+	number(&o.epsilon, "epsilon", "what is added to a square root before it divides", func(o solver.Optimiser) float32 { return o.Epsilon })
+	number(&o.trust, "trust", "t: size of a step as a share of that of the weights", func(o solver.Optimiser) float32 { return o.Trust })
+	number(&o.decay, "decay", "weight decay, L2", func(o solver.Optimiser) float32 { return o.Decay })
 	f.Float64Var(&o.clip, "clip", 0, "largest norm of the gradient of all weights together (gradient clipping); 0 for no limit")
+	f.Float64Var(&o.ema, "ema", 0, "also keep a moving average of the weights; each update keeps this share of it, such as 0.999; 0 for none")
+	f.IntVar(&o.swa, "swa", 0, "also keep the mean of the weights from this `update` on; 0 for none")
 	f.Uint64Var(&o.seed, "seed", 1, "seed of the initial weights, the order of images, augmentation and dropout")
 
 	f.StringVar(&o.out, "out", "", "`folder` for the run's files; without it runs/MODEL-DATA. With -eval, for the confusion matrix")
@@ -220,6 +261,9 @@ func (o *options) flagSet() *flag.FlagSet {
 	f.Var(&o.memory, "memory", "with -summary: the largest batch for this `size`, such as 8GiB")
 	f.BoolVar(&o.check, "check", false, "check before training: the first loss, weight decay, gradients, and whether a few images can be learnt by heart")
 	f.StringVar(&o.replay, "replay", "", "repeat the update in diverged.safetensors, the `file` that a run writes if its loss is not finite")
+
+	f.StringVar(&o.find, "lr-find", "", "find a learning rate: make updates with a rising rate until the loss grows, and draw the `picture` out.png; nothing else is kept")
+	f.Var(&o.findRange, "lr-range", "rates `from,to` of -lr-find; without it from 1/10000 to 1000 times the usual rate")
 
 	f.BoolVar(&o.devices, "devices", false, "list the devices of this machine, and why one cannot be used")
 
@@ -255,7 +299,7 @@ func parse(args []string) (*options, error) {
 		return nil, fmt.Errorf("%q is not a flag; -h lists the flags", f.Arg(0))
 	}
 	f.Visit(note)
-	for _, check := range []func() error{o.checkMode, o.checkValues, o.checkPolicy, o.checkData} {
+	for _, check := range []func() error{o.checkMode, o.checkOptimiser, o.checkValues, o.checkPolicy, o.checkData} {
 		if err := check(); err != nil {
 			return nil, err
 		}
@@ -270,7 +314,7 @@ func (o *options) checkMode() error {
 	for _, m := range []struct {
 		asked bool
 		mode  mode
-	}{{o.given["resume"], resuming}, {o.eval, evaluating}, {o.summary, summarising}, {o.given["replay"], replaying}, {o.given["preview"], previewing}, {o.devices, listing}} {
+	}{{o.given["resume"], resuming}, {o.eval, evaluating}, {o.summary, summarising}, {o.given["replay"], replaying}, {o.given["preview"], previewing}, {o.given["lr-find"], finding}, {o.devices, listing}} {
 		if !m.asked {
 			continue
 		}
@@ -279,7 +323,7 @@ func (o *options) checkMode() error {
 		}
 		o.mode = m.mode
 	}
-	for _, pair := range [][2]string{{"model", "net"}, {"init", "net"}, {"epochs", "iters"}, {"val", "split"}} {
+	for _, pair := range [][2]string{{"model", "net"}, {"init", "net"}, {"epochs", "iters"}, {"val", "split"}, {"ema", "swa"}} {
 		if o.given[pair[0]] && o.given[pair[1]] {
 			return fmt.Errorf("-%s and -%s contradict each other", pair[0], pair[1])
 		}
@@ -292,9 +336,9 @@ func (o *options) checkMode() error {
 		}
 	}
 	switch {
-	case o.mode&(training|summarising) != 0 && o.model == "" && o.net == "":
+	case o.mode&(training|summarising|finding) != 0 && o.model == "" && o.net == "":
 		return fmt.Errorf("-model or -net is missing; the networks are %s", strings.Join(models.Names(), ", "))
-	case o.mode&(training|evaluating|previewing) != 0 && o.data == "":
+	case o.mode&(training|evaluating|previewing|finding) != 0 && o.data == "":
 		return fmt.Errorf("-data is missing; the data sets are %s, and folders or tar files of pictures", strings.Join(data.Names(), ", "))
 	case strings.Contains(o.data, " -val ") || strings.Contains(o.data+o.val, " -split "):
 		return errors.New("a name with \" -val \" or \" -split \" in it is taken for these flags in a run folder: rename it, or give it a link")
@@ -304,6 +348,10 @@ func (o *options) checkMode() error {
 		return errors.New("-check writes nothing and does not train: -out, -checkpoint, -debug and -patience have no meaning with it")
 	case o.given["fresh"] && o.weights == "":
 		return errors.New("-fresh needs -weights: without them every layer starts anew")
+	case o.mode == finding && o.find == "":
+		return errors.New("-lr-find needs a file for its picture, such as out.png")
+	case o.mode == finding && o.given["iters"] && o.iters < 2:
+		return errors.New("-iters must be at least 2 with -lr-find")
 	case o.mode == replaying && o.replay == "":
 		return errors.New("-replay needs a file, such as runs/NAME/diverged.safetensors")
 	case o.mode == resuming && o.resume == "":
@@ -337,9 +385,18 @@ func (o *options) checkValues() error {
 		{"epochs", o.epochs >= 1 && o.epochs <= 1e6, "at least 1 and at most 1,000,000"},
 		{"iters", o.iters >= 1 && o.iters <= math.MaxInt32 || !o.given["iters"], "at least 1 and at most 2,147,483,647"},
 		{"lr", o.rate > 0 && finite(o.rate), "above 0"},
+		{"beta1", o.beta1 >= 0 && o.beta1 < 1, "at least 0 and below 1"},
+		{"beta2", o.beta2 >= 0 && o.beta2 < 1, "at least 0 and below 1"},
+		{"epsilon", o.epsilon > 0 && finite(o.epsilon) || !o.given["epsilon"], "above 0"},
+		{"trust", o.trust > 0 && finite(o.trust) || !o.given["trust"], "above 0"},
 		{"momentum", o.momentum >= 0 && o.momentum < 1, "at least 0 and below 1"},
+		{"lr-end", o.rateEnd >= 0 && finite(o.rateEnd), "at least 0"},
+		{"warmup", o.warmup >= 0 && o.warmup <= math.MaxInt32, "at least 0 and at most 2,147,483,647"},
+		{"momentum-end", o.momentumEnd >= 0 && o.momentumEnd < 1, "at least 0 and below 1"},
 		{"decay", o.decay >= 0 && finite(o.decay), "at least 0"},
 		{"clip", o.clip >= 0 && finite(o.clip), "at least 0"},
+		{"ema", o.ema >= 0 && o.ema < 1, "at least 0 and below 1"},
+		{"swa", o.swa >= 0 && o.swa <= math.MaxInt32, "at least 0 and at most 2,147,483,647"},
 		{"log-every", o.logEvery >= 1, "at least 1"},
 		{"patience", o.patience >= 0, "at least 0"},
 		{"debug", o.debug >= 0, "at least 0"},

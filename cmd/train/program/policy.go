@@ -8,8 +8,8 @@ import (
 	"github.com/hubel-go/hubel/solver"
 )
 
-// policies are the learning-rate policies, after Caffe, and the flags that
-// each needs. K is the number of iterations.
+// policies are the learning-rate policies, and the flags that each needs. K is the
+// number of iterations.
 var policies = []struct {
 	name, formula string
 	needs         []string
@@ -18,10 +18,15 @@ var policies = []struct {
 	{solver.Step, "lr * g^floor(k/n)", []string{"gamma", "step"}},
 	{solver.MultiStep, "lr * g^(how many of a,b,c have passed)", []string{"gamma", "steps"}},
 	{solver.Exp, "lr * g^k", []string{"gamma"}},
+	{solver.NaturalExp, "lr * e^(-g*k)", []string{"gamma"}},
 	{solver.Inv, "lr * (1 + g*k)^-p", []string{"gamma", "power"}},
+	{solver.InvTime, "lr / (1 + g*k)", []string{"gamma"}},
 	{solver.Poly, "lr * (1 - k/K)^p, K iterations in all", []string{"power"}},
+	{solver.Linear, "lr + (end - lr) * k/K", []string{"lr-end"}},
 	{solver.Cosine, "lr * (1 + cos(pi*k/K)) / 2", nil},
-	{solver.Plateau, "lr * g^(how often n tests were no better)", []string{"gamma", "step"}},
+	{solver.CosineRestarts, "cosine of n, n*g, n*g*g, ... iterations", []string{"gamma", "step"}},
+	{solver.OneCycle, "from lr*g to lr, back, then to lr*g/100", []string{"gamma"}},
+	{solver.Plateau, "lr * g^(times n tests were no better)", []string{"gamma", "step"}},
 }
 
 func policyNames() []string {
@@ -36,7 +41,7 @@ func policyNames() []string {
 func policyFormulas() string {
 	var lines []string
 	for _, p := range policies {
-		lines = append(lines, fmt.Sprintf("%-10s %s", p.name, p.formula))
+		lines = append(lines, fmt.Sprintf("%-15s %s", p.name, p.formula))
 	}
 	return strings.Join(lines, "\n")
 }
@@ -47,7 +52,7 @@ func (o *options) checkPolicy() error {
 	if i < 0 {
 		return fmt.Errorf("-lr-policy %q is unknown; there are %s", o.policy, strings.Join(policyNames(), ", "))
 	}
-	for _, name := range []string{"gamma", "power", "step", "steps"} {
+	for _, name := range []string{"gamma", "power", "step", "steps", "lr-end"} {
 		needed := slices.Contains(policies[i].needs, name)
 		switch {
 		case needed && !o.given[name]:
@@ -61,5 +66,5 @@ func (o *options) checkPolicy() error {
 
 // schedule is the learning rate as the flags describe it.
 func (o *options) schedule() solver.Schedule {
-	return solver.Schedule{Policy: o.policy, Rate: o.rate, Gamma: o.gamma, Power: o.power, Step: o.step, Steps: o.steps}
+	return solver.Schedule{Policy: o.policy, Rate: o.rate, Gamma: o.gamma, Power: o.power, End: o.rateEnd, Step: o.step, Steps: o.steps, Warmup: o.warmup}
 }

@@ -56,6 +56,8 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 			err = replay(o, stdout)
 		case listing:
 			err = listDevices(o, stdout)
+		case finding:
+			err = findRate(ctx, o, stdout, stderr)
 		case previewing:
 			err = drawPreview(ctx, o, stdout, stderr)
 		default:

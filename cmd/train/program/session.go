@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"text/tabwriter"
@@ -124,6 +125,9 @@ func outcome(t solver.Test) string {
 	for _, m := range t.Metrics {
 		text += "  " + printable.Line(m.String())
 	}
+	if t.Average != nil {
+		text += "  averaged " + outcome(*t.Average)
+	}
 	return text
 }
 
@@ -207,6 +211,9 @@ func (s *session) stopped(r solver.Result, err error) error {
 func (s *session) draw(r solver.Result) (names []string, err error) {
 	file := func(name string) string { return filepath.Join(s.c.Dir, name) }
 	names = []string{solver.WeightsFile, solver.BestFile, solver.CheckpointFile, results.LogFile, curveFile}
+	if r.Test.Average != nil {
+		names = slices.Insert(names, 2, solver.AverageFile)
+	}
 	log, err := results.ReadLog(file(results.LogFile))
 	if err != nil {
 		return nil, err

@@ -26,13 +26,7 @@ func (o *options) newRun(ctx context.Context, progress io.Writer) (c solver.Conf
 		Data:       o.dataText(),
 		DirectConv: o.deviceOptions().DirectConv,
 		TF32:       o.tf32,
-		SGD: solver.SGD{
-			Schedule: o.schedule(),
-			Momentum: float32(o.momentum),
-			Decay:    float32(o.decay),
-			Nesterov: o.nesterov,
-			ClipNorm: float32(o.clip),
-		},
+		Optimiser:  o.optimiser(),
 		Batch:      o.batch,
 		Accumulate: o.accumulate,
 		Seed:       o.seed,
@@ -44,13 +38,13 @@ func (o *options) newRun(ctx context.Context, progress io.Writer) (c solver.Conf
 	}
 	c.LogEvery, c.DebugEvery = o.logEvery, o.debug
 	c.CheckpointEvery, c.CheckpointTime = o.checkpoint.iterations, o.checkpoint.time
-	if err := c.SGD.Check(); err != nil {
+	if err := c.Optimiser.Check(); err != nil {
 		return c, s, err
 	}
 	if c.Dir == "" {
 		c.Dir = filepath.Join("runs", o.runName())
 	}
-	if err := checkFolder(c.Dir); err != nil && !o.check {
+	if err := checkFolder(c.Dir); err != nil && !o.check && o.mode == training {
 		return c, s, err
 	}
 	var known *data.Preprocess

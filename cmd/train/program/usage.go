@@ -17,6 +17,7 @@ describes a network, or repeats an update that went wrong.
   train -summary -model NAME|-net FILE [flags]
   train -replay FILE [flags]
   train -preview N out.png -data SET -augment STEPS
+  train -lr-find out.png -model NAME|-net FILE -data SET [flags]
   train -check -model NAME|-net FILE -data SET [flags]
   train -devices
 `
@@ -25,6 +26,7 @@ const usageFoot = `
 A run's folder
   weights.safetensors     the weights, with the network and the preprocessing
   best.safetensors        the weights of the best test
+  average.safetensors     with -ema or -swa, the averages of the weights
   checkpoint.safetensors  all that -resume needs; checkpoint-previous is the one
                           before it, in case the last is damaged
   log.jsonl               one line per logged iteration
@@ -38,6 +40,7 @@ Examples
   train -model lenet -data mnist
   train -model lenet5 -data fashion-mnist -epochs 10 -lr-policy cosine -out runs/fashion
   train -resume runs/fashion -epochs 20
+  train -model lenet -data mnist -optimiser adamw -lr-policy cosine -warmup 100
   train -model lenet -data mnist -lr-policy plateau -gamma 0.1 -step 2 -patience 5
   train -model lenet -data fashion-mnist -weights w.safetensors -fresh ip2 -frozen conv1
   train -eval -weights runs/fashion/weights.safetensors -data fashion-mnist
