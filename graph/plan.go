@@ -89,8 +89,8 @@ type Step struct {
 	Temporary []int
 	Packed    [device.Passes]int64 // bytes of the layer's packed weights, by pass
 
-	// UpdateState is set for forward steps in training, of layers with State that
-	// is not frozen.
+	// UpdateState is set for the steps in training of layers with State that is not
+	// frozen.
 	UpdateState bool
 
 	// Zero lists gradients that no step writes, because the value does not reach a
@@ -380,7 +380,7 @@ func (p *planner) backwardSteps() {
 		if !p.backward[forward.Node] {
 			continue
 		}
-		s := Step{Node: forward.Node, Backward: true, In: forward.In, Out: forward.Out, Saved: forward.Saved, Packed: forward.Packed}
+		s := Step{Node: forward.Node, Backward: true, In: forward.In, Out: forward.Out, Saved: forward.Saved, Packed: forward.Packed, UpdateState: forward.UpdateState}
 		for _, v := range node.out {
 			if node.spec.LossWeight == 0 && p.grad[v] < 0 && g.values[v].DType == device.Float32 {
 				p.grad[v] = p.addGradient(v)

@@ -101,6 +101,7 @@ func TestDefaultsOfTypes(t *testing.T) {
 	for layerType, want := range map[string]layers.Layer{
 		"accuracy": &layers.Accuracy{}, "add": &layers.Add{}, "average-pool": &layers.Pool{Op: device.AveragePool},
 		"concat": &layers.Concat{}, "conv": &layers.Conv{}, "crelu": &CReLU{}, "dense": &layers.Dense{}, "deconv": &layers.Deconv{},
+		"batch-norm": &layers.BatchNorm{}, "group-norm": &layers.GroupNorm{}, "instance-norm": &layers.InstanceNorm{}, "layer-norm": &layers.LayerNorm{},
 		"dropout": &layers.Dropout{P: 0.5}, "flatten": &layers.Flatten{}, "gaussian-noise": &layers.GaussianNoise{StdDev: 0.1}, "l2-loss": &layers.L2Loss{},
 		"l1-loss": &layers.L1Loss{}, "smooth-l1-loss": &layers.SmoothL1Loss{Beta: 1}, "huber-loss": &layers.HuberLoss{Delta: 1},
 		"logistic-loss": &layers.LogisticLoss{}, "focal-loss": &layers.FocalLoss{Gamma: 2, Alpha: 0.25}, "hinge-loss": &layers.HingeLoss{Margin: 1, Norm: 1},

@@ -93,7 +93,7 @@ func call(t *testing.T, e example, train bool) *layers.Call {
 	tensorOf := func(shape tensor.Shape, dtype device.DType) device.Tensor {
 		return device.Tensor{Buffer: block(int64(device.Elements(shape)) * dtype.Size()), DType: dtype, Shape: shape}
 	}
-	c := &layers.Call{Scratch: block(s.Scratch), LossScale: 0.5, Programs: s.Programs}
+	c := &layers.Call{Scratch: block(s.Scratch), LossScale: 0.5, Programs: s.Programs, UpdateState: train}
 	for _, in := range e.inputs {
 		x := tensorOf(append(tensor.Shape{2}, in.Shape...), in.DType)
 		c.In = append(c.In, x)
@@ -113,6 +113,9 @@ func call(t *testing.T, e example, train bool) *layers.Call {
 	c.DParams = append(c.DParams, c.Params...)
 	for _, slot := range s.Saved {
 		c.Saved = append(c.Saved, tensorOf(slot.Shape, slot.DType))
+	}
+	for _, slot := range s.State {
+		c.State = append(c.State, tensorOf(slot.Shape, slot.DType))
 	}
 	for _, slot := range s.Temporary {
 		c.Temporary = append(c.Temporary, tensorOf(slot.Shape, slot.DType))

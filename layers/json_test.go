@@ -58,6 +58,16 @@ func TestJSON(t *testing.T) {
 		{&layers.Accuracy{TopK: 5}, `{"top_k":5}`},
 		{&layers.Scale{Factor: 0.5}, `{"factor":0.5}`},
 		{&layers.Split{Channels: []int{1, 2}}, `{"channels":[1,2]}`},
+		{&layers.BatchNorm{}, `{}`},
+		{
+			&layers.BatchNorm{Eps: new(float32(0.001)), Momentum: new(float32(0)), Convention: "caffe", Affine: layers.Affine{
+				On: new(true), WeightFiller: layers.Constant(0), BiasFiller: layers.Constant(1), WeightRate: new(float32(2)), BiasDecay: new(float32(0)),
+			}},
+			`{"eps":0.001,"momentum":0,"convention":"caffe","affine":true,"weight_filler":{"type":"constant"},"bias_filler":{"type":"constant","value":1},"weight_rate":2,"bias_decay":0}`,
+		},
+		{&layers.GroupNorm{Groups: 4, Affine: layers.Affine{On: new(false)}}, `{"groups":4,"affine":false}`},
+		{&layers.InstanceNorm{Affine: layers.Affine{On: new(true)}}, `{"affine":true}`},
+		{&layers.LayerNorm{Channels: true, Eps: new(float32(1e-6))}, `{"channels":true,"eps":0.000001}`},
 	} {
 		b, err := json.Marshal(c.layer)
 		require.NoError(t, err)
@@ -91,6 +101,8 @@ func TestJSONErrors(t *testing.T) {
 		{"dense", `{"out":2.5}`, "options of type dense: out is of the kind number 2.5, want whole number"},
 		{"dense", `{"no_bias":1}`, "options of type dense: no_bias is of the kind number, want bool"},
 		{"permute", `{"order":1}`, "options of type permute: order is of the kind number, want array"},
+		{"batch-norm", `{"weight_rate":"2"}`, "options of type batch-norm: weight_rate is of the kind string, want number"},
+		{"batch-norm", `{"affine":1}`, "options of type batch-norm: affine is of the kind number, want bool"},
 		{"dropout", `[]`, "options of type dropout: what they are is of the kind array, want object"},
 	} {
 		_, err := layers.FromJSON(c.layerType, []byte(c.json))
@@ -139,6 +151,11 @@ func FuzzPlan(f *testing.F) {
 		{"crop", `{"axis":1,"offset":[-9223372036854775808]}`},
 		{"permute", `{"order":[0,9223372036854775807,-9223372036854775808,1]}`},
 		{"channel-shuffle", `{"groups":9223372036854775807}`},
+		{"group-norm", `{"groups":-9223372036854775808}`},
+		{"group-norm", `{"groups":1,"eps":1e-46}`},
+		{"layer-norm", `{"channels":true}`},
+		{"instance-norm", `{"affine":true}`},
+		{"batch-norm", `{"momentum":2,"convention":"caffe"}`},
 		{"upsample", `{"scale":[9223372036854775807,2147483648]}`},
 		{"reshape", `{"shape":[9223372036854775807,-1,2]}`},
 	} {

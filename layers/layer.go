@@ -167,7 +167,7 @@ type Call struct {
 
 	// UpdateState is set if forward must update State from this micro-batch. It is
 	// not set in inference or if the layer is frozen: then forward only reads
-	// State. Backward never writes it.
+	// State. It is set in backward too, which never writes State.
 	UpdateState bool
 
 	Packed  [device.Passes]device.Buffer // by pass; nil if there is none

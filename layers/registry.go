@@ -49,12 +49,21 @@ func FromJSON(layerType string, options []byte) (Layer, error) {
 	d.DisallowUnknownFields()
 	err := d.Decode(l)
 	if bad := (*json.UnmarshalTypeError)(nil); errors.As(err, &bad) {
-		err = fmt.Errorf("%s is of the kind %s, want %s", cmp.Or(bad.Field, "what they are"), bad.Value, kindOf(bad.Type))
+		err = fmt.Errorf("%s is of the kind %s, want %s", cmp.Or(optionName(l, bad.Field), "what they are"), bad.Value, kindOf(bad.Type))
 	}
 	if err != nil {
 		return nil, fmt.Errorf("options of type %s: %w", layerType, err)
 	}
 	return l, nil
+}
+
+// optionName is an option as JSON has it: without the struct that a layer embeds.
+func optionName(l Layer, path string) string {
+	first, rest, inside := strings.Cut(path, ".")
+	if f, ok := reflect.TypeOf(l).Elem().FieldByName(first); inside && ok && f.Anonymous {
+		return rest
+	}
+	return path
 }
 
 // kindOf is what JSON calls a Go type.

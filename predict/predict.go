@@ -166,8 +166,8 @@ func New(d device.Device, m *modelfile.Model, o Options) (*Predictor, error) {
 		return nil, err
 	}
 	p.names = append([]string{n.Outputs[0]}, o.Features...)
-	p.plan, err = n.Plan(d.Traits(), graph.PlanOptions{Mode: graph.Infer, Batch: o.Batch, Keep: p.names})
-	if err != nil {
+	folded := *m
+	if p.plan, folded.Network, folded.Weights, err = foldedPlan(m, d.Traits(), graph.PlanOptions{Mode: graph.Infer, Batch: o.Batch, Keep: p.names}); err != nil {
 		return nil, err
 	}
 	find := func(name string) int {
@@ -187,10 +187,10 @@ func New(d device.Device, m *modelfile.Model, o Options) (*Predictor, error) {
 	if o.TenCrops && !slices.ContainsFunc(m.Preprocess.Augment, func(s data.Step) bool { return s.Op == data.Crop }) {
 		return nil, errors.New("ten crops need a network that was trained with a crop")
 	}
-	if p.weights, err = graph.NewWeights(n, d); err != nil {
+	if p.weights, err = graph.NewWeights(folded.Network, d); err != nil {
 		return nil, err
 	}
-	if err := m.Set(p.weights); err != nil {
+	if err := folded.Set(p.weights); err != nil {
 		if errors.As(err, new(modelfile.NaNError)) {
 			err = FailedError{err}
 		}
@@ -206,6 +206,20 @@ func New(d device.Device, m *modelfile.Model, o Options) (*Predictor, error) {
 	}
 	p.slots <- first
 	return p, nil
+}
+
+// foldedPlan plans the network with its batch-norms folded into the layers before them,
+// and returns that network with its weights too.
+func foldedPlan(m *modelfile.Model, t device.Traits, o graph.PlanOptions) (*graph.Plan, *graph.Network, map[string]*tensor.Dense, error) {
+	p, err := m.Network.Plan(t, o) // its errors name what is in the file
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	n, weights := p.Fold(m.Weights)
+	if len(n.Nodes) < len(m.Network.Nodes) {
+		p, err = n.Plan(t, o)
+	}
+	return p, n, weights, err
 }
 
 // Shape is the shape of a sample, [C,H,W].

@@ -31,6 +31,7 @@ const (
 	overfitEvery      = 10   // iterations between two looks
 	overfitLoss       = 0.1  // of the loss at the start
 	gradientSamples   = 8    // of the pass whose gradients are checked
+	flatSlope         = 1e-5 // of the largest gradient; a bias that batch-norm takes away again has less
 	gradientTolerance = 0.03 // relative, of a slope that float32 losses are good for
 	decayTried        = 0.01 // the decay of an update by decay alone, at the rate 1
 	decayTolerance    = 0.01 // relative, of what that update takes from a tensor's squares
@@ -261,12 +262,20 @@ func checkSlopes(ctx context.Context, c Config) (s Sanity, err error) {
 		if _, _, err := t.gradients(true, b); err != nil {
 			return err
 		}
+		largest := 0.0 // norm of a gradient
+		for _, p := range t.updater.params {
+			g, err := t.gradientOf(p)
+			if err != nil {
+				return fmt.Errorf("%s: %w", p.Name, err)
+			}
+			largest = math.Max(largest, math.Sqrt(sumSquares(g.Float32s())))
+		}
 		worst, where, flat := 0.0, "", 0
 		for _, p := range t.updater.params {
 			if ctx.Err() != nil {
 				return ctx.Err()
 			}
-			off, err := t.slopeError(b, p.Name)
+			off, err := t.slopeError(b, p, flatSlope*largest)
 			if err != nil {
 				return fmt.Errorf("%s: %w", p.Name, err)
 			}
@@ -316,25 +325,32 @@ func (t *trainer) moveBiases() error {
 	return nil
 }
 
+// gradientOf downloads the gradient of a parameter.
+func (t *trainer) gradientOf(p graph.Param) (*tensor.Dense, error) {
+	g := tensor.New(tensor.Of(tensor.Float32), tensor.WithShape(p.Shape...))
+	t.exec.Queue().Scope(p.Name)
+	t.exec.Queue().Download(g, t.exec.Gradient(p.Name))
+	return g, t.exec.Sync()
+}
+
 // slopeError is how far, in relation, the gradient of a parameter is off the
 // difference of the loss along it. Large steps suffer from curvature and kinks,
-// small ones from rounding, so that of several the one is taken which agrees
-// best with half of it. It is NaN where none does: there the loss does not show
-// the slope well enough.
-func (t *trainer) slopeError(b *batchCopy, param string) (float64, error) {
-	start, err := t.weights.Get(param)
+// small ones from rounding, so that of several those count which agree with half of
+// it and with the one below, and of these the one nearest to the gradient. It is NaN where
+// none does, and where the gradient is rounding alone, at most flat: there the loss does not
+// show the slope well enough.
+func (t *trainer) slopeError(b *batchCopy, p graph.Param, flat float64) (float64, error) {
+	start, err := t.weights.Get(p.Name)
 	if err != nil {
 		return 0, err
 	}
-	g := tensor.New(tensor.Of(tensor.Float32), tensor.WithShape(start.Shape()...))
-	t.exec.Queue().Scope(param)
-	t.exec.Queue().Download(g, t.exec.Gradient(param))
-	if err := t.exec.Sync(); err != nil {
+	g, err := t.gradientOf(p)
+	if err != nil {
 		return 0, err
 	}
 	norm := math.Sqrt(sumSquares(g.Float32s()))
 	base, err := t.lossOf(b)
-	if err != nil || norm == 0 {
+	if err != nil || norm <= flat {
 		return math.NaN(), err
 	}
 	slope := func(h float64) (float64, error) {
@@ -344,7 +360,7 @@ func (t *trainer) slopeError(b *batchCopy, param string) (float64, error) {
 			for k, v := range g.Float32s() {
 				moved.Float32s()[k] += float32(sign * h * float64(v) / norm)
 			}
-			if err := t.weights.Set(param, moved); err != nil {
+			if err := t.weights.Set(p.Name, moved); err != nil {
 				return 0, err
 			}
 			if side[i], err = t.lossOf(b); err != nil {
@@ -353,22 +369,24 @@ func (t *trainer) slopeError(b *batchCopy, param string) (float64, error) {
 		}
 		return (side[0] - side[1]) / (2 * h), nil
 	}
-	off, spread := math.NaN(), gradientTolerance/3
-	for _, change := range []float64{1e-2, 1e-3, 1e-4, 1e-5} { // of the loss, were it straight
+	off, before := math.NaN(), math.NaN()
+	for _, change := range []float64{1e-5, 1e-4, 1e-3, 1e-2} { // of the loss, were it straight
 		h := change * math.Max(base, 1e-3) / norm
-		wide, err := slope(h)
-		if err != nil {
-			return 0, err
-		}
 		narrow, err := slope(h / 2)
 		if err != nil {
 			return 0, err
 		}
-		if d := math.Abs(wide-narrow) / norm; d < spread {
-			off, spread = math.Abs(narrow-norm)/norm, d
+		wide, err := slope(h)
+		if err != nil {
+			return 0, err
 		}
+		agree := math.Abs(wide-narrow) < gradientTolerance/3*norm && !(math.Abs(narrow-before) >= gradientTolerance/3*norm)
+		if miss := math.Abs(narrow-norm) / norm; agree && !(miss >= off) {
+			off = miss
+		}
+		before = wide
 	}
-	return off, t.weights.Set(param, start)
+	return off, t.weights.Set(p.Name, start)
 }
 
 // lossOf is the loss of samples in training, of the first iteration.

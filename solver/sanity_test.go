@@ -206,3 +206,17 @@ func TestSlopesThatDisagree(t *testing.T) {
 	require.False(t, s.OK)
 	require.Regexp(t, `^directional derivatives of \d tensors disagree with finite differences of the loss: at most .* of fc1\.`, s.Text)
 }
+
+// A bias that the batch-norm behind it takes away again has a gradient that is rounding
+// alone: the loss does not show it.
+func TestSanityOfBatchNorm(t *testing.T) {
+	for seed := range uint64(3) {
+		c := batchNormConfig(t, "")
+		c.Seed = seed
+		found := checked(t, c)
+		for name, s := range found {
+			require.True(t, s.OK, "%s: %s", name, s.Text)
+		}
+		require.Regexp(t, "; of [1-3] the loss does not show it well enough$", found["gradients"].Text)
+	}
+}

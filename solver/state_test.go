@@ -5,6 +5,7 @@ import (
 	"math"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -14,6 +15,7 @@ import (
 	"github.com/hubel-go/hubel/layers"
 	"github.com/hubel-go/hubel/layers/layerstest"
 	"github.com/hubel-go/hubel/modelfile"
+	"github.com/hubel-go/hubel/results"
 )
 
 // meanConfig is smallConfig with the layer before all others.
@@ -107,4 +109,71 @@ func TestWeightsFilesWithoutTheState(t *testing.T) {
 	require.EqualError(t, m.Set(w), path+": m.mean has the shape [1] in the network and [2] in the file"+remedy)
 	m.Weights["m.mean"] = kept
 	require.NoError(t, m.Set(w))
+}
+
+// batchNormConfig is smallConfig with a batch-norm behind each layer with weights.
+func batchNormConfig(t *testing.T, convention string) Config {
+	c := smallConfig(t)
+	n := &graph.Network{Name: "norms"}
+	label := n.Label("label")
+	x := n.Add("conv1", &layers.Conv{Filters: 4, Kernel: layers.Square(3), NoBias: true}, n.Image("data", 1, 12, 12))
+	x = n.Add("bn1", &layers.BatchNorm{Convention: convention}, x)
+	x = n.Add("relu1", &layers.Unary{}, x)
+	x = n.Add("pool1", &layers.Pool{Window: layers.Square(2), Stride: layers.Square(2)}, x)
+	x = n.Add("ip1", &layers.Dense{Out: 20}, x)
+	x = n.Add("bn2", &layers.BatchNorm{Convention: convention}, x)
+	x = n.Add("relu2", &layers.Unary{}, x)
+	x = n.Add("ip2", &layers.Dense{Out: 10}, x)
+	n.Outputs = []string{n.Add("prob", &layers.Softmax{}, x)}
+	n.Add("loss", &layers.SoftmaxLoss{}, x, label)
+	n.Metric(n.Add("accuracy", &layers.Accuracy{}, x, label), graph.Higher)
+	c.Network = n
+	return c
+}
+
+// A run with batch-norm leaves the same bytes where it was stopped and resumed, and with
+// more workers; inference of its weights takes their running statistics; frozen layers keep
+// theirs.
+func TestBatchNormInTraining(t *testing.T) {
+	for _, convention := range []string{"pytorch", "caffe", "matconvnet"} {
+		for _, passes := range []int{1, 2} {
+			c := batchNormConfig(t, convention)
+			c.Batch, c.Accumulate = 16/passes, passes
+			straight := trainIn(t, c)
+			for _, iteration := range []int{4, 6} {
+				dir := stopAfter(t, c, iteration)
+				resume(t, dir, c)
+				requireSameFiles(t, straight, dir)
+			}
+			alone := c
+			alone.Device = openCPU(t, 1)
+			requireSameFiles(t, straight, trainIn(t, alone))
+			c.DebugEvery = 1
+			require.Equal(t, weightsOf(t, straight), weightsOf(t, trainIn(t, c)))
+		}
+
+		c := batchNormConfig(t, convention)
+		first := trainIn(t, c)
+		m, err := modelfile.Read(filepath.Join(first, WeightsFile))
+		require.NoError(t, err)
+		w, err := graph.NewWeights(m.Network, c.Device)
+		require.NoError(t, err)
+		require.NoError(t, m.Set(w))
+		test, err := Evaluate(t.Context(), c.Device, w, c.Test, m.Preprocess, 7)
+		require.NoError(t, err)
+		log, err := results.ReadLog(filepath.Join(first, results.LogFile))
+		require.NoError(t, err)
+		require.InDelta(t, *log[len(log)-1].TestLoss, test.Loss, 1e-5, "in other batches")
+		require.NoError(t, w.Close())
+
+		c.Weights, c.Frozen = filepath.Join(first, WeightsFile), []string{"bn1"}
+		before, after := weightsOf(t, first), weightsOf(t, trainIn(t, c))
+		for name, values := range before {
+			if layer, _, _ := strings.Cut(name, "."); layer == "bn1" {
+				require.Equal(t, values, after[name], name)
+			} else {
+				require.NotEqual(t, values, after[name], name)
+			}
+		}
+	}
 }

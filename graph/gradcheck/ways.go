@@ -80,7 +80,7 @@ func (r *run) checkTwice() error {
 		for i, v := range t.gradient {
 			twice[i] = 2 * v
 		}
-		if err := compare(got, twice); err != nil {
+		if err := r.compare(got, twice); err != nil {
 			return fmt.Errorf("%s: gradient, added to itself by a second pass: %w: does Backward honour Call.ParamMode?", t.name, err)
 		}
 	}
@@ -125,7 +125,7 @@ func (r *run) checkBranch(n *graph.Network) (err error) {
 		for i, x := range t.host.Float64s() {
 			want[i] += scale * (x - target[i])
 		}
-		if err := compare(b.find(t.name).gradient, want); err != nil {
+		if err := r.compare(b.find(t.name).gradient, want); err != nil {
 			return fmt.Errorf("%s: gradient, where another layer reads it too: %w: does Backward honour Call.Modes?", t.name, err)
 		}
 	}
@@ -150,7 +150,7 @@ func (r *run) checkSame(n *graph.Network, o Options, inputs []string, where stri
 		if t.gradient == nil {
 			continue
 		}
-		if err := compare(t.gradient, r.find(t.name).gradient); err != nil {
+		if err := r.compare(t.gradient, r.find(t.name).gradient); err != nil {
 			return fmt.Errorf("%s: gradient, %s: %w", t.name, where, err)
 		}
 	}
@@ -205,7 +205,7 @@ func (r *run) checkSmaller(n *graph.Network) (err error) {
 		if got == nil {
 			continue
 		}
-		if err := compare(got, small.find(t.name).gradient); err != nil {
+		if err := small.compare(got, small.find(t.name).gradient); err != nil {
 			return fmt.Errorf("%s: gradient of %d samples in a plan for %d: %w: are Slots of the batch Batched?", t.name, o.Batch, r.options.Batch, err)
 		}
 	}
@@ -244,19 +244,24 @@ func (r *run) find(name string) *perturbed {
 }
 
 // compare names the first element that is off by more than a relative 1e-9 of the
-// largest.
-func compare(got, want []float64) error {
+// largest, or of what is 1e-5 of the largest gradient of all.
+func (r *run) compare(got, want []float64) error {
 	if len(got) != len(want) {
 		return fmt.Errorf("%d elements, want %d", len(got), len(want))
 	}
-	largest := 0.0
-	for _, v := range want {
-		largest = math.Max(largest, math.Abs(v))
-	}
+	largest := math.Max(largestOf(want), 1e-5*r.largest)
 	for i, v := range want {
 		if !(math.Abs(got[i]-v) <= 1e-9*largest) {
 			return fmt.Errorf("element %d is %.9g, want %.9g", i, got[i], v)
 		}
 	}
 	return nil
+}
+
+// largestOf is the largest magnitude.
+func largestOf(values []float64) (largest float64) {
+	for _, v := range values {
+		largest = math.Max(largest, math.Abs(v))
+	}
+	return largest
 }
