@@ -50,6 +50,7 @@ func onTerminal(t *testing.T, script string, args ...string) *os.ProcessState {
 // end.
 func TestATerminalIsClosed(t *testing.T) {
 	tiny(t)
+	heed(t, syscall.SIGHUP)
 	state := onTerminal(t, `exec "$@"`, endless("run")...)
 	require.Equal(t, command.Interrupted, state.ExitCode(), state.String())
 	checkpoint, err := solver.ReadCheckpoint("run")
