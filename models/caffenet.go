@@ -66,3 +66,25 @@ func cifar10Quick(n *graph.Network, data string, o Options) string {
 	x = n.Add("ip1", caffeDense(64, 0.1, 0), x)
 	return n.Add("ip2", caffeDense(o.Classes, 0.1, 0), x)
 }
+
+// cifar10Full is Caffe's examples/cifar10/cifar10_full: 89,578 parameters. It normalises
+// within channels, and decays the weights of its last layer 250 times as much as others.
+func cifar10Full(n *graph.Network, data string, o Options) string {
+	norm := func() layers.Layer {
+		return &layers.LRN{Size: 3, Alpha: new(float32(5e-5)), Beta: new(float32(0.75)), K: 1, AlphaOverSize: true, Region: "within"}
+	}
+	x := n.Add("conv1", caffeConv(32, 5, 1, 2, 1, 0.0001, 0), data)
+	x = n.Add("pool1", pool(device.MaxPool, 3, 2, true), x)
+	x = n.Add("relu1", relu(), x)
+	x = n.Add("norm1", norm(), x)
+	x = n.Add("conv2", caffeConv(32, 5, 1, 2, 1, 0.01, 0), x)
+	x = n.Add("relu2", relu(), x)
+	x = n.Add("pool2", pool(device.AveragePool, 3, 2, true), x)
+	x = n.Add("norm2", norm(), x)
+	x = n.Add("conv3", caffeConv(64, 5, 1, 2, 1, 0.01, 0), x)
+	x = n.Add("relu3", relu(), x)
+	x = n.Add("pool3", pool(device.AveragePool, 3, 2, true), x)
+	ip := caffeDense(o.Classes, 0.01, 0).(*layers.Dense)
+	ip.WeightDecay = new(float32(250))
+	return n.Add("ip1", ip, x)
+}

@@ -39,8 +39,8 @@ func parameters(p *graph.Plan) (count int) {
 }
 
 func TestNames(t *testing.T) {
-	require.Equal(t, []string{"alexnet", "alexnet-onetower", "caffenet", "cifar10-quick", "googlenet", "lenet", "lenet5", "net1", "net2", "nin",
-		"squeezenet1.0", "squeezenet1.1", "tiny-vgg", "vgg16", "zfnet"}, models.Names())
+	require.Equal(t, []string{"alexnet", "alexnet-onetower", "caffenet", "cifar10-full", "cifar10-quick", "densenet121", "googlenet", "lenet", "lenet5",
+		"mobilenet-v1", "mobilenet-v2", "net1", "net2", "nin", "resnet18", "resnet34", "resnet50", "squeezenet1.0", "squeezenet1.1", "tiny-vgg", "vgg16", "zfnet"}, models.Names())
 }
 
 // TestParameters holds the published counts.
@@ -67,6 +67,13 @@ func TestParameters(t *testing.T) {
 		{"squeezenet1.1", models.Options{}, 1_235_496},
 		{"googlenet", models.Options{}, 13_378_280},
 		{"cifar10-quick", models.Options{}, 145_578},
+		{"cifar10-full", models.Options{}, 89_578},
+		{"resnet18", models.Options{}, 11_689_512},
+		{"resnet34", models.Options{}, 21_797_672},
+		{"resnet50", models.Options{}, 25_557_032},
+		{"mobilenet-v1", models.Options{}, 4_231_976},
+		{"mobilenet-v2", models.Options{}, 3_504_872},
+		{"densenet121", models.Options{}, 7_978_856},
 		{"net1", models.Options{}, 924_730},
 		{"net2", models.Options{}, 8_051_502},
 	} {
@@ -91,6 +98,13 @@ func TestShapes(t *testing.T) {
 		"squeezenet1.1": {"conv1": {64, 111, 111}, "pool1": {64, 55, 55}, "pool3": {128, 27, 27}, "fire5_concat": {256, 27, 27}, "pool5": {256, 13, 13}, "conv10": {1000, 13, 13}},
 		"googlenet": {"conv1": {64, 112, 112}, "pool2": {192, 28, 28}, "inception_3b_output": {480, 28, 28}, "inception_4a_output": {512, 14, 14}, "loss1_ave_pool": {512, 4, 4},
 			"inception_4d_output": {528, 14, 14}, "pool4": {832, 7, 7}, "inception_5b_output": {1024, 7, 7}, "loss3_classifier": {1000}, "loss2": {}},
+		"cifar10-full":  {"norm2": {32, 8, 8}, "pool3": {64, 4, 4}, "ip1": {10}},
+		"resnet18":      {"pool1": {64, 56, 56}, "layer2_0_add": {128, 28, 28}, "layer4_1_relu": {512, 7, 7}, "fc": {1000}},
+		"resnet34":      {"layer3_5_add": {256, 14, 14}, "layer4_2_relu": {512, 7, 7}},
+		"resnet50":      {"layer1_2_relu": {256, 56, 56}, "layer2_0_conv2_bn": {128, 28, 28}, "layer4_2_relu": {2048, 7, 7}, "avgpool": {2048, 1, 1}},
+		"mobilenet-v1":  {"relu1": {32, 112, 112}, "conv14_relu_pw": {1024, 7, 7}, "fc": {1000}},
+		"mobilenet-v2":  {"block1_project_bn": {16, 112, 112}, "block13_add": {96, 14, 14}, "relu2": {1280, 7, 7}},
+		"densenet121":   {"block1_6_concat": {256, 56, 56}, "transition3_pool": {512, 7, 7}, "block4_16_concat": {1024, 7, 7}},
 		"cifar10-quick": {"pool1": {32, 16, 16}, "pool2": {32, 8, 8}, "pool3": {64, 4, 4}, "ip1": {64}},
 		"net1":          {"hidden": {100}, "output": {30}},
 		"net2":          {"conv1": {32, 94, 94}, "pool1": {32, 47, 47}, "conv2": {64, 46, 46}, "pool2": {64, 23, 23}, "conv3": {128, 22, 22}, "pool3": {128, 11, 11}, "hidden4": {500}, "output": {30}},
@@ -158,7 +172,7 @@ func TestErrors(t *testing.T) {
 		options models.Options
 		want    string
 	}{
-		{"resnet", models.Options{}, `network "resnet" is unknown; there are ` + strings.Join(models.Names(), ", ")},
+		{"resnext", models.Options{}, `network "resnext" is unknown; there are ` + strings.Join(models.Names(), ", ")},
 		{"lenet", models.Options{Classes: -1}, "network lenet: classes -1 must not be negative"},
 		{"lenet", models.Options{Shape: []int{28, 28}}, "network lenet: shape [28 28] is not channels, height and width of an image"},
 		{"lenet", models.Options{Shape: []int{1, 0, 28}}, "network lenet: shape [1 0 28] is not channels, height and width of an image"},
