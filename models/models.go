@@ -63,6 +63,14 @@ var known = map[string]model{
 	"net2":             {classes: 30, shape: []int{1, 96, 96}, regression: true, build: net2},
 }
 
+// rawPixels are the networks whose published weights begin small enough for pixels from 0
+// to 255 less their mean.
+var rawPixels = []string{"alexnet", "alexnet-onetower", "caffenet", "googlenet", "cifar10-quick", "cifar10-full"}
+
+// RawPixels reports whether a network, as Options.Init begins it, was published for pixels
+// from 0 to 255 less the mean image. Others want pixels of about deviation 1, or less.
+func RawPixels(name, init string) bool { return init != msra && slices.Contains(rawPixels, name) }
+
 // Names lists the networks, in order.
 func Names() []string { return slices.Sorted(maps.Keys(known)) }
 

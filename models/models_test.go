@@ -323,3 +323,13 @@ func TestAlexNetStep(t *testing.T) {
 	require.NoError(t, err)
 	require.Less(t, after, before)
 }
+
+// What was published for the pixels' own range says so, unless it begins otherwise.
+func TestRawPixels(t *testing.T) {
+	for _, name := range models.Names() {
+		want := strings.HasPrefix(name, "alexnet") || strings.HasPrefix(name, "cifar10") || name == "caffenet" || name == "googlenet"
+		require.Equal(t, want, models.RawPixels(name, ""), name)
+		require.False(t, models.RawPixels(name, "msra"))
+	}
+	require.False(t, models.RawPixels("", ""), "a network from a file")
+}

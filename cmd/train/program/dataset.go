@@ -16,16 +16,17 @@ import (
 	"github.com/hubel-go/hubel/data"
 	"github.com/hubel-go/hubel/device"
 	"github.com/hubel-go/hubel/graph"
+	"github.com/hubel-go/hubel/models"
 )
 
-// plainNormal is what is done to pixels unless -preprocess says otherwise, those
-// of photographs apart: Caffe's scale for MNIST.
+// plainNormal is what is done to pixels unless -preprocess or the network says otherwise,
+// those of photographs apart: Caffe's scale for MNIST.
 const plainNormal = "scale=0.00390625"
 
 // photoNormal is what is done to the pixels of photographs then: what weights of
 // AlexNet as published begin small enough for, or else what any network can take.
 func (o *options) photoNormal() string {
-	if strings.HasPrefix(o.model, "alexnet") && o.init != "msra" {
+	if models.RawPixels(o.model, o.init) {
 		return "mean"
 	}
 	return "mean,std"
@@ -107,7 +108,11 @@ func (o *options) openData(ctx context.Context, text string, n *graph.Network, k
 // measured is the preprocessing that flags ask for, of a named set.
 func (o *options) measured(ctx context.Context, train data.Dataset) (data.Preprocess, error) {
 	text := o.normal
-	if text == "" {
+	switch {
+	case text != "":
+	case models.RawPixels(o.model, o.init) && !strings.HasPrefix(o.data, synthetic):
+		text = "mean"
+	default:
 		text = plainNormal
 	}
 	normal, err := data.ParseNormal(text)
