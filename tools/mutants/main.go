@@ -4,7 +4,7 @@
 // that change places. What does not compile does not count. `make mutants` runs
 // it.
 //
-//	go run ./tools/mutants [-n 300] [-seed 1] [-min 95] [-own] [-explained FILE] PACKAGE…
+//	go run ./tools/mutants [-n 300] [-seed 1] [-min 95] [-own] [-after CHANGE] [-explained FILE] PACKAGE…
 //
 // A change is seen if a test fails, panics or hangs, or go vet complains as part
 // of go test: a test of its package, or else one of a package that imports it,
@@ -41,10 +41,11 @@ func main() {
 	flag.StringVar(&o.explained, "explained", "tools/mutants/explained.txt", "list of changes that need not be seen, with reasons")
 	flag.BoolVar(&o.own, "own", false, "run only the tests of the package that is changed: quicker, and stricter")
 	flag.StringVar(&o.kind, "kind", "", "only this kind: operator, constant, condition, statement or argument")
+	flag.StringVar(&o.after, "after", "", "go on behind this change, as a run of the same seed and code printed it: FILE:LINE KIND: …")
 	flag.Parse()
 	o.packages = flag.Args()
 	if len(o.packages) == 0 || o.n < 1 || o.kind != "" && !slices.Contains(kinds, o.kind) {
-		fmt.Fprintln(os.Stderr, "usage: mutants [-n 300] [-seed 1] [-min 95] [-kind KIND] [-own] [-explained FILE] PACKAGE…")
+		fmt.Fprintln(os.Stderr, "usage: mutants [-n 300] [-seed 1] [-min 95] [-kind KIND] [-own] [-after CHANGE] [-explained FILE] PACKAGE…")
 		os.Exit(2)
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
@@ -62,6 +63,7 @@ type options struct {
 	explained string
 	kind      string
 	own       bool
+	after     string // the last change of a run that was cut off
 	packages  []string
 	module    string // the folder of the module; empty for the current one
 }
@@ -112,6 +114,9 @@ func run(ctx context.Context, o options, w io.Writer) error {
 	var survivors []*mutant
 	counts := map[string]int{}
 	d := newDeck(units, o)
+	if err := d.discard(o.after); err != nil {
+		return err
+	}
 	for tried := 0; tried < o.n; {
 		u, m := d.draw()
 		if m == nil {
@@ -134,7 +139,7 @@ func run(ctx context.Context, o options, w io.Writer) error {
 		}
 		tried++
 		counts[verdict]++
-		fmt.Fprintf(w, "%d/%d %s: %s:%d %s: %s  =>  %s\n", tried, o.n, verdict, m.file, m.line, m.kind, m.before, m.now)
+		fmt.Fprintf(w, "%d/%d %s: %v\n", tried, o.n, verdict, m)
 	}
 	if len(survivors) > 0 {
 		fmt.Fprintln(w, "\nnot seen:")
@@ -176,6 +181,16 @@ func newDeck(units []*unit, o options) *deck {
 		}
 	}
 	return d
+}
+
+// discard draws until a change has been drawn.
+func (d *deck) discard(after string) error {
+	for m := (*mutant)(nil); after != "" && (m == nil || m.String() != after); {
+		if _, m = d.draw(); m == nil {
+			return fmt.Errorf("-after %q is none of the changes", after)
+		}
+	}
+	return nil
 }
 
 // draw is nil when there is none left.

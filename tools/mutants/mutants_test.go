@@ -3,6 +3,7 @@ package main
 import (
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -112,6 +113,18 @@ func TestRun(t *testing.T) {
 	require.NotContains(t, text, "if n >= 100")
 	require.Contains(t, text, "seen: sum.go:6 operator: s += i  =>  s -= i\n")
 	require.Regexp(t, `\n\d of \d+ changes seen, \d\d\.\d %; 1 more are explained in `, missed)
+
+	// A run that goes on behind one of its changes tries those that came then.
+	tried := regexp.MustCompile(`(?m)^\d+/100 [^:]*: (.*)$`).FindAllStringSubmatch(text, -1)
+	require.Greater(t, len(tried), 4)
+	o.after = tried[2][1]
+	var rest strings.Builder
+	require.NoError(t, run(t.Context(), o, &rest))
+	require.NotContains(t, rest.String(), tried[2][1])
+	require.Regexp(t, "(?m)^1/100 .*"+regexp.QuoteMeta(tried[3][1])+"$", rest.String())
+	o.after = "sum.go:1 operator: nothing"
+	require.ErrorContains(t, run(t.Context(), o, &rest), `-after "sum.go:1 operator: nothing" is none of the changes`)
+	o.after = ""
 
 	unchanged, err := os.ReadFile(filepath.Join(dir, "sum.go"))
 	require.NoError(t, err)

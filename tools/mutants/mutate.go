@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"go/ast"
 	"go/parser"
 	"go/token"
@@ -20,6 +21,11 @@ type mutant struct {
 	start, end  int
 	text        string
 	before, now string // the lines that change, as they were and as they are then
+}
+
+// String is the change as it is printed.
+func (m *mutant) String() string {
+	return fmt.Sprintf("%s:%d %s: %s  =>  %s", m.file, m.line, m.kind, m.before, m.now)
 }
 
 // operators are what takes the place of an operator.
