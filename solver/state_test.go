@@ -10,7 +10,9 @@ import (
 	"github.com/stretchr/testify/require"
 	"gorgonia.org/tensor"
 
+	"github.com/hubel-go/hubel/device"
 	"github.com/hubel-go/hubel/graph"
+	_ "github.com/hubel-go/hubel/kernels/cuda/simdevice"
 	"github.com/hubel-go/hubel/layers"
 	"github.com/hubel-go/hubel/layers/layerstest"
 	"github.com/hubel-go/hubel/modelfile"
@@ -34,14 +36,24 @@ func meanConfig(t *testing.T) Config {
 func callsOf(t *testing.T, dir string) int {
 	m, err := modelfile.Read(filepath.Join(dir, WeightsFile))
 	require.NoError(t, err)
-	return int(m.Weights["m.calls"].Int32s()[0]) - 3
+	return int(m.Weights["m.calls"].Float32s()[0]) - 3
 }
 
 // Each micro-batch updates the state once; tests, resuming and the probe of -debug
 // leave the bytes of a run without them.
 func TestStateInTraining(t *testing.T) {
+	c := meanConfig(t)
+	testStateInTraining(t, c)
+	simulated, err := device.Open("ptxsim", device.Options{Threads: 2})
+	require.NoError(t, err)
+	defer func() { require.NoError(t, simulated.Close()) }()
+	c.Device = simulated
+	testStateInTraining(t, c)
+}
+
+func testStateInTraining(t *testing.T, c Config) {
 	for passes, updates := range map[int]int{1: 10, 2: 20} { // the last batch of an epoch, of 10, is 8 and 2
-		c := meanConfig(t)
+		c := c
 		c.Batch, c.Accumulate = 16/passes, passes
 		straight := trainIn(t, c)
 		require.Equal(t, updates, callsOf(t, straight))
@@ -78,7 +90,7 @@ func TestStateOfARunThatDiverges(t *testing.T) {
 
 	tensors, _, err := modelfile.ReadVerified(d.File)
 	require.NoError(t, err)
-	require.Equal(t, int32(3+4), tensors["m.calls"].Int32s()[0])
+	require.Equal(t, float32(3+4), tensors["m.calls"].Float32s()[0])
 	for _, v := range tensors["m.mean"].Float32s() {
 		require.False(t, math.IsNaN(float64(v)))
 	}
