@@ -110,13 +110,15 @@ func TestWeightsFilesWithoutTheState(t *testing.T) {
 	defer func() { require.NoError(t, w.Close()) }()
 	require.NoError(t, m.Set(w))
 	require.Equal(t, []string{"fc.bias", "fc.weight", "m.calls", "m.mean"}, slices.Sorted(maps.Keys(m.Weights)))
-	const remedy = "; where that is meant, name the layers that are to start fresh"
-	kept := m.Weights["m.mean"]
+	const why = "; the file is of another network, or damaged"
+	mean := m.Weights["m.mean"]
 	delete(m.Weights, "m.mean")
-	require.EqualError(t, m.Set(w), path+": weights of network means are missing: m.mean"+remedy)
+	require.EqualError(t, m.Set(w), path+": weights of network means are missing: m.mean"+why)
 	require.NoError(t, modelfile.SetWeights(w, m.Weights, path, []string{"m.mean"}))
 	m.Weights["m.mean"] = tensor.New(tensor.Of(tensor.Float32), tensor.WithShape(2))
-	require.EqualError(t, m.Set(w), path+": m.mean has the shape [1] in the network and [2] in the file"+remedy)
-	m.Weights["m.mean"] = kept
+	require.EqualError(t, m.Set(w), path+": m.mean has the shape [1] in the network and [2] in the file"+why)
+	m.Weights["m.mean"] = tensor.New(tensor.Of(tensor.Int32), tensor.WithShape(1))
+	require.EqualError(t, m.Set(w), path+": m.mean is float32 in the network and int32 in the file"+why)
+	m.Weights["m.mean"] = mean
 	require.NoError(t, m.Set(w))
 }
