@@ -141,7 +141,8 @@ func readVerified(path string, verify func(*safetensors.File) error) (tensors ma
 // SetWeights uploads the tensors read from path to the weights of the same
 // names, except those of fresh layers or parameters. A tensor that the network
 // does not have is an error, unless fresh names it too. Weights that do not fit are a
-// MismatchError. If the error is a NaNError, all weights have been uploaded.
+// MismatchError. If the error is a NaNError, all weights have been uploaded. Only errors of
+// the device do not name the file.
 func SetWeights(w *graph.Weights, tensors map[string]*tensor.Dense, path string, fresh []string) error {
 	isFresh := func(name string) bool {
 		layer, _, _ := strings.Cut(name, ".")
