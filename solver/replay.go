@@ -37,7 +37,7 @@ func (d *doctor) saveReplay(s *batchCopy, loss float64) (path string, err error)
 	}
 	metadata[iterationKey] = strconv.Itoa(d.iteration)
 	metadata[lossKey] = strconv.FormatFloat(loss, 'g', -1, 64)
-	if err := modelfile.PutJSON(metadata, map[string]any{solverKey: d.c.settings(d.c.Train.Len()), standingKey: d.history, namesKey: s.names}); err != nil {
+	if err := modelfile.PutJSON(metadata, map[string]any{solverKey: d.c.settings(d.c.Train.Len()), historyKey: d.history, namesKey: s.names}); err != nil {
 		return "", err
 	}
 	return d.record.diverged(slices.Concat(tensors, kept, s.tensors()), metadata)

@@ -163,7 +163,7 @@ func TestCheckpointWithNonsense(t *testing.T) {
 		{solverKey, "{", "metadata solver: unexpected end of JSON input"},
 		{solverKey, "{}", "metadata solver: batch 0 must be at least 1"},
 		{iterationKey, "-1", `metadata iteration: "-1" is not a number of updates`},
-		{standingKey, "", "metadata standing: unexpected end of JSON input"},
+		{historyKey, "", "metadata standing: unexpected end of JSON input"},
 		{iterationKey, "", `metadata iteration: "" is not a number of updates`},
 	} {
 		metadata := maps.Clone(good)
