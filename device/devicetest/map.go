@@ -227,8 +227,11 @@ func inRoundoffs(old, value float64, r exprtest.Range, m device.Mode) float64 {
 		return math.Inf(1)
 	}
 	e := max(value-r.Low, r.High-value) / unitRoundoff
-	if e != e { // NaN, or an infinity that is exact
+	switch {
+	case e != e: // NaN, or an infinity that is exact
 		e = 0
+	case math.IsInf(e, 1): // of a range that has no end
+		return e
 	}
 	if m == device.Accumulate {
 		e += math.Abs(old) + math.Abs(value)
