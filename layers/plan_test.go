@@ -168,9 +168,9 @@ func TestPlanErrors(t *testing.T) {
 		{&layers.LRN{K: -1}, image, "k -1 must be positive, alpha 0.0001 and beta 0.75 not negative"},
 		{&layers.LRN{}, []layers.Input{f32(32, 10)}, "input is [32,10], want [N,C,H,W]"},
 
-		{&layers.Unary{Slope: 0.1}, image, "slope 0.1 is for leaky-relu, not for relu"},
-		{&layers.Unary{Op: device.LeakyReLU, Slope: 1}, image, "slope 1 must be in [0,1)"},
-		{&layers.Unary{Op: device.LeakyReLU, Slope: nan}, image, "slope NaN must be in [0,1)"},
+		{&layers.Unary{Slope: new(float32(0.1))}, image, "slope 0.1 is for leaky-relu, not for relu"},
+		{&layers.Unary{Op: device.LeakyReLU, Slope: new(float32(1))}, image, "slope 1 must be in [0,1)"},
+		{&layers.Unary{Op: device.LeakyReLU, Slope: &nan}, image, "slope NaN must be in [0,1)"},
 		{&layers.ELU{Alpha: -1}, image, "alpha -1 must be finite and not negative"},
 		{&layers.ELU{Alpha: nan}, image, "alpha NaN must be finite and not negative"},
 		{&layers.GELU{}, nil, "takes 1 input, not 0"},
