@@ -179,8 +179,8 @@ func (q *timedQueue) Update(p *expr.Program, out, in []device.Tensor, segments [
 func programWork(p *expr.Program, axes expr.Axes, elements int) work {
 	operations := 0
 	code, _ := p.Code()
-	for k, uniform := range p.Uniform(axes) {
-		if !uniform && code[k].Op.Args() > 0 {
+	for k, invariant := range p.Invariant(axes) {
+		if !invariant && code[k].Op.Args() > 0 {
 			operations++
 		}
 	}

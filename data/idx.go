@@ -55,12 +55,12 @@ func readIDX(path string, dims int) (shape []int, data []byte, err error) {
 func parseIDX(file io.Reader, size int64, dims int) (shape []int, data []byte, err error) {
 	buffered := bufio.NewReaderSize(file, 1<<16)
 	var r io.Reader = buffered
-	most := size // bytes that can be there
+	limit := size // bytes that can be there
 	if magic, _ := buffered.Peek(2); bytes.Equal(magic, []byte{0x1f, 0x8b}) {
 		if r, err = gzip.NewReader(buffered); err != nil {
 			return nil, nil, fmt.Errorf("gzip: %w", truncated(err))
 		}
-		most = size * maxInflation
+		limit = size * maxInflation
 	}
 
 	shape, err = parseIDXHeader(r, dims)
@@ -75,7 +75,7 @@ func parseIDX(file io.Reader, size int64, dims int) (shape []int, data []byte, e
 		want *= int64(d)
 	}
 	// Before memory is taken: a damaged header may say anything.
-	if want > most {
+	if want > limit {
 		return nil, nil, fmt.Errorf("truncated: the header says %s = %d bytes of data, but a file of %d bytes cannot hold them",
 			product(shape), want, size)
 	}

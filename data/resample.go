@@ -17,10 +17,10 @@ type taps struct {
 // What lies outside is the nearest input. Each output has at least so many
 // weights; where there are fewer inputs, some are of inputs that are not there,
 // and 0.
-func (t *taps) set(outputs, least int, scale, offset float64, inputs int, x0, sx float64) {
+func (t *taps) set(outputs, minTaps int, scale, offset float64, inputs int, x0, sx float64) {
 	radius := max(1, math.Abs(scale)/sx)
 	t.first = grown(t.first, outputs)
-	t.n = least
+	t.n = minTaps
 	span := func(i int) (centre float64, first, last int) {
 		centre = (scale*(float64(i)+0.5) + offset - x0) / sx
 		return centre, int(math.Floor(centre-radius-0.5)) + 1, int(math.Ceil(centre+radius-0.5)) - 1

@@ -152,6 +152,7 @@ type Kernels interface {
 	StridedKernels
 	UpdateKernels
 	MapKernels
+	ReduceKernels
 }
 
 // Pass is one of the three products of a layer with weights.

@@ -41,15 +41,6 @@ func (v View) Strides(axes expr.Axes) (n, c, inner int) {
 	return n, c, inner
 }
 
-// ReduceOp is the operation that Reduce applies to the values.
-type ReduceOp uint8
-
-// The reductions.
-const (
-	Sum ReduceOp = iota
-	Max          // NaN if one of the values is
-)
-
 // MapKernels runs element-wise programs. A device caches the code of a program,
 // by its hash, until the device is closed. So pass numbers that change from
 // call to call as inputs of one number, not as constants.
@@ -61,11 +52,6 @@ type MapKernels interface {
 	// Draw i of element (c, inner) of sample n is r.Uint32(n, c*Inner+inner) of the
 	// stream r.Stream+i.
 	Map(p *expr.Program, v View, out, in []Tensor, modes []Mode, r Random)
-
-	// Reduce computes p, which has one output, for every element of the view, and
-	// sums the values, or takes their maximum, over the axes that out lacks. No
-	// input is out. The order of a sum depends on the view and the axes alone.
-	Reduce(p *expr.Program, v View, op ReduceOp, axes expr.Axes, out Tensor, in []Tensor, m Mode, r Random)
 }
 
 // CheckMap says why a Map cannot run, if that is so.
@@ -77,17 +63,6 @@ func CheckMap(p *expr.Program, v View, out, in []Tensor, modes []Mode) error {
 		return fmt.Errorf("the program %v has %d outputs and was given %d modes", p, len(out), len(modes))
 	}
 	return nil
-}
-
-// CheckReduce says why a Reduce cannot run, if that is so.
-func CheckReduce(p *expr.Program, v View, op ReduceOp, axes expr.Axes, out Tensor, in []Tensor) error {
-	switch {
-	case op > Max:
-		return fmt.Errorf("the reduction %d is unknown: there are a sum and a maximum", op)
-	case axes > expr.Whole:
-		return fmt.Errorf("the axes %#x of the output are unknown: there are N, C and Inner", uint8(axes))
-	}
-	return checkViewed(p, v, axes, []Tensor{out}, in)
 }
 
 // checkViewed checks a program, a view and the tensors. The outputs have these axes.

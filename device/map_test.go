@@ -48,7 +48,7 @@ func TestCheckMap(t *testing.T) {
 	p := expr.MustNew(expr.Add(expr.Input(0, expr.Whole), expr.Input(2, expr.Channel)))
 	good := []Tensor{of(24), {}, of(3)}
 	require.NoError(t, CheckMap(p, d, []Tensor{of(24)}, good, one))
-	require.NoError(t, CheckReduce(p, d, Sum, expr.Sample, of(2), append(good, of(1))), "one input more than it takes")
+	require.NoError(t, CheckMap(p, d, []Tensor{of(24)}, append(good, of(1)), one), "one input more than it takes")
 	whole := of(24)
 	whole.DType = Int32
 	for _, c := range []struct {
@@ -73,16 +73,12 @@ func TestCheckMap(t *testing.T) {
 	}
 }
 
-// So is what a Map or a Reduce cannot be told to do.
+// So is what a Map cannot be told to do.
 func TestCheckMapOptions(t *testing.T) {
 	d := View{N: 2, C: 3, Inner: 4}
 	of := func(n int) Tensor { return Tensor{Buffer: span(0), DType: Float32, Shape: tensor.Shape{n}} }
 	p := expr.MustNew(expr.Input(0, expr.Whole))
 	in := []Tensor{of(24)}
-	require.NoError(t, CheckReduce(p, d, Max, expr.Whole, of(24), in))
-	require.EqualError(t, CheckReduce(p, d, 9, expr.One, of(1), in), "the reduction 9 is unknown: there are a sum and a maximum")
-	require.EqualError(t, CheckReduce(p, d, Sum, 8, of(1), in), "the axes 0x8 of the output are unknown: there are N, C and Inner")
-	require.EqualError(t, CheckReduce(nil, d, Sum, expr.One, of(1), in), "there is no program")
 	require.EqualError(t, CheckMap(nil, d, in, in, one), "there is no program")
 	require.EqualError(t, CheckMap(p, d, in, in, nil), "the program in0 has 1 outputs and was given 0 modes")
 	require.EqualError(t, CheckMap(p, d, in, in, []Mode{Overwrite, Overwrite}), "the program in0 has 1 outputs and was given 2 modes")

@@ -250,7 +250,7 @@ func TestUniform(t *testing.T) {
 	var formulas [3][]string
 	for i, axes := range []Axes{Whole, N | Inner, C} {
 		code, _ := p.Code()
-		for k, u := range p.Uniform(axes) {
+		for k, u := range p.Invariant(axes) {
 			if u {
 				formulas[i] = append(formulas[i], names[code[k].Op]+code[k].Axes.String())
 			}
@@ -282,11 +282,11 @@ func TestIntegersAndIndices(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, "0", dlabel.String())
 
-	require.Equal(t, []bool{false, false, false}, MustNew(Add(channel, label)).Uniform(C | N)[:3])
-	require.Equal(t, []bool{true, true, true}, MustNew(Add(channel, label)).Uniform(Inner)[:3])
+	require.Equal(t, []bool{false, false, false}, MustNew(Add(channel, label)).Invariant(C | N)[:3])
+	require.Equal(t, []bool{true, true, true}, MustNew(Add(channel, label)).Invariant(Inner)[:3])
 	require.NotEqual(t, MustNew(Integer(0, Whole)).Hash(), MustNew(x).Hash())
-	_, passes := MustNew(Integer(0, Whole)).Passes()
-	require.False(t, passes, "its bits are others")
+	_, identity := MustNew(Integer(0, Whole)).Identity()
+	require.False(t, identity, "its bits are others")
 	_, err = New(Add(Integer(0, Whole), x))
 	require.EqualError(t, err, "input 0 is used as float32 and as int32")
 	_, err = New(x, Expr{})

@@ -199,9 +199,9 @@ func (p *Program) Indexes() bool {
 	return slices.ContainsFunc(p.code, func(i Instruction) bool { return i.Op == OpIndex })
 }
 
-// Passes reports whether the program has one output that is an unchanged input
+// Identity reports whether the program has one output that is an unchanged input
 // with all axes, and which input.
-func (p *Program) Passes() (input int, ok bool) {
+func (p *Program) Identity() (input int, ok bool) {
 	i := p.code[len(p.code)-1]
 	return i.Index, len(p.code) == 1 && len(p.results) == 1 && i.Op == OpInput && i.Axes == Whole && !i.Integer
 }
@@ -216,18 +216,18 @@ func (p *Program) Outputs() int { return len(p.results) }
 // change either.
 func (p *Program) Code() (code []Instruction, results []int) { return p.code, p.results }
 
-// Uniform reports for each step whether its value is the same for all elements
+// Invariant reports for each step whether its value is the same for all elements
 // along these axes: it depends only on constants and on inputs that have none
 // of the axes.
-func (p *Program) Uniform(axes Axes) []bool {
-	uniform := make([]bool, len(p.code))
+func (p *Program) Invariant(axes Axes) []bool {
+	invariant := make([]bool, len(p.code))
 	for k, i := range p.code {
-		uniform[k] = i.Op != OpDraw && i.Op != OpBernoulli && i.Axes&axes == 0 // constants have no axes
+		invariant[k] = i.Op != OpDraw && i.Op != OpBernoulli && i.Axes&axes == 0 // constants have no axes
 		for _, a := range i.Args[:i.Op.Args()] {
-			uniform[k] = uniform[k] && uniform[a]
+			invariant[k] = invariant[k] && invariant[a]
 		}
 	}
-	return uniform
+	return invariant
 }
 
 // Hash is the same for programs with the same instructions and outputs.

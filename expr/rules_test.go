@@ -214,7 +214,7 @@ func TestPasses(t *testing.T) {
 		{0, MustNew(x)}, {3, MustNew(Input(3, Whole))}, {1, gradient(t, 0, x)}, {1, gradient(t, 0, Add(x, Draw(0)))},
 		{-1, MustNew(y)}, {-1, MustNew(x, x)}, {-1, MustNew(Neg(x))}, {-1, MustNew(Draw(0))}, {-1, MustNew(Const(0))},
 	} {
-		i, ok := c.p.Passes()
+		i, ok := c.p.Identity()
 		require.Equal(t, c.input >= 0, ok, c.p)
 		if ok {
 			require.Equal(t, c.input, i, c.p)

@@ -181,10 +181,10 @@ func TestWhatALayerIsCalledWith(t *testing.T) {
 
 func TestNetworkThatHasNoJSON(t *testing.T) {
 	n := small()
-	n.Nodes[1].Layer = &layers.Unary{Op: device.LeakyReLU, Slope: float32(math.NaN())}
+	n.Nodes[1].Layer = &layers.Unary{Op: device.LeakyReLU, Slope: new(float32(math.NaN()))}
 	_, err := json.Marshal(n)
 	require.ErrorContains(t, err, "relu: json: unsupported value: NaN")
-	n.Nodes[1].Layer = &layers.Unary{Op: device.LeakyReLU, Slope: 0.5}
+	n.Nodes[1].Layer = &layers.Unary{Op: device.LeakyReLU, Slope: new(float32(0.5))}
 	text, err := json.Marshal(n.Nodes[1])
 	require.NoError(t, err)
 	require.Equal(t, `{"name":"relu","type":"leaky-relu","in":["conv"],"options":{"slope":0.5}}`, string(text))

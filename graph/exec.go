@@ -294,7 +294,7 @@ func (e *Executor) input(name string) (int, error) {
 	if slices.ContainsFunc(e.plan.Network.Inputs, func(in Input) bool { return in.Name == name }) {
 		return -1, nil
 	}
-	return -1, fmt.Errorf("network %s has no input %q", e.plan.Network.Name, name)
+	return -1, fmt.Errorf("%v has no input %q", e.plan.Network, name)
 }
 
 // upload enqueues the copy of an input.

@@ -30,13 +30,31 @@ type typedNode struct {
 	spec    layers.Spec
 }
 
+// NetworkError is the error of a network that cannot be planned, so that whoever has it
+// from a file can name the file.
+type NetworkError struct{ Err error }
+
+// Error says what is wrong.
+func (e *NetworkError) Error() string { return e.Err.Error() }
+
+// Unwrap is for errors.Is.
+func (e *NetworkError) Unwrap() error { return e.Err }
+
 // infer runs every layer's Plan, in order.
 func (n *Network) infer(t device.Traits, batch int, train bool) (*typed, error) {
-	if err := n.Check(); err != nil {
-		return nil, err
-	}
 	if batch < 1 {
 		return nil, fmt.Errorf("batch %d must be at least 1", batch)
+	}
+	g, err := n.inferLayers(t, batch, train)
+	if err != nil {
+		return nil, &NetworkError{err}
+	}
+	return g, nil
+}
+
+func (n *Network) inferLayers(t device.Traits, batch int, train bool) (*typed, error) {
+	if err := n.Check(); err != nil {
+		return nil, err
 	}
 	g := &typed{net: n, byName: map[string]int{}}
 	define := func(name string, producer int, in layers.Input) int {
@@ -97,7 +115,7 @@ func (g *typed) value(name string) (int, error) {
 	for i, v := range g.values {
 		names[i] = v.name
 	}
-	return 0, fmt.Errorf("network %s has no value %q; it has %s", g.net.Name, name, printable.Names(names))
+	return 0, fmt.Errorf("%v has no value %q; it has %s", g.net, name, printable.Names(names))
 }
 
 // needed marks the nodes that the given values depend on.

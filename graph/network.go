@@ -29,6 +29,15 @@ type Network struct {
 	Metrics []Metric
 }
 
+// String is what errors call the network: "network lenet", or "the network" if it has
+// no name.
+func (n *Network) String() string {
+	if n.Name == "" {
+		return "the network"
+	}
+	return "network " + n.Name
+}
+
 // Input is a value that the caller uploads.
 type Input struct {
 	Name  string       `json:"name"`
@@ -86,13 +95,13 @@ func (n *Network) Check() error {
 	define := func(what, name string) error {
 		switch {
 		case name == "":
-			return fmt.Errorf("network %s: %s has no name", n.Name, what)
+			return fmt.Errorf("%v: %s has no name", n, what)
 		case len(name) > maxName:
-			return fmt.Errorf("network %s: the name %.20q… of %s has %d bytes; at most %d are allowed", n.Name, name, what, len(name), maxName)
+			return fmt.Errorf("%v: the name %.20q… of %s has %d bytes; at most %d are allowed", n, name, what, len(name), maxName)
 		case strings.ContainsFunc(name, func(r rune) bool { return r == ':' || r == '/' || r == ' ' || !unicode.IsPrint(r) }):
-			return fmt.Errorf("network %s: the name %q holds a colon, slash, space or control character", n.Name, name)
+			return fmt.Errorf("%v: the name %q holds a colon, slash, space or control character", n, name)
 		case known[name]:
-			return fmt.Errorf("network %s: the name %q is taken twice", n.Name, name)
+			return fmt.Errorf("%v: the name %q is taken twice", n, name)
 		}
 		known[name] = true
 		return nil
@@ -103,7 +112,7 @@ func (n *Network) Check() error {
 		}
 		for _, d := range in.Shape {
 			if d < 1 {
-				return fmt.Errorf("network %s: input %s has the shape %v; each dimension must be at least 1", n.Name, in.Name, in.Shape)
+				return fmt.Errorf("%v: input %s has the shape %v; each dimension must be at least 1", n, in.Name, in.Shape)
 			}
 		}
 	}
@@ -112,20 +121,20 @@ func (n *Network) Check() error {
 			return err
 		}
 		if node.Layer == nil {
-			return fmt.Errorf("network %s: layer %s has no type", n.Name, node.Name)
+			return fmt.Errorf("%v: layer %s has no type", n, node.Name)
 		}
 		if len(node.In) == 0 {
-			return fmt.Errorf("network %s: layer %s has no inputs", n.Name, node.Name)
+			return fmt.Errorf("%v: layer %s has no inputs", n, node.Name)
 		}
 	}
 	if len(n.Nodes) == 0 {
-		return fmt.Errorf("network %s: there are no layers", n.Name)
+		return fmt.Errorf("%v: there are no layers", n)
 	}
 	return n.checkRoles()
 }
 
 func (n *Network) tooManyValues(values int) error {
-	return fmt.Errorf("network %s has %d values, inputs and outputs of layers; at most %d are allowed", n.Name, values, maxValues)
+	return fmt.Errorf("%v has %d values, inputs and outputs of layers; at most %d are allowed", n, values, maxValues)
 }
 
 // valueName is the name of a node's output i.

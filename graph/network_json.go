@@ -70,7 +70,7 @@ func versionOf(b []byte) (int, error) {
 	version, err := strconv.Atoi(string(j.Version))
 	switch {
 	case err != nil || version < 1:
-		return 0, fmt.Errorf("the version %.20s is none: this hubel writes \"version\": %d", j.Version, Version)
+		return 0, fmt.Errorf("the version must be a whole number of at least 1, not %.20s; this hubel writes %d", j.Version, Version)
 	case version > Version:
 		return 0, &NewerError{version}
 	}
@@ -91,7 +91,7 @@ func (e *NewerError) Error() string {
 // "accuracy" and "top5" are metrics, in this order.
 func (n *Network) rolesByName() error {
 	if len(n.Metrics) > 0 || slices.ContainsFunc(n.Inputs, func(in Input) bool { return in.Role != "" }) {
-		return fmt.Errorf("network %s has roles or metrics, but no version: put \"version\": %d before its name", n.Name, Version)
+		return fmt.Errorf("%v has roles or metrics, but no version: put \"version\": %d before its name", n, Version)
 	}
 	for i := range n.Inputs {
 		in := &n.Inputs[i]

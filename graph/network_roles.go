@@ -55,11 +55,11 @@ func (n *Network) Target(name string, numbers int) string {
 func (n *Network) InputOf(role Role) (Input, error) {
 	first := slices.IndexFunc(n.Inputs, func(in Input) bool { return in.Role == role })
 	if first < 0 {
-		return Input{}, fmt.Errorf("network %s has no input of the role %q: give it to the one that takes them, \"role\": %q in JSON", n.Name, role, role)
+		return Input{}, fmt.Errorf("%v has no input of the role %q: give it to the one that takes them, \"role\": %q in JSON", n, role, role)
 	}
 	for _, in := range n.Inputs[first+1:] {
 		if in.Role == role {
-			return Input{}, fmt.Errorf("network %s has two inputs of the role %q, %s and %s: keep one, which any number of layers can read", n.Name, role, n.Inputs[first].Name, in.Name)
+			return Input{}, fmt.Errorf("%v has two inputs of the role %q, %s and %s: keep one, which any number of layers can read", n, role, n.Inputs[first].Name, in.Name)
 		}
 	}
 	return n.Inputs[first], nil
@@ -113,24 +113,24 @@ func (n *Network) checkRoles() error {
 		case RoleTarget:
 			fits, takes = in.DType == device.Float32 && len(in.Shape) == 1, "float32 and a shape of one number"
 		default:
-			return fmt.Errorf("network %s: input %s has the role %.20q; there are %s", n.Name, in.Name, in.Role, roleNames())
+			return fmt.Errorf("%v: input %s has the role %.20q; there are %s", n, in.Name, in.Role, roleNames())
 		}
 		if !fits {
-			return fmt.Errorf("network %s: input %s is %v of the shape %v; the role %q takes %s", n.Name, in.Name, in.DType, in.Shape, in.Role, takes)
+			return fmt.Errorf("%v: input %s is %v of the shape %v; the role %q takes %s", n, in.Name, in.DType, in.Shape, in.Role, takes)
 		}
 	}
 	if len(n.Metrics) > maxMetrics {
-		return fmt.Errorf("network %s has %d metrics; at most %d are allowed", n.Name, len(n.Metrics), maxMetrics)
+		return fmt.Errorf("%v has %d metrics; at most %d are allowed", n, len(n.Metrics), maxMetrics)
 	}
 	for i, m := range n.Metrics {
 		node, _, _ := strings.Cut(m.Value, ":")
 		switch {
 		case !slices.ContainsFunc(n.Nodes, func(x Node) bool { return x.Name == node }):
-			return fmt.Errorf("network %s: the metric %.40q is no layer's output: name a layer that makes one number a sample, such as one of the type accuracy", n.Name, m.Value)
+			return fmt.Errorf("%v: the metric %.40q is no layer's output: name a layer that makes one number a sample, such as one of the type accuracy", n, m.Value)
 		case m.Better != Higher && m.Better != Lower:
-			return fmt.Errorf("network %s: of the metric %s, better is %.20q: say %q or %q", n.Name, m.Value, m.Better, Higher, Lower)
+			return fmt.Errorf("%v: of the metric %s, better is %.20q: say %q or %q", n, m.Value, m.Better, Higher, Lower)
 		case slices.ContainsFunc(n.Metrics[:i], func(x Metric) bool { return x.Value == m.Value }):
-			return fmt.Errorf("network %s: the metric %s is there twice: keep one", n.Name, m.Value)
+			return fmt.Errorf("%v: the metric %s is there twice: keep one", n, m.Value)
 		}
 	}
 	return nil

@@ -144,7 +144,7 @@ func (p *planner) frozenNames() (map[string]bool, []bool, error) {
 	}
 	for _, want := range p.Options.Frozen {
 		if !wanted[want] {
-			return nil, nil, fmt.Errorf("frozen: network %s has no layer or parameter %q with weights", p.Network.Name, want)
+			return nil, nil, fmt.Errorf("frozen: %v has no layer or parameter %q with weights", p.Network, want)
 		}
 	}
 	return names, state, nil

@@ -242,19 +242,19 @@ func (p *planner) chooseNodes() error {
 			}
 		}
 		if losses == 0 {
-			return fmt.Errorf("network %s has no loss to train", p.Network.Name)
+			return &NetworkError{fmt.Errorf("%v has no loss to train", p.Network)}
 		}
 	} else if len(targets) == 0 {
 		for _, name := range p.Network.Outputs {
 			v, err := p.typed.value(name)
 			if err != nil {
-				return fmt.Errorf("outputs: %w", err)
+				return &NetworkError{fmt.Errorf("outputs: %w", err)}
 			}
 			p.keep[v] = true
 			targets = append(targets, v)
 		}
 		if len(targets) == 0 {
-			return fmt.Errorf("network %s names no outputs, and no value was asked for", p.Network.Name)
+			return &NetworkError{fmt.Errorf("%v names no outputs, and no value was asked for", p.Network)}
 		}
 	}
 	p.used = p.typed.needed(targets)

@@ -185,11 +185,14 @@ func (w *Weights) SetState(state map[string]*tensor.Dense) error {
 	return nil
 }
 
+// DType is the type of a parameter or state by name.
+func (w *Weights) DType(name string) device.DType { return w.tensors[name].DType }
+
 // Set uploads a parameter or state.
 func (w *Weights) Set(name string, x *tensor.Dense) error {
 	t, ok := w.tensors[name]
 	if !ok {
-		return fmt.Errorf("network %s has no weights named %q", w.network.Name, name)
+		return fmt.Errorf("%v has no weights named %q", w.network, name)
 	}
 	if !slices.Equal([]int(x.Shape()), []int(t.Shape)) {
 		return fmt.Errorf("%s has the shape %v in the network and %v in the given weights", name, []int(t.Shape), []int(x.Shape()))
@@ -206,7 +209,7 @@ func (w *Weights) Set(name string, x *tensor.Dense) error {
 func (w *Weights) Get(name string) (*tensor.Dense, error) {
 	t, ok := w.tensors[name]
 	if !ok {
-		return nil, fmt.Errorf("network %s has no weights named %q", w.network.Name, name)
+		return nil, fmt.Errorf("%v has no weights named %q", w.network, name)
 	}
 	x := hostTensor(t.DType, t.Shape)
 	w.queue.Scope(name)

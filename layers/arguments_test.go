@@ -129,7 +129,9 @@ func TestDefaultsOfTypes(t *testing.T) {
 
 func TestSlopes(t *testing.T) {
 	require.Equal(t, device.Unary{Op: device.LeakyReLU, Slope: 0.01}, (&layers.Unary{Op: device.LeakyReLU}).Function())
-	require.Equal(t, device.Unary{Op: device.LeakyReLU, Slope: 0.2}, (&layers.Unary{Op: device.LeakyReLU, Slope: 0.2}).Function())
+	for _, slope := range []float32{0.2, 0} {
+		require.Equal(t, device.Unary{Op: device.LeakyReLU, Slope: slope}, (&layers.Unary{Op: device.LeakyReLU, Slope: &slope}).Function())
+	}
 	require.Equal(t, device.Unary{Op: device.Tanh}, (&layers.Unary{Op: device.Tanh}).Function())
 }
 

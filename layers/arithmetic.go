@@ -52,12 +52,12 @@ func (l *Add) Plan(t device.Traits, in []Input, o Options) (Spec, error) {
 
 // expectTerms checks that there are two inputs or more, all of one shape, and what to do
 // with those that are too many.
-func expectTerms(in []Input, most int, others string) error {
+func expectTerms(in []Input, limit int, others string) error {
 	if err := expectSeveral(in, 2); err != nil {
 		return err
 	}
-	if len(in) > most {
-		return fmt.Errorf("got %d inputs, want at most %d: %s", len(in), most, others)
+	if len(in) > limit {
+		return fmt.Errorf("takes at most %d inputs, not %d: %s", limit, len(in), others)
 	}
 	return expectAlike(in)
 }

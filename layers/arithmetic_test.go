@@ -20,7 +20,7 @@ func TestAddOfTooManyInputs(t *testing.T) {
 	_, err := (&layers.Add{}).Plan(nil, in[1:], layers.Options{})
 	require.NoError(t, err)
 	_, err = (&layers.Add{}).Plan(nil, in, layers.Options{})
-	require.EqualError(t, err, "got 17 inputs, want at most 16: add the others in another layer")
+	require.EqualError(t, err, "takes at most 16 inputs, not 17: add the others in another layer")
 }
 
 // What layers of several values make of numbers, and their gradients for a dy of 1.

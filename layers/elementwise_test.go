@@ -61,7 +61,7 @@ func TestElementwisePlan(t *testing.T) {
 	s.Programs = nil
 	require.Equal(t, layers.Spec{Out: []layers.Input{x}, Backward: layers.NeedInputs, Streams: 1}, s)
 	_, err = (&Gate{}).Plan(nil, []layers.Input{x}, layers.Options{})
-	require.EqualError(t, err, "got 1 inputs, want 2: input, input")
+	require.EqualError(t, err, "takes 2 inputs, not 1")
 	_, err = (&Gate{}).Plan(nil, []layers.Input{x, {Shape: []int{2, 3}}}, layers.Options{})
 	require.EqualError(t, err, "input 1 is [2,3], want [2,3,4,4] to match input 0")
 	s, err = (&First{}).Plan(nil, []layers.Input{x, x}, layers.Options{})

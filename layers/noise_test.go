@@ -64,10 +64,10 @@ func TestGaussianNoisePlan(t *testing.T) {
 	for _, train := range []bool{true, false} {
 		s, err := (&layers.GaussianNoise{StdDev: 0.5}).Plan(nil, in, layers.Options{Train: train})
 		require.NoError(t, err)
-		_, passes := s.Programs[0].Passes()
-		require.Equal(t, !train, passes)
-		_, passes = s.Programs[1].Passes()
-		require.True(t, passes)
+		_, identity := s.Programs[0].Identity()
+		require.Equal(t, !train, identity)
+		_, identity = s.Programs[1].Identity()
+		require.True(t, identity)
 		s.Programs = nil
 		require.Equal(t, layers.Spec{Out: in, InPlace: true, Streams: 1}, s)
 	}

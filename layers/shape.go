@@ -35,11 +35,14 @@ var (
 // expect checks that a layer's inputs are those it wants.
 func expect(in []Input, want ...operand) error {
 	if len(in) != len(want) {
-		names := make([]string, len(want))
-		for i, w := range want {
-			names[i] = w.name
+		names := ""
+		if slices.ContainsFunc(want, func(w operand) bool { return w.name != input.name }) {
+			for _, w := range want {
+				names += ", " + w.name
+			}
+			names = " (" + names[2:] + ")"
 		}
-		return fmt.Errorf("got %d inputs, want %d: %s", len(in), len(want), strings.Join(names, ", "))
+		return fmt.Errorf("takes %s%s, not %d", inputs(len(want)), names, len(in))
 	}
 	for i, w := range want {
 		if err := w.check(in[i]); err != nil {
@@ -49,10 +52,18 @@ func expect(in []Input, want ...operand) error {
 	return nil
 }
 
+// inputs is a number of inputs in words.
+func inputs(n int) string {
+	if n == 1 {
+		return "1 input"
+	}
+	return fmt.Sprintf("%d inputs", n)
+}
+
 // expectSeveral checks the inputs of a layer that takes any number of them.
 func expectSeveral(in []Input, n int) error {
 	if len(in) < n {
-		return fmt.Errorf("got %d inputs, want at least %d", len(in), n)
+		return fmt.Errorf("takes at least %s, not %d", inputs(n), len(in))
 	}
 	for i := range in {
 		if err := (operand{fmt.Sprintf("input %d", i), device.Float32}).check(in[i]); err != nil {

@@ -1,7 +1,6 @@
 package layers
 
 import (
-	"cmp"
 	"fmt"
 
 	"github.com/hubel-go/hubel/device"
@@ -18,8 +17,7 @@ func init() {
 type Unary struct {
 	Op device.UnaryOp `json:"-"` // the layer's type says which
 
-	// Slope is a leaky ReLU's on the negative side; 0 means 0.01.
-	Slope float32 `json:"slope,omitempty"`
+	Slope *float32 `json:"slope,omitempty"` // of a leaky ReLU where x is negative; 0.01 unless given
 }
 
 // Type is the function's name: "relu", "leaky-relu", "sigmoid" or "tanh".
@@ -28,9 +26,9 @@ func (l *Unary) Type() string { return l.Op.String() }
 // Function is the device's function with its parameter. The graph reads it to
 // fuse the layer into the one before.
 func (l *Unary) Function() device.Unary {
-	u := device.Unary{Op: l.Op, Slope: l.Slope}
+	u := device.Unary{Op: l.Op}
 	if l.Op == device.LeakyReLU {
-		u.Slope = cmp.Or(l.Slope, 0.01)
+		u.Slope = or(l.Slope, 0.01)
 	}
 	return u
 }
@@ -41,13 +39,14 @@ func (l *Unary) Plan(t device.Traits, in []Input, o Options) (Spec, error) {
 	if err := expect(in, input); err != nil {
 		return Spec{}, err
 	}
-	if l.Op != device.LeakyReLU && l.Slope != 0 {
-		return Spec{}, fmt.Errorf("slope %g is for leaky-relu, not for %s", l.Slope, l.Op)
+	if slope := or(l.Slope, 0); slope != 0 && l.Op != device.LeakyReLU {
+		return Spec{}, fmt.Errorf("slope %g is for leaky-relu, not for %s", slope, l.Op)
 	}
-	if !(l.Slope >= 0 && l.Slope < 1) {
-		return Spec{}, fmt.Errorf("slope %g must be in [0,1)", l.Slope)
+	u := l.Function()
+	if !(u.Slope >= 0 && u.Slope < 1) {
+		return Spec{}, fmt.Errorf("slope %g must be in [0,1)", u.Slope)
 	}
-	forward, backward := programs(l.Function())
+	forward, backward := programs(u)
 	return Spec{Out: like(in[0]), Backward: NeedOutputs, InPlace: true, Programs: []*expr.Program{forward, backward}}, nil
 }
 

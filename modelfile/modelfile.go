@@ -59,8 +59,9 @@ func Read(path string) (*Model, error) {
 	return m, nil
 }
 
-// Set uploads the values in the file to the weights of a network. The names and
-// shapes must be the same. If values are NaN, the error is a NaNError.
+// Set uploads the values in the file to the weights of a network. Names, shapes and types
+// must be the same, otherwise the error is a MismatchError. If values are NaN, it is a
+// NaNError.
 func (m *Model) Set(w *graph.Weights) error { return SetWeights(w, m.Weights, m.path, nil) }
 
 // NaNError is the error of weights that have the right names and shapes, but
@@ -78,6 +79,15 @@ func (e NaNError) Error() string {
 		more = fmt.Sprintf(", and in %d more tensors", e.more)
 	}
 	return fmt.Sprintf("%s: the weights are spoilt: %d of the %d values of %s are NaN%s", e.path, e.bad, e.of, e.tensor, more)
+}
+
+// MismatchError is the error of weights that are not those of the network: their names,
+// shapes or types differ.
+type MismatchError struct{ path, what string }
+
+// Error names the file, and the tensors that differ.
+func (e MismatchError) Error() string {
+	return e.path + ": " + e.what + "; the file is of another network, or damaged"
 }
 
 // nans counts the values that are NaN.
@@ -130,8 +140,9 @@ func readVerified(path string, verify func(*safetensors.File) error) (tensors ma
 
 // SetWeights uploads the tensors read from path to the weights of the same
 // names, except those of fresh layers or parameters. A tensor that the network
-// does not have is an error, unless fresh names it too. If the error is a
-// NaNError, all weights have been uploaded.
+// does not have is an error, unless fresh names it too. Weights that do not fit are a
+// MismatchError. If the error is a NaNError, all weights have been uploaded. Only errors of
+// the device do not name the file.
 func SetWeights(w *graph.Weights, tensors map[string]*tensor.Dense, path string, fresh []string) error {
 	isFresh := func(name string) bool {
 		layer, _, _ := strings.Cut(name, ".")
@@ -141,7 +152,7 @@ func SetWeights(w *graph.Weights, tensors map[string]*tensor.Dense, path string,
 	for _, f := range fresh {
 		named := func(name string) bool { return f == name || strings.HasPrefix(name, f+".") }
 		if !slices.ContainsFunc(names, named) && !slices.ContainsFunc(stored, named) {
-			return fmt.Errorf("fresh: neither network %s nor %s has a layer or parameter %q with weights", w.Network().Name, path, f)
+			return fmt.Errorf("fresh: neither %v nor %s has a layer or parameter %q with weights", w.Network(), path, f)
 		}
 	}
 	var missing, extra []string
@@ -157,12 +168,12 @@ func SetWeights(w *graph.Weights, tensors map[string]*tensor.Dense, path string,
 			extra = append(extra, name)
 		}
 	}
-	const remedy = "where that is meant, name the layers that are to start fresh"
+	mismatch := func(format string, args ...any) error { return MismatchError{path, fmt.Sprintf(format, args...)} }
 	if missing != nil {
-		return fmt.Errorf("%s: weights of network %s are missing: %s; %s", path, w.Network().Name, printable.Names(missing), remedy)
+		return mismatch("weights of %v are missing: %s", w.Network(), printable.Names(missing))
 	}
 	if extra != nil { // such as the last layer that one of another name replaces
-		return fmt.Errorf("%s: network %s has no weights named %s; %s", path, w.Network().Name, printable.Names(extra), remedy)
+		return mismatch("%v has no weights named %s", w.Network(), printable.Names(extra))
 	}
 	spoilt := NaNError{path: path}
 	for _, name := range names {
@@ -170,10 +181,13 @@ func SetWeights(w *graph.Weights, tensors map[string]*tensor.Dense, path string,
 			continue
 		}
 		if got, want := tensors[name].Shape(), w.Shape(name); !slices.Equal([]int(got), []int(want)) {
-			return fmt.Errorf("%s: %s has the shape %v in the network and %v in the file; %s", path, name, []int(want), []int(got), remedy)
+			return mismatch("%s has the shape %v in the network and %v in the file", name, []int(want), []int(got))
+		}
+		if got, want := tensors[name].Dtype(), w.DType(name).Host(); got != want {
+			return mismatch("%s is %v in the network and %v in the file", name, want, got)
 		}
 		if err := w.Set(name, tensors[name]); err != nil {
-			return fmt.Errorf("%s: %w", path, err)
+			return err
 		}
 		switch bad := nans(tensors[name]); {
 		case bad > 0 && spoilt.bad > 0:

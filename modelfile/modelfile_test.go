@@ -94,7 +94,7 @@ func TestWeightsThatDoNotFit(t *testing.T) {
 		change(x)
 		return SetWeights(w, x, "file", fresh)
 	}
-	const remedy = "; where that is meant, name the layers that are to start fresh"
+	const why = "; the file is of another network, or damaged"
 	nothing := func(map[string]*tensor.Dense) {}
 	spoil := func(name string, values ...int) func(x map[string]*tensor.Dense) {
 		return func(x map[string]*tensor.Dense) {
@@ -104,9 +104,13 @@ func TestWeightsThatDoNotFit(t *testing.T) {
 		}
 	}
 	require.NoError(t, set(nothing))
-	require.EqualError(t, set(func(x map[string]*tensor.Dense) { delete(x, "b.bias") }), "file: weights of network two are missing: b.bias"+remedy)
-	require.EqualError(t, set(func(x map[string]*tensor.Dense) { x["c"] = x["b.bias"] }), "file: network two has no weights named c"+remedy)
-	require.EqualError(t, set(func(x map[string]*tensor.Dense) { x["a.weight"] = x["b.weight"] }), "file: a.weight has the shape [2 3] in the network and [2 2] in the file"+remedy)
+	require.EqualError(t, set(func(x map[string]*tensor.Dense) { delete(x, "b.bias") }), "file: weights of network two are missing: b.bias"+why)
+	require.EqualError(t, set(func(x map[string]*tensor.Dense) { x["c"] = x["b.bias"] }), "file: network two has no weights named c"+why)
+	require.EqualError(t, set(func(x map[string]*tensor.Dense) { x["a.weight"] = x["b.weight"] }), "file: a.weight has the shape [2 3] in the network and [2 2] in the file"+why)
+	require.EqualError(t, set(func(x map[string]*tensor.Dense) {
+		x["a.bias"] = tensor.New(tensor.Of(tensor.Int32), tensor.WithShape(2))
+	}), "file: a.bias is float32 in the network and int32 in the file"+why)
+	require.ErrorAs(t, set(func(x map[string]*tensor.Dense) { delete(x, "b.bias") }), new(MismatchError))
 	require.EqualError(t, set(nothing, "c"), `fresh: neither network two nor file has a layer or parameter "c" with weights`)
 	require.NoError(t, set(func(x map[string]*tensor.Dense) { delete(x, "b.bias"); delete(x, "b.weight") }, "b"))
 	require.NoError(t, set(func(x map[string]*tensor.Dense) { delete(x, "b.bias"); x["c.bias"] = x["a.bias"] }, "b.bias", "c"))

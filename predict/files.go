@@ -30,7 +30,7 @@ func (p *Predictor) photos(f *data.Files) (*data.Photos, error) {
 		return nil, err
 	}
 	if !slices.Equal([]int(photos.Shape()), p.shape) {
-		return nil, fmt.Errorf("network %s takes images of the shape %v, but its preprocessing makes %v of a picture", p.model.Network.Name, p.shape, []int(photos.Shape()))
+		return nil, fmt.Errorf("%v takes images of the shape %v, but its preprocessing makes %v of a picture", p.model.Network, p.shape, []int(photos.Shape()))
 	}
 	return photos, nil
 }

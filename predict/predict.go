@@ -125,7 +125,7 @@ func Open(d device.Device, path string, o Options) (*Predictor, error) {
 	}
 	p, err := New(d, m, o)
 	switch {
-	case errors.As(err, new(FailedError)): // which names the file
+	case errors.As(err, new(FailedError)), errors.As(err, new(modelfile.MismatchError)): // which name the file
 		return nil, err
 	case err != nil:
 		return nil, fmt.Errorf("%s: %w", path, err)
@@ -157,10 +157,10 @@ func New(d device.Device, m *modelfile.Model, o Options) (*Predictor, error) {
 	}
 	p.shape = p.images.Shape
 	if len(p.shape) != 3 {
-		return nil, fmt.Errorf("network %s takes images of the shape %v, not [channels, height, width]", n.Name, p.shape)
+		return nil, fmt.Errorf("%v takes images of the shape %v, not [channels, height, width]", n, p.shape)
 	}
 	if len(n.Outputs) == 0 {
-		return nil, fmt.Errorf("network %s has no outputs, so that there is nothing to predict: name one in \"outputs\"", n.Name)
+		return nil, fmt.Errorf("%v has no outputs, so that there is nothing to predict: name one in \"outputs\"", n)
 	}
 	if err := m.Preprocess.Check(p.shape); err != nil {
 		return nil, err

@@ -26,7 +26,7 @@ import (
 const (
 	solverKey    = "solver" // settings in JSON
 	iterationKey = modelfile.IterationKey
-	standingKey  = "standing" // history in JSON
+	historyKey   = "standing" // history in JSON
 )
 
 // settings are what a checkpoint keeps of a Config, besides the model.
@@ -202,8 +202,8 @@ func decodeCheckpoint(dir, path string, metadata map[string]string) (*Checkpoint
 	if c.Iteration, err = strconv.Atoi(metadata[iterationKey]); err != nil || c.Iteration < 0 {
 		return fail(fmt.Errorf("metadata %s: %q is not a number of updates", iterationKey, metadata[iterationKey]))
 	}
-	if err := json.Unmarshal([]byte(metadata[standingKey]), &c.history); err != nil {
-		return fail(fmt.Errorf("metadata %s: %w", standingKey, err))
+	if err := json.Unmarshal([]byte(metadata[historyKey]), &c.history); err != nil {
+		return fail(fmt.Errorf("metadata %s: %w", historyKey, err))
 	}
 	c.Samples, c.Arithmetic = s.Samples, s.Arithmetic
 	c.Config.Data, c.Config.DirectConv, c.Config.TF32 = s.Data, s.DirectConv, s.TF32
@@ -264,7 +264,7 @@ func (s *snapshot) averages() []safetensors.Tensor {
 func (s *snapshot) metadata() (map[string]string, error) {
 	m := maps.Clone(s.model)
 	m[iterationKey] = strconv.Itoa(s.iteration)
-	return m, modelfile.PutJSON(m, map[string]any{solverKey: s.settings, standingKey: s.history, setsKey: s.sets})
+	return m, modelfile.PutJSON(m, map[string]any{solverKey: s.settings, historyKey: s.history, setsKey: s.sets})
 }
 
 // model is what a weights file holds.

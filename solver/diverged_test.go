@@ -84,7 +84,7 @@ func brokenNet(backwards bool) *graph.Network {
 	in := n.Image("data", 1, 12, 12)
 	label := n.Label("label")
 	x := n.Add("fc1", &layers.Dense{Out: 20, WeightFiller: layers.Constant(0.01)}, in)
-	x = n.Add("relu0", &layers.Unary{Op: device.LeakyReLU, Slope: 0.5}, x)
+	x = n.Add("relu0", &layers.Unary{Op: device.LeakyReLU, Slope: new(float32(0.5))}, x)
 	x = n.Add("seed", &brokenLayer{backwards}, x)
 	x = n.Add("tanh1", &layers.Unary{Op: device.Tanh}, x)
 	x = n.Add("drop1", &layers.Dropout{P: 0.3}, x)

@@ -15,22 +15,22 @@ import (
 func TestHistory(t *testing.T) {
 	var h history
 	higher := []graph.Metric{{Value: "hits", Better: graph.Higher}}
-	judge := func(iteration int, loss, accuracy float64) bool {
+	improves := func(iteration int, loss, accuracy float64) bool {
 		return h.add(&Test{Iteration: iteration, Loss: loss, Metrics: results.Metrics{{Name: "hits", Value: accuracy}}}, higher, 2)
 	}
-	require.True(t, judge(1, 2, 0.5), "the first")
-	require.False(t, judge(2, 2, 0.5), "of equals the first")
-	require.True(t, judge(2, 1, 0.5), "of the same accuracy, that with the lower loss")
-	require.True(t, judge(3, 3, 0.6))
+	require.True(t, improves(1, 2, 0.5), "the first")
+	require.False(t, improves(2, 2, 0.5), "of equals the first")
+	require.True(t, improves(2, 1, 0.5), "of the same accuracy, that with the lower loss")
+	require.True(t, improves(3, 3, 0.6))
 	require.Equal(t, 3, h.Best.Iteration)
 	for i, want := range []struct{ drops, since int }{{0, 1}, {1, 2}, {1, 3}, {2, 4}} {
-		require.False(t, judge(4+i, 1, 0.55))
+		require.False(t, improves(4+i, 1, 0.55))
 		require.Equal(t, want.drops, h.Drops)
 		require.Equal(t, want.since, h.Since)
 		require.Equal(t, want.since >= 3, h.exhausts(3))
 		require.False(t, h.exhausts(0), "endless")
 	}
-	require.True(t, judge(8, 1, 0.61))
+	require.True(t, improves(8, 1, 0.61))
 	require.Equal(t, history{Best: &score{8, 1, results.Metrics{{Name: "hits", Value: 0.61}}}, Drops: 2}, h)
 
 	h = history{}

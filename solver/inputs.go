@@ -19,22 +19,22 @@ func checkInputs(n *graph.Network, d data.Dataset, what string) error {
 		switch in.Role {
 		case graph.RoleImage:
 			if shape := []int(d.Shape()); !slices.Equal(in.Shape, shape) {
-				return fmt.Errorf("network %s takes images of the shape %v, but those of the %s are %v", n.Name, in.Shape, what, shape)
+				return fmt.Errorf("%v takes images of the shape %v, but those of the %s are %v", n, in.Shape, what, shape)
 			}
 		case graph.RoleLabel:
 			if regression != nil {
-				return fmt.Errorf("network %s tells classes apart, but the %s has %d numbers to predict instead", n.Name, what, regression.Targets())
+				return fmt.Errorf("%v tells classes apart, but the %s has %d numbers to predict instead", n, what, regression.Targets())
 			}
 		case graph.RoleTarget:
 			if regression == nil {
-				return fmt.Errorf("network %s predicts %d numbers, but the %s has classes and no numbers", n.Name, in.Shape[0], what)
+				return fmt.Errorf("%v predicts %d numbers, but the %s has classes and no numbers", n, in.Shape[0], what)
 			}
 			if in.Shape[0] != regression.Targets() {
-				return fmt.Errorf("network %s predicts %d numbers, but the %s has %d", n.Name, in.Shape[0], what, regression.Targets())
+				return fmt.Errorf("%v predicts %d numbers, but the %s has %d", n, in.Shape[0], what, regression.Targets())
 			}
 		default:
-			return fmt.Errorf("network %s has the input %s without a role, so that no data set fills it: give it the role %q (float32 images), %q (an int32 each) or %q (float32 numbers)",
-				n.Name, in.Name, graph.RoleImage, graph.RoleLabel, graph.RoleTarget)
+			return fmt.Errorf("%v has the input %s without a role, so that no data set fills it: give it the role %q (float32 images), %q (an int32 each) or %q (float32 numbers)",
+				n, in.Name, graph.RoleImage, graph.RoleLabel, graph.RoleTarget)
 		}
 		if _, err := n.InputOf(in.Role); err != nil { // there are two
 			return err
@@ -53,10 +53,10 @@ func checkClasses(p *graph.Plan, d data.Dataset, what string) error {
 		}
 		classes := d.Classes()
 		if scores := p.Values[s.In[0]].Shape[1]; scores < len(classes) {
-			return fmt.Errorf("network %s tells %d classes apart, but the %s has %d", p.Network.Name, scores, what, len(classes))
+			return fmt.Errorf("%v tells %d classes apart, but the %s has %d", p.Network, scores, what, len(classes))
 		}
 		if len(classes) == 1 {
-			return fmt.Errorf("network %s tells classes apart, but all of the %s is of one, %q", p.Network.Name, what, classes[0])
+			return fmt.Errorf("%v tells classes apart, but all of the %s is of one, %q", p.Network, what, classes[0])
 		}
 	}
 	return nil

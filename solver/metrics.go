@@ -47,12 +47,12 @@ func addMetrics(sum results.Metrics, e *graph.Executor, weight float64) error {
 func checkMetrics(p *graph.Plan) error {
 	for _, m := range p.Network.Metrics {
 		if err := results.CheckMetric(m.Value); err != nil {
-			return fmt.Errorf("network %s: %w", p.Network.Name, err)
+			return fmt.Errorf("%v: %w", p.Network, err)
 		}
 		i := slices.IndexFunc(p.Values, func(v graph.Value) bool { return v.Name == m.Value })
 		if v := p.Values[i]; v.DType != device.Float32 || len(v.Shape) != 1 {
-			return fmt.Errorf("network %s: the metric %s is %v of the shape %v; it must be one float32 a sample, as a layer of the type accuracy makes",
-				p.Network.Name, m.Value, v.DType, []int(v.Shape))
+			return fmt.Errorf("%v: the metric %s is %v of the shape %v; it must be one float32 a sample, as a layer of the type accuracy makes",
+				p.Network, m.Value, v.DType, []int(v.Shape))
 		}
 	}
 	return nil

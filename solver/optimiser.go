@@ -180,7 +180,7 @@ func (o *Optimiser) params(p *graph.Plan) ([]graph.Param, error) {
 		delete(left, p.Network.Nodes[q.Node].Name)
 	}
 	if len(left) > 0 {
-		return nil, fmt.Errorf("rates of layers: network %s has no layer or parameter %q with weights", p.Network.Name, slices.Sorted(maps.Keys(left))[0])
+		return nil, fmt.Errorf("rates of layers: %v has no layer or parameter %q with weights", p.Network, slices.Sorted(maps.Keys(left))[0])
 	}
 	params := slices.DeleteFunc(slices.Clone(p.Params), func(p graph.Param) bool { return p.Grad < 0 })
 	for i := range params {

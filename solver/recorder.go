@@ -86,7 +86,7 @@ type recorder struct {
 	log       *logWriter // nil before the folder is open
 	debugLog  *logWriter // nil where there is none
 	saved     bool       // there is a checkpoint
-	abandoned bool       // the first one could not be written
+	abandoned bool       // the first one could not be written, or the first update failed
 }
 
 func (r *recorder) file(name string) string { return filepath.Join(r.dir, name) }
@@ -210,11 +210,11 @@ func (r *recorder) closeLogs() error {
 	return cmp.Or(errs...)
 }
 
-// release gives the folder free. A run without a checkpoint could not be resumed: its
-// files are removed, so that it can be started again.
+// release gives the folder free. A run that has failed before it has learned anything
+// leaves no file, so that it can be started again.
 func (r *recorder) release() (err error) {
 	if r.abandoned {
-		for _, name := range []string{WeightsFile, AverageFile, results.LogFile, DebugFile} {
+		for _, name := range []string{WeightsFile, AverageFile, CheckpointFile, results.LogFile, DebugFile} {
 			if gone := os.Remove(r.file(name)); gone != nil && !errors.Is(gone, fs.ErrNotExist) {
 				err = gone
 				break

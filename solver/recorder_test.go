@@ -1,12 +1,19 @@
 package solver
 
 import (
+	"context"
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/hubel-go/hubel/device"
+	"github.com/hubel-go/hubel/expr"
+	"github.com/hubel-go/hubel/graph"
+	"github.com/hubel-go/hubel/layers"
 )
 
 // readAll maps the names of the files in a folder to their contents.
@@ -70,4 +77,36 @@ func TestTheFolderIsLocked(t *testing.T) {
 	_, err = Train(t.Context(), c)
 	require.NoError(t, err)
 	require.NoFileExists(t, filepath.Join(c.Dir, LockFile))
+}
+
+// misfit is a layer whose kernel is given a tensor that does not fit.
+type misfit struct{ layers.Unary }
+
+func (*misfit) Forward(q device.Queue, c *layers.Call) {
+	v := device.View{N: 1, C: 1, Inner: c.In[0].Len() - 1}
+	q.Map(expr.MustNew(expr.Input(0, expr.Whole)), v, c.Out, c.In, []device.Mode{device.Overwrite}, device.Random{})
+}
+
+// A run whose first update fails leaves nothing in the way of the next; that of a run that
+// is resumed leaves what was there.
+func TestAFirstUpdateThatFails(t *testing.T) {
+	c := smallConfig(t)
+	c.Dir, c.DebugEvery = filepath.Join(t.TempDir(), "run"), 1
+	act := slices.IndexFunc(c.Network.Nodes, func(n graph.Node) bool { return n.Layer.Type() == "relu" })
+	good := c.Network.Nodes[act].Layer
+	c.Network.Nodes[act].Layer = &misfit{}
+	_, err := Train(t.Context(), c)
+	require.ErrorContains(t, err, "iteration 1: "+c.Network.Nodes[act].Name+": map: output 0 is ")
+	require.Empty(t, readAll(t, c.Dir))
+
+	c.Network.Nodes[act].Layer = good
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	_, err = Train(ctx, c)
+	require.ErrorIs(t, err, context.Canceled)
+	before := readAll(t, c.Dir)
+	c.Network.Nodes[act].Layer, c.Resume = &misfit{}, true
+	_, err = Train(t.Context(), c)
+	require.ErrorContains(t, err, "iteration 1: ")
+	require.Equal(t, before, readAll(t, c.Dir))
 }

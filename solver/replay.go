@@ -37,7 +37,7 @@ func (d *doctor) saveReplay(s *batchCopy, loss float64) (path string, err error)
 	}
 	metadata[iterationKey] = strconv.Itoa(d.iteration)
 	metadata[lossKey] = strconv.FormatFloat(loss, 'g', -1, 64)
-	if err := modelfile.PutJSON(metadata, map[string]any{solverKey: d.c.settings(d.c.Train.Len()), standingKey: d.history, namesKey: s.names}); err != nil {
+	if err := modelfile.PutJSON(metadata, map[string]any{solverKey: d.c.settings(d.c.Train.Len()), historyKey: d.history, namesKey: s.names}); err != nil {
 		return "", err
 	}
 	return d.record.diverged(slices.Concat(tensors, kept, s.tensors()), metadata)
@@ -71,8 +71,12 @@ func Replay(d device.Device, path string) (bad *Diverged, err error) {
 	}
 	defer func() { err = cmp.Or(err, w.Close()) }()
 	weights, _ := c.Config.Optimiser.split(tensors)
-	if err := modelfile.SetWeights(w, weights, path, nil); err != nil && !errors.As(err, new(modelfile.NaNError)) { // the update before may have spoilt them
+	switch err := modelfile.SetWeights(w, weights, path, nil); {
+	case err == nil, errors.As(err, new(modelfile.NaNError)): // the update before may have spoilt them
+	case errors.As(err, new(modelfile.MismatchError)): // which names the file
 		return nil, err
+	default:
+		return fail(err)
 	}
 	options := graph.PlanOptions{Mode: graph.Train, Batch: min(c.Config.Batch, s.len()), Frozen: c.Config.Frozen, Keep: metricValues(c.Config.Network)}
 	if bad, err = firstBad(d, w, options, s, graph.Pass{Seed: c.Config.Seed, Iteration: uint32(c.Iteration)}); err != nil {

@@ -145,7 +145,7 @@ func (t *trainer) plan() (plans, error) {
 		return plans{}, err
 	}
 	if len(params) == 0 {
-		return plans{}, fmt.Errorf("network %s has nothing to train: it has no parameters, or all are frozen", c.Network.Name)
+		return plans{}, fmt.Errorf("%v has nothing to train: it has no parameters, or all are frozen", c.Network)
 	}
 	return p, checkMemory(c.Device, "training "+c.Network.Name, c.Batch, func(batch int) (int64, error) {
 		p, err := t.planBatch(batch)

@@ -11,7 +11,9 @@ import (
 	"github.com/stretchr/testify/require"
 	"gorgonia.org/tensor"
 
+	"github.com/hubel-go/hubel/device"
 	"github.com/hubel-go/hubel/graph"
+	_ "github.com/hubel-go/hubel/kernels/cuda/simdevice"
 	"github.com/hubel-go/hubel/layers"
 	"github.com/hubel-go/hubel/layers/layerstest"
 	"github.com/hubel-go/hubel/modelfile"
@@ -36,14 +38,24 @@ func meanConfig(t *testing.T) Config {
 func callsOf(t *testing.T, dir string) int {
 	m, err := modelfile.Read(filepath.Join(dir, WeightsFile))
 	require.NoError(t, err)
-	return int(m.Weights["m.calls"].Int32s()[0]) - 3
+	return int(m.Weights["m.calls"].Float32s()[0]) - 3
 }
 
 // Each micro-batch updates the state once; tests, resuming and the probe of -debug
 // leave the bytes of a run without them.
 func TestStateInTraining(t *testing.T) {
+	c := meanConfig(t)
+	testStateInTraining(t, c)
+	simulated, err := device.Open("ptxsim", device.Options{Threads: 2})
+	require.NoError(t, err)
+	defer func() { require.NoError(t, simulated.Close()) }()
+	c.Device = simulated
+	testStateInTraining(t, c)
+}
+
+func testStateInTraining(t *testing.T, c Config) {
 	for passes, updates := range map[int]int{1: 10, 2: 20} { // the last batch of an epoch, of 10, is 8 and 2
-		c := meanConfig(t)
+		c := c
 		c.Batch, c.Accumulate = 16/passes, passes
 		straight := trainIn(t, c)
 		require.Equal(t, updates, callsOf(t, straight))
@@ -80,7 +92,7 @@ func TestStateOfARunThatDiverges(t *testing.T) {
 
 	tensors, _, err := modelfile.ReadVerified(d.File)
 	require.NoError(t, err)
-	require.Equal(t, int32(3+4), tensors["m.calls"].Int32s()[0])
+	require.Equal(t, float32(3+4), tensors["m.calls"].Float32s()[0])
 	for _, v := range tensors["m.mean"].Float32s() {
 		require.False(t, math.IsNaN(float64(v)))
 	}
@@ -100,14 +112,16 @@ func TestWeightsFilesWithoutTheState(t *testing.T) {
 	defer func() { require.NoError(t, w.Close()) }()
 	require.NoError(t, m.Set(w))
 	require.Equal(t, []string{"fc.bias", "fc.weight", "m.calls", "m.mean"}, slices.Sorted(maps.Keys(m.Weights)))
-	const remedy = "; where that is meant, name the layers that are to start fresh"
-	kept := m.Weights["m.mean"]
+	const why = "; the file is of another network, or damaged"
+	mean := m.Weights["m.mean"]
 	delete(m.Weights, "m.mean")
-	require.EqualError(t, m.Set(w), path+": weights of network means are missing: m.mean"+remedy)
+	require.EqualError(t, m.Set(w), path+": weights of network means are missing: m.mean"+why)
 	require.NoError(t, modelfile.SetWeights(w, m.Weights, path, []string{"m.mean"}))
 	m.Weights["m.mean"] = tensor.New(tensor.Of(tensor.Float32), tensor.WithShape(2))
-	require.EqualError(t, m.Set(w), path+": m.mean has the shape [1] in the network and [2] in the file"+remedy)
-	m.Weights["m.mean"] = kept
+	require.EqualError(t, m.Set(w), path+": m.mean has the shape [1] in the network and [2] in the file"+why)
+	m.Weights["m.mean"] = tensor.New(tensor.Of(tensor.Int32), tensor.WithShape(1))
+	require.EqualError(t, m.Set(w), path+": m.mean is float32 in the network and int32 in the file"+why)
+	m.Weights["m.mean"] = mean
 	require.NoError(t, m.Set(w))
 }
 

@@ -86,6 +86,9 @@ func (t *trainer) run(ctx context.Context) error {
 		}
 		samples, r, err := t.step(w)
 		if err != nil {
+			if t.record != nil && t.iteration == 0 && !t.c.Resume {
+				t.record.abandoned = true
+			}
 			return fmt.Errorf("iteration %d: %w", t.iteration+1, err)
 		}
 		if w&readLoss != 0 {

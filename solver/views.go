@@ -87,7 +87,7 @@ func checkViews(set data.Dataset, n *graph.Network) error {
 	}
 	for _, m := range n.Metrics {
 		if hits, in := n.Hits(m); hits == nil || !slices.Contains(in, scores) {
-			return fmt.Errorf("the mean of %d views does not say what the metric %s of network %s is: only an accuracy of %s, which the loss reads, can be told", views(set), m.Value, n.Name, scores)
+			return fmt.Errorf("the mean of %d views does not say what the metric %s of %v is: only an accuracy of %s, which the loss reads, can be told", views(set), m.Value, n, scores)
 		}
 	}
 	return nil

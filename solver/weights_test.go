@@ -55,7 +55,7 @@ func TestWeightsThatDoNotFit(t *testing.T) {
 			n.Nodes[1].In = []string{"conv9"}
 		},
 		": network small has no weights named conv1.bias": func(n *graph.Network) { n.Nodes[0].Layer.(*layers.Conv).NoBias = true },
-		"conv1.weight has the shape [5 1 3 3] in the network and [4 1 3 3] in the file; where that is meant, name the layers that are to start fresh": func(n *graph.Network) { n.Nodes[0].Layer.(*layers.Conv).Filters = 5 },
+		"conv1.weight has the shape [5 1 3 3] in the network and [4 1 3 3] in the file; the file is of another network, or damaged": func(n *graph.Network) { n.Nodes[0].Layer.(*layers.Conv).Filters = 5 },
 	} {
 		c.Network = smallNet()
 		change(c.Network)
@@ -75,7 +75,7 @@ func TestWeightsThatDoNotFit(t *testing.T) {
 		c.Fresh = fresh
 		_, err = Train(t.Context(), c)
 		require.ErrorContains(t, err, c.Weights+": network small has no weights named conv1")
-		require.ErrorContains(t, err, "name the layers that are to start fresh")
+		require.ErrorContains(t, err, "the file is of another network, or damaged")
 		require.NoDirExists(t, c.Dir)
 	}
 	c.Fresh = []string{"conv9", "conv7"}
@@ -163,7 +163,7 @@ func TestCheckpointWithNonsense(t *testing.T) {
 		{solverKey, "{", "metadata solver: unexpected end of JSON input"},
 		{solverKey, "{}", "metadata solver: batch 0 must be at least 1"},
 		{iterationKey, "-1", `metadata iteration: "-1" is not a number of updates`},
-		{standingKey, "", "metadata standing: unexpected end of JSON input"},
+		{historyKey, "", "metadata standing: unexpected end of JSON input"},
 		{iterationKey, "", `metadata iteration: "" is not a number of updates`},
 	} {
 		metadata := maps.Clone(good)

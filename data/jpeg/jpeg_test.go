@@ -94,7 +94,7 @@ func stdSample(m image.Image, component, x, y int) (uint8, bool) {
 // requireAsStd holds planes, of components as they are stored, against what
 // image/jpeg made of the file. It counts the samples, and those that are not
 // the same.
-func requireAsStd(t *testing.T, name string, want image.Image, planes []Plane, most float64) (all, off int) {
+func requireAsStd(t *testing.T, name string, want image.Image, planes []Plane, tolerance float64) (all, off int) {
 	for i, p := range planes {
 		for y := range p.H {
 			for x := range p.W {
@@ -103,7 +103,7 @@ func requireAsStd(t *testing.T, name string, want image.Image, planes []Plane, m
 				a := p.Pix[y*p.Stride+x]
 				if a != b {
 					off++
-					require.InDelta(t, b, a, most, "%s, plane %d at %d,%d", name, i, x, y)
+					require.InDelta(t, b, a, tolerance, "%s, plane %d at %d,%d", name, i, x, y)
 				}
 			}
 		}

@@ -120,9 +120,9 @@ func (r *bitReader) readEndRun(size uint) uint32 {
 // skipRun skips blocks of a run that end where the scan begins, from one on, and
 // returns how many: as many as there are, but none that has bits to refine. So a
 // scan takes hardly more time than its data is long.
-func (d *Decoder) skipRun(mx, my, most int) int {
+func (d *Decoder) skipRun(mx, my, limit int) int {
 	p, s := d.scan.components[0], &d.scan
-	n := min(most, int(d.endRun))
+	n := min(limit, int(d.endRun))
 	if s.before > 0 {
 		for i, set := range p.set[my*p.stride+mx:][:n] {
 			if set&s.band() != 0 {

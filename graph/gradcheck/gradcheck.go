@@ -153,6 +153,7 @@ type run struct {
 	executor *graph.Executor
 	dtype    tensor.Dtype // of float tensors on the host
 	labels   map[string]*tensor.Dense
+	state    map[string]*tensor.Dense // that each forward pass begins with
 	tensors  []*perturbed
 	value    float64 // loss
 
@@ -247,7 +248,9 @@ func (r *run) fill(n *graph.Network, plan *graph.Plan) error {
 		}
 		r.tensors = append(r.tensors, t)
 	}
-	return nil
+	var err error
+	r.state, err = r.weights.State()
+	return err
 }
 
 // dense is a host tensor of the run's float type.
@@ -262,9 +265,12 @@ func (r *run) dense(shape tensor.Shape, values []float32) *tensor.Dense {
 	return tensor.New(tensor.WithShape(shape...), tensor.WithBacking(wide))
 }
 
-// forward uploads the inputs and returns the loss.
+// forward uploads the inputs and the first state, and returns the loss.
 func (r *run) forward() (float64, error) {
 	e := r.executor
+	if err := r.weights.SetState(r.state); err != nil {
+		return 0, err
+	}
 	for _, t := range r.tensors {
 		if t.input {
 			if err := e.Upload(t.name, t.host); err != nil {

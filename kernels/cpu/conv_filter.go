@@ -75,8 +75,8 @@ func cutFilter(t *gemm.Tile, c *device.Conv) filterCut {
 	g := newWindows(c)
 	f := filterCut{groups: c.Groups, step: g.cut(filterStepped, filterRoom, 1)}
 	taps := c.R * c.S
-	most := max(1, min(filterTaps/taps, filterRoom/f.step.copied(&g, 1)))
-	f.across, f.channels = evenly(c.C/c.Groups, most, 1)
+	limit := max(1, min(filterTaps/taps, filterRoom/f.step.copied(&g, 1)))
+	f.across, f.channels = evenly(c.C/c.Groups, limit, 1)
 	f.down, f.filters = evenly(c.K/c.Groups, filterFilters, t.NR)
 	f.tiles, f.panels = (f.channels*taps+t.IR-1)/t.IR, f.filters/t.NR
 

@@ -56,21 +56,21 @@ func (g *windows) extent(lines, columns int) (h, w int) {
 	return (lines-1)*g.strideH + device.Extent(max(g.r, 1), g.stepH), (columns-1)*g.strideW + device.Extent(max(g.s, 1), g.stepW)
 }
 
-// cut returns blocks of at most most windows, over pixels of at most room
+// cut returns blocks of at most limit windows, over pixels of at most room
 // elements in a number of channels. A block of one row may need more room.
-func (g *windows) cut(most, room, channels int) block {
-	if g.outW > most {
-		_, columns := evenly(g.outW, most, 1)
+func (g *windows) cut(limit, room, channels int) block {
+	if g.outW > limit {
+		_, columns := evenly(g.outW, limit, 1)
 		return block{samples: 1, lines: 1, columns: columns}
 	}
-	b := block{samples: 1, lines: min(g.outH, most/g.outW), columns: g.outW}
+	b := block{samples: 1, lines: min(g.outH, limit/g.outW), columns: g.outW}
 	for ; b.lines > 1 && b.copied(g, channels) > room; b.lines-- {
 	}
 	if b.lines < g.outH {
 		_, b.lines = evenly(g.outH, b.lines, 1)
 		return b
 	}
-	b.samples = max(1, min(most/b.each(), room/b.copied(g, channels)))
+	b.samples = max(1, min(limit/b.each(), room/b.copied(g, channels)))
 	return b
 }
 
@@ -91,10 +91,10 @@ func (b *block) copied(g *windows, channels int) int {
 	return roundUp(b.samples*channels*h*w+w, 16)
 }
 
-// evenly cuts n into parts of at most most, all but the last of one length,
+// evenly cuts n into parts of at most limit, all but the last of one length,
 // a multiple of to.
-func evenly(n, most, to int) (parts, length int) {
-	parts = (n + most - 1) / most
+func evenly(n, limit, to int) (parts, length int) {
+	parts = (n + limit - 1) / limit
 	length = roundUp((n+parts-1)/parts, to)
 	return (n + length - 1) / length, length
 }

@@ -57,7 +57,7 @@ func TestConvShapes(t *testing.T) {
 // shapeConv draws a geometry. Most are tiny; some have the channels, filters,
 // rows or taps that are cut into blocks, or that Winograd's algorithm is for.
 func shapeConv(r *rand.Rand) device.Conv {
-	few := func(most int) int { return 1 + r.IntN(1+r.IntN(most)) } // small rather than large
+	few := func(limit int) int { return 1 + r.IntN(1+r.IntN(limit)) } // small rather than large
 	for {
 		c := device.Conv{N: few(3), C: few(5), H: few(12), W: few(12), K: few(5), R: few(7), S: few(7),
 			StrideH: 1, StrideW: 1, DilationH: 1, DilationW: 1, Groups: few(3)}
@@ -70,20 +70,20 @@ func shapeConv(r *rand.Rand) device.Conv {
 		if r.IntN(4) > 0 {
 			c.PadTop, c.PadBottom, c.PadLeft, c.PadRight = few(10)-1, few(10)-1, few(10)-1, few(10)-1
 		}
-		most := int64(shapeFLOPs)
+		limit := int64(shapeFLOPs)
 		switch r.IntN(48) {
 		case 0: // panels of channels and filters
 			c.C, c.K = few(40), few(70)
-			most <<= 3
+			limit <<= 3
 		case 1: // blocks of windows
 			c.N, c.H, c.W = few(9), few(40), few(40)
-			most <<= 3
+			limit <<= 3
 		case 2: // pieces of a row
 			c.H, c.W, c.R, c.S, c.StrideW = few(3), few(1700), few(2), few(3), few(2)
-			most <<= 3
+			limit <<= 3
 		case 3: // filters of many taps
 			c.H, c.W, c.R, c.S = few(30), few(30), few(30), few(30)
-			most <<= 3
+			limit <<= 3
 		case 4: // a stride past the image: as many phases of pixels as it has pixels
 			if r.IntN(4) == 0 {
 				c.StrideH, c.StrideW = 1<<r.IntN(31), 1<<r.IntN(31)
@@ -94,10 +94,10 @@ func shapeConv(r *rand.Rand) device.Conv {
 			c.R = (n-1)*s + few(s)
 			c.S, c.StrideH, c.StrideW, c.DilationH, c.DilationW = c.R, s, s, 1, 1
 			c.H, c.W = c.R+r.IntN(8), c.R+r.IntN(8)
-			most <<= 7
+			limit <<= 7
 		}
 		c.C, c.K = c.Groups*c.C, c.Groups*c.K
-		if c.Check() == nil && c.FLOPs() <= most {
+		if c.Check() == nil && c.FLOPs() <= limit {
 			return c
 		}
 	}

@@ -40,7 +40,7 @@ func FuzzConv(f *testing.F) {
 		if len(b) != 16 {
 			t.Skip()
 		}
-		at := func(i, most int) int { return 1 + int(b[i]-1)%most }
+		at := func(i, limit int) int { return 1 + int(b[i]-1)%limit }
 		pad := func(i int) int { return int(b[i]) % 6 }
 		groups := at(1, 3)
 		c := device.Conv{

@@ -10,7 +10,7 @@ import (
 	"github.com/hubel-go/hubel/kernels/cpu/vec"
 )
 
-// strip is how many elements go through the phases of a program together: what is
+// strip is how many elements go through the stages of a program together: what is
 // between them stays in the first-level cache. Strips lie a block further apart, so that
 // they do not share the places of the cache.
 const (
@@ -18,7 +18,7 @@ const (
 	pitch = strip + vec.Block
 
 	// wide is how many columns are reduced together where nothing else is between the
-	// phases: a row is read page after page, which the processor fetches ahead.
+	// stages: a row is read page after page, which the processor fetches ahead.
 	wide = 8 * strip
 )
 
@@ -125,8 +125,8 @@ func foldedAxes(v device.View, a expr.Axes) expr.Axes {
 type machine struct {
 	update                                        evaluation // of a segment
 	segment                                       int
-	code                                          [][]vec.Instruction // of the phases
-	uniform                                       [expr.MaxInstructions]float32
+	code                                          [][]vec.Instruction // of the stages
+	invariant                                     [expr.MaxInstructions]float32
 	constants, slots, spread, tails, total, strip []float32
 }
 
@@ -185,12 +185,12 @@ func (e *evaluation) begin(worker int) *machine {
 	}
 	e.compute(m)
 	for i, step := range e.constants {
-		e.loops.Fill(m.constants[i*vec.Block:][:vec.Block], m.uniform[step])
+		e.loops.Fill(m.constants[i*vec.Block:][:vec.Block], m.invariant[step])
 	}
-	m.code = slices.Grow(m.code[:0], len(e.phases))[:len(e.phases)]
-	for k, ph := range e.phases {
+	m.code = slices.Grow(m.code[:0], len(e.stages))[:len(e.stages)]
+	for k, st := range e.stages {
 		code := m.code[k][:0]
-		for _, i := range ph.code {
+		for _, i := range st.code {
 			code = append(code, vec.Instruction{Op: i.op})
 		}
 		m.code[k] = append(code, vec.Instruction{Op: vec.OpEnd})
@@ -198,18 +198,18 @@ func (e *evaluation) begin(worker int) *machine {
 	return m
 }
 
-// compute computes the steps that are uniform, and what random words are held against.
+// compute computes the steps that are invariant, and what random words are held against.
 // Arithmetic in double precision, rounded
 // after each operation, is that of single precision (Figueroa 1995, "When is double
 // rounding innocuous?").
 func (e *evaluation) compute(m *machine) {
 	code, _ := e.from.Code()
 	for k := range code {
-		i, value := &code[k], m.uniform[k:][:1]
+		i, value := &code[k], m.invariant[k:][:1]
 		if i.Op == expr.OpBernoulli {
 			value[0] = math.Float32frombits(i.Threshold())
 		}
-		if !e.uniform[k] {
+		if !e.invariant[k] {
 			continue
 		}
 		switch f := functions[i.Op]; {
@@ -220,11 +220,11 @@ func (e *evaluation) compute(m *machine) {
 		case i.Op == expr.OpConst:
 			value[0] = i.Value
 		case f != none:
-			e.function(f, value, m.uniform[i.Args[0]:][:1])
+			e.function(f, value, m.invariant[i.Args[0]:][:1])
 		default:
 			var x [3]float64
 			for j, a := range i.Args[:i.Op.Args()] {
-				x[j] = float64(m.uniform[a])
+				x[j] = float64(m.invariant[a])
 			}
 			value[0] = float32(expr.Apply(i.Op, x[:i.Op.Args()]...))
 		}
@@ -239,13 +239,13 @@ func (m *machine) end() {
 	m.update = evaluation{}
 }
 
-// aim makes the instructions of a phase read and write the elements from first, which
+// aim makes the instructions of a stage read and write the elements from first, which
 // is the first of a strip, or those from behind so many of it. The tail of a strip, less
 // than a block, is read and written in blocks of its own.
 func (e *evaluation) aim(m *machine, k, first, behind int, tail bool) {
 	code := m.code[k]
-	for at := range e.phases[k].code {
-		i := &e.phases[k].code[at]
+	for at := range e.stages[k].code {
+		i := &e.stages[k].code[at]
 		if i.in[0].kind == inResult {
 			j := i.in[0].index
 			i = &e.ending[j]
@@ -306,8 +306,8 @@ func (e *evaluation) run(m *machine, first, n int) {
 	if whole < n {
 		e.copyTails(m, first+whole, n-whole)
 	}
-	for k := range e.phases {
-		ph := &e.phases[k]
+	for k := range e.stages {
+		st := &e.stages[k]
 		if len(m.code[k]) > 1 && whole > 0 {
 			e.aim(m, k, first, 0, false)
 			e.loops.Run(m.code[k], whole/vec.Block)
@@ -316,8 +316,8 @@ func (e *evaluation) run(m *machine, first, n int) {
 			e.aim(m, k, first, whole, true)
 			e.loops.Run(m.code[k], 1)
 		}
-		if ph.function != none {
-			e.call(m, ph, first, n)
+		if st.function != none {
+			e.call(m, st, first, n)
 		}
 	}
 	if whole < n {
@@ -325,23 +325,23 @@ func (e *evaluation) run(m *machine, first, n int) {
 	}
 }
 
-// call computes the function of a phase.
-func (e *evaluation) call(m *machine, ph *phase, first, n int) {
-	dst := m.slots[ph.dst.index*pitch:][:n]
-	if ph.function == draw {
-		e.draw(dst, ph.stream, first)
+// call computes the function of a stage.
+func (e *evaluation) call(m *machine, st *programStage, first, n int) {
+	dst := m.slots[st.dst.index*pitch:][:n]
+	if st.function == draw {
+		e.draw(dst, st.stream, first)
 		return
 	}
 	var src []float32
-	switch in := &e.inputs[ph.src.index]; {
-	case ph.src.kind == inSlot:
-		src = m.slots[ph.src.index*pitch:][:n]
+	switch in := &e.inputs[st.src.index]; {
+	case st.src.kind == inSlot:
+		src = m.slots[st.src.index*pitch:][:n]
 	case in.spread:
-		src = m.spread[ph.src.index*pitch:][:n]
+		src = m.spread[st.src.index*pitch:][:n]
 	default:
 		src = in.values[first:][:n]
 	}
-	e.function(ph.function, dst, src)
+	e.function(st.function, dst, src)
 }
 
 // function computes a function of each element.

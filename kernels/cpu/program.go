@@ -7,26 +7,26 @@ import (
 	"github.com/hubel-go/hubel/kernels/cpu/vec"
 )
 
-// program is an element-wise program for the machine of package vec: phases of
+// program is an element-wise program for the machine of package vec: stages of
 // instructions, and between them the functions that have a loop of their own.
 //
-// A value that is read again is saved to a slot. With one phase, the machine goes
+// A value that is read again is saved to a slot. With one stage, the machine goes
 // through many blocks of elements at once, and a slot is a block; with several, and
 // where inputs must be spread over the elements, elements come in strips, which stay in
-// the first-level cache, and a slot is a strip. Steps that are uniform, of the same value
+// the first-level cache, and a slot is a strip. Steps that are invariant, of the same value
 // for all elements, are computed once.
 type program struct {
 	from      *expr.Program
-	uniform   []bool // steps
-	phases    []phase
-	constants []int       // uniform steps that others read, a block each
+	invariant []bool // steps
+	stages    []programStage
+	constants []int       // invariant steps that others read, a block each
 	indices   []expr.Axes // that it asks for, sources behind the inputs
 	slots     int
 	strips    bool
 }
 
-// phase is some instructions, and then a function of a strip, but in the last one.
-type phase struct {
+// programStage is some instructions, and then a function of a strip, but in the last one.
+type programStage struct {
 	code     []instruction
 	function function
 	dst, src place
@@ -90,14 +90,14 @@ var functions = [...]function{
 func compile(p *expr.Program, axes expr.Axes) *program {
 	code, results := p.Code()
 	c := &compiler{
-		program: &program{from: p, uniform: append(p.Uniform(axes), make([]bool, p.Draws())...)}, code: code,
+		program: &program{from: p, invariant: append(p.Invariant(axes), make([]bool, p.Draws())...)}, code: code,
 		nodes: nodes(code, p.Draws()), acc: -1, outputs: results, ended: make([]bool, len(results)), segments: axes != expr.Whole,
 	}
 	c.places, c.left = make([]place, len(c.nodes)), make([]int, len(c.nodes))
 	c.fuseProducts()
-	c.phases = make([]phase, 1)
+	c.stages = make([]programStage, 1)
 	for k, n := range c.nodes {
-		if !c.uniform[k] && !n.fused {
+		if !c.invariant[k] && !n.fused {
 			for _, v := range n.sources {
 				c.left[v]++
 			}
@@ -113,7 +113,7 @@ func compile(p *expr.Program, axes expr.Axes) *program {
 	}
 	for k, n := range c.nodes[:len(code)] {
 		switch i := code[k]; {
-		case c.uniform[k], i.Op == expr.OpBernoulli: // which is its threshold
+		case c.invariant[k], i.Op == expr.OpBernoulli: // which is its threshold
 			if c.left[k] > 0 {
 				c.places[k] = place{inConstant, len(c.constants)}
 				c.constants = append(c.constants, k)
@@ -131,7 +131,7 @@ func compile(p *expr.Program, axes expr.Axes) *program {
 		}
 	}
 	c.finish()
-	c.strips = c.strips || len(c.phases) > 1
+	c.strips = c.strips || len(c.stages) > 1
 	return c.program
 }
 
@@ -181,7 +181,7 @@ type compiler struct {
 func (c *compiler) fuseProducts() {
 	uses := make([]int, len(c.nodes))
 	for k, n := range c.nodes {
-		if !c.uniform[k] && !n.fused {
+		if !c.invariant[k] && !n.fused {
 			for _, v := range n.sources {
 				uses[v]++
 			}
@@ -191,19 +191,19 @@ func (c *compiler) fuseProducts() {
 		uses[r]++
 	}
 	inMemory := func(k int) bool {
-		return c.uniform[k] || c.code[k].Op == expr.OpInput || c.code[k].Op == expr.OpIndex
+		return c.invariant[k] || c.code[k].Op == expr.OpInput || c.code[k].Op == expr.OpIndex
 	}
 	for k := range c.nodes {
 		n := &c.nodes[k]
-		if n.op != expr.OpAdd && n.op != expr.OpSub || c.uniform[k] || n.fused {
+		if n.op != expr.OpAdd && n.op != expr.OpSub || c.invariant[k] || n.fused {
 			continue
 		}
 		for i, product := range n.sources {
 			factors := c.nodes[product].sources
-			if c.code[product].Op != expr.OpMul || c.uniform[product] || uses[product] > 1 || !inMemory(factors[0]) || !inMemory(factors[1]) {
+			if c.code[product].Op != expr.OpMul || c.invariant[product] || uses[product] > 1 || !inMemory(factors[0]) || !inMemory(factors[1]) {
 				continue
 			}
-			if c.uniform[factors[1]] { // what streams is second
+			if c.invariant[factors[1]] { // what streams is second
 				factors = []int{factors[1], factors[0]}
 			}
 			c.nodes[product].fused = true
@@ -214,7 +214,7 @@ func (c *compiler) fuseProducts() {
 }
 
 func (c *compiler) emit(op vec.Op, in ...place) {
-	last := &c.phases[len(c.phases)-1]
+	last := &c.stages[len(c.stages)-1]
 	i := instruction{op: op}
 	copy(i.in[:], in)
 	last.code = append(last.code, i)
@@ -353,17 +353,17 @@ func (c *compiler) reads(v int) int {
 	return 0
 }
 
-// call ends the phase with a function.
+// call ends the stage with a function.
 func (c *compiler) call(k int, n *node) {
 	c.save(0)
-	last := &c.phases[len(c.phases)-1]
+	last := &c.stages[len(c.stages)-1]
 	last.function, last.stream = n.function, n.stream
 	if len(n.sources) > 0 {
 		last.src = c.places[n.sources[0]]
 	}
 	c.read(n.sources, -1)
 	last.dst = c.take(k)
-	c.phases = append(c.phases, phase{})
+	c.stages = append(c.stages, programStage{})
 }
 
 // finish makes results of what is not one yet: what is in the accumulator first, and then

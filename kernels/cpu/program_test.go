@@ -24,9 +24,9 @@ func listing(p *program) string {
 	}
 	text := func(p place) string { return fmt.Sprintf("%c%d", " icsr"[p.kind], p.index) }
 	var lines []string
-	for k := range p.phases {
-		ph := &p.phases[k]
-		for _, i := range ph.code {
+	for k := range p.stages {
+		st := &p.stages[k]
+		for _, i := range st.code {
 			line := ops[i.op]
 			for _, in := range i.in {
 				if in.kind != nowhere {
@@ -36,10 +36,10 @@ func listing(p *program) string {
 			lines = append(lines, line)
 		}
 		switch {
-		case ph.function == draw:
-			lines = append(lines, fmt.Sprintf("%s = draw %d", text(ph.dst), ph.stream))
-		case ph.function != none:
-			lines = append(lines, fmt.Sprintf("%s = %s %s", text(ph.dst), []string{"", "exp", "log", "tanh", "erf", "sigmoid"}[ph.function], text(ph.src)))
+		case st.function == draw:
+			lines = append(lines, fmt.Sprintf("%s = draw %d", text(st.dst), st.stream))
+		case st.function != none:
+			lines = append(lines, fmt.Sprintf("%s = %s %s", text(st.dst), []string{"", "exp", "log", "tanh", "erf", "sigmoid"}[st.function], text(st.src)))
 		}
 	}
 	return strings.Join(lines, "; ")

@@ -67,7 +67,7 @@ func updateText(p *expr.Program) string {
 		}
 	}
 	misaligned := w.p("setp.ne.s64 %%s, %s, 0", w.rd("and.b64 %%s, %s, 15", bits))
-	known := w.steps(p, p.Uniform(device.UpdateSegment), nil, element{inputs: numbers})
+	known := w.steps(p, p.Invariant(device.UpdateSegment), nil, element{inputs: numbers})
 
 	w.here(loop)
 	stop := w.r("add.s32 %%s, %s, 4", first)

@@ -1,5 +1,5 @@
 // Predictions predicts AlexNet's layers and a large product on every card that
-// package predict knows, in float32 and in TF32, and writes the tables into
+// package costmodel knows, in float32 and in TF32, and writes the tables into
 // docs/kernels.md. Whatever would be faster than a card's peak and bandwidth
 // allow is an error. `make predictions` runs it.
 //

@@ -1,7 +1,7 @@
 // Sass assembles the PTX that ships with ptxas, for every capability in the
 // table, and writes what became of it into docs/kernels.md: registers, shared
 // memory, resident blocks, and how much of the main loops is multiply-adds;
-// the same as JSON is what package predict knows of a kernel. A kernel that
+// the same as JSON is what package costmodel knows of a kernel. A kernel that
 // spills is an error. `make sass` runs it.
 //
 //	go run ./tools/sass [-check] CUDA/bin kernels/cuda docs/kernels.md kernels/cuda/costmodel/assembled.json

@@ -16,9 +16,11 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	"gorgonia.org/tensor"
 
 	"github.com/hubel-go/hubel/data"
 	"github.com/hubel-go/hubel/device"
+	"github.com/hubel-go/hubel/formats/safetensors"
 	"github.com/hubel-go/hubel/graph"
 	"github.com/hubel-go/hubel/internal/command"
 	"github.com/hubel-go/hubel/layers"
@@ -249,6 +251,31 @@ func TestOtherNetworks(t *testing.T) {
 	code, _, stderr = call("-weights", "w.safetensors", "-ten-crop", "photos/red/1.png")
 	require.Equal(t, command.Wrong, code)
 	require.Contains(t, stderr, "ten crops need a network that was trained with a crop")
+}
+
+// A weights file without a tensor of its network is named once.
+func TestWeightsThatDoNotFit(t *testing.T) {
+	colours(t)
+	tensors, metadata, err := modelfile.ReadTensors("w.safetensors")
+	require.NoError(t, err)
+	write := func() {
+		var all []safetensors.Tensor
+		for name, x := range tensors {
+			all = append(all, safetensors.Tensor{Name: name, Value: x})
+		}
+		require.NoError(t, safetensors.Write("bad.safetensors", all, metadata))
+	}
+	const why = "; the file is of another network, or damaged\n"
+	tensors["fc2.bias"] = tensor.New(tensor.Of(tensor.Int32), tensor.WithShape(3))
+	write()
+	code, _, stderr := call("-weights", "bad.safetensors", "photos")
+	require.Equal(t, command.Wrong, code)
+	require.Equal(t, "predict: bad.safetensors: fc2.bias is float32 in the network and int32 in the file"+why, stderr)
+	delete(tensors, "fc2.bias")
+	write()
+	code, _, stderr = call("-weights", "bad.safetensors", "photos")
+	require.Equal(t, command.Wrong, code)
+	require.Equal(t, "predict: bad.safetensors: weights of network colours are missing: fc2.bias"+why, stderr)
 }
 
 func TestRefused(t *testing.T) {

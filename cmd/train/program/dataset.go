@@ -183,7 +183,7 @@ func defaultAugment(n *graph.Network) (data.Augment, error) {
 		return nil, err
 	}
 	if len(in.Shape) != 3 {
-		return nil, fmt.Errorf("network %s takes images of the shape %v, not [channels, height, width] as photographs are", n.Name, in.Shape)
+		return nil, fmt.Errorf("%v takes images of the shape %v, not [channels, height, width] as photographs are", n, in.Shape)
 	}
 	h, w := in.Shape[1], in.Shape[2]
 	a := data.Augment{

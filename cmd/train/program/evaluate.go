@@ -45,7 +45,7 @@ func evaluate(ctx context.Context, o *options, stdout, stderr io.Writer) (err er
 		set = photos.TenCrops()
 	}
 	if o.out != "" && len(m.Classes) == 0 {
-		return fmt.Errorf("-out is for the confusion matrix, but network %s tells no classes apart", m.Network.Name)
+		return fmt.Errorf("-out is for the confusion matrix, but %v tells no classes apart", m.Network)
 	}
 	d, err := device.Open(o.device, o.deviceOptions())
 	if err != nil {

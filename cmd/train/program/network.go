@@ -61,7 +61,7 @@ func (o *options) inputs(n *graph.Network) (shape []int, classes int, err error)
 		return nil, 0, err
 	}
 	if len(n.Outputs) == 0 {
-		return nil, 0, fmt.Errorf("network %s has no outputs, which say how many classes it tells apart: name one in \"outputs\"", n.Name)
+		return nil, 0, fmt.Errorf("%v has no outputs, which say how many classes it tells apart: name one in \"outputs\"", n)
 	}
 	traits, err := device.TraitsOf(o.device, o.deviceOptions())
 	if err != nil {

@@ -19,16 +19,19 @@ import (
 	"context"
 	"errors"
 	"flag"
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
 	"strings"
 
 	_ "github.com/hubel-go/hubel/device/reference"
+	"github.com/hubel-go/hubel/graph"
 	"github.com/hubel-go/hubel/internal/command"
 	_ "github.com/hubel-go/hubel/kernels/cpu"
 	_ "github.com/hubel-go/hubel/kernels/cuda/cudadevice"
 	_ "github.com/hubel-go/hubel/kernels/cuda/simdevice"
+	"github.com/hubel-go/hubel/modelfile"
 	"github.com/hubel-go/hubel/solver"
 )
 
@@ -68,7 +71,21 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 			err = train(ctx, o, program(args[0]), stdout, stderr)
 		}
 	}
-	return command.Exit(ctx, stderr, "train", err, errors.As(err, new(solver.FailedError)))
+	return command.Exit(ctx, stderr, "train", o.named(err), errors.As(err, new(solver.FailedError)))
+}
+
+// named adds to an error the file of the network that cannot be planned, or the flag that
+// leaves weights out which do not fit.
+func (o *options) named(err error) error {
+	switch {
+	case errors.As(err, new(*graph.NetworkError)) && o.net != "":
+		return fmt.Errorf("%s: %w", o.net, err)
+	case errors.As(err, new(*graph.NetworkError)) && o.mode == evaluating:
+		return fmt.Errorf("%s: %w", o.weights, err)
+	case errors.As(err, new(modelfile.MismatchError)) && o.mode == training:
+		return fmt.Errorf("%w; -fresh LAYER leaves out the weights of a layer", err)
+	}
+	return err
 }
 
 // program is how the user can call the program again: as before, unless that

@@ -68,9 +68,24 @@ func TestSummaryRefuses(t *testing.T) {
 	refused(t, `network "lenet6" is unknown; there are alexnet, `, "-model", "lenet6", "-summary")
 	refused(t, "missing.json", "-net", "missing.json", "-summary")
 	refused(t, "broken.json", "-net", "broken.json", "-summary")
-	refused(t, "fc2: ", "-net", "misfit.json", "-summary")
+	refused(t, "train: misfit.json: fc2: input is int32", "-net", "misfit.json", "-summary")
 	refused(t, `device "gpu" is unknown; this program has cpu, `, "-model", "lenet", "-summary", "-device", "gpu")
 	refused(t, `"conv9"`, "-model", "lenet", "-summary", "-frozen", "conv9")
+}
+
+// What is wrong with a network names its file, in whatever is done with it.
+func TestErrorsOfANetworkNameItsFile(t *testing.T) {
+	tiny(t)
+	write := func(name string, change ...string) {
+		require.NoError(t, os.WriteFile(name, []byte(strings.NewReplacer(change...).Replace(tinyNetwork)), 0o666))
+	}
+	write("zero.json", `"filters": 4`, `"filters": 0`)
+	write("nameless.json", `"name": "tiny",`, "", `"softmax-loss", "in": ["fc2", "label"]`, `"softmax", "in": ["fc2"]`)
+	for _, flags := range [][]string{{"-data", "mnist:set", "-iters", "1"}, {"-data", "mnist:set", "-check"}, {"-summary"}} {
+		refused(t, "train: zero.json: conv1: 0 filters of 3x3", append(flags, "-net", "zero.json")...)
+		refused(t, "train: nameless.json: the network has no loss to train\n", append(flags, "-net", "nameless.json")...)
+	}
+	refused(t, "train: frozen: network tiny has no layer", with("-iters", "1", "-frozen", "conv9")...)
 }
 
 // The network in docs/training.md trains, and the table beside it has every type

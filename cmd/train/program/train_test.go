@@ -410,7 +410,7 @@ func TestFineTuning(t *testing.T) {
 	wider := strings.Replace(tinyNetwork, `"filters": 4`, `"filters": 5`, 1)
 	require.NoError(t, os.WriteFile("wider.json", []byte(wider), 0o666))
 	start := []string{"-net", "wider.json", "-data", "mnist:set", "-epochs", "1", "-out", "c", "-weights", "a/weights.safetensors"}
-	refused(t, "conv1.weight has the shape [5 1 3 3] in the network and [4 1 3 3] in the file; where that is meant, name the layers that are to start fresh", start...)
+	refused(t, "conv1.weight has the shape [5 1 3 3] in the network and [4 1 3 3] in the file; the file is of another network, or damaged; -fresh LAYER leaves out the weights of a layer", start...)
 	refused(t, "fc2.weight", append(start, "-fresh", "conv1")...) // it reads one more channel
 	refused(t, `has a layer or parameter "fc3"`, append(start, "-fresh", "fc3")...)
 	refused(t, "-fresh needs -weights", with("-fresh", "fc2")...)
@@ -421,7 +421,7 @@ func TestFineTuning(t *testing.T) {
 	start = []string{"-net", "head.json", "-data", "mnist:set", "-epochs", "10", "-lr", "0.1", "-decay", "0", "-out", "d",
 		"-weights", "a/best.safetensors", "-frozen", "conv1"}
 	refused(t, "weights of network tiny are missing: top.weight, top.bias", start...)
-	refused(t, "has no weights named fc2.bias, fc2.weight; where that is meant, name the layers that are to start fresh", append(start, "-fresh", "top")...)
+	refused(t, "has no weights named fc2.bias, fc2.weight; the file is of another network, or damaged; -fresh LAYER leaves out the weights of a layer", append(start, "-fresh", "top")...)
 	succeed(t, append(start, "-fresh", "top,fc2")...)
 	best, err := modelfile.Read("a/" + solver.BestFile)
 	require.NoError(t, err)

@@ -289,9 +289,17 @@ func (d *decoder) src(o operand, t typ) (ref, error) {
 		if v, ok := d.vars[o.name]; ok && o.kind == operandSymbol {
 			return d.constant(uint64(v.address+o.offset), t), nil
 		}
-		return ref{}, fmt.Errorf("%q is not known", o.name)
+		return ref{}, undeclared(o.name)
 	}
 	return ref{}, fmt.Errorf("operand is not a value")
+}
+
+// undeclared is the error of a name that is nothing.
+func undeclared(name string) error {
+	if strings.HasPrefix(name, "%") {
+		return fmt.Errorf("%q is not declared: a .reg in the kernel declares a register", name)
+	}
+	return fmt.Errorf("%q is not declared, in the kernel or before it", name)
 }
 
 // value is a source operand whose register must be as wide as t.
@@ -306,11 +314,19 @@ func (d *decoder) value(o operand, t typ) (ref, error) {
 // dest is a register that is written.
 func (d *decoder) dest(o operand, in *inst) error {
 	if o.kind != operandReg {
-		return fmt.Errorf("the destination is not a register")
+		return d.notWritten(o)
 	}
 	in.dst = d.regs[o.reg]
 	in.half = in.dst.file == file32 && d.k.regs[o.reg].typ.bytes() == 2
 	return nil
+}
+
+// notWritten says why an operand cannot be a destination.
+func (d *decoder) notWritten(o operand) error {
+	if named := o.kind == operandSpecial || o.kind == operandSymbol; named && !specialNames[o.name] && d.vars[o.name] == nil {
+		return undeclared(o.name)
+	}
+	return fmt.Errorf("the destination is not a register")
 }
 
 // operands fills in the destination and up to three sources, all of type t.
@@ -355,7 +371,7 @@ func (d *decoder) address(o operand, in *inst) error {
 	case operandSymbol:
 		v, ok := d.vars[base.name]
 		if !ok {
-			return fmt.Errorf("%q is not known", base.name)
+			return undeclared(base.name)
 		}
 		if in.space == spaceGeneric || v.space != in.space {
 			return fmt.Errorf("%s lies in %s memory", v.name, v.space)

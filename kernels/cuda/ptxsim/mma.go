@@ -54,7 +54,7 @@ func decodeMMA(d *decoder, in *inst) error {
 		}
 		for _, o := range list {
 			if i == 0 && o.kind != operandReg {
-				return fmt.Errorf("the destination is not a register")
+				return d.notWritten(o)
 			}
 			r, err := d.value(o, typB32)
 			if err != nil {

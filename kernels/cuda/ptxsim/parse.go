@@ -444,7 +444,7 @@ func (p *parser) instruction() error {
 		name := p.next()
 		r, ok := p.lookup(name)
 		if !ok || p.k.regs[r].typ != typPred {
-			return p.errorf("%q is not a predicate", name)
+			return p.errorf("%q is not a predicate: a .reg .pred in the kernel declares one", name)
 		}
 		s.guard = r
 	}

@@ -349,8 +349,8 @@ func (f *function) maxDynamic() int {
 }
 
 func (f *function) SetMaxDynamicShared(bytes int) error {
-	if most := f.sim.Properties().SharedOptin - int(f.prog.shared.size); bytes > most {
-		return fmt.Errorf("ptxsim: kernel %s: %d bytes of dynamic shared memory, %d are the most", f.prog.name, bytes, most)
+	if limit := f.sim.Properties().SharedOptin - int(f.prog.shared.size); bytes > limit {
+		return fmt.Errorf("ptxsim: kernel %s: %d bytes of dynamic shared memory, %d are the most", f.prog.name, bytes, limit)
 	}
 	f.dynamic = bytes
 	return nil
