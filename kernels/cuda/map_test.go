@@ -158,7 +158,7 @@ func TestProgramsAreKept(t *testing.T) {
 	require.NoError(t, q.Sync())
 	require.Len(t, spy.loaded, 6)
 	require.Equal(t, []uint64{2, 12, 1, 3, 4, divisor(4), 6, 5, 7, 8, 9}, spy.launches[0].slots[1:])
-	require.Equal(t, []uint64{3, 8, 8, 2, 1, 3, 4, divisor(4), divisor(3), 6, 5, 7, 8, 9}, spy.launches[1].slots[1:])
+	require.Equal(t, []uint64{3, 8, 8, 2, 4, 1, 3, 4, divisor(4), divisor(3), 6, 5, 7, 8, 9}, spy.launches[1].slots[1:])
 }
 
 // How the terms of results are dealt, which depends on the shape alone: what lies side by
@@ -204,7 +204,7 @@ func TestReduceLaunches(t *testing.T) {
 			l := spy.launches[i]
 			require.Equal(t, c.grids[i].Full(), l.grid, "%v", c.v)
 			require.Equal(t, []uint64{uint64(results), uint64(n.terms), uint64(n.each), uint64(bits.TrailingZeros(uint(c.lanes[i])))}, l.slots[2:6], "%v", c.v)
-			require.Equal(t, []uint64{uint64(c.inners[i]), divisor(c.inners[i])}, l.slots[8:10], "%v", c.v)
+			require.Equal(t, []uint64{uint64(c.inners[i]), divisor(c.inners[i])}, l.slots[9:11], "%v", c.v)
 		}
 		if len(c.grids) == 2 {
 			require.Equal(t, spy.launches[0].slots[0], spy.launches[1].slots[1], "%v", c.v)
@@ -212,34 +212,46 @@ func TestReduceLaunches(t *testing.T) {
 	}
 }
 
-// Terms go in fours where all addresses allow it: where each result's begin at a multiple
-// of 16 bytes in every input that has them.
+// Terms go in fours where four lie side by side, and are read at once where every address
+// allows it: what a lane adds follows from the shape, not from addresses.
 func TestReduceInFours(t *testing.T) {
-	x, c := expr.Input(0, expr.Whole), expr.Input(1, expr.Channel)
-	p := expr.MustNew(expr.Mul(x, c))
+	x := expr.Input(0, expr.Whole)
+	scaled, moved := expr.MustNew(expr.Mul(x, expr.Input(1, expr.Channel))), expr.MustNew(expr.Mul(x, expr.Input(1, expr.Inner)))
 	spy, q, of := spied(t)
-	for i, d := range []struct {
-		v     device.View
-		shift int64 // of x, in bytes
-		fours uint64
+	for i, c := range []struct {
+		p                *expr.Program
+		v                device.View
+		axes             expr.Axes
+		shift, second    int64 // of the inputs, in bytes
+		together, vector uint64
 	}{
-		{device.View{N: 2, C: 3, Inner: 8}, 0, 1},
-		{device.View{N: 2, C: 3, Inner: 8}, 16, 1},
-		{device.View{N: 2, C: 3, Inner: 8}, 4, 0},
-		{device.View{N: 2, C: 3, Inner: 7}, 0, 0},
-		{device.View{N: 1, C: 1, Inner: 7}, 0, 1},
+		{scaled, device.View{N: 2, C: 3, Inner: 8}, expr.N | expr.C, 0, 4, 4, 1},
+		{scaled, device.View{N: 2, C: 3, Inner: 8}, expr.N | expr.C, 16, 4, 4, 1},
+		{scaled, device.View{N: 2, C: 3, Inner: 8}, expr.N | expr.C, 4, 4, 4, 0},
+		{scaled, device.View{N: 2, C: 3, Inner: 7}, expr.N | expr.C, 0, 4, 1, 0},
+		{scaled, device.View{N: 1, C: 1, Inner: 7}, expr.N | expr.C, 0, 4, 4, 1}, // all of the run
+		{scaled, device.View{N: 2, C: 3, Inner: 8}, expr.Channel, 0, 4, 4, 1},
+		{scaled, device.View{N: 2, C: 4, Inner: 7}, expr.Channel, 0, 4, 1, 0},
+		{scaled, device.View{N: 2, C: 4, Inner: 7}, expr.Sample, 0, 4, 1, 0},
+		{scaled, device.View{N: 1, C: 1, Inner: 7}, expr.Channel, 0, 4, 1, 0}, // its kernel is for any view
+		{scaled, device.View{N: 2, C: 8, Inner: 1}, expr.Sample, 0, 0, 4, 1},
+		{scaled, device.View{N: 2, C: 8, Inner: 1}, expr.Sample, 0, 4, 4, 0},
+		{scaled, device.View{N: 2, C: 8, Inner: 1}, expr.Channel, 0, 0, 1, 0},
+		{moved, device.View{N: 2, C: 3, Inner: 8}, expr.N | expr.C, 0, 0, 4, 1},
+		{moved, device.View{N: 2, C: 3, Inner: 8}, expr.N | expr.C, 0, 4, 4, 0},
+		{moved, device.View{N: 2, C: 3, Inner: 8}, expr.Pixel, 0, 0, 1, 0},
 	} {
 		spy.launches = nil
-		n := d.v.Elements(expr.Whole)
-		in := []device.Tensor{of(d.shift, n), of(4, d.v.C)}
-		q.Reduce(p, d.v, device.Sum, expr.N|expr.C, of(0, d.v.N*d.v.C), in, device.Overwrite, device.Random{})
+		in := []device.Tensor{of(c.shift, c.v.Elements(expr.Whole)), of(c.second, c.v.Elements(c.p.Inputs()[1]))}
+		q.Reduce(c.p, c.v, device.Sum, c.axes, of(0, c.v.Elements(c.axes)), in, device.Overwrite, device.Random{})
 		require.NoError(t, q.Sync(), "row %d", i)
-		require.Equal(t, d.fours, spy.launches[0].slots[7], "row %d", i)
+		require.Equal(t, []uint64{c.together, c.vector}, spy.launches[0].slots[7:9], "row %d", i)
 	}
-	require.True(t, isRun(p, expr.N|expr.C, false))
-	require.False(t, isRun(p, expr.Sample, false), "the input has another value for each channel")
-	require.False(t, isRun(p, expr.C, false), "a channel's terms lie apart")
+	require.True(t, isRun(scaled, expr.N|expr.C, false))
+	require.False(t, isRun(scaled, expr.Sample, false), "the input has another value for each channel")
+	require.False(t, isRun(scaled, expr.C, false), "a channel's terms lie apart")
 	require.False(t, isRun(expr.MustNew(expr.Draw(0)), expr.One, false))
+	require.True(t, isRun(moved, expr.Sample, true), "Inner is 1")
 }
 
 func TestProgramErrors(t *testing.T) {

@@ -74,8 +74,8 @@ func TestProgramsAssemble(t *testing.T) {
 	}
 }
 
-// A program of eight operations is bound by memory on every card, and so are sums over
-// whatever lies side by side or apart, as far as the predictions know.
+// A program of eight operations is bound by memory on every card, and so is its sum over
+// what lies side by side or apart, as far as the predictions know.
 func TestProgramsAreBoundByMemory(t *testing.T) {
 	const n = 1 << 20
 	x := expr.Input(0, expr.Whole)
@@ -105,13 +105,13 @@ func TestProgramsAreBoundByMemory(t *testing.T) {
 		}{
 			{eight, row, expr.Whole},
 			{eight, row, expr.One},
-			{identity, device.View{N: 4096, C: 1, Inner: 1024}, expr.Inner},
-			{identity, device.View{N: 4096, C: 1024, Inner: 1}, expr.Channel},
-			{identity, device.View{N: 4096, C: 1000, Inner: 1}, expr.Sample},
-			{identity, device.View{N: 32, C: 64, Inner: 56 * 56}, expr.Channel},
-			{identity, device.View{N: 32, C: 2048, Inner: 7 * 7}, expr.Channel},
-			{identity, device.View{N: 32, C: 256, Inner: 28 * 28}, expr.Pixel},
-			{identity, device.View{N: 32, C: 32, Inner: 8 * 28 * 28}, expr.N | expr.C},
+			{eight, device.View{N: 4096, C: 1, Inner: 1024}, expr.Inner},
+			{eight, device.View{N: 4096, C: 1024, Inner: 1}, expr.Channel},
+			{eight, device.View{N: 4096, C: 1000, Inner: 1}, expr.Sample},
+			{eight, device.View{N: 32, C: 64, Inner: 56 * 56}, expr.Channel},
+			{identity, device.View{N: 32, C: 2048, Inner: 7 * 7}, expr.Channel}, // not in fours
+			{eight, device.View{N: 32, C: 256, Inner: 28 * 28}, expr.Pixel},
+			{eight, device.View{N: 32, C: 32, Inner: 8 * 28 * 28}, expr.N | expr.C},
 		} {
 			in, out := tensorOf(c.v.Elements(expr.Whole)), tensorOf(c.v.Elements(c.axes))
 			reports = nil

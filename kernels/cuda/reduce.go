@@ -58,29 +58,27 @@ func isRun(p *expr.Program, axes expr.Axes, fold bool) bool {
 // lacks.
 type reduceWriter struct {
 	*writer
-	of     *expr.Program
-	op     device.ReduceOp
-	axes   expr.Axes
-	fold   bool // the view is folded
-	inputs []expr.Axes
+	of        *expr.Program
+	op        device.ReduceOp
+	axes      expr.Axes
+	fold      bool        // the view is folded
+	inputAxes []expr.Axes // in that view
+	zero      string      // what no terms make
 
 	// Parameters.
-	out, results, terms, vector string
-	ins                         []string
-	v                           kernelView
-	byChannels                  string
-	random                      drawArgs
+	out, results, terms, log, together, vector string
+	ins                                        []string
+	v                                          kernelView
+	byChannels                                 divider
+	random                                     drawArgs
 
-	// Registers: the result that the thread works for, where it is in the view, and its
-	// number among the threads of that result; how many they are, how many results
-	// a block has; the terms from term to stop, and what they make.
-	result             string
-	place              placed
-	lane, lanes, width string
-	term, stop, value  string
-	thread             string
-	together           int    // terms of a thread that lie side by side
-	nothing            string // what no terms make
+	// Registers.
+	thread, lane, lanes, width string   // the thread's number among the lanes of its result; how many results a block has
+	result                     string   // the thread's
+	place                      placed   // of the result in the view
+	first                      string   // element of the result, where its terms are a run
+	fixed                      []string // inputs with one value for all terms of the result
+	term, stop, fours, value   string   // terms from term to stop, in fours up to fours, and what they make
 }
 
 // reduceText writes the kernel. A block's threads are lanes of results: each takes every
@@ -89,37 +87,35 @@ type reduceWriter struct {
 // several results. Blocks along y are of parts of the terms; the results of part k begin
 // k times the number of results behind the first.
 func reduceText(p *expr.Program, op device.ReduceOp, axes expr.Axes, fold bool, mode device.Mode) string {
-	w := &reduceWriter{writer: newWriter(), of: p, op: op, axes: axes, fold: fold, together: 1, nothing: number(0)}
+	w := &reduceWriter{writer: newWriter(), of: p, op: op, axes: axes, fold: fold, zero: number(0)}
 	if op == device.Max {
-		w.nothing = number(float32(math.Inf(-1)))
-	}
-	if isRun(p, axes, fold) {
-		w.together = 4
+		w.zero = number(float32(math.Inf(-1)))
 	}
 	for _, a := range p.Inputs() {
-		w.inputs = append(w.inputs, foldedAxes(a, fold))
+		w.inputAxes = append(w.inputAxes, foldedAxes(a, fold))
 	}
 	w.out = w.param("u64")
-	w.ins = w.writer.inputs(p)
+	w.ins = w.inputs(p)
 	w.results, w.terms = w.param("u32"), w.param("u32")
-	each, log, vector := w.param("u32"), w.param("u32"), w.param("u32")
-	w.v = kernelView{channels: w.param("u32"), inner: w.param("u32"), byInner: w.param("u64")}
-	w.byChannels, w.vector = w.param("u64"), vector
+	each := w.param("u32")
+	w.log, w.together, w.vector = w.param("u32"), w.param("u32"), w.param("u32")
+	w.v = kernelView{channels: w.param("u32"), inner: w.param("u32"), byInner: w.divider()}
+	w.byChannels = w.divider()
 	if p.Draws() > 0 {
 		w.random = w.drawArgs()
 	}
 
 	end, done := w.label(), w.label()
 	part := w.r("mov.u32 %%s, %%ctaid.y")
-	w.lay(log)
+	w.lay()
 	start := w.r("mul.lo.s32 %%s, %s, %s", part, each)
 	stop := w.r("add.s32 %%s, %s, %s", start, each)
 	w.stop = w.r("min.u32 %%s, %s, %s", stop, w.terms)
-	w.term = w.r("mad.lo.s32 %%s, %s, %d, %s", w.lane, w.together, start)
-	w.value = w.f("mov.f32 %%s, %s", w.nothing)
+	w.term = w.r("mad.lo.s32 %%s, %s, %s, %s", w.lane, w.together, start)
+	w.value = w.f("mov.f32 %%s, %s", w.zero)
 	w.do("@%s bra %s", w.p("setp.ge.u32 %%s, %s, %s", w.result, w.results), done)
 	w.do("@%s bra %s", w.p("setp.ge.u32 %%s, %s, %s", w.term, w.stop), done)
-	w.place = w.split(w.result, axes)
+	w.fix()
 	w.sums()
 	w.here(done)
 
@@ -137,18 +133,32 @@ func reduceText(p *expr.Program, op device.ReduceOp, axes expr.Axes, fold bool, 
 }
 
 // lay deals the block's threads to results, 1<<log to each.
-func (w *reduceWriter) lay(log string) {
+func (w *reduceWriter) lay() {
 	w.thread = w.r("mov.u32 %%s, %%tid.x")
-	w.lanes = w.r("shl.b32 %%s, %s, %s", w.r("mov.u32 %%s, 1"), log)
-	w.width = w.r("shr.u32 %%s, %s, %s", w.r("mov.u32 %%s, %d", elementThreads), log)
+	w.lanes = w.r("shl.b32 %%s, %s, %s", w.r("mov.u32 %%s, 1"), w.log)
+	w.width = w.r("shr.u32 %%s, %s, %s", w.r("mov.u32 %%s, %d", elementThreads), w.log)
 	of := func(n string) string { return w.r("and.b32 %%s, %s, %s", w.thread, w.r("sub.s32 %%s, %s, 1", n)) }
 	if w.axes&expr.Inner == 0 {
-		w.lane, w.result = of(w.lanes), w.r("shr.u32 %%s, %s, %s", w.thread, log)
+		w.lane, w.result = of(w.lanes), w.r("shr.u32 %%s, %s, %s", w.thread, w.log)
 	} else {
-		by := w.r("sub.s32 %%s, %s, %s", w.r("mov.u32 %%s, %d", bits.TrailingZeros(elementThreads)), log)
+		by := w.r("sub.s32 %%s, %s, %s", w.r("mov.u32 %%s, %d", bits.TrailingZeros(elementThreads)), w.log)
 		w.lane, w.result = w.r("shr.u32 %%s, %s, %s", w.thread, by), of(w.width)
 	}
 	w.result = w.r("mad.lo.s32 %%s, %s, %s, %s", w.r("mov.u32 %%s, %%ctaid.x"), w.width, w.result)
+}
+
+// fix finds the result in the view, and what is the same for all of its terms.
+func (w *reduceWriter) fix() {
+	w.place = w.split(w.result, w.axes)
+	if isRun(w.of, w.axes, w.fold) {
+		w.first = w.rd("mul.wide.u32 %%s, %s, %s", w.result, w.terms)
+	}
+	w.fixed = make([]string, len(w.ins))
+	for i, axes := range w.inputAxes {
+		if w.of.Uses(i) && axes&^w.axes == 0 {
+			w.fixed[i] = w.load(w.of, i, w.element(w.ins[i], w.v.index(w.writer, axes, w.place, w.rd("cvt.u64.u32 %%s, %s", w.result))))
+		}
+	}
 }
 
 // sums reduces the thread's terms, every 64 of them to a value of their own first: a long
@@ -156,25 +166,117 @@ func (w *reduceWriter) lay(log string) {
 func (w *reduceWriter) sums() {
 	total, stop := w.value, w.stop
 	span := w.r("shl.b32 %%s, %s, 6", w.lanes)
-	step := w.r("mul.lo.s32 %%s, %s, %d", w.lanes, w.together)
-	w.value, w.stop = w.f("mov.f32 %%s, %s", w.nothing), w.r("mov.u32 %%s, 0")
+	step := w.r("mul.lo.s32 %%s, %s, %s", w.lanes, w.together)
+	vector := w.p("setp.ne.s32 %%s, %s, 0", w.vector)
 	long, loop := w.label(), w.label()
-	body := w.scattered
-	if w.together == 4 {
-		body = w.run()
-	}
 	w.here(long)
-	w.do("mov.f32 %s, %s", w.value, w.nothing)
-	w.do("add.s32 %s, %s, %s", w.stop, w.term, span)
-	w.do("min.u32 %s, %s, %s", w.stop, w.stop, stop)
+	w.value = w.f("mov.f32 %%s, %s", w.zero)
+	w.stop = w.r("min.u32 %%s, %s, %s", w.r("add.s32 %%s, %s, %s", w.term, span), stop)
+	if w.axes&expr.Inner == 0 {
+		w.fours = w.r("selp.b32 %%s, %s, 0, %s", w.stop, vector)
+	}
 	w.here(loop)
-	body()
+	if w.axes&expr.Inner == 0 {
+		w.side()
+	} else {
+		w.reduce(w.term, 1)
+	}
 	w.do("add.s32 %s, %s, %s", w.term, w.term, step)
 	w.do("@%s bra %s", w.p("setp.lt.u32 %%s, %s, %s", w.term, w.stop), loop)
 	partial := w.value
 	w.value, w.stop = total, stop
 	w.combine(partial)
 	w.do("@%s bra %s", w.p("setp.lt.u32 %%s, %s, %s", w.term, w.stop), long)
+}
+
+// side reduces the terms that lie side by side, `together` of them: four at once where
+// `vector` says that every address allows it. Their order is the same one by one.
+func (w *reduceWriter) side() {
+	scalar, loop, next := w.label(), w.label(), w.label()
+	last := w.r("add.s32 %%s, %s, %s", w.term, w.together)
+	w.do("@%s bra %s", w.p("setp.gt.u32 %%s, %s, %s", last, w.fours), scalar)
+	w.reduce(w.term, 4)
+	w.do("bra %s", next)
+
+	w.here(scalar)
+	e := w.r("mov.u32 %%s, %s", w.term)
+	w.do("min.u32 %s, %s, %s", last, last, w.stop)
+	w.here(loop)
+	w.reduce(e, 1)
+	w.do("add.s32 %s, %s, 1", e, e)
+	w.do("@%s bra %s", w.p("setp.lt.u32 %%s, %s, %s", e, last), loop)
+	w.here(next)
+}
+
+// reduce reduces one term, or four that lie side by side.
+func (w *reduceWriter) reduce(term string, n int) {
+	at, whole := w.find(term)
+	inputs := make([][4]string, len(w.ins))
+	for i, axes := range w.inputAxes {
+		x := w.fixed[i]
+		if x == "" && w.of.Uses(i) {
+			from := w.element(w.ins[i], w.v.index(w.writer, axes, at, whole))
+			if n == 4 && axes&expr.Inner != 0 {
+				inputs[i] = w.loadFour(w.of, i, from)
+				continue
+			}
+			x = w.load(w.of, i, from)
+		}
+		inputs[i] = [4]string{x, x, x, x}
+	}
+	draws := make([][4]string, w.of.Draws())
+	for i := range draws {
+		element := w.r("mad.lo.s32 %%s, %s, %s, %s", at.c, w.v.inner, at.inner)
+		draws[i] = w.philox(w.random, i, at.n, w.r("shr.u32 %%s, %s, 2", element))
+		if n == 4 {
+			continue
+		}
+		word := w.r("and.b32 %%s, %s, 3", element)
+		for k := 1; k < 4; k++ {
+			draws[i][0] = w.r("selp.b32 %%s, %s, %s, %s", draws[i][k], draws[i][0], w.p("setp.eq.s32 %%s, %s, %d", word, k))
+		}
+	}
+	for k := range n {
+		of := at
+		if k > 0 && w.of.Indexes() {
+			of.inner = w.r("add.s32 %%s, %s, %d", at.inner, k)
+		}
+		if w.fold { // channels lie along Inner
+			of.c, of.inner = of.inner, of.c
+		}
+		w.combine(w.program(w.of, element{column(inputs, k), of, column(draws, k)})[0])
+	}
+}
+
+// find is where in the view a term is, and its index there. A program that asks for its
+// index alone has no more where that is simpler.
+func (w *reduceWriter) find(term string) (at placed, whole string) {
+	wide := func(n string) string { return w.rd("cvt.u64.u32 %%s, %s", n) }
+	if w.first != "" {
+		return at, w.rd("add.s64 %%s, %s, %s", w.first, wide(term))
+	}
+	over, row := expr.Whole&^w.axes, ""
+	if over == expr.N|expr.C && !mapIndexes(w.of) {
+		at, row = w.place, wide(term)
+	} else {
+		if w.fold {
+			over &^= expr.C
+		}
+		at = w.split(term, over)
+		for _, c := range []struct {
+			axis     expr.Axes
+			to, from *string
+		}{{expr.N, &at.n, &w.place.n}, {expr.C, &at.c, &w.place.c}, {expr.Inner, &at.inner, &w.place.inner}} {
+			if w.axes&c.axis != 0 {
+				*c.to = *c.from
+			}
+		}
+		if w.fold {
+			at.c = w.r("mov.u32 %%s, 0")
+		}
+		row = w.rd("mad.lo.s64 %%s, %s, %s, %s", wide(at.n), wide(w.v.channels), wide(at.c))
+	}
+	return at, w.rd("mad.lo.s64 %%s, %s, %s, %s", row, wide(w.v.inner), wide(at.inner))
 }
 
 // combine reduces another value into that of the thread.
@@ -194,8 +296,9 @@ func (w *reduceWriter) split(n string, axes expr.Axes) placed {
 	for _, a := range []struct {
 		axis, faster expr.Axes
 		to           *string
-		size, by     string
-	}{{expr.Inner, expr.N | expr.C, &at.inner, w.v.inner, w.v.byInner}, {expr.C, expr.N, &at.c, w.v.channels, w.byChannels}, {expr.N, 0, &at.n, "", ""}} {
+		size         string
+		by           divider
+	}{{expr.Inner, expr.N | expr.C, &at.inner, w.v.inner, w.v.byInner}, {expr.C, expr.N, &at.c, w.v.channels, w.byChannels}, {expr.N, 0, &at.n, "", divider{}}} {
 		if axes&a.axis == 0 {
 			continue
 		}
@@ -208,107 +311,6 @@ func (w *reduceWriter) split(n string, axes expr.Axes) placed {
 		n = above
 	}
 	return at
-}
-
-// run is what reduces four terms that lie side by side: at once where `vector` says that
-// every address allows it. Their order is the same one by one.
-func (w *reduceWriter) run() func() {
-	first := w.rd("mul.wide.u32 %%s, %s, %s", w.result, w.terms)
-	fixed := make([]string, len(w.ins)) // of inputs with one value for all terms
-	for i, axes := range w.inputs {
-		if w.of.Uses(i) && axes != expr.Whole {
-			fixed[i] = w.load(w.of, i, w.element(w.ins[i], w.v.index(w.writer, axes, w.place, "")))
-		}
-	}
-	return func() {
-		scalar, scalarLoop, next := w.label(), w.label(), w.label()
-		last := w.r("add.s32 %%s, %s, 4", w.term)
-		at := w.rd("add.s64 %%s, %s, %s", first, w.rd("cvt.u64.u32 %%s, %s", w.term))
-		w.do("@%s bra %s", w.p("setp.gt.u32 %%s, %s, %s", last, w.stop), scalar)
-		w.do("@%s bra %s", w.p("setp.eq.s32 %%s, %s, 0", w.vector), scalar)
-		inputs := make([][4]string, len(w.ins))
-		for i := range w.ins {
-			switch {
-			case fixed[i] != "":
-				inputs[i] = [4]string{fixed[i], fixed[i], fixed[i], fixed[i]}
-			case w.of.Uses(i):
-				inputs[i] = w.loadFour(w.of, i, w.element(w.ins[i], at))
-			}
-		}
-		for k := range 4 {
-			w.combine(w.program(w.of, element{inputs: column(inputs, k)})[0])
-		}
-		w.do("bra %s", next)
-
-		w.here(scalar)
-		e := w.r("mov.u32 %%s, %s", w.term)
-		w.do("min.u32 %s, %s, %s", last, last, w.stop)
-		w.here(scalarLoop)
-		at = w.rd("add.s64 %%s, %s, %s", first, w.rd("cvt.u64.u32 %%s, %s", e))
-		values := make([]string, len(w.ins))
-		for i := range w.ins {
-			if values[i] = fixed[i]; w.of.Uses(i) && fixed[i] == "" {
-				values[i] = w.load(w.of, i, w.element(w.ins[i], at))
-			}
-		}
-		w.combine(w.program(w.of, element{inputs: values})[0])
-		w.do("add.s32 %s, %s, 1", e, e)
-		w.do("@%s bra %s", w.p("setp.lt.u32 %%s, %s, %s", e, last), scalarLoop)
-		w.here(next)
-	}
-}
-
-// scattered reduces a term that lies anywhere.
-func (w *reduceWriter) scattered() {
-	at, row := w.placeOfTerm()
-	whole := w.rd("mad.lo.s64 %%s, %s, %s, %s", row, w.rd("cvt.u64.u32 %%s, %s", w.v.inner), w.rd("cvt.u64.u32 %%s, %s", at.inner))
-	inputs := make([]string, len(w.ins))
-	for i, axes := range w.inputs {
-		if w.of.Uses(i) {
-			inputs[i] = w.load(w.of, i, w.element(w.ins[i], w.v.index(w.writer, axes, at, whole)))
-		}
-	}
-	draws := make([]string, w.of.Draws())
-	for i := range draws {
-		element := w.r("mad.lo.s32 %%s, %s, %s, %s", at.c, w.v.inner, at.inner)
-		word := w.r("and.b32 %%s, %s, 3", element)
-		words := w.philox(w.random, i, at.n, w.r("shr.u32 %%s, %s, 2", element))
-		draws[i] = words[0]
-		for k := 1; k < 4; k++ {
-			draws[i] = w.r("selp.b32 %%s, %s, %s, %s", words[k], draws[i], w.p("setp.eq.s32 %%s, %s, %d", word, k))
-		}
-	}
-	if w.fold { // channels lie along Inner
-		at.c, at.inner = at.inner, at.c
-	}
-	w.combine(w.program(w.of, element{inputs, at, draws})[0])
-}
-
-// placeOfTerm is where in the view a term is, and in which row of Inner. A program that
-// asks for the row alone has no more.
-func (w *reduceWriter) placeOfTerm() (at placed, row string) {
-	over := expr.Whole &^ w.axes
-	if over == expr.N|expr.C && !mapIndexes(w.of) {
-		return w.place, w.rd("cvt.u64.u32 %%s, %s", w.term)
-	}
-	if w.fold {
-		over &^= expr.C
-	}
-	at = w.split(w.term, over)
-	for _, c := range []struct {
-		axis     expr.Axes
-		to, from *string
-	}{{expr.N, &at.n, &w.place.n}, {expr.C, &at.c, &w.place.c}, {expr.Inner, &at.inner, &w.place.inner}} {
-		if w.axes&c.axis != 0 {
-			*c.to = *c.from
-		}
-	}
-	if w.fold {
-		at.c = w.r("mov.u32 %%s, 0")
-		return at, w.rd("cvt.u64.u32 %%s, %s", at.n)
-	}
-	row = w.rd("mul.wide.u32 %%s, %s, %s", at.n, w.v.channels)
-	return at, w.rd("add.s64 %%s, %s, %s", row, w.rd("cvt.u64.u32 %%s, %s", at.c))
 }
 
 // blockwise reduces the values of the lanes of each result to that of the first.
@@ -379,7 +381,11 @@ func (q *queue) Reduce(p *expr.Program, v device.View, op device.ReduceOp, axes 
 		return
 	}
 	c := reduction{p: p, op: op, axes: foldedAxes(axes, v.Inner == 1), fold: v.Inner == 1, v: folded(v), results: results, terms: terms}
-	c.lanes, c.parts = reduceCut(results, terms, c.axes&expr.Inner == 0)
+	rows := c.axes&expr.Inner == 0
+	if c.together = 1; rows && (c.v.Inner%4 == 0 || isRun(p, c.axes, c.fold) && (terms%4 == 0 || results == 1)) {
+		c.together = 4
+	}
+	c.lanes, c.parts = reduceCut(results, terms, rows)
 	c.each = c.lanes * ceil(ceil(terms, c.parts), c.lanes) // a part begins where its lanes' terms lie together
 	if c.parts = ceil(terms, c.each); c.parts == 1 {
 		q.reduce(c, q.at(out), in, m, r)
@@ -398,22 +404,20 @@ type reduction struct {
 	fold                               bool
 	v                                  device.View
 	results, terms, each, lanes, parts int
+	together                           int // terms of a lane that lie side by side
 }
 
 // reduce launches a reduction.
 func (q *queue) reduce(c reduction, out driver.Ptr, in []device.Tensor, m device.Mode, r device.Random) {
 	f := q.reduction(c, m)
 	q.args.Reset().Ptr(out)
-	vector := 1
-	if c.terms%4 != 0 && c.results > 1 {
-		vector = 0
-	}
+	vector := c.together / 4
 	for i, axes := range c.p.Inputs() {
 		if !c.p.Uses(i) {
 			continue
 		}
 		at := q.at(in[i])
-		if axes == expr.Whole && at%16 != 0 {
+		if foldedAxes(axes, c.fold)&expr.Inner != 0 && at%16 != 0 {
 			vector = 0
 		}
 		q.args.Ptr(at)
@@ -427,13 +431,13 @@ func (q *queue) reduce(c reduction, out driver.Ptr, in []device.Tensor, m device
 
 // reduceArgs are the arguments of a reduction but for addresses and draws.
 func (q *queue) reduceArgs(c reduction, vector int) {
-	q.args.Int(c.results).Int(c.terms).Uint32(uint32(c.each)).Int(bits.TrailingZeros(uint(c.lanes))).Int(vector)
+	q.args.Int(c.results).Int(c.terms).Uint32(uint32(c.each)).Int(bits.TrailingZeros(uint(c.lanes))).Int(c.together).Int(vector)
 	q.args.Int(c.v.C).Int(c.v.Inner).Uint64(divisor(c.v.Inner)).Uint64(divisor(c.v.C))
 }
 
 // reduceParts reduces the parts of results, which lie in q.parts.
 func (q *queue) reduceParts(of reduction, out driver.Ptr, m device.Mode) {
-	c := reduction{p: identity, op: of.op, axes: expr.Inner, v: device.View{N: of.parts, C: 1, Inner: of.results}, results: of.results, terms: of.parts, each: of.parts, parts: 1}
+	c := reduction{p: identity, op: of.op, axes: expr.Inner, v: device.View{N: of.parts, C: 1, Inner: of.results}, results: of.results, terms: of.parts, each: of.parts, parts: 1, together: 1}
 	c.lanes, _ = reduceCut(c.results, c.terms, false)
 	f := q.reduction(c, m)
 	q.args.Reset().Ptr(out).Ptr(q.parts)
