@@ -119,7 +119,7 @@ func Programs() []*expr.Program {
 }
 
 // views are ragged, and of each axis long and short.
-var views = []device.View{{N: 2, C: 3, Inner: 5}, {N: 1, C: 1, Inner: 1}, {N: 1, C: 1, Inner: 1031}, {N: 3, C: 70, Inner: 1}, {N: 130, C: 2, Inner: 9}, {N: 1, C: 2, Inner: 1100}}
+var views = []device.View{{N: 2, C: 3, Inner: 5}, {N: 1, C: 1, Inner: 1}, {N: 1, C: 1, Inner: 1031}, {N: 3, C: 70, Inner: 1}, {N: 130, C: 2, Inner: 9}, {N: 1, C: 2, Inner: 1100}, {N: 5, C: 3, Inner: 52}, {N: 2, C: 68, Inner: 1}}
 
 func mapCases(o Options) []Case {
 	var all []Case

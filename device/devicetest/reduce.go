@@ -29,7 +29,15 @@ func reduceCases(o Options) []Case {
 		p, v := randomProgram(r, i)
 		all = append(all, reduceCase(p, v, device.ReduceOp(r.IntN(2)), expr.Axes(r.IntN(8)), modes[r.IntN(2)]))
 	}
-	return append(all, squaresCase(4099), squaresCase(50_021), squaresCase(1_000_000))
+	return append(all, squaresCase(4099), squaresCase(50_021), squaresCase(1_000_000),
+		equalCase(device.View{N: 20_000, C: 1, Inner: 3}, expr.Inner), equalCase(device.View{N: 20_000, C: 3, Inner: 1}, expr.Channel))
+}
+
+// equalCase is sums of equal terms, all of whose roundings are in one direction while a sum
+// is between two powers of two: it fails where thousands go through one float32.
+func equalCase(v device.View, axes expr.Axes) Case {
+	equal := program{"equal terms", expr.MustNew(expr.Input(0, expr.Whole)), []fill{these[float32](0.1)}}
+	return reduceCase(equal, v, device.Sum, axes, device.Overwrite)
 }
 
 // squaresCase is a sum of squares. One of a million fails where it goes through one

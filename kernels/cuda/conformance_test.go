@@ -37,7 +37,7 @@ var fours = regexp.MustCompile(`^(map .*\[4,1,4096\]|update (sgd|nesterov).* lay
 func (d suiteDevice) check(c devicetest.Case, o devicetest.Options) error {
 	if d.low {
 		before := limits
-		limits.gridY, limits.elements, limits.parts = 1, 100, 2
+		limits.gridY, limits.elements, limits.blocks = 1, 100, 1
 		defer func() { limits = before }()
 	}
 	*d.counters = ptxsim.Counters{}

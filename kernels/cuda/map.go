@@ -30,7 +30,7 @@ func mapText(p *expr.Program, modes []device.Mode) string {
 	samples, size, vector := w.param("u32"), w.param("u32"), w.param("u32")
 	v := kernelView{}
 	if mapIndexes(p) {
-		v = kernelView{channels: w.param("u32"), inner: w.param("u32"), byInner: w.param("u64")}
+		v = kernelView{channels: w.param("u32"), inner: w.param("u32"), byInner: w.divider()}
 	}
 	var r drawArgs
 	if p.Draws() > 0 {
@@ -158,7 +158,10 @@ func (w *writer) load4(at string) (v [4]string) {
 }
 
 // kernelView are the parameters of a view: C, Inner, and the divisor of Inner.
-type kernelView struct{ channels, inner, byInner string }
+type kernelView struct {
+	channels, inner string
+	byInner         divider
+}
 
 // placed is where an element is in the view.
 type placed struct{ n, c, inner string }

@@ -3,6 +3,7 @@ package cuda
 import (
 	"errors"
 	"math"
+	"math/bits"
 	"slices"
 	"strings"
 	"testing"
@@ -157,75 +158,100 @@ func TestProgramsAreKept(t *testing.T) {
 	require.NoError(t, q.Sync())
 	require.Len(t, spy.loaded, 6)
 	require.Equal(t, []uint64{2, 12, 1, 3, 4, divisor(4), 6, 5, 7, 8, 9}, spy.launches[0].slots[1:])
-	require.Equal(t, []uint64{3, 8, 8, 1, 3, 4, divisor(4), divisor(3), 6, 5, 7, 8, 9}, spy.launches[1].slots[1:])
+	require.Equal(t, []uint64{3, 8, 8, 2, 4, 1, 3, 4, divisor(4), divisor(3), 6, 5, 7, 8, 9}, spy.launches[1].slots[1:])
 }
 
-// A reduction is in parts where there are few results of many terms; what they are
-// depends on the shape.
+// How the terms of results are dealt, which depends on the shape alone: what lies side by
+// side is read by lanes side by side, and blocks fill a device where there are terms enough.
 func TestReduceLaunches(t *testing.T) {
 	p := expr.MustNew(expr.Input(0, expr.Whole))
 	spy, q, of := spied(t)
-	parts := limits.parts
-	for i, c := range []struct {
-		v     device.View
-		axes  expr.Axes
-		grids []driver.Dim
-		each  uint64
+	for _, c := range []struct {
+		v      device.View
+		axes   expr.Axes
+		grids  []driver.Dim
+		each   int
+		lanes  []int
+		inners []int
 	}{
-		{device.View{N: 2, C: 3, Inner: 4}, expr.Channel, []driver.Dim{{X: 3, Y: 1, Z: 1}}, 8},
-		{device.View{N: 2, C: 3, Inner: 4}, expr.Inner, []driver.Dim{{X: 1, Y: 1, Z: 1}}, 6},
-		{device.View{N: 2, C: elementThreads + 1, Inner: 4}, expr.C | expr.Inner, []driver.Dim{{X: 5, Y: 1, Z: 1}}, 2},
-		{device.View{N: 1, C: 1, Inner: termsOfPart}, expr.One, []driver.Dim{{X: 1, Y: 1, Z: 1}}, termsOfPart},
-		{device.View{N: 1, C: 1, Inner: termsOfPart + 1}, expr.One, []driver.Dim{{X: 1, Y: 2, Z: 1}, {X: 1, Y: 1, Z: 1}}, termsOfPart/2 + 4},
-		{device.View{N: 3, C: 1, Inner: 2 * termsOfPart}, expr.Sample, []driver.Dim{{X: 3, Y: 2, Z: 1}, {X: 1, Y: 1, Z: 1}}, termsOfPart},
-		{device.View{N: 1, C: parts / 2, Inner: 3 * termsOfPart}, expr.Channel, []driver.Dim{{X: parts / 2, Y: 2, Z: 1}, {X: (parts/2 + elementThreads - 1) / elementThreads, Y: 1, Z: 1}}, 3 * termsOfPart / 2},
-		{device.View{N: 1, C: parts/2 + 1, Inner: 3 * termsOfPart}, expr.Channel, []driver.Dim{{X: parts/2 + 1, Y: 1, Z: 1}}, 3 * termsOfPart},
+		{device.View{N: 2, C: 3, Inner: 4}, expr.Channel, []driver.Dim{{X: 1, Y: 1}}, 8, []int{4}, []int{4}},
+		{device.View{N: 8, C: 4, Inner: 4}, expr.Channel, []driver.Dim{{X: 1, Y: 1}}, 32, []int{4}, []int{4}},
+		{device.View{N: 33, C: 3, Inner: 1}, expr.Sample, []driver.Dim{{X: 1, Y: 1}}, 4, []int{4}, []int{3}},
+		{device.View{N: 65, C: 3, Inner: 11}, expr.Sample, []driver.Dim{{X: 3, Y: 1}}, 40, []int{8}, []int{11}},
+		{device.View{N: 1, C: 1, Inner: 4096}, expr.One, []driver.Dim{{X: 1, Y: 1}}, 4096, []int{256}, []int{4096}},
+		{device.View{N: 1, C: 1, Inner: 4097}, expr.One, []driver.Dim{{X: 1, Y: 2}, {X: 1, Y: 1}}, 2304, []int{256, 1}, []int{4097, 1}},
+		{device.View{N: 3, C: 1, Inner: 8192}, expr.Sample, []driver.Dim{{X: 3, Y: 2}, {X: 1, Y: 1}}, 4096, []int{256, 1}, []int{8192, 3}},
+		{device.View{N: 32, C: 64, Inner: 3136}, expr.Channel, []driver.Dim{{X: 64, Y: 16}, {X: 1, Y: 1}}, 6400, []int{256, 1}, []int{3136, 64}},
+		{device.View{N: 32, C: 2048, Inner: 49}, expr.Channel, []driver.Dim{{X: 1024, Y: 1}}, 1664, []int{128}, []int{49}},
+		{device.View{N: 2, C: 3, Inner: 4}, expr.Inner, []driver.Dim{{X: 1, Y: 1}}, 6, []int{1}, []int{4}},
+		{device.View{N: 2, C: 257, Inner: 4}, expr.C | expr.Inner, []driver.Dim{{X: 5, Y: 1}}, 2, []int{1}, []int{4}},
+		{device.View{N: 17, C: 1, Inner: 64}, expr.Inner, []driver.Dim{{X: 1, Y: 1}}, 18, []int{2}, []int{64}},
+		{device.View{N: 4096, C: 1, Inner: 1024}, expr.Inner, []driver.Dim{{X: 32, Y: 32}, {X: 8, Y: 1}}, 128, []int{8, 2}, []int{1024, 1024}},
+		{device.View{N: 4096, C: 1024, Inner: 1}, expr.Channel, []driver.Dim{{X: 32, Y: 32}, {X: 8, Y: 1}}, 128, []int{8, 2}, []int{1024, 1024}},
+		{device.View{N: 100_000, C: 1, Inner: 520}, expr.Inner, []driver.Dim{{X: 17, Y: 60}, {X: 9, Y: 1}}, 1672, []int{8, 4}, []int{520, 520}},
+		{device.View{N: 1 << 20, C: 1, Inner: 1}, expr.Inner, []driver.Dim{{X: 1, Y: 256}, {X: 1, Y: 1}}, 4096, []int{256, 16}, []int{1, 1}},
+		{device.View{N: 1 << 20, C: 1, Inner: 9}, expr.Inner, []driver.Dim{{X: 1, Y: 1024}, {X: 1, Y: 1}}, 1024, []int{16, 16}, []int{9, 9}},
 	} {
 		spy.launches = nil
-		results := c.v.Elements(c.axes)
+		results, terms := c.v.Elements(c.axes), c.v.Elements(expr.Whole)/c.v.Elements(c.axes)
 		q.Reduce(p, c.v, device.Sum, c.axes, of(0, results), []device.Tensor{of(0, c.v.Elements(expr.Whole))}, device.Accumulate, device.Random{})
-		require.NoError(t, q.Sync(), "row %d", i)
-		var grids []driver.Dim
-		for _, l := range spy.launches {
-			grids = append(grids, l.grid)
+		require.NoError(t, q.Sync(), "%v", c.v)
+		require.Len(t, spy.launches, len(c.grids), "%v", c.v)
+		parts := c.grids[0].Y
+		require.LessOrEqual(t, results*parts, partsOfResults(), "%v", c.v)
+		require.Less(t, (parts-1)*c.each, terms, "%v", c.v)
+		for i, n := range []struct{ terms, each int }{{terms, c.each}, {parts, parts}}[:len(c.grids)] {
+			l := spy.launches[i]
+			require.Equal(t, c.grids[i].Full(), l.grid, "%v", c.v)
+			require.Equal(t, []uint64{uint64(results), uint64(n.terms), uint64(n.each), uint64(bits.TrailingZeros(uint(c.lanes[i])))}, l.slots[2:6], "%v", c.v)
+			require.Equal(t, []uint64{uint64(c.inners[i]), divisor(c.inners[i])}, l.slots[9:11], "%v", c.v)
 		}
-		require.Equal(t, c.grids, grids, "row %d", i)
-		require.Equal(t, []uint64{uint64(results), uint64(c.v.Elements(expr.Whole) / results), c.each}, spy.launches[0].slots[2:5], "row %d", i)
-		if len(grids) == 2 {
-			n := uint64(grids[0].Y)
-			require.Equal(t, []uint64{spy.launches[0].slots[0], uint64(results), n, n, 0, 1, uint64(results), divisor(results), divisor(1)}, spy.launches[1].slots[1:], "row %d", i)
+		if len(c.grids) == 2 {
+			require.Equal(t, spy.launches[0].slots[0], spy.launches[1].slots[1], "%v", c.v)
 		}
 	}
 }
 
-// Terms go in fours where all addresses allow it: where each result's begin at a multiple
-// of 16 bytes in every input that has them.
+// Terms go in fours where four lie side by side, and are read at once where every address
+// allows it: what a lane adds follows from the shape, not from addresses.
 func TestReduceInFours(t *testing.T) {
-	x, c := expr.Input(0, expr.Whole), expr.Input(1, expr.Channel)
-	p := expr.MustNew(expr.Mul(x, c))
+	x := expr.Input(0, expr.Whole)
+	scaled, moved := expr.MustNew(expr.Mul(x, expr.Input(1, expr.Channel))), expr.MustNew(expr.Mul(x, expr.Input(1, expr.Inner)))
 	spy, q, of := spied(t)
-	for i, d := range []struct {
-		v     device.View
-		shift int64 // of x, in bytes
-		fours uint64
+	for i, c := range []struct {
+		p                *expr.Program
+		v                device.View
+		axes             expr.Axes
+		shift, second    int64 // of the inputs, in bytes
+		together, vector uint64
 	}{
-		{device.View{N: 2, C: 3, Inner: 8}, 0, 1},
-		{device.View{N: 2, C: 3, Inner: 8}, 16, 1},
-		{device.View{N: 2, C: 3, Inner: 8}, 4, 0},
-		{device.View{N: 2, C: 3, Inner: 7}, 0, 0},
-		{device.View{N: 1, C: 1, Inner: 7}, 0, 1},
+		{scaled, device.View{N: 2, C: 3, Inner: 8}, expr.N | expr.C, 0, 4, 4, 1},
+		{scaled, device.View{N: 2, C: 3, Inner: 8}, expr.N | expr.C, 16, 4, 4, 1},
+		{scaled, device.View{N: 2, C: 3, Inner: 8}, expr.N | expr.C, 4, 4, 4, 0},
+		{scaled, device.View{N: 2, C: 3, Inner: 7}, expr.N | expr.C, 0, 4, 1, 0},
+		{scaled, device.View{N: 1, C: 1, Inner: 7}, expr.N | expr.C, 0, 4, 4, 1}, // all of the run
+		{scaled, device.View{N: 2, C: 3, Inner: 8}, expr.Channel, 0, 4, 4, 1},
+		{scaled, device.View{N: 2, C: 4, Inner: 7}, expr.Channel, 0, 4, 1, 0},
+		{scaled, device.View{N: 2, C: 4, Inner: 7}, expr.Sample, 0, 4, 1, 0},
+		{scaled, device.View{N: 1, C: 1, Inner: 7}, expr.Channel, 0, 4, 1, 0}, // its kernel is for any view
+		{scaled, device.View{N: 2, C: 8, Inner: 1}, expr.Sample, 0, 0, 4, 1},
+		{scaled, device.View{N: 2, C: 8, Inner: 1}, expr.Sample, 0, 4, 4, 0},
+		{scaled, device.View{N: 2, C: 8, Inner: 1}, expr.Channel, 0, 0, 1, 0},
+		{moved, device.View{N: 2, C: 3, Inner: 8}, expr.N | expr.C, 0, 0, 4, 1},
+		{moved, device.View{N: 2, C: 3, Inner: 8}, expr.N | expr.C, 0, 4, 4, 0},
+		{moved, device.View{N: 2, C: 3, Inner: 8}, expr.Pixel, 0, 0, 1, 0},
 	} {
 		spy.launches = nil
-		n := d.v.Elements(expr.Whole)
-		in := []device.Tensor{of(d.shift, n), of(4, d.v.C)}
-		q.Reduce(p, d.v, device.Sum, expr.N|expr.C, of(0, d.v.N*d.v.C), in, device.Overwrite, device.Random{})
+		in := []device.Tensor{of(c.shift, c.v.Elements(expr.Whole)), of(c.second, c.v.Elements(c.p.Inputs()[1]))}
+		q.Reduce(c.p, c.v, device.Sum, c.axes, of(0, c.v.Elements(c.axes)), in, device.Overwrite, device.Random{})
 		require.NoError(t, q.Sync(), "row %d", i)
-		require.Equal(t, d.fours, spy.launches[0].slots[6], "row %d", i)
+		require.Equal(t, []uint64{c.together, c.vector}, spy.launches[0].slots[7:9], "row %d", i)
 	}
-	require.True(t, isRun(p, expr.N|expr.C))
-	require.False(t, isRun(p, expr.Sample), "the input has another value for each channel")
-	require.False(t, isRun(p, expr.C), "a channel's terms lie apart")
-	require.False(t, isRun(expr.MustNew(expr.Draw(0)), expr.One))
+	require.True(t, isRun(scaled, expr.N|expr.C, false))
+	require.False(t, isRun(scaled, expr.Sample, false), "the input has another value for each channel")
+	require.False(t, isRun(scaled, expr.C, false), "a channel's terms lie apart")
+	require.False(t, isRun(expr.MustNew(expr.Draw(0)), expr.One, false))
+	require.True(t, isRun(moved, expr.Sample, true), "Inner is 1")
 }
 
 func TestProgramErrors(t *testing.T) {

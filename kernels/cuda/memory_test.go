@@ -34,9 +34,9 @@ func TestMemoryRefused(t *testing.T) {
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, dev.Close()) })
 	unknown := errors.New("unknown")
-	before := limits.parts
-	limits.parts = 3 << 18
-	t.Cleanup(func() { limits.parts = before })
+	before := limits.blocks
+	limits.blocks = 3 << 18 / across
+	t.Cleanup(func() { limits.blocks = before })
 	for _, c := range []struct {
 		free, total int64
 		unknown     error

@@ -93,13 +93,20 @@ func (w *writer) text(name string, threads int, shared string) string {
 // number is a float32 as PTX has it.
 func number(x float32) string { return fmt.Sprintf("0f%08X", math.Float32bits(x)) }
 
+// divider are the halves of a divisor.
+type divider struct{ low, shift string }
+
+// divider declares a parameter for a divisor.
+func (w *writer) divider() divider {
+	d := w.param("u64")
+	low := w.r("cvt.u32.u64 %%s, %s", d)
+	return divider{low, w.r("cvt.u32.u64 %%s, %s", w.rd("shr.u64 %%s, %s, 32", d))}
+}
+
 // divided is n/d for the divisor(d), as divide.cuh has it. n is below 2^31.
-func (w *writer) divided(n, divisor string) string {
-	low := w.r("cvt.u32.u64 %%s, %s", divisor)
-	wide := w.rd("shr.u64 %%s, %s, 32", divisor)
-	shift := w.r("cvt.u32.u64 %%s, %s", wide)
-	product := w.rd("mul.wide.u32 %%s, %s, %s", n, low)
-	shifted := w.rd("shr.u64 %%s, %s, %s", product, shift)
+func (w *writer) divided(n string, by divider) string {
+	product := w.rd("mul.wide.u32 %%s, %s, %s", n, by.low)
+	shifted := w.rd("shr.u64 %%s, %s, %s", product, by.shift)
 	return w.r("cvt.u32.u64 %%s, %s", shifted)
 }
 

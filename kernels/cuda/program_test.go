@@ -1,6 +1,7 @@
 package cuda
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -47,8 +48,8 @@ func TestProgramsAssemble(t *testing.T) {
 	for i, p := range devicetest.Programs() {
 		m := device.Mode(i % 2)
 		texts[fmt.Sprintf("%d map %v", i, p)] = mapText(p, []device.Mode{m, m, m, m})
-		if axes := expr.Axes(i % 8); p.Outputs() == 1 {
-			texts[fmt.Sprintf("%d reduce %v", i, p)] = reduceText(p, device.ReduceOp(i/8%2), axes, m)
+		if fold := i%3 == 0; p.Outputs() == 1 {
+			texts[fmt.Sprintf("%d reduce %v", i, p)] = reduceText(p, device.ReduceOp(i/8%2), foldedAxes(expr.Axes(i%8), fold), fold, m)
 		}
 	}
 	for i, p := range devicetest.Updates() {
@@ -73,8 +74,8 @@ func TestProgramsAssemble(t *testing.T) {
 	}
 }
 
-// A program of eight operations is bound by memory on every card, as far as the
-// predictions know.
+// A program of eight operations is bound by memory on every card, and so is its sum over
+// what lies side by side or apart, as far as the predictions know.
 func TestProgramsAreBoundByMemory(t *testing.T) {
 	const n = 1 << 20
 	x := expr.Input(0, expr.Whole)
@@ -83,9 +84,10 @@ func TestProgramsAreBoundByMemory(t *testing.T) {
 		y = expr.Max(expr.Add(expr.Mul(y, expr.Const(1.1)), expr.Const(0.1)), x)
 	}
 	eight := expr.MustNew(expr.Add(expr.Mul(y, expr.Const(0.9)), x))
+	row := device.View{N: 1, C: 1, Inner: n}
 	for _, card := range costmodel.Cards {
 		var reports []ptxsim.Report
-		sim := ptxsim.New(ptxsim.Config{Capability: card.Capability, SMs: card.SMs, Unchecked: true,
+		sim := ptxsim.New(ptxsim.Config{Capability: card.Capability, SMs: card.SMs, Sample: 64,
 			OnLaunch: func(r ptxsim.Report) { reports = append(reports, r) }})
 		dev, err := New("ptxsim", sim, device.Options{})
 		require.NoError(t, err)
@@ -96,25 +98,38 @@ func TestProgramsAreBoundByMemory(t *testing.T) {
 			require.NoError(t, err)
 			return device.Tensor{Buffer: b, DType: device.Float32, Shape: []int{n}}
 		}
-		in, out, sum := tensorOf(n), tensorOf(n), tensorOf(1)
-		q.Fill(in, 1)
-		v := device.View{N: 1, C: 1, Inner: n}
-		for what, call := range map[string]func() int64{
-			"map": func() int64 {
-				q.Map(eight, v, []device.Tensor{out}, []device.Tensor{in}, []device.Mode{device.Overwrite}, device.Random{})
-				return in.Bytes() + out.Bytes()
-			},
-			"reduce": func() int64 {
-				q.Reduce(eight, v, device.Sum, expr.One, sum, []device.Tensor{in}, device.Overwrite, device.Random{})
-				return in.Bytes()
-			},
+		for _, c := range []struct {
+			p    *expr.Program
+			v    device.View
+			axes expr.Axes
+		}{
+			{eight, row, expr.Whole},
+			{eight, row, expr.One},
+			{eight, device.View{N: 4096, C: 1, Inner: 1024}, expr.Inner},
+			{eight, device.View{N: 4096, C: 1024, Inner: 1}, expr.Channel},
+			{eight, device.View{N: 4096, C: 1000, Inner: 1}, expr.Sample},
+			{eight, device.View{N: 32, C: 64, Inner: 56 * 56}, expr.Channel},
+			{identity, device.View{N: 32, C: 2048, Inner: 7 * 7}, expr.Channel}, // not in fours
+			{eight, device.View{N: 32, C: 256, Inner: 28 * 28}, expr.Pixel},
+			{eight, device.View{N: 32, C: 32, Inner: 8 * 28 * 28}, expr.N | expr.C},
 		} {
+			in, out := tensorOf(c.v.Elements(expr.Whole)), tensorOf(c.v.Elements(c.axes))
 			reports = nil
-			bytes := call()
+			if c.axes == expr.Whole {
+				q.Map(c.p, c.v, []device.Tensor{out}, []device.Tensor{in}, []device.Mode{device.Overwrite}, device.Random{})
+			} else {
+				q.Reduce(c.p, c.v, device.Sum, c.axes, out, []device.Tensor{in}, device.Overwrite, device.Random{})
+			}
 			require.NoError(t, q.Sync())
-			predicted, err := card.Of(costmodel.Launch{Report: reports[0], Bytes: bytes})
+			predicted, err := card.Of(costmodel.Launch{Report: reports[0], Bytes: in.Bytes() + out.Bytes()})
 			require.NoError(t, err)
-			require.Equal(t, costmodel.DRAM, predicted.Limit, "%s on %s: %v", what, card.Name, predicted)
+			require.Equal(t, costmodel.DRAM, predicted.Limit, "%v of %v to %v on %s: %v", c.p, c.v, c.axes, card.Name, predicted)
+			for _, parts := range reports[1:] {
+				after, err := card.Of(costmodel.Launch{Report: parts})
+				require.NoError(t, err)
+				require.Less(t, after.Seconds, 1e-6, "parts of %v to %v on %s", c.v, c.axes, card.Name)
+			}
+			require.NoError(t, errors.Join(in.Buffer.Free(), out.Buffer.Free()))
 		}
 		require.NoError(t, dev.Close())
 	}

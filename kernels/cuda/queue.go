@@ -26,7 +26,7 @@ type queue struct {
 	exact   bool // errors are those of the call that returns them: DebugSync
 
 	args     driver.Args
-	parts    driver.Ptr // [limits.parts] float32, of Reduce
+	parts    driver.Ptr // [partsOfResults()] float32, of Reduce
 	segments segments   // of Update
 }
 
@@ -40,8 +40,8 @@ func (d *Device) newQueue() (*queue, error) {
 	}
 	q := &queue{device: d, driver: d.driver, kernels: &d.kernels, traits: d.traits, stream: stream}
 	_, q.exact = d.driver.(*debugDriver)
-	if q.parts, err = d.driver.Alloc("partial sums", 4*int64(limits.parts)); err != nil {
-		return nil, cmp.Or(d.noRoom(4*int64(limits.parts), err), stream.Close())
+	if q.parts, err = d.driver.Alloc("partial sums", 4*int64(partsOfResults())); err != nil {
+		return nil, cmp.Or(d.noRoom(4*int64(partsOfResults()), err), stream.Close())
 	}
 	return q, nil
 }
@@ -58,7 +58,7 @@ const (
 var limits = struct {
 	gridY    int // blocks along y; kernels that go over samples along y go on from there
 	elements int // that a launch may number, with 31 bits
-	parts    int // terms of a result of Reduce: enough blocks to fill any GPU
+	blocks   int // of Reduce: enough to fill any GPU
 }{65535, math.MaxInt32, 1024}
 
 // launch launches a kernel with the arguments in q.args. After an error it does

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"math/bits"
 
 	"github.com/hubel-go/hubel/device"
 	"github.com/hubel-go/hubel/expr"
@@ -15,17 +16,38 @@ type reduceKey struct {
 	hash string
 	op   device.ReduceOp
 	axes expr.Axes
+	fold bool
 	mode device.Mode
+}
+
+// folded is a view without Inner as one whose channels are its Inner: what lies side by
+// side is read side by side.
+func folded(v device.View) device.View {
+	if v.Inner == 1 {
+		return device.View{N: v.N, C: 1, Inner: v.C}
+	}
+	return v
+}
+
+// foldedAxes are a tensor's axes in the folded view.
+func foldedAxes(a expr.Axes, fold bool) expr.Axes {
+	switch {
+	case !fold || a == expr.Whole:
+		return a
+	case a&expr.C != 0:
+		return a&expr.N | expr.Inner
+	}
+	return a & expr.N
 }
 
 // isRun reports whether the terms of a result lie side by side, and the inputs that are
 // not whole have one value for all of them: then no term asks where in the view it is.
-func isRun(p *expr.Program, axes expr.Axes) bool {
+func isRun(p *expr.Program, axes expr.Axes, fold bool) bool {
 	if axes != expr.One && axes != expr.N && axes != expr.N|expr.C || p.Indexes() || p.Draws() > 0 {
 		return false
 	}
 	for i, a := range p.Inputs() {
-		if p.Uses(i) && a != expr.Whole && a&^axes != 0 {
+		if p.Uses(i) && a != expr.Whole && foldedAxes(a, fold)&^axes != 0 {
 			return false
 		}
 	}
@@ -36,74 +58,70 @@ func isRun(p *expr.Program, axes expr.Axes) bool {
 // lacks.
 type reduceWriter struct {
 	*writer
-	of   *expr.Program
-	op   device.ReduceOp
-	axes expr.Axes
+	of        *expr.Program
+	op        device.ReduceOp
+	axes      expr.Axes
+	fold      bool        // the view is folded
+	inputAxes []expr.Axes // in that view
+	zero      string      // what no terms make
 
 	// Parameters.
-	out, results, terms, vector string
-	ins                         []string
-	v                           kernelView
-	byChannels                  string
-	random                      drawArgs
+	out, results, terms, log, together, vector string
+	ins                                        []string
+	v                                          kernelView
+	byChannels                                 divider
+	random                                     drawArgs
 
-	// Registers: the result that the thread works for, where it is in the view, the
-	// terms from term to stop, and what they make.
-	thread, result, term, stop, value string
-	place                             placed
+	// Registers.
+	thread, lane, lanes, width string   // the thread's number among the lanes of its result; how many results a block has
+	result                     string   // the thread's
+	place                      placed   // of the result in the view
+	first                      string   // element of the result, where its terms are a run
+	fixed                      []string // inputs with one value for all terms of the result
+	term, stop, fours, value   string   // terms from term to stop, in fours up to fours, and what they make
 }
 
-// reduceText writes the kernel. Where Inner is reduced, a block reduces the terms of one
-// result: each thread every so many of them, then the block's by halves. Elsewhere each
-// thread reduces one result. Blocks along y are of parts of the terms; the results of
-// part k begin k times the number of results behind the first.
-func reduceText(p *expr.Program, op device.ReduceOp, axes expr.Axes, mode device.Mode) string {
-	w := &reduceWriter{writer: newWriter(), of: p, op: op, axes: axes}
+// reduceText writes the kernel. A block's threads are lanes of results: each takes every
+// so many of a result's terms, and they combine theirs by halves. What threads read side by
+// side lies side by side: where Inner is reduced, terms of a result, elsewhere a term of
+// several results. Blocks along y are of parts of the terms; the results of part k begin
+// k times the number of results behind the first.
+func reduceText(p *expr.Program, op device.ReduceOp, axes expr.Axes, fold bool, mode device.Mode) string {
+	w := &reduceWriter{writer: newWriter(), of: p, op: op, axes: axes, fold: fold, zero: number(0)}
+	if op == device.Max {
+		w.zero = number(float32(math.Inf(-1)))
+	}
+	for _, a := range p.Inputs() {
+		w.inputAxes = append(w.inputAxes, foldedAxes(a, fold))
+	}
 	w.out = w.param("u64")
 	w.ins = w.inputs(p)
 	w.results, w.terms = w.param("u32"), w.param("u32")
-	each, vector := w.param("u32"), w.param("u32")
-	w.v = kernelView{channels: w.param("u32"), inner: w.param("u32"), byInner: w.param("u64")}
-	w.byChannels, w.vector = w.param("u64"), vector
+	each := w.param("u32")
+	w.log, w.together, w.vector = w.param("u32"), w.param("u32"), w.param("u32")
+	w.v = kernelView{channels: w.param("u32"), inner: w.param("u32"), byInner: w.divider()}
+	w.byChannels = w.divider()
 	if p.Draws() > 0 {
 		w.random = w.drawArgs()
 	}
 
 	end, done := w.label(), w.label()
-	block, part := w.r("mov.u32 %%s, %%ctaid.x"), w.r("mov.u32 %%s, %%ctaid.y")
-	w.thread = w.r("mov.u32 %%s, %%tid.x")
+	part := w.r("mov.u32 %%s, %%ctaid.y")
+	w.lay()
 	start := w.r("mul.lo.s32 %%s, %s, %s", part, each)
 	stop := w.r("add.s32 %%s, %s, %s", start, each)
 	w.stop = w.r("min.u32 %%s, %s, %s", stop, w.terms)
-	w.result, w.term = block, w.r("mov.u32 %%s, %s", start)
-	shared, together := axes&expr.Inner == 0, 1
-	if isRun(p, axes) {
-		together = 4
-	}
-	if shared {
-		w.do("add.s32 %s, %s, %s", w.term, w.term, w.r("mul.lo.s32 %%s, %s, %d", w.thread, together))
-	} else {
-		w.result = w.r("mad.lo.s32 %%s, %s, %d, %s", block, elementThreads, w.thread)
-		w.do("@%s bra %s", w.p("setp.ge.u32 %%s, %s, %s", w.result, w.results), end)
-	}
-	nothing := number(0)
-	if op == device.Max {
-		nothing = number(float32(math.Inf(-1)))
-	}
-	w.value = w.f("mov.f32 %%s, %s", nothing)
-	w.place = w.split(w.result, axes)
+	w.term = w.r("mad.lo.s32 %%s, %s, %s, %s", w.lane, w.together, start)
+	w.value = w.f("mov.f32 %%s, %s", w.zero)
+	w.do("@%s bra %s", w.p("setp.ge.u32 %%s, %s, %s", w.result, w.results), done)
 	w.do("@%s bra %s", w.p("setp.ge.u32 %%s, %s, %s", w.term, w.stop), done)
-	if together == 4 {
-		w.run()
-	} else {
-		w.scattered(shared)
-	}
+	w.fix()
+	w.sums()
 	w.here(done)
 
-	var declared string
-	if shared {
-		declared = w.blockwise(end)
-	}
+	w.blockwise()
+	w.do("@%s bra %s", w.p("setp.ne.s32 %%s, %s, 0", w.lane), end)
+	w.do("@%s bra %s", w.p("setp.ge.u32 %%s, %s, %s", w.result, w.results), end)
 	to := w.rd("mul.wide.u32 %%s, %s, %s", part, w.results)
 	to = w.element(w.out, w.rd("add.s64 %%s, %s, %s", to, w.rd("cvt.u64.u32 %%s, %s", w.result)))
 	if mode == device.Accumulate {
@@ -111,7 +129,154 @@ func reduceText(p *expr.Program, op device.ReduceOp, axes expr.Axes, mode device
 	}
 	w.do("st.global.f32 [%s], %s", to, w.value)
 	w.here(end)
-	return w.text("reduce", elementThreads, declared)
+	return w.text("reduce", elementThreads, fmt.Sprintf("\t.shared .align 4 .b8 sums[%d];\n", 4*elementThreads))
+}
+
+// lay deals the block's threads to results, 1<<log to each.
+func (w *reduceWriter) lay() {
+	w.thread = w.r("mov.u32 %%s, %%tid.x")
+	w.lanes = w.r("shl.b32 %%s, %s, %s", w.r("mov.u32 %%s, 1"), w.log)
+	w.width = w.r("shr.u32 %%s, %s, %s", w.r("mov.u32 %%s, %d", elementThreads), w.log)
+	of := func(n string) string { return w.r("and.b32 %%s, %s, %s", w.thread, w.r("sub.s32 %%s, %s, 1", n)) }
+	if w.axes&expr.Inner == 0 {
+		w.lane, w.result = of(w.lanes), w.r("shr.u32 %%s, %s, %s", w.thread, w.log)
+	} else {
+		by := w.r("sub.s32 %%s, %s, %s", w.r("mov.u32 %%s, %d", bits.TrailingZeros(elementThreads)), w.log)
+		w.lane, w.result = w.r("shr.u32 %%s, %s, %s", w.thread, by), of(w.width)
+	}
+	w.result = w.r("mad.lo.s32 %%s, %s, %s, %s", w.r("mov.u32 %%s, %%ctaid.x"), w.width, w.result)
+}
+
+// fix finds the result in the view, and what is the same for all of its terms.
+func (w *reduceWriter) fix() {
+	w.place = w.split(w.result, w.axes)
+	if isRun(w.of, w.axes, w.fold) {
+		w.first = w.rd("mul.wide.u32 %%s, %s, %s", w.result, w.terms)
+	}
+	w.fixed = make([]string, len(w.ins))
+	for i, axes := range w.inputAxes {
+		if w.of.Uses(i) && axes&^w.axes == 0 {
+			w.fixed[i] = w.load(w.of, i, w.element(w.ins[i], w.v.index(w.writer, axes, w.place, w.rd("cvt.u64.u32 %%s, %s", w.result))))
+		}
+	}
+}
+
+// sums reduces the thread's terms, every 64 of them to a value of their own first: a long
+// sum in one float32 loses what is small beside it.
+func (w *reduceWriter) sums() {
+	total, stop := w.value, w.stop
+	span := w.r("shl.b32 %%s, %s, 6", w.lanes)
+	step := w.r("mul.lo.s32 %%s, %s, %s", w.lanes, w.together)
+	vector := w.p("setp.ne.s32 %%s, %s, 0", w.vector)
+	long, loop := w.label(), w.label()
+	w.here(long)
+	w.value = w.f("mov.f32 %%s, %s", w.zero)
+	w.stop = w.r("min.u32 %%s, %s, %s", w.r("add.s32 %%s, %s, %s", w.term, span), stop)
+	if w.axes&expr.Inner == 0 {
+		w.fours = w.r("selp.b32 %%s, %s, 0, %s", w.stop, vector)
+	}
+	w.here(loop)
+	if w.axes&expr.Inner == 0 {
+		w.side()
+	} else {
+		w.reduce(w.term, 1)
+	}
+	w.do("add.s32 %s, %s, %s", w.term, w.term, step)
+	w.do("@%s bra %s", w.p("setp.lt.u32 %%s, %s, %s", w.term, w.stop), loop)
+	partial := w.value
+	w.value, w.stop = total, stop
+	w.combine(partial)
+	w.do("@%s bra %s", w.p("setp.lt.u32 %%s, %s, %s", w.term, w.stop), long)
+}
+
+// side reduces the terms that lie side by side, `together` of them: four at once where
+// `vector` says that every address allows it. Their order is the same one by one.
+func (w *reduceWriter) side() {
+	scalar, loop, next := w.label(), w.label(), w.label()
+	last := w.r("add.s32 %%s, %s, %s", w.term, w.together)
+	w.do("@%s bra %s", w.p("setp.gt.u32 %%s, %s, %s", last, w.fours), scalar)
+	w.reduce(w.term, 4)
+	w.do("bra %s", next)
+
+	w.here(scalar)
+	e := w.r("mov.u32 %%s, %s", w.term)
+	w.do("min.u32 %s, %s, %s", last, last, w.stop)
+	w.here(loop)
+	w.reduce(e, 1)
+	w.do("add.s32 %s, %s, 1", e, e)
+	w.do("@%s bra %s", w.p("setp.lt.u32 %%s, %s, %s", e, last), loop)
+	w.here(next)
+}
+
+// reduce reduces one term, or four that lie side by side.
+func (w *reduceWriter) reduce(term string, n int) {
+	at, whole := w.find(term)
+	inputs := make([][4]string, len(w.ins))
+	for i, axes := range w.inputAxes {
+		x := w.fixed[i]
+		if x == "" && w.of.Uses(i) {
+			from := w.element(w.ins[i], w.v.index(w.writer, axes, at, whole))
+			if n == 4 && axes&expr.Inner != 0 {
+				inputs[i] = w.loadFour(w.of, i, from)
+				continue
+			}
+			x = w.load(w.of, i, from)
+		}
+		inputs[i] = [4]string{x, x, x, x}
+	}
+	draws := make([][4]string, w.of.Draws())
+	for i := range draws {
+		element := w.r("mad.lo.s32 %%s, %s, %s, %s", at.c, w.v.inner, at.inner)
+		draws[i] = w.philox(w.random, i, at.n, w.r("shr.u32 %%s, %s, 2", element))
+		if n == 4 {
+			continue
+		}
+		word := w.r("and.b32 %%s, %s, 3", element)
+		for k := 1; k < 4; k++ {
+			draws[i][0] = w.r("selp.b32 %%s, %s, %s, %s", draws[i][k], draws[i][0], w.p("setp.eq.s32 %%s, %s, %d", word, k))
+		}
+	}
+	for k := range n {
+		of := at
+		if k > 0 && w.of.Indexes() {
+			of.inner = w.r("add.s32 %%s, %s, %d", at.inner, k)
+		}
+		if w.fold { // channels lie along Inner
+			of.c, of.inner = of.inner, of.c
+		}
+		w.combine(w.program(w.of, element{column(inputs, k), of, column(draws, k)})[0])
+	}
+}
+
+// find is where in the view a term is, and its index there. A program that asks for its
+// index alone has no more where that is simpler.
+func (w *reduceWriter) find(term string) (at placed, whole string) {
+	wide := func(n string) string { return w.rd("cvt.u64.u32 %%s, %s", n) }
+	if w.first != "" {
+		return at, w.rd("add.s64 %%s, %s, %s", w.first, wide(term))
+	}
+	over, row := expr.Whole&^w.axes, ""
+	if over == expr.N|expr.C && !mapIndexes(w.of) {
+		at, row = w.place, wide(term)
+	} else {
+		if w.fold {
+			over &^= expr.C
+		}
+		at = w.split(term, over)
+		for _, c := range []struct {
+			axis     expr.Axes
+			to, from *string
+		}{{expr.N, &at.n, &w.place.n}, {expr.C, &at.c, &w.place.c}, {expr.Inner, &at.inner, &w.place.inner}} {
+			if w.axes&c.axis != 0 {
+				*c.to = *c.from
+			}
+		}
+		if w.fold {
+			at.c = w.r("mov.u32 %%s, 0")
+		}
+		row = w.rd("mad.lo.s64 %%s, %s, %s, %s", wide(at.n), wide(w.v.channels), wide(at.c))
+	}
+	return at, w.rd("mad.lo.s64 %%s, %s, %s, %s", row, wide(w.v.inner), wide(at.inner))
 }
 
 // combine reduces another value into that of the thread.
@@ -131,8 +296,9 @@ func (w *reduceWriter) split(n string, axes expr.Axes) placed {
 	for _, a := range []struct {
 		axis, faster expr.Axes
 		to           *string
-		size, by     string
-	}{{expr.Inner, expr.N | expr.C, &at.inner, w.v.inner, w.v.byInner}, {expr.C, expr.N, &at.c, w.v.channels, w.byChannels}, {expr.N, 0, &at.n, "", ""}} {
+		size         string
+		by           divider
+	}{{expr.Inner, expr.N | expr.C, &at.inner, w.v.inner, w.v.byInner}, {expr.C, expr.N, &at.c, w.v.channels, w.byChannels}, {expr.N, 0, &at.n, "", divider{}}} {
 		if axes&a.axis == 0 {
 			continue
 		}
@@ -147,121 +313,56 @@ func (w *reduceWriter) split(n string, axes expr.Axes) placed {
 	return at
 }
 
-// run reduces terms that lie side by side, four at once where `vector` says that every
-// address allows it. Their order is the same one by one.
-func (w *reduceWriter) run() {
-	first := w.rd("mul.wide.u32 %%s, %s, %s", w.result, w.terms)
-	fixed := make([]string, len(w.ins)) // of inputs with one value for all terms
-	for i, axes := range w.of.Inputs() {
-		if w.of.Uses(i) && axes != expr.Whole {
-			fixed[i] = w.load(w.of, i, w.element(w.ins[i], w.v.index(w.writer, axes, w.place, "")))
-		}
+// blockwise reduces the values of the lanes of each result to that of the first.
+func (w *reduceWriter) blockwise() {
+	loop, skip, done := w.label(), w.label(), w.label()
+	half := w.r("shr.u32 %%s, %s, 1", w.lanes)
+	w.do("@%s bra %s", w.p("setp.eq.s32 %%s, %s, 0", half), done)
+	apart := w.r("mul.lo.s32 %%s, %s, 4", half) // bytes
+	if w.axes&expr.Inner != 0 {
+		w.do("mul.lo.s32 %s, %s, %s", apart, apart, w.width)
 	}
-	loop, scalar, scalarLoop, next := w.label(), w.label(), w.label(), w.label()
-	w.here(loop)
-	last := w.r("add.s32 %%s, %s, 4", w.term)
-	at := w.rd("add.s64 %%s, %s, %s", first, w.rd("cvt.u64.u32 %%s, %s", w.term))
-	w.do("@%s bra %s", w.p("setp.gt.u32 %%s, %s, %s", last, w.stop), scalar)
-	w.do("@%s bra %s", w.p("setp.eq.s32 %%s, %s, 0", w.vector), scalar)
-	inputs := make([][4]string, len(w.ins))
-	for i := range w.ins {
-		switch {
-		case fixed[i] != "":
-			inputs[i] = [4]string{fixed[i], fixed[i], fixed[i], fixed[i]}
-		case w.of.Uses(i):
-			inputs[i] = w.loadFour(w.of, i, w.element(w.ins[i], at))
-		}
-	}
-	for k := range 4 {
-		w.combine(w.program(w.of, element{inputs: column(inputs, k)})[0])
-	}
-	w.do("bra %s", next)
-
-	w.here(scalar)
-	e := w.r("mov.u32 %%s, %s", w.term)
-	w.do("min.u32 %s, %s, %s", last, last, w.stop)
-	w.here(scalarLoop)
-	at = w.rd("add.s64 %%s, %s, %s", first, w.rd("cvt.u64.u32 %%s, %s", e))
-	values := make([]string, len(w.ins))
-	for i := range w.ins {
-		if values[i] = fixed[i]; w.of.Uses(i) && fixed[i] == "" {
-			values[i] = w.load(w.of, i, w.element(w.ins[i], at))
-		}
-	}
-	w.combine(w.program(w.of, element{inputs: values})[0])
-	w.do("add.s32 %s, %s, 1", e, e)
-	w.do("@%s bra %s", w.p("setp.lt.u32 %%s, %s, %s", e, last), scalarLoop)
-
-	w.here(next)
-	w.do("add.s32 %s, %s, %d", w.term, w.term, 4*elementThreads)
-	w.do("@%s bra %s", w.p("setp.lt.u32 %%s, %s, %s", w.term, w.stop), loop)
-}
-
-// scattered reduces terms that lie anywhere: every so many of them where a block shares
-// them, else all.
-func (w *reduceWriter) scattered(shared bool) {
-	loop := w.label()
-	w.here(loop)
-	at := w.split(w.term, expr.Whole&^w.axes)
-	for _, c := range []struct {
-		axis     expr.Axes
-		to, from *string
-	}{{expr.N, &at.n, &w.place.n}, {expr.C, &at.c, &w.place.c}, {expr.Inner, &at.inner, &w.place.inner}} {
-		if w.axes&c.axis != 0 {
-			*c.to = *c.from
-		}
-	}
-	row := w.rd("mul.wide.u32 %%s, %s, %s", at.n, w.v.channels)
-	row = w.rd("add.s64 %%s, %s, %s", row, w.rd("cvt.u64.u32 %%s, %s", at.c))
-	whole := w.rd("mad.lo.s64 %%s, %s, %s, %s", row, w.rd("cvt.u64.u32 %%s, %s", w.v.inner), w.rd("cvt.u64.u32 %%s, %s", at.inner))
-	inputs := make([]string, len(w.ins))
-	for i, axes := range w.of.Inputs() {
-		if w.of.Uses(i) {
-			inputs[i] = w.load(w.of, i, w.element(w.ins[i], w.v.index(w.writer, axes, at, whole)))
-		}
-	}
-	bits := make([]string, w.of.Draws())
-	for i := range bits {
-		element := w.r("mad.lo.s32 %%s, %s, %s, %s", at.c, w.v.inner, at.inner)
-		word := w.r("and.b32 %%s, %s, 3", element)
-		words := w.philox(w.random, i, at.n, w.r("shr.u32 %%s, %s, 2", element))
-		bits[i] = words[0]
-		for k := 1; k < 4; k++ {
-			bits[i] = w.r("selp.b32 %%s, %s, %s, %s", words[k], bits[i], w.p("setp.eq.s32 %%s, %s, %d", word, k))
-		}
-	}
-	w.combine(w.program(w.of, element{inputs, at, bits})[0])
-	step := 1
-	if shared {
-		step = elementThreads
-	}
-	w.do("add.s32 %s, %s, %d", w.term, w.term, step)
-	w.do("@%s bra %s", w.p("setp.lt.u32 %%s, %s, %s", w.term, w.stop), loop)
-}
-
-// blockwise reduces the values of a block's threads, and goes on in its first thread. It
-// returns the declaration of the memory that it takes.
-func (w *reduceWriter) blockwise(end string) (declared string) {
-	base := w.r("mov.u32 %%s, sums")
-	mine := w.r("add.s32 %%s, %s, %s", base, w.r("shl.b32 %%s, %s, 2", w.thread))
+	mine := w.r("mad.lo.s32 %%s, %s, 4, %s", w.thread, w.r("mov.u32 %%s, sums"))
 	w.do("st.shared.f32 [%s], %s", mine, w.value)
-	for half := elementThreads / 2; half > 0; half /= 2 {
-		w.do("bar.sync 0")
-		skip := w.label()
-		w.do("@%s bra %s", w.p("setp.ge.u32 %%s, %s, %d", w.thread, half), skip)
-		w.combine(w.f("ld.shared.f32 %%s, [%s+%d]", mine, 4*half))
-		w.do("st.shared.f32 [%s], %s", mine, w.value)
-		w.here(skip)
-	}
-	w.do("@%s bra %s", w.p("setp.ne.s32 %%s, %s, 0", w.thread), end)
-	return fmt.Sprintf("\t.shared .align 4 .b8 sums[%d];\n", 4*elementThreads)
+	w.here(loop)
+	w.do("bar.sync 0")
+	w.do("@%s bra %s", w.p("setp.ge.u32 %%s, %s, %s", w.lane, half), skip)
+	w.combine(w.f("ld.shared.f32 %%s, [%s]", w.r("add.s32 %%s, %s, %s", mine, apart)))
+	w.do("st.shared.f32 [%s], %s", mine, w.value)
+	w.here(skip)
+	w.do("shr.u32 %s, %s, 1", half, half)
+	w.do("shr.u32 %s, %s, 1", apart, apart)
+	w.do("@%s bra %s", w.p("setp.ne.s32 %%s, %s, 0", half), loop)
+	w.here(done)
 }
 
 // identity is the program whose value is its input's.
 var identity = expr.MustNew(expr.Input(0, expr.Whole))
 
-// termsOfPart are the fewest terms that are worth a part of their own.
-const termsOfPart = 4096
+// How terms are dealt to threads.
+const (
+	termsOfLane = 16 // of a result, at least, where more threads could have some
+	across      = 32 // results or lanes whose terms lie side by side are read together
+)
+
+// reduceCut is how many threads of a block, a power of two, reduce a result of so many terms, and
+// in how many parts: enough that blocks fill any device. Both depend on the shape alone.
+func reduceCut(results, terms int, rows bool) (lanes, parts int) {
+	lanes, most := 1, elementThreads/min(across, 1<<bits.Len(uint(results-1)))
+	if rows {
+		for lanes, most = 4, elementThreads; lanes < across && terms > 8*lanes; {
+			lanes *= 2
+		}
+	}
+	for lanes < most && terms > termsOfLane*lanes && ceil(results*lanes, elementThreads) < limits.blocks {
+		lanes *= 2
+	}
+	return lanes, max(1, min(limits.blocks/ceil(results*lanes, elementThreads), ceil(terms, termsOfLane*lanes)))
+}
+
+// partsOfResults is how many there are of all results together, at most: blocks that are in
+// parts have as many results or fewer as are read together.
+func partsOfResults() int { return across * limits.blocks }
 
 func (q *queue) Reduce(p *expr.Program, v device.View, op device.ReduceOp, axes expr.Axes, out device.Tensor, in []device.Tensor, m device.Mode, r device.Random) {
 	if q.Err != nil {
@@ -279,62 +380,75 @@ func (q *queue) Reduce(p *expr.Program, v device.View, op device.ReduceOp, axes 
 		q.Fail("reduce", err)
 		return
 	}
-	// Parts fill the device where there are few results; what they are depends on the
-	// shape alone.
-	parts := min(limits.parts/results, ceil(terms, termsOfPart))
-	if parts < 2 {
-		q.reduce(p, v, op, axes, q.at(out), results, terms, 1, in, m, r)
+	c := reduction{p: p, op: op, axes: foldedAxes(axes, v.Inner == 1), fold: v.Inner == 1, v: folded(v), results: results, terms: terms}
+	rows := c.axes&expr.Inner == 0
+	if c.together = 1; rows && (c.v.Inner%4 == 0 || isRun(p, c.axes, c.fold) && (terms%4 == 0 || results == 1)) {
+		c.together = 4
+	}
+	c.lanes, c.parts = reduceCut(results, terms, rows)
+	c.each = c.lanes * ceil(ceil(terms, c.parts), c.lanes) // a part begins where its lanes' terms lie together
+	if c.parts = ceil(terms, c.each); c.parts == 1 {
+		q.reduce(c, q.at(out), in, m, r)
 		return
 	}
-	q.reduce(p, v, op, axes, q.parts, results, terms, parts, in, device.Overwrite, r)
-	q.reduceParts(op, q.at(out), results, parts, m)
+	q.reduce(c, q.parts, in, device.Overwrite, r)
+	q.reduceParts(c, q.at(out), m)
 }
 
-// reduce launches a reduction in parts.
-func (q *queue) reduce(p *expr.Program, v device.View, op device.ReduceOp, axes expr.Axes, out driver.Ptr, results, terms, parts int, in []device.Tensor, m device.Mode, r device.Random) {
-	f := q.reduction(p, op, axes, m)
+// reduction is one as it is launched: of so many results, each of so many terms, in parts
+// of each terms.
+type reduction struct {
+	p                                  *expr.Program
+	op                                 device.ReduceOp
+	axes                               expr.Axes
+	fold                               bool
+	v                                  device.View
+	results, terms, each, lanes, parts int
+	together                           int // terms of a lane that lie side by side
+}
+
+// reduce launches a reduction.
+func (q *queue) reduce(c reduction, out driver.Ptr, in []device.Tensor, m device.Mode, r device.Random) {
+	f := q.reduction(c, m)
 	q.args.Reset().Ptr(out)
-	vector, each := 1, ceil(terms, parts)
-	if isRun(p, axes) {
-		each = 4 * ceil(each, 4) // parts begin where four elements lie together
-	}
-	if terms%4 != 0 && results > 1 {
-		vector = 0
-	}
-	for i, axes := range p.Inputs() {
-		if !p.Uses(i) {
+	vector := c.together / 4
+	for i, axes := range c.p.Inputs() {
+		if !c.p.Uses(i) {
 			continue
 		}
 		at := q.at(in[i])
-		if axes == expr.Whole && at%16 != 0 {
+		if foldedAxes(axes, c.fold)&expr.Inner != 0 && at%16 != 0 {
 			vector = 0
 		}
 		q.args.Ptr(at)
 	}
-	q.args.Int(results).Int(terms).Int(each).Int(vector)
-	q.args.Int(v.C).Int(v.Inner).Uint64(divisor(v.Inner)).Uint64(divisor(v.C))
-	if p.Draws() > 0 {
+	q.reduceArgs(c, vector)
+	if c.p.Draws() > 0 {
 		q.args.Uint32(uint32(r.Seed)).Uint32(uint32(r.Seed >> 32)).Uint32(r.Iteration).Uint32(r.Stream).Uint32(r.Sample)
 	}
-	blocks := results
-	if axes&expr.Inner != 0 {
-		blocks = ceil(results, elementThreads)
-	}
-	q.launch(f, driver.Dim{X: blocks, Y: parts}, elementThreads)
+	q.launch(f, driver.Dim{X: ceil(c.results*c.lanes, elementThreads), Y: c.parts}, elementThreads)
+}
+
+// reduceArgs are the arguments of a reduction but for addresses and draws.
+func (q *queue) reduceArgs(c reduction, vector int) {
+	q.args.Int(c.results).Int(c.terms).Uint32(uint32(c.each)).Int(bits.TrailingZeros(uint(c.lanes))).Int(c.together).Int(vector)
+	q.args.Int(c.v.C).Int(c.v.Inner).Uint64(divisor(c.v.Inner)).Uint64(divisor(c.v.C))
 }
 
 // reduceParts reduces the parts of results, which lie in q.parts.
-func (q *queue) reduceParts(op device.ReduceOp, out driver.Ptr, results, parts int, m device.Mode) {
-	f := q.reduction(identity, op, expr.Inner, m)
-	q.args.Reset().Ptr(out).Ptr(q.parts).Int(results).Int(parts).Int(parts).Int(0)
-	q.args.Int(1).Int(results).Uint64(divisor(results)).Uint64(divisor(1))
-	q.launch(f, driver.Dim{X: ceil(results, elementThreads)}, elementThreads)
+func (q *queue) reduceParts(of reduction, out driver.Ptr, m device.Mode) {
+	c := reduction{p: identity, op: of.op, axes: expr.Inner, v: device.View{N: of.parts, C: 1, Inner: of.results}, results: of.results, terms: of.parts, each: of.parts, parts: 1, together: 1}
+	c.lanes, _ = reduceCut(c.results, c.terms, false)
+	f := q.reduction(c, m)
+	q.args.Reset().Ptr(out).Ptr(q.parts)
+	q.reduceArgs(c, 0)
+	q.launch(f, driver.Dim{X: ceil(c.results*c.lanes, elementThreads)}, elementThreads)
 }
 
 // reduction is the kernel of a reduction.
-func (q *queue) reduction(p *expr.Program, op device.ReduceOp, axes expr.Axes, m device.Mode) driver.Function {
+func (q *queue) reduction(c reduction, m device.Mode) driver.Function {
 	d := q.device
-	f, err := kernel(d, &d.programs.reduces, reduceKey{p.Hash(), op, axes, m}, "reduce", p, func() string { return reduceText(p, op, axes, m) })
+	f, err := kernel(d, &d.programs.reduces, reduceKey{c.p.Hash(), c.op, c.axes, c.fold, m}, "reduce", c.p, func() string { return reduceText(c.p, c.op, c.axes, c.fold, m) })
 	if err != nil {
 		q.Fail("reduce", err)
 	}
