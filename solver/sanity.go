@@ -161,7 +161,7 @@ func (t *trainer) lossOfNothing() (loss float64, words string, err error) {
 			}
 		}
 		in := plan.Values[s.In[0]]
-		switch plan.Network.Nodes[s.Node].Layer.(type) {
+		switch layer := plan.Network.Nodes[s.Node].Layer.(type) {
 		case *layers.SoftmaxLoss:
 			loss += weight * math.Log(float64(in.Shape[1]))
 			words = fmt.Sprintf("ln %d", in.Shape[1])
@@ -174,6 +174,13 @@ func (t *trainer) lossOfNothing() (loss float64, words string, err error) {
 			for i := range r.Len() {
 				if err := r.ReadTarget(target, i); err != nil {
 					return 0, "", err
+				}
+				if layer.Mask {
+					for k, y := range target {
+						if y != y { // NaN, of a point that is missing
+							target[k] = 0
+						}
+					}
 				}
 				loss += weight * sumSquares(target) / 2 / float64(r.Len())
 			}

@@ -84,6 +84,9 @@ func (o *options) openData(ctx context.Context, text string, n *graph.Network, k
 	if s.train, s.test, err = o.openNamed(spec.Train, n); err != nil {
 		return s, err
 	}
+	if s.skipped = skippedOf(s.train); o.strict && len(s.skipped) > 0 {
+		return s, fmt.Errorf("-strict: %s: %s", s.skipped[0].Name, s.skipped[0].Reason)
+	}
 	if spec.Val != "" || spec.Split != "" {
 		return s, fmt.Errorf("-val and -split are for folders and tar files of photographs; %s brings images to test on", dataName(text))
 	}
@@ -102,6 +105,14 @@ func (o *options) openData(ctx context.Context, text string, n *graph.Network, k
 	test, err := data.Augmented(s.test, s.preprocess.Augment, s.preprocess.Statistics)
 	s.train, s.test = train.Varied(), test
 	return s, err
+}
+
+// skippedOf lists what the reader of a set has left out.
+func skippedOf(d data.Dataset) []data.Skip {
+	if s, ok := d.(interface{ Skipped() []data.Skip }); ok {
+		return s.Skipped()
+	}
+	return nil
 }
 
 // measured is the preprocessing that flags ask for, of a named set.
