@@ -68,6 +68,16 @@ type Varied interface {
 	ReadVaried(dst []float32, i int, seed uint64, epoch int) (label int32, err error)
 }
 
+// VariedRegression is a Varied set whose targets vary with its samples, as points
+// do that move with an augmented picture.
+type VariedRegression interface {
+	Varied
+	Regression
+
+	// ReadVariedTarget is ReadTarget for the sample of ReadVaried.
+	ReadVariedTarget(dst []float32, i int, seed uint64, epoch int) error
+}
+
 // Multiview is a Dataset that shows each picture Views times, in consecutive
 // samples. A test averages what the network says of them.
 type Multiview interface {

@@ -26,6 +26,14 @@ func (m affine) apply(x, y float64) (float64, float64) {
 	return m.a*x + m.b*y + m.c, m.d*x + m.e*y + m.f
 }
 
+// inverse is the map from the picture's coordinates to the sample's.
+func (m affine) inverse() affine {
+	det := m.a*m.e - m.b*m.d
+	n := affine{a: m.e / det, b: -m.b / det, d: -m.d / det, e: m.a / det}
+	n.c, n.f = n.apply(-m.c, -m.f)
+	return n
+}
+
 // upright reports whether rows stay rows.
 func (m affine) upright() bool { return m.b == 0 && m.d == 0 }
 

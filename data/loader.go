@@ -98,7 +98,8 @@ type Loader struct {
 	data      Dataset
 	varied    Varied     // data, if it is one
 	targets   Regression // data, if it is one
-	perSample int        // numbers of a target
+	moved     VariedRegression
+	perSample int // numbers of a target
 	o         LoaderOptions
 	samples   int // of the data set
 	batches   int // of an epoch
@@ -187,6 +188,7 @@ func NewLoader(ctx context.Context, d Dataset, o LoaderOptions) (*Loader, error)
 	l.ctx, l.cancel = context.WithCancelCause(ctx)
 	l.data = withContext(l.ctx, d)
 	l.varied, _ = l.data.(Varied)
+	l.moved, _ = l.data.(VariedRegression)
 	l.running.Add(1 + o.Workers)
 	go l.run()
 	for range o.Workers {
@@ -427,7 +429,7 @@ func (l *Loader) fill(b *Batch, n int) (err error) {
 		return fmt.Errorf("sample %d: %w", i, err)
 	}
 	if l.targets != nil {
-		if err := l.targets.ReadTarget(b.targets[n*l.perSample:(n+1)*l.perSample], i); err != nil {
+		if err := l.readTarget(b.targets[n*l.perSample:(n+1)*l.perSample], i, b.Epoch); err != nil {
 			return fmt.Errorf("target of sample %d: %w", i, err)
 		}
 	} else if classes := len(l.data.Classes()); label < 0 || int(label) >= classes {
@@ -436,6 +438,14 @@ func (l *Loader) fill(b *Batch, n int) (err error) {
 	l.o.Preprocess.Apply(x)
 	b.labels[n] = label
 	return nil
+}
+
+// readTarget reads the target of the sample that fill has read.
+func (l *Loader) readTarget(dst []float32, i, epoch int) error {
+	if l.moved != nil {
+		return l.moved.ReadVariedTarget(dst, i, l.o.Seed, epoch)
+	}
+	return l.targets.ReadTarget(dst, i)
 }
 
 // fail keeps the error of the batch's first sample that has one.

@@ -2,7 +2,6 @@ package data
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"image"
 	"runtime"
@@ -68,27 +67,37 @@ func NewPhotos(f *Files, a Augment, stats *Statistics) (*Photos, error) {
 }
 
 // Augmented makes samples of another data set's, whose values must be pixels
-// from 0 to 255 in one channel or three.
-func Augmented(d Dataset, a Augment, stats *Statistics) (*Photos, error) {
+// from 0 to 255 in one channel or three: those that a test takes, *Photos or, of
+// a Regression, which must be Points, Points; and the same set with chance, which
+// moves points by the same map as pixels.
+func Augmented(d Dataset, a Augment, stats *Statistics) (test Dataset, varied Varied, err error) {
 	if err := a.Check(); err != nil {
-		return nil, err
-	}
-	if _, ok := d.(Regression); ok {
-		return nil, errors.New("augmentation would not move what is to be predicted with the picture")
+		return nil, nil, err
 	}
 	shape := d.Shape()
 	if c := shape[0]; c != 1 && c != 3 {
-		return nil, fmt.Errorf("pictures of %d channels cannot be augmented, only those of 1 or 3", c)
+		return nil, nil, fmt.Errorf("pictures of %d channels cannot be augmented, only those of 1 or 3", c)
 	}
 	if shape[0] == 1 {
 		for _, op := range []Op{Saturation, PCA} {
 			if a.has(op) {
-				return nil, fmt.Errorf("augmentation %s needs pictures in colour", op)
+				return nil, nil, fmt.Errorf("augmentation %s needs pictures in colour", op)
 			}
 		}
 	}
 	_, h, w := a.geometry(view{}, shape[1], shape[2])
-	return newPhotos(&samples{d}, a, stats, tensor.Shape{a.Channels(shape[0]), h, w})
+	photos, err := newPhotos(&samples{d}, a, stats, tensor.Shape{a.Channels(shape[0]), h, w})
+	if err != nil {
+		return nil, nil, err
+	}
+	if r, ok := d.(Regression); ok {
+		points, err := newMovedPoints(photos, r)
+		if err != nil {
+			return nil, nil, err
+		}
+		return points, points.Varied(), nil
+	}
+	return photos, photos.Varied(), nil
 }
 
 // largestSample bounds the pixels of a sample: workers hold some each.
@@ -169,9 +178,14 @@ type varied struct{ *Photos }
 func (v varied) WithContext(ctx context.Context) Dataset { return varied{v.withContext(ctx)} }
 
 func (v varied) ReadVaried(dst []float32, i int, seed uint64, epoch int) (label int32, err error) {
-	return v.read(dst, i, view{random: true, draws: device.Random{
+	return v.read(dst, i, randomView(i, seed, epoch))
+}
+
+// randomView is the view of picture i in an epoch.
+func randomView(i int, seed uint64, epoch int) view {
+	return view{random: true, draws: device.Random{
 		Seed: seed, Stream: augmentStream, Iteration: uint32(epoch), Sample: uint32(i),
-	}})
+	}}
 }
 
 // TenCrops is the same set with ten views of each picture: the centre and the

@@ -171,8 +171,12 @@ func (t *trainer) lossOfNothing() (loss float64, words string, err error) {
 				return 0, "", errors.New("the loss of a zero prediction is not known for a target that is no data set's")
 			}
 			target := make([]float32, r.Targets())
+			read := r.ReadTarget
+			if v, ok := r.(data.VariedRegression); ok { // as Evaluate reads them
+				read = func(dst []float32, i int) error { return v.ReadVariedTarget(dst, i, 0, 0) }
+			}
 			for i := range r.Len() {
-				if err := r.ReadTarget(target, i); err != nil {
+				if err := read(target, i); err != nil {
 					return 0, "", err
 				}
 				if layer.Mask {

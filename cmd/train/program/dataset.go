@@ -98,12 +98,12 @@ func (o *options) openData(ctx context.Context, text string, n *graph.Network, k
 	if s.preprocess.Augment == nil {
 		return s, nil
 	}
-	train, err := data.Augmented(s.train, s.preprocess.Augment, s.preprocess.Statistics)
+	_, train, err := data.Augmented(s.train, s.preprocess.Augment, s.preprocess.Statistics)
 	if err != nil {
 		return s, err
 	}
-	test, err := data.Augmented(s.test, s.preprocess.Augment, s.preprocess.Statistics)
-	s.train, s.test = train.Varied(), test
+	s.train = train
+	s.test, _, err = data.Augmented(s.test, s.preprocess.Augment, s.preprocess.Statistics)
 	return s, err
 }
 
@@ -128,7 +128,7 @@ func (o *options) measured(ctx context.Context, train data.Dataset) (data.Prepro
 	}
 	set := train
 	if o.augment != nil {
-		if set, err = data.Augmented(train, o.augment, nil); err != nil {
+		if set, _, err = data.Augmented(train, o.augment, nil); err != nil {
 			return data.Preprocess{}, err
 		}
 	}

@@ -48,3 +48,21 @@ func TestKeypoints(t *testing.T) {
 	refused(t, "-val and -split are for folders", append(flags, "-data", "keypoints:faces.csv", "-split", "0.1", "-out", "split")...)
 	refused(t, "keypoints:training.csv", append(flags, "-data", "keypoints", "-out", "none")...)
 }
+
+// Flips move points, and a run with them is resumed exactly.
+func TestKeypointsAugmented(t *testing.T) {
+	t.Chdir(t.TempDir())
+	facesFile(t, "faces.csv")
+	flags := []string{"-model", "net1", "-batch", "8", "-lr", "0.1", "-decay", "0", "-augment", "flip,translate=0.1", "-data", "keypoints:faces.csv"}
+	succeed(t, append(flags, "-epochs", "4", "-out", "whole")...)
+	succeed(t, append(flags, "-epochs", "2", "-out", "resumed")...)
+	succeed(t, "-resume", "resumed", "-epochs", "4")
+	same(t, "whole", "resumed")
+	succeed(t, "-eval", "-weights", "whole/weights.safetensors", "-data", "keypoints:faces.csv")
+	refused(t, "-ten-crop takes the mean over answers", "-eval", "-weights", "whole/weights.safetensors", "-data", "keypoints:faces.csv", "-ten-crop")
+	require.Contains(t, succeed(t, append(flags, "-check")...), "half the square of the targets")
+
+	stdout := succeed(t, "-preview", "8", "out.png", "-augment", "flip@1,resize=32", "-data", "keypoints:faces.csv")
+	require.Contains(t, stdout, "8 images of 32x32 from keypoints in out.png")
+	require.Contains(t, stdout, "a point is missing")
+}
