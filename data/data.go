@@ -49,6 +49,14 @@ type Regression interface {
 	ReadTarget(dst []float32, i int) error
 }
 
+// Labelled is a Dataset that may know labels without reading samples.
+type Labelled interface {
+	Dataset
+
+	// Label is that of sample i, and whether it is known.
+	Label(i int) (label int32, known bool)
+}
+
 // Named is a Dataset whose samples have names that a person can look up, such
 // as the paths of files.
 type Named interface {
@@ -166,4 +174,5 @@ const (
 	testFacesStream
 	augmentStream // the steps of an Augment
 	pixelStream   // its noise
+	balanceStream // the order of a class in an epoch that is balanced
 )

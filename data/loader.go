@@ -25,6 +25,10 @@ type LoaderOptions struct {
 	Shuffle bool
 	Seed    uint64 // of the order, and of what varies in a Varied data set
 
+	// Balance makes an epoch, which needs Shuffle, have each class equally often
+	// instead of each sample once. The data set must be Labelled.
+	Balance bool
+
 	Epochs int // after so many, Next returns io.EOF; 0 means no end
 
 	// Start is the first iteration. The batches of an iteration depend on its
@@ -106,6 +110,7 @@ type Loader struct {
 	sampleLen int
 	order     []int32 // of the epoch ordered; nil where not shuffled
 	ordered   int     // the epoch that order is of; -1 before the first
+	balance   *balance
 
 	ctx         context.Context
 	cancel      context.CancelCauseFunc
@@ -177,6 +182,20 @@ func NewLoader(ctx context.Context, d Dataset, o LoaderOptions) (*Loader, error)
 	}
 	if o.Shuffle {
 		l.order = make([]int32, d.Len())
+	}
+	if o.Balance {
+		var err error
+		switch {
+		case !o.Shuffle:
+			err = errors.New("balanced classes need shuffled samples")
+		case l.targets != nil:
+			err = fmt.Errorf("classes cannot be balanced: the data set has %d numbers to predict instead", l.perSample)
+		default:
+			l.balance, err = newBalance(d)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("data loader: %w", err)
+		}
 	}
 	for range slots {
 		b, err := l.newBatch()
@@ -369,6 +388,9 @@ func (l *Loader) begin(b *Batch, iteration int) {
 
 	if l.order != nil && l.ordered != b.Epoch {
 		permute(l.order, l.o.Seed, b.Epoch)
+		if l.balance != nil {
+			l.balance.order(l.order, l.o.Seed, b.Epoch)
+		}
 		l.ordered = b.Epoch
 	}
 	for n := range b.N {

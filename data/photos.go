@@ -139,6 +139,16 @@ func (p *Photos) Name(i int) string { return p.from.Name(i) }
 
 func (p *Photos) label(i int) (int32, bool) { return p.from.label(i) }
 
+// Label is that of picture i, where its set knows it.
+func (p *Photos) Label(i int) (int32, bool) {
+	if s, ok := p.from.(*samples); ok { // whose label is not part of a Digest
+		if set, ok := s.d.(Labelled); ok {
+			return set.Label(i)
+		}
+	}
+	return p.from.label(i)
+}
+
 // Part is what Files.Part says of picture files, and empty for other sets.
 func (p *Photos) Part() string {
 	if f, ok := p.from.(*Files); ok {
