@@ -175,4 +175,5 @@ const (
 	augmentStream // the steps of an Augment
 	pixelStream   // its noise
 	balanceStream // the order of a class in an epoch that is balanced
+	eraseStream   // what an image is erased with
 )

@@ -79,7 +79,7 @@ func Augmented(d Dataset, a Augment, stats *Statistics) (test Dataset, varied Va
 		return nil, nil, fmt.Errorf("pictures of %d channels cannot be augmented, only those of 1 or 3", c)
 	}
 	if shape[0] == 1 {
-		for _, op := range []Op{Saturation, PCA} {
+		for _, op := range []Op{Saturation, Hue, PCA} {
 			if a.has(op) {
 				return nil, nil, fmt.Errorf("augmentation %s needs pictures in colour", op)
 			}
@@ -292,7 +292,7 @@ func (p *Photos) fill(s *scratch, dst []float32, v view, m affine) {
 		s.plane(parts[c], h, w, &used[c], m)
 	}
 	var means [3]float64
-	if v.random && p.augment.has(Contrast) {
+	if v.random && (p.augment.has(Contrast) || p.augment.has(RandAugment)) {
 		for c := range used {
 			means[c] = meanOf(parts[c])
 		}
@@ -300,7 +300,7 @@ func (p *Photos) fill(s *scratch, dst []float32, v view, m affine) {
 	colours := p.augment.colour(v, s.picture.space, channels, means, p.stats)
 	colours.apply(parts, len(used), channels)
 	if v.random {
-		p.damage(dst, v)
+		p.finish(s, dst, v)
 	}
 }
 
@@ -310,37 +310,6 @@ func meanOf(x []float32) float64 {
 		sum += float64(v)
 	}
 	return sum / float64(len(x))
-}
-
-// damage does the steps that are of neither geometry nor colour.
-func (p *Photos) damage(dst []float32, v view) {
-	channels, h, w := p.shape[0], p.shape[1], p.shape[2]
-	for k := range p.augment {
-		s := &p.augment[k]
-		if s.Op != Noise && s.Op != Cutout || !v.taken(s, k) {
-			continue
-		}
-		words := v.words(k, 0)
-		if s.Op == Noise {
-			addNoise(dst, s.amount(words[1]), v.draws)
-			continue
-		}
-		ch, cw := s.size()
-		y0 := int(unit(words[1])*float64(h)) - ch/2
-		x0 := int(unit(words[2])*float64(w)) - cw/2
-		for c := range channels {
-			mean := float32(128)
-			if p.stats != nil {
-				mean = p.stats.Mean[c]
-			}
-			for y := max(y0, 0); y < min(y0+ch, h); y++ {
-				row := dst[(c*h+y)*w:][:w]
-				for x := max(x0, 0); x < min(x0+cw, w); x++ {
-					row[x] = mean
-				}
-			}
-		}
-	}
 }
 
 func (f *Files) label(i int) (int32, bool) { return f.files[i].label, true }
