@@ -135,7 +135,7 @@ var groups = []group{
 		{"split", training | resuming | evaluating | finding},
 		{"augment", training | previewing | finding},
 		{"preprocess", training | finding},
-		{"balance", training},
+		{"balance", training | finding},
 		{"strict", training | resuming | evaluating | previewing | finding},
 		{"ten-crop", training | evaluating},
 	}},
