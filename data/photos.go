@@ -19,6 +19,7 @@ type Photos struct {
 	augment Augment
 	stats   *Statistics // nil before they are known
 	shape   tensor.Shape
+	stack   int // channels of a set of stacks; 0 of pictures
 	free    chan *scratch
 }
 
@@ -53,7 +54,7 @@ type scratch struct {
 }
 
 // NewPhotos makes samples of picture files: [3,H,W], or [1,H,W] with a Grey
-// step. The statistics are those of the training set, which some steps need;
+// step; of .npy arrays and TIFFs of several pages [C,H,W], as the first has it. The statistics are those of the training set, which some steps need;
 // nil leaves out their effect.
 func NewPhotos(f *Files, a Augment, stats *Statistics) (*Photos, error) {
 	if err := a.Check(); err != nil {
@@ -63,11 +64,26 @@ func NewPhotos(f *Files, a Augment, stats *Statistics) (*Photos, error) {
 	if !ok {
 		return nil, ErrNoSize
 	}
-	return newPhotos(f, a, stats, tensor.Shape{a.Channels(3), h, w})
+	stack := f.stackChannels()
+	if f.Len() == 0 && stats != nil && len(stats.Mean) != 1 && len(stats.Mean) != 3 { // for ReadFile
+		stack = len(stats.Mean)
+	}
+	if stack == 0 {
+		return newPhotos(f, a, stats, tensor.Shape{a.Channels(3), h, w})
+	}
+	if err := a.checkStack(stack); err != nil {
+		return nil, err
+	}
+	p, err := newPhotos(f, a, stats, tensor.Shape{stack, h, w})
+	if err == nil {
+		p.stack = stack
+	}
+	return p, err
 }
 
-// Augmented makes samples of another data set's, whose values must be pixels
-// from 0 to 255 in one channel or three: those that a test takes, *Photos or, of
+// Augmented makes samples of another data set's. Its values must be pixels from 0
+// to 255 in one channel or three, for which there are all steps; in another number
+// of channels they may be of any range. It returns those that a test takes, *Photos or, of
 // a Regression, which must be Points, Points; and the same set with chance, which
 // moves points by the same map as pixels.
 func Augmented(d Dataset, a Augment, stats *Statistics) (test Dataset, varied Varied, err error) {
@@ -75,10 +91,13 @@ func Augmented(d Dataset, a Augment, stats *Statistics) (test Dataset, varied Va
 		return nil, nil, err
 	}
 	shape := d.Shape()
-	if c := shape[0]; c != 1 && c != 3 {
-		return nil, nil, fmt.Errorf("pictures of %d channels cannot be augmented, only those of 1 or 3", c)
-	}
-	if shape[0] == 1 {
+	switch c := shape[0]; c {
+	default:
+		if err := a.checkStack(c); err != nil {
+			return nil, nil, err
+		}
+	case 3:
+	case 1:
 		for _, op := range []Op{Saturation, Hue, PCA} {
 			if a.has(op) {
 				return nil, nil, fmt.Errorf("augmentation %s needs pictures in colour", op)
@@ -167,6 +186,7 @@ func (p *Photos) Read(dst []float32, i int) (label int32, err error) {
 func (p *Photos) ReadFile(ctx context.Context, dst []float32, file []byte) error {
 	s := p.scratch()
 	defer p.release(s)
+	s.decoder.stack.want = p.stack
 	h, w, err := s.openFile(file)
 	if err != nil {
 		return err
@@ -224,6 +244,7 @@ func (c crops) Read(dst []float32, i int) (int32, error) {
 func (p *Photos) read(dst []float32, i int, v view) (label int32, err error) {
 	s := p.scratch()
 	defer p.release(s)
+	s.decoder.stack.want = p.stack
 	h, w, label, err := p.from.open(s, i)
 	if err == nil {
 		m, region, halvings := p.plan(s, v, h, w)
@@ -278,6 +299,15 @@ func (p *Photos) release(s *scratch) {
 func (p *Photos) fill(s *scratch, dst []float32, v view, m affine) {
 	channels, h, w := p.shape[0], p.shape[1], p.shape[2]
 	n := h * w
+	if s.picture.space == stacked {
+		for c := range channels {
+			s.plane(dst[c*n:(c+1)*n], h, w, &s.picture.stack[c], m)
+		}
+		if v.random {
+			p.finish(s, dst, v)
+		}
+		return
+	}
 	var parts [3][]float32 // components of the picture, then channels of the sample
 	for c := range parts {
 		if c < channels {
@@ -362,6 +392,13 @@ func (d *samples) open(s *scratch, i int) (h, w int, label int32, err error) {
 func (d *samples) decode(_ context.Context, s *scratch, _ image.Rectangle, _ int) error {
 	shape := d.d.Shape()
 	h, w := shape[1], shape[2]
+	if shape[0] != 1 && shape[0] != 3 {
+		s.picture.space, s.picture.stack = stacked, grown(s.picture.stack, shape[0])
+		for c := range s.picture.stack {
+			s.picture.stack[c] = plane{values: s.raw[c*h*w : (c+1)*h*w], stride: w, w: w, h: h, sx: 1, sy: 1}
+		}
+		return nil
+	}
 	s.bytes = grown(s.bytes, len(s.raw))
 	for i, x := range s.raw {
 		s.bytes[i] = uint8(min(max(x+0.5, 0), 255))

@@ -417,8 +417,8 @@ func TestAugmentedDataset(t *testing.T) {
 	require.ErrorContains(t, err, "would not move what is to be predicted")
 	odd, _, err := NewSynthetic(SyntheticOptions{Shape: tensor.Shape{2, 4, 4}})
 	require.NoError(t, err)
-	_, _, err = Augmented(odd, a, nil)
-	require.ErrorContains(t, err, "pictures of 2 channels cannot be augmented")
+	_, _, err = Augmented(odd, Augment{{Op: Grey, P: 1}}, nil)
+	require.EqualError(t, err, "augmentation grey is for pictures in colour or grey, not for stacks of 2 channels")
 }
 
 func FuzzPicture(f *testing.F) {

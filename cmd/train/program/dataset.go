@@ -175,6 +175,7 @@ func (o *options) photoOptions(n *graph.Network, progress io.Writer) (p data.Pho
 	}
 	p.Augment = o.augment
 	if p.Augment == nil && n != nil {
+		p.Default = true
 		p.Augment, err = defaultAugment(n)
 	}
 	return p, err

@@ -207,7 +207,7 @@ func (o *options) flagSet() *flag.FlagSet {
 	f.StringVar(&o.model, "model", "", "`name` of a network: "+strings.Join(models.Names(), ", "))
 	f.StringVar(&o.net, "net", "", "`file` of a network in JSON, instead of -model; docs/training.md has an example")
 	f.StringVar(&o.init, "init", "", "`which` initialisation AlexNet gets: paper, caffe or msra")
-	f.StringVar(&o.data, "data", "", "`set` to train on: a folder with a folder of pictures for each class, a tar file of such a folder, a folder of tar files, a list FILE.txt of paths and the numbers of classes, cifar10[:DIR], mnist[:DIR], fashion-mnist[:DIR], emnist-letters[:DIR] and its other splits, keypoints:FILE or keypoints-missing:FILE, points in faces in Kaggle's CSV, or synthetic[:TRAIN,TEST], which is generated")
+	f.StringVar(&o.data, "data", "", "`set` to train on: a folder with a folder of pictures, or of .npy arrays [C,H,W], for each class, a tar file of such a folder, a folder of tar files, a list FILE.txt of paths and the numbers of classes, cifar10[:DIR], mnist[:DIR], fashion-mnist[:DIR], emnist-letters[:DIR] and its other splits, keypoints:FILE or keypoints-missing:FILE, points in faces in Kaggle's CSV, or synthetic[:TRAIN,TEST], which is generated")
 	f.StringVar(&o.val, "val", "", "`path` of photographs to test on, if -data is a path too")
 	f.StringVar(&o.split, "split", "", "`share` of each class of -data to test on, instead of -val, such as 0.1; 0.1,0.2 keeps a second share for -eval; @SEED draws other pictures; or a file, each line with a name and train, val or test")
 	f.StringVar(&o.augmentText, "augment", "", "`steps` from a picture to an image: "+strings.Join(data.AugmentGrammar(), ", "))

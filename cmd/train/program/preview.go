@@ -51,6 +51,9 @@ func drawPreview(ctx context.Context, o *options, stdout, stderr io.Writer) erro
 			if err != nil {
 				return err
 			}
+			if s.C != 1 && s.C != 3 {
+				s.C = 1 // the first channel of a stack
+			}
 			images = append(images, s)
 		}
 	}
