@@ -13,10 +13,10 @@ import (
 // some of which are left to chance. The zero Augment takes pictures as they
 // are, which must then all have one size.
 //
-// Steps of geometry come first, then those of colour, then noise and cutout;
-// within each kind they are taken in the order of the list. All geometry
-// together is one map from the sample to the picture, so pixels are computed
-// once, however many steps there are, and so are colours.
+// Steps of geometry come first, then those of colour, then the rest; within each
+// kind they are taken in the order of the list. All geometry together is one map
+// from the sample to the picture, so pixels are computed once, however many steps
+// there are, and so are colours.
 //
 // In a test nothing is left to chance: sizes and crops stay, crops are those
 // of the centre, and the other steps are left out.
@@ -51,6 +51,14 @@ const (
 	Rotate Op = "rotate"
 	// Translate moves by Lo to Hi of the width, and of the height.
 	Translate Op = "translate"
+	// TranslateX moves right by Lo to Hi of the width.
+	TranslateX Op = "translate-x"
+	// TranslateY moves down by Lo to Hi of the height.
+	TranslateY Op = "translate-y"
+	// ShearX moves rows right by Lo to Hi of their distance below the centre.
+	ShearX Op = "shear-x"
+	// ShearY moves columns down by Lo to Hi of their distance right of the centre.
+	ShearY Op = "shear-y"
 	// Zoom enlarges Lo to Hi times about the centre.
 	Zoom Op = "zoom"
 
@@ -62,16 +70,36 @@ const (
 	Contrast Op = "contrast"
 	// Saturation multiplies the distance from the pixel's luma.
 	Saturation Op = "saturation"
+	// Hue turns the colours by Lo to Hi degrees, from red to green. The luma stays:
+	// it is a turn of U and V, the differences from luma of ITU-R BT.601.
+	Hue Op = "hue"
 	// PCA adds multiples of the principal components of the training set's
 	// colours, drawn with the deviation Lo to Hi times their variance, which
 	// is that of pixels from 0 to 1 (Krizhevsky et al. 2012, section 4.1).
 	PCA Op = "pca"
+
+	// Autocontrast stretches each channel to 0 to 255.
+	Autocontrast Op = "autocontrast"
+	// Equalize makes all values of a channel equally frequent.
+	Equalize Op = "equalize"
+	// Solarize makes 255 - v of values v from a threshold on, which is Lo to Hi.
+	Solarize Op = "solarize"
+	// Posterize keeps the upper Lo to Hi bits of values from 0 to 255.
+	Posterize Op = "posterize"
+	// Sharpness multiplies the distance from the blurred image: 0 blurs.
+	Sharpness Op = "sharpness"
+	// RandAugment takes H steps at random, each of the magnitude Lo to Hi of 10
+	// (Cubuk et al. 2020).
+	RandAugment Op = "randaugment"
 
 	// Noise adds to each value a normal number of deviation Lo to Hi.
 	Noise Op = "noise"
 	// Cutout sets H by W pixels to the training set's mean; its centre may be
 	// anywhere, so a part may be outside (DeVries and Taylor 2017).
 	Cutout Op = "cutout"
+	// Erase sets a rectangle to random values from 0 to 255. It has Lo to Hi of
+	// the area, and a ratio of its sides of 0.3 to 1/0.3 (Zhong et al. 2020).
+	Erase Op = "erase"
 )
 
 // form is what a step looks like in text.
@@ -80,30 +108,45 @@ type form struct {
 	sizes     int     // numbers of pixels: 0 none, 1 one, 2 one or two
 	amount    bool    // whether there is an amount
 	middle    float64 // what one amount a means: middle-a to middle+a; NaN for just a
-	min       float64 // of an amount
-	lo, hi, p float64 // by default
+	min, max  float64 // of an amount
+	lo, hi, p float64 // by default; an amount with a hi need not be given
 	chance    bool    // whether it may be left out
 	example   string
 }
 
 var nan = math.NaN()
 
+// mostAmount is the largest amount of steps that need no bound of their own.
+const mostAmount = 1000
+
 var forms = []form{
 	{op: Resize, sizes: 2, p: 1, example: "resize=256"},
 	{op: Crop, sizes: 2, p: 1, example: "crop=227"},
-	{op: RandomCrop, sizes: 2, amount: true, middle: nan, lo: 0.08, hi: 1, p: 1, example: "rrcrop=224:0.08..1"},
+	{op: RandomCrop, sizes: 2, amount: true, middle: nan, max: 1, lo: 0.08, hi: 1, p: 1, example: "rrcrop=224:0.08..1"},
 	{op: Pad, sizes: 1, p: 1, example: "pad=4"},
 	{op: Flip, p: 0.5, chance: true, example: "flip"},
-	{op: Rotate, amount: true, min: -360, p: 1, chance: true, example: "rotate=15"},
-	{op: Translate, amount: true, min: -1, p: 1, chance: true, example: "translate=0.1"},
-	{op: Zoom, amount: true, middle: 1, min: 0.01, p: 1, chance: true, example: "zoom=0.2"},
+	{op: Rotate, amount: true, min: -360, max: mostAmount, p: 1, chance: true, example: "rotate=15"},
+	{op: Translate, amount: true, min: -1, max: mostAmount, p: 1, chance: true, example: "translate=0.1"},
+	{op: TranslateX, amount: true, min: -1, max: 1, p: 1, chance: true, example: "translate-x=0.1"},
+	{op: TranslateY, amount: true, min: -1, max: 1, p: 1, chance: true, example: "translate-y=0.1"},
+	{op: ShearX, amount: true, min: -1, max: 1, p: 1, chance: true, example: "shear-x=0.3"},
+	{op: ShearY, amount: true, min: -1, max: 1, p: 1, chance: true, example: "shear-y=0.3"},
+	{op: Zoom, amount: true, middle: 1, min: 0.01, max: mostAmount, p: 1, chance: true, example: "zoom=0.2"},
 	{op: Grey, p: 1, example: "grey"},
-	{op: Brightness, amount: true, middle: 1, p: 1, chance: true, example: "brightness=0.4"},
-	{op: Contrast, amount: true, middle: 1, p: 1, chance: true, example: "contrast=0.4"},
-	{op: Saturation, amount: true, middle: 1, p: 1, chance: true, example: "saturation=0.4"},
-	{op: PCA, amount: true, middle: nan, p: 1, chance: true, example: "pca=0.1"},
-	{op: Noise, amount: true, middle: nan, p: 1, chance: true, example: "noise=5"},
+	{op: Brightness, amount: true, middle: 1, max: mostAmount, p: 1, chance: true, example: "brightness=0.4"},
+	{op: Contrast, amount: true, middle: 1, max: mostAmount, p: 1, chance: true, example: "contrast=0.4"},
+	{op: Saturation, amount: true, middle: 1, max: mostAmount, p: 1, chance: true, example: "saturation=0.4"},
+	{op: Hue, amount: true, min: -360, max: 360, p: 1, chance: true, example: "hue=20"},
+	{op: PCA, amount: true, middle: nan, max: mostAmount, p: 1, chance: true, example: "pca=0.1"},
+	{op: Autocontrast, p: 1, chance: true, example: "autocontrast@0.2"},
+	{op: Equalize, p: 1, chance: true, example: "equalize@0.2"},
+	{op: Solarize, amount: true, middle: nan, max: 256, p: 1, chance: true, example: "solarize=128@0.2"},
+	{op: Posterize, amount: true, middle: nan, min: 1, max: 8, p: 1, chance: true, example: "posterize=4@0.2"},
+	{op: Sharpness, amount: true, middle: 1, max: mostAmount, p: 1, chance: true, example: "sharpness=0.5"},
+	{op: RandAugment, sizes: 1, amount: true, middle: nan, max: 10, lo: 9, hi: 9, p: 1, chance: true, example: "randaugment=2:9"},
+	{op: Noise, amount: true, middle: nan, max: mostAmount, p: 1, chance: true, example: "noise=5"},
 	{op: Cutout, sizes: 2, p: 1, chance: true, example: "cutout=32@0.5"},
+	{op: Erase, amount: true, middle: nan, max: 1, lo: 0.02, hi: 0.4, p: 0.5, chance: true, example: "erase"},
 }
 
 func formOf(op Op) *form {
@@ -131,9 +174,10 @@ const largestSide = 1 << 14
 //	resize=256,crop=227,flip,rotate=15@0.3,zoom=0.9..1.2,pca=0.1
 //
 // A size is one number or HEIGHTxWIDTH. An amount a is the range -a..a of
-// angles and shifts, 1-a..1+a of factors, and just a of deviations; a range
-// may be written out as LO..HI. @P is how likely the step is taken. The range
-// of rrcrop follows its size after a colon.
+// angles, shifts and shears, 1-a..1+a of factors, and just a of the others; a
+// range may be written out as LO..HI. @P is how likely the step is taken. The
+// range of rrcrop follows its size after a colon, and so does the magnitude of
+// randaugment the number of its steps.
 func ParseAugment(text string) (Augment, error) {
 	var a Augment
 	if text == "" {
@@ -179,12 +223,14 @@ func parseStep(word string) (s Step, err error) {
 	switch {
 	case hasValue && f.sizes == 0 && !f.amount:
 		return wrong("it takes no value")
+	case f.op == RandAugment && !parseSize(&s, size, f.sizes):
+		return wrong("it takes a number of steps")
 	case f.sizes > 0 && !parseSize(&s, size, f.sizes):
 		if f.sizes == 1 {
 			return wrong("it takes a number of pixels")
 		}
 		return wrong("it takes a number of pixels, or HEIGHTxWIDTH")
-	case f.amount && (amount != "" || f.sizes == 0) && !parseRange(&s, amount, f.middle):
+	case f.amount && (amount != "" || f.hi == 0 || f.sizes == 0 && hasValue) && !parseRange(&s, amount, f.middle):
 		return wrong("it takes a number or a range LO..HI")
 	}
 	if hasChance {
@@ -234,23 +280,24 @@ func (a Augment) Check() error {
 			return fmt.Errorf("augmentation %q: %s", s, fmt.Sprintf(format, args...))
 		}
 		switch {
+		case s.Op == RandAugment && (s.H < 1 || s.H > mostDrawn || s.W != 0):
+			return fail("it takes 1 to %d steps", mostDrawn)
 		case f.sizes > 0 && (s.H < 1 || s.H > largestSide || s.W < 0 || s.W > largestSide):
 			return fail("a side has at least 1 and at most %d pixels", largestSide)
 		case !(s.P >= 0 && s.P <= 1):
 			return fail("a probability is a number from 0 to 1")
 		case !f.chance && s.P != 1:
 			return fail("it decides the size or the channels of the samples, so it cannot be left to chance")
-		case f.amount && !(s.Lo >= f.min && s.Lo <= s.Hi && s.Hi <= 1000):
-			return fail("the range %g..%g is empty or outside %g..1000", s.Lo, s.Hi, f.min)
+		case (s.Op == RandomCrop || s.Op == Erase) && !(s.Lo > 0 && s.Hi <= 1):
+			return fail("a share of the area is above 0 and at most 1")
+		case f.amount && !(s.Lo >= f.min && s.Lo <= s.Hi && s.Hi <= f.max):
+			return fail("the range %g..%g is empty or outside %g..%g", s.Lo, s.Hi, f.min, f.max)
 		}
 		switch s.Op {
 		case Resize, RandomCrop:
 			short = s.H
 			if s.W > 0 {
 				short = min(s.H, s.W)
-			}
-			if s.Op == RandomCrop && !(s.Lo > 0 && s.Hi <= 1) {
-				return fail("a share of the area is above 0 and at most 1")
 			}
 		case Pad:
 			if short > 0 {
@@ -330,7 +377,7 @@ func (s Step) String() string {
 			text += "x" + strconv.Itoa(s.W)
 		}
 	}
-	if f.amount && !(f.sizes > 0 && s.Lo == f.lo && s.Hi == f.hi) {
+	if f.amount && !(f.hi > 0 && s.Lo == f.lo && s.Hi == f.hi) {
 		mark := "="
 		if f.sizes > 0 {
 			mark = ":"

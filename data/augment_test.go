@@ -12,17 +12,24 @@ import (
 
 func TestParseAugment(t *testing.T) {
 	for text, want := range map[string]Augment{
-		"":                            nil,
-		"resize=256,crop=227,flip":    {{Op: Resize, H: 256, P: 1}, {Op: Crop, H: 227, P: 1}, {Op: Flip, P: 0.5}},
-		"resize=10x20, flip@1":        {{Op: Resize, H: 10, W: 20, P: 1}, {Op: Flip, P: 1}},
-		"rotate=15@0.3":               {{Op: Rotate, Lo: -15, Hi: 15, P: 0.3}},
-		"rotate=-5..90":               {{Op: Rotate, Lo: -5, Hi: 90, P: 1}},
-		"zoom=0.25,zoom=0.9..1.5":     {{Op: Zoom, Lo: 0.75, Hi: 1.25, P: 1}, {Op: Zoom, Lo: 0.9, Hi: 1.5, P: 1}},
-		"pca=0.1,noise=2..5":          {{Op: PCA, Lo: 0.1, Hi: 0.1, P: 1}, {Op: Noise, Lo: 2, Hi: 5, P: 1}},
-		"rrcrop=224,cutout=3x4@0.5":   {{Op: RandomCrop, H: 224, Lo: 0.08, Hi: 1, P: 1}, {Op: Cutout, H: 3, W: 4, P: 0.5}},
-		"rrcrop=10x12:0.5..1":         {{Op: RandomCrop, H: 10, W: 12, Lo: 0.5, Hi: 1, P: 1}},
-		"brightness=0.5,contrast=0.5": {{Op: Brightness, Lo: 0.5, Hi: 1.5, P: 1}, {Op: Contrast, Lo: 0.5, Hi: 1.5, P: 1}},
-		"grey,pad=4,saturation=0..2":  {{Op: Grey, P: 1}, {Op: Pad, H: 4, P: 1}, {Op: Saturation, Lo: 0, Hi: 2, P: 1}},
+		"":                             nil,
+		"resize=256,crop=227,flip":     {{Op: Resize, H: 256, P: 1}, {Op: Crop, H: 227, P: 1}, {Op: Flip, P: 0.5}},
+		"resize=10x20, flip@1":         {{Op: Resize, H: 10, W: 20, P: 1}, {Op: Flip, P: 1}},
+		"rotate=15@0.3":                {{Op: Rotate, Lo: -15, Hi: 15, P: 0.3}},
+		"rotate=-5..90":                {{Op: Rotate, Lo: -5, Hi: 90, P: 1}},
+		"zoom=0.25,zoom=0.9..1.5":      {{Op: Zoom, Lo: 0.75, Hi: 1.25, P: 1}, {Op: Zoom, Lo: 0.9, Hi: 1.5, P: 1}},
+		"pca=0.1,noise=2..5":           {{Op: PCA, Lo: 0.1, Hi: 0.1, P: 1}, {Op: Noise, Lo: 2, Hi: 5, P: 1}},
+		"rrcrop=224,cutout=3x4@0.5":    {{Op: RandomCrop, H: 224, Lo: 0.08, Hi: 1, P: 1}, {Op: Cutout, H: 3, W: 4, P: 0.5}},
+		"rrcrop=10x12:0.5..1":          {{Op: RandomCrop, H: 10, W: 12, Lo: 0.5, Hi: 1, P: 1}},
+		"brightness=0.5,contrast=0.5":  {{Op: Brightness, Lo: 0.5, Hi: 1.5, P: 1}, {Op: Contrast, Lo: 0.5, Hi: 1.5, P: 1}},
+		"grey,pad=4,saturation=0..2":   {{Op: Grey, P: 1}, {Op: Pad, H: 4, P: 1}, {Op: Saturation, Lo: 0, Hi: 2, P: 1}},
+		"erase,randaugment=2":          {{Op: Erase, Lo: 0.02, Hi: 0.4, P: 0.5}, {Op: RandAugment, H: 2, Lo: 9, Hi: 9, P: 1}},
+		"erase=0.1..0.2@0.3":           {{Op: Erase, Lo: 0.1, Hi: 0.2, P: 0.3}},
+		"randaugment=3:2..7@0.5":       {{Op: RandAugment, H: 3, Lo: 2, Hi: 7, P: 0.5}},
+		"shear-x=0.3,translate-y=0..1": {{Op: ShearX, Lo: -0.3, Hi: 0.3, P: 1}, {Op: TranslateY, Lo: 0, Hi: 1, P: 1}},
+		"hue=20,solarize=128":          {{Op: Hue, Lo: -20, Hi: 20, P: 1}, {Op: Solarize, Lo: 128, Hi: 128, P: 1}},
+		"posterize=4..8,sharpness=0.5": {{Op: Posterize, Lo: 4, Hi: 8, P: 1}, {Op: Sharpness, Lo: 0.5, Hi: 1.5, P: 1}},
+		"autocontrast,equalize@0.2":    {{Op: Autocontrast, P: 1}, {Op: Equalize, P: 0.2}},
 	} {
 		a, err := ParseAugment(text)
 		require.NoError(t, err, text)
@@ -32,7 +39,7 @@ func TestParseAugment(t *testing.T) {
 		require.Equal(t, a, again)
 	}
 	for text, want := range map[string]string{
-		"crp=227":              `augmentation "crp" is unknown; there are resize, crop, rrcrop, pad, flip, rotate, translate, zoom, grey, brightness, contrast, saturation, pca, noise, cutout`,
+		"crp=227":              `augmentation "crp" is unknown; there are resize, crop, rrcrop, pad, flip, rotate, translate, translate-x, translate-y, shear-x, shear-y, zoom, grey, brightness, contrast, saturation, hue, pca, autocontrast, equalize, solarize, posterize, sharpness, randaugment, noise, cutout, erase`,
 		"crop":                 `augmentation "crop": it takes a number of pixels, or HEIGHTxWIDTH, such as crop=227`,
 		"crop=x3":              "it takes a number of pixels",
 		"crop=3x":              "it takes a number of pixels",
@@ -51,6 +58,18 @@ func TestParseAugment(t *testing.T) {
 		"noise=-1":             "the range -1..-1 is empty or outside",
 		"noise=NaN":            "the range NaN..NaN is empty",
 		"rrcrop=5:":            "the range after the colon is missing",
+		"erase=":               "it takes a number or a range LO..HI, such as erase",
+		"erase=0":              "a share of the area is above 0 and at most 1",
+		"erase=0.1..1.5":       "a share of the area is above 0 and at most 1",
+		"erase=0.4..0.1":       "the range 0.4..0.1 is empty",
+		"randaugment":          "it takes a number of steps, such as randaugment=2:9",
+		"randaugment=9":        "it takes 1 to 8 steps",
+		"randaugment=2:11":     "the range 11..11 is empty or outside 0..10",
+		"randaugment=2:":       "the range after the colon is missing",
+		"posterize=0":          "the range 0..0 is empty or outside 1..8",
+		"solarize=300":         "outside 0..256",
+		"shear-x=2":            "outside -1..1",
+		"hue=400":              "outside -360..360",
 		"rrcrop=5:0..2":        "a share of the area is above 0",
 		"resize=100,crop=227":  "a crop of 227x227 does not fit in a shorter side of 100",
 		"resize=256,,crop=3":   `augmentation "" is unknown`,

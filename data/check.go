@@ -107,6 +107,9 @@ func (f *Files) fingerprint(a Augment) string {
 	h := sha256.New()
 	w := bufio.NewWriter(h)
 	fmt.Fprintln(w, "hubel check 4", a.Test())
+	if stack := f.stackChannels(); stack > 0 {
+		fmt.Fprintln(w, "channels", stack)
+	}
 	for _, s := range f.shards {
 		if abs, err := filepath.Abs(s); err == nil {
 			s = abs

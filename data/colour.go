@@ -1,5 +1,7 @@
 package data
 
+import "math"
+
 // colours maps a picture's components to a sample's channels, both from 0 to
 // 255: channel k is m[k][0]*p0 + m[k][1]*p1 + m[k][2]*p2 + m[k][3].
 type colours [3][4]float64
@@ -46,11 +48,7 @@ func (m *colours) row(weights [3]float64) (row [4]float64) {
 func (a Augment) colour(v view, from space, channels int, means [3]float64, stats *Statistics) colours {
 	m := coloursOf(from)
 	grey := channels == 1
-	for k := range a {
-		s := &a[k]
-		if !v.taken(s, k) {
-			continue
-		}
+	a.each(v, func(s Step, k int) {
 		words := v.words(k, 0)
 		switch s.Op {
 		case Grey:
@@ -84,9 +82,11 @@ func (a Augment) colour(v view, from space, channels int, means [3]float64, stat
 					m[c][j] = f*m[c][j] + (1-f)*row[j]
 				}
 			}
+		case Hue:
+			m.turn(s.amount(words[1]) * math.Pi / 180)
 		case PCA:
 			if grey || stats == nil || len(stats.Variances) != 3 {
-				continue
+				return
 			}
 			deviation := s.amount(words[1])
 			draws := v.words(k, 1)
@@ -97,8 +97,22 @@ func (a Augment) colour(v view, from space, channels int, means [3]float64, stat
 				}
 			}
 		}
-	}
+	})
 	return m
+}
+
+// turn turns U = 0.492 (B - Y) and V = 0.877 (R - Y) by an angle, and keeps the
+// luma Y.
+func (m *colours) turn(angle float64) {
+	const u, v = 0.492, 0.877
+	sin, cos := math.Sincos(angle)
+	y := m.row(luma)
+	for j := range y {
+		blue, red := u*(m[2][j]-y[j]), v*(m[0][j]-y[j])
+		blue, red = cos*blue-sin*red, sin*blue+cos*red
+		m[0][j], m[2][j] = y[j]+red/v, y[j]+blue/u
+		m[1][j] = (y[j] - luma[0]*m[0][j] - luma[2]*m[2][j]) / luma[1]
+	}
 }
 
 // apply makes channels of as many components, in place.

@@ -49,6 +49,14 @@ type Regression interface {
 	ReadTarget(dst []float32, i int) error
 }
 
+// Labelled is a Dataset that may know labels without reading samples.
+type Labelled interface {
+	Dataset
+
+	// Label is that of sample i, and whether it is known.
+	Label(i int) (label int32, known bool)
+}
+
 // Named is a Dataset whose samples have names that a person can look up, such
 // as the paths of files.
 type Named interface {
@@ -66,6 +74,16 @@ type Varied interface {
 	// ReadVaried is Read with chance: what is random depends on the seed, the
 	// epoch and i alone.
 	ReadVaried(dst []float32, i int, seed uint64, epoch int) (label int32, err error)
+}
+
+// VariedRegression is a Varied set whose targets vary with its samples, as points
+// do that move with an augmented picture.
+type VariedRegression interface {
+	Varied
+	Regression
+
+	// ReadVariedTarget is ReadTarget for the sample of ReadVaried.
+	ReadVariedTarget(dst []float32, i int, seed uint64, epoch int) error
 }
 
 // Multiview is a Dataset that shows each picture Views times, in consecutive
@@ -156,4 +174,6 @@ const (
 	testFacesStream
 	augmentStream // the steps of an Augment
 	pixelStream   // its noise
+	balanceStream // the order of a class in an epoch that is balanced
+	eraseStream   // what an image is erased with
 )

@@ -85,7 +85,7 @@ func TestDamage(t *testing.T) {
 			for i := range x {
 				x[i] = 7
 			}
-			p.damage(x, v)
+			p.finish(new(scratch), x, v)
 			words := v.words(1, 0)
 			cy, cx := int(unit(words[1])*h), int(unit(words[2])*w)
 			for i, got := range x {
@@ -105,7 +105,7 @@ func TestDamage(t *testing.T) {
 	require.NoError(t, err)
 	v := view{random: true, draws: device.Random{Seed: 5, Sample: 2}}
 	x := []float32{1, 2, 3, 4, 5, 6, 7}
-	p.damage(x, v)
+	p.finish(new(scratch), x, v)
 	r := v.draws
 	r.Stream = pixelStream
 	for i := range x {
@@ -114,7 +114,7 @@ func TestDamage(t *testing.T) {
 	never := view{random: true}
 	p.augment[0].P = 0
 	y := slices.Clone(x)
-	p.damage(x, never)
+	p.finish(new(scratch), x, never)
 	require.Equal(t, y, x)
 }
 

@@ -114,7 +114,7 @@ func openSet(path string) (parts [3]*Files, err error) {
 		return parts, err
 	}
 	if !list { // which says itself what it means
-		found = f.photographs(found)
+		found = f.photographs(f.withoutArrays(found))
 	}
 	if parts, err = f.divide(found); err != nil {
 		return parts, fmt.Errorf("%s: %w", path, err)
@@ -186,7 +186,7 @@ type labelled struct {
 // isPicture goes by the name.
 func isPicture(name string) bool {
 	switch strings.ToLower(path.Ext(name)) {
-	case ".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".bmp", ".gif", ".tif", ".tiff", ".webp":
+	case ".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".npy":
 		return true
 	}
 	return false

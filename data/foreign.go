@@ -48,9 +48,10 @@ func foreign[T any](decode func(io.Reader) (T, error), in *source) (v T, err err
 type source struct {
 	ctx  context.Context
 	file []byte
-	at   int   // of Read
-	read int64 // bytes, by ReadAt
-	err  error // that a read has returned, but for the end of the file
+	page uint32 // where the directory of a TIFF is that takes the place of the first; 0 for the first
+	at   int    // of Read
+	read int64  // bytes, by ReadAt
+	err  error  // that a read has returned, but for the end of the file
 }
 
 func (s *source) Read(b []byte) (int, error) {
@@ -63,6 +64,15 @@ func (s *source) Read(b []byte) (int, error) {
 		return 0, io.EOF
 	}
 	return n, nil
+}
+
+// directory is where that of the TIFF's page is.
+func (s *source) directory() uint32 {
+	if s.page > 0 {
+		return s.page
+	}
+	_, first := tiffOrder(s.file)
+	return first
 }
 
 // errReadOften is the error of a TIFF file whose parts lie over each other, as no
@@ -84,6 +94,16 @@ func (s *source) ReadAt(b []byte, at int64) (int, error) {
 		return 0, s.err
 	}
 	n := copy(b, s.file[at:])
+	if s.page > 0 && at < 8 { // the first directory's offset is bytes 4 to 7
+		order, _ := tiffOrder(s.file)
+		var offset [4]byte
+		order.PutUint32(offset[:], s.page)
+		for i := range offset {
+			if k := int64(4+i) - at; k >= 0 && k < int64(n) {
+				b[k] = offset[i]
+			}
+		}
+	}
 	if n < len(b) {
 		return n, io.EOF
 	}
@@ -120,7 +140,8 @@ func (d *decoder) decodedBytes(c image.Config) (int64, error) {
 	case gifFormat: // in order, on its canvas
 		each *= 3
 	case tiffFormat:
-		blocks, err := tiffBlocks(d.file, d.h, d.w)
+		_, first := tiffOrder(d.file)
+		blocks, err := tiffBlocks(d.file, first, d.h, d.w)
 		// Every part has a reader of its own: twice, before what they leave is
 		// collected.
 		return (2*each+planes)*pixels + blocks, err

@@ -26,6 +26,14 @@ func (m affine) apply(x, y float64) (float64, float64) {
 	return m.a*x + m.b*y + m.c, m.d*x + m.e*y + m.f
 }
 
+// inverse is the map from the picture's coordinates to the sample's.
+func (m affine) inverse() affine {
+	det := m.a*m.e - m.b*m.d
+	n := affine{a: m.e / det, b: -m.b / det, d: -m.d / det, e: m.a / det}
+	n.c, n.f = n.apply(-m.c, -m.f)
+	return n
+}
+
 // upright reports whether rows stay rows.
 func (m affine) upright() bool { return m.b == 0 && m.d == 0 }
 
@@ -87,11 +95,7 @@ func (a Augment) geometry(v view, h, w int) (m affine, outH, outW int) {
 		cx, cy := float64(w)/2, float64(h)/2
 		return affine{a: 1, c: cx, e: 1, f: cy}.after(inner).after(affine{a: 1, c: -cx, e: 1, f: -cy})
 	}
-	for k := range a {
-		s := &a[k]
-		if !v.taken(s, k) {
-			continue
-		}
+	a.each(v, func(s Step, k int) {
 		var step affine
 		words := v.words(k, 0)
 		switch s.Op {
@@ -111,7 +115,7 @@ func (a Augment) geometry(v view, h, w int) (m affine, outH, outW int) {
 			h, w = nh, nw
 		case RandomCrop:
 			nh, nw := s.size()
-			x, y, pw, ph := v.part(s, k, h, w)
+			x, y, pw, ph := v.part(&s, k, h, w)
 			if !v.random && k == lastCrop {
 				x = v.place(w-int(pw), 0, 0, true)
 				y = v.place(h-int(ph), 1, 0, true)
@@ -126,14 +130,22 @@ func (a Augment) geometry(v view, h, w int) (m affine, outH, outW int) {
 		case Translate:
 			// The picture moves right and down, so a sample looks left and up.
 			step = affine{a: 1, c: -s.amount(words[1]) * float64(w), e: 1, f: -s.amount(words[2]) * float64(h)}
+		case TranslateX:
+			step = affine{a: 1, c: -s.amount(words[1]) * float64(w), e: 1}
+		case TranslateY:
+			step = affine{a: 1, e: 1, f: -s.amount(words[1]) * float64(h)}
+		case ShearX:
+			step = centred(affine{a: 1, b: -s.amount(words[1]), e: 1})
+		case ShearY:
+			step = centred(affine{a: 1, d: -s.amount(words[1]), e: 1})
 		case Zoom:
 			z := s.amount(words[1])
 			step = centred(affine{a: 1 / z, e: 1 / z})
 		default:
-			continue
+			return
 		}
 		m = m.after(step)
-	}
+	})
 	if !v.random && v.crop >= tenCrops/2 {
 		m = m.after(affine{a: -1, c: float64(w), e: 1})
 	}

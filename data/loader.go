@@ -25,6 +25,10 @@ type LoaderOptions struct {
 	Shuffle bool
 	Seed    uint64 // of the order, and of what varies in a Varied data set
 
+	// Balance makes an epoch, which needs Shuffle, have each class equally often
+	// instead of each sample once. The data set must be Labelled.
+	Balance bool
+
 	Epochs int // after so many, Next returns io.EOF; 0 means no end
 
 	// Start is the first iteration. The batches of an iteration depend on its
@@ -98,13 +102,15 @@ type Loader struct {
 	data      Dataset
 	varied    Varied     // data, if it is one
 	targets   Regression // data, if it is one
-	perSample int        // numbers of a target
+	moved     VariedRegression
+	perSample int // numbers of a target
 	o         LoaderOptions
 	samples   int // of the data set
 	batches   int // of an epoch
 	sampleLen int
 	order     []int32 // of the epoch ordered; nil where not shuffled
 	ordered   int     // the epoch that order is of; -1 before the first
+	balance   *balance
 
 	ctx         context.Context
 	cancel      context.CancelCauseFunc
@@ -177,6 +183,20 @@ func NewLoader(ctx context.Context, d Dataset, o LoaderOptions) (*Loader, error)
 	if o.Shuffle {
 		l.order = make([]int32, d.Len())
 	}
+	if o.Balance {
+		var err error
+		switch {
+		case !o.Shuffle:
+			err = errors.New("balanced classes need shuffled samples")
+		case l.targets != nil:
+			err = fmt.Errorf("classes cannot be balanced: the data set has %d numbers to predict instead", l.perSample)
+		default:
+			l.balance, err = newBalance(d)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("data loader: %w", err)
+		}
+	}
 	for range slots {
 		b, err := l.newBatch()
 		if err != nil {
@@ -187,6 +207,7 @@ func NewLoader(ctx context.Context, d Dataset, o LoaderOptions) (*Loader, error)
 	l.ctx, l.cancel = context.WithCancelCause(ctx)
 	l.data = withContext(l.ctx, d)
 	l.varied, _ = l.data.(Varied)
+	l.moved, _ = l.data.(VariedRegression)
 	l.running.Add(1 + o.Workers)
 	go l.run()
 	for range o.Workers {
@@ -367,6 +388,9 @@ func (l *Loader) begin(b *Batch, iteration int) {
 
 	if l.order != nil && l.ordered != b.Epoch {
 		permute(l.order, l.o.Seed, b.Epoch)
+		if l.balance != nil {
+			l.balance.order(l.order, l.o.Seed, b.Epoch)
+		}
 		l.ordered = b.Epoch
 	}
 	for n := range b.N {
@@ -427,7 +451,7 @@ func (l *Loader) fill(b *Batch, n int) (err error) {
 		return fmt.Errorf("sample %d: %w", i, err)
 	}
 	if l.targets != nil {
-		if err := l.targets.ReadTarget(b.targets[n*l.perSample:(n+1)*l.perSample], i); err != nil {
+		if err := l.readTarget(b.targets[n*l.perSample:(n+1)*l.perSample], i, b.Epoch); err != nil {
 			return fmt.Errorf("target of sample %d: %w", i, err)
 		}
 	} else if classes := len(l.data.Classes()); label < 0 || int(label) >= classes {
@@ -436,6 +460,14 @@ func (l *Loader) fill(b *Batch, n int) (err error) {
 	l.o.Preprocess.Apply(x)
 	b.labels[n] = label
 	return nil
+}
+
+// readTarget reads the target of the sample that fill has read.
+func (l *Loader) readTarget(dst []float32, i, epoch int) error {
+	if l.moved != nil {
+		return l.moved.ReadVariedTarget(dst, i, l.o.Seed, epoch)
+	}
+	return l.targets.ReadTarget(dst, i)
 }
 
 // fail keeps the error of the batch's first sample that has one.

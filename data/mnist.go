@@ -204,6 +204,8 @@ func (s *images) Len() int            { return len(s.labels) }
 func (s *images) Shape() tensor.Shape { return s.shape }
 func (s *images) Classes() []string   { return s.classes }
 
+func (s *images) Label(i int) (int32, bool) { return int32(s.labels[i]), true }
+
 func (s *images) Read(dst []float32, i int) (int32, error) {
 	n := s.shape.TotalSize()
 	for j, p := range s.pixels[i*n : (i+1)*n] {

@@ -186,7 +186,7 @@ func TestOpen(t *testing.T) {
 	require.Equal(t, 7, test.Len())
 
 	_, _, err = Open("cifar", OpenOptions{})
-	require.EqualError(t, err, `data set "cifar" is unknown; there are mnist, fashion-mnist, emnist-balanced, emnist-byclass, emnist-bymerge, emnist-letters, emnist-digits, emnist-mnist, cifar10, synthetic, and folders or tar files of pictures, but none of this name`)
+	require.EqualError(t, err, `data set "cifar" is unknown; there are mnist, fashion-mnist, emnist-balanced, emnist-byclass, emnist-bymerge, emnist-letters, emnist-digits, emnist-mnist, cifar10, keypoints, keypoints-missing, synthetic, and folders or tar files of pictures, but none of this name`)
 	_, _, err = Open("mnist:", OpenOptions{})
 	require.ErrorContains(t, err, "the folder after the colon is missing")
 	_, _, err = Open("synthetic:x", OpenOptions{})

@@ -1,6 +1,7 @@
 package data
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"slices"
@@ -25,6 +26,8 @@ var sets = []struct {
 	{"emnist-digits", emnist("digits")},
 	{"emnist-mnist", emnist("mnist")},
 	{"cifar10", func(dir string, _ OpenOptions) (Dataset, Dataset, error) { return OpenCIFAR10(dir) }},
+	{"keypoints", keypointsFile(false)},
+	{"keypoints-missing", keypointsFile(true)},
 	{"synthetic", func(dir string, o OpenOptions) (Dataset, Dataset, error) {
 		if dir != "" {
 			return nil, nil, fmt.Errorf("data set synthetic has no folder, such as %q", dir)
@@ -35,6 +38,15 @@ var sets = []struct {
 
 func emnist(split string) func(dir string, _ OpenOptions) (train, test Dataset, err error) {
 	return func(dir string, _ OpenOptions) (Dataset, Dataset, error) { return OpenEMNIST(split, dir) }
+}
+
+func keypointsFile(missing bool) func(file string, _ OpenOptions) (train, test Dataset, err error) {
+	return func(file string, _ OpenOptions) (Dataset, Dataset, error) {
+		if file == "" {
+			return nil, nil, errors.New("data set keypoints needs the file, such as keypoints:training.csv")
+		}
+		return OpenKeypoints(file, missing)
+	}
 }
 
 // Names lists the data sets that Open knows.
@@ -58,8 +70,10 @@ func IsPath(spec string) bool {
 }
 
 // Open opens a data set by name: "mnist", "fashion-mnist", "cifar10",
-// "emnist-letters" and EMNIST's other splits, or "synthetic". All but the last take the folder of their files after a colon,
-// "mnist:/data/mnist"; without one it is MNISTDir and so on.
+// "emnist-letters" and EMNIST's other splits, "keypoints", "keypoints-missing", or
+// "synthetic". All but the last take the folder of their files after a colon,
+// "mnist:/data/mnist"; without one it is MNISTDir and so on. The two of keypoints
+// take a file there, and need it.
 func Open(spec string, o OpenOptions) (train, test Dataset, err error) {
 	name, dir, colon := strings.Cut(spec, ":")
 	for _, s := range sets {

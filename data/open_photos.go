@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 )
 
@@ -39,6 +40,10 @@ type PhotoOptions struct {
 	Augment Augment
 	Normal  Normal
 
+	// Default says that nobody asked for this Augment: of stacks of channels it
+	// loses the step Grey.
+	Default bool
+
 	// Known is the preprocessing of a network that is trained already. Augment
 	// and Normal are not used then.
 	Known *Preprocess
@@ -65,6 +70,9 @@ func OpenPhotos(ctx context.Context, spec PhotoSpec, o PhotoOptions) (*PhotoSets
 	}
 	if o.Known != nil {
 		o.Augment = o.Known.Augment
+	}
+	if o.Known == nil && o.Default && train.stackChannels() > 1 {
+		o.Augment = slices.DeleteFunc(slices.Clone(o.Augment), func(s Step) bool { return s.Op == Grey })
 	}
 	o.Whole = o.Normal.Whiten && o.Known == nil
 	s := &PhotoSets{}

@@ -2,7 +2,6 @@ package data
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"image"
 	"runtime"
@@ -20,6 +19,7 @@ type Photos struct {
 	augment Augment
 	stats   *Statistics // nil before they are known
 	shape   tensor.Shape
+	stack   int // channels of a set of stacks; 0 of pictures
 	free    chan *scratch
 }
 
@@ -54,7 +54,7 @@ type scratch struct {
 }
 
 // NewPhotos makes samples of picture files: [3,H,W], or [1,H,W] with a Grey
-// step. The statistics are those of the training set, which some steps need;
+// step; of .npy arrays and TIFFs of several pages [C,H,W], as the first has it. The statistics are those of the training set, which some steps need;
 // nil leaves out their effect.
 func NewPhotos(f *Files, a Augment, stats *Statistics) (*Photos, error) {
 	if err := a.Check(); err != nil {
@@ -64,31 +64,59 @@ func NewPhotos(f *Files, a Augment, stats *Statistics) (*Photos, error) {
 	if !ok {
 		return nil, ErrNoSize
 	}
-	return newPhotos(f, a, stats, tensor.Shape{a.Channels(3), h, w})
-}
-
-// Augmented makes samples of another data set's, whose values must be pixels
-// from 0 to 255 in one channel or three.
-func Augmented(d Dataset, a Augment, stats *Statistics) (*Photos, error) {
-	if err := a.Check(); err != nil {
+	stack := f.stackChannels()
+	if f.Len() == 0 && stats != nil && len(stats.Mean) != 1 && len(stats.Mean) != 3 { // for ReadFile
+		stack = len(stats.Mean)
+	}
+	if stack == 0 {
+		return newPhotos(f, a, stats, tensor.Shape{a.Channels(3), h, w})
+	}
+	if err := a.checkStack(stack); err != nil {
 		return nil, err
 	}
-	if _, ok := d.(Regression); ok {
-		return nil, errors.New("augmentation would not move what is to be predicted with the picture")
+	p, err := newPhotos(f, a, stats, tensor.Shape{stack, h, w})
+	if err == nil {
+		p.stack = stack
+	}
+	return p, err
+}
+
+// Augmented makes samples of another data set's. Its values must be pixels from 0
+// to 255 in one channel or three, for which there are all steps; in another number
+// of channels they may be of any range. It returns those that a test takes, *Photos or, of
+// a Regression, which must be Points, Points; and the same set with chance, which
+// moves points by the same map as pixels.
+func Augmented(d Dataset, a Augment, stats *Statistics) (test Dataset, varied Varied, err error) {
+	if err := a.Check(); err != nil {
+		return nil, nil, err
 	}
 	shape := d.Shape()
-	if c := shape[0]; c != 1 && c != 3 {
-		return nil, fmt.Errorf("pictures of %d channels cannot be augmented, only those of 1 or 3", c)
-	}
-	if shape[0] == 1 {
-		for _, op := range []Op{Saturation, PCA} {
+	switch c := shape[0]; c {
+	default:
+		if err := a.checkStack(c); err != nil {
+			return nil, nil, err
+		}
+	case 3:
+	case 1:
+		for _, op := range []Op{Saturation, Hue, PCA} {
 			if a.has(op) {
-				return nil, fmt.Errorf("augmentation %s needs pictures in colour", op)
+				return nil, nil, fmt.Errorf("augmentation %s needs pictures in colour", op)
 			}
 		}
 	}
 	_, h, w := a.geometry(view{}, shape[1], shape[2])
-	return newPhotos(&samples{d}, a, stats, tensor.Shape{a.Channels(shape[0]), h, w})
+	photos, err := newPhotos(&samples{d}, a, stats, tensor.Shape{a.Channels(shape[0]), h, w})
+	if err != nil {
+		return nil, nil, err
+	}
+	if r, ok := d.(Regression); ok {
+		points, err := newMovedPoints(photos, r)
+		if err != nil {
+			return nil, nil, err
+		}
+		return points, points.Varied(), nil
+	}
+	return photos, photos.Varied(), nil
 }
 
 // largestSample bounds the pixels of a sample: workers hold some each.
@@ -130,6 +158,16 @@ func (p *Photos) Name(i int) string { return p.from.Name(i) }
 
 func (p *Photos) label(i int) (int32, bool) { return p.from.label(i) }
 
+// Label is that of picture i, where its set knows it.
+func (p *Photos) Label(i int) (int32, bool) {
+	if s, ok := p.from.(*samples); ok { // whose label is not part of a Digest
+		if set, ok := s.d.(Labelled); ok {
+			return set.Label(i)
+		}
+	}
+	return p.from.label(i)
+}
+
 // Part is what Files.Part says of picture files, and empty for other sets.
 func (p *Photos) Part() string {
 	if f, ok := p.from.(*Files); ok {
@@ -148,6 +186,7 @@ func (p *Photos) Read(dst []float32, i int) (label int32, err error) {
 func (p *Photos) ReadFile(ctx context.Context, dst []float32, file []byte) error {
 	s := p.scratch()
 	defer p.release(s)
+	s.decoder.stack.want = p.stack
 	h, w, err := s.openFile(file)
 	if err != nil {
 		return err
@@ -169,9 +208,14 @@ type varied struct{ *Photos }
 func (v varied) WithContext(ctx context.Context) Dataset { return varied{v.withContext(ctx)} }
 
 func (v varied) ReadVaried(dst []float32, i int, seed uint64, epoch int) (label int32, err error) {
-	return v.read(dst, i, view{random: true, draws: device.Random{
+	return v.read(dst, i, randomView(i, seed, epoch))
+}
+
+// randomView is the view of picture i in an epoch.
+func randomView(i int, seed uint64, epoch int) view {
+	return view{random: true, draws: device.Random{
 		Seed: seed, Stream: augmentStream, Iteration: uint32(epoch), Sample: uint32(i),
-	}})
+	}}
 }
 
 // TenCrops is the same set with ten views of each picture: the centre and the
@@ -200,6 +244,7 @@ func (c crops) Read(dst []float32, i int) (int32, error) {
 func (p *Photos) read(dst []float32, i int, v view) (label int32, err error) {
 	s := p.scratch()
 	defer p.release(s)
+	s.decoder.stack.want = p.stack
 	h, w, label, err := p.from.open(s, i)
 	if err == nil {
 		m, region, halvings := p.plan(s, v, h, w)
@@ -254,6 +299,15 @@ func (p *Photos) release(s *scratch) {
 func (p *Photos) fill(s *scratch, dst []float32, v view, m affine) {
 	channels, h, w := p.shape[0], p.shape[1], p.shape[2]
 	n := h * w
+	if s.picture.space == stacked {
+		for c := range channels {
+			s.plane(dst[c*n:(c+1)*n], h, w, &s.picture.stack[c], m)
+		}
+		if v.random {
+			p.finish(s, dst, v)
+		}
+		return
+	}
 	var parts [3][]float32 // components of the picture, then channels of the sample
 	for c := range parts {
 		if c < channels {
@@ -268,7 +322,7 @@ func (p *Photos) fill(s *scratch, dst []float32, v view, m affine) {
 		s.plane(parts[c], h, w, &used[c], m)
 	}
 	var means [3]float64
-	if v.random && p.augment.has(Contrast) {
+	if v.random && (p.augment.has(Contrast) || p.augment.has(RandAugment)) {
 		for c := range used {
 			means[c] = meanOf(parts[c])
 		}
@@ -276,7 +330,7 @@ func (p *Photos) fill(s *scratch, dst []float32, v view, m affine) {
 	colours := p.augment.colour(v, s.picture.space, channels, means, p.stats)
 	colours.apply(parts, len(used), channels)
 	if v.random {
-		p.damage(dst, v)
+		p.finish(s, dst, v)
 	}
 }
 
@@ -286,37 +340,6 @@ func meanOf(x []float32) float64 {
 		sum += float64(v)
 	}
 	return sum / float64(len(x))
-}
-
-// damage does the steps that are of neither geometry nor colour.
-func (p *Photos) damage(dst []float32, v view) {
-	channels, h, w := p.shape[0], p.shape[1], p.shape[2]
-	for k := range p.augment {
-		s := &p.augment[k]
-		if s.Op != Noise && s.Op != Cutout || !v.taken(s, k) {
-			continue
-		}
-		words := v.words(k, 0)
-		if s.Op == Noise {
-			addNoise(dst, s.amount(words[1]), v.draws)
-			continue
-		}
-		ch, cw := s.size()
-		y0 := int(unit(words[1])*float64(h)) - ch/2
-		x0 := int(unit(words[2])*float64(w)) - cw/2
-		for c := range channels {
-			mean := float32(128)
-			if p.stats != nil {
-				mean = p.stats.Mean[c]
-			}
-			for y := max(y0, 0); y < min(y0+ch, h); y++ {
-				row := dst[(c*h+y)*w:][:w]
-				for x := max(x0, 0); x < min(x0+cw, w); x++ {
-					row[x] = mean
-				}
-			}
-		}
-	}
 }
 
 func (f *Files) label(i int) (int32, bool) { return f.files[i].label, true }
@@ -369,6 +392,13 @@ func (d *samples) open(s *scratch, i int) (h, w int, label int32, err error) {
 func (d *samples) decode(_ context.Context, s *scratch, _ image.Rectangle, _ int) error {
 	shape := d.d.Shape()
 	h, w := shape[1], shape[2]
+	if shape[0] != 1 && shape[0] != 3 {
+		s.picture.space, s.picture.stack = stacked, grown(s.picture.stack, shape[0])
+		for c := range s.picture.stack {
+			s.picture.stack[c] = plane{values: s.raw[c*h*w : (c+1)*h*w], stride: w, w: w, h: h, sx: 1, sy: 1}
+		}
+		return nil
+	}
 	s.bytes = grown(s.bytes, len(s.raw))
 	for i, x := range s.raw {
 		s.bytes[i] = uint8(min(max(x+0.5, 0), 255))

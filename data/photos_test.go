@@ -388,7 +388,7 @@ func TestAugmentedDataset(t *testing.T) {
 	require.NoError(t, err)
 	a, err := ParseAugment("pad=2,crop=28")
 	require.NoError(t, err)
-	p, err := Augmented(train, a, nil)
+	p, varied, err := Augmented(train, a, nil)
 	require.NoError(t, err)
 	require.Equal(t, tensor.Shape{1, 28, 28}, p.Shape())
 	x, y := make([]float32, 784), make([]float32, 784)
@@ -400,25 +400,25 @@ func TestAugmentedDataset(t *testing.T) {
 	require.Equal(t, x, y)
 	moved := 0
 	for epoch := range 20 {
-		_, err := p.Varied().ReadVaried(y, 7, 1, epoch)
+		_, err := varied.ReadVaried(y, 7, 1, epoch)
 		require.NoError(t, err)
 		if !slices.Equal(x, y) {
 			moved++
 		}
 	}
 	require.Greater(t, moved, 15)
-	require.Zero(t, testing.AllocsPerRun(20, func() { p.Varied().ReadVaried(y, 3, 1, 2) }))
+	require.Zero(t, testing.AllocsPerRun(20, func() { varied.ReadVaried(y, 3, 1, 2) }))
 
-	_, err = Augmented(train, Augment{{Op: PCA, Hi: 1, P: 1}}, nil)
+	_, _, err = Augmented(train, Augment{{Op: PCA, Hi: 1, P: 1}}, nil)
 	require.EqualError(t, err, "augmentation pca needs pictures in colour")
 	faces, _, err := NewSynthetic(SyntheticOptions{Targets: 4})
 	require.NoError(t, err)
-	_, err = Augmented(faces, a, nil)
+	_, _, err = Augmented(faces, a, nil)
 	require.ErrorContains(t, err, "would not move what is to be predicted")
 	odd, _, err := NewSynthetic(SyntheticOptions{Shape: tensor.Shape{2, 4, 4}})
 	require.NoError(t, err)
-	_, err = Augmented(odd, a, nil)
-	require.ErrorContains(t, err, "pictures of 2 channels cannot be augmented")
+	_, _, err = Augmented(odd, Augment{{Op: Grey, P: 1}}, nil)
+	require.EqualError(t, err, "augmentation grey is for pictures in colour or grey, not for stacks of 2 channels")
 }
 
 func FuzzPicture(f *testing.F) {

@@ -18,6 +18,7 @@ const largestPicture = 1 << 27
 // plane is one component of a picture, or of a part of it.
 type plane struct {
 	pix    []uint8
+	values []float32 // in the place of pix, of a stack
 	stride int
 	w, h   int
 	// Sample i covers x0+i*sx to x0+(i+1)*sx of the picture's coordinates.
@@ -32,18 +33,23 @@ const (
 	rgb
 	ycc      // JFIF's Y, Cb and Cr
 	videoYCC // WebP's, which leave room above and below: Y is 16 to 235
+	stacked  // channels of any number, which are no colours
 )
 
 // picture is a picture, or a part of one, as planes of bytes. Chroma may be
 // smaller than luma.
 type picture struct {
 	planes [3]plane
+	stack  []plane // in their place
 	space  space
 }
 
 func (p *picture) used() []plane {
-	if p.space == grey {
+	switch p.space {
+	case grey:
 		return p.planes[:1]
+	case stacked:
+		return p.stack
 	}
 	return p.planes[:]
 }
@@ -58,6 +64,8 @@ type decoder struct {
 	jpeg   jpeg.Decoder
 	space  jpeg.Space // of a JPEG
 	pix    []uint8    // of pictures that are not planes yet
+
+	stack stack
 }
 
 // format is how a picture is encoded.
@@ -71,16 +79,22 @@ const (
 	bmpFormat
 	tiffFormat
 	webpFormat
+	npyFormat // of a stack only
 )
 
 // open reads the head of an encoded picture, which must stay as it is until
 // decode has returned. Files are known by what is in them, not by their name.
 func (d *decoder) open(file []byte) (h, w int, err error) {
 	d.file, d.format = file, formatOf(file)
+	if d.stack.want != 0 {
+		return d.openStack()
+	}
 	var c image.Config
 	switch d.format {
 	case unknown:
 		return 0, 0, errors.New(unknownFormat(file))
+	case npyFormat:
+		return 0, 0, errors.New("it is an array of numbers, and the others are pictures")
 	case jpegFormat:
 		var head jpeg.Config
 		head, err = d.jpeg.Open(file)
@@ -138,6 +152,8 @@ func formatOf(file []byte) format {
 		return tiffFormat
 	case is("RIFF") && len(file) >= 12 && string(file[8:12]) == "WEBP":
 		return webpFormat
+	case is("\x93NUMPY"):
+		return npyFormat
 	}
 	return unknown
 }
@@ -159,7 +175,10 @@ func unknownFormat(file []byte) string {
 // decode decodes at least the region of the picture that was opened, which
 // may be halved in size so many times. It ends soon after ctx is cancelled.
 func (d *decoder) decode(ctx context.Context, p *picture, region image.Rectangle, halvings int) error {
-	if d.format == jpegFormat {
+	switch {
+	case d.stack.want != 0:
+		return d.decodeStack(ctx, p)
+	case d.format == jpegFormat:
 		return d.decodeJPEG(ctx, p, region, halvings)
 	}
 	m, err := foreign(foreignFormats[d.format].decode, &source{ctx: ctx, file: d.file})
@@ -174,7 +193,7 @@ func (d *decoder) decode(ctx context.Context, p *picture, region image.Rectangle
 
 // memory is how many bytes decode takes at most, beside the file.
 func (d *decoder) memory(region image.Rectangle, halvings int) int64 {
-	if d.format == jpegFormat {
+	if d.format == jpegFormat && d.stack.want == 0 {
 		return d.jpeg.Memory(region, halvings)
 	}
 	return d.bytes

@@ -161,7 +161,7 @@ func TestLabelsInWords(t *testing.T) {
 func TestTIFFInNumbers(t *testing.T) {
 	const w, h, compression, photometric, rows = 256, 257, 259, 262, 278
 	blocks := func(pairs ...uint32) int64 {
-		n, err := tiffBlocks(tags(binary.LittleEndian, pairs...), 100, 50)
+		n, err := tiffBlocks(tags(binary.LittleEndian, pairs...), 8, 100, 50)
 		require.NoError(t, err)
 		return n
 	}

@@ -102,8 +102,23 @@ func (r *resampler) upright(dst []float32, h, w int, p *plane, m affine) {
 	clear(r.row[there:])
 	for y := range h {
 		first := int(r.y.first[y])
-		blendRows(r.row[:there], p.pix[first*p.stride+from:], p.stride, r.y.weight[y*r.y.n:(y+1)*r.y.n])
+		weight := r.y.weight[y*r.y.n : (y+1)*r.y.n]
+		if p.values != nil {
+			blendValues(r.row[:there], p.values[first*p.stride+from:], p.stride, weight)
+		} else {
+			blendRows(r.row[:there], p.pix[first*p.stride+from:], p.stride, weight)
+		}
 		gatherRow(dst[y*w:(y+1)*w], r.row, &r.x)
+	}
+}
+
+// blendValues is blendRows of a plane of float32.
+func blendValues(dst, values []float32, stride int, weight []float32) {
+	clear(dst)
+	for k, f := range weight {
+		for x, v := range values[k*stride:][:len(dst)] {
+			dst[x] += float32(f * v)
+		}
 	}
 }
 

@@ -239,7 +239,7 @@ func TestDigest(t *testing.T) {
 	all[Digest(viewsOf(t, f))] = true
 	require.Len(t, all, 4, "names, their order and labels all count")
 	require.Empty(t, Digest(lumpy{n: 3}))
-	grey, err := Augmented(lumpy{n: 3}, Augment{{Op: Crop, H: 2, P: 1}}, nil)
+	grey, _, err := Augmented(lumpy{n: 3}, Augment{{Op: Crop, H: 2, P: 1}}, nil)
 	require.NoError(t, err)
 	require.NotEmpty(t, Digest(grey), "its samples are called by their numbers")
 }

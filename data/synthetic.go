@@ -109,6 +109,8 @@ func (s *synthetic) Len() int            { return s.n }
 func (s *synthetic) Shape() tensor.Shape { return s.shape }
 func (s *synthetic) Classes() []string   { return s.classes }
 
+func (s *synthetic) Label(i int) (int32, bool) { return int32(i % len(s.classes)), true }
+
 func (s *synthetic) Read(dst []float32, i int) (int32, error) {
 	channels, h, w := s.shape[0], s.shape[1], s.shape[2]
 	label := i % len(s.classes)

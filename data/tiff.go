@@ -12,6 +12,7 @@ import (
 
 // TIFF's tags that matter here (TIFF 6.0); Exif uses them too.
 const (
+	tagSubfile     = 254
 	tagCompression = 259
 	tagPhotometric = 262
 	tagFillOrder   = 266
@@ -22,19 +23,32 @@ const (
 	tagTileLength  = 323
 )
 
-// tiffTag looks for a tag in the first directory of a TIFF header. It returns
-// the first of count values, where it is a whole number that stands in the
-// directory itself, and a count of 0 where there is no such tag.
-func tiffTag(b []byte, tag uint16) (value, count uint32) {
-	var order binary.ByteOrder = binary.LittleEndian
+// tiffOrder is the order of the bytes in a TIFF, and where its first directory
+// is.
+func tiffOrder(b []byte) (order binary.ByteOrder, first uint32) {
+	order = binary.LittleEndian
 	if len(b) < 8 {
-		return 0, 0
+		return order, 0
 	}
 	if b[0] == 'M' {
 		order = binary.BigEndian
 	}
-	at := uint64(order.Uint32(b[4:]))
-	if at+2 > uint64(len(b)) {
+	return order, order.Uint32(b[4:])
+}
+
+// tiffTag looks for a tag in the first directory of a TIFF header. It returns
+// the first of count values, where it is a whole number that stands in the
+// directory itself, and a count of 0 where there is no such tag.
+func tiffTag(b []byte, tag uint16) (value, count uint32) {
+	_, first := tiffOrder(b)
+	return tiffTagAt(b, first, tag)
+}
+
+// tiffTagAt is tiffTag of the directory at an offset.
+func tiffTagAt(b []byte, directory uint32, tag uint16) (value, count uint32) {
+	order, _ := tiffOrder(b)
+	at := uint64(directory)
+	if len(b) < 8 || at+2 > uint64(len(b)) {
 		return 0, 0
 	}
 	entries := b[at+2:]
@@ -67,9 +81,9 @@ func isCCITT(compression uint32) bool { return compression == 3 || compression =
 // too, and everybody else does not.
 func decodeTIFF(in io.Reader) (image.Image, error) {
 	m, err := tiff.Decode(in)
-	file := in.(*source).file
-	compression, _ := tiffTag(file, tagCompression)
-	photometric, _ := tiffTag(file, tagPhotometric)
+	file, page := in.(*source).file, in.(*source).directory()
+	compression, _ := tiffTagAt(file, page, tagCompression)
+	photometric, _ := tiffTagAt(file, page, tagPhotometric)
 	if fax, ok := m.(*image.Gray); ok && isCCITT(compression) && photometric == 1 {
 		for i := range fax.Pix {
 			fax.Pix[i] ^= 255
@@ -81,13 +95,13 @@ func decodeTIFF(in io.Reader) (image.Image, error) {
 // largestBlocks bounds the strips or tiles of a TIFF: each takes its time.
 const largestBlocks = 1 << 20
 
-// tiffBlocks says what is wrong with a TIFF of h by w pixels that its decoder
-// does not look at, and otherwise how much memory its strips or tiles take while
-// they are decoded.
-func tiffBlocks(file []byte, h, w int) (int64, error) {
+// tiffBlocks says what is wrong with a page of a TIFF, of h by w pixels, that its
+// decoder does not look at, and otherwise how much memory its strips or tiles take
+// while they are decoded.
+func tiffBlocks(file []byte, page uint32, h, w int) (int64, error) {
 	value := map[uint16]uint32{}
 	for _, tag := range []uint16{tagCompression, tagFillOrder, tagRowsPerPart, tagPlanar, tagTileWidth, tagTileLength} {
-		v, count := tiffTag(file, tag)
+		v, count := tiffTagAt(file, page, tag)
 		if count > 1 {
 			return 0, fmt.Errorf("tiff: there are %d values of the tag %d, and it takes one", count, tag)
 		}

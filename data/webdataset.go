@@ -356,6 +356,7 @@ func (f *Files) photograph(s *sample) *labelled {
 
 	claims := prefer(s.pictures, isPlain)
 	claims = slices.DeleteFunc(slices.Clone(claims), func(p *labelled) bool { return !isPhotograph(p.name) })
+	claims = prefer(claims, func(name string) bool { return !isArray(name) })
 	claims = prefer(claims, isJPEG)
 	for _, p := range s.pictures {
 		switch {

@@ -89,7 +89,7 @@ func Build(name string, o Options) (*graph.Network, error) {
 	if m.regression {
 		target := n.Target("target", o.Classes)
 		out := m.build(n, data, o)
-		n.Add("loss", &layers.L2Loss{}, out, target)
+		n.Add("loss", &layers.L2Loss{Mask: true}, out, target)
 		n.Outputs = []string{out}
 		return n, nil
 	}

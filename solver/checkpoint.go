@@ -40,6 +40,7 @@ type settings struct {
 	Accumulate int      `json:"accumulate"`
 	Iterations int      `json:"iterations"`
 	Seed       uint64   `json:"seed"`
+	Balance    bool     `json:"balance,omitempty"`
 	Frozen     []string `json:"frozen,omitempty"`
 	Patience   int      `json:"patience,omitempty"`
 	Optimiser
@@ -73,6 +74,7 @@ func (c *Config) settings(samples int) settings {
 		Accumulate: c.Accumulate,
 		Iterations: c.Iterations,
 		Seed:       c.Seed,
+		Balance:    c.Balance,
 		Frozen:     c.Frozen,
 		Patience:   c.Patience,
 		Optimiser:  o,
@@ -209,7 +211,7 @@ func decodeCheckpoint(dir, path string, metadata map[string]string) (*Checkpoint
 	c.Config.Data, c.Config.DirectConv, c.Config.TF32 = s.Data, s.DirectConv, s.TF32
 	c.Config.Batch, c.Config.Accumulate, c.Config.Iterations = s.Batch, s.Accumulate, s.Iterations
 	c.Config.Seed, c.Config.Frozen, c.Config.Optimiser = s.Seed, s.Frozen, s.Optimiser
-	c.Config.Patience = s.Patience
+	c.Config.Patience, c.Config.Balance = s.Patience, s.Balance
 	c.Config.LogEvery, c.Config.CheckpointEvery, c.Config.CheckpointTime = s.LogEvery, s.CheckpointEvery, s.CheckpointTime
 	if err := c.Config.checkSettings(); err != nil {
 		return fail(fmt.Errorf("metadata %s: %w", solverKey, err))

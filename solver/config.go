@@ -42,6 +42,7 @@ type Config struct {
 	Accumulate int // passes whose gradients make one update, at least 1
 	Iterations int // updates in all, including those before a resumption
 	Seed       uint64
+	Balance    bool     // an epoch has each class equally often; see data.LoaderOptions
 	Frozen     []string // layers or parameters that are not trained
 
 	// Dir is the run's folder. Train creates it. A folder that has a run is refused

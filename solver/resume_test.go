@@ -91,7 +91,8 @@ func TestResumingLeavesTheSameBytes(t *testing.T) {
 		"nesterov": func(c *Config) {
 			c.Optimiser = Optimiser{Schedule: Schedule{Policy: Step, Rate: 0.05, Gamma: 0.5, Step: 3}, Momentum: 0.8, Nesterov: true}
 		},
-		"frozen": func(c *Config) { c.Frozen = []string{"conv1.bias"} },
+		"frozen":   func(c *Config) { c.Frozen = []string{"conv1.bias"} },
+		"balanced": func(c *Config) { c.Balance = true },
 	}
 	changes["one cycle"] = func(c *Config) {
 		c.Optimiser = Optimiser{Schedule: Schedule{Policy: OneCycle, Rate: 0.1, Gamma: 0.1, Warmup: 2}, Momentum: 0.95, MomentumEnd: 0.85}
@@ -260,6 +261,7 @@ func TestResumeRefusesAnotherConfiguration(t *testing.T) {
 		"batch is 8, but the run was started with 16":                                       func(c *Config) { c.Batch = 8 },
 		"accumulate is 3, but the run was started with 1":                                   func(c *Config) { c.Accumulate = 3 },
 		"seed is 9223372036854788154, but the run was started with 9223372036854788153":     func(c *Config) { c.Seed++ },
+		"balance is true, but the run was started with nothing":                             func(c *Config) { c.Balance = true },
 		"momentum is 0.5, but the run was started with 0.9":                                 func(c *Config) { c.Optimiser.Momentum = 0.5 },
 		"the optimiser is adam, but the run was started with sgd":                           func(c *Config) { c.Optimiser = Defaults(Adam) },
 		"decay is 0, but the run was started with 0.001":                                    func(c *Config) { c.Optimiser.Decay = 0 },

@@ -51,7 +51,7 @@ func CheckSanity(ctx context.Context, c Config) error {
 	watching := observers(c.Observers)
 	c.Observers = nil
 	c.Dir, c.Test, c.Resume, c.Patience, c.DebugEvery = "", nil, false, 0, 0
-	c.Accumulate = 1
+	c.Accumulate, c.Balance = 1, false // subsets do not know their labels
 	if c.Optimiser.Schedule.Policy == Plateau {
 		c.Optimiser.Schedule.Policy = Fixed
 	}
@@ -161,7 +161,7 @@ func (t *trainer) lossOfNothing() (loss float64, words string, err error) {
 			}
 		}
 		in := plan.Values[s.In[0]]
-		switch plan.Network.Nodes[s.Node].Layer.(type) {
+		switch layer := plan.Network.Nodes[s.Node].Layer.(type) {
 		case *layers.SoftmaxLoss:
 			loss += weight * math.Log(float64(in.Shape[1]))
 			words = fmt.Sprintf("ln %d", in.Shape[1])
@@ -171,9 +171,20 @@ func (t *trainer) lossOfNothing() (loss float64, words string, err error) {
 				return 0, "", errors.New("the loss of a zero prediction is not known for a target that is no data set's")
 			}
 			target := make([]float32, r.Targets())
+			read := r.ReadTarget
+			if v, ok := r.(data.VariedRegression); ok { // as Evaluate reads them
+				read = func(dst []float32, i int) error { return v.ReadVariedTarget(dst, i, 0, 0) }
+			}
 			for i := range r.Len() {
-				if err := r.ReadTarget(target, i); err != nil {
+				if err := read(target, i); err != nil {
 					return 0, "", err
+				}
+				if layer.Mask {
+					for k, y := range target {
+						if y != y { // NaN, of a point that is missing
+							target[k] = 0
+						}
+					}
 				}
 				loss += weight * sumSquares(target) / 2 / float64(r.Len())
 			}

@@ -2,6 +2,7 @@ package solver
 
 import (
 	"fmt"
+	"math"
 	"path/filepath"
 	"testing"
 
@@ -57,6 +58,23 @@ func TestSanity(t *testing.T) {
 	for name, s := range checked(t, c) {
 		require.True(t, s.OK, "%s: %s", name, s.Text)
 	}
+
+	// Targets that are missing, which its loss masks.
+	c.Train = incomplete{c.Train.(data.Regression)}
+	for name, s := range checked(t, c) {
+		require.True(t, s.OK, "%s: %s", name, s.Text)
+	}
+}
+
+// incomplete misses the first two numbers of each third sample.
+type incomplete struct{ data.Regression }
+
+func (d incomplete) ReadTarget(dst []float32, i int) error {
+	err := d.Regression.ReadTarget(dst, i)
+	if i%3 == 0 {
+		dst[0], dst[1] = float32(math.NaN()), float32(math.NaN())
+	}
+	return err
 }
 
 // Each check fails for a reason of its own.

@@ -253,6 +253,7 @@ func (t *trainer) startFeed() error {
 		Batch:      t.c.Batch,
 		Shuffle:    true,
 		Seed:       t.c.Seed,
+		Balance:    t.c.Balance,
 		Start:      t.iteration/t.perEpoch*passes + t.iteration%t.perEpoch*t.c.Accumulate,
 		Preprocess: t.c.Preprocess,
 	})

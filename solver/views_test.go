@@ -19,9 +19,9 @@ import (
 func TestTrainTestsOnTenCrops(t *testing.T) {
 	c := smallConfig(t)
 	_, large := synthetic(t, 1, 25, 1, 14, 14)
-	crops, err := data.Augmented(large, data.Augment{{Op: data.Crop, H: 12, P: 1}}, nil)
+	crops, _, err := data.Augmented(large, data.Augment{{Op: data.Crop, H: 12, P: 1}}, nil)
 	require.NoError(t, err)
-	c.Test, c.Dir = crops.TenCrops(), t.TempDir()
+	c.Test, c.Dir = crops.(*data.Photos).TenCrops(), t.TempDir()
 	result, err := Train(t.Context(), c)
 	require.NoError(t, err)
 	require.Equal(t, 25, result.Test.Samples)

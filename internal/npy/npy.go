@@ -1,5 +1,5 @@
-// Package npy writes NumPy's array format, version 1.0
-// (numpy.lib.format): what numpy.load reads.
+// Package npy writes and reads NumPy's array format (numpy.lib.format), as
+// numpy.save and numpy.load do.
 package npy
 
 import (
@@ -11,7 +11,7 @@ import (
 	"strings"
 )
 
-// Write writes values, row-major, of a shape. Their number must be that of the
+// Write writes values, row-major, of a shape, in version 1.0. Their number must be that of the
 // shape's elements.
 func Write(w io.Writer, shape []int, values []float32) error {
 	n := 1

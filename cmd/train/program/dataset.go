@@ -85,6 +85,9 @@ func (o *options) openData(ctx context.Context, text string, n *graph.Network, k
 	if s.train, s.test, err = o.openNamed(spec.Train, n); err != nil {
 		return s, err
 	}
+	if s.skipped = skippedOf(s.train); o.strict && len(s.skipped) > 0 {
+		return s, fmt.Errorf("-strict: %s: %s", s.skipped[0].Name, s.skipped[0].Reason)
+	}
 	if spec.Val != "" || spec.Split != "" {
 		return s, fmt.Errorf("-val and -split are for folders and tar files of photographs; %s brings images to test on", dataName(text))
 	}
@@ -96,13 +99,21 @@ func (o *options) openData(ctx context.Context, text string, n *graph.Network, k
 	if s.preprocess.Augment == nil {
 		return s, nil
 	}
-	train, err := data.Augmented(s.train, s.preprocess.Augment, s.preprocess.Statistics)
+	_, train, err := data.Augmented(s.train, s.preprocess.Augment, s.preprocess.Statistics)
 	if err != nil {
 		return s, err
 	}
-	test, err := data.Augmented(s.test, s.preprocess.Augment, s.preprocess.Statistics)
-	s.train, s.test = train.Varied(), test
+	s.train = train
+	s.test, _, err = data.Augmented(s.test, s.preprocess.Augment, s.preprocess.Statistics)
 	return s, err
+}
+
+// skippedOf lists what the reader of a set has left out.
+func skippedOf(d data.Dataset) []data.Skip {
+	if s, ok := d.(interface{ Skipped() []data.Skip }); ok {
+		return s.Skipped()
+	}
+	return nil
 }
 
 // measured is the preprocessing that flags ask for, of a named set.
@@ -122,7 +133,7 @@ func (o *options) measured(ctx context.Context, train data.Dataset) (data.Prepro
 	}
 	set := train
 	if o.augment != nil {
-		if set, err = data.Augmented(train, o.augment, nil); err != nil {
+		if set, _, err = data.Augmented(train, o.augment, nil); err != nil {
 			return data.Preprocess{}, err
 		}
 	}
@@ -169,6 +180,7 @@ func (o *options) photoOptions(n *graph.Network, progress io.Writer) (p data.Pho
 	}
 	p.Augment = o.augment
 	if p.Augment == nil && n != nil {
+		p.Default = true
 		p.Augment, err = defaultAugment(n)
 	}
 	return p, err

@@ -39,6 +39,9 @@ func evaluate(ctx context.Context, o *options, stdout, stderr io.Writer) (err er
 	}
 	if o.tenCrop || m.Preprocess.TenCrops {
 		photos, ok := set.(*data.Photos)
+		if _, points := set.(data.Regression); points {
+			return fmt.Errorf("-ten-crop takes the mean over answers, but those of %s are points, which are elsewhere in each crop", o.weights)
+		}
 		if !ok {
 			return fmt.Errorf("-ten-crop needs weights that were trained with a crop in -augment, and %s were not", o.weights)
 		}

@@ -54,6 +54,7 @@ type options struct {
 	augmentText, normal string
 	augment             data.Augment
 	strict, tenCrop     bool
+	balance             bool
 	preview             int
 	picture             string // file of the preview
 	find                string // file of the plot of -lr-find
@@ -134,6 +135,7 @@ var groups = []group{
 		{"split", training | resuming | evaluating | finding},
 		{"augment", training | previewing | finding},
 		{"preprocess", training | finding},
+		{"balance", training | finding},
 		{"strict", training | resuming | evaluating | previewing | finding},
 		{"ten-crop", training | evaluating},
 	}},
@@ -205,11 +207,12 @@ func (o *options) flagSet() *flag.FlagSet {
 	f.StringVar(&o.model, "model", "", "`name` of a network: "+strings.Join(models.Names(), ", "))
 	f.StringVar(&o.net, "net", "", "`file` of a network in JSON, instead of -model; docs/training.md has an example")
 	f.StringVar(&o.init, "init", "", "`which` initialisation AlexNet gets: paper, caffe or msra")
-	f.StringVar(&o.data, "data", "", "`set` to train on: a folder with a folder of pictures for each class, a tar file of such a folder, a folder of tar files, a list FILE.txt of paths and the numbers of classes, cifar10[:DIR], mnist[:DIR], fashion-mnist[:DIR], emnist-letters[:DIR] and its other splits, or synthetic[:TRAIN,TEST], which is generated")
+	f.StringVar(&o.data, "data", "", "`set` to train on: a folder with a folder of pictures, or of .npy arrays [C,H,W], for each class, a tar file of such a folder, a folder of tar files, a list FILE.txt of paths and the numbers of classes, cifar10[:DIR], mnist[:DIR], fashion-mnist[:DIR], emnist-letters[:DIR] and its other splits, keypoints:FILE or keypoints-missing:FILE, points in faces in Kaggle's CSV, or synthetic[:TRAIN,TEST], which is generated")
 	f.StringVar(&o.val, "val", "", "`path` of photographs to test on, if -data is a path too")
 	f.StringVar(&o.split, "split", "", "`share` of each class of -data to test on, instead of -val, such as 0.1; 0.1,0.2 keeps a second share for -eval; @SEED draws other pictures; or a file, each line with a name and train, val or test")
 	f.StringVar(&o.augmentText, "augment", "", "`steps` from a picture to an image: "+strings.Join(data.AugmentGrammar(), ", "))
 	f.StringVar(&o.normal, "preprocess", "", "`words` for the preprocessing of pixels after that: mean or mean-image; std, whiten or whiten-colours; scale=X; or none (default for photographs mean,std, but mean for AlexNet with its published initialisation; otherwise scale=0.00390625)")
+	f.BoolVar(&o.balance, "balance", false, "take each class equally often in an epoch, instead of each image once, so that small classes count as much as large ones")
 	f.BoolVar(&o.strict, "strict", false, "end with an error if a file cannot be used, instead of leaving it out")
 	f.BoolVar(&o.tenCrop, "ten-crop", false, "predict the mean over ten crops of each picture: with -eval, or, in training, in all later uses of the weights")
 	f.IntVar(&o.preview, "preview", 0, "draw `N` images as -augment makes them: train -data SET -augment STEPS -preview N out.png")

@@ -29,12 +29,15 @@ func drawPreview(ctx context.Context, o *options, stdout, stderr io.Writer) erro
 		if err != nil {
 			return err
 		}
-		i, label := b.Samples[0], b.Labels.Int32s()[0]
+		i, class := b.Samples[0], ""
+		if names := set.Classes(); len(names) > 0 {
+			class = names[b.Labels.Int32s()[0]]
+		}
 		b.Release()
 		for view := 0; view < 4 && len(images) < o.preview; view++ {
 			s := report.Captioned{
 				Pixels: make([]float32, shape.TotalSize()), C: shape[0], H: shape[1], W: shape[2],
-				Lines: []string{set.Classes()[label], data.Name(set, i), "as in a test"},
+				Lines: []string{class, data.Name(set, i), "as in a test"},
 			}
 			if view == 0 {
 				_, err = set.Read(s.Pixels, i)
@@ -42,8 +45,14 @@ func drawPreview(ctx context.Context, o *options, stdout, stderr io.Writer) erro
 				s.Lines[2] = fmt.Sprintf("epoch %d", view)
 				_, err = set.ReadVaried(s.Pixels, i, o.seed, view-1)
 			}
+			if points, ok := set.(data.VariedRegression); ok && err == nil {
+				err = drawPoints(s, points, i, o.seed, view)
+			}
 			if err != nil {
 				return err
+			}
+			if s.C != 1 && s.C != 3 {
+				s.C = 1 // the first channel of a stack
 			}
 			images = append(images, s)
 		}
@@ -53,6 +62,28 @@ func drawPreview(ctx context.Context, o *options, stdout, stderr io.Writer) erro
 	}
 	fmt.Fprintf(stdout, "%d images of %dx%d from %s in %s\n", len(images), shape[1], shape[2], printable.Name(dataName(o.data)), printable.Name(o.picture))
 	listSkipped(stdout, skipped)
+	return nil
+}
+
+// drawPoints draws the points of a sample into it, as white dots.
+func drawPoints(s report.Captioned, set data.VariedRegression, i int, seed uint64, view int) error {
+	at := make([]float32, set.Targets())
+	err := set.ReadTarget(at, i)
+	if view > 0 {
+		err = set.ReadVariedTarget(at, i, seed, view-1)
+	}
+	if err != nil {
+		return err
+	}
+	for k := 0; k+1 < len(at); k += 2 {
+		x, y := int(float64(at[k]+1)/2*float64(s.W)), int(float64(at[k+1]+1)/2*float64(s.H))
+		if at[k] != at[k] || x < 0 || x >= s.W || y < 0 || y >= s.H { // missing, or outside
+			continue
+		}
+		for c := range s.C {
+			s.Pixels[(c*s.H+y)*s.W+x] = 255
+		}
+	}
 	return nil
 }
 
@@ -78,9 +109,6 @@ func (o *options) previewSet(ctx context.Context, stderr io.Writer) (data.Varied
 	if err != nil {
 		return nil, nil, err
 	}
-	photos, err := data.Augmented(set, o.augment, p.Statistics)
-	if err != nil {
-		return nil, nil, err
-	}
-	return photos.Varied(), nil, nil
+	_, varied, err := data.Augmented(set, o.augment, p.Statistics)
+	return varied, skippedOf(set), err
 }

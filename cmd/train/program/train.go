@@ -30,6 +30,7 @@ func (o *options) newRun(ctx context.Context, progress io.Writer) (c solver.Conf
 		Batch:      o.batch,
 		Accumulate: o.accumulate,
 		Seed:       o.seed,
+		Balance:    o.balance,
 		Frozen:     o.frozen,
 		Fresh:      o.fresh,
 		Dir:        o.out,

@@ -530,3 +530,13 @@ func TestDebug(t *testing.T) {
 	require.Equal(t, "conv1", log[1].Layers[0].Layer)
 	require.NotNil(t, log[1].Layers[0].Gradient)
 }
+
+func TestBalancedRunIsResumed(t *testing.T) {
+	tiny(t)
+	succeed(t, with("-balance", "-epochs", "2", "-out", "whole")...)
+	succeed(t, with("-balance", "-epochs", "1", "-out", "resumed")...)
+	succeed(t, "-resume", "resumed", "-epochs", "2")
+	same(t, "whole", "resumed")
+	refused(t, "-balance cannot be changed", "-resume", "resumed", "-epochs", "3", "-balance")
+	require.Contains(t, succeed(t, with("-balance", "-check", "-lr", "0.01")...), "PASS")
+}
