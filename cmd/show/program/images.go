@@ -152,10 +152,10 @@ func (l *looking) drawHeat(m inspect.Map, hot func(v, low, high float32) float32
 	}
 	images := []report.Captioned{
 		l.picture,
-		report.Grey(m.Values, m.H, m.W, low, high, what, caption+numbers(low, high)),
+		report.Grey(m.Values, m.H, m.W, low, high, what, caption, numbers(low, high)),
 		report.Heat(l.picture, heat),
 	}
-	return l.o.draw(func(path string) error { return report.Sheet(path, images, 3) }, format+", "+caption+numbers(low, high), args...)
+	return l.o.draw(func(path string) error { return report.Sheet(path, images, 3) }, format+", "+caption+" "+numbers(low, high), args...)
 }
 
 // rising is hot where numbers are large.
@@ -172,7 +172,7 @@ func showSaliency(ctx context.Context, o *options) error {
 		if err != nil {
 			return err
 		}
-		return l.drawHeat(m, rising, described(class), "gradient ", "saliency of %s", described(class))
+		return l.drawHeat(m, rising, described(class), "gradient", "saliency of %s", described(class))
 	})
 }
 
@@ -191,7 +191,7 @@ func showOcclusion(ctx context.Context, o *options) error {
 			return err
 		}
 		falling := func(v, low, high float32) float32 { return (high - v) / (high - low) }
-		return l.drawHeat(m, falling, described(class), "covered ", "occlusion of %s by %dx%d every %d pixels", described(class), square.Size, square.Size, square.Step)
+		return l.drawHeat(m, falling, described(class), "covered", "occlusion of %s by %dx%d every %d pixels", described(class), square.Size, square.Size, square.Step)
 	})
 }
 
@@ -211,7 +211,7 @@ func showGradCAM(ctx context.Context, o *options) error {
 			return err
 		}
 		name := printable.Name(layer)
-		return l.drawHeat(m.Enlarge(l.picture.H, l.picture.W), rising, described(class), name+" ", "Grad-CAM of %s", described(class))
+		return l.drawHeat(m.Enlarge(l.picture.H, l.picture.W), rising, described(class), name, "Grad-CAM of %s", described(class))
 	})
 }
 
