@@ -89,7 +89,7 @@ fuzz: ## fuzz every reader of files, and the loops in assembly, FUZZTIME each
 	done
 
 # What `make mutants` changes: all but the commands and the tools.
-MUTATED = ./solver ./modelfile ./results ./graph ./layers ./expr ./data ./data/jpeg ./device ./device/reference ./predict ./formats/safetensors ./kernels/cpu ./kernels/cuda ./kernels/cuda/ptxsim
+MUTATED = ./solver ./modelfile ./results ./graph ./layers ./expr ./data ./data/jpeg ./device ./device/reference ./predict ./inspect ./formats/safetensors ./kernels/cpu ./kernels/cuda ./kernels/cuda/ptxsim
 
 .PHONY: mutants
 mutants: ## change the Go code at random, N times, and list what the tests do not see (hours); N, SEED, PACKAGES, ARGS=-own
@@ -203,7 +203,7 @@ BUNDLE = bin/gpu-bundle
 gpu-bundle: cuda-needs mnist .tools/link/libcuda.so ## make bin/gpu-bundle, a folder to copy to a GPU machine: binaries, tests, MNIST, gpu-check
 	@rm -rf $(BUNDLE)
 	@mkdir -p $(BUNDLE)/bin $(BUNDLE)/tests
-	$(CUDA_BUILD) $(GO) build -tags cuda -o $(BUNDLE)/bin/ ./cmd/train ./cmd/bench ./cmd/predict
+	$(CUDA_BUILD) $(GO) build -tags cuda -o $(BUNDLE)/bin/ ./cmd/train ./cmd/bench ./cmd/predict ./cmd/show
 	$(CUDA_BUILD) $(GO) test -c -tags cuda -o $(BUNDLE)/tests/cuda.test ./kernels/cuda
 	CGO_ENABLED=0 $(GO) build -o $(BUNDLE)/ ./cmd/gpu-check
 	@cp -r datasets/mnist $(BUNDLE)/mnist

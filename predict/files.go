@@ -6,31 +6,40 @@ import (
 	"slices"
 
 	"github.com/hubel-go/hubel/data"
+	"github.com/hubel-go/hubel/graph"
+	"github.com/hubel-go/hubel/modelfile"
 )
 
 // tenCrops is how many views of a picture Options.TenCrops takes.
 const tenCrops = 10
 
-// photos makes samples of pictures as the network was tested on them in
+// Photos makes samples of pictures as the network was tested on them in
 // training. One that was trained on images of one size, without a resize, takes
 // the whole picture at that size.
-func (p *Predictor) photos(f *data.Files) (*data.Photos, error) {
-	a := p.model.Preprocess.Augment
+func Photos(m *modelfile.Model, f *data.Files) (*data.Photos, error) {
+	images, err := m.Network.InputOf(graph.RoleImage)
+	if err != nil {
+		return nil, err
+	}
+	if len(images.Shape) != 3 {
+		return nil, fmt.Errorf("%v takes images of the shape %v, not [channels, height, width]", m.Network, images.Shape)
+	}
+	a := m.Preprocess.Augment
 	has := func(ops ...data.Op) bool {
 		return slices.ContainsFunc(a, func(s data.Step) bool { return slices.Contains(ops, s.Op) })
 	}
 	if !has(data.Resize, data.RandomCrop) {
-		a = append(data.Augment{{Op: data.Resize, H: p.shape[1], W: p.shape[2], P: 1}}, a...)
+		a = append(data.Augment{{Op: data.Resize, H: images.Shape[1], W: images.Shape[2], P: 1}}, a...)
 	}
-	if p.shape[0] == 1 && !has(data.Grey) {
+	if images.Shape[0] == 1 && !has(data.Grey) {
 		a = append(a[:len(a):len(a)], data.Step{Op: data.Grey, P: 1})
 	}
-	photos, err := data.NewPhotos(f, a, p.model.Preprocess.Statistics)
+	photos, err := data.NewPhotos(f, a, m.Preprocess.Statistics)
 	if err != nil {
 		return nil, err
 	}
-	if !slices.Equal([]int(photos.Shape()), p.shape) {
-		return nil, fmt.Errorf("%v takes images of the shape %v, but its preprocessing makes %v of a picture", p.model.Network, p.shape, []int(photos.Shape()))
+	if !slices.Equal([]int(photos.Shape()), images.Shape) {
+		return nil, fmt.Errorf("%v takes images of the shape %v, but its preprocessing makes %v of a picture", m.Network, images.Shape, []int(photos.Shape()))
 	}
 	return photos, nil
 }
@@ -58,7 +67,7 @@ func (p *Predictor) Picture(ctx context.Context, encoded []byte) (Prediction, er
 // Options.TenCrops the prediction is the mean over ten views. After Files has
 // begun, its error is a FailedError.
 func (p *Predictor) Files(ctx context.Context, names []string, each func(i int, y Prediction, err error)) error {
-	photos, err := p.photos(data.ListFiles(names))
+	photos, err := Photos(p.model, data.ListFiles(names))
 	if err != nil {
 		return err
 	}

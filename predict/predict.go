@@ -183,7 +183,7 @@ func New(d device.Device, m *modelfile.Model, o Options) (*Predictor, error) {
 			return nil, fmt.Errorf("%s is not made of float32 numbers of the picture", name)
 		}
 	}
-	p.pictures, p.noPictures = p.photos(data.ListFiles(nil))
+	p.pictures, p.noPictures = Photos(m, data.ListFiles(nil))
 	if o.TenCrops && !slices.ContainsFunc(m.Preprocess.Augment, func(s data.Step) bool { return s.Op == data.Crop }) {
 		return nil, errors.New("ten crops need a network that was trained with a crop")
 	}

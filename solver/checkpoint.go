@@ -84,8 +84,8 @@ func (c *Config) settings(samples int) settings {
 
 // Checkpoint is the configuration and the progress of the run in a folder.
 type Checkpoint struct {
-	// Config resumes the run once Device, Train and Test are set. It has no DebugEvery
-	// and no Observers.
+	// Config resumes the run once Device, Train and Test are set. It has no DebugEvery,
+	// MonitorEvery or Observers.
 	Config Config
 
 	Path      string // of the file

@@ -91,6 +91,10 @@ type Config struct {
 	// pass that shares no buffers.
 	DebugEvery int
 
+	// MonitorEvery writes distributions of every layer to results.MonitorFile, at the same
+	// cost; 0 means never.
+	MonitorEvery int
+
 	// Observers receive the events of the run.
 	Observers []Observer
 }
@@ -124,6 +128,8 @@ func (c *Config) check() error {
 		return errors.New("layers start fresh without a file of weights")
 	case c.DebugEvery < 0:
 		return fmt.Errorf("debugging every %d iterations must not be negative", c.DebugEvery)
+	case c.MonitorEvery < 0:
+		return fmt.Errorf("monitoring every %d iterations must not be negative", c.MonitorEvery)
 	case c.LogEvery < 0 || c.CheckpointEvery < 0 || c.CheckpointTime < 0:
 		return fmt.Errorf("a log every %d, a checkpoint every %d iterations and one every %v must not be negative", c.LogEvery, c.CheckpointEvery, c.CheckpointTime)
 	case c.Test == nil && c.Patience > 0:

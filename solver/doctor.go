@@ -33,7 +33,17 @@ func (d *doctor) logStatistics(s *batchCopy) error {
 	return nil
 }
 
-func (d *doctor) statistics(s *batchCopy) (err error) {
+func (d *doctor) statistics(s *batchCopy) error {
+	stats := newStatistics(d.c.Network)
+	if err := d.repeat(s, stats.add, func() {}); err != nil {
+		return err
+	}
+	return d.tell(DebugLine{Iteration: d.iteration + 1, Layers: stats.of()})
+}
+
+// repeat repeats the passes of the next update, with all values kept: it hands each value
+// to add, and calls passed after each pass.
+func (d *doctor) repeat(s *batchCopy, add func(v seen), passed func()) (err error) {
 	// The probe reads, on a queue of its own, weights that the last update may
 	// still be writing.
 	if err := d.exec.Sync(); err != nil {
@@ -45,14 +55,11 @@ func (d *doctor) statistics(s *batchCopy) (err error) {
 		}
 		d.opened = append(d.opened, d.probe.Close)
 	}
-	stats := newStatistics(d.c.Network)
-	err = d.probe.run(s, graph.Pass{Seed: d.c.Seed, Iteration: uint32(d.iteration)}, func(int) (bool, error) {
-		return true, d.probe.each(func(v seen) bool { stats.add(v); return true })
+	return d.probe.run(s, graph.Pass{Seed: d.c.Seed, Iteration: uint32(d.iteration)}, func(int) (bool, error) {
+		err := d.probe.each(func(v seen) bool { add(v); return true })
+		passed()
+		return true, err
 	})
-	if err != nil {
-		return err
-	}
-	return d.tell(DebugLine{Iteration: d.iteration + 1, Layers: stats.of()})
 }
 
 // notFinite is the error of weights that must not go into a checkpoint.

@@ -15,6 +15,7 @@ type work uint
 const (
 	readLoss work = 1 << iota // the loss and the metrics of the batch are read back
 	statisticsWork
+	monitorWork
 	evaluationWork
 	logWork
 	checkpointWork
@@ -48,6 +49,7 @@ func (t *trainer) workList() []duty {
 	c := &t.c
 	list := []duty{
 		{is: statisticsWork, every: c.DebugEvery, phase: 1, inside: t.doctor.logStatistics},
+		{is: monitorWork, every: c.MonitorEvery, phase: 1, inside: t.doctor.logMonitor},
 	}
 	if t.eval != nil {
 		list = append(list, duty{is: evaluationWork, every: t.perEpoch, last: true, after: t.evaluate})

@@ -21,6 +21,7 @@ func TestDue(t *testing.T) {
 		"no folder":    {func(c *Config) { c.Dir = "" }, [10]work{log, log, 0, log, 0, all &^ checkpointWork, 0, log, 0, all &^ checkpointWork}},
 		"checkpoints":  {func(c *Config) { c.CheckpointEvery, c.LogEvery = 3, 20 }, [10]work{log, 0, readLoss | checkpointWork, 0, 0, all, 0, 0, readLoss | checkpointWork, all}},
 		"statistics":   {func(c *Config) { c.DebugEvery, c.LogEvery = 4, 20 }, [10]work{statisticsWork | log, 0, 0, 0, statisticsWork, all, 0, 0, statisticsWork, all}},
+		"monitor":      {func(c *Config) { c.MonitorEvery, c.DebugEvery, c.LogEvery = 4, 8, 20 }, [10]work{statisticsWork | monitorWork | log, 0, 0, 0, monitorWork, all, 0, 0, statisticsWork | monitorWork, all}},
 		"every update": {func(c *Config) { c.LogEvery = 1 }, [10]work{log, log, log, log, log, all, log, log, log, all}},
 		"by the clock": {func(c *Config) { c.CheckpointTime, c.LogEvery = time.Nanosecond, 20 }, [10]work{
 			log | checkpointWork, log&^logWork | checkpointWork, log&^logWork | checkpointWork, log&^logWork | checkpointWork, log&^logWork | checkpointWork, all,

@@ -137,6 +137,14 @@ func TestALogThatCannotBeWritten(t *testing.T) {
 				}
 			})}
 		}},
+		"a line of the monitor": {results.MonitorFile, func(c *Config, breakLog, stop func()) {
+			c.MonitorEvery = 4
+			c.Observers = []Observer{watch(func(p Progress) {
+				if p.Iteration == 3 {
+					breakLog()
+				}
+			})}
+		}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			c := smallConfig(t)
@@ -149,7 +157,7 @@ func TestALogThatCannotBeWritten(t *testing.T) {
 			change.when(&c, func() {
 				if !broken {
 					broken = true
-					cannotWrite(t, map[string]*logWriter{results.LogFile: tr.record.log, DebugFile: tr.record.debugLog}[change.log])
+					cannotWrite(t, map[string]*logWriter{results.LogFile: tr.record.log, DebugFile: tr.record.debugLog, results.MonitorFile: tr.record.monitor}[change.log])
 				}
 			}, cancel)
 			tr, err := newTrainer(c)

@@ -26,7 +26,7 @@ type ObserverFunc func(e Event) error
 func (f ObserverFunc) Observe(e Event) error { return f(e) }
 
 // Event is something that happens in a run: a Started, Progress, Test, Logged,
-// DebugLine, Saved, Notice or Ended, or a Sanity of CheckSanity. Later versions
+// DebugLine, Monitored, Saved, Notice or Ended, or a Sanity of CheckSanity. Later versions
 // may have more kinds.
 type Event interface{ event() }
 
@@ -35,6 +35,7 @@ func (Progress) event()  {}
 func (Test) event()      {}
 func (Logged) event()    {}
 func (DebugLine) event() {}
+func (Monitored) event() {}
 func (Saved) event()     {}
 func (Notice) event()    {}
 func (Ended) event()     {}
@@ -87,6 +88,9 @@ type DebugLine struct {
 
 // At is the iteration that the line is of.
 func (l DebugLine) At() int { return l.Iteration }
+
+// Monitored is a line of results.MonitorFile, every Config.MonitorEvery iterations.
+type Monitored struct{ results.MonitorLine }
 
 // Saved says that a file was written: a checkpoint, with WeightsFile beside it,
 // or the best weights so far.

@@ -85,6 +85,7 @@ type recorder struct {
 	lock      io.Closer  // of the folder; nil before it is taken
 	log       *logWriter // nil before the folder is open
 	debugLog  *logWriter // nil where there is none
+	monitor   *logWriter // nil where there is none
 	saved     bool       // there is a checkpoint
 	abandoned bool       // the first one could not be written, or the first update failed
 }
@@ -98,8 +99,8 @@ func (r *recorder) takeLock() (err error) {
 
 // open makes the folder of a new run, or takes over that of one that is resumed, whose
 // log goes on after some iterations. Where the newest checkpoint is damaged it is set
-// aside. The log of layers goes on after other iterations, if it is wanted.
-func (r *recorder) open(resume bool, logged int, damaged, debug bool, debugged int) (err error) {
+// aside. The logs of layers go on after other iterations, if they are wanted.
+func (r *recorder) open(resume bool, logged int, damaged, debug, monitor bool, debugged int) (err error) {
 	if resume {
 		r.log, err = resumeLog[results.LogLine](r.file(results.LogFile), logged)
 	} else {
@@ -116,6 +117,9 @@ func (r *recorder) open(resume bool, logged int, damaged, debug bool, debugged i
 	}
 	if err == nil && debug {
 		r.debugLog, err = resumeLog[DebugLine](r.file(DebugFile), debugged)
+	}
+	if err == nil && monitor {
+		r.monitor, err = resumeLog[results.MonitorLine](r.file(results.MonitorFile), debugged)
 	}
 	if err != nil {
 		return FailedError{err}
@@ -150,6 +154,8 @@ func (r *recorder) Observe(e Event) error {
 		return r.log.write(e.LogLine)
 	case DebugLine:
 		return r.debugLog.write(e)
+	case Monitored:
+		return r.monitor.write(e.MonitorLine)
 	}
 	return nil
 }
@@ -202,7 +208,7 @@ func (r *recorder) diverged(tensors []safetensors.Tensor, metadata map[string]st
 // closeLogs closes the logs that are open.
 func (r *recorder) closeLogs() error {
 	var errs []error
-	for _, l := range []*logWriter{r.debugLog, r.log} {
+	for _, l := range []*logWriter{r.debugLog, r.monitor, r.log} {
 		if l != nil {
 			errs = append(errs, l.Close())
 		}
@@ -214,7 +220,7 @@ func (r *recorder) closeLogs() error {
 // leaves no file, so that it can be started again.
 func (r *recorder) release() (err error) {
 	if r.abandoned {
-		for _, name := range []string{WeightsFile, AverageFile, CheckpointFile, results.LogFile, DebugFile} {
+		for _, name := range []string{WeightsFile, AverageFile, CheckpointFile, results.LogFile, DebugFile, results.MonitorFile} {
 			if gone := os.Remove(r.file(name)); gone != nil && !errors.Is(gone, fs.ErrNotExist) {
 				err = gone
 				break

@@ -67,7 +67,7 @@ func TestTrainOnAScarceDevice(t *testing.T) {
 		var result Result
 		errs := devicetest.Scarcity(t, devicetest.Scarce{Syncs: true, Once: true, Facts: facts}, func(d *devicetest.Scarce) (err error) {
 			c := tinyConfig(t, d)
-			c.DebugEvery = 3
+			c.DebugEvery, c.MonitorEvery = 3, 2
 			result, err = Train(t.Context(), c)
 			return err
 		})
@@ -83,7 +83,7 @@ func TestTrainOnAScarceDevice(t *testing.T) {
 		require.Equal(t, want, kindsOf(errs)[:len(want)])
 		all := fmt.Sprint(kindsOf(errs))
 		for _, text := range []string{
-			"iteration 1: debugging: plan of tiny: activations" + why, "iteration 1: debugging" + why,
+			"iteration 1: debugging: plan of tiny: activations" + why, "iteration 1: debugging" + why, "iteration 3: monitoring" + why,
 			"iteration 1" + why, "iteration 3" + why, "after iteration 2: test" + why,
 		} {
 			require.Contains(t, all, text)

@@ -218,7 +218,7 @@ func (t *trainer) openFolder(s start) error {
 	if t.history.Due {
 		logged-- // the line comes again, with the test
 	}
-	return t.record.open(t.c.Resume, logged, s.damaged, t.c.DebugEvery > 0, t.iteration)
+	return t.record.open(t.c.Resume, logged, s.damaged, t.c.DebugEvery > 0, t.c.MonitorEvery > 0, t.iteration)
 }
 
 // load gives everything the values that a run starts or goes on with.

@@ -30,6 +30,7 @@ func TestConfigInWords(t *testing.T) {
 		"the training set is empty":                                   func(c *Config) { c.Train = subset{c.Train, 0} },
 		"layers start fresh without a file of weights":                func(c *Config) { c.Fresh = []string{"fc"} },
 		"debugging every -1 iterations must not be negative":          func(c *Config) { c.DebugEvery = -1 },
+		"monitoring every -1 iterations must not be negative":         func(c *Config) { c.MonitorEvery = -1 },
 		"patience with a run needs a test set":                        func(c *Config) { c.Test, c.Patience = nil, 1 },
 		"a test is repeated of a run that is resumed with a test set": func(c *Config) { c.Retest = true },
 		"there is no folder to resume a run from":                     func(c *Config) { c.Resume = true },

@@ -18,6 +18,7 @@ var allowed = map[string][]string{
 	"formats/safetensors": {"internal/atomicfile"},
 	"modelfile":           {"graph", "data", "formats/safetensors", "internal/printable"},
 	"predict":             {"modelfile", "graph", "data", "device"},
+	"inspect":             {"predict", "modelfile", "graph", "layers", "data", "device", "expr"},
 	"results":             {},
 	"report":              {"results", "internal/atomicfile", "internal/printable"},
 	"solver": {"modelfile", "results", "graph", "layers", "data", "device", "expr", "formats/safetensors",
@@ -61,7 +62,7 @@ func TestRoomsImportWhatTheyMay(t *testing.T) {
 // Whatever stands below: a weights file, predictions and drawings take no
 // training loop, and nobody but commands chooses a device.
 func TestNoSolverAndNoDeviceBelow(t *testing.T) {
-	for _, room := range []string{"modelfile", "predict", "report"} {
+	for _, room := range []string{"modelfile", "predict", "inspect", "report"} {
 		seen := map[string]bool{}
 		var walk func(at string)
 		walk = func(at string) {

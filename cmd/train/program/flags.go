@@ -91,6 +91,7 @@ type options struct {
 	check         bool
 	replay        string
 	debug         int
+	monitor       monitorEvery
 	memory        size
 }
 
@@ -178,6 +179,7 @@ var groups = []group{
 		{"checkpoint", training | resuming},
 		{"log-every", training | resuming},
 		{"debug", training | resuming},
+		{"monitor", training | resuming},
 	}},
 	{"Instead of training", []entry{
 		{"eval", evaluating},
@@ -258,6 +260,7 @@ func (o *options) flagSet() *flag.FlagSet {
 	f.Var(&o.checkpoint, "checkpoint", "write a checkpoint `every` so many iterations, such as 500, or so much time, such as 10m, instead of every epoch")
 	f.IntVar(&o.logEvery, "log-every", 10, "iterations between two lines of log.jsonl")
 	f.IntVar(&o.debug, "debug", 0, "`iterations` between two lines of debug.jsonl, which has statistics of every layer; 0 for none")
+	f.Var(&o.monitor, "monitor", "write histograms of every layer's outputs, weights and gradients to monitor.jsonl, draw them, and say what they and the curves mean; -monitor=100 looks at the first of each 100 `iterations`, -monitor at 50 in the run")
 
 	f.BoolVar(&o.eval, "eval", false, "print the loss and the accuracy of -weights on the test set of -data")
 	f.BoolVar(&o.summary, "summary", false, "print layers, shapes, parameters, FLOPs and memory; needs no data")
@@ -347,8 +350,8 @@ func (o *options) checkMode() error {
 		return errors.New("a name with \" -val \" or \" -split \" in it is taken for these flags in a run folder: rename it, or give it a link")
 	case o.mode == evaluating && o.weights == "":
 		return errors.New("-eval needs -weights, such as runs/NAME/weights.safetensors")
-	case o.check && (o.given["out"] || o.given["checkpoint"] || o.given["debug"] || o.given["patience"]):
-		return errors.New("-check writes nothing and does not train: -out, -checkpoint, -debug and -patience have no meaning with it")
+	case o.check && (o.given["out"] || o.given["checkpoint"] || o.given["debug"] || o.given["monitor"] || o.given["patience"]):
+		return errors.New("-check writes nothing and does not train: -out, -checkpoint, -debug, -monitor and -patience have no meaning with it")
 	case o.given["fresh"] && o.weights == "":
 		return errors.New("-fresh needs -weights: without them every layer starts anew")
 	case o.mode == finding && o.find == "":

@@ -25,6 +25,7 @@ const (
 	curveFile     = "curve.png"
 	filtersFile   = "filters.png"
 	confusionFile = "confusion" // .png and .csv
+	monitorFile   = "monitor.png"
 )
 
 // session is what is shown of one training.
@@ -138,7 +139,7 @@ func (s *session) finished(r solver.Result) error {
 	if s.c.Retest {
 		fmt.Fprintf(s.stdout, "%s had come to its end, but not to its pictures: they are drawn now\n", s.c.Dir)
 	}
-	files, err := s.draw(r)
+	files, advice, err := s.draw(r)
 	if err != nil {
 		return err
 	}
@@ -151,6 +152,12 @@ func (s *session) finished(r solver.Result) error {
 			r.Iteration, s.c.Iterations, s.c.Patience, r.Best)
 	}
 	fmt.Fprintf(s.stdout, "\nDone in %v: test %s\n\n", time.Since(s.started).Round(time.Second), outcome(*r.Test))
+	for _, line := range advice {
+		fmt.Fprintf(s.stdout, "%s\n", printable.Line(line))
+	}
+	if advice != nil {
+		fmt.Fprintln(s.stdout)
+	}
 	for _, name := range files {
 		note := ""
 		if name == solver.BestFile {
@@ -207,8 +214,8 @@ func (s *session) stopped(r solver.Result, err error) error {
 }
 
 // draw writes the pictures and tables of a run, and returns the names of all
-// its files.
-func (s *session) draw(r solver.Result) (names []string, err error) {
+// its files, and what -monitor says.
+func (s *session) draw(r solver.Result) (names, advice []string, err error) {
 	file := func(name string) string { return filepath.Join(s.c.Dir, name) }
 	names = []string{solver.WeightsFile, solver.BestFile, solver.CheckpointFile, results.LogFile, curveFile}
 	if r.Test.Average != nil {
@@ -216,30 +223,37 @@ func (s *session) draw(r solver.Result) (names []string, err error) {
 	}
 	log, err := results.ReadLog(file(results.LogFile))
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	title := s.c.Network.Name + " on " + dataName(s.c.Data)
 	if r.Test.Confusion != nil {
 		names = append(names, confusionFile+".png", confusionFile+".csv")
 		if err := writeConfusion(s.c.Dir, title, r.Test); err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 	}
 	if name, ok := firstFilters(s.c.Network); ok {
 		names = append(names, filtersFile)
 		m, err := modelfile.Read(file(solver.WeightsFile))
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		if err := report.Filters(file(filtersFile), m.Weights[name]); err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 	}
 	metric := results.Metric{}
 	if len(r.Test.Metrics) > 0 {
 		metric = r.Test.Metrics[0]
 	}
-	return names, report.Curve(file(curveFile), title, log, metric) // the last: see drawn
+	if s.c.MonitorEvery > 0 {
+		var drawn []string
+		if drawn, advice, err = drawMonitor(s.c.Dir, log, metric); err != nil {
+			return nil, nil, err
+		}
+		names = append(names, drawn...)
+	}
+	return names, advice, report.Curve(file(curveFile), title, log, metric) // the last: see drawn
 }
 
 // writeConfusion draws a test's confusion matrix into a folder, and writes it

@@ -65,6 +65,7 @@ func (o *options) newRun(ctx context.Context, progress io.Writer) (c solver.Conf
 	c.Train, c.Test, c.Preprocess = s.train, s.test, s.preprocess
 	c.Preprocess.TenCrops = c.Preprocess.TenCrops || o.tenCrop
 	c.Iterations = o.iterations(c)
+	c.MonitorEvery = o.monitor.every(c.Iterations)
 	return c, s, nil
 }
 
@@ -106,6 +107,7 @@ func (o *options) resumedRun(ctx context.Context, stderr io.Writer) (c solver.Co
 	if o.given["epochs"] || o.given["iters"] {
 		c.Iterations = o.iterations(c)
 	}
+	c.MonitorEvery = o.monitor.every(c.Iterations)
 	// The name of the CPU alone is no word on its path, which the program chose.
 	c.OtherArithmetic = o.given["cpu-path"] || o.given["device"] && (o.device != "cpu" || kindOf(checkpoint.Arithmetic) != "cpu")
 	done := checkpoint.Done(c.Iterations)

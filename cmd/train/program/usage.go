@@ -33,6 +33,7 @@ A run's folder
   curve.png, filters.png  the loss and the accuracy, and the first filters
   confusion.png and .csv  the confusion matrix of the last test
   debug.jsonl             with -debug, statistics of every layer
+  monitor.jsonl and .png  with -monitor, histograms of every layer over time
   diverged.safetensors    if the loss was not finite, for -replay
   run.lock                locked while a process trains there
 
