@@ -28,14 +28,15 @@ func fieldOf(t *testing.T, n *graph.Network, layer string) Field {
 	return Field{}
 }
 
-// AlexNet's and VGG-16's fields are those of Araujo et al. 2019 (195 and 212 behind the
-// last pooling) and of Dang Ha The Hien's table. GoogLeNet's follow from the kernels
+// AlexNet's, VGG-16's and MobileNet's fields are those of Araujo et al. 2019 (195 and 212
+// behind the last pooling, and 315) and of Dang Ha The Hien's table. GoogLeNet's follow from the kernels
 // and strides in table 1 of Szegedy et al. 2015, by way of the 5x5 of each module.
 func TestPublishedReceptiveFields(t *testing.T) {
 	for model, layers := range map[string]map[string][2]float64{
-		"alexnet":   {"conv1": {11, 4}, "pool1": {19, 8}, "conv2": {51, 8}, "pool2": {67, 16}, "conv3": {99, 16}, "conv4": {131, 16}, "conv5": {163, 16}, "pool5": {195, 32}},
-		"vgg16":     {"conv1_2": {5, 1}, "pool1": {6, 2}, "pool2": {16, 4}, "conv3_3": {40, 4}, "pool3": {44, 8}, "conv4_3": {92, 8}, "pool4": {100, 16}, "conv5_3": {196, 16}, "pool5": {212, 32}},
-		"googlenet": {"pool1": {11, 4}, "pool2": {27, 8}, "pool3": {107, 16}, "pool4": {459, 32}, "pool5": {907, 32}},
+		"alexnet":      {"conv1": {11, 4}, "pool1": {19, 8}, "conv2": {51, 8}, "pool2": {67, 16}, "conv3": {99, 16}, "conv4": {131, 16}, "conv5": {163, 16}, "pool5": {195, 32}},
+		"vgg16":        {"conv1_2": {5, 1}, "pool1": {6, 2}, "pool2": {16, 4}, "conv3_3": {40, 4}, "pool3": {44, 8}, "conv4_3": {92, 8}, "pool4": {100, 16}, "conv5_3": {196, 16}, "pool5": {212, 32}},
+		"mobilenet-v1": {"conv14_pw": {315, 32}},
+		"googlenet":    {"pool1": {11, 4}, "pool2": {27, 8}, "pool3": {107, 16}, "pool4": {459, 32}, "pool5": {907, 32}},
 	} {
 		n, err := models.Build(model, models.Options{})
 		require.NoError(t, err)
