@@ -199,3 +199,20 @@ func TestBombsAreRefused(t *testing.T) {
 		require.ErrorContains(t, err, want)
 	}
 }
+
+// An interlaced picture takes its small pictures' memory besides.
+func TestInterlacedTakesMore(t *testing.T) {
+	bytes := func(k pngKind) int64 {
+		file, _ := k.encode(24, 20)
+		var d decoder
+		_, _, err := d.open(file)
+		require.NoError(t, err)
+		return d.bytes
+	}
+	for _, colours := range []uint8{0, 2, 6} {
+		plain := pngKind{colours: colours, depth: 8}
+		interlaced := plain
+		interlaced.interlaced = true
+		require.Greater(t, bytes(interlaced), bytes(plain), "%v", plain)
+	}
+}

@@ -231,9 +231,12 @@ func TestCheckLeavesOutAndRemembers(t *testing.T) {
 	require.Equal(t, 3, f.Len())
 	entries, err := os.ReadDir(cache)
 	require.NoError(t, err)
-	for _, e := range entries { // damaged caches are made again
-		require.NoError(t, os.WriteFile(filepath.Join(cache, e.Name()), []byte("{"), 0o666))
+	for _, damaged := range []string{"{", "{}", `{"Bad":[1]}`} { // such caches are made again
+		for _, e := range entries {
+			require.NoError(t, os.WriteFile(filepath.Join(cache, e.Name()), []byte(damaged), 0o666))
+		}
+		_, s, looks = check()
+		require.Positive(t, looks)
+		require.NotNil(t, s, damaged)
 	}
-	_, _, looks = check()
-	require.Positive(t, looks)
 }

@@ -136,7 +136,7 @@ func (l *TripletLoss) Backward(q device.Queue, c *Call) {
 	}
 	scale, part := c.Temporary[0], c.Temporary[1:]
 	q.Fill(scale, c.LossScale)
-	q.Map(c.Programs[1], viewOf(c.Out[0].Shape), part[:2], c.Args(c.Saved[0], c.Saved[1], scale), bothOverwrite, device.Random{})
+	q.Map(c.Programs[1], viewOf(c.Out[0].Shape), part[:2], c.Args(c.Saved[0], c.Saved[1], scale), overwriteBoth, device.Random{})
 	v := viewOf(c.In[0].Shape)
 	if c.WantsGradient(0) {
 		q.Map(anchorGradient, v, c.DIn[:1], c.Args(c.In[0], c.In[1], c.In[2], part[0], part[1]), c.Modes[:1], device.Random{})
@@ -147,8 +147,6 @@ func (l *TripletLoss) Backward(q device.Queue, c *Call) {
 		}
 	}
 }
-
-var bothOverwrite = []device.Mode{device.Overwrite, device.Overwrite}
 
 // Programs of features and of one number a sample.
 var (

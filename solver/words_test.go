@@ -364,6 +364,9 @@ func TestViews(t *testing.T) {
 	n := smallNet()
 	n.Metric("loss", graph.Lower)
 	require.EqualError(t, checkViews(set, n), "the mean of 2 views does not say what the metric loss of network small is: only an accuracy of fc2, which the loss reads, can be told")
+	n = smallNet()
+	n.Metric(n.Add("other", &layers.Accuracy{}, n.Add("fc3", &layers.Dense{Out: 10}, "drop1"), "label"), graph.Higher)
+	require.EqualError(t, checkViews(set, n), "the mean of 2 views does not say what the metric other of network small is: only an accuracy of fc2, which the loss reads, can be told")
 	for _, c := range [][3]int{{7, 1, 7}, {1, 10, 10}, {10, 10, 10}, {19, 10, 10}, {20, 10, 20}} {
 		require.Equal(t, c[2], wholeViews(c[0], c[1]))
 	}

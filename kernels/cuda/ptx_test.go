@@ -73,3 +73,10 @@ func TestFilesAreLoadedWhenNeeded(t *testing.T) {
 	require.EqualError(t, err, "cuda: no room")
 	require.EqualError(t, f.SetMaxDynamicShared(1), "cuda: no room")
 }
+
+// A file that is not there is named, with what makes it.
+func TestAFileThatIsMissing(t *testing.T) {
+	f := &file{driver: ptxsim.New(ptxsim.Config{}), name: "nothing"}
+	require.ErrorContains(t, f.load(), "nothing.ptx: file does not exist: make ptx compiles it")
+	require.ErrorContains(t, f.load(), "make ptx compiles it", "and again")
+}

@@ -128,6 +128,8 @@ func TestReconvergence(t *testing.T) {
 		{"$a: bra $a;", map[int]int32{0: 2}},
 		{"@%p0 bra $b; $a: bra $a; $b: nop;", map[int]int32{0: 2, 1: 4}},
 		{"@%p0 trap; nop;", map[int]int32{0: 3}},
+		// A loop that is entered and left in two places takes a second look.
+		{"$a: @%p0 bra $c; $b: @%p0 bra $a; @%p0 bra $b; $c: nop;", map[int]int32{0: 3, 1: 3, 2: 3}},
 	} {
 		text := header + ".entry k() {\n.reg .pred %p<2>;\n.reg .b32 %r<2>;\n" + strings.ReplaceAll(c.body, "nop;", "membar.cta;") + "\n}"
 		m, err := New(Config{}).Load("m.ptx", text)
