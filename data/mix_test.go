@@ -138,6 +138,18 @@ func TestMixedSamplesDoNotDependOnWorkers(t *testing.T) {
 	}
 }
 
+func TestMixingAllocatesNothing(t *testing.T) {
+	for _, a := range []Augment{{{Op: Mixup, Lo: 1, Hi: 1, P: 1}}, {{Op: Cutmix, Lo: 1, Hi: 1, P: 1}}} {
+		_, varied, err := Augmented(levels{9}, a, nil)
+		require.NoError(t, err)
+		l := newLoader(t, varied, LoaderOptions{Batch: 4, OneHot: true, Preprocess: Preprocess{Augment: a}})
+		b, err := l.Next()
+		require.NoError(t, err)
+		other := make([]float32, levelsShape.TotalSize())
+		require.Zero(t, testing.AllocsPerRun(20, func() { _ = l.fill(b, 1, other) }))
+	}
+}
+
 func TestOneHot(t *testing.T) {
 	a := Augment{{Op: Mixup, Lo: 1, Hi: 1, P: 1}}
 	test, _, err := Augmented(levels{5}, a, nil)
