@@ -100,6 +100,14 @@ const (
 	// Erase sets a rectangle to random values from 0 to 255. It has Lo to Hi of
 	// the area, and a ratio of its sides of 0.3 to 1/0.3 (Zhong et al. 2020).
 	Erase Op = "erase"
+
+	// Mixup mixes the image with another of the training set, lambda : 1-lambda, and
+	// the classes alike. Lambda has the Beta distribution of two parameters Lo to
+	// Hi (Zhang et al. 2018). A Loader does it.
+	Mixup Op = "mixup"
+	// Cutmix fills a rectangle of 1-lambda of the area with that of the other image,
+	// and mixes the classes by area (Yun et al. 2019).
+	Cutmix Op = "cutmix"
 )
 
 // form is what a step looks like in text.
@@ -147,6 +155,8 @@ var forms = []form{
 	{op: Noise, amount: true, middle: nan, max: mostAmount, p: 1, chance: true, example: "noise=5"},
 	{op: Cutout, sizes: 2, p: 1, chance: true, example: "cutout=32@0.5"},
 	{op: Erase, amount: true, middle: nan, max: 1, lo: 0.02, hi: 0.4, p: 0.5, chance: true, example: "erase"},
+	{op: Mixup, amount: true, middle: nan, min: 0.05, max: 1, p: 1, chance: true, example: "mixup=0.2"},
+	{op: Cutmix, amount: true, middle: nan, min: 0.05, max: 1, p: 1, chance: true, example: "cutmix=1@0.5"},
 }
 
 func formOf(op Op) *form {

@@ -39,7 +39,7 @@ func TestParseAugment(t *testing.T) {
 		require.Equal(t, a, again)
 	}
 	for text, want := range map[string]string{
-		"crp=227":              `augmentation "crp" is unknown; there are resize, crop, rrcrop, pad, flip, rotate, translate, translate-x, translate-y, shear-x, shear-y, zoom, grey, brightness, contrast, saturation, hue, pca, autocontrast, equalize, solarize, posterize, sharpness, randaugment, noise, cutout, erase`,
+		"crp=227":              `augmentation "crp" is unknown; there are resize, crop, rrcrop, pad, flip, rotate, translate, translate-x, translate-y, shear-x, shear-y, zoom, grey, brightness, contrast, saturation, hue, pca, autocontrast, equalize, solarize, posterize, sharpness, randaugment, noise, cutout, erase, mixup, cutmix`,
 		"crop":                 `augmentation "crop": it takes a number of pixels, or HEIGHTxWIDTH, such as crop=227`,
 		"crop=x3":              "it takes a number of pixels",
 		"crop=3x":              "it takes a number of pixels",
@@ -58,6 +58,8 @@ func TestParseAugment(t *testing.T) {
 		"noise=-1":             "the range -1..-1 is empty or outside",
 		"noise=NaN":            "the range NaN..NaN is empty",
 		"rrcrop=5:":            "the range after the colon is missing",
+		"mixup=2":              "the range 2..2 is empty or outside 0.05..1",
+		"cutmix":               "it takes a number or a range LO..HI, such as cutmix=1@0.5",
 		"erase=":               "it takes a number or a range LO..HI, such as erase",
 		"erase=0":              "a share of the area is above 0 and at most 1",
 		"erase=0.1..1.5":       "a share of the area is above 0 and at most 1",

@@ -29,6 +29,11 @@ type LoaderOptions struct {
 	// instead of each sample once. The data set must be Labelled.
 	Balance bool
 
+	// OneHot brings, of a data set with classes, targets too: [N,classes], the share
+	// of each class in a sample. It is 1 and 0, unless the set is Varied and the
+	// Augment of Preprocess mixes samples; the label is then that of the larger share.
+	OneHot bool
+
 	Epochs int // after so many, Next returns io.EOF; 0 means no end
 
 	// Start is the first iteration. The batches of an iteration depend on its
@@ -51,7 +56,7 @@ type LoaderOptions struct {
 type Batch struct {
 	X       *tensor.Dense // [N,C,H,W] float32
 	Labels  *tensor.Dense // [N] int32
-	Targets *tensor.Dense // [N,T] float32 of a Regression, otherwise nil
+	Targets *tensor.Dense // [N,T] float32 of a Regression, or with OneHot; otherwise nil
 	N       int
 
 	Iteration int // counted from the start of training, over all epochs
@@ -111,6 +116,7 @@ type Loader struct {
 	order     []int32 // of the epoch ordered; nil where not shuffled
 	ordered   int     // the epoch that order is of; -1 before the first
 	balance   *balance
+	mixing    Augment // the steps of it that mix samples; nil where none does
 
 	ctx         context.Context
 	cancel      context.CancelCauseFunc
@@ -180,6 +186,11 @@ func NewLoader(ctx context.Context, d Dataset, o LoaderOptions) (*Loader, error)
 			return nil, fmt.Errorf("data loader: a target of %d numbers must have at least 1", l.perSample)
 		}
 	}
+	if o.OneHot {
+		if l.perSample = len(d.Classes()); l.targets != nil || l.perSample < 1 {
+			return nil, errors.New("data loader: shares of classes need a data set with classes")
+		}
+	}
 	if o.Shuffle {
 		l.order = make([]int32, d.Len())
 	}
@@ -208,6 +219,9 @@ func NewLoader(ctx context.Context, d Dataset, o LoaderOptions) (*Loader, error)
 	l.data = withContext(l.ctx, d)
 	l.varied, _ = l.data.(Varied)
 	l.moved, _ = l.data.(VariedRegression)
+	if o.OneHot && l.varied != nil && o.Preprocess.Augment.Mixes() {
+		l.mixing = o.Preprocess.Augment
+	}
 	l.running.Add(1 + o.Workers)
 	go l.run()
 	for range o.Workers {
@@ -251,7 +265,7 @@ func (l *Loader) views(b *Batch, n int) views {
 		x:      tensor.New(tensor.WithShape(n, s[0], s[1], s[2]), tensor.WithBacking(b.x[:n*l.sampleLen])),
 		labels: tensor.New(tensor.WithShape(n), tensor.WithBacking(b.labels[:n])),
 	}
-	if l.targets != nil {
+	if l.perSample > 0 {
 		v.targets = tensor.New(tensor.WithShape(n, l.perSample), tensor.WithBacking(b.targets[:n*l.perSample]))
 	}
 	return v
@@ -404,14 +418,18 @@ func (l *Loader) begin(b *Batch, iteration int) {
 // read is a worker.
 func (l *Loader) read() {
 	defer l.running.Done()
+	var other []float32 // a sample to mix with
+	if l.mixing != nil {
+		other = make([]float32, l.sampleLen)
+	}
 	for j := range l.jobs {
-		l.do(j)
+		l.do(j, other)
 	}
 }
 
 // do reads the samples of a job. The batch hears of its end also where a data set
 // ends the goroutine, as a test's FailNow does.
-func (l *Loader) do(j job) {
+func (l *Loader) do(j job, other []float32) {
 	began := time.Now()
 	n, ended := j.from, true
 	defer func() {
@@ -425,7 +443,7 @@ func (l *Loader) do(j job) {
 		}
 	}()
 	for ; n < j.to && l.ctx.Err() == nil; n++ {
-		if err := l.fill(j.batch, n); err != nil {
+		if err := l.fill(j.batch, n, other); err != nil {
 			j.batch.fail(n, err)
 		}
 	}
@@ -433,7 +451,7 @@ func (l *Loader) do(j job) {
 }
 
 // fill reads sample n of a batch. A panic of the data set is the sample's error.
-func (l *Loader) fill(b *Batch, n int) (err error) {
+func (l *Loader) fill(b *Batch, n int, other []float32) (err error) {
 	i := b.samples[n]
 	defer func() {
 		if r := recover(); r != nil {
@@ -454,11 +472,24 @@ func (l *Loader) fill(b *Batch, n int) (err error) {
 		if err := l.readTarget(b.targets[n*l.perSample:(n+1)*l.perSample], i, b.Epoch); err != nil {
 			return fmt.Errorf("target of sample %d: %w", i, err)
 		}
-	} else if classes := len(l.data.Classes()); label < 0 || int(label) >= classes {
-		return fmt.Errorf("sample %d: label %d is not one of the %d classes", i, label, classes)
+	} else if err := l.checkLabel(i, label); err != nil {
+		return err
+	}
+	if l.o.OneHot {
+		share := b.targets[n*l.perSample : (n+1)*l.perSample]
+		if label, err = l.shares(share, x, other, i, label, b.Epoch); err != nil {
+			return err
+		}
 	}
 	l.o.Preprocess.Apply(x)
 	b.labels[n] = label
+	return nil
+}
+
+func (l *Loader) checkLabel(i int, label int32) error {
+	if classes := len(l.data.Classes()); label < 0 || int(label) >= classes {
+		return fmt.Errorf("sample %d: label %d is not one of the %d classes", i, label, classes)
+	}
 	return nil
 }
 

@@ -250,7 +250,7 @@ func (d *decoder) decodePage(ctx context.Context, dst []uint8, page uint32) erro
 
 // stackOps are the steps that make sense for channels that are no colours, and
 // whose values may have any range.
-var stackOps = []Op{Resize, Crop, RandomCrop, Pad, Flip, Rotate, Translate, TranslateX, TranslateY, ShearX, ShearY, Zoom, Sharpness, Noise, Cutout}
+var stackOps = []Op{Resize, Crop, RandomCrop, Pad, Flip, Rotate, Translate, TranslateX, TranslateY, ShearX, ShearY, Zoom, Sharpness, Noise, Cutout, Mixup, Cutmix}
 
 // checkStack says which step a stack of channels does not take. To make one
 // channel grey leaves it as it is.

@@ -119,6 +119,8 @@ func examples() []example {
 		{"softmax loss of class weights", &layers.SoftmaxLoss{ClassWeights: []float32{1, 0, 0.5, 2, 3}}, classes},
 		{"softmax loss that ignores", &layers.SoftmaxLoss{IgnoreLabel: new(int32(2)), Weight: new(float32(0.7))}, classes},
 		{"softmax loss smoothed", &layers.SoftmaxLoss{Smoothing: 0.1, ClassWeights: []float32{1, 0, 0.5, 2, 3}, IgnoreLabel: new(int32(0))}, classes},
+		{"softmax loss of shares", &layers.SoftmaxLoss{Weight: new(float32(0.7))}, images([]int{5}, []int{5})},
+		{"softmax loss of shares, smoothed", &layers.SoftmaxLoss{Smoothing: 0.1, ClassWeights: []float32{1, 0, 0.5, 2, 3}}, images([]int{5}, []int{5})},
 		{"l2 loss", &layers.L2Loss{Weight: new(float32(3))}, images([]int{3, 2}, []int{3, 2})},
 		{"l2 loss masked", &layers.L2Loss{Mask: true}, images([]int{7}, []int{7})},
 		{"l1 loss", &layers.L1Loss{Weight: new(float32(3))}, images([]int{3, 2}, []int{3, 2})},

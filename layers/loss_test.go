@@ -186,6 +186,21 @@ func TestSoftmaxLossOfWeights(t *testing.T) {
 	require.InDeltaSlice(t, plain, same, 1e-12)
 	require.InDeltaSlice(t, dplain, dsame, 1e-12)
 
+	// Shares of classes: each class's loss weighs as much as its share, and one share of
+	// 1 is a label.
+	for _, l := range []*layers.SoftmaxLoss{{}, {ClassWeights: weights, Smoothing: 0.25}} {
+		mixed, dmixed := lossOf(t, l, floatsOf(1, 0.5, -2, 3), floatsOf(1, 0.25, 0, 0.75))
+		first, dfirst := lossOf(t, l, floatsOf(1, 0.5, -2, 3), labelsOf(0))
+		third, dthird := lossOf(t, l, floatsOf(1, 0.5, -2, 3), labelsOf(2))
+		require.InDelta(t, 0.25*first[0]+0.75*third[0], mixed[0], 1e-6)
+		for c := range dmixed {
+			require.InDelta(t, 0.25*dfirst[c]+0.75*dthird[c], dmixed[c], 1e-6)
+		}
+		same, dsame := lossOf(t, l, floatsOf(1, 0.5, -2, 3), floatsOf(1, 0, 0, 1))
+		require.InDeltaSlice(t, third, same, 1e-6)
+		require.InDeltaSlice(t, dthird, dsame, 1e-6)
+	}
+
 	// What is no class shows, with and without options, unless it is ignored.
 	inf := float32(math.Inf(1))
 	for _, l := range []*layers.SoftmaxLoss{{}, {ClassWeights: ones}, {Smoothing: 0.5}} {

@@ -1,6 +1,7 @@
 package layers
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -22,6 +23,10 @@ func init() { Register(func() Layer { return &SoftmaxLoss{} }) }
 // PyTorch (Szegedy et al. 2016, "Rethinking the Inception architecture", section 7). What
 // is minimised is the mean over all samples of the batch, ignored ones and weights apart
 // (Caffe's normalization BATCH_SIZE).
+//
+// Instead of labels it takes targets [N,C] (float32), the share of each class, such as
+// those of images that are mixed (Zhang et al. 2018, "mixup"): they take the place of
+// [c = label]. Shares of 0 and one 1 are a label.
 type SoftmaxLoss struct {
 	Weight *float32 `json:"weight,omitempty"` // in what training minimises; 1 unless given, and 0 only reports
 
@@ -33,14 +38,15 @@ type SoftmaxLoss struct {
 // Type is "softmax-loss".
 func (l *SoftmaxLoss) Type() string { return "softmax-loss" }
 
-// plain reports whether the device's own kernels compute the loss.
-func (l *SoftmaxLoss) plain() bool {
-	return l.ClassWeights == nil && l.IgnoreLabel == nil && l.Smoothing == 0
+// plain reports whether the device's own kernels compute the loss against an input.
+func (l *SoftmaxLoss) plain(against device.DType) bool {
+	return against == device.Int32 && l.ClassWeights == nil && l.IgnoreLabel == nil && l.Smoothing == 0
 }
 
 // Plan makes [N]. The probabilities are saved for the gradient.
 func (l *SoftmaxLoss) Plan(_ device.Traits, in []Input, o Options) (Spec, error) {
-	if err := expectScores(in); err != nil {
+	soft := len(in) == 2 && in[1].DType == device.Float32 && len(in[1].Shape) > 1
+	if err := l.expect(in, soft); err != nil {
 		return Spec{}, err
 	}
 	s, err := lossSpec(l.Weight, in[0].Shape)
@@ -48,16 +54,35 @@ func (l *SoftmaxLoss) Plan(_ device.Traits, in []Input, o Options) (Spec, error)
 		return Spec{}, err
 	}
 	x := in[0].Shape
-	if !l.plain() {
-		return l.planWeighted(s, x, o)
+	if !l.plain(in[1].DType) {
+		return l.planWeighted(s, x, soft, o)
 	}
 	s.keep(o, x, "prob")
 	return s, nil
 }
 
+// expect checks the inputs, whose second may be shares.
+func (l *SoftmaxLoss) expect(in []Input, soft bool) error {
+	if !soft {
+		return expectScores(in)
+	}
+	if err := expect(in, scores, target); err != nil {
+		return err
+	}
+	switch {
+	case len(in[0].Shape) != 2:
+		return fmt.Errorf("scores are %s, want [N,C]; a flatten layer makes them so", dims(in[0].Shape))
+	case !slices.Equal(in[0].Shape, in[1].Shape):
+		return fmt.Errorf("target is %s, want the scores' %s", dims(in[1].Shape), dims(in[0].Shape))
+	case l.IgnoreLabel != nil:
+		return errors.New("ignore_label needs labels, and the target has shares of classes")
+	}
+	return nil
+}
+
 // Forward enqueues the loss of each sample.
 func (l *SoftmaxLoss) Forward(q device.Queue, c *Call) {
-	if !l.plain() {
+	if !l.plain(c.In[1].DType) {
 		l.forwardWeighted(q, c)
 		return
 	}
@@ -68,7 +93,7 @@ func (l *SoftmaxLoss) Forward(q device.Queue, c *Call) {
 func (l *SoftmaxLoss) Backward(q device.Queue, c *Call) {
 	switch {
 	case !c.WantsGradient(0):
-	case l.plain():
+	case l.plain(c.In[1].DType):
 		q.SoftmaxLossBackward(l.geometry(c.In[0].Shape), c.DIn[0], saved(c), c.In[1], c.LossScale, c.Modes[0])
 	default:
 		l.backwardWeighted(q, c)
@@ -90,7 +115,7 @@ const (
 
 // planWeighted makes the programs. Of each sample three numbers are kept: its largest
 // score, the sum of the exponentials of what the others are below it, and the sum of q.
-func (l *SoftmaxLoss) planWeighted(s Spec, x tensor.Shape, o Options) (Spec, error) {
+func (l *SoftmaxLoss) planWeighted(s Spec, x tensor.Shape, soft bool, o Options) (Spec, error) {
 	classes := x[1]
 	if l.ClassWeights != nil && len(l.ClassWeights) != classes {
 		return Spec{}, fmt.Errorf("%d class_weights for scores of %d classes", len(l.ClassWeights), classes)
@@ -114,11 +139,18 @@ func (l *SoftmaxLoss) planWeighted(s Spec, x tensor.Shape, o Options) (Spec, err
 	score, label := expr.Input(0, expr.Whole), expr.Integer(1, expr.Sample)
 	largest, sum, total, factor := expr.Input(3, expr.Sample), expr.Input(4, expr.Sample), expr.Input(5, expr.Sample), expr.Input(6, expr.One)
 	zero, one := expr.Const(0), expr.Const(1)
-	share := expr.Add(expr.Select(labelled, expr.Sub(one, expr.Const(l.Smoothing)), zero), expr.Div(expr.Const(l.Smoothing), expr.Const(float32(classes))))
+	share := expr.Select(labelled, expr.Sub(one, expr.Const(l.Smoothing)), zero)
+	if soft {
+		share = expr.Mul(expr.Input(1, expr.Whole), expr.Sub(one, expr.Const(l.Smoothing)))
+	}
+	share = expr.Add(share, expr.Div(expr.Const(l.Smoothing), expr.Const(float32(classes))))
 	if l.ClassWeights != nil {
 		share = expr.Mul(share, expr.Input(2, expr.Channel))
 	}
 	isClass := func(yes, no expr.Expr) expr.Expr {
+		if soft {
+			return yes
+		}
 		return expr.Select(expr.Less(label, zero), no, expr.Select(expr.Less(label, expr.Const(float32(classes))), yes, no))
 	}
 	ignored := func(yes, no expr.Expr) expr.Expr { return no }

@@ -126,7 +126,7 @@ func (d *doctor) diagnoseTest(ctx context.Context, loss float64) error {
 	cause := fmt.Errorf("after iteration %d: the loss on the test set is %g", d.iteration, loss)
 	e := d.eval
 	o := e.exec.Plan().Options
-	loader, err := data.NewLoader(ctx, e.set, data.LoaderOptions{Batch: o.Batch, Epochs: 1, Preprocess: e.preprocess})
+	loader, err := data.NewLoader(ctx, e.set, data.LoaderOptions{Batch: o.Batch, Epochs: 1, Preprocess: e.preprocess, OneHot: oneHot(e.exec.Plan().Network, e.set)})
 	if err != nil {
 		return errors.Join(cause, err)
 	}

@@ -110,7 +110,7 @@ type sums struct {
 // run goes through the data set once. The iteration and the epoch are the
 // caller's to fill in.
 func (e *evaluator) run(ctx context.Context) (t Test, err error) {
-	err = e.feed.start(ctx, e.set, data.LoaderOptions{Batch: e.exec.Plan().Options.Batch, Epochs: 1, Preprocess: e.preprocess})
+	err = e.feed.start(ctx, e.set, data.LoaderOptions{Batch: e.exec.Plan().Options.Batch, Epochs: 1, Preprocess: e.preprocess, OneHot: oneHot(e.exec.Plan().Network, e.set)})
 	if err != nil {
 		return Test{}, err
 	}

@@ -26,10 +26,12 @@ func checkInputs(n *graph.Network, d data.Dataset, what string) error {
 				return fmt.Errorf("%v tells classes apart, but the %s has %d numbers to predict instead", n, what, regression.Targets())
 			}
 		case graph.RoleTarget:
-			if regression == nil {
+			switch classes := len(d.Classes()); {
+			case regression == nil && !learnsShares(n):
 				return fmt.Errorf("%v predicts %d numbers, but the %s has classes and no numbers", n, in.Shape[0], what)
-			}
-			if in.Shape[0] != regression.Targets() {
+			case regression == nil && in.Shape[0] != classes:
+				return fmt.Errorf("%v learns the shares of %d classes, but the %s has %d", n, in.Shape[0], what, classes)
+			case regression != nil && in.Shape[0] != regression.Targets():
 				return fmt.Errorf("%v predicts %d numbers, but the %s has %d", n, in.Shape[0], what, regression.Targets())
 			}
 		default:
@@ -42,6 +44,30 @@ func checkInputs(n *graph.Network, d data.Dataset, what string) error {
 	}
 	_, err := n.InputOf(graph.RoleImage)
 	return err
+}
+
+// learnsShares reports whether a network's target is the share of each class: what
+// a softmax loss reads.
+func learnsShares(n *graph.Network) bool {
+	target, err := n.InputOf(graph.RoleTarget)
+	return err == nil && slices.ContainsFunc(n.Nodes, func(node graph.Node) bool {
+		_, ok := node.Layer.(*layers.SoftmaxLoss)
+		return ok && len(node.In) > 1 && node.In[1] == target.Name
+	})
+}
+
+// oneHot is data.LoaderOptions.OneHot of a network and a data set.
+func oneHot(n *graph.Network, d data.Dataset) bool {
+	_, regression := d.(data.Regression)
+	return !regression && learnsShares(n)
+}
+
+// checkMixing says that a network cannot learn what an augmentation mixes.
+func checkMixing(n *graph.Network, d data.Dataset, a data.Augment) error {
+	if !a.Mixes() || oneHot(n, d) {
+		return nil
+	}
+	return fmt.Errorf("the augmentation %s mixes classes, but %v has no softmax loss that takes a target, the share of each class, or the data has none", a, n)
 }
 
 // checkClasses says whether a data set has labels that a plan's losses have

@@ -125,7 +125,7 @@ func (t *trainer) plan() (plans, error) {
 			return plans{}, err
 		}
 	}
-	if err := c.Preprocess.Check(c.Train.Shape()); err != nil {
+	if err := cmp.Or(checkMixing(c.Network, c.Train, c.Preprocess.Augment), c.Preprocess.Check(c.Train.Shape())); err != nil {
 		return plans{}, err
 	}
 	p, err := t.planBatch(c.Batch)
@@ -256,6 +256,7 @@ func (t *trainer) startFeed() error {
 		Balance:    t.c.Balance,
 		Start:      t.iteration/t.perEpoch*passes + t.iteration%t.perEpoch*t.c.Accumulate,
 		Preprocess: t.c.Preprocess,
+		OneHot:     oneHot(t.c.Network, t.c.Train),
 	})
 }
 

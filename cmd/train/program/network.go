@@ -11,6 +11,7 @@ import (
 	"github.com/hubel-go/hubel/data"
 	"github.com/hubel-go/hubel/device"
 	"github.com/hubel-go/hubel/graph"
+	"github.com/hubel-go/hubel/layers"
 	"github.com/hubel-go/hubel/models"
 )
 
@@ -41,7 +42,33 @@ func (o *options) networkAndData(ctx context.Context, known *data.Preprocess, pr
 	if o.model != "" {
 		n, err = o.network(s.train)
 	}
+	if err == nil && s.preprocess.Augment.Mixes() {
+		err = soften(n, len(s.train.Classes()))
+	}
 	return n, s, err
+}
+
+// soften gives the softmax losses of a network the share of each class in the place
+// of the label, for images that are mixed.
+func soften(n *graph.Network, classes int) error {
+	label, err := n.InputOf(graph.RoleLabel)
+	if err != nil || classes == 0 {
+		return fmt.Errorf("-augment mixes classes, which are what %v must learn: it takes no label", n)
+	}
+	const share = "share"
+	found := false
+	for _, node := range n.Nodes {
+		if _, ok := node.Layer.(*layers.SoftmaxLoss); ok && len(node.In) > 1 && node.In[1] == label.Name {
+			node.In[1], found = share, true
+		}
+	}
+	if found {
+		n.Target(share, classes)
+	}
+	if !slices.ContainsFunc(n.Nodes, func(node graph.Node) bool { return slices.Contains(node.In, label.Name) }) {
+		n.Inputs = slices.DeleteFunc(n.Inputs, func(in graph.Input) bool { return in.Name == label.Name })
+	}
+	return nil // the solver says so where no loss takes shares
 }
 
 // runName is what a run is called that is given no folder.

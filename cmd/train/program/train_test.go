@@ -540,3 +540,26 @@ func TestBalancedRunIsResumed(t *testing.T) {
 	refused(t, "-balance cannot be changed", "-resume", "resumed", "-epochs", "3", "-balance")
 	require.Contains(t, succeed(t, with("-balance", "-check", "-lr", "0.01")...), "PASS")
 }
+
+// A run that mixes images learns shares of classes; it is resumed, tested and used
+// as any other.
+func TestMixedRunIsResumed(t *testing.T) {
+	tiny(t)
+	flags := with("-augment", "flip,mixup=0.2@0.5,cutmix=1@0.5")
+	succeed(t, append(flags, "-epochs", "2", "-out", "whole")...)
+	succeed(t, append(flags, "-epochs", "1", "-out", "resumed")...)
+	succeed(t, "-resume", "resumed", "-epochs", "2")
+	same(t, "whole", "resumed")
+	require.Contains(t, succeed(t, "-eval", "-weights", "whole/weights.safetensors", "-data", "mnist:set"), "accuracy")
+	require.Contains(t, succeed(t, append(flags, "-check", "-lr", "0.01")...), "PASS")
+	succeed(t, append(flags, "-weights", "whole/weights.safetensors", "-epochs", "1", "-out", "tuned")...)
+	alone := strings.Replace(tinyNetwork, `,
+    {"name": "accuracy", "type": "accuracy", "in": ["fc2", "label"]}`, "", 1)
+	require.NoError(t, os.WriteFile("alone.json", []byte(alone), 0o666))
+	succeed(t, "-net", "alone.json", "-data", "mnist:set", "-augment", "mixup=0.2", "-epochs", "1")
+	hinge := strings.Replace(alone, "softmax-loss", "hinge-loss", 1)
+	require.NoError(t, os.WriteFile("hinge.json", []byte(hinge), 0o666))
+	refused(t, "the augmentation mixup=0.2 mixes classes, but network tiny has no softmax loss that takes a target", "-net", "hinge.json", "-data", "mnist:set", "-augment", "mixup=0.2")
+	facesFile(t, "faces.csv")
+	refused(t, "-augment mixes classes, which are what network net1 must learn", "-model", "net1", "-data", "keypoints:faces.csv", "-augment", "mixup=0.2")
+}
