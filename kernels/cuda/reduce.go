@@ -73,12 +73,13 @@ type reduceWriter struct {
 	random                                     drawArgs
 
 	// Registers.
-	thread, lane, lanes, width string   // the thread's number among the lanes of its result; how many results a block has
-	result                     string   // the thread's
-	place                      placed   // of the result in the view
-	first                      string   // element of the result, where its terms are a run
-	fixed                      []string // inputs with one value for all terms of the result
-	term, stop, fours, value   string   // terms from term to stop, in fours up to fours, and what they make
+	width, result       string   // results of a block, and the thread's
+	thread, lane, lanes string   // the thread, and its number among the lanes of its result
+	place               placed   // of the result in the view
+	first               string   // element of the result, where its terms are a run
+	fixed               []string // inputs with one value for all terms of the result
+	term, stop, fours   string   // the terms to come, in fours before `fours`
+	value               string   // what the terms make
 }
 
 // reduceText writes the kernel. A block's threads are lanes of results: each takes every
@@ -341,12 +342,14 @@ var identity = expr.MustNew(expr.Input(0, expr.Whole))
 
 // How terms are dealt to threads.
 const (
-	termsOfLane = 16 // of a result, at least, where more threads could have some
-	across      = 32 // results or lanes whose terms lie side by side are read together
+	termsOfLane = 16 // and more, where terms go to more threads or parts
+	across      = 32 // threads of a warp: what they read lies side by side
 )
 
-// reduceCut is how many threads of a block, a power of two, reduce a result of so many terms, and
-// in how many parts: enough that blocks fill any device. Both depend on the shape alone.
+// reduceCut is how many threads of a block, a power of two, reduce a result, and in how
+// many parts: enough that blocks fill any device. Both depend on the shape alone. In rows,
+// the terms of a result lie side by side; else those of results do, and a block has 32
+// of them if there are as many.
 func reduceCut(results, terms int, rows bool) (lanes, parts int) {
 	lanes, most := 1, elementThreads/min(across, 1<<bits.Len(uint(results-1)))
 	if rows {
@@ -360,8 +363,8 @@ func reduceCut(results, terms int, rows bool) (lanes, parts int) {
 	return lanes, max(1, min(limits.blocks/ceil(results*lanes, elementThreads), ceil(terms, termsOfLane*lanes)))
 }
 
-// partsOfResults is how many there are of all results together, at most: blocks that are in
-// parts have as many results or fewer as are read together.
+// partsOfResults is how many parts all results together have, at most: a block of parts
+// has no more than 32 results.
 func partsOfResults() int { return across * limits.blocks }
 
 func (q *queue) Reduce(p *expr.Program, v device.View, op device.ReduceOp, axes expr.Axes, out device.Tensor, in []device.Tensor, m device.Mode, r device.Random) {
