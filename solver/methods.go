@@ -95,7 +95,7 @@ const (
 type method struct {
 	name     string
 	slabs    []string
-	usual    Optimiser // a number that is 0 is not used by the method
+	usual    Optimiser // a number that is 0, but for Decay, is not used by the method
 	nesterov bool      // there is such a momentum
 	apart    bool      // decay is no part of the gradient
 	corrects bool      // it reads the corrections
@@ -121,10 +121,10 @@ const maxSlabs = 2
 var methods = []method{
 	{name: SGD, slabs: []string{momentumSlab}, nesterov: true, usual: usual(0.01, 5e-4, Optimiser{Momentum: 0.9}), step: stepSGD},
 	{name: SGDPyTorch, slabs: []string{momentumSlab}, nesterov: true, usual: usual(0.01, 5e-4, Optimiser{Momentum: 0.9}), step: stepSGDPyTorch},
-	{name: AdaGrad, slabs: []string{squaresSlab}, usual: usual(0.01, 5e-4, Optimiser{Epsilon: 1e-8}), step: stepAdaGrad},
-	{name: AdaDelta, slabs: []string{squaresSlab, changesSlab}, usual: usual(1, 5e-4, Optimiser{Beta2: 0.95, Epsilon: 1e-6}), step: stepAdaDelta},
-	{name: RMSProp, slabs: []string{squaresSlab}, usual: usual(1e-3, 5e-4, Optimiser{Beta2: 0.9, Epsilon: 1e-8}), step: stepRMSProp},
-	{name: Adam, slabs: []string{meanSlab, squaresSlab}, corrects: true, usual: usual(1e-3, 5e-4, Optimiser{Beta1: 0.9, Beta2: 0.999, Epsilon: 1e-8}), step: stepAdam},
+	{name: AdaGrad, slabs: []string{squaresSlab}, usual: usual(0.01, 0, Optimiser{Epsilon: 1e-8}), step: stepAdaGrad},
+	{name: AdaDelta, slabs: []string{squaresSlab, changesSlab}, usual: usual(1, 0, Optimiser{Beta2: 0.95, Epsilon: 1e-6}), step: stepAdaDelta},
+	{name: RMSProp, slabs: []string{squaresSlab}, usual: usual(1e-3, 0, Optimiser{Beta2: 0.9, Epsilon: 1e-8}), step: stepRMSProp},
+	{name: Adam, slabs: []string{meanSlab, squaresSlab}, corrects: true, usual: usual(1e-3, 0, Optimiser{Beta1: 0.9, Beta2: 0.999, Epsilon: 1e-8}), step: stepAdam},
 	{name: AdamW, slabs: []string{meanSlab, squaresSlab}, apart: true, corrects: true, usual: usual(1e-3, 0.01, Optimiser{Beta1: 0.9, Beta2: 0.999, Epsilon: 1e-8}), step: stepAdamW},
 	{name: LARS, slabs: []string{momentumSlab}, usual: usual(1, 5e-4, Optimiser{Momentum: 0.9, Trust: 1e-3}), step: stepLARS},
 	{name: Lion, slabs: []string{meanSlab}, apart: true, usual: usual(1e-4, 0.1, Optimiser{Beta1: 0.9, Beta2: 0.99}), step: stepLion},

@@ -33,7 +33,7 @@ func TestUsage(t *testing.T) {
 	require.Empty(t, stderr)
 	require.GreaterOrEqual(t, strings.Count(stdout, "\n  train -"), 5, "examples")
 	new(options).flagSet().VisitAll(func(f *flag.Flag) { require.Contains(t, stdout, "\n  -"+f.Name+" ") })
-	for _, text := range []string{"(default 64)", "usually 0.01,", "usually 0.0005,", "(default sgd)", "(default fixed)", "lenet5", "synthetic"} {
+	for _, text := range []string{"(default 64)", "usually 0.01,", "usually 0.0005 of sgd", "(default sgd)", "(default fixed)", "lenet5", "synthetic"} {
 		require.Contains(t, stdout, text)
 	}
 	for line := range strings.SplitSeq(stdout, "\n") {
