@@ -398,49 +398,32 @@ func (e *evaluation) endTails(m *machine, first, n int) {
 // sums are the totals as doubles.
 func (m *machine) sums() *[8]float64 { return (*[8]float64)(unsafe.Pointer(&m.total[0])) }
 
-// gather writes the values that an input has for the elements from first, row by row.
+// gather writes the values that an input has for the elements from first.
 func (e *evaluation) gather(dst []float32, src *source, first int) {
-	v := e.view
-	row, j := first/v.Inner, first%v.Inner
-	sample, channel := row/v.C, row%v.C
+	inner := e.view.Inner
 	for len(dst) > 0 {
-		part := dst[:min(len(dst), v.Inner-j)]
-		at := sample*src.n + channel*src.c
+		row, j := first/inner, first%inner
+		n := min(len(dst), inner-j)
+		at := row/e.view.C*src.n + row%e.view.C*src.c
 		switch {
 		case src.index == expr.C:
-			e.fill(part, float32(channel))
+			e.loops.Fill(dst[:n], float32(row%e.view.C))
 		case src.index == expr.Inner:
-			for i := range part {
-				part[i] = float32(j + i)
+			for i := range dst[:n] {
+				dst[i] = float32(j + i)
 			}
 		case src.inner == 0 && src.integers != nil:
-			e.fill(part, float32(src.integers[at]))
+			e.loops.Fill(dst[:n], float32(src.integers[at]))
 		case src.integers != nil:
-			for i, v := range src.integers[at+j:][:len(part)] {
-				part[i] = float32(v)
+			for i, v := range src.integers[at+j:][:n] {
+				dst[i] = float32(v)
 			}
 		case src.inner == 0:
-			e.fill(part, src.values[at])
+			e.loops.Fill(dst[:n], src.values[at])
 		default:
-			copy(part, src.values[at+j:])
+			copy(dst[:n], src.values[at+j:])
 		}
-		dst, j = dst[len(part):], 0
-		if channel++; channel == v.C {
-			sample, channel = sample+1, 0
-		}
-	}
-}
-
-// shortFill is the length of rows for which a call takes longer than the loop.
-const shortFill = 16
-
-func (e *evaluation) fill(dst []float32, value float32) {
-	if len(dst) > shortFill {
-		e.loops.Fill(dst, value)
-		return
-	}
-	for i := range dst {
-		dst[i] = value
+		dst, first = dst[n:], first+n
 	}
 }
 
