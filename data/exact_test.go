@@ -458,3 +458,14 @@ func TestDrawsStay(t *testing.T) {
 	require.Equal(t, []int32{0, 5, 7, 2, 4, 8, 1, 6, 3}, order)
 	require.InDelta(t, 0.8628628856113937, draw(3, "a/1.jpg"), 1e-15)
 }
+
+// A part that lies outside of a range is a pixel at its end.
+func TestClip(t *testing.T) {
+	for _, c := range [][6]float64{
+		{2, 5, 0, 9, 2, 5}, {-3, 5, 0, 9, 0, 5}, {2, 12, 0, 9, 2, 9}, {-3, 12, 0, 9, 0, 9},
+		{-5, -3, 0, 9, 0, 1}, {11, 12, 0, 9, 8, 9}, {4, 4, 0, 9, 3, 5}, {4, 4, 4, 4, 4, 4},
+	} {
+		a, b := clip(c[0], c[1], c[2], c[3])
+		require.Equal(t, [2]float64{c[4], c[5]}, [2]float64{a, b}, "%v", c)
+	}
+}

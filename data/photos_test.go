@@ -258,6 +258,8 @@ func TestPhotosRefuse(t *testing.T) {
 	require.ErrorContains(t, err, "a probability is a number from 0 to 1")
 	_, err = NewPhotos(f, Augment{{Op: Crop, H: 9000, P: 1}}, nil)
 	require.EqualError(t, err, "the augmentation makes samples of 9000x9000, larger than the 16777216 pixels allowed")
+	_, err = NewPhotos(f, Augment{{Op: Crop, H: 9000, W: 5000, P: 1}}, nil)
+	require.EqualError(t, err, "the augmentation makes samples of 5000x9000, larger than the 16777216 pixels allowed", "width first")
 }
 
 // A picture that is not resampled is taken as it is, at the right place.

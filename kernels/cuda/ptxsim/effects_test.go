@@ -74,6 +74,7 @@ var effects = map[string]func(i int) uint32{
 	"setp.ge.u32 %p3, %r5, 0;\nvote.sync.any.pred %p2, !%p3, -1;\nselp.u32 %r2, 1, 0, %p2;":       func(int) uint32 { return 0 },
 	"bar.red.popc.u32 %r2, 0, %p1;":                                                               func(int) uint32 { return 20 },
 	"bar.red.or.pred %p2, 0, %p1;\nselp.u32 %r2, 1, 0, %p2;":                                      func(int) uint32 { return 1 },
+	"setp.eq.u32 %p2, 0, 0;\nbar.red.and.pred %p2, 0, %p2;\nselp.u32 %r2, 1, 0, %p2;":             func(int) uint32 { return 1 },
 	"bar.red.and.pred %p2, 0, %p1;\nselp.u32 %r2, 1, 0, %p2;":                                     func(int) uint32 { return 0 },
 
 	"redux.sync.add.s32 %r2, %r5, -1;":                                             func(int) uint32 { return 31 * 16 },
