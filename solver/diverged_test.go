@@ -300,16 +300,6 @@ func TestASearchIsTold(t *testing.T) {
 	}
 }
 
-// The loss of the first update is looked at, however seldom it is read later.
-func TestTheFirstLossIsRead(t *testing.T) {
-	c := smallConfig(t)
-	c.LogEvery = 1000
-	c.Train = marked{c.Train, float32(math.NaN()), samplesOf(t, c, 2)[0][:1]}
-	_, err := Train(t.Context(), c)
-	require.ErrorAs(t, err, new(*Diverged))
-	require.ErrorContains(t, err, "iteration 1: the loss is NaN")
-}
-
 // What could not be saved is not offered for a replay.
 func TestDivergedWhereNothingCanBeWritten(t *testing.T) {
 	c := smallConfig(t)

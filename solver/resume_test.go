@@ -515,3 +515,19 @@ func TestRetest(t *testing.T) {
 	_, err = Train(t.Context(), c)
 	require.EqualError(t, err, "a test is repeated of a run that is resumed with a test set")
 }
+
+// The loss of the first update after a resumption is read, however seldom it is read later,
+// so that the progress has it.
+func TestTheFirstLossIsRead(t *testing.T) {
+	c := smallConfig(t)
+	c.Dir, c.LogEvery, c.Iterations = t.TempDir(), 1000, 2
+	before, err := Train(t.Context(), c)
+	require.NoError(t, err)
+	c.Resume, c.Iterations = true, 4
+	var losses []float64
+	c.Observers = []Observer{watch(func(p Progress) { losses = append(losses, p.Loss) })}
+	_, err = Train(t.Context(), c)
+	require.NoError(t, err)
+	require.Len(t, losses, 2)
+	require.NotEqual(t, before.Loss, losses[0], "that is of before")
+}
