@@ -149,7 +149,7 @@ func TestFillerCheck(t *testing.T) {
 	} {
 		require.NoError(t, f.Check(), "%+v", f)
 	}
-	require.EqualError(t, layers.Filler{Type: "uniform", Value: -3}.Check(), "filler uniform: value -3 must be finite, and as a bound not negative")
+	require.EqualError(t, layers.Filler{Type: "uniform", Value: -3}.Check(), "filler uniform: value -3 must be finite, and as a bound or a gain not negative")
 	for _, f := range []layers.Filler{layers.Constant(inf), layers.Constant(-inf), layers.Constant(nan), layers.Gaussian(inf), layers.Gaussian(nan), layers.Gaussian(-1)} {
 		require.ErrorContains(t, f.Check(), "must be finite", "%+v", f)
 	}

@@ -1,6 +1,7 @@
 package layers
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"slices"
@@ -10,11 +11,11 @@ import (
 
 // Filler says how a parameter is initialised.
 type Filler struct {
-	// Type is "constant", "gaussian", "uniform", "xavier", "msra" or "bilinear"; empty is
-	// constant.
+	// Type is "constant", "gaussian", "uniform", "xavier", "msra", "orthogonal" or
+	// "bilinear"; empty is constant.
 	Type string `json:"type,omitempty"`
 
-	Value float32 `json:"value,omitempty"` // constant's; uniform's bound: in [-Value, Value]
+	Value float32 `json:"value,omitempty"` // constant's; uniform's bound: in [-Value, Value]; orthogonal's gain, where 0 means 1
 	Std   float32 `json:"std,omitempty"`   // gaussian's; its mean is 0
 }
 
@@ -46,12 +47,12 @@ func Bilinear() Filler { return Filler{Type: "bilinear"} }
 
 // Check says what is wrong with the filler, if anything.
 func (f Filler) Check() error {
-	types := []string{"", "constant", "gaussian", "uniform", "xavier", "msra", "bilinear"}
+	types := []string{"", "constant", "gaussian", "uniform", "xavier", "msra", "orthogonal", "bilinear"}
 	if !slices.Contains(types, f.Type) {
-		return fmt.Errorf("filler %q is not constant, gaussian, uniform, xavier, msra or bilinear", f.Type)
+		return fmt.Errorf("filler %q is not constant, gaussian, uniform, xavier, msra, orthogonal or bilinear", f.Type)
 	}
-	if v := float64(f.Value); math.IsNaN(v) || math.IsInf(v, 0) || (f.Type == "uniform" && v < 0) {
-		return fmt.Errorf("filler %s: value %g must be finite, and as a bound not negative", f.Type, v)
+	if v := float64(f.Value); math.IsNaN(v) || math.IsInf(v, 0) || ((f.Type == "uniform" || f.Type == "orthogonal") && v < 0) {
+		return fmt.Errorf("filler %s: value %g must be finite, and as a bound or a gain not negative", f.Type, v)
 	}
 	if !isFactor(f.Std) {
 		return fmt.Errorf("filler %s: std %g must be finite and not negative", f.Type, f.Std)
@@ -60,7 +61,7 @@ func (f Filler) Check() error {
 }
 
 // Fill writes the initial values of a parameter. Element i depends only on r
-// and i.
+// and i, but of an orthogonal matrix on all.
 func (f Filler) Fill(dst []float32, fan Fan, r device.Random) {
 	switch f.Type {
 	case "", "constant":
@@ -75,6 +76,8 @@ func (f Filler) Fill(dst []float32, fan Fan, r device.Random) {
 		fillGaussian(dst, float64(f.Std), r)
 	case "msra":
 		fillGaussian(dst, math.Sqrt(2/float64(fan.In)), r)
+	case "orthogonal":
+		fillOrthogonal(dst, fan.In, cmp.Or(float64(f.Value), 1), r)
 	case "bilinear":
 		for i := range dst {
 			h, w := i/fan.Kernel.W%fan.Kernel.H, i%fan.Kernel.W

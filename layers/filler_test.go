@@ -91,3 +91,52 @@ func TestFillerElements(t *testing.T) {
 		require.Equal(t, normal[:length], x)
 	}
 }
+
+// The shorter of rows and columns are orthogonal, and as long as the gain.
+func TestOrthogonalFiller(t *testing.T) {
+	for _, c := range []struct {
+		rows, columns int
+		gain          float32
+	}{{7, 30, 0}, {30, 7, 1}, {12, 12, 2}, {1, 9, 1}, {9, 1, 0.5}, {1, 1, 3}, {100, 75, math.Sqrt2}} {
+		x := make([]float32, c.rows*c.columns)
+		layers.Orthogonal(c.gain).Fill(x, layers.Fan{In: c.columns}, draws)
+		gain := float64(c.gain)
+		if gain == 0 {
+			gain = 1
+		}
+		n, length := min(c.rows, c.columns), max(c.rows, c.columns)
+		at := func(vector, i int) float64 {
+			if c.rows <= c.columns {
+				return float64(x[vector*c.columns+i])
+			}
+			return float64(x[i*c.columns+vector])
+		}
+		for a := range n {
+			for b := range n {
+				dot, want := 0.0, 0.0
+				for i := range length {
+					dot += at(a, i) * at(b, i)
+				}
+				if a == b {
+					want = gain * gain
+				}
+				require.InDelta(t, want, dot, 1e-6*gain*gain, "%+v: %d and %d", c, a, b)
+			}
+		}
+		other := make([]float32, len(x))
+		layers.Orthogonal(c.gain).Fill(other, layers.Fan{In: c.columns}, device.Random{Seed: 8, Stream: 3})
+		if len(x) > 1 {
+			require.NotEqual(t, x, other)
+		}
+	}
+	// No sign is more likely than the other.
+	positive := 0
+	for seed := range 1000 {
+		x := make([]float32, 9)
+		layers.Orthogonal(1).Fill(x, layers.Fan{In: 3}, device.Random{Seed: uint64(seed)})
+		if x[0] > 0 {
+			positive++
+		}
+	}
+	require.InDelta(t, 500, positive, 80)
+}

@@ -5,6 +5,8 @@ import (
 	"math"
 
 	"gorgonia.org/tensor"
+
+	"github.com/hubel-go/hubel/device"
 )
 
 // weights are the options of a layer's weight and bias.
@@ -40,6 +42,9 @@ func param(name string, shape tensor.Shape, fan Fan, f Filler, rate, decay *floa
 	}
 	if f.Type == "bilinear" && fan.Kernel == (Size{}) {
 		return p, fmt.Errorf("%s: filler bilinear is for the weights of conv and deconv, which have a kernel", name)
+	}
+	if f.Type == "orthogonal" && (len(shape) < 2 || shape[0]*fan.In != device.Elements(shape)) {
+		return p, fmt.Errorf("%s: filler orthogonal is for the weights of conv and dense", name)
 	}
 	if !isFactor(p.Rate) || !isFactor(p.Decay) {
 		return p, fmt.Errorf("%s: the multipliers of rate %g and decay %g must be finite and not negative", name, p.Rate, p.Decay)
