@@ -44,7 +44,7 @@ func param(name string, shape tensor.Shape, fan Fan, f Filler, rate, decay *floa
 		return p, fmt.Errorf("%s: filler bilinear is for the weights of conv and deconv, which have a kernel", name)
 	}
 	if f.Type == "orthogonal" && (len(shape) < 2 || shape[0]*fan.In != device.Elements(shape)) {
-		return p, fmt.Errorf("%s: filler orthogonal is for the weights of conv and dense", name)
+		return p, fmt.Errorf("%s: filler orthogonal is for the weights of conv, deconv and dense", name)
 	}
 	if !isFactor(p.Rate) || !isFactor(p.Decay) {
 		return p, fmt.Errorf("%s: the multipliers of rate %g and decay %g must be finite and not negative", name, p.Rate, p.Decay)
