@@ -232,9 +232,20 @@ func (p *Predictor) Classes() []string { return p.model.Classes }
 // Preprocess is the preprocessing that Predict applies to samples.
 func (p *Predictor) Preprocess() data.Preprocess { return p.model.Preprocess }
 
+// OutputShape is the shape of the output of one sample.
+func (p *Predictor) OutputShape() []int { return p.shapeOf(0) }
+
+// Photos makes samples of picture files, as Files does: pixels from 0 to 255.
+func (p *Predictor) Photos(names []string) (*data.Photos, error) {
+	return Photos(p.model, data.ListFiles(names))
+}
+
 // FeatureShape is the shape of feature i of a sample.
-func (p *Predictor) FeatureShape(i int) []int {
-	name := p.names[1+i]
+func (p *Predictor) FeatureShape(i int) []int { return p.shapeOf(1 + i) }
+
+// shapeOf is the shape of value i that is read, of a sample.
+func (p *Predictor) shapeOf(i int) []int {
+	name := p.names[i]
 	v := slices.IndexFunc(p.plan.Values, func(v graph.Value) bool { return v.Name == name })
 	return slices.Clone([]int(p.plan.Values[v].Shape[1:]))
 }

@@ -29,6 +29,32 @@ type Captioned struct {
 	Lines   []string
 }
 
+// Mark draws points into the image, as white crosses on black: x and y in turn, from -1, the
+// left or the upper edge, to 1. Points that are NaN, or outside of the image, are left out.
+func (s *Captioned) Mark(points []float32) {
+	set := func(x, y int, value float32) {
+		if x < 0 || x >= s.W || y < 0 || y >= s.H {
+			return
+		}
+		for c := range s.C {
+			s.Pixels[(c*s.H+y)*s.W+x] = value
+		}
+	}
+	for k := 0; k+1 < len(points); k += 2 {
+		fx, fy := float64(points[k]+1)/2*float64(s.W), float64(points[k+1]+1)/2*float64(s.H)
+		if !(fx >= 0 && fx < float64(s.W) && fy >= 0 && fy < float64(s.H)) {
+			continue
+		}
+		x, y := int(fx), int(fy)
+		for _, d := range [][2]int{{-1, -1}, {-1, 1}, {1, -1}, {1, 1}} {
+			set(x+d[0], y+d[1], 0)
+		}
+		for _, d := range [][2]int{{0, 0}, {-1, 0}, {1, 0}, {0, -1}, {0, 1}} {
+			set(x+d[0], y+d[1], 255)
+		}
+	}
+}
+
 // Sheet writes images of one size, with their captions, as a grid in a PNG
 // file. A row holds a multiple of group images.
 func Sheet(path string, images []Captioned, group int) error {

@@ -2,6 +2,7 @@ package report
 
 import (
 	"image/color"
+	"math"
 	"path/filepath"
 	"testing"
 
@@ -28,4 +29,23 @@ func TestDrawSheet(t *testing.T) {
 	require.Equal(t, "~17.jpg", shown("a/17.jpg", 7))
 	require.Equal(t, "17.jpg", shown("17.jpg", 7))
 	require.NoError(t, Sheet(filepath.Join(t.TempDir(), "a.png"), []Captioned{red}, 4))
+}
+
+// A point is a white cross on black, cut off at the edge; one that is missing or outside is
+// not drawn.
+func TestMark(t *testing.T) {
+	nan := float32(math.NaN())
+	s := Captioned{Pixels: make([]float32, 2*5*6), C: 2, H: 5, W: 6}
+	for i := range s.Pixels {
+		s.Pixels[i] = 7
+	}
+	s.Mark([]float32{-1, -1, 0.1, 0.9, nan, 0, 0, nan, 1, 0, -1.5, 0, 0})
+	want := []float32{
+		255, 255, 7, 7, 7, 7,
+		255, 0, 7, 7, 7, 7,
+		7, 7, 7, 7, 7, 7,
+		7, 7, 0, 255, 0, 7,
+		7, 7, 255, 255, 255, 7,
+	}
+	require.Equal(t, append(want, want...), s.Pixels)
 }

@@ -18,6 +18,7 @@ type options struct {
 	batch, top, threads  int
 	json, tenCrop        bool
 	cpuPath              command.Path
+	draw                 string
 
 	paths []string
 }
@@ -32,6 +33,7 @@ func (o *options) flagSet() *flag.FlagSet {
 	f.BoolVar(&o.tenCrop, "ten-crop", false, "predict the mean over ten crops of each picture")
 	f.Var(&o.features, "features", "write the outputs of these `LAYERS`, names separated by commas, into LAYER.npy, one row for each picture")
 	f.StringVar(&o.out, "out", ".", "`FOLDER` for the files of -features")
+	f.StringVar(&o.draw, "draw", "", "draw the first 96 pictures into this PNG `FILE`, with the points that the network predicts")
 	f.IntVar(&o.batch, "batch", 32, "images per pass")
 	f.StringVar(&o.device, "device", "cpu", "`NAME` of a device: "+strings.Join(device.Names(), ", ")+"; cuda:1 if there are several")
 	f.IntVar(&o.threads, "threads", 0, "CPU threads; 0 for all")
@@ -62,6 +64,8 @@ func parse(args []string) (*options, error) {
 		return nil, errors.New("-batch must be at least 1")
 	case o.threads < 0:
 		return nil, errors.New("-threads must be at least 0")
+	case o.draw != "" && !strings.HasSuffix(strings.ToLower(o.draw), ".png"):
+		return nil, fmt.Errorf("-draw %q must end in .png", o.draw)
 	case o.out != "." && o.features == nil:
 		return nil, errors.New("-out needs -features")
 	}
@@ -88,6 +92,7 @@ Examples
   predict -weights runs/a/best.safetensors cat.jpg
   predict -weights runs/a/best.safetensors -json -top 1 photos > labels.jsonl
   predict -weights runs/a/best.safetensors -features fc7 -out features photos
+  predict -weights runs/faces/best.safetensors -draw points.png faces
 
 With -json, a name that is not UTF-8 is also in file_base64 or class_base64.
 

@@ -2,6 +2,7 @@ package program
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -63,6 +64,15 @@ func predictFiles(ctx context.Context, o *options, stdout, stderr io.Writer) (er
 	}
 	defer command.Close(p, &err)
 
+	var drawn *drawing
+	if o.draw != "" {
+		if err := command.CheckFolder(filepath.Dir(o.draw)); err != nil {
+			return fmt.Errorf("-draw: %w", err)
+		}
+		if drawn, err = newDrawing(p, names); err != nil {
+			return err
+		}
+	}
 	out := bufio.NewWriter(stdout)
 	features := make([][]float32, len(o.features))
 	for _, s := range skipped { // what folders hold and nobody can read; the others are no worse for it
@@ -73,6 +83,7 @@ func predictFiles(ctx context.Context, o *options, stdout, stderr io.Writer) (er
 		}
 	}
 	bad, verb := 0, "could not be read"
+	var drawing error
 	err = p.Files(ctx, names, func(i int, y predict.Prediction, err error) {
 		l := line{File: names[i], FileBytes: inBytes(names[i])}
 		switch {
@@ -89,6 +100,9 @@ func predictFiles(ctx context.Context, o *options, stdout, stderr io.Writer) (er
 			}
 		case len(p.Classes()) == 0:
 			l.Output = y.Output
+			if drawn != nil {
+				drawing = cmp.Or(drawing, drawn.add(i, names[i], y.Output))
+			}
 		default:
 			for _, g := range p.Top(y, o.top) {
 				l.Top = append(l.Top, guess{g, inBytes(g.Class)})
@@ -109,6 +123,12 @@ func predictFiles(ctx context.Context, o *options, stdout, stderr io.Writer) (er
 		if err := writeFeatures(o.out, layer, append([]int{len(names) - bad}, p.FeatureShape(k)...), features[k]); err != nil {
 			return command.BrokenError{Err: err}
 		}
+	}
+	if drawn != nil && drawing == nil {
+		drawing = drawn.write(o.draw)
+	}
+	if drawing != nil {
+		return command.BrokenError{Err: drawing}
 	}
 	if bad > 0 {
 		return command.BrokenError{Err: fmt.Errorf("%d of %d pictures %s", bad, len(names), verb)}

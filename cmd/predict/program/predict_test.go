@@ -235,6 +235,9 @@ func TestFeatures(t *testing.T) {
 // predicts numbers prints them.
 func TestOtherNetworks(t *testing.T) {
 	colours(t)
+	code, _, stderr := call("-weights", "w.safetensors", "-draw", "points.png", "photos/red")
+	require.Equal(t, command.Wrong, code)
+	require.Contains(t, stderr, "-draw is for a network that predicts points, x and y in turn, from -1 to 1")
 	train, test, err := data.NewSynthetic(data.SyntheticOptions{Shape: []int{1, 12, 12}, Targets: 4, Train: 32, Test: 8})
 	require.NoError(t, err)
 	n, err := models.Build("net1", models.Options{Shape: []int{1, 12, 12}, Classes: 4})
@@ -248,6 +251,21 @@ func TestOtherNetworks(t *testing.T) {
 	var l line
 	require.NoError(t, json.Unmarshal([]byte(stdout), &l))
 	require.Len(t, l.Output, 4)
+	code, _, stderr = call("-weights", "w.safetensors", "-draw", "drawn/points.png", "photos/red")
+	require.Equal(t, command.Done, code, stderr)
+	f, err := os.Open("drawn/points.png")
+	require.NoError(t, err)
+	sheet, err := png.Decode(f)
+	require.NoError(t, err)
+	require.NoError(t, f.Close())
+	require.Greater(t, sheet.Bounds().Dx(), 2*12)
+	code, _, stderr = call("-weights", "w.safetensors", "-draw", "points.jpg", "photos/red")
+	require.Equal(t, command.Wrong, code)
+	require.Contains(t, stderr, `-draw "points.jpg" must end in .png`)
+	code, _, stderr = call("-weights", "w.safetensors", "-draw", "photos/red/1.png/points.png", "photos/red")
+	require.Equal(t, command.Wrong, code)
+	require.Contains(t, stderr, "-draw: photos/red/1.png is not a folder")
+
 	code, _, stderr = call("-weights", "w.safetensors", "-ten-crop", "photos/red/1.png")
 	require.Equal(t, command.Wrong, code)
 	require.Contains(t, stderr, "ten crops need a network that was trained with a crop")

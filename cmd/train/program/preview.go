@@ -65,7 +65,7 @@ func drawPreview(ctx context.Context, o *options, stdout, stderr io.Writer) erro
 	return nil
 }
 
-// drawPoints draws the points of a sample into it, as white dots.
+// drawPoints draws the points of a sample into it.
 func drawPoints(s report.Captioned, set data.VariedRegression, i int, seed uint64, view int) error {
 	at := make([]float32, set.Targets())
 	err := set.ReadTarget(at, i)
@@ -75,15 +75,7 @@ func drawPoints(s report.Captioned, set data.VariedRegression, i int, seed uint6
 	if err != nil {
 		return err
 	}
-	for k := 0; k+1 < len(at); k += 2 {
-		x, y := int(float64(at[k]+1)/2*float64(s.W)), int(float64(at[k+1]+1)/2*float64(s.H))
-		if at[k] != at[k] || x < 0 || x >= s.W || y < 0 || y >= s.H { // missing, or outside
-			continue
-		}
-		for c := range s.C {
-			s.Pixels[(c*s.H+y)*s.W+x] = 255
-		}
-	}
+	s.Mark(at)
 	return nil
 }
 
