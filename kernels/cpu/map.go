@@ -15,23 +15,38 @@ func (q *queue) Map(p *expr.Program, v device.View, out, in []device.Tensor, mod
 		return
 	}
 	t := &q.mapping
-	*t = mapTask{newViewed(q, p, v, in, r)}
+	*t = mapTask{evaluation: newViewed(q, p, v, in, r)}
 	for k := range out {
 		t.out[k], t.ending[k] = floats(out[k]), instruction{op: vec.OpStore, in: [3]place{{inOutput, k}}}
 		if modes[k] == device.Accumulate {
 			t.ending[k].op = vec.OpAddInto
 		}
 	}
-	runWithScratch(q, t, chunks(v.Elements(expr.Whole)), t.room())
+	items := chunks(v.Elements(expr.Whole))
+	if items <= fewChunks && len(t.stages) == 1 {
+		t.together, items = true, 1
+	}
+	runWithScratch(q, t, items, t.room())
 }
 
+// fewChunks of a program without functions take no longer than it takes another worker to
+// wake up: one worker computes them.
+const fewChunks = 3
+
 // mapTask is cut into chunks of elements.
-type mapTask struct{ evaluation }
+type mapTask struct {
+	evaluation
+	together bool // one item is all
+}
 
 func (t *mapTask) Run(item, worker int) {
 	m := t.begin(worker)
 	defer m.end()
-	first, end := chunk(item, t.view.Elements(expr.Whole))
+	n := t.view.Elements(expr.Whole)
+	first, end := chunk(item, n)
+	if t.together {
+		end = n
+	}
 	for step := t.longest(); first < end; first += step {
 		t.run(m, first, min(step, end-first))
 	}
