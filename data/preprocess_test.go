@@ -3,6 +3,7 @@ package data
 import (
 	"encoding/json"
 	"math"
+	"math/rand/v2"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -104,4 +105,65 @@ func TestPreprocessCheck(t *testing.T) {
 	require.NoError(t, Preprocess{Whiten: make(Floats, 17*17)}.Check(tensor.Shape{17, 1, 1}), "the pixels are the sample")
 	require.EqualError(t, Preprocess{Whiten: make(Floats, 17*17)}.Check(tensor.Shape{17, 2, 2}),
 		"preprocessing whitens at most 16 channels, and a sample has 17")
+}
+
+// Whitened samples have no covariance, and the variance 1 but for what keeps small ones
+// from growing: their covariance is I - e W², where e is added to each variance.
+func TestWhitenedCovariance(t *testing.T) {
+	const n, size = 2000, 6
+	set := &images{pixels: make([]byte, n*size), labels: make([]byte, n), shape: tensor.Shape{1, 2, 3}, classes: []string{"a"}}
+	r := rand.New(rand.NewPCG(1, 2))
+	for i := range n {
+		light := 30 * r.NormFloat64() // that all pixels share
+		for k := range size {
+			set.pixels[i*size+k] = byte(min(max(128+light+float64(5+3*k)*r.NormFloat64(), 0), 255))
+		}
+	}
+	stats, bad, err := Measure(t.Context(), set, MeasureOptions{Whole: true})
+	require.NoError(t, err)
+	require.Empty(t, bad)
+	p, err := Normal{Scale: 1, Whiten: true}.Preprocess(nil, stats)
+	require.NoError(t, err)
+	covariance := func(change func(x []float32)) (c [size][size]float64, mean [size]float64) {
+		samples := make([][]float32, n)
+		for i := range samples {
+			samples[i] = make([]float32, size)
+			_, err := set.Read(samples[i], i)
+			require.NoError(t, err)
+			change(samples[i])
+			for k, v := range samples[i] {
+				mean[k] += float64(v) / n
+			}
+		}
+		for _, x := range samples {
+			for a := range size {
+				for b := range size {
+					c[a][b] += (float64(x[a]) - mean[a]) * (float64(x[b]) - mean[b]) / n
+				}
+			}
+		}
+		return c, mean
+	}
+	before, _ := covariance(func([]float32) {})
+	require.Greater(t, before[0][5], 500.0, "they share light")
+	added := 0.0
+	for k := range size {
+		added += whitenShare * before[k][k] / size
+	}
+	after, mean := covariance(p.Apply)
+	for a := range size {
+		require.InDelta(t, 0, mean[a], 1e-3)
+		for b := range size {
+			rest := 0.0
+			for k := range size {
+				rest += added * float64(p.Whiten[a*size+k]) * float64(p.Whiten[k*size+b])
+			}
+			want := -rest
+			if a == b {
+				want++
+			}
+			require.InDelta(t, want, after[a][b], 2e-3, "%d, %d", a, b)
+		}
+		require.InDelta(t, 1, after[a][a], 0.2)
+	}
 }
