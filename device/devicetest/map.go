@@ -134,7 +134,7 @@ func mapCases(o Options) []Case {
 	}
 	for _, p := range []program{rectifier, dropout, dropoutGradient} { // vectors throughout
 		for _, m := range modes {
-			all = append(all, mapCase(p, device.View{N: 4, C: 1, Inner: 4096}, m))
+			all = append(all, mapCase(p, device.View{N: 4, C: 1, Inner: 4096}, m), mapCase(p, device.View{N: 3, C: 1, Inner: 11_003}, m))
 		}
 	}
 	r := rand.New(rand.NewPCG(o.Seed, 1))
