@@ -49,6 +49,10 @@ type PlanOptions struct {
 	// State, is named.
 	Frozen []string
 
+	// Slabs is how many buffers as large as the gradients an optimiser keeps, for the
+	// Memory of a plan that trains; 0 means 1, as momentum does.
+	Slabs int
+
 	// Unshared gives every value its own memory, for comparisons.
 	Unshared bool
 }
@@ -74,6 +78,18 @@ type Plan struct {
 	StateBytes    int64
 	ConstantBytes int64 // of Spec.Constants
 	PackedBytes   int64
+}
+
+// Jumping names the nodes whose output jumps where an input changes a little
+// (layers.Spec.Jumps).
+func (p *Plan) Jumping() []string {
+	var names []string
+	for i, s := range p.Specs {
+		if s.Jumps {
+			names = append(names, p.Network.Nodes[i].Name)
+		}
+	}
+	return names
 }
 
 // Step is one call of a layer, with the values it works on as indices into

@@ -15,19 +15,19 @@ type Memory struct {
 	Activations int64 // the arena: activations, their gradients, scratch
 	Weights     int64 // parameters, packed copies, state and constants
 	Gradients   int64 // of parameters
-	Optimiser   int64 // velocities, as many as gradients
+	Optimiser   int64 // what the optimiser keeps, such as momentum
 }
 
 // Total is the sum.
 func (m Memory) Total() int64 { return m.Activations + m.Weights + m.Gradients + m.Optimiser }
 
-// Memory is the memory of the plan, with momentum if it trains.
+// Memory is the memory of the plan, with the slabs of the optimiser if it trains.
 func (p *Plan) Memory() Memory {
 	return Memory{
 		Activations: p.Arena,
 		Weights:     p.WeightBytes + p.PackedBytes + p.StateBytes + p.ConstantBytes,
 		Gradients:   p.GradientBytes,
-		Optimiser:   p.GradientBytes,
+		Optimiser:   int64(cmp.Or(p.Options.Slabs, 1)) * p.GradientBytes,
 	}
 }
 

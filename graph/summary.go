@@ -42,7 +42,7 @@ func (n *Network) Summary(t device.Traits, o PlanOptions) (string, error) {
 	w.Flush()
 	m := plan.Memory()
 	fmt.Fprintf(&b, "\nmemory to %v at batch %d: %s\n", o.Mode, o.Batch, MiB(m.Total()))
-	fmt.Fprintf(&b, "  activations %s (%s if nothing were shared), weights %s, gradients %s, momentum %s\n",
+	fmt.Fprintf(&b, "  activations %s (%s if nothing were shared), weights %s, gradients %s, optimiser %s\n",
 		MiB(m.Activations), MiB(plan.Unshared), MiB(m.Weights), MiB(m.Gradients), MiB(m.Optimiser))
 	return b.String(), nil
 }

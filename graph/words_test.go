@@ -83,7 +83,7 @@ func TestSummaryInFull(t *testing.T) {
   total                           910,008    1.68
 
 memory to train at batch 8: 16.8 MiB
-  activations 6.4 MiB (6.4 MiB if nothing were shared), weights 3.5 MiB, gradients 3.5 MiB, momentum 3.5 MiB
+  activations 6.4 MiB (6.4 MiB if nothing were shared), weights 3.5 MiB, gradients 3.5 MiB, optimiser 3.5 MiB
 `, "\n"), s)
 }
 

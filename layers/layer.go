@@ -97,6 +97,10 @@ type Spec struct {
 	Epilogue bool // forward applies Call.Activation to Out[0] as it is stored
 	Streams  int  // independent random streams
 
+	// Jumps says that the output jumps where an input changes a little. The gradient is
+	// that between two jumps, and differences of the loss need not agree with it.
+	Jumps bool
+
 	Programs []*expr.Program // that forward and backward run, if they depend on the options
 
 	// NoGradient lists inputs without a gradient: labels, targets.

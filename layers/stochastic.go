@@ -17,8 +17,7 @@ func init() { Register(func() Layer { return &StochasticPool{} }) }
 // The chance is a race: of a / -log u, with a uniform draw u for each pixel, the largest
 // wins, and it is that of a pixel with the probability a / sum of a (the exponential
 // numbers -log u / a have these rates). Windows that overlap share the draws. The gradient
-// goes to the pixel that won. The output jumps where another one wins, so differences of a
-// loss need not agree with it.
+// goes to the pixel that won. The output jumps where another one wins (Spec.Jumps).
 type StochasticPool struct{ Pool }
 
 // The programs: of x, and in the gradient of y and dy.
@@ -48,7 +47,7 @@ func (l *StochasticPool) Plan(_ device.Traits, in []Input, o Options) (Spec, err
 		return Spec{}, err
 	}
 	x, y := device.Elements(in[0].Shape), device.Elements(out.Shape)
-	s := Spec{Out: []Input{out}, Backward: NeedOutputs, Streams: 1}
+	s := Spec{Out: []Input{out}, Backward: NeedOutputs, Streams: 1, Jumps: o.Train}
 	if !o.Train {
 		s.Temporary = temporaries(x, x, y)
 		return s, nil

@@ -175,7 +175,7 @@ func readCheckpoint(dir, name string) (*Checkpoint, map[string]*tensor.Dense, er
 func (o Optimiser) split(tensors map[string]*tensor.Dense) (weights, kept map[string]*tensor.Dense) {
 	weights, kept = map[string]*tensor.Dense{}, map[string]*tensor.Dense{}
 	for name, x := range tensors {
-		if slab, _, ok := strings.Cut(name, "/"); ok && slices.Contains(o.slabs(), slab) {
+		if slab, _, ok := strings.Cut(name, "/"); ok && slices.Contains(o.Slabs(), slab) {
 			kept[name] = x
 		} else {
 			weights[name] = x

@@ -161,8 +161,9 @@ func (o *Optimiser) fraction(k int) float32 {
 	}
 }
 
-// slabs names what is kept of each weight.
-func (o *Optimiser) slabs() []string {
+// Slabs names the buffers that are kept, each with one number per trained weight: those
+// of the method, and the average of the weights.
+func (o *Optimiser) Slabs() []string {
 	names := methodOf(o.Method).slabs
 	if o.averages() {
 		return append(slices.Clip(names), averageSlab)

@@ -152,8 +152,7 @@ func (t *trainer) plan() (plans, error) {
 		if err != nil {
 			return 0, err
 		}
-		more := int64(len(c.Optimiser.slabs())-1) * p.train.GradientBytes // slabs beside one
-		bytes := p.train.Memory().Total() + more + feedBytes(c.Device, p.train)
+		bytes := p.train.Memory().Total() + feedBytes(c.Device, p.train)
 		if p.test != nil { // weights and their packed copies are shared
 			bytes += p.test.Arena + feedBytes(c.Device, p.test)
 		}
@@ -163,7 +162,7 @@ func (t *trainer) plan() (plans, error) {
 
 func (t *trainer) planBatch(batch int) (p plans, err error) {
 	c := &t.c
-	p.train, err = c.Network.Plan(c.Device.Traits(), graph.PlanOptions{Mode: graph.Train, Batch: batch, Frozen: c.Frozen, Keep: metricValues(c.Network)})
+	p.train, err = c.Network.Plan(c.Device.Traits(), graph.PlanOptions{Mode: graph.Train, Batch: batch, Frozen: c.Frozen, Keep: metricValues(c.Network), Slabs: len(c.Optimiser.Slabs())})
 	if err == nil && c.Test != nil {
 		p.test, err = planTest(c.Network, c.Device, testBatch(c.Test, batch))
 	}

@@ -146,7 +146,7 @@ func NewUpdater(d device.Device, e *graph.Executor, o Optimiser) (*Updater, erro
 	if err != nil {
 		return nil, err
 	}
-	u := &Updater{exec: e, params: params, segments: e.Plan().Segments(), dw: e.Gradients(), names: o.slabs()}
+	u := &Updater{exec: e, params: params, segments: e.Plan().Segments(), dw: e.Gradients(), names: o.Slabs()}
 	w := e.Weights().Slab()
 	u.in[weightInput], u.in[gradientInput] = w, u.dw
 	for i, name := range u.names {
@@ -215,7 +215,7 @@ func (u *Updater) set(o Optimiser) {
 	if o.Method == LARS {
 		u.trust.program = o.ratios()
 	}
-	u.out = append([]device.Tensor{u.in[weightInput]}, u.slabs[:len(o.slabs())]...)
+	u.out = append([]device.Tensor{u.in[weightInput]}, u.slabs[:len(o.Slabs())]...)
 }
 
 // clear sets what is kept to zero.

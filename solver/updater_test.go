@@ -244,10 +244,10 @@ func testUpdates(t *testing.T, d device.Device, o Optimiser, frozen []string, to
 	}
 	tensors, err := u.download()
 	require.NoError(t, err)
-	require.Len(t, tensors, len(kept)*len(o.slabs()))
+	require.Len(t, tensors, len(kept)*len(o.Slabs()))
 	for i, x := range tensors {
 		slab, name, _ := strings.Cut(x.Name, "/")
-		require.Equal(t, o.slabs()[i/len(kept)], slab)
+		require.Equal(t, o.Slabs()[i/len(kept)], slab)
 		place := slices.Index(methodOf(o.Method).slabs, slab)
 		if place < 0 {
 			place = 2

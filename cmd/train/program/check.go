@@ -45,7 +45,7 @@ func check(ctx context.Context, o *options, stdout, stderr io.Writer) (err error
 	if err != nil {
 		return err
 	}
-	if cheap(plan) {
+	if cheap(plan) && len(plan.Jumping()) == 0 {
 		report(checkGradients(c, plan))
 	}
 	listSkipped(stdout, opened.skipped)

@@ -2,6 +2,7 @@ package program
 
 import (
 	"fmt"
+	"os"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -10,6 +11,7 @@ import (
 	"github.com/hubel-go/hubel/data"
 	"github.com/hubel-go/hubel/device/reference"
 	"github.com/hubel-go/hubel/graph"
+	"github.com/hubel-go/hubel/internal/command"
 	"github.com/hubel-go/hubel/kernels/cpu"
 	"github.com/hubel-go/hubel/layers"
 	"github.com/hubel-go/hubel/models"
@@ -60,4 +62,17 @@ func TestGradientsOfBatchNorm(t *testing.T) {
 	require.NoError(t, err)
 	s := checkGradients(solver.Config{Network: n, Device: d, Train: train}, p)
 	require.True(t, s.OK, s.Text)
+}
+
+// The output of stochastic pooling jumps, so no differences are taken: that is no fault.
+func TestCheckOfAJumpingNetwork(t *testing.T) {
+	t.Chdir(t.TempDir())
+	require.NoError(t, os.WriteFile("jumps.json", []byte(`{"name":"jumps","inputs":[{"name":"data","shape":[1,28,28]},{"name":"label","dtype":"int32"}],
+		"layers":[{"name":"conv1","type":"conv","in":["data"],"options":{"filters":4,"kernel":5}},{"name":"relu1","type":"relu","in":["conv1"]},
+		{"name":"pool1","type":"stochastic-pool","in":["relu1"],"options":{"window":2,"stride":2}},{"name":"ip1","type":"dense","in":["pool1"],"options":{"out":10}},
+		{"name":"loss","type":"softmax-loss","in":["ip1","label"]}],"outputs":["ip1"]}`), 0o600))
+	code, stdout, stderr := call(t, "-check", "-net", "jumps.json", "-data", "synthetic:64,8")
+	require.Equal(t, command.Done, code, stdout+stderr)
+	require.Contains(t, stdout, "PASS  gradients: not compared with finite differences: the output of pool1 jumps\n")
+	require.NotContains(t, stdout, "gradients in float64")
 }

@@ -159,7 +159,7 @@ var groups = []group{
 		{"lr-mult", training | finding},
 	}},
 	{"Gradient descent", []entry{
-		{"optimiser", training | finding},
+		{"optimiser", training | summarising | finding},
 		{"momentum", training | finding},
 		{"momentum-end", training},
 		{"nesterov", training | finding},
@@ -169,8 +169,8 @@ var groups = []group{
 		{"trust", training | finding},
 		{"decay", training | finding},
 		{"clip", training | finding},
-		{"ema", training},
-		{"swa", training},
+		{"ema", training | summarising},
+		{"swa", training | summarising},
 		{"seed", training | previewing | finding},
 	}},
 	{"The run's folder", []entry{

@@ -20,7 +20,8 @@ func summarise(o *options, stdout io.Writer) error {
 	if err != nil {
 		return err
 	}
-	train := graph.PlanOptions{Mode: graph.Train, Batch: o.batch, Frozen: o.frozen}
+	optimiser := o.optimiser()
+	train := graph.PlanOptions{Mode: graph.Train, Batch: o.batch, Frozen: o.frozen, Slabs: len(optimiser.Slabs())}
 	table, err := n.Summary(traits, train)
 	if err != nil {
 		return err

@@ -51,6 +51,15 @@ func TestSummaryOfAlexNet(t *testing.T) {
 	require.Contains(t, stdout, "none: one image does not fit")
 }
 
+func TestSummaryOfAnOptimiser(t *testing.T) {
+	for flags, want := range map[string]string{"": "0.6", "-optimiser lion": "0.6", "-optimiser adam": "1.1", "-optimiser adam -ema 0.9": "1.7", "-swa 5": "1.1"} {
+		args := append([]string{"-model", "cifar10-quick", "-summary"}, strings.Fields(flags)...)
+		_, stdout, stderr := call(t, args...)
+		require.Empty(t, stderr)
+		require.Contains(t, stdout, "optimiser "+want, flags)
+	}
+}
+
 func TestSummaryOfFile(t *testing.T) {
 	t.Chdir(t.TempDir())
 	require.NoError(t, os.WriteFile("tiny.json", []byte(tinyNetwork), 0o666))
