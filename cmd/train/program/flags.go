@@ -216,7 +216,7 @@ func (o *options) flagSet() *flag.FlagSet {
 	f.StringVar(&o.val, "val", "", "`path` of photographs to test on, if -data is a path too")
 	f.StringVar(&o.split, "split", "", "`share` of each class of -data to test on, instead of -val, such as 0.1; 0.1,0.2 keeps a second share for -eval; @SEED draws other pictures; or a file, each line with a name and train, val or test")
 	f.StringVar(&o.augmentText, "augment", "", "`steps` from a picture to an image: "+strings.Join(data.AugmentGrammar(), ", "))
-	f.StringVar(&o.normal, "preprocess", "", "`words` for the preprocessing of pixels after that: mean or mean-image; std, whiten or whiten-colours; scale=X; or none (default for photographs mean,std; otherwise scale=0.00390625; but mean for AlexNet, CaffeNet, GoogLeNet and the cifar10 networks as published)")
+	f.StringVar(&o.normal, "preprocess", "", "`words` for the preprocessing of pixels after that: mean or mean-image; std, whiten or whiten-colours; scale=X; or none (default for photographs mean,std; otherwise scale=0.00390625; but without -data-init mean for AlexNet, CaffeNet, GoogLeNet and the cifar10 networks as published)")
 	f.BoolVar(&o.balance, "balance", false, "take each class equally often in an epoch, instead of each image once, so that small classes count as much as large ones")
 	f.BoolVar(&o.strict, "strict", false, "end with an error if a file cannot be used, instead of leaving it out")
 	f.BoolVar(&o.tenCrop, "ten-crop", false, "predict the mean over ten crops of each picture: with -eval, or, in training, in all later uses of the weights")
