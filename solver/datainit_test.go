@@ -249,6 +249,7 @@ func TestDataInitRepeats(t *testing.T) {
 	begun := valuesOf(t, trainerOf(t, c).weights)
 	for name, change := range map[string]func(c *Config){
 		"seed": func(c *Config) { c.Seed = 2 }, "images": func(c *Config) { c.DataInit = 21 },
+		"balance": func(c *Config) { c.Balance = true },
 	} {
 		d := c
 		change(&d)
