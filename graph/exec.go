@@ -310,14 +310,20 @@ func upload(q device.Queue, name string, t device.Tensor, x *tensor.Dense) error
 // Forward enqueues the forward steps, on inputs uploaded since the last pass.
 func (e *Executor) Forward(p Pass) {
 	for i := range e.steps {
-		s := &e.steps[i]
-		if s.Backward {
+		if e.steps[i].Backward {
 			break
 		}
-		e.prepare(s, p, i)
-		if !s.Fused {
-			s.layer.Forward(e.queue, &s.call)
-		}
+		e.ForwardStep(p, i)
+	}
+}
+
+// ForwardStep enqueues one forward step of Plan.Steps. The steps before it must have run in
+// this pass, and none after it. So a layer can run again after its parameters were changed.
+func (e *Executor) ForwardStep(p Pass, step int) {
+	s := &e.steps[step]
+	e.prepare(s, p, step)
+	if !s.Fused {
+		s.layer.Forward(e.queue, &s.call)
 	}
 }
 

@@ -124,6 +124,9 @@ func (l *Conv) Pack(q device.Queue, c *Call) {
 	}
 }
 
+// ScaleChannels multiplies filters by the factors of their channels.
+func (l *Conv) ScaleChannels(weight *tensor.Dense, factors []float64) { scaleRows(weight, factors) }
+
 // filter is the weights with the packed copy of a pass.
 func filter(c *Call, p device.Pass) device.Filter {
 	return device.Filter{Tensor: c.Params[0], Packed: c.Packed[p]}

@@ -211,3 +211,15 @@ func (l *Deconv) Pack(q device.Queue, c *Call) {
 		}
 	}
 }
+
+// ScaleChannels multiplies filters by the factors of their channels. Those of a group are
+// axis 1 of the weight.
+func (l *Deconv) ScaleChannels(weight *tensor.Dense, factors []float64) {
+	w, shape := weight.Float32s(), weight.Shape()
+	inputs := shape[0] / cmp.Or(l.Groups, 1) // of a group
+	filter := len(w) / (shape[0] * shape[1])
+	for i := range w {
+		c, k := i/filter/shape[1], i/filter%shape[1]
+		w[i] = float32(float64(w[i]) * factors[c/inputs*shape[1]+k])
+	}
+}

@@ -84,6 +84,9 @@ func (l *Dense) Backward(q device.Queue, c *Call) {
 	}
 }
 
+// ScaleChannels multiplies rows by the factors of their units.
+func (l *Dense) ScaleChannels(weight *tensor.Dense, factors []float64) { scaleRows(weight, factors) }
+
 func (l *Dense) geometry(x tensor.Shape) device.Dense {
 	return device.Dense{N: x[0], In: sample(x), Out: l.Out}
 }

@@ -47,6 +47,17 @@ type Activator interface {
 	Function() device.Unary
 }
 
+// ChannelScaler is a layer whose only parameters are "weight" and perhaps "bias", and whose
+// output [N,K,...] is, in each of its K channels, a linear function of the weights of that
+// channel and, if there is a bias [K], of its element.
+type ChannelScaler interface {
+	Layer
+
+	// ScaleChannels multiplies the values of a weight, in place, by the factor of the
+	// output channel that each belongs to, [K].
+	ScaleChannels(weight *tensor.Dense, factors []float64)
+}
+
 // Input is the shape and the type of one input of a layer.
 type Input struct {
 	Shape tensor.Shape // dimension 0 is the batch

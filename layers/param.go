@@ -60,4 +60,13 @@ func or(option *float32, otherwise float32) float32 {
 	return *option
 }
 
+// scaleRows multiplies the rows of a weight [K,...] by a factor each.
+func scaleRows(weight *tensor.Dense, factors []float64) {
+	w := weight.Float32s()
+	row := len(w) / len(factors)
+	for i := range w {
+		w[i] = float32(float64(w[i]) * factors[i/row])
+	}
+}
+
 func isFactor(v float32) bool { return v >= 0 && v <= math.MaxFloat32 }

@@ -138,16 +138,20 @@ func readVerified(path string, verify func(*safetensors.File) error) (tensors ma
 	return tensors, f.Metadata(), nil
 }
 
+// IsFresh reports whether a parameter or state, such as "fc8.weight", or its layer is among
+// those that fresh names.
+func IsFresh(name string, fresh []string) bool {
+	layer, _, _ := strings.Cut(name, ".")
+	return slices.Contains(fresh, name) || slices.Contains(fresh, layer)
+}
+
 // SetWeights uploads the tensors read from path to the weights of the same
 // names, except those of fresh layers or parameters. A tensor that the network
 // does not have is an error, unless fresh names it too. Weights that do not fit are a
 // MismatchError. If the error is a NaNError, all weights have been uploaded. Only errors of
 // the device do not name the file.
 func SetWeights(w *graph.Weights, tensors map[string]*tensor.Dense, path string, fresh []string) error {
-	isFresh := func(name string) bool {
-		layer, _, _ := strings.Cut(name, ".")
-		return slices.Contains(fresh, name) || slices.Contains(fresh, layer)
-	}
+	isFresh := func(name string) bool { return IsFresh(name, fresh) }
 	names, stored := w.Names(), slices.Sorted(maps.Keys(tensors))
 	for _, f := range fresh {
 		named := func(name string) bool { return f == name || strings.HasPrefix(name, f+".") }

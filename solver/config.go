@@ -60,6 +60,24 @@ type Config struct {
 	// too.
 	Fresh []string
 
+	// DataInit is how many images of the training set adapt the initial weights to
+	// the data, at most all of it; 0 means none. It is the number of images of one pass,
+	// which is made before training, with the run's preprocessing and augmentation.
+	//
+	// This is the initialisation within layers of Krähenbühl, Doersch, Donahue and Darrell
+	// 2016 (Data-dependent initializations of convolutional neural networks, algorithm 1).
+	// Each layers.ChannelScaler in the network's order has its bias set to 0, and reads what
+	// the layers before it make of the images. If an output channel has the mean m and the
+	// deviation s, over images and pixels and before an activation, its weights are divided
+	// by s, and its bias becomes -m/s. Then the next layer reads what this one makes now.
+	//
+	// Only parameters are changed that the fillers have initialised (all without
+	// Weights, otherwise those of Fresh) and that are trained: not Frozen, and of a rate
+	// above 0. A layer whose weight is not one of them is left out. If its bias is not, the
+	// deviation becomes 1, and the mean is what it is. A channel that is the same everywhere
+	// keeps its initial values, and a Notice says so.
+	DataInit int
+
 	// Resume continues from the checkpoint in Dir. All fields that decide the
 	// weights must be as before; ReadCheckpoint returns them. Only Iterations may
 	// be larger (see Schedule.Max for the effect on the rate).
@@ -126,6 +144,10 @@ func (c *Config) check() error {
 		return errors.New("the training set is empty")
 	case c.Fresh != nil && c.Weights == "":
 		return errors.New("layers start fresh without a file of weights")
+	case c.DataInit < 0 || c.DataInit == 1 || c.DataInit > math.MaxInt32:
+		return fmt.Errorf("weights from %d images: there must be at least 2 and at most %d, or 0 for none", c.DataInit, math.MaxInt32)
+	case c.DataInit > 0 && c.Weights != "" && c.Fresh == nil:
+		return errors.New("all weights come from a file, so that no layer begins anew that could be adapted to the data")
 	case c.DebugEvery < 0:
 		return fmt.Errorf("debugging every %d iterations must not be negative", c.DebugEvery)
 	case c.MonitorEvery < 0:
@@ -140,6 +162,8 @@ func (c *Config) check() error {
 		return errors.New("a test is repeated of a run that is resumed with a test set")
 	case c.Resume && c.Dir == "":
 		return errors.New("there is no folder to resume a run from")
+	case c.Resume && c.DataInit > 0:
+		return errors.New("a run that is resumed has its own weights; they are not initialised again")
 	case c.Resume && c.Weights != "":
 		return fmt.Errorf("a run that is resumed has its own weights; %s cannot be loaded too", c.Weights)
 	}

@@ -35,30 +35,30 @@ func newTrainer(c Config) (*trainer, error) {
 	if c.CheckpointEvery == 0 && c.CheckpointTime == 0 {
 		t.c.CheckpointEvery = t.perEpoch
 	}
-	start, err := t.prepare()
-	if err != nil {
+	if err := t.prepare(); err != nil {
 		return nil, cmp.Or(err, t.close(), t.release())
 	}
-	t.notice, t.duties = start.notice, t.workList()
+	t.duties = t.workList()
 	return t, nil
 }
 
 // prepare reads what the run begins with and allocates what it needs.
-func (t *trainer) prepare() (start, error) {
+func (t *trainer) prepare() error {
 	if t.c.Resume {
 		if err := t.record.takeLock(); err != nil && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, syscall.ENOTDIR) { // readStart says it better
-			return start{}, err
+			return err
 		}
 	}
 	s, err := t.readStart()
 	if err != nil {
-		return start{}, err
+		return err
 	}
 	p, err := t.plan()
 	if err != nil {
-		return start{}, err
+		return err
 	}
-	return s, t.open(p, s)
+	t.notice = s.notice
+	return t.open(p, s)
 }
 
 // start is where a run begins.
@@ -147,17 +147,27 @@ func (t *trainer) plan() (plans, error) {
 	if len(params) == 0 {
 		return plans{}, fmt.Errorf("%v has nothing to train: it has no parameters, or all are frozen", c.Network)
 	}
-	return p, checkMemory(c.Device, "training "+c.Network.Name, c.Batch, func(batch int) (int64, error) {
+	err = checkMemory(c.Device, "training "+c.Network.Name, c.Batch, func(batch int) (int64, error) {
 		p, err := t.planBatch(batch)
 		if err != nil {
 			return 0, err
 		}
-		bytes := p.train.Memory().Total() + feedBytes(c.Device, p.train)
-		if p.test != nil { // weights and their packed copies are shared
-			bytes += p.test.Arena + feedBytes(c.Device, p.test)
-		}
-		return bytes, nil
+		return t.bytes(p), nil
 	})
+	if err != nil || c.DataInit == 0 {
+		return p, err
+	}
+	return p, t.checkDataInit(p)
+}
+
+// bytes is the memory of a run.
+func (t *trainer) bytes(p plans) int64 {
+	c := &t.c
+	bytes := p.train.Memory().Total() + feedBytes(c.Device, p.train)
+	if p.test != nil { // weights and their packed copies are shared
+		bytes += p.test.Arena + feedBytes(c.Device, p.test)
+	}
+	return bytes
 }
 
 func (t *trainer) planBatch(batch int) (p plans, err error) {
@@ -223,11 +233,15 @@ func (t *trainer) openFolder(s start) error {
 // load gives everything the values that a run starts or goes on with.
 func (t *trainer) load(s start) error {
 	var err error
-	if s.weights == nil || s.fresh != nil {
+	anew := s.weights == nil || s.fresh != nil
+	if anew {
 		err = t.weights.Fill(t.c.Seed)
 	}
 	if err == nil && s.weights != nil {
 		err = modelfile.SetWeights(t.weights, s.weights, s.path, s.fresh)
+	}
+	if err == nil && anew && t.c.DataInit > 0 {
+		err = t.initFromData()
 	}
 	if err != nil {
 		return err

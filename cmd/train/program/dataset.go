@@ -26,11 +26,15 @@ const plainNormal = "scale=0.00390625"
 // photoNormal is what is done to the pixels of photographs then: what weights of
 // AlexNet as published begin small enough for, or else what any network can take.
 func (o *options) photoNormal() string {
-	if models.RawPixels(o.model, o.init) {
+	if o.rawPixels() {
 		return "mean"
 	}
 	return "mean,std"
 }
+
+// rawPixels reports whether the network's weights begin small enough for pixels from 0 to
+// 255. -data-init makes them larger if they are.
+func (o *options) rawPixels() bool { return models.RawPixels(o.model, o.init) && o.dataInit == 0 }
 
 const synthetic = "synthetic"
 
@@ -121,7 +125,7 @@ func (o *options) measured(ctx context.Context, train data.Dataset) (data.Prepro
 	text := o.normal
 	switch {
 	case text != "":
-	case models.RawPixels(o.model, o.init) && !strings.HasPrefix(o.data, synthetic):
+	case o.rawPixels() && !strings.HasPrefix(o.data, synthetic):
 		text = "mean"
 	default:
 		text = plainNormal

@@ -43,6 +43,7 @@ type options struct {
 	given map[string]bool
 
 	model, net, init, weights string
+	dataInit                  int
 	data, device              string
 	threads                   int
 	cpuPath                   command.Path
@@ -126,6 +127,7 @@ var groups = []group{
 		{"model", training | summarising | finding},
 		{"net", training | summarising | finding},
 		{"init", training | summarising | finding},
+		{"data-init", training | finding},
 		{"weights", training | evaluating | finding},
 		{"frozen", training | summarising | finding},
 		{"fresh", training | finding},
@@ -135,7 +137,7 @@ var groups = []group{
 		{"val", training | resuming | evaluating | finding},
 		{"split", training | resuming | evaluating | finding},
 		{"augment", training | previewing | finding},
-		{"preprocess", training | finding},
+		{"preprocess", training | previewing | finding},
 		{"balance", training | finding},
 		{"strict", training | resuming | evaluating | previewing | finding},
 		{"ten-crop", training | evaluating},
@@ -209,15 +211,16 @@ func (o *options) flagSet() *flag.FlagSet {
 	f.StringVar(&o.model, "model", "", "`name` of a network: "+strings.Join(models.Names(), ", "))
 	f.StringVar(&o.net, "net", "", "`file` of a network in JSON, instead of -model; docs/training.md has an example")
 	f.StringVar(&o.init, "init", "", "`which` initialisation AlexNet gets: paper, caffe or msra")
+	f.IntVar(&o.dataInit, "data-init", 0, "adapt the initial weights to this many `images` of -data, such as 64: each channel that a convolution or a dense layer makes then begins with mean 0 and deviation 1; 0 for none")
 	f.StringVar(&o.data, "data", "", "`set` to train on: a folder with a folder of pictures, or of .npy arrays [C,H,W], for each class, a tar file of such a folder, a folder of tar files, a list FILE.txt of paths and the numbers of classes, cifar10[:DIR], mnist[:DIR], fashion-mnist[:DIR], emnist-letters[:DIR] and its other splits, keypoints:FILE or keypoints-missing:FILE, points in faces in Kaggle's CSV, or synthetic[:TRAIN,TEST], which is generated")
 	f.StringVar(&o.val, "val", "", "`path` of photographs to test on, if -data is a path too")
 	f.StringVar(&o.split, "split", "", "`share` of each class of -data to test on, instead of -val, such as 0.1; 0.1,0.2 keeps a second share for -eval; @SEED draws other pictures; or a file, each line with a name and train, val or test")
 	f.StringVar(&o.augmentText, "augment", "", "`steps` from a picture to an image: "+strings.Join(data.AugmentGrammar(), ", "))
-	f.StringVar(&o.normal, "preprocess", "", "`words` for the preprocessing of pixels after that: mean or mean-image; std, whiten or whiten-colours; scale=X; or none (default for photographs mean,std; otherwise scale=0.00390625; but mean for AlexNet, CaffeNet, GoogLeNet and the cifar10 networks as published)")
+	f.StringVar(&o.normal, "preprocess", "", "`words` for the preprocessing of pixels after that: mean or mean-image; std, whiten or whiten-colours; scale=X; or none (default for photographs mean,std; otherwise scale=0.00390625; but without -data-init mean for AlexNet, CaffeNet, GoogLeNet and the cifar10 networks as published)")
 	f.BoolVar(&o.balance, "balance", false, "take each class equally often in an epoch, instead of each image once, so that small classes count as much as large ones")
 	f.BoolVar(&o.strict, "strict", false, "end with an error if a file cannot be used, instead of leaving it out")
 	f.BoolVar(&o.tenCrop, "ten-crop", false, "predict the mean over ten crops of each picture: with -eval, or, in training, in all later uses of the weights")
-	f.IntVar(&o.preview, "preview", 0, "draw `N` images as -augment makes them: train -data SET -augment STEPS -preview N out.png")
+	f.IntVar(&o.preview, "preview", 0, "draw `N` images as -augment makes them and, with -preprocess, beside each what it makes of it: train -data SET -augment STEPS -preview N out.png")
 	f.StringVar(&o.weights, "weights", "", "`file` of weights to start from, or to evaluate")
 	f.Var(&o.frozen, "frozen", "layers or parameters that are not trained: `names` separated by commas, such as conv1,ip1.bias")
 	f.Var(&o.fresh, "fresh", "layers or parameters that are initialised again, not read from -weights, and those of -weights to leave out: `names` separated by commas, such as fc8")
@@ -354,6 +357,8 @@ func (o *options) checkMode() error {
 		return errors.New("-check writes nothing and does not train: -out, -checkpoint, -debug, -monitor and -patience have no meaning with it")
 	case o.given["fresh"] && o.weights == "":
 		return errors.New("-fresh needs -weights: without them every layer starts anew")
+	case o.dataInit > 0 && o.weights != "" && !o.given["fresh"]:
+		return errors.New("-data-init has nothing to initialise with -weights alone: -fresh names layers that begin anew")
 	case o.mode == finding && o.find == "":
 		return errors.New("-lr-find needs a file for its picture, such as out.png")
 	case o.mode == finding && o.given["iters"] && o.iters < 2:
@@ -390,6 +395,7 @@ func (o *options) checkValues() error {
 		{"accumulate", o.accumulate >= 1 && o.accumulate <= 1e6, "at least 1 and at most 1,000,000"},
 		{"epochs", o.epochs >= 1 && o.epochs <= 1e6, "at least 1 and at most 1,000,000"},
 		{"iters", o.iters >= 1 && o.iters <= math.MaxInt32 || !o.given["iters"], "at least 1 and at most 2,147,483,647"},
+		{"data-init", o.dataInit == 0 || o.dataInit >= 2 && o.dataInit <= math.MaxInt32, "at least 2 and at most 2,147,483,647, or 0 for none"},
 		{"lr", o.rate > 0 && finite(o.rate), "above 0"},
 		{"beta1", o.beta1 >= 0 && o.beta1 < 1, "at least 0 and below 1"},
 		{"beta2", o.beta2 >= 0 && o.beta2 < 1, "at least 0 and below 1"},

@@ -101,7 +101,7 @@ func TestTrainOnPhotographs(t *testing.T) {
 func TestNormalOfPhotographs(t *testing.T) {
 	for want, o := range map[string][]options{
 		"mean":     {{model: "alexnet"}, {model: "alexnet", init: "paper"}, {model: "alexnet-onetower", init: "caffe"}},
-		"mean,std": {{model: "alexnet", init: "msra"}, {model: "lenet"}, {net: "network.json"}},
+		"mean,std": {{model: "alexnet", init: "msra"}, {model: "alexnet", dataInit: 64}, {model: "lenet"}, {net: "network.json"}},
 	} {
 		for _, o := range o {
 			p, err := o.photoOptions(nil, io.Discard)

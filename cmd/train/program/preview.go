@@ -4,65 +4,96 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"slices"
 
 	"github.com/hubel-go/hubel/data"
 	"github.com/hubel-go/hubel/internal/printable"
 	"github.com/hubel-go/hubel/report"
 )
 
-// drawPreview draws images of a training set as the augmentation makes them,
-// four of each picture: as a test sees it, and as it is in epochs 1 to 3.
+// preview is what -preview draws from.
+type preview struct {
+	set        data.Varied
+	preprocess data.Preprocess
+	skipped    []data.Skip // files that were left out
+}
+
+// drawPreview draws images of a training set as the augmentation makes them, four of each
+// picture: as a test sees it, and as it is in epochs 1 to 3. Without an augmentation these
+// are the same, and there is one. With -preprocess each is followed by what a network sees.
 func drawPreview(ctx context.Context, o *options, stdout, stderr io.Writer) error {
-	set, skipped, err := o.previewSet(ctx, stderr)
+	p, err := o.openPreview(ctx, stderr)
 	if err != nil {
 		return err
 	}
-	shape := set.Shape()
-	var images []report.Captioned
-	loader, err := data.NewLoader(ctx, set, data.LoaderOptions{Batch: 1, Shuffle: true, Seed: o.seed, Workers: 1})
+	shape := p.set.Shape()
+	views, images, note := 1, 1, ""
+	if o.augment != nil {
+		views = 4
+	}
+	if o.normal != "" {
+		if err := p.preprocess.Check(shape); err != nil {
+			return err
+		}
+		images, note = 2, ", each before and after -preprocess "+o.normal
+	}
+	var sheet []report.Captioned
+	loader, err := data.NewLoader(ctx, p.set, data.LoaderOptions{Batch: 1, Shuffle: true, Seed: o.seed, Workers: 1})
 	if err != nil {
 		return err
 	}
 	defer loader.Close()
-	for len(images) < o.preview {
+	for len(sheet) < images*o.preview {
 		b, err := loader.Next()
 		if err != nil {
 			return err
 		}
 		i, class := b.Samples[0], ""
-		if names := set.Classes(); len(names) > 0 {
+		if names := p.set.Classes(); len(names) > 0 {
 			class = names[b.Labels.Int32s()[0]]
 		}
 		b.Release()
-		for view := 0; view < 4 && len(images) < o.preview; view++ {
-			s := report.Captioned{
-				Pixels: make([]float32, shape.TotalSize()), C: shape[0], H: shape[1], W: shape[2],
-				Lines: []string{class, data.Name(set, i), "as in a test"},
-			}
-			if view == 0 {
-				_, err = set.Read(s.Pixels, i)
-			} else {
-				s.Lines[2] = fmt.Sprintf("epoch %d", view)
-				_, err = set.ReadVaried(s.Pixels, i, o.seed, view-1)
-			}
-			if points, ok := set.(data.VariedRegression); ok && err == nil {
-				err = drawPoints(s, points, i, o.seed, view)
-			}
+		for view := 0; view < views && len(sheet) < images*o.preview; view++ {
+			before, after, err := p.draw(i, view, o.seed, class)
 			if err != nil {
 				return err
 			}
-			if s.C != 1 && s.C != 3 {
-				s.C = 1 // the first channel of a stack
-			}
-			images = append(images, s)
+			sheet = append(sheet, []report.Captioned{before, after}[:images]...)
 		}
 	}
-	if err := report.Sheet(o.picture, images, 4); err != nil {
+	if err := report.Sheet(o.picture, sheet, views*images); err != nil {
 		return err
 	}
-	fmt.Fprintf(stdout, "%d images of %dx%d from %s in %s\n", len(images), shape[1], shape[2], printable.Name(dataName(o.data)), printable.Name(o.picture))
-	listSkipped(stdout, skipped)
+	fmt.Fprintf(stdout, "%d images of %dx%d from %s%s in %s\n", o.preview, shape[1], shape[2], printable.Name(dataName(o.data)), note, printable.Name(o.picture))
+	listSkipped(stdout, p.skipped)
 	return nil
+}
+
+// draw draws a view of a sample, before and after preprocessing. View 0 is that of a test.
+func (p *preview) draw(sample, view int, seed uint64, class string) (before, after report.Captioned, err error) {
+	shape := p.set.Shape()
+	c, h, w := shape[0], shape[1], shape[2]
+	x, name := make([]float32, shape.TotalSize()), "as in a test"
+	if view == 0 {
+		_, err = p.set.Read(x, sample)
+	} else {
+		name = fmt.Sprintf("epoch %d", view)
+		_, err = p.set.ReadVaried(x, sample, seed, view-1)
+	}
+	if err != nil {
+		return before, after, err
+	}
+	if c != 1 && c != 3 {
+		c = 1 // the first channel of a stack
+	}
+	made := slices.Clone(x)
+	p.preprocess.Apply(made)
+	after = report.Signed(made[:c*h*w], c, h, w, class, data.Name(p.set, sample), "preprocessed")
+	before = report.Captioned{Pixels: x, C: c, H: h, W: w, Lines: []string{class, data.Name(p.set, sample), name}}
+	if points, ok := p.set.(data.VariedRegression); ok {
+		err = drawPoints(before, points, sample, seed, view)
+	}
+	return before, after, err
 }
 
 // drawPoints draws the points of a sample into it.
@@ -79,28 +110,28 @@ func drawPoints(s report.Captioned, set data.VariedRegression, i int, seed uint6
 	return nil
 }
 
-// previewSet is a training set with the augmentation of -augment, and the files
-// that were left out of it.
-func (o *options) previewSet(ctx context.Context, stderr io.Writer) (data.Varied, []data.Skip, error) {
+// openPreview opens a training set with the augmentation of -augment and the preprocessing of
+// -preprocess.
+func (o *options) openPreview(ctx context.Context, stderr io.Writer) (*preview, error) {
 	if data.IsPath(o.data) {
 		p, err := o.photoOptions(nil, stderr)
 		if err != nil {
-			return nil, nil, err
+			return nil, err
 		}
 		photos, err := data.OpenPhotos(ctx, data.PhotoSpec{Train: o.data}, p)
 		if err != nil {
-			return nil, nil, err
+			return nil, err
 		}
-		return photos.Train, photos.Skipped, nil
+		return &preview{photos.Train, photos.Preprocess, photos.Skipped}, nil
 	}
 	set, _, err := o.openNamed(o.data, nil)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	p, err := o.measured(ctx, set)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	_, varied, err := data.Augmented(set, o.augment, p.Statistics)
-	return varied, skippedOf(set), err
+	return &preview{varied, p, skippedOf(set)}, err
 }

@@ -33,6 +33,7 @@ func (o *options) newRun(ctx context.Context, progress io.Writer) (c solver.Conf
 		Balance:    o.balance,
 		Frozen:     o.frozen,
 		Fresh:      o.fresh,
+		DataInit:   o.dataInit,
 		Dir:        o.out,
 		Weights:    o.weights,
 		Patience:   o.patience,

@@ -16,7 +16,7 @@ describes a network, or repeats an update that went wrong.
   train -eval -weights FILE -data SET [flags]
   train -summary -model NAME|-net FILE [flags]
   train -replay FILE [flags]
-  train -preview N out.png -data SET -augment STEPS
+  train -preview N out.png -data SET [-augment STEPS] [-preprocess WORDS]
   train -lr-find out.png -model NAME|-net FILE -data SET [flags]
   train -check -model NAME|-net FILE -data SET [flags]
   train -devices
