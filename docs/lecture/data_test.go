@@ -44,15 +44,16 @@ func Example_balance() {
 func Example_mixup() {
 	images, _, err := data.NewSynthetic(data.SyntheticOptions{Classes: 4, Train: 8, Test: 1})
 	check(err)
-	_, mixed, err := data.Augmented(images, must(data.ParseAugment("mixup=1")), nil)
+	mixup := must(data.ParseAugment("mixup=1"))
+	_, mixed, err := data.Augmented(images, mixup, nil)
 	check(err)
-	o := data.LoaderOptions{Batch: 4, Shuffle: true, Seed: 1, OneHot: true}
+	o := data.LoaderOptions{Batch: 4, Shuffle: true, Seed: 1, OneHot: true, Preprocess: data.Preprocess{Augment: mixup, Scale: 1}}
 	loader := must(data.NewLoader(context.Background(), mixed, o))
 	defer loader.Close()
 	show(must(loader.Next()).Targets) // the share of each class in four images
 	// Output:
-	// 0         0         0         1
-	// 0         1         0         0
-	// 0         1         0         0
-	// 0         0         0         1
+	// 0         0.9453    0         0.05473
+	// 0         0.4799    0         0.5201
+	// 0.2621    0.7379    0         0
+	// 0.7078    0         0         0.2922
 }
