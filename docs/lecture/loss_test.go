@@ -15,17 +15,17 @@ func Example_classification() {
 		{"hinge-loss", `{"norm": 2}`, nil},
 	} {
 		y, dx := l.train(x, labels(1))
-		fmt.Printf("%-13s %-26s %-8.4g gradient %s\n", l.Type, l.Options, floats64(y[0])[0], row(floats64(dx)))
+		fmt.Printf("%-13s %-28s %-6.4g gradient %s\n", l.Type, l.Options, floats64(y[0])[0], row(floats64(dx)))
 	}
 	// Output:
 	// 0.04201   0.1142    0.8438
-	// softmax-loss  {}                         2.17     gradient 0.04201   -0.8858   0.8438
-	// softmax-loss  {"label_smoothing": 0.1}   2.137    gradient 0.008677  -0.8191   0.8105
-	// softmax-loss  {"class_weights": [1, 5, 1]} 10.85    gradient 0.2101    -4.429    4.219
-	// logistic-loss {}                         5.458    gradient 0.7311    -0.1192   0.982
-	// focal-loss    {}                         3.433    gradient 0.5762    -0.001218 0.8148
-	// hinge-loss    {}                         7        gradient 1         0         1
-	// hinge-loss    {"norm": 2}                29       gradient 4         0         10
+	// softmax-loss  {}                           2.17   gradient 0.04201   -0.8858   0.8438
+	// softmax-loss  {"label_smoothing": 0.1}     2.137  gradient 0.008677  -0.8191   0.8105
+	// softmax-loss  {"class_weights": [1, 5, 1]} 10.85  gradient 0.2101    -4.429    4.219
+	// logistic-loss {}                           5.458  gradient 0.7311    -0.1192   0.982
+	// focal-loss    {}                           3.433  gradient 0.5762    -0.001218 0.8148
+	// hinge-loss    {}                           7      gradient 1         0         1
+	// hinge-loss    {"norm": 2}                  29     gradient 4         0         10
 }
 
 func Example_regression() {

@@ -60,7 +60,7 @@ type tool struct {
 	path   string // of the page
 	folder string // where commands run
 	left   []string
-	errors []error
+	failed int
 }
 
 // linked are the folders that commands find as they are in the folder that the tool is
@@ -95,11 +95,15 @@ func (t *tool) run(ctx context.Context, path string) (err error) {
 		}
 	}
 	for _, b := range p.blocks {
-		if t.section != "" && b.section != t.section {
-			continue
+		switch {
+		case t.section != "" && b.section != t.section:
+		case b.example != "":
+			t.quote(b)
+		default:
+			t.perform(ctx, b)
 		}
-		if err := t.update(ctx, b); err != nil {
-			return fmt.Errorf("%s:%d: %w", path, b.line, err)
+		if err := ctx.Err(); err != nil {
+			return err
 		}
 	}
 	if err := t.pictures(p); err != nil {
@@ -109,46 +113,59 @@ func (t *tool) run(ctx context.Context, path string) (err error) {
 		fmt.Fprintf(t.stdout, "\nNot run\n%s", strings.Join(t.left, ""))
 	}
 	if new := p.String(); !t.check && new != string(text) {
-		return atomicfile.Write(path, func(w io.Writer) error {
+		t.fails(atomicfile.Write(path, func(w io.Writer) error {
 			_, err := io.WriteString(w, new)
 			return err
-		})
+		}))
 	}
-	return errors.Join(t.errors...)
+	if t.failed > 0 {
+		return fmt.Errorf("%s: %d failed, see above", path, t.failed)
+	}
+	return nil
 }
 
-// update makes the body of a block anew.
-func (t *tool) update(ctx context.Context, b *block) error {
-	if b.example != "" {
-		body, err := example(filepath.Join(strings.TrimSuffix(t.path, ".md"), "*_test.go"), b.example)
-		if err != nil {
-			return err
-		}
-		if t.check && body != b.body() {
-			t.errors = append(t.errors, fmt.Errorf("%s:%d: %s is another one now: run make lecture", t.path, b.line, b.example))
-		}
-		b.lines = strings.SplitAfter(body, "\n")
-		return nil
+// fails prints an error. The other blocks go on.
+func (t *tool) fails(err error) {
+	if err != nil {
+		t.failed++
+		fmt.Fprintln(t.stdout, err)
 	}
+}
+
+// quote brings the example of a block up to date.
+func (t *tool) quote(b *block) {
+	body, err := example(filepath.Join(strings.TrimSuffix(t.path, ".md"), "*_test.go"), b.example)
+	switch {
+	case err != nil:
+		t.fails(fmt.Errorf("%s:%d: %w", t.path, b.line, err))
+	case t.check && body != b.body():
+		t.fails(fmt.Errorf("%s:%d: %s is another one now: run make lecture", t.path, b.line, b.example))
+	default:
+		b.lines = strings.SplitAfter(body, "\n")
+	}
+}
+
+// perform runs the commands of a block and takes their outputs.
+func (t *tool) perform(ctx context.Context, b *block) {
 	if why := t.leaves(b); why != "" {
 		for _, c := range b.commands {
 			t.left = append(t.left, fmt.Sprintf("  %s:%d: $ %s: %s\n", t.path, b.line, c.shown(), why))
 		}
-		return nil
+		return
 	}
 	for _, c := range b.commands {
 		start := time.Now()
 		output, err := t.call(ctx, c.text)
 		if err != nil {
-			return err
+			t.fails(fmt.Errorf("%s:%d: %w", t.path, b.line, err))
+			return
 		}
 		fmt.Fprintf(t.stdout, "%s:%d: $ %s: %.1f s\n", t.path, b.line, c.shown(), time.Since(start).Seconds())
 		if t.check && !alike(c.output, output) {
-			t.errors = append(t.errors, fmt.Errorf("%s:%d: the output of\n$ %s\nis now\n%s", t.path, b.line, c.text, output))
+			t.fails(fmt.Errorf("%s:%d: the output of\n$ %s\nis now\n%s", t.path, b.line, c.text, output))
 		}
 		c.output = output
 	}
-	return nil
 }
 
 // leaves says why a block is not run, if it is not.
@@ -191,7 +208,7 @@ func (t *tool) pictures(p *page) error {
 		switch {
 		case errors.Is(err, os.ErrNotExist):
 			if _, err := os.Stat(to); err != nil {
-				t.errors = append(t.errors, fmt.Errorf("%s shows %s, which no command drew", t.path, name))
+				t.fails(fmt.Errorf("%s shows %s, which no command drew", t.path, name))
 			}
 			continue
 		case err != nil:
