@@ -168,7 +168,7 @@ func TestPage(t *testing.T) {
 	for _, name := range p.pictures() {
 		s, err := os.Stat(filepath.Join("..", "..", "docs", name))
 		require.NoError(t, err)
-		require.Less(t, s.Size(), int64(90<<10), name)
+		require.Less(t, s.Size(), int64(60<<10), name)
 		total += s.Size()
 	}
 	require.Less(t, total, int64(600<<10))
