@@ -52,8 +52,8 @@ func Example_mixup() {
 	defer loader.Close()
 	show(must(loader.Next()).Targets) // the share of each class in four images
 	// Output:
-	// 0         0.9453    0         0.05473
-	// 0         0.4799    0         0.5201
-	// 0.2621    0.7379    0         0
-	// 0.7078    0         0         0.2922
+	// 0        0.9453   0        0.05473
+	// 0        0.4799   0        0.5201
+	// 0.2621   0.7379   0        0
+	// 0.7078   0        0        0.2922
 }

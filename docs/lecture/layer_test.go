@@ -3,6 +3,7 @@
 package lecture
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 
@@ -14,15 +15,15 @@ import (
 	"github.com/hubel-go/hubel/layers"
 )
 
-// layer is a layer by its type and options, as in the JSON of -net. Parameters that
-// Weights does not name are initialised as at the start of a training.
+// layer is a layer. Text is its type and, after a space, options as in the JSON of -net.
+// Parameters that Weights does not name are initialised as at the start of a training.
 type layer struct {
-	Type, Options string
-	Weights       map[string][]float32
+	Text    string
+	Weights map[string][]float32
 }
 
-// floats is a batch of numbers. The first axis of the shape is the samples.
-func floats(shape []int, x ...float32) *tensor.Dense {
+// batch is a batch of numbers. The first axis of the shape is the samples.
+func batch(shape []int, x ...float32) *tensor.Dense {
 	return tensor.New(tensor.WithShape(shape...), tensor.WithBacking(x))
 }
 
@@ -48,7 +49,8 @@ func (l layer) train(in ...*tensor.Dense) (y []*tensor.Dense, dx *tensor.Dense) 
 func (l layer) pass(mode graph.Mode, in []*tensor.Dense) (y []*tensor.Dense, dx *tensor.Dense) {
 	d := must(device.Open("reference", device.Options{}))
 	defer d.Close()
-	made := must(layers.FromJSON(l.Type, []byte(l.Options)))
+	kind, options, _ := strings.Cut(l.Text, " ")
+	made := must(layers.FromJSON(kind, []byte(cmp.Or(options, "{}"))))
 	n := &graph.Network{Name: "lecture"}
 	var names []string
 	var inputs []layers.Input
@@ -66,7 +68,7 @@ func (l layer) pass(mode graph.Mode, in []*tensor.Dense) (y []*tensor.Dense, dx 
 		o.Keep = append(o.Keep, fmt.Sprintf("layer:%d", 1+i))
 	}
 	isLoss := spec.LossWeight > 0
-	target := floats(spec.Out[0].Shape, make([]float32, spec.Out[0].Shape.TotalSize())...)
+	target := batch(spec.Out[0].Shape, make([]float32, spec.Out[0].Shape.TotalSize())...)
 	if mode == graph.Train {
 		o.InputGrad = names[:1]
 		if !isLoss {
@@ -78,7 +80,7 @@ func (l layer) pass(mode graph.Mode, in []*tensor.Dense) (y []*tensor.Dense, dx 
 	defer w.Close()
 	check(w.Fill(1))
 	for name, x := range l.Weights {
-		check(w.Set("layer."+name, floats(w.Shape("layer."+name), x...)))
+		check(w.Set("layer."+name, batch(w.Shape("layer."+name), x...)))
 	}
 	e := must(graph.NewExecutor(must(n.Plan(d.Traits(), o)), w))
 	defer e.Close()
@@ -107,25 +109,46 @@ func (l layer) pass(mode graph.Mode, in []*tensor.Dense) (y []*tensor.Dense, dx 
 	return y, must(e.Read(names[0] + "/d"))
 }
 
-// show prints the rows of tensors, with an empty line between channels and between tensors.
+// each prints what layers without weights make of inputs in training, and the gradient of
+// the first input.
+func each(in []*tensor.Dense, texts ...string) {
+	longest := 0
+	for _, text := range texts {
+		longest = max(longest, len(text))
+	}
+	for _, text := range texts {
+		y, dx := layer{text, nil}.train(in...)
+		made := numbers(y[0])
+		fmt.Printf("%-*s  %-*s gradient %s\n", longest, text, 8*len(made), row(3, made), row(3, numbers(dx)))
+	}
+}
+
+// show prints the rows of tensors, with an empty line between tensors and between channels
+// of several rows. Single pixels of all channels are one row.
 func show(all ...*tensor.Dense) {
 	for i, x := range all {
 		if i > 0 {
 			fmt.Println()
 		}
-		s, values := x.Shape(), floats64(x)
-		columns := s[len(s)-1]
+		s, values := x.Shape(), numbers(x)
+		columns, rows := s[len(s)-1], 1
+		if len(s) == 4 {
+			rows = s[2]
+			if s[2]*s[3] == 1 {
+				columns = s[1]
+			}
+		}
 		for i := 0; i < len(values); i += columns {
-			if len(s) == 4 && i > 0 && i%(columns*s[2]) == 0 {
+			if rows > 1 && i > 0 && i%(columns*rows) == 0 {
 				fmt.Println()
 			}
-			fmt.Println(row(values[i : i+columns]))
+			fmt.Println(row(4, values[i:i+columns]))
 		}
 	}
 }
 
-// floats64 are the elements of a tensor.
-func floats64(x *tensor.Dense) []float64 {
+// numbers are the elements of a tensor.
+func numbers(x *tensor.Dense) []float64 {
 	var values []float64
 	switch x := x.Data().(type) {
 	case []float32:
@@ -140,11 +163,11 @@ func floats64(x *tensor.Dense) []float64 {
 	return values
 }
 
-// row is numbers in columns.
-func row(values []float64) string {
+// row is numbers of so many digits in columns.
+func row(digits int, values []float64) string {
 	var b strings.Builder
 	for _, v := range values {
-		fmt.Fprintf(&b, "%-10.4g", v)
+		fmt.Fprintf(&b, "%-*.*g ", digits+4, digits, v)
 	}
 	return strings.TrimRight(b.String(), " ")
 }

@@ -41,7 +41,7 @@ func main() {
 	command.Main(func(ctx context.Context, stdout, stderr io.Writer) int {
 		t := tool{stdout: stdout}
 		flag.BoolVar(&t.check, "check", false, "write nothing: fail if an output differs in more than numbers")
-		flag.StringVar(&t.section, "section", "", "run only what is below this `heading`")
+		flag.StringVar(&t.section, "section", "", "run only the commands below this `heading`")
 		flag.Parse()
 		if flag.NArg() != 1 {
 			fmt.Fprintln(stderr, "usage: lecture [-check] [-section HEADING] docs/lecture.md")
@@ -96,10 +96,9 @@ func (t *tool) run(ctx context.Context, path string) (err error) {
 	}
 	for _, b := range p.blocks {
 		switch {
-		case t.section != "" && b.section != t.section:
 		case b.example != "":
 			t.quote(b)
-		default:
+		case t.section == "" || b.section == t.section:
 			t.perform(ctx, b)
 		}
 		if err := ctx.Err(); err != nil {
