@@ -57,10 +57,10 @@ type tool struct {
 	section string
 	stdout  io.Writer
 
-	path   string // of the page
-	folder string // where commands run
-	left   []string
-	failed int
+	path   string   // of the page
+	folder string   // where commands run
+	left   []string // commands that were not run, and why
+	failed int      // how much
 }
 
 // linked are the folders that commands find as they are in the folder that the tool is
@@ -111,9 +111,9 @@ func (t *tool) run(ctx context.Context, path string) (err error) {
 	if len(t.left) > 0 {
 		fmt.Fprintf(t.stdout, "\nNot run\n%s", strings.Join(t.left, ""))
 	}
-	if new := p.String(); !t.check && new != string(text) {
+	if after := p.String(); !t.check && after != string(text) {
 		t.fails(atomicfile.Write(path, func(w io.Writer) error {
-			_, err := io.WriteString(w, new)
+			_, err := io.WriteString(w, after)
 			return err
 		}))
 	}
