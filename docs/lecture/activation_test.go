@@ -28,11 +28,7 @@ func Example_activation() {
 }
 
 func Example_maxout() {
-	x := batch([]int{1, 4, 1, 3},
-		1, 5, 0,
-		2, 4, 0,
-		-1, -3, 7,
-		-2, -2, 8)
+	x := batch([]int{1, 4, 1, 3}, 1, 5, 0, 2, 4, 0, -1, -3, 7, -2, -2, 8) // four channels of three pixels
 	y, dx := layer{`maxout {"pieces": 2}`, nil}.train(x)
 	show(y...)
 	fmt.Println("gradient")

@@ -19,19 +19,17 @@ func Example_dropout() {
 	for _, l := range []layer{{`dropout {"p": 0.5}`, nil}, {`drop-connect {"out": 1, "p": 0.5}`, ones}} {
 		y, dx := l.train(x)
 		fmt.Println(l.Text)
-		show(y[0], dx, l.infer(x)[0])
+		show(y...)
+		show(dx)
+		show(l.infer(x)...)
 	}
 	// Output:
 	// dropout {"p": 0.5}
 	// 0        0        0        0        0        2        0        2
-	//
 	// 0        0        0        0        0        2        0        2
-	//
 	// 1        1        1        1        1        1        1        1
 	// drop-connect {"out": 1, "p": 0.5}
 	// 4
-	//
 	// 0        0        0        0        0        2        0        2
-	//
 	// 8
 }
