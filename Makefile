@@ -146,6 +146,10 @@ sass: ## assemble the PTX, that of programs too, and write docs/kernels.md; CHEC
 predictions: ## predict AlexNet on four GPUs and write docs/kernels.md; CHECK=-check only compares
 	$(GO) run ./tools/predictions $(CHECK) docs/kernels.md
 
+.PHONY: lecture
+lecture: build ## run the commands of docs/lecture.md and write their outputs and pictures there; CHECK=-check runs the fast ones and only compares
+	$(GO) run ./tools/lecture $(CHECK) docs/lecture.md
+
 # Building for real GPUs takes cgo, the headers of CUDA, and something named
 # libcuda to link with: the package libcuda, as a library. No program is linked
 # to it in the end. Go's build cache does not look into headers, so that their
