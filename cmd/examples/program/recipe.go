@@ -16,8 +16,7 @@ func recipe(s *study) error {
 		"-model", "xresnet18-half", "-data", s.data, "-val", s.val,
 		"-augment", "rrcrop=128:0.35..1,flip", "-preprocess", "mean,std",
 		"-epochs", fmt.Sprint(epochs), "-batch", "32",
-		"-optimiser", "adamw", "-lr", "0.004", "-beta2", "0.99", "-decay", "0.02",
-		"-lr-policy", "cosine", "-warmup", "100",
+		"-nesterov", "-lr", "0.1", "-lr-policy", "cosine", "-warmup", "100",
 	}
 	rows, err := s.trainAll(training{name: "xresnet18-half", flags: flags})
 	if err != nil {
