@@ -35,6 +35,7 @@ type model struct {
 	inits      []string // the first is the default
 	regression bool
 	top5       bool
+	smoothing  float32 // of the labels
 	build      func(n *graph.Network, data string, o Options) (out string)
 }
 
@@ -52,6 +53,8 @@ var known = map[string]model{
 	"resnet18":         {classes: 1000, shape: []int{3, 224, 224}, top5: true, build: resNet18},
 	"resnet34":         {classes: 1000, shape: []int{3, 224, 224}, top5: true, build: resNet34},
 	"resnet50":         {classes: 1000, shape: []int{3, 224, 224}, top5: true, build: resNet50},
+	"xresnet18":        {classes: 1000, shape: []int{3, 224, 224}, top5: true, smoothing: 0.1, build: xResNet18},
+	"xresnet18-half":   {classes: 1000, shape: []int{3, 224, 224}, top5: true, smoothing: 0.1, build: xResNet18Half},
 	"mobilenet-v1":     {classes: 1000, shape: []int{3, 224, 224}, top5: true, build: mobileNetV1},
 	"mobilenet-v2":     {classes: 1000, shape: []int{3, 224, 224}, top5: true, build: mobileNetV2},
 	"densenet121":      {classes: 1000, shape: []int{3, 224, 224}, top5: true, build: denseNet121},
@@ -96,7 +99,7 @@ func Build(name string, o Options) (*graph.Network, error) {
 	label := n.Label("label")
 	scores := m.build(n, data, o)
 	n.Outputs = []string{n.Add("prob", &layers.Softmax{}, scores)}
-	n.Add("loss", &layers.SoftmaxLoss{}, scores, label)
+	n.Add("loss", &layers.SoftmaxLoss{Smoothing: m.smoothing}, scores, label)
 	n.Metric(n.Add("accuracy", &layers.Accuracy{}, scores, label), graph.Higher)
 	if o.Classes > 5 && m.top5 {
 		n.Metric(n.Add("top5", &layers.Accuracy{TopK: 5}, scores, label), graph.Higher)

@@ -40,7 +40,7 @@ func parameters(p *graph.Plan) (count int) {
 
 func TestNames(t *testing.T) {
 	require.Equal(t, []string{"alexnet", "alexnet-onetower", "caffenet", "cifar10-full", "cifar10-quick", "densenet121", "googlenet", "lenet", "lenet5",
-		"mobilenet-v1", "mobilenet-v2", "net1", "net2", "nin", "resnet18", "resnet34", "resnet50", "squeezenet1.0", "squeezenet1.1", "tiny-vgg", "vgg16", "zfnet"}, models.Names())
+		"mobilenet-v1", "mobilenet-v2", "net1", "net2", "nin", "resnet18", "resnet34", "resnet50", "squeezenet1.0", "squeezenet1.1", "tiny-vgg", "vgg16", "xresnet18", "xresnet18-half", "zfnet"}, models.Names())
 }
 
 // TestParameters holds the published counts.
@@ -71,6 +71,8 @@ func TestParameters(t *testing.T) {
 		{"resnet18", models.Options{}, 11_689_512},
 		{"resnet34", models.Options{}, 21_797_672},
 		{"resnet50", models.Options{}, 25_557_032},
+		{"xresnet18", models.Options{}, 11_708_744},
+		{"xresnet18-half", models.Options{}, 3_058_584},
 		{"mobilenet-v1", models.Options{}, 4_231_976},
 		{"mobilenet-v2", models.Options{}, 3_504_872},
 		{"densenet121", models.Options{}, 7_978_856},
@@ -98,16 +100,19 @@ func TestShapes(t *testing.T) {
 		"squeezenet1.1": {"conv1": {64, 111, 111}, "pool1": {64, 55, 55}, "pool3": {128, 27, 27}, "fire5_concat": {256, 27, 27}, "pool5": {256, 13, 13}, "conv10": {1000, 13, 13}},
 		"googlenet": {"conv1": {64, 112, 112}, "pool2": {192, 28, 28}, "inception_3b_output": {480, 28, 28}, "inception_4a_output": {512, 14, 14}, "loss1_ave_pool": {512, 4, 4},
 			"inception_4d_output": {528, 14, 14}, "pool4": {832, 7, 7}, "inception_5b_output": {1024, 7, 7}, "loss3_classifier": {1000}, "loss2": {}},
-		"cifar10-full":  {"norm2": {32, 8, 8}, "pool3": {64, 4, 4}, "ip1": {10}},
-		"resnet18":      {"pool1": {64, 56, 56}, "layer2_0_add": {128, 28, 28}, "layer4_1_relu": {512, 7, 7}, "fc": {1000}},
-		"resnet34":      {"layer3_5_add": {256, 14, 14}, "layer4_2_relu": {512, 7, 7}},
-		"resnet50":      {"layer1_2_relu": {256, 56, 56}, "layer2_0_conv2_bn": {128, 28, 28}, "layer4_2_relu": {2048, 7, 7}, "avgpool": {2048, 1, 1}},
-		"mobilenet-v1":  {"relu1": {32, 112, 112}, "conv14_relu_pw": {1024, 7, 7}, "fc": {1000}},
-		"mobilenet-v2":  {"block1_project_bn": {16, 112, 112}, "block13_add": {96, 14, 14}, "relu2": {1280, 7, 7}},
-		"densenet121":   {"block1_6_concat": {256, 56, 56}, "transition3_pool": {512, 7, 7}, "block4_16_concat": {1024, 7, 7}},
-		"cifar10-quick": {"pool1": {32, 16, 16}, "pool2": {32, 8, 8}, "pool3": {64, 4, 4}, "ip1": {64}},
-		"net1":          {"hidden": {100}, "output": {30}},
-		"net2":          {"conv1": {32, 94, 94}, "pool1": {32, 47, 47}, "conv2": {64, 46, 46}, "pool2": {64, 23, 23}, "conv3": {128, 22, 22}, "pool3": {128, 11, 11}, "hidden4": {500}, "output": {30}},
+		"cifar10-full": {"norm2": {32, 8, 8}, "pool3": {64, 4, 4}, "ip1": {10}},
+		"resnet18":     {"pool1": {64, 56, 56}, "layer2_0_add": {128, 28, 28}, "layer4_1_relu": {512, 7, 7}, "fc": {1000}},
+		"resnet34":     {"layer3_5_add": {256, 14, 14}, "layer4_2_relu": {512, 7, 7}},
+		"resnet50":     {"layer1_2_relu": {256, 56, 56}, "layer2_0_conv2_bn": {128, 28, 28}, "layer4_2_relu": {2048, 7, 7}, "avgpool": {2048, 1, 1}},
+		"xresnet18": {"conv1_3_relu": {64, 112, 112}, "pool1": {64, 56, 56}, "layer2_0_pool": {64, 28, 28}, "layer2_0_downsample": {128, 28, 28},
+			"layer3_0_add": {256, 14, 14}, "layer4_1_relu": {512, 7, 7}, "fc": {1000}},
+		"xresnet18-half": {"conv1_1": {16, 112, 112}, "conv1_3": {32, 112, 112}, "layer4_1_relu": {256, 7, 7}},
+		"mobilenet-v1":   {"relu1": {32, 112, 112}, "conv14_relu_pw": {1024, 7, 7}, "fc": {1000}},
+		"mobilenet-v2":   {"block1_project_bn": {16, 112, 112}, "block13_add": {96, 14, 14}, "relu2": {1280, 7, 7}},
+		"densenet121":    {"block1_6_concat": {256, 56, 56}, "transition3_pool": {512, 7, 7}, "block4_16_concat": {1024, 7, 7}},
+		"cifar10-quick":  {"pool1": {32, 16, 16}, "pool2": {32, 8, 8}, "pool3": {64, 4, 4}, "ip1": {64}},
+		"net1":           {"hidden": {100}, "output": {30}},
+		"net2":           {"conv1": {32, 94, 94}, "pool1": {32, 47, 47}, "conv2": {64, 46, 46}, "pool2": {64, 23, 23}, "conv3": {128, 22, 22}, "pool3": {128, 11, 11}, "hidden4": {500}, "output": {30}},
 	} {
 		var keep []string
 		for value := range want {
@@ -332,4 +337,39 @@ func TestRawPixels(t *testing.T) {
 		require.False(t, models.RawPixels(name, "msra"))
 	}
 	require.False(t, models.RawPixels("", ""), "a network from a file")
+}
+
+// TestXResNet holds what the weights and the labels of He et al. 2019 begin with: blocks that
+// are their shortcuts, and a smoothing of 0.1.
+func TestXResNet(t *testing.T) {
+	for _, name := range []string{"xresnet18", "xresnet18-half", "resnet18"} {
+		n := build(t, name, models.Options{})
+		zeros, ones := 0, 0
+		for _, p := range plan(t, n, graph.PlanOptions{Mode: graph.Train, Batch: 1}).Params {
+			if !strings.HasSuffix(p.Name, "_bn.weight") {
+				continue
+			}
+			last := strings.HasPrefix(name, "x") && strings.HasSuffix(p.Name, "_conv2_bn.weight")
+			if last {
+				require.Equal(t, layers.Constant(0), p.Filler, p.Name)
+				zeros++
+			} else {
+				require.Equal(t, layers.Constant(1), p.Filler, p.Name)
+				ones++
+			}
+		}
+		smoothing := float32(0)
+		for _, node := range n.Nodes {
+			if loss, ok := node.Layer.(*layers.SoftmaxLoss); ok {
+				smoothing = loss.Smoothing
+			}
+		}
+		if name == "resnet18" {
+			require.Equal(t, [2]int{0, 20}, [2]int{zeros, ones})
+			require.Zero(t, smoothing)
+		} else {
+			require.Equal(t, [2]int{8, 14}, [2]int{zeros, ones})
+			require.Equal(t, float32(0.1), smoothing)
+		}
+	}
 }

@@ -63,7 +63,11 @@ func resNet(n *graph.Network, data string, o Options, blocks []int, bottleneck b
 }
 
 // normConv is a convolution whose padding keeps the image's size at stride 1.
-type normConv struct{ filters, kernel, stride, groups int }
+type normConv struct {
+	filters, kernel, stride, groups int
+
+	zero bool // the weight of the normalisation begins with 0
+}
 
 // convNorm is a convolution without bias, and batch normalisation behind it.
 func convNorm(n *graph.Network, name string, c normConv, x string) string {
@@ -71,5 +75,9 @@ func convNorm(n *graph.Network, name string, c normConv, x string) string {
 		Filters: c.filters, Kernel: layers.Square(c.kernel), Stride: layers.Square(max(1, c.stride)), Pad: layers.Around(c.kernel / 2), Groups: c.groups,
 		NoBias: true, WeightFiller: layers.MSRA(),
 	}, x)
-	return n.Add(name+"_bn", &layers.BatchNorm{}, x)
+	norm := &layers.BatchNorm{}
+	if c.zero {
+		norm.WeightFiller = layers.Constant(0)
+	}
+	return n.Add(name+"_bn", norm, x)
 }

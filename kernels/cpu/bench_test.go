@@ -217,6 +217,8 @@ func BenchmarkMap(b *testing.B) {
 		}
 	}
 	one := tensor.Shape{1}
+	small := device.View{N: 32, C: 512, Inner: 4 * 4} // in a cache
+	biased := expr.MustNew(expr.Add(x, bias))
 	for _, c := range []struct {
 		name   string
 		shapes []tensor.Shape
@@ -226,6 +228,9 @@ func BenchmarkMap(b *testing.B) {
 		{"relu", []tensor.Shape{whole, whole}, program(expr.Max(x, expr.Const(0)))},
 		{"add", []tensor.Shape{whole, whole, whole}, program(expr.Add(x, y))},
 		{"bias", []tensor.Shape{whole, whole, channel}, program(expr.Add(x, bias))},
+		{"bias of 4x4 pixels", []tensor.Shape{{small.Elements(expr.Whole)}, {small.Elements(expr.Whole)}, {small.C}}, func(q device.Queue, t []device.Tensor) {
+			q.Map(biased, small, t[:1], t[1:], overwrite, device.Random{})
+		}},
 		{"8 operations", []tensor.Shape{whole, whole}, program(eight)},
 		{"12 operations", []tensor.Shape{whole, whole}, program(twelve)},
 		{"sum of squares", []tensor.Shape{one, whole}, sum(expr.Mul(x, x), expr.One)},

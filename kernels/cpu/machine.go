@@ -405,7 +405,11 @@ func (e *evaluation) gather(dst []float32, src *source, first int) {
 		row, j := first/inner, first%inner
 		n := min(len(dst), inner-j)
 		at := row/e.view.C*src.n + row%e.view.C*src.c
+		rows := min(len(dst)/inner, e.view.C-row%e.view.C) // of this sample
 		switch {
+		case src.values != nil && src.c == 1 && src.inner == 0 && j == 0 && rows > 1:
+			n = rows * inner
+			e.loops.Spread(dst[:n], src.values[at:][:rows], inner)
 		case src.index == expr.C:
 			e.loops.Fill(dst[:n], float32(row%e.view.C))
 		case src.index == expr.Inner:

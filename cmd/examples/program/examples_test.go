@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"image"
+	"image/png"
 	"os"
 	"path/filepath"
 	"strings"
@@ -131,4 +133,37 @@ func TestHelp(t *testing.T) {
 	for _, e := range examples() {
 		require.Contains(t, out, "\n  "+e.name+" ")
 	}
+}
+
+// photoFolder has two classes of n pictures of 32x32 pixels.
+func photoFolder(t *testing.T, n int) string {
+	t.Helper()
+	dir := t.TempDir()
+	for _, class := range []string{"dark", "light"} {
+		require.NoError(t, os.Mkdir(filepath.Join(dir, class), 0o700))
+		for i := range n {
+			m := image.NewGray(image.Rect(0, 0, 32, 32))
+			for k := range m.Pix {
+				m.Pix[k] = uint8(7*k + 11*i)
+				if class == "dark" {
+					m.Pix[k] /= 4
+				}
+			}
+			var b bytes.Buffer
+			require.NoError(t, png.Encode(&b, m))
+			require.NoError(t, os.WriteFile(filepath.Join(dir, class, fmt.Sprint(i, ".png")), b.Bytes(), 0o600))
+		}
+	}
+	return dir
+}
+
+func TestRecipe(t *testing.T) {
+	t.Setenv("XDG_CACHE_HOME", t.TempDir())
+	dir := filepath.Join(t.TempDir(), "recipe")
+	code, out, stderr := call(t, "recipe -data "+photoFolder(t, 4)+" -val "+photoFolder(t, 2)+" -seeds 2 -epochs 1 -out "+dir+" -- -batch 4 -warmup 1")
+	require.Equal(t, command.Done, code, stderr)
+	require.Equal(t, 2, strings.Count(out, "bin/train -model xresnet18-half"))
+	require.Contains(t, out, "| xresnet18-half | ")
+	require.Contains(t, out, "Means of 2 seeds")
+	require.FileExists(t, filepath.Join(dir, "xresnet18-half-2", "log.jsonl"))
 }

@@ -29,6 +29,7 @@ var onEach = []string{"out", "seeds", "epochs"}
 func examples() []example {
 	return []example{
 		{"faces", "facial keypoints: net1 to net5, which differ in depth, flips and schedules", []string{"data"}, []string{"data"}, 1, faces},
+		{"recipe", "photographs in five epochs: a small residual network by the bag of tricks", []string{"data", "val"}, []string{"data", "val"}, 3, recipe},
 	}
 }
 

@@ -23,6 +23,12 @@ func fill(y []float32, v float32) {
 	}
 }
 
+func spread(y, x []float32, inner int) {
+	for i, v := range x {
+		fill(y[i*inner:][:inner], v)
+	}
+}
+
 func sum(x []float32) float64 {
 	var sums [8]float64
 	for i, v := range x {

@@ -43,6 +43,30 @@ TEXT fn_fill(SB), NOSPLIT, $0-28
 	VZEROUPPER
 	RET
 
+// Each element is stored in whole vectors: the next one overwrites what is too much.
+//
+// func spread(y, x []float32, inner int)
+TEXT fn_spread(SB), NOSPLIT, $0-56
+	MOVQ y_base+0(FP), DI
+	MOVQ x_base+24(FP), SI
+	MOVQ x_len+32(FP), CX
+	MOVQ inner+48(FP), DX
+	SHLQ $2, DX
+row:
+	VBROADCASTSS (SI), V0
+	XORQ AX, AX
+store:
+	STORE(V0, DI)
+	ADDQ $BYTES, AX
+	CMPQ AX, DX
+	JLT  store
+	ADDQ DX, DI
+	ADDQ $4, SI
+	DECQ CX
+	JNZ  row
+	VZEROUPPER
+	RET
+
 #define ADDWIDE(LD, ST, label) \
 	LD(SI, V1); \
 	WIDEN(V1, H1, V3, V2, H2); \

@@ -177,6 +177,7 @@ GLOBL counters<>(SB), RODATA|NOPTR, $64
 #define fn_add ·addAVX2
 #define fn_mul ·mulAVX2
 #define fn_fill ·fillAVX2
+#define fn_spread ·spreadAVX2
 #define fn_sum ·sumAVX2
 #define fn_relu ·reluAVX2
 #define fn_leakyReLU ·leakyReLUAVX2

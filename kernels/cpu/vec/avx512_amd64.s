@@ -197,6 +197,7 @@ GLOBL counters<>(SB), RODATA|NOPTR, $128
 #define fn_add ·add512
 #define fn_mul ·mul512
 #define fn_fill ·fill512
+#define fn_spread ·spread512
 #define fn_sum ·sum512
 #define fn_relu ·relu512
 #define fn_leakyReLU ·leakyReLU512

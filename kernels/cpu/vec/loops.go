@@ -22,6 +22,8 @@ type Loops struct {
 	Mul func(y, a, b []float32)
 	// Fill sets every element of y to v.
 	Fill func(y []float32, v float32)
+	// Spread is y = each element of x inner times. y is inner times as long as x.
+	Spread func(y, x []float32, inner int)
 	// Sum adds the elements in double precision.
 	Sum func(x []float32) float64
 
@@ -73,7 +75,7 @@ type Loops struct {
 var Generic = Loops{
 	Name: "generic",
 
-	Add: add, Mul: mul, Fill: fill,
+	Add: add, Mul: mul, Fill: fill, Spread: spread,
 	Sum: sum, Largest: largest, ExpSum: expSum, ScaleWide: scaleWide,
 	AddRows: addRows, SquareRows: squareRows, Power: power,
 	LRNTerms: lrnTerms, Normalise75: normalise75,

@@ -10,7 +10,7 @@ var (
 	AVX512 = Loops{
 		Name: "avx512",
 
-		Add: add512, Mul: mul512, Fill: fill512,
+		Add: add512, Mul: mul512, Fill: fill512, Spread: wholeSpread(16, spread512, fill512),
 		Sum: sum512, Largest: wholeLargest(16, largest512), ExpSum: wholeExpSum(16, expSum512), ScaleWide: scaleWide512,
 		AddRows: addRows512, SquareRows: squareRows512, Power: power512, LRNTerms: lrnTerms512,
 		LRNGradient: [2]func(dx, s, sum, x, dy []float32, factor float32){lrnGradient512, lrnGradientAdd512},
@@ -23,7 +23,7 @@ var (
 	AVX2 = Loops{
 		Name: "avx2",
 
-		Add: addAVX2, Mul: mulAVX2, Fill: fillAVX2,
+		Add: addAVX2, Mul: mulAVX2, Fill: fillAVX2, Spread: wholeSpread(8, spreadAVX2, fillAVX2),
 		Sum: sumAVX2, Largest: wholeLargest(8, largestAVX2), ExpSum: wholeExpSum(8, expSumAVX2), ScaleWide: scaleWideAVX2,
 		AddRows: addRowsAVX2, SquareRows: squareRowsAVX2, Power: powerAVX2, LRNTerms: lrnTermsAVX2,
 		LRNGradient: [2]func(dx, s, sum, x, dy []float32, factor float32){lrnGradientAVX2, lrnGradientAddAVX2},
@@ -37,6 +37,20 @@ var (
 
 // The loops below have assembly for whole vectors alone; what is left is for the
 // Go loops. f gets at least one vector of width elements.
+
+// wholeSpread's f stores whole vectors, for which y must have room.
+func wholeSpread(width int, f func(y, x []float32, inner int), fill func(y []float32, v float32)) func(y, x []float32, inner int) {
+	return func(y, x []float32, inner int) {
+		n := 0
+		if room := len(y) - (inner+width-1)&^(width-1); room >= 0 {
+			n = room/inner + 1
+			f(y, x[:n], inner)
+		}
+		for i := n; i < len(x); i++ {
+			fill(y[i*inner:][:inner], x[i])
+		}
+	}
+}
 
 func wholeLargest(width int, f func(x []float32) float32) func(x []float32) float32 {
 	return func(x []float32) float32 {
@@ -117,6 +131,9 @@ func mul512(y, a, b []float32)
 func fill512(y []float32, v float32)
 
 //go:noescape
+func spread512(y, x []float32, inner int)
+
+//go:noescape
 func sum512(x []float32) float64
 
 //go:noescape
@@ -181,6 +198,9 @@ func mulAVX2(y, a, b []float32)
 
 //go:noescape
 func fillAVX2(y []float32, v float32)
+
+//go:noescape
+func spreadAVX2(y, x []float32, inner int)
 
 //go:noescape
 func sumAVX2(x []float32) float64

@@ -30,6 +30,13 @@ func calls() []call {
 		{"add in place", 2, func(l *Loops, f [][]float32) any { l.Add(f[0], f[0], f[1]); return nil }},
 		{"mul", 3, func(l *Loops, f [][]float32) any { l.Mul(f[0], f[1], f[2]); return nil }},
 		{"fill", 1, func(l *Loops, f [][]float32) any { l.Fill(f[0], 1.7); return nil }},
+		{"spread", 2, func(l *Loops, f [][]float32) any {
+			for _, inner := range []int{1, 3, 4, 8, 16, 17, 49} {
+				n := len(f[0]) / inner
+				l.Spread(f[0][len(f[0])-n*inner:], f[1][:n], inner)
+			}
+			return nil
+		}},
 		{"sum", 1, func(l *Loops, f [][]float32) any { return l.Sum(f[0]) }},
 		{"largest", 1, func(l *Loops, f [][]float32) any { return l.Largest(f[0]) + 0 }},
 		{"expSum", 2, func(l *Loops, f [][]float32) any { return l.ExpSum(f[0], f[1], 2.5) }},
