@@ -22,8 +22,8 @@ func (s *session) diverged(err error) bool {
 	fmt.Fprintln(s.stdout, "\nWhat next")
 	w := tabwriter.NewWriter(s.stdout, 0, 0, 2, ' ', 0)
 	if d.File != "" && !d.Test {
-		fmt.Fprintf(w, "  repeat that update\t%s -replay %s\n", s.program, quoted(d.File))
-		fmt.Fprintf(w, "  on one thread of plain Go\t%s -replay %s -cpu-path generic -threads 1\n", s.program, quoted(d.File))
+		fmt.Fprintf(w, "  repeat that update\t%s -replay %s\n", s.program, command.Quoted(d.File))
+		fmt.Fprintf(w, "  on one thread of plain Go\t%s -replay %s -cpu-path generic -threads 1\n", s.program, command.Quoted(d.File))
 	}
 	fmt.Fprintf(w, "  start again\t%s\n", d.Advice())
 	_ = w.Flush() // standard output's error shows elsewhere

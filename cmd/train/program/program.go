@@ -38,12 +38,12 @@ import (
 // Main runs the command train with the arguments of the process, and ends the
 // process.
 func Main() {
-	command.MainLasting("train", func(ctx context.Context, stdout, stderr io.Writer) int { return run(ctx, os.Args, stdout, stderr) })
+	command.MainLasting("train", func(ctx context.Context, stdout, stderr io.Writer) int { return Run(ctx, os.Args, stdout, stderr) })
 }
 
-// run is the whole program; args begin with its name. It returns the exit
-// code.
-func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+// Run is the whole program for another one, such as cmd/examples: args begin with the
+// name by which messages call it. It returns the exit code.
+func Run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	o, err := parse(args[1:])
 	if errors.Is(err, flag.ErrHelp) {
 		usage(stdout, new(options).flagSet())
@@ -94,5 +94,5 @@ func program(arg string) string {
 	if strings.HasPrefix(arg, filepath.Clean(os.TempDir())+string(filepath.Separator)+"go-build") {
 		return filepath.Base(arg)
 	}
-	return quoted(arg)
+	return command.Quoted(arg)
 }

@@ -25,7 +25,7 @@ func call(t *testing.T, args ...string) (code int, stdout, stderr string) {
 
 func callTo(ctx context.Context, stdout io.Writer, args ...string) (code int, stderr string) {
 	var err bytes.Buffer
-	code = run(ctx, append([]string{"bin/train"}, args...), stdout, &err)
+	code = Run(ctx, append([]string{"bin/train"}, args...), stdout, &err)
 	return code, err.String()
 }
 
@@ -72,17 +72,4 @@ func files(t *testing.T) map[string]string {
 	})
 	require.NoError(t, err)
 	return found
-}
-
-func TestQuoted(t *testing.T) {
-	for word, want := range map[string]string{
-		"runs/a":         `runs/a`,
-		"runs/a b":       `'runs/a b'`,
-		"it's":           `'it'\''s'`,
-		"猫":              `猫`,
-		"a\n'\x1b\xff\\": `$'a\012\047\033\377\134'`,
-		"\u202e":         `$'\342\200\256'`,
-	} {
-		require.Equal(t, want, quoted(word))
-	}
 }

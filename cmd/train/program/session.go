@@ -9,10 +9,10 @@ import (
 	"strings"
 	"text/tabwriter"
 	"time"
-	"unicode/utf8"
 
 	"github.com/hubel-go/hubel/data"
 	"github.com/hubel-go/hubel/internal/atomicfile"
+	"github.com/hubel-go/hubel/internal/command"
 	"github.com/hubel-go/hubel/internal/printable"
 	"github.com/hubel-go/hubel/modelfile"
 	"github.com/hubel-go/hubel/report"
@@ -169,9 +169,9 @@ func (s *session) finished(r solver.Result) error {
 	fmt.Fprintln(s.stdout, "\nWhat next")
 	w := tabwriter.NewWriter(s.stdout, 0, 0, 2, ' ', 0)
 	d := data.ParsePhotoSpec(s.c.Data)
-	d.Train, d.Val, d.Split = quoted(d.Train), quoted(d.Val), quoted(d.Split)
-	fmt.Fprintf(w, "  test again\t%s -eval -weights %s -data %v\n", s.program, quoted(filepath.Join(s.c.Dir, solver.WeightsFile)), d)
-	fmt.Fprintf(w, "  train twice as long\t%s -resume %s %s\n", s.program, quoted(s.c.Dir), longer)
+	d.Train, d.Val, d.Split = command.Quoted(d.Train), command.Quoted(d.Val), command.Quoted(d.Split)
+	fmt.Fprintf(w, "  test again\t%s -eval -weights %s -data %v\n", s.program, command.Quoted(filepath.Join(s.c.Dir, solver.WeightsFile)), d)
+	fmt.Fprintf(w, "  train twice as long\t%s -resume %s %s\n", s.program, command.Quoted(s.c.Dir), longer)
 	fmt.Fprintf(w, "  other networks and settings\t%s -h\n", s.program)
 	return w.Flush()
 }
@@ -187,29 +187,10 @@ func listSkipped(w io.Writer, skipped []data.Skip) {
 	}
 }
 
-// quoted is a word of a command as a shell takes it.
-func quoted(word string) string {
-	if printable.Name(word) != word { // bytes in octal, as POSIX has it since 2024, and bash and zsh before
-		var b strings.Builder
-		for _, c := range []byte(word) {
-			if c >= utf8.RuneSelf || c < ' ' || strings.ContainsRune("'\\\x7f", rune(c)) {
-				fmt.Fprintf(&b, `\%03o`, c)
-			} else {
-				b.WriteByte(c)
-			}
-		}
-		return "$'" + b.String() + "'"
-	}
-	if !strings.ContainsAny(word, " \t\n'\"`$&|;<>()[]{}*?#~!") {
-		return word
-	}
-	return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
-}
-
 // stopped says how to go on after Ctrl-C.
 func (s *session) stopped(r solver.Result, err error) error {
 	listSkipped(s.stdout, s.skipped)
-	fmt.Fprintf(s.stdout, "\nStopped and saved after %d of %d iterations. To go on:\n  %s -resume %s\n", r.Iteration, s.c.Iterations, s.program, quoted(s.c.Dir))
+	fmt.Fprintf(s.stdout, "\nStopped and saved after %d of %d iterations. To go on:\n  %s -resume %s\n", r.Iteration, s.c.Iterations, s.program, command.Quoted(s.c.Dir))
 	return err
 }
 

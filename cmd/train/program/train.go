@@ -128,7 +128,7 @@ func (o *options) knowsSamples(c *solver.Checkpoint, dataText string, stderr io.
 	if split := splitElsewhere(c, dataText); split != "" {
 		return fmt.Errorf("%s was begun when -split %s put other pictures aside than it does now, so that it would be tested on some that it was trained on; "+
 			"begin a new run, with -weights %s where its weights may have seen some of them",
-			o.resume, split, quoted(filepath.Join(o.resume, solver.WeightsFile)))
+			o.resume, split, command.Quoted(filepath.Join(o.resume, solver.WeightsFile)))
 	}
 	fmt.Fprintln(stderr, "train: the run was begun when pictures of tar files still came in the order in which they are stored: they now come in that of their names, and it does not end with the bytes that it would have had")
 	return nil
@@ -166,7 +166,7 @@ func checkFolder(dir string) error {
 	case len(entries) == 0:
 		return nil
 	case slices.ContainsFunc(entries, func(e fs.DirEntry) bool { return e.Name() == solver.CheckpointFile || e.Name() == solver.PreviousFile }):
-		return fmt.Errorf("%s is there already: choose another folder with -out, go on with -resume %s, or remove it", dir, quoted(dir))
+		return fmt.Errorf("%s is there already: choose another folder with -out, go on with -resume %s, or remove it", dir, command.Quoted(dir))
 	}
 	return fmt.Errorf("%s is there already: choose another folder with -out, or remove it", dir)
 }
