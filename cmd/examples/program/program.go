@@ -29,6 +29,7 @@ var onEach = []string{"out", "seeds", "epochs"}
 func examples() []example {
 	return []example{
 		{"faces", "facial keypoints: net1 to net5, which differ in depth, flips and schedules", []string{"data"}, []string{"data"}, 1, faces},
+		{"transfer", "from some classes of photographs to others with a few pictures: four ways, and from random weights", []string{"data", "val"}, []string{"data", "val"}, 3, transfer},
 	}
 }
 
