@@ -534,9 +534,10 @@ func (f *Files) Relabel(classes []string) error {
 
 // subset is the set of some of the files, in the order given.
 func (f *Files) subset(indexes []int) *Files {
-	p := &Files{shards: f.shards, tar: f.tar, root: f.root, part: f.part, classes: f.classes}
+	p := *f
+	p.files, p.skipped = nil, nil
 	for _, i := range indexes {
 		p.files = append(p.files, f.files[i])
 	}
-	return p
+	return &p
 }

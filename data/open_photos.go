@@ -14,11 +14,23 @@ import (
 // of its own, or a part of Train that Split says. Where both are empty and
 // Train has parts, those are taken: folders or tar files named like "train" and
 // "val" or "test", in one of the usual spellings.
-type PhotoSpec struct{ Train, Val, Split string }
+type PhotoSpec struct {
+	Train, Val, Split string
+
+	// Classes are those that are used, of all parts; empty for all. They are names, or
+	// numbers from 0 in the order of the names of Train, such as "0-2,5".
+	Classes string
+
+	// Each is how many pictures of each class are trained on, such as "20", or with the
+	// seed of their draw, "20@7"; empty for all. Tests are not changed.
+	Each string
+}
 
 // ParsePhotoSpec reads what String has written.
 func ParsePhotoSpec(text string) (s PhotoSpec) {
-	s.Train, s.Split, _ = strings.Cut(text, " -split ")
+	s.Train, s.Each, _ = strings.Cut(text, " -each ")
+	s.Train, s.Classes, _ = strings.Cut(s.Train, " -classes ")
+	s.Train, s.Split, _ = strings.Cut(s.Train, " -split ")
 	s.Train, s.Val, _ = strings.Cut(s.Train, " -val ")
 	return s
 }
@@ -31,6 +43,12 @@ func (s PhotoSpec) String() string {
 	}
 	if s.Split != "" {
 		text += " -split " + s.Split
+	}
+	if s.Classes != "" {
+		text += " -classes " + s.Classes
+	}
+	if s.Each != "" {
+		text += " -each " + s.Each
 	}
 	return text
 }
@@ -139,6 +157,12 @@ func OpenTestPhotos(ctx context.Context, spec PhotoSpec, known Preprocess, class
 			files = cmp.Or(parts[2], parts[1], parts[0])
 		}
 	}
+	if err == nil && spec.Split == "" && spec.Classes != "" {
+		var names []string
+		if names, err = selectClasses(files.classes, spec.Classes); err == nil {
+			files, err = files.ofClasses(names)
+		}
+	}
 	if err == nil {
 		err = files.Relabel(classes)
 	}
@@ -196,12 +220,34 @@ func openParts(spec PhotoSpec) (train, val, test *Files, err error) {
 			return nil, nil, nil, err
 		}
 	}
-	for _, p := range []*Files{val, test} {
-		if p != nil {
-			if err := p.Relabel(train.classes); err != nil {
-				return nil, nil, nil, err
-			}
+	var classes []string
+	if spec.Classes != "" {
+		if classes, err = selectClasses(train.classes, spec.Classes); err != nil {
+			return nil, nil, nil, err
 		}
+		if train, err = train.ofClasses(classes); err != nil {
+			return nil, nil, nil, err
+		}
+	}
+	for _, p := range []**Files{&val, &test} {
+		if *p == nil {
+			continue
+		}
+		if spec.Classes != "" {
+			*p, err = (*p).ofClasses(classes)
+		} else {
+			err = (*p).Relabel(train.classes)
+		}
+		if err != nil {
+			return nil, nil, nil, err
+		}
+	}
+	if spec.Each != "" {
+		n, seed, err := parseEach(spec.Each)
+		if err != nil {
+			return nil, nil, nil, fmt.Errorf("-each %q: %w", spec.Each, err)
+		}
+		train = train.each(n, seed)
 	}
 	return train, val, test, nil
 }

@@ -16,6 +16,9 @@ func TestPhotoSpec(t *testing.T) {
 		"a -val b":                 {Train: "a", Val: "b"},
 		"a -split 0.1":             {Train: "a", Split: "0.1"},
 		"a b -val c d -split 0.1@": {Train: "a b", Val: "c d", Split: "0.1@"},
+		"a -classes 0-2":           {Train: "a", Classes: "0-2"},
+		"a -val b -each 9@2":       {Train: "a", Val: "b", Each: "9@2"},
+		"a -split 0.1 -classes big cat,dog -each 3": {Train: "a", Split: "0.1", Classes: "big cat,dog", Each: "3"},
 	} {
 		require.Equal(t, text, s.String())
 		require.Equal(t, s, ParsePhotoSpec(text))

@@ -20,6 +20,7 @@ var allowed = map[string][]string{
 	"predict":             {"modelfile", "graph", "data", "device"},
 	"inspect":             {"predict", "modelfile", "graph", "layers", "data", "device", "expr"},
 	"results":             {},
+	"svm":                 {},
 	"report":              {"results", "internal/atomicfile", "internal/printable"},
 	"solver": {"modelfile", "results", "graph", "layers", "data", "device", "expr", "formats/safetensors",
 		"internal/atomicfile", "internal/printable"},

@@ -102,18 +102,20 @@ func TestRefused(t *testing.T) {
 	t.Chdir(t.TempDir())
 	require.NoError(t, os.WriteFile("file", nil, 0o600))
 	for line, want := range map[string]string{
-		"":                         "the first word is the example: faces",
-		"-data x":                  "the first word is the example: faces",
-		"dogs":                     `there is no example "dogs": there are faces`,
-		"faces":                    "faces needs -data",
-		"faces -data":              "flag needs an argument: -data; -h lists the flags",
-		"faces -data x -val y":     "-val has no meaning for faces; it takes -data, -out, -seeds, -epochs",
-		"faces -data x y":          `"y" is no flag; flags for each training come after --`,
-		"faces -data x -seeds -1":  "-seeds must be at least 1",
-		"faces -data x -epochs -1": "-epochs must be at least 0",
-		"faces -data x -- -seed 4": "-seed after -- is what the example itself gives to train",
-		"faces -data x -out file":  "-out: file is not a folder",
-		"faces -data none.csv":     "-data: open none.csv: no such file or directory",
+		"":                               "the first word is the example: faces, transfer",
+		"-data x":                        "the first word is the example: faces, transfer",
+		"dogs":                           `there is no example "dogs": there are faces`,
+		"faces":                          "faces needs -data",
+		"faces -data":                    "flag needs an argument: -data; -h lists the flags",
+		"faces -data x -val y":           "-val has no meaning for faces; it takes -data, -out, -seeds, -epochs",
+		"faces -data x y":                `"y" is no flag; flags for each training come after --`,
+		"faces -data x -seeds -1":        "-seeds must be at least 1",
+		"faces -data x -epochs -1":       "-epochs must be at least 0",
+		"faces -data x -- -seed 4":       "-seed after -- is what the example itself gives to train",
+		"faces -data x -out file":        "-out: file is not a folder",
+		"faces -data none.csv":           "-data: open none.csv: no such file or directory",
+		"transfer -data none.tar":        "transfer needs -val",
+		"transfer -data none.tar -val v": "-data: stat none.tar: no such file or directory",
 	} {
 		code, out, err := call(t, line)
 		require.Equal(t, command.Wrong, code, line)

@@ -30,6 +30,7 @@ func examples() []example {
 	return []example{
 		{"faces", "facial keypoints: net1 to net5, which differ in depth, flips and schedules", []string{"data"}, []string{"data"}, 1, faces},
 		{"recipe", "photographs in five epochs: a small residual network by the bag of tricks", []string{"data", "val"}, []string{"data", "val"}, 3, recipe},
+		{"transfer", "from some classes of photographs to others with a few pictures: four ways, and from random weights", []string{"data", "val"}, []string{"data", "val"}, 3, transfer},
 	}
 }
 

@@ -68,16 +68,19 @@ func (o *options) checkData() (err error) {
 	if o.mode == previewing && o.picture == "" {
 		return errors.New("-preview needs a number and a file to draw into, such as -preview 24 out.png")
 	}
-	if (o.val != "" || o.split != "") && o.data == "" {
-		return errors.New("-val and -split need -data")
+	if (o.val != "" || o.split != "" || o.classes != "" || o.each != "") && o.data == "" {
+		return errors.New("-val, -split, -classes and -each need -data")
 	}
 	return nil
 }
 
-// dataText is what -data and the flags beside it say.
-func (o *options) dataText() string {
-	return data.PhotoSpec{Train: o.data, Val: o.val, Split: o.split}.String()
+// photoSpec is what -data and the flags beside it say.
+func (o *options) photoSpec() data.PhotoSpec {
+	return data.PhotoSpec{Train: o.data, Val: o.val, Split: o.split, Classes: o.classes, Each: o.each}
 }
+
+// dataText is the same as a text.
+func (o *options) dataText() string { return o.photoSpec().String() }
 
 // openData opens what a dataText says, for a network. A network that is
 // trained already knows its preprocessing; otherwise flags decide it.
@@ -92,8 +95,8 @@ func (o *options) openData(ctx context.Context, text string, n *graph.Network, k
 	if s.skipped = skippedOf(s.train); o.strict && len(s.skipped) > 0 {
 		return s, fmt.Errorf("-strict: %s: %s", s.skipped[0].Name, s.skipped[0].Reason)
 	}
-	if spec.Val != "" || spec.Split != "" {
-		return s, fmt.Errorf("-val and -split are for folders and tar files of photographs; %s brings images to test on", dataName(text))
+	if spec != (data.PhotoSpec{Train: spec.Train}) {
+		return s, fmt.Errorf("-val, -split, -classes and -each are for folders and tar files of photographs; %s brings images to test on", dataName(text))
 	}
 	if known != nil {
 		s.preprocess = *known

@@ -52,6 +52,7 @@ type options struct {
 	debugSync                 bool
 
 	val, split          string
+	classes, each       string
 	augmentText, normal string
 	augment             data.Augment
 	strict, tenCrop     bool
@@ -136,6 +137,8 @@ var groups = []group{
 		{"data", training | resuming | evaluating | previewing | finding},
 		{"val", training | resuming | evaluating | finding},
 		{"split", training | resuming | evaluating | finding},
+		{"classes", training | resuming | evaluating | finding},
+		{"each", training | resuming | evaluating | finding},
 		{"augment", training | previewing | finding},
 		{"preprocess", training | previewing | finding},
 		{"balance", training | finding},
@@ -215,6 +218,8 @@ func (o *options) flagSet() *flag.FlagSet {
 	f.StringVar(&o.data, "data", "", "`set` to train on: a folder with a folder of pictures, or of .npy arrays [C,H,W], for each class, a tar file of such a folder, a folder of tar files, a list FILE.txt of paths and the numbers of classes, cifar10[:DIR], mnist[:DIR], fashion-mnist[:DIR], emnist-letters[:DIR] and its other splits, keypoints:FILE or keypoints-missing:FILE, points in faces in Kaggle's CSV, or synthetic[:TRAIN,TEST], which is generated")
 	f.StringVar(&o.val, "val", "", "`path` of photographs to test on, if -data is a path too")
 	f.StringVar(&o.split, "split", "", "`share` of each class of -data to test on, instead of -val, such as 0.1; 0.1,0.2 keeps a second share for -eval; @SEED draws other pictures; or a file, each line with a name and train, val or test")
+	f.StringVar(&o.classes, "classes", "", "`classes` of -data and -val to use, instead of all: names, or numbers in the order of the names, such as 0-4,7")
+	f.StringVar(&o.each, "each", "", "`number` of pictures of each class to train on, instead of all, such as 20; 20@SEED draws other pictures")
 	f.StringVar(&o.augmentText, "augment", "", "`steps` from a picture to an image: "+strings.Join(data.AugmentGrammar(), ", "))
 	f.StringVar(&o.normal, "preprocess", "", "`words` for the preprocessing of pixels after that: mean or mean-image; std, whiten or whiten-colours; scale=X; or none (default for photographs mean,std; otherwise scale=0.00390625; but without -data-init mean for AlexNet, CaffeNet, GoogLeNet and the cifar10 networks as published)")
 	f.BoolVar(&o.balance, "balance", false, "take each class equally often in an epoch, instead of each image once, so that small classes count as much as large ones")
@@ -349,8 +354,8 @@ func (o *options) checkMode() error {
 		return fmt.Errorf("-model or -net is missing; the networks are %s", strings.Join(models.Names(), ", "))
 	case o.mode&(training|evaluating|previewing|finding) != 0 && o.data == "":
 		return fmt.Errorf("-data is missing; the data sets are %s, and folders or tar files of pictures", strings.Join(data.Names(), ", "))
-	case strings.Contains(o.data, " -val ") || strings.Contains(o.data+o.val, " -split "):
-		return errors.New("a name with \" -val \" or \" -split \" in it is taken for these flags in a run folder: rename it, or give it a link")
+	case data.ParsePhotoSpec(o.dataText()) != o.photoSpec():
+		return errors.New("a name with \" -val \", \" -split \", \" -classes \" or \" -each \" in it is taken for these flags in a run folder: rename it, or give it a link")
 	case o.mode == evaluating && o.weights == "":
 		return errors.New("-eval needs -weights, such as runs/NAME/weights.safetensors")
 	case o.check && (o.given["out"] || o.given["checkpoint"] || o.given["debug"] || o.given["monitor"] || o.given["patience"]):

@@ -91,11 +91,30 @@ func TestTrainOnPhotographs(t *testing.T) {
 	refused(t, "set has nothing to test on", flags...)
 	refused(t, "-split 0.01 puts none of the pictures of set aside to test on: a larger share does", append(flags, "-split", "0.01")...)
 	refused(t, `data set "nowhere" is unknown`, append(flags, "-data", "nowhere", "-split", "0.1")...)
-	refused(t, `a name with " -val " or " -split " in it`, append(flags, "-data", "set -val b", "-split", "0.1")...)
+	refused(t, `a name with " -val ", " -split ", " -classes " or " -each " in it`, append(flags, "-data", "set -val b", "-split", "0.1")...)
 	refused(t, "-val and -split contradict each other", append(flags, "-val", "val", "-split", "0.1")...)
 	refused(t, "nowhere", append(flags, "-val", "nowhere")...)
 	require.NoError(t, os.Rename("val/red", "val/green"))
 	refused(t, `is of the class "green", which the training set does not have`, append(flags, "-val", "val")...)
+}
+
+// Some classes and a few pictures of each are a set of their own, which a run remembers.
+func TestSomeClassesAndPictures(t *testing.T) {
+	inPhotos(t)
+	require.NoError(t, os.CopyFS("set/green", os.DirFS("set/red")))
+	require.NoError(t, os.CopyFS("val", os.DirFS("set")))
+	flags := []string{"-net", "colour.json", "-data", "set", "-val", "val", "-classes", "red,0", "-each", "6@3", "-batch", "4", "-out", "few"}
+	stdout := succeed(t, append(flags, "-epochs", "1")...)
+	require.Contains(t, stdout, `tiny on set into few: 12 images to train, 40 to test; 3 iterations of 4 on cpu; 2 classes: "blue", "red"`)
+	again := "-eval -weights few/weights.safetensors -data set -val val -classes red,0 -each 6@3"
+	require.Contains(t, stdout, again+"\n")
+	require.Contains(t, succeed(t, strings.Fields(again)...), "on the 40 test images of set")
+	require.Contains(t, succeed(t, "-resume", "few", "-epochs", "2"), "12 images to train, 40 to test")
+	refused(t, "there are 14 samples to train on, but the run was started with 12", "-resume", "few", "-epochs", "3", "-data", "set", "-val", "val", "-classes", "red,0", "-each", "7@3")
+	refused(t, `-classes "5": "5" is neither a class nor the numbers of classes; there are 3: blue, green, red`, append(flags, "-out", "x", "-classes", "5")...)
+	refused(t, `-each "none": it is a number of pictures`, append(flags, "-out", "x", "-each", "none")...)
+	refused(t, "-val, -split, -classes and -each need -data", "-resume", "few", "-each", "3")
+	refused(t, `in it is taken for these flags`, append(flags, "-out", "x", "-classes", "red -each 3", "-each", "")...)
 }
 
 func TestNormalOfPhotographs(t *testing.T) {
@@ -126,7 +145,7 @@ func TestTrainOnTarWithSplit(t *testing.T) {
 	require.Contains(t, stdout, "-eval -weights runs/colour-set/weights.safetensors -data set.tar -split 0.25,0.1\n")
 	require.NoError(t, os.Rename("set.tar", "my set's.tar"))
 	refused(t, `data set "set.tar" is unknown`, "-resume", "runs/colour-set", "-epochs", "2")
-	refused(t, "; if the data has moved, -data says where to, with -val or -split as before", "-resume", "runs/colour-set", "-epochs", "2")
+	refused(t, "; if the data has moved, -data says where to, with -val, -split, -classes and -each as before", "-resume", "runs/colour-set", "-epochs", "2")
 	refused(t, "there are 40 samples to train on, but the run was started with 23; name the same data, divided in the same way", "-resume", "runs/colour-set", "-epochs", "1", "-data", "my set's.tar", "-val", "set")
 	stdout = succeed(t, "-resume", "runs/colour-set", "-epochs", "2", "-data", "my set's.tar", "-split", "0.25,0.1")
 	require.Contains(t, stdout, ` -data 'my set'\''s.tar' -split 0.25,0.1`+"\n")
@@ -338,10 +357,10 @@ func TestAugmentOtherSets(t *testing.T) {
 	require.Contains(t, succeed(t, "-data", "synthetic:20,4", "-augment", "crop=8", "-preview", "2", "p.png"), "2 images of 8x8 from synthetic in p.png")
 
 	for message, flags := range map[string][]string{
-		"augmentation pca needs pictures in colour":        {"-augment", "pca=0.1"},
-		`-augment: augmentation "flp" is unknown`:          {"-augment", "flp"},
-		`-preprocess: preprocessing "men" is unknown`:      {"-preprocess", "men"},
-		"-val and -split are for folders and tar files of": {"-val", "x"},
+		"augmentation pca needs pictures in colour":                         {"-augment", "pca=0.1"},
+		`-augment: augmentation "flp" is unknown`:                           {"-augment", "flp"},
+		`-preprocess: preprocessing "men" is unknown`:                       {"-preprocess", "men"},
+		"-val, -split, -classes and -each are for folders and tar files of": {"-val", "x"},
 	} {
 		refused(t, message, with(flags...)...)
 	}

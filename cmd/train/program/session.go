@@ -170,6 +170,7 @@ func (s *session) finished(r solver.Result) error {
 	w := tabwriter.NewWriter(s.stdout, 0, 0, 2, ' ', 0)
 	d := data.ParsePhotoSpec(s.c.Data)
 	d.Train, d.Val, d.Split = command.Quoted(d.Train), command.Quoted(d.Val), command.Quoted(d.Split)
+	d.Classes, d.Each = command.Quoted(d.Classes), command.Quoted(d.Each)
 	fmt.Fprintf(w, "  test again\t%s -eval -weights %s -data %v\n", s.program, command.Quoted(filepath.Join(s.c.Dir, solver.WeightsFile)), d)
 	fmt.Fprintf(w, "  train twice as long\t%s -resume %s %s\n", s.program, command.Quoted(s.c.Dir), longer)
 	fmt.Fprintf(w, "  other networks and settings\t%s -h\n", s.program)
