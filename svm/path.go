@@ -14,9 +14,11 @@ import (
 func path(ctx context.Context, s Set, costs []float64) ([]*Model, error) {
 	order := make([]int, len(costs))
 	models := make([]*Model, len(costs))
+	optima := make([][][]float64, len(costs)) // [costs][classes], for the rows
 	for i, c := range costs {
 		order[i] = i
 		models[i] = &Model{Weights: make([][]float64, s.Classes), Biases: make([]float64, s.Classes), C: c}
+		optima[i] = make([][]float64, s.Classes)
 	}
 	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(costs[a], costs[b]) })
 	x := newStandard(s)
@@ -30,10 +32,18 @@ func path(ctx context.Context, s Set, costs []float64) ([]*Model, error) {
 				if err := p.minimise(ctx, at, costs[i]); err != nil {
 					return err
 				}
-				models[i].Weights[k], models[i].Biases[k] = x.original(at)
+				optima[i][k] = slices.Clone(at)
 			}
 			return nil
 		})
 	}
-	return models, g.Wait()
+	if err := g.Wait(); err != nil {
+		return nil, err
+	}
+	for i, m := range models {
+		for k := range s.Classes {
+			m.Weights[k], m.Biases[k] = x.original(optima[i][k])
+		}
+	}
+	return models, nil
 }

@@ -63,7 +63,7 @@ func (x *standard) rotate() {
 }
 
 // original makes weights and bias for features as they come, from those for rows with the
-// bias behind.
+// bias behind. One call at a time: Ormlq writes into q, and restores it.
 func (x *standard) original(at []float64) (w []float64, b float64) {
 	w = make([]float64, len(x.mean))
 	copy(w, at[:x.rows.Cols])
