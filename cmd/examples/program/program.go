@@ -29,6 +29,9 @@ var onEach = []string{"out", "seeds", "epochs"}
 func examples() []example {
 	return []example{
 		{"faces", "facial keypoints: net1 to net5, which differ in depth, flips and schedules", []string{"data"}, []string{"data"}, 1, faces},
+		{"ablation", "a small AlexNet without ReLUs, LRN, overlapping pooling, dropout or augmentation", []string{"data", "val"}, nil, 3, ablation},
+		{"lenet5", "LeNet-5 on MNIST and Fashion-MNIST", nil, nil, 3, lenet5},
+		{"tiny-vgg", "a small VGG on CIFAR-10 or, without -data, Fashion-MNIST, and its gradients at an epoch", []string{"data", "at"}, nil, 1, tinyVGG},
 	}
 }
 
