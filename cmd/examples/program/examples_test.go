@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/hubel-go/hubel/internal/command"
+	"github.com/hubel-go/hubel/solver"
 )
 
 // call calls the program with a line of words.
@@ -74,7 +75,7 @@ func TestFaces(t *testing.T) {
 // A study that is stopped goes on in the training where it was.
 func TestStopped(t *testing.T) {
 	file, dir := faceFile(t, 10), filepath.Join(t.TempDir(), "faces")
-	line := strings.Fields("faces -data " + file + " -epochs 1 -out " + dir)
+	line := strings.Fields("faces -data " + file + " -epochs 2 -out " + dir + " -- -clip 5 -threads 1")
 	ctx, stop := context.WithCancel(t.Context())
 	var stdout, stderr bytes.Buffer
 	code := run(ctx, line, writerFunc(func(b []byte) (int, error) {
@@ -85,6 +86,9 @@ func TestStopped(t *testing.T) {
 	}), &stderr)
 	require.Equal(t, command.Interrupted, code, stderr.String())
 	require.NotContains(t, stdout.String(), "net3")
+	c, err := solver.PeekCheckpoint(filepath.Join(dir, "net2-1"))
+	require.NoError(t, err)
+	require.False(t, c.Done(c.Config.Iterations))
 	code, out, text := call(t, strings.Join(line, " "))
 	require.Equal(t, command.Done, code, text)
 	require.Contains(t, out, "| net5 |")

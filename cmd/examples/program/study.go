@@ -30,7 +30,6 @@ type study struct {
 type training struct {
 	name  string   // in the table, and of its folders, NAME-SEED
 	flags []string // of train, besides -seed and -out
-	watch []string // more of them, which -resume must be given again
 }
 
 // outcome is what a training left behind.
@@ -62,12 +61,10 @@ func (s *study) trainAll(rows ...training) ([][]outcome, error) {
 // ended is read, and one that was stopped goes on, if its command is the same.
 func (s *study) train(row training, seed int) (outcome, error) {
 	o := outcome{name: row.name, seed: seed, dir: filepath.Join(s.out, fmt.Sprintf("%s-%d", row.name, seed))}
-	again := slices.Concat(row.watch, s.rest)
-	args := slices.Concat([]string{"bin/train"}, row.flags, again)
-	args = append(args, "-seed", fmt.Sprint(seed), "-out", o.dir)
+	args := slices.Concat([]string{"bin/train"}, row.flags, s.rest, []string{"-seed", fmt.Sprint(seed), "-out", o.dir})
 	line := shell(args)
 	fmt.Fprintln(s.stdout, line)
-	done, err := begin(&args, again, line, o.dir)
+	done, err := begin(&args, line, o.dir)
 	if err != nil {
 		return o, err
 	}
@@ -93,8 +90,8 @@ func (s *study) train(row training, seed int) (outcome, error) {
 
 // begin writes the command of a training beside its folder, or compares it with the one
 // that is there. It reports whether the training is done, and turns args into a
-// continuation, with the flags that it must be given again, where it had begun.
-func begin(args *[]string, again []string, line, dir string) (done bool, err error) {
+// continuation where it had begun.
+func begin(args *[]string, line, dir string) (done bool, err error) {
 	path := dir + ".sh"
 	was, err := os.ReadFile(path)
 	switch {
@@ -120,7 +117,7 @@ func begin(args *[]string, again []string, line, dir string) (done bool, err err
 	case c.Done(c.Config.Iterations):
 		return true, nil
 	}
-	*args = append([]string{(*args)[0], "-resume", dir}, again...)
+	*args = append([]string{(*args)[0], "-resume", dir}, train.ResumeFlags((*args)[1:])...)
 	return false, nil
 }
 

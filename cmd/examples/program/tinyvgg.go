@@ -37,7 +37,7 @@ func tinyVGG(s *study) error {
 	perEpoch := solver.Iterations(1, train.Len(), tinyVGGBatch)
 	rows, err := s.trainAll(training{name: "tiny-vgg", flags: []string{"-model", "tiny-vgg", "-data", set, "-preprocess", "mean,std",
 		"-augment", fmt.Sprintf("pad=4,crop=%dx%d,flip", train.Shape()[1], train.Shape()[2]),
-		"-epochs", fmt.Sprint(epochs), "-batch", fmt.Sprint(tinyVGGBatch), "-lr", "0.02", "-lr-policy", "cosine"}, watch: []string{fmt.Sprintf("-monitor=%d", perEpoch)}})
+		"-epochs", fmt.Sprint(epochs), "-batch", fmt.Sprint(tinyVGGBatch), "-lr", "0.02", "-lr-policy", "cosine", fmt.Sprintf("-monitor=%d", perEpoch)}})
 	if err != nil {
 		return err
 	}
