@@ -34,7 +34,7 @@ type ablationSet struct {
 	threshold float64 // training error that the rows are timed to
 }
 
-// ablationPart is one row: the base network and training, without one part of AlexNet.
+// ablationPart is one row: the base network and training, without some parts of AlexNet.
 type ablationPart struct {
 	name string
 
@@ -43,8 +43,11 @@ type ablationPart struct {
 	apart     bool // pooling of 2/2, not 3/2
 	noDropout bool
 	noAugment bool
+	noDecay   bool // no weight decay
 }
 
+// ablationParts are the base, it without one part at a time, and then with ReLUs and with tanh
+// alone: the paper compared these two without any regularisation.
 var ablationParts = []ablationPart{
 	{name: "base"},
 	{name: "tanh", tanh: true},
@@ -52,10 +55,12 @@ var ablationParts = []ablationPart{
 	{name: "no-overlap", apart: true},
 	{name: "no-dropout", noDropout: true},
 	{name: "no-augment", noAugment: true},
+	{name: "plain", noNorm: true, noDropout: true, noAugment: true, noDecay: true},
+	{name: "plain-tanh", tanh: true, noNorm: true, noDropout: true, noAugment: true, noDecay: true},
 }
 
-// ablation trains a small AlexNet without one part of AlexNet at a time (Krizhevsky et al.
-// 2012, sections 3 and 4): ReLUs, local response normalisation, overlapping pooling,
+// ablation trains a small AlexNet without some of its parts (Krizhevsky et al. 2012, sections 3
+// and 4): ReLUs, local response normalisation, overlapping pooling,
 // dropout and augmentation.
 func ablation(s *study) error {
 	set, err := s.ablationSet()
@@ -78,6 +83,9 @@ func ablation(s *study) error {
 		}
 		if augment != "" {
 			row.flags = append(row.flags, "-augment", augment)
+		}
+		if p.noDecay {
+			row.flags = append(row.flags, "-decay", "0")
 		}
 		rows = append(rows, row)
 	}

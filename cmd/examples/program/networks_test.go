@@ -117,8 +117,9 @@ func TestAblation(t *testing.T) {
 	line := "ablation -data " + set + " -epochs 1 -seeds 1"
 	code, out, stderr := call(t, line)
 	require.Equal(t, command.Done, code, stderr)
-	require.Equal(t, 6, strings.Count(out, "bin/train -net "))
-	require.Equal(t, 5, strings.Count(out, ",flip"), "one row has no augmentation")
+	require.Equal(t, 8, strings.Count(out, "bin/train -net "))
+	require.Equal(t, 5, strings.Count(out, ",flip"), "three rows have no augmentation")
+	require.Equal(t, 2, strings.Count(out, " -decay 0 "))
 	for _, p := range ablationParts {
 		require.Contains(t, out, "\n| "+p.name+" |")
 		n, err := graph.ReadFile("runs/ablation/" + p.name + ".json")
@@ -147,7 +148,7 @@ func TestAblation(t *testing.T) {
 	}
 }
 
-// Each network lacks its part alone, and all shapes are those of the base.
+// Each network lacks its parts alone, and all shapes are those of the base.
 func TestAblationNetworks(t *testing.T) {
 	traits, err := device.TraitsOf("cpu", device.Options{})
 	require.NoError(t, err)
@@ -174,8 +175,8 @@ func TestAblationNetworks(t *testing.T) {
 				require.Equal(t, sizes[name], s, name)
 			}
 			missing := len(base) - len(list)
-			require.Equal(t, map[string]int{"no-lrn": 2, "no-dropout": 1}[p.name], missing, p.name)
-			if p.tanh {
+			require.Equal(t, map[string]int{"no-lrn": 2, "no-dropout": 1, "plain": 3, "plain-tanh": 3}[p.name], missing, p.name)
+			if p.tanh && missing == 0 {
 				require.Equal(t, strings.Split(strings.ReplaceAll(strings.Join(base, " "), "relu", "tanh"), " "), list)
 			}
 		}
