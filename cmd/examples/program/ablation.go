@@ -25,13 +25,13 @@ const ablationBatch = 32
 
 // ablationSet is what an ablation is trained on, and how.
 type ablationSet struct {
-	flags     []string // that say what the data is
-	shape     []int    // of an image
-	classes   int
-	whole     string // -augment without chance, if the set needs one
-	random    string // with chance
-	epochs    int
-	threshold float64 // training error that the rows are timed to
+	flags      []string // that say what the data is
+	shape      []int    // of an image
+	classes    int
+	whole      string // -augment without chance, if the set needs one
+	random     string // with chance
+	epochs     int
+	thresholds []float64 // training errors that the rows are timed to
 }
 
 // ablationPart is one row: the base network and training, without some parts of AlexNet.
@@ -97,10 +97,14 @@ func ablation(s *study) error {
 	if err := report.Runs(curves, "ablation", results.Metric{Name: accuracy, Share: true}, firstSeeds(done)); err != nil {
 		return err
 	}
-	if err := s.table(done, trainErrorColumn(), errorColumn(), epochsColumn(set.threshold), secondsColumn(set.threshold)); err != nil {
+	columns := []column{trainErrorColumn(), errorColumn()}
+	for _, t := range set.thresholds {
+		columns = append(columns, epochsColumn(t), secondsColumn(t))
+	}
+	if err := s.table(done, columns...); err != nil {
 		return err
 	}
-	fmt.Fprintf(s.stdout, "\nErrors are those of epoch %d: in training with dropout and augmentation, where the row has them. The networks are %s, the curves of seed 1 %s.\n",
+	fmt.Fprintf(s.stdout, "\nErrors are those of epoch %d, and epochs and seconds those to a training error; in training with dropout and augmentation, where the row has them. The networks are %s, the curves of seed 1 %s.\n",
 		epochs, filepath.Join(s.out, "*.json"), curves)
 	return nil
 }
@@ -113,7 +117,7 @@ func (s *study) ablationSet() (*ablationSet, error) {
 		if s.val != "" {
 			return nil, errors.New("-val needs -data")
 		}
-		return &ablationSet{flags: []string{"-data", "fashion-mnist"}, shape: []int{1, 28, 28}, classes: 10, random: "pad=2,crop=28,flip", epochs: 3, threshold: 0.2}, nil
+		return &ablationSet{flags: []string{"-data", "fashion-mnist"}, shape: []int{1, 28, 28}, classes: 10, random: "pad=2,crop=28,flip", epochs: 3, thresholds: []float64{0.2, 0.15}}, nil
 	}
 	files, err := data.OpenFiles(s.data)
 	if err != nil {
@@ -124,7 +128,7 @@ func (s *study) ablationSet() (*ablationSet, error) {
 		flags = []string{"-data", s.data, "-val", s.val}
 	}
 	const whole = "resize=32x32"
-	return &ablationSet{flags: flags, shape: []int{3, 32, 32}, classes: len(files.Classes()), whole: whole, random: whole + ",pad=3,crop=32,flip", epochs: 10, threshold: 0.5}, nil
+	return &ablationSet{flags: flags, shape: []int{3, 32, 32}, classes: len(files.Classes()), whole: whole, random: whole + ",pad=3,crop=32,flip", epochs: 10, thresholds: []float64{0.5, 0.25}}, nil
 }
 
 // network is the network of a row, for images of a shape. Of AlexNet it has three of five
@@ -242,7 +246,7 @@ func trainErrorColumn() column {
 
 // epochsColumn is how many epochs it took to a training error.
 func epochsColumn(threshold float64) column {
-	return column{fmt.Sprintf("epochs to %.0f %% training error", 100*threshold), "%.2f", func(o outcome) (float64, bool) {
+	return column{fmt.Sprintf("epochs to %.0f %%", 100*threshold), "%.2f", func(o outcome) (float64, bool) {
 		i, ok := reached(o.log, threshold)
 		if !ok {
 			return 0, false
@@ -253,7 +257,7 @@ func epochsColumn(threshold float64) column {
 
 // secondsColumn is the time for that, without tests.
 func secondsColumn(threshold float64) column {
-	return column{"seconds to it", "%.0f", func(o outcome) (seconds float64, ok bool) {
+	return column{fmt.Sprintf("seconds to %.0f %%", 100*threshold), "%.0f", func(o outcome) (seconds float64, ok bool) {
 		i, ok := reached(o.log, threshold)
 		if !ok {
 			return 0, false
