@@ -24,7 +24,7 @@ TRAIN = -model lenet -data mnist -epochs 5 -batch 64 -lr 0.04 -lr-policy cosine
 .PHONY: help
 help: ## list the targets
 	@sed -n 's/^\([a-z0-9-]*\):.*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | \
-	while IFS="$$(printf '\t')" read -r target what; do printf '  make %-12s %s\n' "$$target" "$$what"; done
+	while IFS="$$(printf '\t')" read -r target what; do printf '  make %-14s %s\n' "$$target" "$$what"; done
 
 .PHONY: train
 train: mnist build ## train LeNet on MNIST into a new folder of runs/; ARGS="-epochs 10" changes flags
@@ -33,9 +33,34 @@ train: mnist build ## train LeNet on MNIST into a new folder of runs/; ARGS="-ep
 	echo "bin/train $(TRAIN) -out $$out $(ARGS)"; \
 	exec bin/train $(TRAIN) -out "$$out" $(ARGS)
 
+# The experiments of docs/lecture.md, each into a folder of runs/. One that was stopped goes
+# on. DATA="…" names files, VAL="…" photographs to test on, ARGS="…" adds flags.
+EXAMPLE = bin/examples $@ $(if $(DATA),-data "$(DATA)") $(if $(VAL),-val "$(VAL)") $(ARGS)
+
+.PHONY: faces
+faces: build ## train net1 to net5 on facial keypoints; DATA=faces.csv
+	@[ -n "$(DATA)" ] || { echo "make faces: needs a file of faces as Kaggle has them: make faces DATA=faces.csv"; exit 1; }
+	$(EXAMPLE)
+
+.PHONY: ablation
+ablation: build $(if $(DATA),,fashion-mnist) ## train a small AlexNet without one of its parts at a time; DATA=photographs, VAL, otherwise Fashion-MNIST
+	$(EXAMPLE)
+
+.PHONY: lenet5
+lenet5: build mnist fashion-mnist ## train LeNet-5 on MNIST and Fashion-MNIST
+	$(EXAMPLE)
+
+.PHONY: tiny-vgg
+tiny-vgg: build $(if $(DATA),,fashion-mnist) ## train a small VGG, and show its gradients; DATA=cifar10:FOLDER, otherwise Fashion-MNIST
+	$(EXAMPLE)
+
 .PHONY: mnist
 mnist: ## fetch MNIST into datasets/mnist
 	@$(GO) run ./cmd/fetch mnist
+
+.PHONY: fashion-mnist
+fashion-mnist: ## fetch Fashion-MNIST into datasets/fashion-mnist
+	@$(GO) run ./cmd/fetch fashion-mnist
 
 .PHONY: build
 build: ## build the commands into bin/

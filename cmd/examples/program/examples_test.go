@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/hubel-go/hubel/internal/command"
+	"github.com/hubel-go/hubel/solver"
 )
 
 // call calls the program with a line of words.
@@ -76,7 +77,7 @@ func TestFaces(t *testing.T) {
 // A study that is stopped goes on in the training where it was.
 func TestStopped(t *testing.T) {
 	file, dir := faceFile(t, 10), filepath.Join(t.TempDir(), "faces")
-	line := strings.Fields("faces -data " + file + " -epochs 1 -out " + dir)
+	line := strings.Fields("faces -data " + file + " -epochs 2 -out " + dir + " -- -clip 5 -threads 1")
 	ctx, stop := context.WithCancel(t.Context())
 	var stdout, stderr bytes.Buffer
 	code := run(ctx, line, writerFunc(func(b []byte) (int, error) {
@@ -87,6 +88,9 @@ func TestStopped(t *testing.T) {
 	}), &stderr)
 	require.Equal(t, command.Interrupted, code, stderr.String())
 	require.NotContains(t, stdout.String(), "net3")
+	c, err := solver.PeekCheckpoint(filepath.Join(dir, "net2-1"))
+	require.NoError(t, err)
+	require.False(t, c.Done(c.Config.Iterations))
 	code, out, text := call(t, strings.Join(line, " "))
 	require.Equal(t, command.Done, code, text)
 	require.Contains(t, out, "| net5 |")
@@ -102,8 +106,8 @@ func TestRefused(t *testing.T) {
 	t.Chdir(t.TempDir())
 	require.NoError(t, os.WriteFile("file", nil, 0o600))
 	for line, want := range map[string]string{
-		"":                               "the first word is the example: faces, transfer",
-		"-data x":                        "the first word is the example: faces, transfer",
+		"":                               "the first word is the example: faces, recipe",
+		"-data x":                        "the first word is the example: faces, recipe",
 		"dogs":                           `there is no example "dogs": there are faces`,
 		"faces":                          "faces needs -data",
 		"faces -data":                    "flag needs an argument: -data; -h lists the flags",
@@ -162,7 +166,7 @@ func photoFolder(t *testing.T, n int) string {
 func TestRecipe(t *testing.T) {
 	t.Setenv("XDG_CACHE_HOME", t.TempDir())
 	dir := filepath.Join(t.TempDir(), "recipe")
-	code, out, stderr := call(t, "recipe -data "+photoFolder(t, 4)+" -val "+photoFolder(t, 2)+" -seeds 2 -epochs 1 -out "+dir+" -- -batch 4 -warmup 1")
+	code, out, stderr := call(t, "recipe -data "+photoFolder(t, 4)+" -val "+photoFolder(t, 2)+" -seeds 2 -epochs 1 -out "+dir+" -- -warmup 0")
 	require.Equal(t, command.Done, code, stderr)
 	require.Equal(t, 2, strings.Count(out, "bin/train -model xresnet18-half"))
 	require.Contains(t, out, "| xresnet18-half | ")

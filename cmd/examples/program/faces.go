@@ -25,10 +25,7 @@ func faces(s *study) error {
 	if err != nil {
 		return fmt.Errorf("-data: %w", err)
 	}
-	epochs := s.epochs
-	if epochs == 0 {
-		epochs = 20
-	}
+	epochs := s.epochsOr(20)
 	each := []string{"-data", "keypoints:" + s.data, "-epochs", fmt.Sprint(epochs), "-batch", "128", "-nesterov", "-decay", "0"}
 	fixed := []string{"-lr", "0.01"}
 	changing := []string{"-lr", "0.03", "-lr-policy", "linear", "-lr-end", "0.0001", "-momentum-end", "0.999"}
@@ -50,12 +47,8 @@ func faces(s *study) error {
 	if err != nil {
 		return err
 	}
-	var runs []report.Run
-	for _, seeds := range rows {
-		runs = append(runs, report.Run{Name: seeds[0].name, Log: seeds[0].log})
-	}
 	curves := filepath.Join(s.out, "curves.png")
-	if err := report.Runs(curves, "facial keypoints", results.Metric{}, runs); err != nil {
+	if err := report.Runs(curves, "facial keypoints", results.Metric{}, firstSeeds(rows)); err != nil {
 		return err
 	}
 	drawing := filepath.Join(s.out, "faces.png")

@@ -18,6 +18,7 @@ type options struct {
 
 	data, val, out string
 	seeds, epochs  int
+	at             int
 	rest           []string // flags for each training
 }
 
@@ -39,6 +40,7 @@ func (o *options) flagSet() *flag.FlagSet {
 	f.StringVar(&o.out, "out", "", "`folder` for all files; without it runs/EXAMPLE")
 	f.IntVar(&o.seeds, "seeds", 0, "`number` of seeds for each training; 0 for what the example has")
 	f.IntVar(&o.epochs, "epochs", 0, "passes over the training set; 0 for what the example has")
+	f.IntVar(&o.at, "at", 0, "`epoch` whose gradients are shown; 0 for the last")
 	return f
 }
 
@@ -99,10 +101,12 @@ func (o *options) check(given map[string]bool) error {
 		return errors.New("-seeds must be at least 1")
 	case o.epochs < 0:
 		return errors.New("-epochs must be at least 0")
+	case o.at < 0:
+		return errors.New("-at must be at least 0")
 	}
 	for _, flag := range o.rest {
 		name, _, _ := strings.Cut(strings.TrimLeft(flag, "-"), "=")
-		if strings.HasPrefix(flag, "-") && slices.Contains([]string{"out", "seed", "resume", "data"}, name) {
+		if strings.HasPrefix(flag, "-") && slices.Contains([]string{"out", "seed", "resume", "data", "epochs", "batch"}, name) {
 			return fmt.Errorf("-%s after -- is what the example itself gives to train", name)
 		}
 	}
@@ -124,6 +128,8 @@ const usageFoot = `
 Examples
   examples faces -data faces.csv
   examples faces -data faces.csv -epochs 5 -out runs/short -- -threads 1
+  examples ablation -data imagenette-train.tar -val imagenette-val.tar
+  examples tiny-vgg -data cifar10:datasets/cifar-10-batches-bin -at 10
 
 Exit code: 0 done; 1 a training failed; 2 the flags or files are wrong; 130 stopped by
 Ctrl-C, and the training saved.

@@ -31,6 +31,9 @@ func examples() []example {
 		{"faces", "facial keypoints: net1 to net5, which differ in depth, flips and schedules", []string{"data"}, []string{"data"}, 1, faces},
 		{"recipe", "photographs in five epochs: a small residual network by the bag of tricks", []string{"data", "val"}, []string{"data", "val"}, 3, recipe},
 		{"transfer", "from some classes of photographs to others with a few pictures: four ways, and from random weights", []string{"data", "val"}, []string{"data", "val"}, 3, transfer},
+		{"ablation", "a small AlexNet without ReLUs, LRN, overlapping pooling, dropout or augmentation", []string{"data", "val"}, nil, 3, ablation},
+		{"lenet5", "LeNet-5 on MNIST and Fashion-MNIST", nil, nil, 3, lenet5},
+		{"tiny-vgg", "a small VGG on CIFAR-10 or, without -data, Fashion-MNIST, and its gradients at an epoch", []string{"data", "at"}, nil, 1, tinyVGG},
 	}
 }
 

@@ -8,11 +8,13 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	train "github.com/hubel-go/hubel/cmd/train/program"
 	"github.com/hubel-go/hubel/internal/atomicfile"
 	"github.com/hubel-go/hubel/internal/command"
+	"github.com/hubel-go/hubel/report"
 	"github.com/hubel-go/hubel/results"
 	"github.com/hubel-go/hubel/solver"
 )
@@ -59,12 +61,10 @@ func (s *study) trainAll(rows ...training) ([][]outcome, error) {
 // ended is read, and one that was stopped goes on, if its command is the same.
 func (s *study) train(row training, seed int) (outcome, error) {
 	o := outcome{name: row.name, seed: seed, dir: filepath.Join(s.out, fmt.Sprintf("%s-%d", row.name, seed))}
-	args := append([]string{"bin/train"}, row.flags...)
-	args = append(args, s.rest...)
-	args = append(args, "-seed", fmt.Sprint(seed), "-out", o.dir)
+	args := slices.Concat([]string{"bin/train"}, row.flags, s.rest, []string{"-seed", fmt.Sprint(seed), "-out", o.dir})
 	line := shell(args)
 	fmt.Fprintln(s.stdout, line)
-	done, err := s.begin(&args, line, o.dir)
+	done, err := begin(&args, line, o.dir)
 	if err != nil {
 		return o, err
 	}
@@ -91,7 +91,7 @@ func (s *study) train(row training, seed int) (outcome, error) {
 // begin writes the command of a training beside its folder, or compares it with the one
 // that is there. It reports whether the training is done, and turns args into a
 // continuation where it had begun.
-func (s *study) begin(args *[]string, line, dir string) (done bool, err error) {
+func begin(args *[]string, line, dir string) (done bool, err error) {
 	path := dir + ".sh"
 	was, err := os.ReadFile(path)
 	switch {
@@ -106,7 +106,7 @@ func (s *study) begin(args *[]string, line, dir string) (done bool, err error) {
 	case err != nil:
 		return false, err
 	case string(was) != line+"\n":
-		return false, fmt.Errorf("%s has another command than this one: choose another folder with -out, or remove %s", path, s.out)
+		return false, fmt.Errorf("%s has another command than this one: choose another folder with -out, or remove %s", path, filepath.Dir(dir))
 	}
 	c, err := solver.PeekCheckpoint(dir)
 	switch {
@@ -117,7 +117,7 @@ func (s *study) begin(args *[]string, line, dir string) (done bool, err error) {
 	case c.Done(c.Config.Iterations):
 		return true, nil
 	}
-	*args = append([]string{(*args)[0], "-resume", dir}, s.rest...)
+	*args = append([]string{(*args)[0], "-resume", dir}, train.ResumeFlags((*args)[1:])...)
 	return false, nil
 }
 
@@ -137,6 +137,22 @@ func (s *study) call(args []string, output string) (err error) {
 		return errors.New("train refused its flags or files, see above")
 	}
 	return command.BrokenError{Err: fmt.Errorf("a training failed; %s has what it printed", output)}
+}
+
+// epochsOr is -epochs, or a number of the example's own.
+func (s *study) epochsOr(usual int) int {
+	if s.epochs > 0 {
+		return s.epochs
+	}
+	return usual
+}
+
+// firstSeeds are the trainings of each row with the first seed, as report.Runs draws them.
+func firstSeeds(rows [][]outcome) (runs []report.Run) {
+	for _, seeds := range rows {
+		runs = append(runs, report.Run{Name: seeds[0].name, Log: seeds[0].log})
+	}
+	return runs
 }
 
 // last is the last line of the log that has a test, that of the end.

@@ -42,6 +42,15 @@ func accuracyColumn() column {
 	}}
 }
 
+// errorColumn is what the last test has wrong, in percent.
+func errorColumn() column {
+	right := accuracyColumn().value
+	return column{"test error, %", "%.2f", func(o outcome) (float64, bool) {
+		x, ok := right(o)
+		return 100 - x, ok
+	}}
+}
+
 // table writes rows of outcomes, each with its seeds, as a table in Markdown: on standard
 // output, and into the file table.md. A cell is the number, or with several seeds their
 // mean and deviation.

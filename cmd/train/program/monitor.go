@@ -34,8 +34,11 @@ func (m *monitorEvery) Set(text string) error {
 
 // String implements flag.Value.
 func (m *monitorEvery) String() string {
-	if *m == 0 {
+	switch *m {
+	case 0:
 		return ""
+	case monitorSome:
+		return "true"
 	}
 	return strconv.Itoa(int(*m))
 }
