@@ -125,24 +125,6 @@ func (q *timedQueue) SoftmaxBackward(s device.Softmax, dx, y, dy device.Tensor, 
 	q.end()
 }
 
-func (q *timedQueue) SoftmaxLossForward(l device.SoftmaxLoss, loss, prob, x, label device.Tensor) {
-	q.begin("softmax-loss forward", forward, each(x, 4), loss, prob, x, label)
-	q.Queue.SoftmaxLossForward(l, loss, prob, x, label)
-	q.end()
-}
-
-func (q *timedQueue) SoftmaxLossBackward(l device.SoftmaxLoss, dx, prob, label device.Tensor, scale float32, m device.Mode) {
-	q.begin("softmax-loss backward", backwardData, each(dx, 2), dx, prob, label, again(dx, m))
-	q.Queue.SoftmaxLossBackward(l, dx, prob, label, scale, m)
-	q.end()
-}
-
-func (q *timedQueue) Accuracy(a device.Accuracy, hit, x, label device.Tensor) {
-	q.begin("accuracy", forward, each(x, 1), hit, x, label)
-	q.Queue.Accuracy(a, hit, x, label)
-	q.end()
-}
-
 func (q *timedQueue) Fill(y device.Tensor, v float32) {
 	q.begin("fill", q.device.pass, work{}, y)
 	q.Queue.Fill(y, v)

@@ -146,8 +146,6 @@ type Kernels interface {
 	PoolKernels
 	LRNKernels
 	SoftmaxKernels
-	LossKernels
-	AccuracyKernels
 	FillKernels
 	StridedKernels
 	UpdateKernels

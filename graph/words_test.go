@@ -82,8 +82,8 @@ func TestSummaryInFull(t *testing.T) {
    loss  softmax-loss  scalar                0.00
   total                           910,008    1.68
 
-memory to train at batch 8: 16.8 MiB
-  activations 6.4 MiB (6.4 MiB if nothing were shared), weights 3.5 MiB, gradients 3.5 MiB, optimiser 3.5 MiB
+memory to train at batch 8: 14.7 MiB
+  activations 4.3 MiB (4.3 MiB if nothing were shared), weights 3.5 MiB, gradients 3.5 MiB, optimiser 3.5 MiB
 `, "\n"), s)
 }
 

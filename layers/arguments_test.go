@@ -14,18 +14,10 @@ import (
 // catcher is a queue that keeps what some kernels were called with.
 type catcher struct {
 	recorder
-	accuracy device.Accuracy
-	lrn      device.LRN
-	filters  []device.Filter
-	tensors  []device.Tensor
+	lrn     device.LRN
+	filters []device.Filter
 }
 
-func (q *catcher) Accuracy(a device.Accuracy, y, x, label device.Tensor) {
-	q.accuracy, q.tensors = a, []device.Tensor{y, x, label}
-}
-func (q *catcher) SoftmaxLossForward(_ device.SoftmaxLoss, loss, prob, x, label device.Tensor) {
-	q.tensors = []device.Tensor{loss, prob, x, label}
-}
 func (q *catcher) ConvForward(_ device.Conv, _, _ device.Tensor, w device.Filter, _ device.Epilogue, _ device.Buffer) {
 	q.filters = append(q.filters, w)
 }
@@ -34,39 +26,6 @@ func (q *catcher) ConvBackwardData(_ device.Conv, _, _ device.Tensor, w device.F
 }
 
 func (q *catcher) LRNForward(l device.LRN, _, _, _ device.Tensor) { q.lrn = l }
-
-// named are the tensors of a call that compares scores with labels.
-func named() *layers.Call {
-	return &layers.Call{
-		In: []device.Tensor{
-			{Buffer: block(1), Shape: tensor.Shape{3, 7}},
-			{Buffer: block(2), Shape: tensor.Shape{3}, DType: device.Int32},
-		},
-		Out:       []device.Tensor{{Buffer: block(3), Shape: tensor.Shape{3}}},
-		Temporary: []device.Tensor{{Buffer: block(4), Shape: tensor.Shape{3, 7}}},
-	}
-}
-
-func TestAccuracyCountsTopK(t *testing.T) {
-	for topK, want := range map[int]int{0: 1, 1: 1, 5: 5} {
-		c, q := named(), &catcher{}
-		(&layers.Accuracy{TopK: topK}).Forward(q, c)
-		require.Equal(t, device.Accuracy{N: 3, C: 7, K: want}, q.accuracy)
-		require.Equal(t, []device.Tensor{c.Out[0], c.In[0], c.In[1]}, q.tensors)
-	}
-}
-
-// The probabilities go to the saved slot, or to a temporary one where there is
-// none.
-func TestSoftmaxLossPutsProbabilities(t *testing.T) {
-	c, q := named(), &catcher{}
-	(&layers.SoftmaxLoss{}).Forward(q, c)
-	require.Equal(t, []device.Tensor{c.Out[0], c.Temporary[0], c.In[0], c.In[1]}, q.tensors)
-
-	c.Saved = []device.Tensor{{Buffer: block(5), Shape: tensor.Shape{3, 7}}}
-	(&layers.SoftmaxLoss{}).Forward(q, c)
-	require.Equal(t, []device.Tensor{c.Out[0], c.Saved[0], c.In[0], c.In[1]}, q.tensors)
-}
 
 // What is not given is as in the paper.
 func TestLRNDefaults(t *testing.T) {

@@ -59,13 +59,6 @@ func (r *recorder) SoftmaxForward(_ device.Softmax, _, _ device.Tensor) { r.note
 func (r *recorder) SoftmaxBackward(_ device.Softmax, _, _, _ device.Tensor, _ device.Mode) {
 	r.note("SoftmaxBackward")
 }
-func (r *recorder) SoftmaxLossForward(_ device.SoftmaxLoss, _, _, _, _ device.Tensor) {
-	r.note("SoftmaxLossForward")
-}
-func (r *recorder) SoftmaxLossBackward(_ device.SoftmaxLoss, _, _, _ device.Tensor, _ float32, _ device.Mode) {
-	r.note("SoftmaxLossBackward")
-}
-func (r *recorder) Accuracy(_ device.Accuracy, _, _, _ device.Tensor) { r.note("Accuracy") }
 func (r *recorder) CopyStrided(s device.Strided, dst, src device.Tensor, _ device.Mode) {
 	if err := s.Check(dst, src); err != nil {
 		panic(err)

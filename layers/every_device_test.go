@@ -17,7 +17,7 @@ func TestEveryDevice(t *testing.T) {
 		defer d.Close()
 		for _, e := range examples() {
 			switch e.layer.Type() {
-			case "accuracy": // has no gradient; the conformance suite has it
+			case "accuracy": // has no gradient; TestAccuracyOfManyScores has it
 				continue
 			case "unpool": // wants switches of a pooling; TestUnpoolRestores has them
 				continue

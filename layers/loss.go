@@ -38,8 +38,14 @@ type pointwise struct{}
 var (
 	predicted = expr.Input(0, expr.Whole)
 	targeted  = expr.Input(1, expr.Whole)
-	labelled  = expr.Equal(expr.Index(expr.C), expr.Integer(1, expr.Sample))
+	labels    = expr.Integer(1, expr.Sample)
+	labelled  = expr.Equal(expr.Index(expr.C), labels)
 )
+
+// ofClass is yes where the label is one of so many classes, else no.
+func ofClass(classes int, yes, no expr.Expr) expr.Expr {
+	return expr.Select(expr.Less(labels, expr.Const(0)), no, expr.Select(expr.Less(labels, expr.Const(float32(classes))), yes, no))
+}
 
 // planPointwise is the Spec of a pointwise loss, of its weight and its function. Its
 // programs are the function, and its derivative times a factor.

@@ -2,6 +2,8 @@ package layers_test
 
 import (
 	"math"
+	"math/rand/v2"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -13,9 +15,14 @@ import (
 	"github.com/hubel-go/hubel/layers"
 )
 
-// lossOf runs a loss on the reference device: its value for each sample, and the gradient
-// of input 0 for the sum over samples.
+// lossOf runs a loss on the reference device.
 func lossOf(t *testing.T, l layers.Layer, inputs ...*tensor.Dense) (loss, dx []float64) {
+	return lossOn(t, reference.New(), l, inputs...)
+}
+
+// lossOn runs a loss on a device: its value for each sample, and the gradient of input 0
+// for the sum over samples.
+func lossOn(t *testing.T, d device.Device, l layers.Layer, inputs ...*tensor.Dense) (loss, dx []float64) {
 	n := &graph.Network{Name: "loss"}
 	var names []string
 	for i, x := range inputs {
@@ -28,25 +35,32 @@ func lossOf(t *testing.T, l layers.Layer, inputs ...*tensor.Dense) (loss, dx []f
 		names = append(names, name)
 	}
 	n.Add("loss", l, names...)
-	d := reference.New()
 	samples := inputs[0].Shape()[0]
 	p, err := n.Plan(d.Traits(), graph.PlanOptions{Mode: graph.Train, Batch: samples, InputGrad: []string{"a"}, Keep: []string{"loss"}})
 	require.NoError(t, err)
 	w, err := graph.NewWeights(n, d)
 	require.NoError(t, err)
+	defer w.Close()
 	e, err := graph.NewExecutor(p, w)
 	require.NoError(t, err)
+	defer e.Close()
 	for i, x := range inputs {
 		require.NoError(t, e.Upload(names[i], x))
 	}
-	pass := graph.Pass{WholeBatch: 1}
-	e.Forward(pass)
-	e.Backward(pass, device.Overwrite)
+	sum := graph.Pass{WholeBatch: 1}
+	e.Forward(sum)
+	e.Backward(sum, device.Overwrite)
 	require.NoError(t, e.Sync())
 	for name, to := range map[string]*[]float64{"loss": &loss, "a/d": &dx} {
 		x, err := e.Tensor(name)
 		require.NoError(t, err)
-		*to, _ = reference.Floats(x)
+		values, exact := reference.Floats(x)
+		if !exact {
+			for _, v := range (pass{t, e}).download(x) {
+				values = append(values, float64(v))
+			}
+		}
+		*to = append(*to, values...)
 	}
 	return loss, dx
 }
@@ -220,6 +234,58 @@ func TestSoftmaxLossOfWeights(t *testing.T) {
 	loss, dx := lossOf(t, &layers.SoftmaxLoss{IgnoreLabel: new(int32(-100))}, floatsOf(1, 1, minus, 1), labelsOf(0))
 	require.InDelta(t, math.Ln2, loss[0], 1e-7, "a class that is out of the question")
 	require.InDeltaSlice(t, []float64{-0.5, 0, 0.5}, dx, 1e-7)
+}
+
+// On every device: few and many classes, scores of which most have the probability 0, some
+// that are NaN, and labels that are no class.
+func TestSoftmaxLossOfManyScores(t *testing.T) {
+	r := rand.New(rand.NewPCG(1, 2))
+	for _, size := range []struct {
+		n, c   int
+		spread float64
+	}{{1, 1, 4}, {3, 10, 4}, {128, 10, 4}, {17, 33, 1e4}, {9, 10, 1e38}, {10, 1000, 4}} {
+		n, c := size.n, size.c
+		x, labels := make([]float32, n*c), make([]int32, n)
+		var loss, dx []float64
+		for s := range n {
+			row := x[s*c:][:c]
+			for i := range row {
+				row[i] = float32(size.spread * (2*r.Float64() - 1))
+			}
+			labels[s] = int32(r.IntN(c))
+			wrong := s%8 == 7
+			if wrong {
+				labels[s] = []int32{-1, int32(c), math.MinInt32, math.MaxInt32}[r.IntN(4)]
+			} else if s%8 == 3 {
+				row[r.IntN(c)] = nan32
+			}
+			sum, largest := 0.0, float64(slices.Max(row))
+			for _, v := range row {
+				sum += math.Exp(float64(v) - largest)
+			}
+			if wrong {
+				loss, dx = append(loss, math.NaN()), append(dx, make([]float64, c)...)
+				continue
+			}
+			loss = append(loss, math.Log(sum)+largest-float64(row[labels[s]]))
+			for i, v := range row {
+				d := math.Exp(float64(v)-largest) / sum
+				if i == int(labels[s]) {
+					d--
+				}
+				dx = append(dx, d)
+			}
+		}
+		scores := tensor.New(tensor.WithShape(n, c), tensor.WithBacking(x))
+		for _, name := range everyDevice {
+			d, err := device.Open(name, device.Options{})
+			require.NoError(t, err)
+			got, dgot := lossOn(t, d, &layers.SoftmaxLoss{}, scores, labelsOf(labels...))
+			require.NoError(t, d.Close())
+			require.InDeltaSlice(t, loss, got, 1e-6*size.spread, "%s %v", name, size)
+			require.InDeltaSlice(t, dx, dgot, 1e-6, "%s %v", name, size)
+		}
+	}
 }
 
 var nan32 = float32(math.NaN())

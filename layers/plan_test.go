@@ -243,6 +243,7 @@ func TestPlanErrors(t *testing.T) {
 		{&layers.TripletLoss{Margin: 1}, []layers.Input{f32(32, 10), f32(32, 10), f32(32)}, "input 2 is [32], want [32,10] to match input 0"},
 		{&layers.SoftmaxLoss{Weight: new(float32(-1))}, []layers.Input{f32(32, 10), i32(32)}, "weight -1 must be finite and not negative"},
 		{&layers.L2Loss{}, []layers.Input{f32(32, 30), f32(32, 10)}, "target is [32,10], want the prediction's [32,30]"},
+		{&layers.SoftmaxLoss{}, []layers.Input{f32(2, 1<<24+1), i32(2)}, "scores are [2,16777217], want at most 16777216 classes, which a label can tell apart"},
 		{&layers.Accuracy{}, []layers.Input{f32(32, 10)}, "takes 2 inputs (scores, label), not 1"},
 		{&layers.Accuracy{}, []layers.Input{f32(32, 10), i32(31)}, "label is [31], want [32] to match scores [32,10]"},
 		{&layers.Accuracy{TopK: 11}, []layers.Input{f32(32, 10), i32(32)}, "top_k 11 must be in 1 to 10, the classes of scores [32,10]"},
@@ -505,9 +506,10 @@ func TestSpecs(t *testing.T) {
 		},
 		{
 			&layers.SoftmaxLoss{}, []layers.Input{scores, i32(128)},
-			layers.Spec{Out: []layers.Input{f32(128)}, Saved: []layers.Slot{{Name: "prob", Shape: scores.Shape, DType: device.Float32, Batched: true}},
+			layers.Spec{Out: []layers.Input{f32(128)}, Saved: []layers.Slot{{Name: "largest", Shape: tensor.Shape{128}, Batched: true}, {Name: "sum", Shape: tensor.Shape{128}, Batched: true}},
+				Temporary: []layers.Slot{{Name: "scale", Shape: tensor.Shape{1}}}, Backward: layers.NeedInputs, NoGradient: []int{1}, LossWeight: 1},
+			layers.Spec{Out: []layers.Input{f32(128)}, Temporary: []layers.Slot{{Name: "largest", Shape: tensor.Shape{128}, Batched: true}, {Name: "sum", Shape: tensor.Shape{128}, Batched: true}},
 				Backward: layers.NeedInputs, NoGradient: []int{1}, LossWeight: 1},
-			layers.Spec{Out: []layers.Input{f32(128)}, Temporary: []layers.Slot{{Name: "prob", Shape: scores.Shape, Batched: true}}, Backward: layers.NeedInputs, NoGradient: []int{1}, LossWeight: 1},
 		},
 		{
 			&layers.L2Loss{Weight: new(float32(0.5))}, []layers.Input{scores, scores},
@@ -516,8 +518,8 @@ func TestSpecs(t *testing.T) {
 		},
 		{
 			&layers.Accuracy{}, []layers.Input{scores, i32(128)},
-			layers.Spec{Out: []layers.Input{f32(128)}, NoGradient: []int{0, 1}},
-			layers.Spec{Out: []layers.Input{f32(128)}, NoGradient: []int{0, 1}},
+			layers.Spec{Out: []layers.Input{f32(128)}, Temporary: []layers.Slot{{Name: "score", Shape: tensor.Shape{128}, Batched: true}}, NoGradient: []int{0, 1}},
+			layers.Spec{Out: []layers.Input{f32(128)}, Temporary: []layers.Slot{{Name: "score", Shape: tensor.Shape{128}, Batched: true}}, NoGradient: []int{0, 1}},
 		},
 		{
 			&layers.Concat{}, []layers.Input{small, f32(128, 4, 27, 27)},

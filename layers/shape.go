@@ -142,6 +142,9 @@ func shapeAs(x, y tensor.Shape) tensor.Shape {
 	return y
 }
 
+// mostClasses is how many classes a label names exactly in a program, as a float32.
+const mostClasses = 1 << 24
+
 // expectScores checks the inputs of a layer that compares scores [N,C] with
 // labels [N].
 func expectScores(in []Input) error {
@@ -154,6 +157,9 @@ func expectScores(in []Input) error {
 	}
 	if len(l) != 1 || l[0] != x[0] {
 		return fmt.Errorf("label is %s, want [%d] to match scores %s", dims(l), x[0], dims(x))
+	}
+	if x[1] > mostClasses {
+		return fmt.Errorf("scores are %s, want at most %d classes, which a label can tell apart", dims(x), mostClasses)
 	}
 	return nil
 }

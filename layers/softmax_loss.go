@@ -38,26 +38,84 @@ type SoftmaxLoss struct {
 // Type is "softmax-loss".
 func (l *SoftmaxLoss) Type() string { return "softmax-loss" }
 
-// plain reports whether the device's own kernels compute the loss against an input.
-func (l *SoftmaxLoss) plain(against device.DType) bool {
-	return against == device.Int32 && l.ClassWeights == nil && l.IgnoreLabel == nil && l.Smoothing == 0
-}
+// The programs of the loss, and the inputs that they share: scores, labels or shares, and
+// weights of classes first.
+const (
+	softmaxExp      = iota // of scores and their largest
+	softmaxTerm            // the loss of a class, of the largest score and the sum
+	softmaxGradient        // of these, the sum of q, and a factor
+	softmaxShare           // q, where its sum may differ from 1
+)
 
-// Plan makes [N]. The probabilities are saved for the gradient.
+// Plan makes [N]. Of each sample its largest score is kept, and the sum of the exponentials
+// of what all scores are below it; where the sum of q may differ from 1, it is kept too.
 func (l *SoftmaxLoss) Plan(_ device.Traits, in []Input, o Options) (Spec, error) {
 	soft := len(in) == 2 && in[1].DType == device.Float32 && len(in[1].Shape) > 1
 	if err := l.expect(in, soft); err != nil {
 		return Spec{}, err
 	}
-	s, err := lossSpec(l.Weight, in[0].Shape)
+	x := in[0].Shape
+	s, err := lossSpec(l.Weight, x)
 	if err != nil {
 		return Spec{}, err
 	}
-	x := in[0].Shape
-	if !l.plain(in[1].DType) {
-		return l.planWeighted(s, x, soft, o)
+	classes := x[1]
+	if l.ClassWeights != nil && len(l.ClassWeights) != classes {
+		return Spec{}, fmt.Errorf("%d class_weights for scores of %d classes", len(l.ClassWeights), classes)
 	}
-	s.keep(o, x, "prob")
+	for i, w := range l.ClassWeights {
+		if !isFactor(w) {
+			return Spec{}, fmt.Errorf("class_weights[%d] %g must be finite and not negative", i, w)
+		}
+	}
+	if !(l.Smoothing >= 0 && l.Smoothing <= 1) {
+		return Spec{}, fmt.Errorf("label_smoothing %g must be from 0 to 1", l.Smoothing)
+	}
+	if l.ClassWeights != nil {
+		s.Constants = []*tensor.Dense{tensor.New(tensor.WithShape(classes), tensor.WithBacking(slices.Clone(l.ClassWeights)))}
+	}
+	s.keep(o, x[:1], "largest", "sum")
+	if o.Train {
+		s.Temporary = []Slot{scaleSlot}
+	}
+
+	largest, sum, factor := expr.Input(3, expr.Sample), expr.Input(4, expr.Sample), expr.Input(5, expr.One)
+	zero, one := expr.Const(0), expr.Const(1)
+	share := expr.Select(labelled, expr.Sub(one, expr.Const(l.Smoothing)), zero)
+	if soft {
+		share = expr.Mul(targeted, expr.Sub(one, expr.Const(l.Smoothing)))
+	}
+	share = expr.Add(share, expr.Div(expr.Const(l.Smoothing), expr.Const(float32(classes))))
+	total := one
+	if l.ClassWeights != nil {
+		share = expr.Mul(share, expr.Input(2, expr.Channel))
+	}
+	summed := soft || l.ClassWeights != nil
+	if summed {
+		s.keep(o, x[:1], "share")
+		total = expr.Input(6, expr.Sample)
+	}
+	isClass := func(yes, no expr.Expr) expr.Expr { return yes }
+	if !soft {
+		isClass = func(yes, no expr.Expr) expr.Expr { return ofClass(classes, yes, no) }
+	}
+	ignored := func(yes, no expr.Expr) expr.Expr { return no }
+	if l.IgnoreLabel != nil {
+		ignored = func(yes, no expr.Expr) expr.Expr {
+			return expr.Select(expr.Equal(labels, expr.Const(float32(*l.IgnoreLabel))), yes, no)
+		}
+	}
+	below := expr.Sub(predicted, largest)
+	term := expr.Select(expr.Equal(share, zero), zero, expr.Mul(share, expr.Sub(expr.Log(sum), below)))
+	gradient := expr.Mul(factor, expr.Sub(expr.Div(expr.Mul(total, expr.Exp(below)), sum), share))
+	s.Programs = []*expr.Program{
+		softmaxExp:      expr.MustNew(expr.Exp(below)),
+		softmaxTerm:     expr.MustNew(ignored(zero, isClass(term, expr.Const(float32(math.NaN()))))),
+		softmaxGradient: expr.MustNew(ignored(zero, isClass(gradient, zero))),
+	}
+	if summed {
+		s.Programs = append(s.Programs, expr.MustNew(share))
+	}
 	return s, nil
 }
 
@@ -80,119 +138,37 @@ func (l *SoftmaxLoss) expect(in []Input, soft bool) error {
 	return nil
 }
 
-// Forward enqueues the loss of each sample.
-func (l *SoftmaxLoss) Forward(q device.Queue, c *Call) {
-	if !l.plain(c.In[1].DType) {
-		l.forwardWeighted(q, c)
-		return
-	}
-	q.SoftmaxLossForward(l.geometry(c.In[0].Shape), c.Out[0], c.kept()[0], c.In[0], c.In[1])
-}
-
-// Backward enqueues the gradient of the scores.
-func (l *SoftmaxLoss) Backward(q device.Queue, c *Call) {
-	switch {
-	case !c.WantsGradient(0):
-	case l.plain(c.In[1].DType):
-		q.SoftmaxLossBackward(l.geometry(c.In[0].Shape), c.DIn[0], saved(c), c.In[1], c.LossScale, c.Modes[0])
-	default:
-		l.backwardWeighted(q, c)
-	}
-}
-
-func (l *SoftmaxLoss) geometry(x tensor.Shape) device.SoftmaxLoss {
-	return device.SoftmaxLoss{N: x[0], C: x[1]}
-}
-
-// The programs of the loss with weights, and the inputs that they share: scores, labels
-// and weights of classes first.
-const (
-	softmaxExp      = iota // of scores and their largest
-	softmaxShare           // q
-	softmaxWeighted        // the loss of a class, of the largest score and the sum
-	softmaxGradient        // of these, the sum of q, and a factor
-)
-
-// planWeighted makes the programs. Of each sample three numbers are kept: its largest
-// score, the sum of the exponentials of what the others are below it, and the sum of q.
-func (l *SoftmaxLoss) planWeighted(s Spec, x tensor.Shape, soft bool, o Options) (Spec, error) {
-	classes := x[1]
-	if l.ClassWeights != nil && len(l.ClassWeights) != classes {
-		return Spec{}, fmt.Errorf("%d class_weights for scores of %d classes", len(l.ClassWeights), classes)
-	}
-	for i, w := range l.ClassWeights {
-		if !isFactor(w) {
-			return Spec{}, fmt.Errorf("class_weights[%d] %g must be finite and not negative", i, w)
-		}
-	}
-	if !(l.Smoothing >= 0 && l.Smoothing <= 1) {
-		return Spec{}, fmt.Errorf("label_smoothing %g must be from 0 to 1", l.Smoothing)
-	}
-	if l.ClassWeights != nil {
-		s.Constants = []*tensor.Dense{tensor.New(tensor.WithShape(classes), tensor.WithBacking(slices.Clone(l.ClassWeights)))}
-	}
-	s.keep(o, x[:1], "largest", "sum", "share")
-	if o.Train {
-		s.Temporary = []Slot{scaleSlot}
-	}
-
-	score, label := expr.Input(0, expr.Whole), expr.Integer(1, expr.Sample)
-	largest, sum, total, factor := expr.Input(3, expr.Sample), expr.Input(4, expr.Sample), expr.Input(5, expr.Sample), expr.Input(6, expr.One)
-	zero, one := expr.Const(0), expr.Const(1)
-	share := expr.Select(labelled, expr.Sub(one, expr.Const(l.Smoothing)), zero)
-	if soft {
-		share = expr.Mul(expr.Input(1, expr.Whole), expr.Sub(one, expr.Const(l.Smoothing)))
-	}
-	share = expr.Add(share, expr.Div(expr.Const(l.Smoothing), expr.Const(float32(classes))))
-	if l.ClassWeights != nil {
-		share = expr.Mul(share, expr.Input(2, expr.Channel))
-	}
-	isClass := func(yes, no expr.Expr) expr.Expr {
-		if soft {
-			return yes
-		}
-		return expr.Select(expr.Less(label, zero), no, expr.Select(expr.Less(label, expr.Const(float32(classes))), yes, no))
-	}
-	ignored := func(yes, no expr.Expr) expr.Expr { return no }
-	if l.IgnoreLabel != nil {
-		ignored = func(yes, no expr.Expr) expr.Expr {
-			return expr.Select(expr.Equal(label, expr.Const(float32(*l.IgnoreLabel))), yes, no)
-		}
-	}
-	below := expr.Sub(score, largest)
-	loss := expr.Select(expr.Equal(share, zero), zero, expr.Mul(share, expr.Sub(expr.Log(sum), below)))
-	gradient := expr.Mul(factor, expr.Sub(expr.Div(expr.Mul(total, expr.Exp(below)), sum), share))
-	s.Programs = []*expr.Program{
-		softmaxExp:      expr.MustNew(expr.Exp(below)),
-		softmaxShare:    expr.MustNew(share),
-		softmaxWeighted: expr.MustNew(ignored(zero, isClass(loss, expr.Const(float32(math.NaN()))))),
-		softmaxGradient: expr.MustNew(ignored(zero, isClass(gradient, zero))),
-	}
-	return s, nil
-}
-
-// weighted are the inputs of the programs, with what a sample keeps behind them.
-func (l *SoftmaxLoss) weighted(c *Call) (in []device.Tensor, largest, sum, share device.Tensor) {
+// inputs are those of the programs, without the sum of q.
+func (l *SoftmaxLoss) inputs(c *Call, factor device.Tensor) []device.Tensor {
 	var weights device.Tensor
 	if len(c.Constants) > 0 {
 		weights = c.Constants[0]
 	}
-	of := c.kept()
-	return c.Args(c.In[0], c.In[1], weights, of[0], of[1], of[2]), of[0], of[1], of[2]
+	kept := c.kept()
+	return c.Args(c.In[0], c.In[1], weights, kept[0], kept[1], factor)
 }
 
-func (l *SoftmaxLoss) forwardWeighted(q device.Queue, c *Call) {
-	v, p := viewOf(c.In[0].Shape), c.Programs
-	in, largest, sum, share := l.weighted(c)
-	q.Reduce(identity, v, device.Max, expr.Sample, largest, in, device.Overwrite, device.Random{})
-	q.Reduce(p[softmaxExp], v, device.Sum, expr.Sample, sum, in, device.Overwrite, device.Random{})
-	q.Reduce(p[softmaxShare], v, device.Sum, expr.Sample, share, in, device.Overwrite, device.Random{})
-	q.Reduce(p[softmaxWeighted], v, device.Sum, expr.Sample, c.Out[0], in, device.Overwrite, device.Random{})
+// Forward enqueues the loss of each sample.
+func (l *SoftmaxLoss) Forward(q device.Queue, c *Call) {
+	in, kept := l.inputs(c, device.Tensor{}), c.kept()
+	perSample := func(p *expr.Program, op device.ReduceOp, out device.Tensor) {
+		q.Reduce(p, viewOf(c.In[0].Shape), op, expr.Sample, out, in, device.Overwrite, device.Random{})
+	}
+	perSample(identity, device.Max, kept[0])
+	perSample(c.Programs[softmaxExp], device.Sum, kept[1])
+	if len(c.Programs) > softmaxShare {
+		perSample(c.Programs[softmaxShare], device.Sum, kept[2])
+	}
+	perSample(c.Programs[softmaxTerm], device.Sum, c.Out[0])
 }
 
-func (l *SoftmaxLoss) backwardWeighted(q device.Queue, c *Call) {
-	in, _, _, _ := l.weighted(c)
-	scale := c.Temporary[0]
-	q.Fill(scale, c.LossScale)
-	q.Map(c.Programs[softmaxGradient], viewOf(c.In[0].Shape), c.DIn[:1], append(in, scale), c.Modes[:1], device.Random{})
+// Backward enqueues the gradient of the scores.
+func (l *SoftmaxLoss) Backward(q device.Queue, c *Call) {
+	if !c.WantsGradient(0) {
+		return
+	}
+	factor := c.Temporary[0]
+	q.Fill(factor, c.LossScale)
+	in := append(l.inputs(c, factor), c.Saved[2:]...)
+	q.Map(c.Programs[softmaxGradient], viewOf(c.In[0].Shape), c.DIn[:1], in, c.Modes[:1], device.Random{})
 }

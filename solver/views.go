@@ -21,7 +21,7 @@ func views(set data.Dataset) int {
 
 // addViews adds the pictures of a batch that shows each one several times:
 // what counts is the mean of the probabilities over its views (Krizhevsky et
-// al. 2012, section 4.1). One that is NaN is no hit, as in device.Accuracy.
+// al. 2012, section 4.1). One that is NaN is no hit, as in layers.Accuracy.
 func (s *sums) addViews(n *graph.Network, scores []float32, classes int, labels []int32, views int) {
 	mean := make([]float64, classes)
 	for first := 0; first < len(labels); first += views {

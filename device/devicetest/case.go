@@ -137,7 +137,7 @@ func Cases(o Options) []Case {
 	var all []Case
 	for _, cases := range []func(Options) []Case{
 		gemmCases, denseCases, convCases, poolCases, lrnCases, softmaxCases,
-		lossCases, accuracyCases, fillCases, copyCases, updateCases, mapCases, reduceCases,
+		fillCases, copyCases, updateCases, mapCases, reduceCases,
 	} {
 		all = append(all, cases(o)...)
 	}

@@ -225,33 +225,6 @@ func TestSuiteFindsFaults(t *testing.T) {
 				r.Sample = 0
 				q.Map(p, v, out, in, modes, r)
 			}}},
-		{"uses a wrong label", "softmax-loss backward", "labels out of range", faultyQueue{
-			softmaxLossBackward: func(q device.Queue, l device.SoftmaxLoss, dx, prob, label device.Tensor, scale float32, m device.Mode) {
-				right := make([]int32, l.N)
-				q.Download(host(right), label)
-				editInts(q, label, func(v []int32) {
-					for i := range v {
-						v[i] = min(max(v[i], 0), int32(l.C)-1)
-					}
-				})
-				q.SoftmaxLossBackward(l, dx, prob, label, scale, m)
-				q.Upload(label, host(right))
-			}}},
-		{"counts ties as hits", "accuracy", "all equal: hit[", faultyQueue{
-			accuracy: func(q device.Queue, a device.Accuracy, hit, x, label device.Tensor) {
-				scores, right := make([]float32, x.Len()), make([]int32, a.N)
-				q.Download(host(scores), x)
-				q.Download(host(right), label)
-				q.Accuracy(a, hit, x, label)
-				edit(q, hit, func(v []float32) {
-					for n := range v {
-						row := scores[n*a.C : (n+1)*a.C]
-						if r := right[n]; r > 0 && int(r) < a.C && row[0] == row[r] {
-							v[n] = 1
-						}
-					}
-				})
-			}}},
 		{"clears what lies around", "strided copy", "overwrite: dst[", faultyQueue{
 			copyStrided: func(q device.Queue, s device.Strided, dst, src device.Tensor, m device.Mode) {
 				if m == device.Overwrite {

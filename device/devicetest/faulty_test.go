@@ -73,26 +73,24 @@ type faultyQueue struct {
 	device.Queue
 	uploaded []device.Tensor // in order: a case's whole blocks, guards included
 
-	sync                func(q device.Queue) error
-	upload              func(q device.Queue, dst device.Tensor, src *tensor.Dense)
-	copy                func(q device.Queue, dst, src device.Tensor)
-	wait                func(q device.Queue, e device.Event)
-	gemm                func(q *faultyQueue, g device.GEMM, c, a, b device.Tensor, ws device.Buffer)
-	denseForward        func(q *faultyQueue, d device.Dense, y, x, w device.Tensor, e device.Epilogue)
-	convForward         func(q *faultyQueue, c device.Conv, y, x device.Tensor, w device.Filter, e device.Epilogue)
-	convData            func(q device.Queue, c device.Conv, dx, dy device.Tensor, w device.Filter, m device.Mode)
-	convFilter          func(q device.Queue, c device.Conv, dw, dbias, x, dy device.Tensor, m device.Mode)
-	poolForward         func(q device.Queue, p device.Pool, y, index, x device.Tensor)
-	poolBackward        func(q device.Queue, p device.Pool, dx, dy, index device.Tensor, m device.Mode)
-	poolGather          func(q device.Queue, p device.Pool, y, index, x device.Tensor, m device.Mode)
-	lrnForward          func(q device.Queue, l device.LRN, y, scale, x device.Tensor)
-	lrnBackward         func(q device.Queue, l device.LRN, dx, x, scale, dy device.Tensor, m device.Mode)
-	mapped              func(q device.Queue, p *expr.Program, v device.View, out, in []device.Tensor, modes []device.Mode, r device.Random)
-	softmaxLossBackward func(q device.Queue, l device.SoftmaxLoss, dx, prob, label device.Tensor, scale float32, m device.Mode)
-	accuracy            func(q device.Queue, a device.Accuracy, hit, x, label device.Tensor)
-	copyStrided         func(q device.Queue, s device.Strided, dst, src device.Tensor, m device.Mode)
-	update              func(q device.Queue, p *expr.Program, out, in []device.Tensor, segments []device.Segment)
-	reduce              func(q device.Queue, p *expr.Program, v device.View, op device.ReduceOp, axes expr.Axes, out device.Tensor, in []device.Tensor, m device.Mode, r device.Random)
+	sync         func(q device.Queue) error
+	upload       func(q device.Queue, dst device.Tensor, src *tensor.Dense)
+	copy         func(q device.Queue, dst, src device.Tensor)
+	wait         func(q device.Queue, e device.Event)
+	gemm         func(q *faultyQueue, g device.GEMM, c, a, b device.Tensor, ws device.Buffer)
+	denseForward func(q *faultyQueue, d device.Dense, y, x, w device.Tensor, e device.Epilogue)
+	convForward  func(q *faultyQueue, c device.Conv, y, x device.Tensor, w device.Filter, e device.Epilogue)
+	convData     func(q device.Queue, c device.Conv, dx, dy device.Tensor, w device.Filter, m device.Mode)
+	convFilter   func(q device.Queue, c device.Conv, dw, dbias, x, dy device.Tensor, m device.Mode)
+	poolForward  func(q device.Queue, p device.Pool, y, index, x device.Tensor)
+	poolBackward func(q device.Queue, p device.Pool, dx, dy, index device.Tensor, m device.Mode)
+	poolGather   func(q device.Queue, p device.Pool, y, index, x device.Tensor, m device.Mode)
+	lrnForward   func(q device.Queue, l device.LRN, y, scale, x device.Tensor)
+	lrnBackward  func(q device.Queue, l device.LRN, dx, x, scale, dy device.Tensor, m device.Mode)
+	mapped       func(q device.Queue, p *expr.Program, v device.View, out, in []device.Tensor, modes []device.Mode, r device.Random)
+	copyStrided  func(q device.Queue, s device.Strided, dst, src device.Tensor, m device.Mode)
+	update       func(q device.Queue, p *expr.Program, out, in []device.Tensor, segments []device.Segment)
+	reduce       func(q device.Queue, p *expr.Program, v device.View, op device.ReduceOp, axes expr.Axes, out device.Tensor, in []device.Tensor, m device.Mode, r device.Random)
 }
 
 func (q *faultyQueue) Sync() error {
@@ -222,22 +220,6 @@ func (q *faultyQueue) Map(p *expr.Program, v device.View, out, in []device.Tenso
 		return
 	}
 	q.Queue.Map(p, v, out, in, modes, r)
-}
-
-func (q *faultyQueue) SoftmaxLossBackward(l device.SoftmaxLoss, dx, prob, label device.Tensor, scale float32, m device.Mode) {
-	if q.softmaxLossBackward != nil {
-		q.softmaxLossBackward(q.Queue, l, dx, prob, label, scale, m)
-		return
-	}
-	q.Queue.SoftmaxLossBackward(l, dx, prob, label, scale, m)
-}
-
-func (q *faultyQueue) Accuracy(a device.Accuracy, hit, x, label device.Tensor) {
-	if q.accuracy != nil {
-		q.accuracy(q.Queue, a, hit, x, label)
-		return
-	}
-	q.Queue.Accuracy(a, hit, x, label)
 }
 
 func (q *faultyQueue) CopyStrided(s device.Strided, dst, src device.Tensor, m device.Mode) {

@@ -198,20 +198,6 @@ func TestSoftmaxGradients(t *testing.T) {
 	}
 }
 
-// The gradient of a loss has one factor for all samples, as dy has one element
-// for one sample.
-func TestLossGradients(t *testing.T) {
-	b := newBench(t)
-	x, prob := b.random(6), b.empty(device.Float32, 6)
-	label := b.putInts(4)
-	log := device.SoftmaxLoss{N: 1, C: 6}
-	b.gradient(x, 1,
-		func(y device.Tensor) { b.SoftmaxLossForward(log, y, prob, x, label) },
-		func(dx, dy device.Tensor, m device.Mode) {
-			b.SoftmaxLossBackward(log, dx, prob, label, float32(b.get(dy)[0]), m)
-		})
-}
-
 // The gradient of a copy is the copy back: what is left out has none, and what is
 // repeated has the sum.
 func TestStridedGradients(t *testing.T) {

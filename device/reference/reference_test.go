@@ -235,38 +235,6 @@ func TestSoftmaxByHand(t *testing.T) {
 	require.InDeltaSlice(t, []float64{0.25, 0.5, 0.75, 0.5}, b.get(y), 1e-12)
 }
 
-func TestLossesByHand(t *testing.T) {
-	b := newBench(t)
-	l := device.SoftmaxLoss{N: 3, C: 10}
-	loss, prob, dx := b.empty(device.Float32, 3), b.empty(device.Float32, 30), b.empty(device.Float32, 30)
-	x, label := b.empty(device.Float32, 30), b.putInts(0, 9, 10)
-	b.Fill(x, -7)
-	b.SoftmaxLossForward(l, loss, prob, x, label)
-	require.InDeltaSlice(t, []float64{math.Log(10), math.Log(10)}, b.get(loss)[:2], 1e-12)
-	require.True(t, math.IsNaN(b.get(loss)[2]), "label 10 of 10 classes")
-	b.SoftmaxLossBackward(l, dx, prob, label, 0.5, device.Overwrite)
-	d := b.get(dx)
-	require.InDeltaSlice(t, []float64{-0.45, 0.05}, d[:2], 1e-12)
-	require.InDeltaSlice(t, []float64{0.05, -0.45}, d[18:20], 1e-12)
-	require.Equal(t, make([]float64, 10), d[20:])
-}
-
-func TestAccuracyByHand(t *testing.T) {
-	b := newBench(t)
-	x := b.put(
-		1, 3, 2,
-		3, 3, 1,
-		3, 3, 1,
-		nan, 1, 2,
-		nan, 1, 2,
-		1, 2, 3)
-	label, hit := b.putInts(1, 0, 1, 0, 2, 3), b.empty(device.Float32, 6)
-	b.Accuracy(device.Accuracy{N: 6, C: 3, K: 1}, hit, x, label)
-	require.Equal(t, []float64{1, 1, 0, 0, 1, 0}, b.get(hit))
-	b.Accuracy(device.Accuracy{N: 6, C: 3, K: 2}, hit, x, label)
-	require.Equal(t, []float64{1, 1, 1, 0, 1, 0}, b.get(hit))
-}
-
 func TestFillByHand(t *testing.T) {
 	b := newBench(t)
 	y := b.put(nan, nan)

@@ -18,8 +18,6 @@ type queue struct {
 	traits traits
 
 	softmax     softmaxTask
-	softmaxLoss softmaxLossTask
-	accuracy    accuracyTask
 	fill        fillTask
 	strided     stridedTask
 	poolForward poolTask

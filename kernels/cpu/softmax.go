@@ -1,8 +1,6 @@
 package cpu
 
 import (
-	"math"
-
 	"github.com/hubel-go/hubel/device"
 	"github.com/hubel-go/hubel/kernels/cpu/vec"
 )
@@ -46,13 +44,10 @@ func (t *softmaxTask) Run(item, _ int) {
 	}
 }
 
-// softmax writes the softmax of x and returns the logarithm of the sum of the
-// exponentials.
-func softmax(l *vec.Loops, y, x []float32) (logSum float64) {
-	largest := l.Largest(x)
-	sum := l.ExpSum(y, x, largest)
+// softmax writes the softmax of x.
+func softmax(l *vec.Loops, y, x []float32) {
+	sum := l.ExpSum(y, x, l.Largest(x))
 	l.ScaleWide(y, y, 1/sum)
-	return float64(largest) + math.Log(sum)
 }
 
 // positions is how many places of a feature map are worked on together: the

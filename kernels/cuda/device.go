@@ -33,8 +33,6 @@ type kernels struct {
 	pool     poolKernels
 	lrn      lrnKernels
 	softmax  softmaxKernels
-	loss     lossKernels
-	accuracy accuracyKernels
 	copies   copyKernels
 }
 
@@ -42,8 +40,7 @@ type kernels struct {
 func (k *kernels) declare(d driver.Driver, a arithmetic) {
 	k.products(d, a)
 	for _, declare := range []func(driver.Driver){
-		k.pool.declare, k.lrn.declare, k.softmax.declare,
-		k.loss.declare, k.accuracy.declare, k.copies.declare,
+		k.pool.declare, k.lrn.declare, k.softmax.declare, k.copies.declare,
 	} {
 		declare(d)
 	}

@@ -262,7 +262,7 @@ var plainLoad = regexp.MustCompile(`\bld\.global\.([vfus])`)
 
 // apart are the kernels that read nothing of what they write: they never work in
 // place, nor add to what is there.
-var apart = map[string]bool{"accuracy": true, "lrn_forward": true, "lrn_forward_5": true,
+var apart = map[string]bool{"lrn_forward": true, "lrn_forward_5": true,
 	"pool_max_forward": true, "pool_average_forward": true}
 
 // cache reads all global memory through .nc, as a compiler may where pointers are

@@ -66,8 +66,8 @@ func TestFilesAreLoadedWhenNeeded(t *testing.T) {
 	require.Equal(t, []string{"softmax.ptx"}, l.files)
 	l.err = errors.New("no room")
 	queues[0].Scope("update")
-	queues[0].Accuracy(device.Accuracy{N: 2, C: 2, K: 1}, x, x, x)
-	require.EqualError(t, queues[0].Sync(), "update: accuracy: cuda: no room")
+	queues[0].LRNForward(device.LRN{N: 2, C: 2, H: 1, W: 1, Size: 5}, x, x, x)
+	require.EqualError(t, queues[0].Sync(), "update: lrn_forward: cuda: no room")
 	f := d.kernels.lrn.forward
 	_, err = f.Attributes()
 	require.EqualError(t, err, "cuda: no room")

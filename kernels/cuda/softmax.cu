@@ -6,12 +6,28 @@
 //          threads read neighbouring scores; blocks go over the positions
 //          along x and over the samples along y.
 
-#include "softmax.cuh"
+#include "reduce.cuh"
 
+// Every thread reads back only what it wrote itself.
 extern "C" __global__ void __launch_bounds__(RowThreads)
     softmax_forward_rows(float *y, const float *x, int C) {
     const size_t row = (size_t)blockIdx.x * C;
-    softmaxRow(y + row, x + row, C);
+    y += row, x += row;
+    float largest = -INFINITY;
+#pragma unroll 1
+    for (int c = threadIdx.x; c < C; c += RowThreads) largest = fmaxf(largest, x[c]);
+    largest = reduce<Max, RowThreads>(largest);
+    float sum = 0;
+#pragma unroll 1
+    for (int c = threadIdx.x; c < C; c += RowThreads) {
+        const float e = expf(x[c] - largest);  // NaN stays, although fmaxf drops it
+        y[c] = e;
+        sum += e;
+    }
+    sum = reduce<Sum, RowThreads>(sum);
+    const float inverse = 1 / sum;
+#pragma unroll 1
+    for (int c = threadIdx.x; c < C; c += RowThreads) y[c] *= inverse;
 }
 
 extern "C" __global__ void __launch_bounds__(RowThreads)

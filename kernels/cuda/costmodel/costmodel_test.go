@@ -57,7 +57,7 @@ var slow = Card{Model: "slow", Capability: 80, SMs: 2, Lanes: 64, Clock: 1e3, Ba
 
 // launch is 4 blocks of the kernel add, which did what f says.
 func launch(f func(c *ptxsim.Counters)) Launch {
-	l := Launch{Report: ptxsim.Report{Kernel: "softmax_loss_backward", Config: driver.Config{Grid: driver.Dim{X: 4}, Block: driver.Dim{X: 256}}}}
+	l := Launch{Report: ptxsim.Report{Kernel: "softmax_backward_rows", Config: driver.Config{Grid: driver.Dim{X: 4}, Block: driver.Dim{X: 256}}}}
 	l.Blocks = 4
 	f(&l.Counters)
 	return l
@@ -118,7 +118,7 @@ func TestRefuses(t *testing.T) {
 	none := slow
 	none.TF32 = 0
 	_, err = none.Of(launch(func(c *ptxsim.Counters) { c.TensorFMAs = 1024 }))
-	require.ErrorContains(t, err, "kernel softmax_loss_backward: a slow has no tensor cores for TF32")
+	require.ErrorContains(t, err, "kernel softmax_backward_rows: a slow has no tensor cores for TF32")
 	l = launch(func(*ptxsim.Counters) {})
 	l.Config.Shared = 200 << 10
 	_, err = slow.Of(l)
