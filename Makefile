@@ -54,6 +54,13 @@ lenet5: build mnist fashion-mnist ## train LeNet-5 on MNIST and Fashion-MNIST
 tiny-vgg: build $(if $(DATA),,fashion-mnist) ## train a small VGG, and show its gradients; DATA=cifar10:FOLDER, otherwise Fashion-MNIST
 	$(EXAMPLE)
 
+.PHONY: transfer recipe
+transfer: build ## move a network to other classes with few pictures, four ways; DATA=photographs VAL=photographs
+	$(EXAMPLE)
+
+recipe: build ## train a small residual network in five epochs; DATA=photographs VAL=photographs
+	$(EXAMPLE)
+
 .PHONY: mnist
 mnist: ## fetch MNIST into datasets/mnist
 	@$(GO) run ./cmd/fetch mnist
