@@ -22,8 +22,8 @@ type preview struct {
 
 // drawPreview draws images of a training set as the augmentation makes them, four of each
 // picture: as a test sees it, and as it is in epochs 1 to 3. One that is mixed with another
-// is named by the share of each class. Without an augmentation these
-// are the same, and there is one. With -preprocess each is followed by what a network sees.
+// is named by the share of each class. Without an augmentation these are the same, and there
+// is one. With -preprocess each is followed by what a network sees.
 func drawPreview(ctx context.Context, o *options, stdout, stderr io.Writer) error {
 	p, err := o.openPreview(ctx, stderr)
 	if err != nil {
