@@ -133,7 +133,7 @@ var forms = []form{
 	{op: RandomCrop, sizes: 2, amount: true, middle: nan, max: 1, lo: 0.08, hi: 1, p: 1, example: "rrcrop=224:0.08..1"},
 	{op: Pad, sizes: 1, p: 1, example: "pad=4"},
 	{op: Flip, p: 0.5, chance: true, example: "flip"},
-	{op: Rotate, amount: true, min: -360, max: mostAmount, p: 1, chance: true, example: "rotate=15"},
+	{op: Rotate, amount: true, min: -360, max: 360, p: 1, chance: true, example: "rotate=15"},
 	{op: Translate, amount: true, min: -1, max: mostAmount, p: 1, chance: true, example: "translate=0.1"},
 	{op: TranslateX, amount: true, min: -1, max: 1, p: 1, chance: true, example: "translate-x=0.1"},
 	{op: TranslateY, amount: true, min: -1, max: 1, p: 1, chance: true, example: "translate-y=0.1"},

@@ -472,12 +472,12 @@ func (l *Loader) fill(b *Batch, n int, other []float32) (err error) {
 		if err := l.readTarget(b.targets[n*l.perSample:(n+1)*l.perSample], i, b.Epoch); err != nil {
 			return fmt.Errorf("target of sample %d: %w", i, err)
 		}
-	} else if err := l.checkLabel(i, label); err != nil {
+	} else if err := checkLabel(l.data, i, label); err != nil {
 		return err
 	}
 	if l.o.OneHot {
 		share := b.targets[n*l.perSample : (n+1)*l.perSample]
-		if label, err = l.shares(share, x, other, i, label, b.Epoch); err != nil {
+		if label, err = l.mixing.Mix(share, x, other, l.varied, i, label, l.o.Seed, b.Epoch); err != nil {
 			return err
 		}
 	}
@@ -486,8 +486,8 @@ func (l *Loader) fill(b *Batch, n int, other []float32) (err error) {
 	return nil
 }
 
-func (l *Loader) checkLabel(i int, label int32) error {
-	if classes := len(l.data.Classes()); label < 0 || int(label) >= classes {
+func checkLabel(d Dataset, i int, label int32) error {
+	if classes := len(d.Classes()); label < 0 || int(label) >= classes {
 		return fmt.Errorf("sample %d: label %d is not one of the %d classes", i, label, classes)
 	}
 	return nil

@@ -14,25 +14,25 @@ func (s Step) mixes() bool { return s.Op == Mixup || s.Op == Cutmix }
 // of classes.
 func (a Augment) Mixes() bool { return slices.ContainsFunc(a, Step.mixes) }
 
-// shares sets the share of each class in sample i, x, which it mixes first if
-// that is asked for. It returns the class of the larger share.
-func (l *Loader) shares(share, x, other []float32, i int, label int32, epoch int) (int32, error) {
+// Mix mixes x, sample i of a set and of the class label as ReadVaried gives it, as the
+// steps say, and sets the share of each class in it. It returns the class of the larger
+// share. What is random depends on the seed, the epoch and i alone. The other sample is
+// read into other, which is as long as x. Without a step that mixes, or where chance
+// takes none, x stays as it is.
+func (a Augment) Mix(share, x, other []float32, set Varied, i int, label int32, seed uint64, epoch int) (int32, error) {
 	clear(share)
 	share[label] = 1
-	if l.mixing == nil {
-		return label, nil
-	}
-	v := randomView(i, l.o.Seed, epoch)
-	for k := range l.mixing { // the first that is taken
-		s := &l.mixing[k]
+	v := randomView(i, seed, epoch)
+	for k := range a { // the first that is taken
+		s := &a[k]
 		if !s.mixes() || !v.taken(s, k) {
 			continue
 		}
 		words := v.words(k, 1)
-		j, _ := bits.Mul64(uint64(words[0])<<32|uint64(words[1]), uint64(l.samples))
-		second, err := l.varied.ReadVaried(other, int(j), l.o.Seed, epoch)
+		j, _ := bits.Mul64(uint64(words[0])<<32|uint64(words[1]), uint64(set.Len()))
+		second, err := set.ReadVaried(other, int(j), seed, epoch)
 		if err == nil {
-			err = l.checkLabel(int(j), second)
+			err = checkLabel(set, int(j), second)
 		}
 		if err != nil {
 			return 0, fmt.Errorf("mixed with sample %d: %w", j, err)
@@ -41,7 +41,7 @@ func (l *Loader) shares(share, x, other []float32, i int, label int32, epoch int
 		if s.Op == Mixup {
 			mixup(x, other, float32(lambda))
 		} else {
-			shape := l.data.Shape()
+			shape := set.Shape()
 			lambda = cutmix(x, other, shape[1], shape[2], lambda, v.words(k, 2))
 		}
 		share[label] = float32(lambda)

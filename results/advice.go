@@ -141,7 +141,7 @@ func CurveAdvice(log []LogLine, metric Metric) string {
 	case training < falling*meanLoss(before):
 		return fmt.Sprintf("not finished: the training loss still falls, from %.4g to %.4g over the last two quarters: train longer", meanLoss(before), training)
 	case shared && trainWrong > highBias:
-		return fmt.Sprintf("high bias: %.1f %% are wrong in training, and the loss no longer falls: a larger network, less -decay, or another -lr would help", 100*trainWrong)
+		return fmt.Sprintf("high bias: %.1f %% are wrong in training, and the loss hardly falls: a larger network, less -decay, or another -lr would help", 100*trainWrong)
 	}
 	return "neither high bias nor high variance"
 }

@@ -90,7 +90,7 @@ func TestCurveAdvice(t *testing.T) {
 		"high variance: the test loss is 1.2, and was 1 at iteration 80: ":                        run(flat, [4]float64{2, 1, 1.1, 1.2}, 0.9, 0.9),
 		"high variance: 16.0 % are wrong in the test and 10.0 % in training: ":                    run(flat, flat, 0.9, 0.84),
 		"not finished: the training loss still falls, from 1 to 0.8 over the last two quarters: ": run([4]float64{2, 1.5, 1, 0.8}, flat, 0.8, 0.76),
-		"high bias: 20.0 % are wrong in training, and the loss no longer falls: ":                 run(flat, flat, 0.8, 0.76),
+		"high bias: 20.0 % are wrong in training, and the loss hardly falls: ":                    run(flat, flat, 0.8, 0.76),
 		"neither high bias nor high variance":                                                     run(flat, flat, 0.95, 0.91),
 	} {
 		require.Contains(t, CurveAdvice(log, accuracy), want)

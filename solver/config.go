@@ -198,6 +198,8 @@ func (c *Config) checkSettings() error {
 		return fmt.Errorf("a patience of %d tests must not be negative", c.Patience)
 	case c.Iterations > math.MaxInt32:
 		return fmt.Errorf("%d iterations must be at most %d", c.Iterations, math.MaxInt32)
+	case c.Optimiser.SWA > c.Iterations:
+		return fmt.Errorf("mean of weights: the update %d that it begins with must be one of the run's %d", c.Optimiser.SWA, c.Iterations)
 	}
 	return c.Optimiser.Check()
 }

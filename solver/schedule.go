@@ -116,8 +116,11 @@ func (s Schedule) Check() error {
 	if s.Max < 0 {
 		return fail("max %d must not be negative", s.Max)
 	}
-	if s.Warmup < 0 || s.Max > 0 && s.Warmup >= s.Max {
-		return fail("a warm-up of %d iterations must not be negative, and must end before max", s.Warmup)
+	if s.Warmup < 0 {
+		return fail("a warm-up of %d iterations must not be negative", s.Warmup)
+	}
+	if s.Max > 0 && s.Warmup >= s.Max {
+		return fail("a warm-up must be shorter than the run, below %d iterations", s.Max)
 	}
 	return nil
 }

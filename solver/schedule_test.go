@@ -161,7 +161,7 @@ func TestScheduleCheck(t *testing.T) {
 		{OneCycle, func(s *Schedule) { s.Gamma = 2 }, "policy one-cycle: gamma 2 must be above 0 and at most 1"},
 		{OneCycle, func(s *Schedule) { s.Gamma = nan }, "policy one-cycle: gamma NaN must be above 0 and at most 1"},
 		{Fixed, func(s *Schedule) { s.Warmup = -1 }, "policy fixed: a warm-up of -1 iterations must not be negative"},
-		{Poly, func(s *Schedule) { s.Warmup = 10 }, "policy poly: a warm-up of 10 iterations must not be negative, and must end before max"},
+		{Poly, func(s *Schedule) { s.Warmup = 10 }, "policy poly: a warm-up must be shorter than the run, below 10 iterations"},
 		{Cosine, func(s *Schedule) { s.Max = -1 }, "policy cosine: max -1 must not"},
 	} {
 		s := good

@@ -41,16 +41,17 @@ func TestConfigInWords(t *testing.T) {
 		"a log every 1, a checkpoint every -2 iterations and one every 3s must not be negative": func(c *Config) {
 			c.CheckpointEvery, c.CheckpointTime = -2, 3*time.Second
 		},
-		"batch 0 must be at least 1":                                          func(c *Config) { c.Batch = 0 },
-		"0 passes to accumulate must be at least 1":                           func(c *Config) { c.Accumulate = 0 },
-		"9223372036854775807 passes of 2 samples are too many for one update": func(c *Config) { c.Batch, c.Accumulate = 2, math.MaxInt },
-		"0 iterations must be at least 1":                                     func(c *Config) { c.Iterations = 0 },
-		"2147483648 iterations must be at most 2147483647":                    func(c *Config) { c.Iterations = math.MaxInt32 + 1 },
-		"a patience of -1 tests must not be negative":                         func(c *Config) { c.Patience = -1 },
-		"momentum NaN must be at least 0 and below 1":                         func(c *Config) { c.Optimiser.Momentum = nan },
-		"weight decay NaN must be finite and not negative":                    func(c *Config) { c.Optimiser.Decay = nan },
-		"largest gradient norm -1 must be finite and not negative":            func(c *Config) { c.Optimiser.ClipNorm = -1 },
-		"momentum must be above 0 to be Nesterov's":                           func(c *Config) { c.Optimiser.Momentum, c.Optimiser.Nesterov = 0, true },
+		"batch 0 must be at least 1":                                                    func(c *Config) { c.Batch = 0 },
+		"0 passes to accumulate must be at least 1":                                     func(c *Config) { c.Accumulate = 0 },
+		"9223372036854775807 passes of 2 samples are too many for one update":           func(c *Config) { c.Batch, c.Accumulate = 2, math.MaxInt },
+		"0 iterations must be at least 1":                                               func(c *Config) { c.Iterations = 0 },
+		"2147483648 iterations must be at most 2147483647":                              func(c *Config) { c.Iterations = math.MaxInt32 + 1 },
+		"mean of weights: the update 99 that it begins with must be one of the run's 3": func(c *Config) { c.Optimiser.SWA = 99 },
+		"a patience of -1 tests must not be negative":                                   func(c *Config) { c.Patience = -1 },
+		"momentum NaN must be at least 0 and below 1":                                   func(c *Config) { c.Optimiser.Momentum = nan },
+		"weight decay NaN must be finite and not negative":                              func(c *Config) { c.Optimiser.Decay = nan },
+		"largest gradient norm -1 must be finite and not negative":                      func(c *Config) { c.Optimiser.ClipNorm = -1 },
+		"momentum must be above 0 to be Nesterov's":                                     func(c *Config) { c.Optimiser.Momentum, c.Optimiser.Nesterov = 0, true },
 	} {
 		c := tinyConfig(t, reference.New())
 		change(&c)

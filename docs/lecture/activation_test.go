@@ -8,11 +8,12 @@ import (
 
 func Example_activation() {
 	x := batch([]int{1, 5}, -2, -1, 0, 1, 2)
-	each([]*tensor.Dense{x}, "relu", "leaky-relu", "relu6", "elu", "selu", "gelu", "silu", "mish", "sigmoid", "tanh",
+	each([]*tensor.Dense{x}, "relu", "leaky-relu", "prelu", "relu6", "elu", "selu", "gelu", "silu", "mish", "sigmoid", "tanh",
 		"hard-sigmoid", "hard-swish", "softplus", "softsign")
 	// Output:
 	// relu          0       0       0       1       2        gradient 0       0       0       1       1
 	// leaky-relu    -0.02   -0.01   0       1       2        gradient 0.01    0.01    0.01    1       1
+	// prelu         -0.5    -0.25   0       1       2        gradient 0.25    0.25    0.25    1       1
 	// relu6         0       0       0       1       2        gradient 0       0       0       1       1
 	// elu           -0.865  -0.632  0       1       2        gradient 0.135   0.368   1       1       1
 	// selu          -1.52   -1.11   0       1.05    2.1      gradient 0.238   0.647   1.76    1.05    1.05

@@ -5,6 +5,7 @@ package lecture
 import (
 	"cmp"
 	"fmt"
+	"os"
 	"strings"
 
 	"gorgonia.org/tensor"
@@ -24,6 +25,9 @@ type layer struct {
 
 // batch is a batch of numbers. The first axis of the shape is the samples.
 func batch(shape []int, x ...float32) *tensor.Dense {
+	if n := tensor.Shape(shape).TotalSize(); len(x) != n {
+		check(fmt.Errorf("the shape %v has %d numbers, not %d", shape, n, len(x)))
+	}
 	return tensor.New(tensor.WithShape(shape...), tensor.WithBacking(x))
 }
 
@@ -172,7 +176,7 @@ func row(digits int, values []float64) string {
 	return strings.TrimRight(b.String(), " ")
 }
 
-// must returns x. An example that is wrong ends.
+// must returns x. An example that is wrong ends with one line.
 func must[T any](x T, err error) T {
 	check(err)
 	return x
@@ -180,6 +184,7 @@ func must[T any](x T, err error) T {
 
 func check(err error) {
 	if err != nil {
-		panic(err)
+		fmt.Fprintln(os.Stderr, "lecture:", err)
+		os.Exit(1)
 	}
 }

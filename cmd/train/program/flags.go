@@ -310,6 +310,9 @@ func parse(args []string) (*options, error) {
 		}
 	}
 	if f.NArg() > 0 {
+		if n, err := strconv.Atoi(f.Arg(0)); err == nil && o.monitor == monitorSome {
+			return nil, fmt.Errorf("-monitor takes its number after an equals sign: -monitor=%d", n)
+		}
 		return nil, fmt.Errorf("%q is not a flag; -h lists the flags", f.Arg(0))
 	}
 	f.Visit(note)

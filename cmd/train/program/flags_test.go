@@ -58,6 +58,8 @@ func TestParseRefuses(t *testing.T) {
 		{"-model lenet", "-data is missing; the data sets are mnist, "},
 		{"-wrong", "-wrong"},
 		{start + "extra", `"extra" is not a flag`},
+		{start + "-monitor 50 -iters 5", "-monitor takes its number after an equals sign: -monitor=50"},
+		{start + "-monitor more", `"more" is not a flag`},
 		{start + "-batch many", `"many" for flag -batch`},
 		{start + "-batch", "needs an argument: -batch"},
 		{start + "-batch 0", "-batch must be at least 1"},

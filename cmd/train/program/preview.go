@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 
 	"github.com/hubel-go/hubel/data"
 	"github.com/hubel-go/hubel/internal/printable"
@@ -14,13 +15,15 @@ import (
 // preview is what -preview draws from.
 type preview struct {
 	set        data.Varied
+	augment    data.Augment
 	preprocess data.Preprocess
 	skipped    []data.Skip // files that were left out
 }
 
 // drawPreview draws images of a training set as the augmentation makes them, four of each
-// picture: as a test sees it, and as it is in epochs 1 to 3. Without an augmentation these
-// are the same, and there is one. With -preprocess each is followed by what a network sees.
+// picture: as a test sees it, and as it is in epochs 1 to 3. One that is mixed with another
+// is named by the share of each class. Without an augmentation these are the same, and there
+// is one. With -preprocess each is followed by what a network sees.
 func drawPreview(ctx context.Context, o *options, stdout, stderr io.Writer) error {
 	p, err := o.openPreview(ctx, stderr)
 	if err != nil {
@@ -78,7 +81,11 @@ func (p *preview) draw(sample, view int, seed uint64, class string) (before, aft
 		_, err = p.set.Read(x, sample)
 	} else {
 		name = fmt.Sprintf("epoch %d", view)
-		_, err = p.set.ReadVaried(x, sample, seed, view-1)
+		var label int32
+		label, err = p.set.ReadVaried(x, sample, seed, view-1)
+		if classes := p.set.Classes(); err == nil && len(classes) > 0 && p.augment.Mixes() {
+			class, err = p.mix(x, sample, label, seed, view-1)
+		}
 	}
 	if err != nil {
 		return before, after, err
@@ -94,6 +101,22 @@ func (p *preview) draw(sample, view int, seed uint64, class string) (before, aft
 		err = drawPoints(before, points, sample, seed, view)
 	}
 	return before, after, err
+}
+
+// mix mixes x, a sample of the class label, and returns the classes in it with their shares.
+func (p *preview) mix(x []float32, sample int, label int32, seed uint64, epoch int) (string, error) {
+	classes := p.set.Classes()
+	share := make([]float32, len(classes))
+	if _, err := p.augment.Mix(share, x, make([]float32, len(x)), p.set, sample, label, seed, epoch); err != nil {
+		return "", err
+	}
+	var parts []string
+	for i, s := range share {
+		if s > 0 {
+			parts = append(parts, fmt.Sprintf("%s %.2f", classes[i], s))
+		}
+	}
+	return strings.Join(parts, ", "), nil
 }
 
 // drawPoints draws the points of a sample into it.
@@ -122,7 +145,7 @@ func (o *options) openPreview(ctx context.Context, stderr io.Writer) (*preview, 
 		if err != nil {
 			return nil, err
 		}
-		return &preview{photos.Train, photos.Preprocess, photos.Skipped}, nil
+		return &preview{photos.Train, o.augment, photos.Preprocess, photos.Skipped}, nil
 	}
 	set, _, err := o.openNamed(o.data, nil)
 	if err != nil {
@@ -133,5 +156,5 @@ func (o *options) openPreview(ctx context.Context, stderr io.Writer) (*preview, 
 		return nil, err
 	}
 	_, varied, err := data.Augmented(set, o.augment, p.Statistics)
-	return &preview{varied, p, skippedOf(set)}, err
+	return &preview{varied, o.augment, p, skippedOf(set)}, err
 }
