@@ -45,19 +45,23 @@ func TestStepOnACard(t *testing.T) {
 		for _, m := range word.FindAllStringSubmatch(step, -1) {
 			_, stream, _ := strings.Cut(m[2], "stream ")
 			stream, _, _ = strings.Cut(stream, " ")
-			switch m[1] {
+			name := m[1]
+			if name == "cuMemsetD32Async" { // work in the order of the kernels, such as a factor of the loss
+				name = "cuLaunchKernel"
+			}
+			switch name {
 			case "cuLaunchKernel", "cuMemcpyDtoDAsync":
 				require.True(t, compute == "" || compute == stream, step)
 				compute = stream
 			case "cuMemcpyHtoDAsync":
 				require.Contains(t, m[2], " page-locked ")
 				upload = stream
-			case "cuEventRecord", "cuStreamWaitEvent", "cuEventQuery", "cuMemsetD32Async":
+			case "cuEventRecord", "cuStreamWaitEvent", "cuEventQuery":
 			default:
 				require.Fail(t, "a step has no place for "+m[0], step)
 			}
-			if n := len(calls); n == 0 || calls[n-1] != m[1] {
-				calls = append(calls, m[1])
+			if n := len(calls); n == 0 || calls[n-1] != name {
+				calls = append(calls, name)
 			}
 		}
 		require.NotEqual(t, compute, upload)

@@ -306,14 +306,14 @@ CUresult cuMemcpyDtoDAsync_v2(uint64_t d, uint64_t s, size_t n, void *q) {
 	return 0;
 }
 CUresult cuMemsetD8Async(uint64_t d, unsigned char v, size_t n, void *q) {
-	IN(" %u %zu", v, n);
+	IN(" %u %zu stream %p", v, n, q);
 	OWN(q); SPAN(d, n);
 	finish();
 	memset((void *)(uintptr_t)d, v, n);
 	return 0;
 }
 CUresult cuMemsetD32Async(uint64_t d, unsigned v, size_t n, void *q) {
-	IN(" %u %zu", v, n);
+	IN(" %u %zu stream %p", v, n, q);
 	OWN(q); SPAN(d, 4 * n);
 	finish();
 	for (size_t i = 0; i < n; i++) ((unsigned *)(uintptr_t)d)[i] = v;
