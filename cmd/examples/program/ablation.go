@@ -60,8 +60,7 @@ var ablationParts = []ablationPart{
 }
 
 // ablation trains a small AlexNet without some of its parts (Krizhevsky et al. 2012, sections 3
-// and 4): ReLUs, local response normalisation, overlapping pooling,
-// dropout and augmentation.
+// and 4): ReLUs, local response normalisation, overlapping pooling, dropout and augmentation.
 func ablation(s *study) error {
 	set, err := s.ablationSet()
 	if err != nil {

@@ -8,14 +8,10 @@ import "fmt"
 // al. 2019, "Bag of tricks for image classification with convolutional neural networks",
 // beside AlexNet's of 2012.
 func recipe(s *study) error {
-	epochs := s.epochs
-	if epochs == 0 {
-		epochs = 5
-	}
 	flags := []string{
 		"-model", "xresnet18-half", "-data", s.data, "-val", s.val,
 		"-augment", "rrcrop=128:0.35..1,flip", "-preprocess", "mean,std",
-		"-epochs", fmt.Sprint(epochs), "-batch", "32",
+		"-epochs", fmt.Sprint(s.epochsOr(5)), "-batch", "32",
 		"-nesterov", "-lr", "0.1", "-lr-policy", "cosine", "-warmup", "100",
 	}
 	rows, err := s.trainAll(training{name: "xresnet18-half", flags: flags})

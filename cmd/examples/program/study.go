@@ -64,11 +64,11 @@ func (s *study) train(row training, seed int) (outcome, error) {
 	args := slices.Concat([]string{"bin/train"}, row.flags, s.rest, []string{"-seed", fmt.Sprint(seed), "-out", o.dir})
 	line := shell(args)
 	fmt.Fprintln(s.stdout, line)
-	done, err := begin(&args, line, o.dir)
+	args, err := begin(args, line, o.dir)
 	if err != nil {
 		return o, err
 	}
-	if !done {
+	if args != nil {
 		if err := s.call(args, o.dir+".txt"); err != nil {
 			return o, err
 		}
@@ -89,36 +89,35 @@ func (s *study) train(row training, seed int) (outcome, error) {
 }
 
 // begin writes the command of a training beside its folder, or compares it with the one
-// that is there. It reports whether the training is done, and turns args into a
-// continuation where it had begun.
-func begin(args *[]string, line, dir string) (done bool, err error) {
+// that is there. It returns what train is to be called with: args, or where the training had
+// begun those that go on with it, or nil if it is done.
+func begin(args []string, line, dir string) (left []string, err error) {
 	path := dir + ".sh"
 	was, err := os.ReadFile(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		if err := os.MkdirAll(filepath.Dir(path), 0o777); err != nil {
-			return false, err
+			return nil, err
 		}
-		return false, atomicfile.Write(path, func(w io.Writer) error {
+		return args, atomicfile.Write(path, func(w io.Writer) error {
 			_, err := fmt.Fprintln(w, line)
 			return err
 		})
 	case err != nil:
-		return false, err
+		return nil, err
 	case string(was) != line+"\n":
-		return false, fmt.Errorf("%s has another command than this one: choose another folder with -out, or remove %s", path, filepath.Dir(dir))
+		return nil, fmt.Errorf("%s has another command than this one: choose another folder with -out, or remove %s", path, filepath.Dir(dir))
 	}
 	c, err := solver.PeekCheckpoint(dir)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return false, nil
+		return args, nil
 	case err != nil:
-		return false, err
+		return nil, err
 	case c.Done(c.Config.Iterations):
-		return true, nil
+		return nil, nil
 	}
-	*args = append([]string{(*args)[0], "-resume", dir}, train.ResumeFlags((*args)[1:])...)
-	return false, nil
+	return append([]string{args[0], "-resume", dir}, train.ResumeFlags(args[1:])...), nil
 }
 
 // call runs train, whose output goes to a file. Its errors are on standard error already.

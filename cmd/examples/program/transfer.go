@@ -31,10 +31,7 @@ func transfer(s *study) error {
 	}
 	from, to := fmt.Sprintf("0-%d", n/2-1), fmt.Sprintf("%d-%d", n/2, n-1)
 	epochs := func(usual int) []string {
-		if s.epochs > 0 {
-			usual = s.epochs
-		}
-		return []string{"-epochs", fmt.Sprint(usual), "-lr-policy", "cosine"}
+		return []string{"-epochs", fmt.Sprint(s.epochsOr(usual)), "-lr-policy", "cosine"}
 	}
 	each := []string{"-model", "tiny-vgg", "-data", s.data, "-val", s.val}
 	steps := []string{"-augment", "resize=36,rrcrop=32:0.35..1,flip"}
