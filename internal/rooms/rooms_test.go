@@ -15,6 +15,7 @@ import (
 
 // allowed lists what the packages of this module may import of it, tests apart.
 var allowed = map[string][]string{
+	"formats":             {"graph", "modelfile"},
 	"formats/safetensors": {"internal/atomicfile"},
 	"modelfile":           {"graph", "data", "formats/safetensors", "internal/printable"},
 	"predict":             {"modelfile", "graph", "data", "device"},

@@ -1,0 +1,57 @@
+// Package formats is what the readers of other frameworks' model files have in common. Each
+// folder below it reads, or also writes, one format. Files are data: nothing in them is run,
+// and no size in them is believed before it is compared with the size of the file.
+package formats
+
+import (
+	"context"
+
+	"github.com/hubel-go/hubel/graph"
+	"github.com/hubel-go/hubel/modelfile"
+)
+
+// Model is what a reader makes of a file of another framework.
+type Model struct {
+	// Model is as a weights file has it. Its Network is nil if the file holds weights
+	// alone, and no network was given to read them into: then Weights have the file's
+	// names. Its Weights are nil if the file describes a network alone.
+	modelfile.Model
+
+	// Format says what the file is, such as "Caffe, binary, layers of version 1".
+	Format string
+
+	// Facts are lines about the file that the network does not tell, such as
+	// "producer: pytorch 2.15" or "opset: 17".
+	Facts []string
+
+	// Lost names what is in the file and not in the model, a line for each thing.
+	Lost []string
+
+	// Values maps the names that the file has for inputs, outputs and what layers
+	// compute to the names of values of the network. Names that are the same in both
+	// may be left out.
+	Values map[string]string
+}
+
+// Options are what a user says about a file.
+type Options struct {
+	// Input is the shape of one sample, [C,H,W], for files that leave it open, or for
+	// networks that take several. It is nil if the file decides.
+	Input []int
+
+	// Network is what weights that come without one are read into, by name and shape.
+	Network *graph.Network
+}
+
+// Reader reads files of one format.
+type Reader struct {
+	Name string // such as "caffe"
+
+	// Is reports whether a file is of the format, from its first bytes (4,096, or fewer
+	// if the file is shorter) and, where these cannot tell, the end of its name.
+	Is func(head []byte, name string) bool
+
+	// Read reads a model from the files, which the format may need more than one of,
+	// such as a network and its weights. Errors name the file.
+	Read func(ctx context.Context, paths []string, o Options) (*Model, error)
+}
