@@ -124,7 +124,7 @@ fuzz: ## fuzz every reader of files, and the loops in assembly, FUZZTIME each
 MUTATED = ./solver ./modelfile ./results ./graph ./layers ./expr ./data ./data/jpeg ./device ./device/reference ./predict ./inspect ./formats/safetensors ./kernels/cpu ./kernels/cuda ./kernels/cuda/ptxsim
 
 .PHONY: mutants
-mutants: ## change the Go code at random, N times, and list what the tests do not see (hours); N, SEED, PACKAGES, ARGS=-own
+mutants: ## change the Go code at random, N times, and list what the tests do not see (hours); N, SEED, PACKAGES, ARGS="-own -parallel 2"
 	@ulimit -v 16000000 2>/dev/null || true; \
 	exec $(GO) run ./tools/mutants -n $(or $(N),300) -seed $(or $(SEED),1) $(ARGS) $(or $(PACKAGES),$(MUTATED))
 
