@@ -10,6 +10,7 @@ import (
 
 	"github.com/hubel-go/hubel/formats"
 	"github.com/hubel-go/hubel/formats/darknet"
+	"github.com/hubel-go/hubel/formats/pytorch"
 	"github.com/hubel-go/hubel/internal/printable"
 	"github.com/hubel-go/hubel/modelfile"
 )
@@ -17,6 +18,7 @@ import (
 // readers are the formats that are read. The first one that a file is of reads it.
 var readers = []formats.Reader{
 	{Name: "hubel", Is: isWeightsFile, Read: readWeightsFile},
+	pytorch.Reader,
 	darknet.Reader,
 }
 
