@@ -111,7 +111,7 @@ func TestArraysThatDoNotFit(t *testing.T) {
 		`-map data: network small has no value "x"`:                  {map[string]npy.Numbers{"data": v["data"]}, []string{"-map", "data=x"}},
 		`-map data: "prob[:" has no ] at its end`:                    {map[string]npy.Numbers{"data": v["data"]}, []string{"-map", "data=prob[:"}},
 		`is not a range, such as 0:8`:                                {map[string]npy.Numbers{"data": v["data"]}, []string{"-map", "data=prob[:,5]"}},
-		"the first range is of the samples, and must be :":           {map[string]npy.Numbers{"data": v["data"]}, []string{"-map", "data=prob[0:1]"}},
+		"the first range must be : because it is of the samples":     {map[string]npy.Numbers{"data": v["data"]}, []string{"-map", "data=prob[0:1]"}},
 		"-map p: [:,1:9] is not all in the value, 5x3":               {map[string]npy.Numbers{"data": v["data"], "p": v["prob"]}, []string{"-map", "p=prob[:,1:9]"}},
 		"-map p: [:,:,:] has 3 dimensions, and the value, 5x3, 2":    {map[string]npy.Numbers{"data": v["data"], "p": v["prob"]}, []string{"-map", "p=prob[:,:,:]"}},
 	} {
