@@ -76,6 +76,12 @@ var benchConvs = []struct {
 	{"alexnet3", conv(8, 256, 13, 384, 3, 1, 1, 1)},
 	{"alexnet4", conv(8, 384, 13, 384, 3, 1, 1, 2)},
 	{"alexnet5", conv(8, 384, 13, 256, 3, 1, 1, 2)},
+	{"depthwise 3x3 of 128x56x56", conv(8, 128, 56, 128, 3, 1, 1, 128)},
+	{"depthwise 3x3 of 128x56x56, stride 2", conv(8, 128, 56, 128, 3, 2, 1, 128)},
+	{"depthwise 3x3 of 32x112x112", conv(8, 32, 112, 32, 3, 1, 1, 32)},
+	{"depthwise 5x5 of 256x14x14", conv(8, 256, 14, 256, 5, 1, 2, 256)},
+	{"depthwise 7x7 of 96x28x28", conv(8, 96, 28, 96, 7, 1, 3, 96)},
+	{"depthwise 3x3 of 960x7x7", conv(8, 960, 7, 960, 3, 1, 1, 960)},
 }
 
 func BenchmarkConv(b *testing.B) {
