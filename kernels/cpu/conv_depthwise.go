@@ -7,18 +7,19 @@ import (
 )
 
 // A depthwise convolution has one input channel in each group. A matrix product would have
-// one column then; instead each plane of pixels is copied with its padding and, where the
+// one column then; instead planes of pixels are copied with their padding and, where the
 // stride is not 1, by phases: pixels stride apart lie together. Then each tap of the filter
 // sees a plane that is shifted, and an output is a sum of shifted planes (package depthwise).
 //
 // The gradient of the data is the same with planes of dy, for each phase of dx. The gradient
 // of the weights is the dot product of dy with each shifted plane.
 
-// The largest stride, elements of a worker's planes, and multiply-adds that are worth an item.
+// The largest stride; the most elements that a worker needs; those that stay in its
+// first-level cache; and the multiply-adds that are worth an item.
 const (
 	depthwiseStride = 4
 	depthwiseRoom   = 1 << 20
-	depthwiseBand   = 24 << 10
+	depthwiseBlock  = 8 << 10
 	depthwiseWork   = 64 << 10
 )
 
@@ -27,84 +28,96 @@ func usesDepthwise(c *device.Conv) bool {
 	if c.Groups != c.C || c.StrideH > depthwiseStride || c.StrideW > depthwiseStride {
 		return false
 	}
-	for _, p := range []device.Pass{device.Forward, device.BackwardData, device.BackwardFilter} {
-		d := newDepthwise(c, p)
-		if d.room() > depthwiseRoom {
+	for _, pass := range []device.Pass{device.Forward, device.BackwardData, device.BackwardFilter} {
+		if d := newDepthwise(c, pass); d.room() > depthwiseRoom {
 			return false
 		}
 	}
 	return true
 }
 
-// depthwiseCut is a pass over a plane of pixels and the planes of outputs that see it, band
-// by band of lines. A line is one row of outputs or, for the gradient of the data, of each
-// phase of dx.
+// depthwiseCut is how a pass is cut into units: some channels of a sample or, where a plane
+// is large, a band of lines of one. A line is one row of outputs or, for the gradient of the
+// data, of each phase of dx.
 type depthwiseCut struct {
-	c        device.Conv
-	pass     device.Pass
-	multiple int // outputs of a channel
-	phases   int
-	tall     int // rows that taps reach down a phase, and wide, columns across
-	wide     int
-	lines    int // of a plane
-	columns  int
-	band     int // lines of a band
-	bands    int
-	rows     int // of pixels under a band
-	pitch    int // from row to row, of pixels and of outputs
+	c              device.Conv
+	pass           device.Pass
+	multiple       int // outputs of a channel
+	phases         int
+	tall, wide     int // how far taps reach down and across a phase
+	lines, columns int // of a plane
+	band, bands    int // lines of a band
+	channels       int // of a unit
+	rows           int // of pixels under a band
+	pitch          int // from row to row, of pixels and of outputs
 }
 
 func newDepthwise(c *device.Conv, pass device.Pass) depthwiseCut {
 	d := depthwiseCut{
 		c: *c, pass: pass, multiple: c.K / c.Groups, phases: c.StrideH * c.StrideW,
 		tall: (device.Extent(c.R, c.DilationH) - 1) / c.StrideH, wide: (device.Extent(c.S, c.DilationW) - 1) / c.StrideW,
-		lines: c.OutH(), columns: c.OutW(),
+		lines: c.OutH(), columns: c.OutW(), channels: 1,
 	}
 	if pass == device.BackwardData {
 		d.lines, d.columns = (c.H-1+c.PadTop)/c.StrideH+1, (c.W-1+c.PadLeft)/c.StrideW+1
 	}
 	d.pitch = d.columns + d.wide
-	d.band = max(1, min(d.lines, depthwiseBand/((d.phases+1)*d.pitch)-d.tall))
-	d.bands, d.band = evenly(d.lines, d.band, 1)
+	d.bands, d.band = evenly(d.lines, max(1, depthwiseBlock/((d.phases+1)*d.pitch)-d.tall), 1)
 	d.rows = d.band + d.tall
+	if d.bands == 1 {
+		d.channels = min(c.C, max(1, depthwiseBlock/(d.in()+d.out())))
+	}
 	return d
 }
 
-// Behind planes and outputs there is room for vectors that go past their end.
-const depthwiseSlack = 4 * depthwise.Width
-
-// in is the elements of the pixels under a band, and out those of one output of a band.
-func (d *depthwiseCut) in() int {
-	planes := d.phases
+// planes are the pixels of a channel, in so many planes, and outputs what is made of them.
+func (d *depthwiseCut) planes() int {
 	if d.pass == device.BackwardData {
-		planes = d.multiple
+		return d.multiple
 	}
-	return planes*d.rows*d.pitch + d.wide + depthwiseSlack
+	return d.phases
 }
 
-func (d *depthwiseCut) out() int { return roundUp(d.band*d.pitch, depthwise.Width) + depthwiseSlack }
+func (d *depthwiseCut) outputs() int {
+	if d.pass == device.BackwardData {
+		return d.phases
+	}
+	return d.multiple
+}
 
-// merged is the elements of a row of all phases of columns.
-func (d *depthwiseCut) merged() int { return d.c.StrideW*d.pitch + depthwiseSlack }
+// plane is the elements of a plane of pixels, with zeros for vectors that go past its end,
+// and output those of one of outputs.
+func (d *depthwiseCut) plane() int { return d.rows*d.pitch + d.wide + 3*depthwise.Width }
 
-// room is the elements that a worker needs.
+func (d *depthwiseCut) output() int { return d.band*d.pitch + 3*depthwise.Width }
+
+// in and out are the elements of a channel.
+func (d *depthwiseCut) in() int { return d.planes() * d.plane() }
+
+func (d *depthwiseCut) out() int { return d.outputs() * d.output() }
+
+// room is the elements that a worker needs: for pixels, outputs and, in the gradients,
+// weights and a row of pixels, or sums.
 func (d *depthwiseCut) room() int {
 	taps := d.c.R * d.c.S * d.multiple
+	room := d.channels*(d.in()+d.out()) + depthwise.Width
 	switch d.pass {
-	case device.BackwardData: // the outputs of all phases, a merged row, and the weights
-		return d.in() + d.phases*d.out() + d.merged() + taps
-	case device.BackwardFilter: // dy, and sums
-		return d.in() + d.out() + taps*depthwise.Width
+	case device.BackwardData:
+		room += d.channels*taps + d.c.W
+	case device.BackwardFilter:
+		room += taps * depthwise.Width
 	}
-	return d.in() + d.out()
+	return room
 }
 
-// units are what items are made of: a band of a plane.
-func (d *depthwiseCut) units() int { return d.c.N * d.c.C * d.bands }
+// blocks are the units of a band of a sample.
+func (d *depthwiseCut) blocks() int { return (d.c.C + d.channels - 1) / d.channels }
+
+func (d *depthwiseCut) units() int { return d.c.N * d.blocks() * d.bands }
 
 // each is the units of an item.
 func (d *depthwiseCut) each() int {
-	return max(1, depthwiseWork/(d.band*d.pitch*d.multiple*max(4, d.c.R*d.c.S)))
+	return max(1, depthwiseWork/(d.channels*d.band*d.pitch*d.multiple*max(4, d.c.R*d.c.S)))
 }
 
 func (d *depthwiseCut) items() int { return (d.units() + d.each() - 1) / d.each() }
@@ -118,7 +131,7 @@ type depthwiseTask struct {
 	w, bias    []float32
 	activation device.Activation
 	m          device.Mode
-	at, taps   []int // of each phase, what a tap adds to a place among the pixels, and its number
+	at, taps   []int // what a tap adds to a place among the pixels, and its number
 }
 
 func (q *queue) depthwiseForward(c device.Conv, y, x device.Tensor, w device.Filter, e device.Epilogue) {
@@ -143,34 +156,32 @@ func (q *queue) depthwiseRun() {
 	runWithScratch(q, t, t.items(), t.room())
 }
 
-// depthwiseSteps has room for what taps add, and their numbers.
+// depthwiseSteps are what the taps add to a place, and their numbers. Those of the gradient
+// of the data are in the order of the phases that they meet.
 func (q *queue) depthwiseSteps(d *depthwiseCut) (at, taps []int) {
-	n := d.c.R * d.c.S * d.multiple
+	c := &d.c
+	n := c.R * c.S * d.multiple
 	if 2*n > len(q.convSteps) {
 		q.convSteps = make([]int, 2*n)
 	}
-	at, taps = q.convSteps[:n:n], q.convSteps[n:2*n]
-	c, i := &d.c, 0
+	at, taps = q.convSteps[:0:n], q.convSteps[n:n:2*n]
+	phases, multiple := d.phases, d.multiple
 	if d.pass != device.BackwardData {
-		for r := range c.R {
-			for s := range c.S {
-				v, u := r*c.DilationH, s*c.DilationW
-				phase := v%c.StrideH*c.StrideW + u%c.StrideW
-				at[i] = (phase*d.rows+v/c.StrideH)*d.pitch + u/c.StrideW
-				i++
-			}
-		}
-		return at[:i], nil
+		phases, multiple = 1, 1
 	}
-	for phase := range d.phases {
-		for k := range d.multiple {
+	for phase := range phases {
+		for k := range multiple {
 			for r := range c.R {
 				for s := range c.S {
 					v, u := r*c.DilationH, s*c.DilationW
-					if v%c.StrideH*c.StrideW+u%c.StrideW == phase {
-						at[i] = (k*d.rows+d.tall-v/c.StrideH)*d.pitch + d.wide - u/c.StrideW
-						taps[i] = (k*c.R+r)*c.S + s
-						i++
+					meets := v%c.StrideH*c.StrideW + u%c.StrideW
+					v, u = v/c.StrideH, u/c.StrideW
+					switch {
+					case d.pass != device.BackwardData:
+						at = append(at, meets*d.plane()+v*d.pitch+u)
+					case meets == phase:
+						at = append(at, k*d.plane()+(d.tall-v)*d.pitch+d.wide-u)
+						taps = append(taps, (k*c.R+r)*c.S+s)
 					}
 				}
 			}
@@ -181,84 +192,92 @@ func (q *queue) depthwiseSteps(d *depthwiseCut) (at, taps []int) {
 
 func (t *depthwiseTask) Run(item, worker int) {
 	room := t.engine.Scratch(worker, t.room())
-	x, out := room[:t.in()], room[t.in():]
 	for unit := item * t.each(); unit < min((item+1)*t.each(), t.units()); unit++ {
-		plane, first := unit/t.bands, unit%t.bands*t.band
-		lines := min(t.band, t.lines-first)
+		first, block := unit%t.bands*t.band, unit/t.bands
+		sample, channel := block/t.blocks(), block%t.blocks()*t.channels
+		channels, lines := min(t.channels, t.c.C-channel), min(t.band, t.lines-first)
 		if t.pass == device.Forward {
-			t.forward(x, out, plane, first, lines)
+			t.forward(room, sample, channel, channels, first, lines)
 		} else {
-			t.backward(x, out, plane, first, lines)
+			t.backward(room, sample, channel, channels, first, lines)
 		}
 	}
 }
 
-// forward is some lines of the outputs of a channel of a sample.
-func (t *depthwiseTask) forward(x, y []float32, plane, first, lines int) {
-	c := &t.c
-	t.strided(t.loops, x, t.src[plane*c.H*c.W:], first)
-	taps, size := c.R*c.S, t.lines*t.columns
+// forward is some lines of the outputs of some channels of a sample.
+func (t *depthwiseTask) forward(room []float32, sample, channel, channels, first, lines int) {
+	c, taps := &t.c, t.c.R*t.c.S
+	x, y := room[:channels*t.in()], room[channels*t.in():][:channels*t.out()]
+	plane := sample*c.C + channel
+	t.pad(t.loops, x, t.src[plane*c.H*c.W:], channels, c.H*c.W, first)
+
+	filter, filters := channel*t.multiple, channels*t.multiple
 	n := roundUp(lines*t.pitch, depthwise.Width)
-	for k := range t.multiple {
-		filter := plane%c.C*t.multiple + k
-		start := float32(0)
-		if t.bias != nil {
-			start = t.bias[filter]
-		}
-		t.loops.Correlate(y[:n], x, t.w[filter*taps:][:taps], t.at, start)
-		if t.activation.On {
-			t.engine.Tile.Loops.Unary(t.activation.Unary, y[:n], y[:n])
-		}
-		dst := t.dst[(plane*t.multiple+k)*size:][:size]
-		for i := range lines {
-			copy(dst[(first+i)*t.columns:][:t.columns], y[i*t.pitch:])
+	w, bias := t.w[filter*taps:][:filters*taps], []float32(nil)
+	if t.bias != nil {
+		bias = t.bias[filter:][:filters]
+	}
+	if t.multiple == 1 {
+		t.loops.Correlate(y, x, w, t.at, bias, n, depthwise.Planes{Count: channels, Y: t.output(), X: t.in()})
+	} else {
+		for i := range channels {
+			var own []float32
+			if bias != nil {
+				own = bias[i*t.multiple:]
+			}
+			t.loops.Correlate(y[i*t.out():], x[i*t.in():], w[i*t.multiple*taps:], t.at, own, n, depthwise.Planes{Count: t.multiple, Y: t.output()})
 		}
 	}
+	if t.activation.On {
+		for i := range filters {
+			y := y[i*t.output():][:n]
+			t.engine.Tile.Loops.Unary(t.activation.Unary, y, y)
+		}
+	}
+	size := t.lines * t.columns
+	t.loops.Unpad(t.dst[plane*t.multiple*size+first*t.columns:], y, depthwise.Rows{
+		Planes: filters, Rows: lines, Width: t.columns, Next: t.columns, NextPlane: size, Pitch: t.pitch, Plane: t.output(),
+	})
 }
 
-// backward is the rows of dx, of one channel of a sample, that some lines of all phases have.
-func (t *depthwiseTask) backward(x, out []float32, plane, first, lines int) {
+// backward is the rows of dx, of some channels of a sample, that some lines of all phases
+// have.
+func (t *depthwiseTask) backward(room []float32, sample, channel, channels, first, lines int) {
 	c, taps := &t.c, t.c.R*t.c.S*t.multiple
-	outH, outW := c.OutH(), c.OutW()
-	for k := range t.multiple {
-		// Row i of the pixels is row first+i-tall of dy.
-		pixels := x[k*t.rows*t.pitch:][:t.rows*t.pitch]
-		dy := t.src[(plane*t.multiple+k)*outH*outW:][:outH*outW]
-		for i := range t.rows {
-			row, from := pixels[i*t.pitch:][:t.pitch], first+i-t.tall
-			if from < 0 || from >= outH {
-				clear(row)
-				continue
-			}
-			clear(row[:t.wide])
-			clear(row[t.wide+copy(row[t.wide:], dy[from*outW:][:outW]):])
-		}
+	x, room := room[:channels*t.in()], room[channels*t.in():]
+	out, room := room[:channels*t.out()], room[channels*t.out():]
+	plane, outH, outW := sample*c.C+channel, c.OutH(), c.OutW()
+
+	// Row i of the pixels is row first+i-tall of dy.
+	from, to := min(t.rows, max(0, t.tall-first)), min(t.rows, outH+t.tall-first)
+	r := depthwise.Rows{
+		Planes: channels * t.multiple, Rows: max(0, to-from), Width: min(outW, t.columns), Next: outW, NextPlane: outH * outW,
+		Head: from * t.pitch, Left: t.wide, Pitch: t.pitch, Plane: t.plane(),
 	}
-	n, size := roundUp(lines*t.pitch, depthwise.Width), t.out()
-	merged, w := out[t.phases*size:], out[t.phases*size+t.merged():][:taps]
-	for i, tap := range t.taps {
-		w[i] = t.w[plane%c.C*taps+tap]
+	r.Tail = t.plane() - 2*depthwise.Width - r.Head - r.Rows*r.Pitch
+	at := plane * t.multiple * outH * outW
+	if r.Rows > 0 {
+		at += (first + from - t.tall) * outW
 	}
-	done := 0
+	t.loops.Pad(x, t.src[at:], r)
+
+	w := t.w[channel*taps:][:channels*taps]
+	n, done := roundUp(lines*t.pitch, depthwise.Width), 0
 	for phase := range t.phases {
 		of := t.phaseTaps(phase)
-		t.loops.Correlate(out[phase*size:][:n], x, w[done:done+of], t.at[done:done+of], 0)
+		if t.phases > 1 {
+			for i := range channels {
+				for j, tap := range t.taps[done : done+of] {
+					room[i*of+j] = t.w[(channel+i)*taps+tap]
+				}
+			}
+			w = room[:channels*of]
+		}
+		t.loops.Correlate(out[phase*t.output():], x, w, t.at[done:done+of], nil, n, depthwise.Planes{Count: channels, Y: t.out(), X: t.in()})
 		done += of
 	}
-	dx := t.dst[plane*c.H*c.W:][:c.H*c.W]
-	for i := range lines {
-		for a := range c.StrideH {
-			to := (first+i)*c.StrideH + a - c.PadTop
-			if to < 0 || to >= c.H {
-				continue
-			}
-			row := t.merge(merged, out[a*c.StrideW*size+i*t.pitch:], size)[c.PadLeft:][:c.W]
-			if t.m == device.Accumulate {
-				t.engine.Tile.Loops.Add(dx[to*c.W:][:c.W], dx[to*c.W:][:c.W], row)
-			} else {
-				copy(dx[to*c.W:][:c.W], row)
-			}
-		}
+	for a := range c.StrideH {
+		t.store(out, room, plane, channels, first, lines, a)
 	}
 }
 
@@ -276,91 +295,94 @@ func (d *depthwiseCut) phaseTaps(phase int) int {
 	return d.multiple * count(c.R, c.DilationH, c.StrideH, phase/c.StrideW) * count(c.S, c.DilationW, c.StrideW, phase%c.StrideW)
 }
 
-// merge is a row of pixels of rows of the phases, which lie apart.
-func (t *depthwiseTask) merge(row, phases []float32, apart int) []float32 {
-	switch t.c.StrideW {
-	case 1:
-		return phases
-	case 2:
-		n := roundUp(t.columns, depthwise.Width)
-		t.loops.Merge(row[:2*n], phases[:n], phases[apart:][:n])
-	default:
-		for b := range t.c.StrideW {
-			for j, v := range phases[b*apart:][:t.columns] {
-				row[j*t.c.StrideW+b] = v
-			}
-		}
-	}
-	return row
-}
-
-// strided copies the pixels under lines from first on, phase by phase, with their padding,
-// and clears what vectors may read behind them.
-func (d *depthwiseCut) strided(loops *depthwise.Loops, x, plane []float32, first int) {
-	c := &d.c
-	plane = plane[:c.H*c.W]
-	for a := range c.StrideH {
-		phases := x[a*c.StrideW*d.rows*d.pitch:]
-		if a >= device.Extent(c.R, c.DilationH) { // no tap sees it
-			clear(phases)
-			break
-		}
-		for i := range d.rows {
-			to, from := phases[i*d.pitch:], (first+i)*c.StrideH+a-c.PadTop
-			if from < 0 || from >= c.H {
-				for b := range c.StrideW {
-					clear(to[b*d.rows*d.pitch:][:d.pitch])
-				}
-				continue
-			}
-			d.stridedRow(loops, to, plane[from*c.W:], (d.rows-i)*d.pitch)
-		}
-	}
-	clear(x[d.phases*d.rows*d.pitch:])
-}
-
-// stridedRow copies a row of pixels, behind which others may lie, into rows of the phases,
-// behind which there is so much room that is written later.
-func (d *depthwiseCut) stridedRow(loops *depthwise.Loops, to, row []float32, room int) {
-	c := &d.c
-	apart, copied := d.rows*d.pitch, 0
-	if c.StrideW == 1 {
-		to = to[:d.pitch]
-		left := min(c.PadLeft, d.pitch)
-		clear(to[:left])
-		clear(to[left+copy(to[left:], row[:c.W]):])
+// store writes the rows of dx that some lines of the phases with row a have.
+func (t *depthwiseTask) store(out, row []float32, plane, channels, first, lines, a int) {
+	c := &t.c
+	// Line i is row (first+i)*stride+a-pad of dx.
+	from, to := phasePlace(0, c.PadTop, a, c.StrideH)-first, phasePlace(c.H, c.PadTop, a, c.StrideH)-first
+	from, to = max(0, from), min(lines, to)
+	if from >= to {
 		return
 	}
-	if left := (c.PadLeft + 1) / 2; c.StrideW == 2 && left < d.pitch {
-		// Even pixels go to the phase of the padding, odd ones to the other.
-		even, odd := to[c.PadLeft/2:], to[apart+left:]
-		if c.PadLeft%2 > 0 {
-			even, odd = to[apart+c.PadLeft/2:], to[left:]
-		}
-		pairs := min((c.W+1)/2, d.pitch-left)
-		n := roundUp(pairs, depthwise.Width)
-		if left+n > room || 2*n > len(row) {
-			n -= depthwise.Width
-		}
-		if n > 0 {
-			loops.Split(even[:n], odd[:n], row[:2*n])
-			copied = min(2*n, c.W)
-		}
+	dx := t.dst[plane*c.H*c.W+((first+from)*c.StrideH+a-c.PadTop)*c.W:]
+	r := depthwise.Rows{
+		Planes: channels, Rows: to - from, Width: c.W, Next: c.StrideH * c.W, NextPlane: c.H * c.W, Pitch: t.pitch, Plane: t.out(),
 	}
-	for b := range c.StrideW {
-		to := to[b*apart:][:d.pitch]
-		// Pixel j of the phase is pixel j*stride+b-pad of the row.
-		from, end := d.phasePlace(0, b), d.phasePlace(c.W, b)
-		clear(to[:from])
-		for j := d.phasePlace(copied, b); j < end; j++ {
-			to[j] = row[j*c.StrideW+b-c.PadLeft]
+	phases := out[a*c.StrideW*t.output()+from*t.pitch:]
+	if t.m == device.Overwrite {
+		t.unpad(dx, phases, r)
+		return
+	}
+	one := depthwise.Rows{Planes: 1, Rows: 1, Width: c.W}
+	for i := range channels {
+		for k := range r.Rows {
+			t.unpad(row[:c.W], phases[i*r.Plane+k*r.Pitch:], one)
+			dx := dx[i*r.NextPlane+k*r.Next:][:c.W]
+			t.engine.Tile.Loops.Add(dx, dx, row[:c.W])
 		}
-		clear(to[end:])
 	}
 }
 
-// phasePlace is the first place in a row of phase b whose pixel is not before that of a
-// number, at most the pitch.
-func (d *depthwiseCut) phasePlace(pixel, b int) int {
-	return min(d.pitch, max(0, (pixel+d.c.PadLeft-b+d.c.StrideW-1)/d.c.StrideW))
+// unpad copies rows of the phases into rows of dx, where the pixels of all columns are.
+func (t *depthwiseTask) unpad(dx, phases []float32, r depthwise.Rows) {
+	pad, stride := t.c.PadLeft, t.c.StrideW
+	switch stride {
+	case 1:
+		t.loops.Unpad(dx, phases[pad:], r)
+	case 2:
+		t.loops.Merge(dx, phases[pad%2*t.output()+pad/2:], phases[(pad+1)%2*t.output()+(pad+1)/2:], r)
+	default:
+		for i := range r.Planes {
+			for k := range r.Rows {
+				row := dx[i*r.NextPlane+k*r.Next:][:r.Width]
+				for j := range row {
+					row[j] = phases[i*r.Plane+(j+pad)%stride*t.output()+k*r.Pitch+(j+pad)/stride]
+				}
+			}
+		}
+	}
+}
+
+// phasePlace is the first place of phase b along an axis whose pixel, place*stride+b-pad, is
+// not before that of a number.
+func phasePlace(pixel, pad, b, stride int) int { return max(0, (pixel+pad-b+stride-1)/stride) }
+
+// pad copies the pixels under lines from first on, of so many planes that lie apart, phase by
+// phase, with their padding.
+func (d *depthwiseCut) pad(loops *depthwise.Loops, x, image []float32, planes, apart, first int) {
+	c := &d.c
+	for a := range c.StrideH {
+		// Row i of the phase is row (first+i)*stride+a-pad of the image.
+		from := min(d.rows, max(0, phasePlace(0, c.PadTop, a, c.StrideH)-first))
+		to := min(d.rows, phasePlace(c.H, c.PadTop, a, c.StrideH)-first)
+		r := depthwise.Rows{
+			Planes: planes, Rows: max(0, to-from), Width: c.W, Next: c.StrideH * c.W, NextPlane: apart,
+			Head: from * d.pitch, Pitch: d.pitch, Plane: d.in(),
+		}
+		r.Tail = d.plane() - 2*depthwise.Width - r.Head - r.Rows*r.Pitch
+		image := image
+		if r.Rows > 0 {
+			image = image[((first+from)*c.StrideH+a-c.PadTop)*c.W:]
+		}
+		phases := x[a*c.StrideW*d.plane():]
+		left := func(b int) int { return min(d.pitch, phasePlace(0, c.PadLeft, b, c.StrideW)) }
+		switch c.StrideW {
+		case 1:
+			r.Left = left(0)
+			r.Width = min(c.W, d.pitch-r.Left)
+			loops.Pad(phases, image, r)
+		case 2:
+			even := c.PadLeft % 2
+			r.Left, r.LeftOdd = left(even), left(1-even)
+			r.Width = min(c.W, 2*(d.pitch-min(r.Left, r.LeftOdd)))
+			loops.Split(phases[even*d.plane():], phases[(1-even)*d.plane():], image, r)
+		default:
+			for b := range c.StrideW {
+				r.Left = left(b)
+				pixel := r.Left*c.StrideW + b - c.PadLeft
+				r.Width = min(c.W, pixel+(d.pitch-r.Left)*c.StrideW)
+				depthwise.PadEvery(phases[b*d.plane():], image, r, r.Left, pixel, c.StrideW)
+			}
+		}
+	}
 }

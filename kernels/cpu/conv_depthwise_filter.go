@@ -56,16 +56,14 @@ func (t *depthwiseFilterTask) Run(item, worker int) {
 		for band := range t.bands {
 			first := band * t.band
 			lines := min(t.band, t.lines-first)
-			t.strided(t.loops, x, t.x[plane*c.H*c.W:], first)
+			t.pad(t.loops, x, t.x[plane*c.H*c.W:], 1, 0, first)
+			t.loops.Pad(dy, t.dy[plane*t.multiple*size+first*t.columns:], depthwise.Rows{
+				Planes: t.multiple, Rows: lines, Width: t.columns, Next: t.columns, NextPlane: size,
+				Tail: depthwise.Width, Pitch: t.pitch, Plane: t.output(),
+			})
+			n := roundUp(lines*t.pitch, depthwise.Width)
 			for k := range t.multiple {
-				src := t.dy[(plane*t.multiple+k)*size:][:size]
-				for i := range lines {
-					row := dy[i*t.pitch:][:t.pitch]
-					clear(row[copy(row, src[(first+i)*t.columns:][:t.columns]):])
-				}
-				n := roundUp(lines*t.pitch, depthwise.Width)
-				clear(dy[lines*t.pitch : n])
-				t.loops.Dots(lanes[k*taps*depthwise.Width:][:taps*depthwise.Width], dy[:n], x, t.at)
+				t.loops.Dots(lanes[k*taps*depthwise.Width:][:taps*depthwise.Width], dy[k*t.output():][:n], x, t.at)
 			}
 		}
 	}

@@ -1,8 +1,10 @@
 //go:build !purego
 
+#include "go_asm.h"
 #include "textflag.h"
 
 #define LANES 8
+#define LOGLANES 3
 #define BYTES 32
 
 #define V0 Y0
@@ -10,13 +12,74 @@
 #define V2 Y2
 #define V3 Y3
 #define V4 Y4
+#define V5 Y5
 #define V15 Y15
 
-#include "correlate_amd64.h"
+#define ZERO(v) VPXOR v, v, v
 
-// func correlateAVX2(y, x, w []float32, at []int, start float32)
-TEXT ·correlateAVX2(SB), NOSPLIT, $0-100
+// M1 and M2 are masks. MASK makes one of the first CX elements of a vector.
+#define M1 Y12
+#define M2 Y13
+#define MASK(m) \
+	LEAQ masks<>+32(SB), AX; \
+	SHLQ $2, CX; \
+	SUBQ CX, AX; \
+	VMOVUPS (AX), m
+
+DATA masks<>+0(SB)/8, $-1
+DATA masks<>+8(SB)/8, $-1
+DATA masks<>+16(SB)/8, $-1
+DATA masks<>+24(SB)/8, $-1
+DATA masks<>+32(SB)/8, $0
+DATA masks<>+40(SB)/8, $0
+DATA masks<>+48(SB)/8, $0
+DATA masks<>+56(SB)/8, $0
+GLOBL masks<>(SB), RODATA|NOPTR, $64
+
+#define LOADPART(m, p, v) VMASKMOVPS p, m, v
+#define STOREPART(v, m, p) VMASKMOVPS v, m, p
+
+// SPLITPAIR is V2 the even and V3 the odd elements of V0 and V1, MERGEPAIR the reverse.
+#define EVENODD
+
+#define SPLITPAIR \
+	VSHUFPS $0x88, Y1, Y0, Y2; \
+	VSHUFPS $0xDD, Y1, Y0, Y3; \
+	VPERMPD $0xD8, Y2, Y2; \
+	VPERMPD $0xD8, Y3, Y3
+
+#define MERGEPAIR \
+	VUNPCKLPS Y1, Y0, Y6; \
+	VUNPCKHPS Y1, Y0, Y7; \
+	VPERM2F128 $0x20, Y7, Y6, Y2; \
+	VPERM2F128 $0x31, Y7, Y6, Y3
+
+#include "correlate_amd64.h"
+#include "rows_amd64.h"
+
+// func correlateAVX2(y, x, w []float32, at []int, bias []float32, n int, p Planes)
+TEXT ·correlateAVX2(SB), NOSPLIT, $0-152
 	CORRELATE
+	RET
+
+// func padAVX2(padded, image []float32, r Rows)
+TEXT ·padAVX2(SB), NOSPLIT, $0-136
+	PAD
+	RET
+
+// func splitAVX2(even, odd, image []float32, r Rows)
+TEXT ·splitAVX2(SB), NOSPLIT, $8-160
+	SPLIT
+	RET
+
+// func unpadAVX2(image, padded []float32, r Rows)
+TEXT ·unpadAVX2(SB), NOSPLIT, $0-136
+	UNPAD
+	RET
+
+// func mergeAVX2(image, even, odd []float32, r Rows)
+TEXT ·mergeAVX2(SB), NOSPLIT, $0-160
+	MERGE
 	RET
 
 // As in avx512_amd64.s; a step of sixteen elements is two vectors.
@@ -109,59 +172,5 @@ one_end:
 	JMP  one
 
 done:
-	VZEROUPPER
-	RET
-
-// func splitAVX2(even, odd, x []float32)
-TEXT ·splitAVX2(SB), NOSPLIT, $0-72
-	MOVQ even_base+0(FP), DI
-	MOVQ even_len+8(FP), CX
-	MOVQ odd_base+24(FP), BX
-	MOVQ x_base+48(FP), SI
-	JMP  end
-
-more:
-	VMOVUPS (SI), Y0
-	VMOVUPS 32(SI), Y1
-	VSHUFPS $0x88, Y1, Y0, Y2
-	VSHUFPS $0xDD, Y1, Y0, Y3
-	VPERMPD $0xD8, Y2, Y2
-	VPERMPD $0xD8, Y3, Y3
-	VMOVUPS Y2, (DI)
-	VMOVUPS Y3, (BX)
-	ADDQ $64, SI
-	ADDQ $32, DI
-	ADDQ $32, BX
-
-end:
-	SUBQ $8, CX
-	JGE  more
-	VZEROUPPER
-	RET
-
-// func mergeAVX2(x, even, odd []float32)
-TEXT ·mergeAVX2(SB), NOSPLIT, $0-72
-	MOVQ x_base+0(FP), DI
-	MOVQ even_base+24(FP), SI
-	MOVQ even_len+32(FP), CX
-	MOVQ odd_base+48(FP), BX
-	JMP  end
-
-more:
-	VMOVUPS (SI), Y0
-	VMOVUPS (BX), Y1
-	VUNPCKLPS Y1, Y0, Y2
-	VUNPCKHPS Y1, Y0, Y3
-	VPERM2F128 $0x20, Y3, Y2, Y4
-	VPERM2F128 $0x31, Y3, Y2, Y5
-	VMOVUPS Y4, (DI)
-	VMOVUPS Y5, 32(DI)
-	ADDQ $64, DI
-	ADDQ $32, SI
-	ADDQ $32, BX
-
-end:
-	SUBQ $8, CX
-	JGE  more
 	VZEROUPPER
 	RET

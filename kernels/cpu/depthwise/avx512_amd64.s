@@ -1,8 +1,10 @@
 //go:build !purego
 
+#include "go_asm.h"
 #include "textflag.h"
 
 #define LANES 16
+#define LOGLANES 4
 #define BYTES 64
 
 #define V0 Z0
@@ -10,13 +12,103 @@
 #define V2 Z2
 #define V3 Z3
 #define V4 Z4
+#define V5 Z5
 #define V15 Z15
 
-#include "correlate_amd64.h"
+#define ZERO(v) VPXORD v, v, v
 
-// func correlate512(y, x, w []float32, at []int, start float32)
-TEXT ·correlate512(SB), NOSPLIT, $0-100
+// M1 and M2 are masks. MASK makes one of the first CX elements of a vector.
+#define M1 K1
+#define M2 K2
+#define MASK(m) \
+	MOVL  $1, AX; \
+	SHLL  CX, AX; \
+	DECL  AX; \
+	KMOVW AX, m
+
+#define LOADPART(m, p, v) VMOVUPS.Z p, m, v
+#define STOREPART(v, m, p) VMOVUPS v, m, p
+
+// SPLITPAIR is V2 the even and V3 the odd elements of V0 and V1, MERGEPAIR the reverse.
+#define EVENODD \
+	VMOVUPS order<>+0(SB), Z6; \
+	VMOVUPS order<>+64(SB), Z7; \
+	VMOVUPS order<>+128(SB), Z8; \
+	VMOVUPS order<>+192(SB), Z9
+
+#define SPLITPAIR \
+	VMOVAPS Z0, Z2; \
+	VMOVAPS Z0, Z3; \
+	VPERMT2PS Z1, Z6, Z2; \
+	VPERMT2PS Z1, Z7, Z3
+
+#define MERGEPAIR \
+	VMOVAPS Z0, Z2; \
+	VMOVAPS Z0, Z3; \
+	VPERMT2PS Z1, Z8, Z2; \
+	VPERMT2PS Z1, Z9, Z3
+
+// The even and the odd elements of two vectors, and two vectors merged.
+DATA order<>+0(SB)/8, $0x0000000200000000
+DATA order<>+8(SB)/8, $0x0000000600000004
+DATA order<>+16(SB)/8, $0x0000000a00000008
+DATA order<>+24(SB)/8, $0x0000000e0000000c
+DATA order<>+32(SB)/8, $0x0000001200000010
+DATA order<>+40(SB)/8, $0x0000001600000014
+DATA order<>+48(SB)/8, $0x0000001a00000018
+DATA order<>+56(SB)/8, $0x0000001e0000001c
+DATA order<>+64(SB)/8, $0x0000000300000001
+DATA order<>+72(SB)/8, $0x0000000700000005
+DATA order<>+80(SB)/8, $0x0000000b00000009
+DATA order<>+88(SB)/8, $0x0000000f0000000d
+DATA order<>+96(SB)/8, $0x0000001300000011
+DATA order<>+104(SB)/8, $0x0000001700000015
+DATA order<>+112(SB)/8, $0x0000001b00000019
+DATA order<>+120(SB)/8, $0x0000001f0000001d
+DATA order<>+128(SB)/8, $0x0000001000000000
+DATA order<>+136(SB)/8, $0x0000001100000001
+DATA order<>+144(SB)/8, $0x0000001200000002
+DATA order<>+152(SB)/8, $0x0000001300000003
+DATA order<>+160(SB)/8, $0x0000001400000004
+DATA order<>+168(SB)/8, $0x0000001500000005
+DATA order<>+176(SB)/8, $0x0000001600000006
+DATA order<>+184(SB)/8, $0x0000001700000007
+DATA order<>+192(SB)/8, $0x0000001800000008
+DATA order<>+200(SB)/8, $0x0000001900000009
+DATA order<>+208(SB)/8, $0x0000001a0000000a
+DATA order<>+216(SB)/8, $0x0000001b0000000b
+DATA order<>+224(SB)/8, $0x0000001c0000000c
+DATA order<>+232(SB)/8, $0x0000001d0000000d
+DATA order<>+240(SB)/8, $0x0000001e0000000e
+DATA order<>+248(SB)/8, $0x0000001f0000000f
+GLOBL order<>(SB), RODATA|NOPTR, $256
+
+#include "correlate_amd64.h"
+#include "rows_amd64.h"
+
+// func correlate512(y, x, w []float32, at []int, bias []float32, n int, p Planes)
+TEXT ·correlate512(SB), NOSPLIT, $0-152
 	CORRELATE
+	RET
+
+// func pad512(padded, image []float32, r Rows)
+TEXT ·pad512(SB), NOSPLIT, $0-136
+	PAD
+	RET
+
+// func split512(even, odd, image []float32, r Rows)
+TEXT ·split512(SB), NOSPLIT, $8-160
+	SPLIT
+	RET
+
+// func unpad512(image, padded []float32, r Rows)
+TEXT ·unpad512(SB), NOSPLIT, $0-136
+	UNPAD
+	RET
+
+// func merge512(image, even, odd []float32, r Rows)
+TEXT ·merge512(SB), NOSPLIT, $0-160
+	MERGE
 	RET
 
 // Four taps at a time, which share the elements of y: BX counts these, R11 to R14 are the
@@ -93,96 +185,5 @@ one_end:
 	JMP  one
 
 done:
-	VZEROUPPER
-	RET
-
-// The even and the odd elements of two vectors, and two vectors merged.
-DATA order<>+0(SB)/8, $0x0000000200000000
-DATA order<>+8(SB)/8, $0x0000000600000004
-DATA order<>+16(SB)/8, $0x0000000a00000008
-DATA order<>+24(SB)/8, $0x0000000e0000000c
-DATA order<>+32(SB)/8, $0x0000001200000010
-DATA order<>+40(SB)/8, $0x0000001600000014
-DATA order<>+48(SB)/8, $0x0000001a00000018
-DATA order<>+56(SB)/8, $0x0000001e0000001c
-DATA order<>+64(SB)/8, $0x0000000300000001
-DATA order<>+72(SB)/8, $0x0000000700000005
-DATA order<>+80(SB)/8, $0x0000000b00000009
-DATA order<>+88(SB)/8, $0x0000000f0000000d
-DATA order<>+96(SB)/8, $0x0000001300000011
-DATA order<>+104(SB)/8, $0x0000001700000015
-DATA order<>+112(SB)/8, $0x0000001b00000019
-DATA order<>+120(SB)/8, $0x0000001f0000001d
-DATA order<>+128(SB)/8, $0x0000001000000000
-DATA order<>+136(SB)/8, $0x0000001100000001
-DATA order<>+144(SB)/8, $0x0000001200000002
-DATA order<>+152(SB)/8, $0x0000001300000003
-DATA order<>+160(SB)/8, $0x0000001400000004
-DATA order<>+168(SB)/8, $0x0000001500000005
-DATA order<>+176(SB)/8, $0x0000001600000006
-DATA order<>+184(SB)/8, $0x0000001700000007
-DATA order<>+192(SB)/8, $0x0000001800000008
-DATA order<>+200(SB)/8, $0x0000001900000009
-DATA order<>+208(SB)/8, $0x0000001a0000000a
-DATA order<>+216(SB)/8, $0x0000001b0000000b
-DATA order<>+224(SB)/8, $0x0000001c0000000c
-DATA order<>+232(SB)/8, $0x0000001d0000000d
-DATA order<>+240(SB)/8, $0x0000001e0000000e
-DATA order<>+248(SB)/8, $0x0000001f0000000f
-GLOBL order<>(SB), RODATA|NOPTR, $256
-
-// func split512(even, odd, x []float32)
-TEXT ·split512(SB), NOSPLIT, $0-72
-	MOVQ even_base+0(FP), DI
-	MOVQ even_len+8(FP), CX
-	MOVQ odd_base+24(FP), BX
-	MOVQ x_base+48(FP), SI
-	VMOVUPS order<>+0(SB), Z4
-	VMOVUPS order<>+64(SB), Z5
-	JMP  end
-
-more:
-	VMOVUPS (SI), Z0
-	VMOVUPS 64(SI), Z1
-	VMOVAPS Z0, Z2
-	VPERMT2PS Z1, Z4, Z0
-	VPERMT2PS Z1, Z5, Z2
-	VMOVUPS Z0, (DI)
-	VMOVUPS Z2, (BX)
-	ADDQ $128, SI
-	ADDQ $64, DI
-	ADDQ $64, BX
-
-end:
-	SUBQ $16, CX
-	JGE  more
-	VZEROUPPER
-	RET
-
-// func merge512(x, even, odd []float32)
-TEXT ·merge512(SB), NOSPLIT, $0-72
-	MOVQ x_base+0(FP), DI
-	MOVQ even_base+24(FP), SI
-	MOVQ even_len+32(FP), CX
-	MOVQ odd_base+48(FP), BX
-	VMOVUPS order<>+128(SB), Z4
-	VMOVUPS order<>+192(SB), Z5
-	JMP  end
-
-more:
-	VMOVUPS (SI), Z0
-	VMOVUPS (BX), Z1
-	VMOVAPS Z0, Z2
-	VPERMT2PS Z1, Z4, Z0
-	VPERMT2PS Z1, Z5, Z2
-	VMOVUPS Z0, (DI)
-	VMOVUPS Z2, 64(DI)
-	ADDQ $128, DI
-	ADDQ $64, SI
-	ADDQ $64, BX
-
-end:
-	SUBQ $16, CX
-	JGE  more
 	VZEROUPPER
 	RET

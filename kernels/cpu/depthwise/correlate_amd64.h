@@ -1,14 +1,25 @@
-// CORRELATE makes four vectors of outputs at a time, and what is left one by one. DI is the
-// outputs, CX how many are left, SI the pixels under them, R8 the weights, R9 and R10 the
-// taps and their number, DX a tap, and V15 the start.
+// CORRELATE makes four vectors of outputs at a time, and what is left one by one. BX counts
+// the planes. In a plane DI is the outputs, CX how many are left, SI the pixels under them,
+// R8 the weights, R9 and R10 the taps and their number, DX a tap, and V15 the bias.
 #define CORRELATE \
-	MOVQ y_base+0(FP), DI; \
-	MOVQ y_len+8(FP), CX; \
-	MOVQ x_base+24(FP), SI; \
 	MOVQ w_base+48(FP), R8; \
 	MOVQ at_base+72(FP), R9; \
 	MOVQ at_len+80(FP), R10; \
-	VBROADCASTSS start+96(FP), V15; \
+	MOVQ bias_base+96(FP), R12; \
+	LEAQ p+128(FP), R11; \
+	MOVQ Planes_Count(R11), BX; \
+	MOVQ y_base+0(FP), R13; \
+	MOVQ x_base+24(FP), R11; \
+	JMP  plane_end; \
+plane: \
+	MOVQ R13, DI; \
+	MOVQ R11, SI; \
+	MOVQ n+120(FP), CX; \
+	ZERO(V15); \
+	TESTQ R12, R12; \
+	JZ   four; \
+	VBROADCASTSS (R12), V15; \
+	ADDQ $4, R12; \
 four: \
 	CMPQ CX, $(4*LANES); \
 	JLT  one; \
@@ -40,7 +51,7 @@ four_end: \
 	JMP  four; \
 one: \
 	CMPQ CX, $LANES; \
-	JLT  done; \
+	JLT  next; \
 	VMOVAPS V15, V0; \
 	XORL DX, DX; \
 	JMP  one_end; \
@@ -57,5 +68,14 @@ one_end: \
 	ADDQ $BYTES, SI; \
 	SUBQ $LANES, CX; \
 	JMP  one; \
-done: \
+next: \
+	LEAQ (R8)(R10*4), R8; \
+	LEAQ p+128(FP), AX; \
+	MOVQ Planes_Y(AX), DX; \
+	LEAQ (R13)(DX*4), R13; \
+	MOVQ Planes_X(AX), DX; \
+	LEAQ (R11)(DX*4), R11; \
+plane_end: \
+	DECQ BX; \
+	JGE  plane; \
 	VZEROUPPER

@@ -20,6 +20,15 @@ func random(t testing.TB, r *rand.Rand, n int, atEnd bool) []float32 {
 	return x
 }
 
+// nans is n elements that are not numbers.
+func nans(t testing.TB, n int, atEnd bool) []float32 {
+	x := guarded.Floats(t, n, atEnd)
+	for i := range x {
+		x[i] = float32(math.NaN())
+	}
+	return x
+}
+
 // TestLoopsAreThePlainSums holds every path against sums in float64, with outputs of NaN,
 // between guards.
 func TestLoopsAreThePlainSums(t *testing.T) {
@@ -37,27 +46,38 @@ func TestLoopsAreThePlainSums(t *testing.T) {
 					furthest = slices.Max(at)
 				}
 				atEnd := trial%2 == 0
-				x, w, y := random(t, r, furthest+n, atEnd), random(t, r, taps, atEnd), guarded.Floats(t, n, atEnd)
-				for j := range y {
-					y[j] = float32(math.NaN())
+				p := Planes{Count: 1 + r.IntN(3), Y: n + r.IntN(9), X: r.IntN(99)}
+				x, w := random(t, r, (p.Count-1)*p.X+furthest+n, atEnd), random(t, r, p.Count*taps, atEnd)
+				y := nans(t, (p.Count-1)*p.Y+n, atEnd)
+				var bias []float32
+				if r.IntN(3) > 0 {
+					bias = random(t, r, p.Count, atEnd)
 				}
-				l.Correlate(y, x, w, at, 0.75)
-				for j := range y {
-					want, size := 0.75, 0.75
-					for i, first := range at {
-						p := float64(w[i]) * float64(x[first+j])
-						want, size = want+p, size+math.Abs(p)
+				l.Correlate(y, x, w, at, bias, n, p)
+				for i := range p.Count {
+					for j := range n {
+						want, size := 0., 0.
+						if bias != nil {
+							want, size = float64(bias[i]), math.Abs(float64(bias[i]))
+						}
+						for k, first := range at {
+							v := float64(w[i*taps+k]) * float64(x[i*p.X+first+j])
+							want, size = want+v, size+math.Abs(v)
+						}
+						require.InDelta(t, want, y[i*p.Y+j], size*float64(taps+1)*0x1p-24)
 					}
-					require.InDelta(t, want, y[j], size*float64(taps+1)*0x1p-24)
+					if end := i*p.Y + n; i < p.Count-1 && n < p.Y {
+						require.True(t, y[end] != y[end], "written between planes")
+					}
 				}
-				y, sums := random(t, r, n, atEnd), random(t, r, taps*Width, atEnd)
+				z, sums := random(t, r, n, atEnd), random(t, r, taps*Width, atEnd)
 				before := slices.Clone(sums)
-				l.Dots(sums, y, x, at)
+				l.Dots(sums, z, x, at)
 				for i := range sums {
 					want, size := float64(before[i]), math.Abs(float64(before[i]))
 					for j := i % Width; j < n; j += Width {
-						p := float64(y[j]) * float64(x[at[i/Width]+j])
-						want, size = want+p, size+math.Abs(p)
+						v := float64(z[j]) * float64(x[at[i/Width]+j])
+						want, size = want+v, size+math.Abs(v)
 					}
 					require.InDelta(t, want, sums[i], size*float64(n/Width+1)*0x1p-24)
 				}
@@ -66,21 +86,55 @@ func TestLoopsAreThePlainSums(t *testing.T) {
 	}
 }
 
-func TestSplitAndMerge(t *testing.T) {
-	r := rand.New(rand.NewPCG(3, 4))
+// TestRowsAreThoseOfTheGoLoops compares the copies of every path with those in Go.
+func TestRowsAreThoseOfTheGoLoops(t *testing.T) {
 	for _, l := range paths {
-		for n := 0; n < 8*Width; n += Width {
-			for _, atEnd := range []bool{true, false} {
-				x := random(t, r, 2*n, atEnd)
-				even, odd, back := guarded.Floats(t, n, atEnd), guarded.Floats(t, n, atEnd), guarded.Floats(t, 2*n, atEnd)
-				l.Split(even, odd, x)
-				for i := range even {
-					require.Equal(t, [2]float32{x[2*i], x[2*i+1]}, [2]float32{even[i], odd[i]}, l.Name)
+		t.Run(l.Name, func(t *testing.T) {
+			rng := rand.New(rand.NewPCG(5, 6))
+			for trial := range 1000 {
+				atEnd := trial%2 == 0
+				r := Rows{Planes: rng.IntN(4), Rows: rng.IntN(5), Width: rng.IntN(80), Head: rng.IntN(40), Left: rng.IntN(20), LeftOdd: rng.IntN(20), Tail: rng.IntN(40)}
+				r.Next = r.Width + rng.IntN(3)
+				r.NextPlane = r.Rows*r.Next + rng.IntN(3)
+				r.Pitch = max(r.Left+r.Width, r.LeftOdd+r.Width/2) + rng.IntN(20)
+				r.Plane = r.Head + r.Rows*r.Pitch + r.Tail + rng.IntN(3)
+				image := random(t, rng, r.Planes*r.NextPlane+max(0, r.Width-r.NextPlane), atEnd)
+				size := r.Planes*r.Plane + 2*Width
+
+				same := func(want, got []float32) {
+					t.Helper()
+					for i := range r.Planes {
+						n := r.Head + r.Rows*r.Pitch + r.Tail
+						require.Equal(t, want[i*r.Plane:][:n], got[i*r.Plane:][:n], "%+v", r)
+					}
 				}
-				l.Merge(back, even, odd)
-				require.Equal(t, x, back, l.Name)
+				want, got := nans(t, size, atEnd), nans(t, size, atEnd)
+				Generic.Pad(want, image, r)
+				l.Pad(got, image, r)
+				same(want, got)
+
+				wantOdd, gotOdd := nans(t, size, atEnd), nans(t, size, atEnd)
+				Generic.Split(want, wantOdd, image, r)
+				l.Split(got, gotOdd, image, r)
+				same(want, got)
+				same(wantOdd, gotOdd)
+
+				even, odd := random(t, rng, size, atEnd), random(t, rng, size, atEnd)
+				a, b := nans(t, len(image), atEnd), nans(t, len(image), atEnd)
+				bits := func(x []float32) (bits []uint32) {
+					for _, v := range x {
+						bits = append(bits, math.Float32bits(v))
+					}
+					return bits
+				}
+				Generic.Unpad(a, even, r)
+				l.Unpad(b, even, r)
+				require.Equal(t, bits(a), bits(b), "%+v", r)
+				Generic.Merge(a, even, odd, r)
+				l.Merge(b, even, odd, r)
+				require.Equal(t, bits(a), bits(b), "%+v", r)
 			}
-		}
+		})
 	}
 }
 
