@@ -139,6 +139,8 @@ func BenchmarkPool(b *testing.B) {
 		{N: 32, C: 96, H: 55, W: 55, R: 3, S: 3, StrideH: 2, StrideW: 2},
 		{N: 32, C: 256, H: 27, W: 27, R: 3, S: 3, StrideH: 2, StrideW: 2},
 		{N: 32, C: 256, H: 13, W: 13, R: 3, S: 3, StrideH: 2, StrideW: 2},
+		{N: 8, C: 128, H: 28, W: 28, R: 3, S: 3, StrideH: 1, StrideW: 1, PadTop: 1, PadBottom: 1, PadLeft: 1, PadRight: 1},
+		{N: 16, C: 512, H: 14, W: 14, R: 14, S: 14, StrideH: 1, StrideW: 1},
 	} {
 		for name, op := range map[string]device.PoolOp{"max": device.MaxPool, "average": device.AveragePool} {
 			p.Op = op
