@@ -60,6 +60,10 @@ func (t *poolTask) Run(item, worker int) {
 	}
 	row := t.engine.Scratch(worker, p.W)
 	for plane := range end - first {
+		if wholePlane(p) {
+			y[plane] = float32(t.loops.Sum(x[plane*in:][:in]) / float64(in))
+			continue
+		}
 		for i := range p.OutH() {
 			t.averageRow(y[plane*out+i*p.OutW():][:p.OutW()], row, x[plane*in:], i)
 		}
@@ -110,6 +114,11 @@ func same(o, outputs, stride, before, window, size int) int {
 		return 1
 	}
 	return min(outputs-o, (size-window-first)/stride+1)
+}
+
+// wholePlane reports whether the only window is the plane, without padding.
+func wholePlane(p *device.Pool) bool {
+	return p.R == p.H && p.S == p.W && p.PadTop+p.PadBottom+p.PadLeft+p.PadRight == 0
 }
 
 // averageRow is one output row of average pooling: of the sum of the rows that
@@ -167,8 +176,8 @@ func (t *poolBackTask) Run(item, worker int) {
 		case p.Op == device.MaxPool:
 			scatter(dx, dy, t.index[plane*out:])
 			continue
-		case t.m == device.Overwrite && out == 1 && p.R >= p.H && p.S >= p.W && !p.CountPad && p.PadTop+p.PadLeft == 0:
-			t.loops.Fill(dx, dy[0]/float32(in)) // the window is the plane
+		case t.m == device.Overwrite && wholePlane(p):
+			t.loops.Fill(dx, dy[0]/float32(in))
 			continue
 		}
 		for i := range p.OutH() {
