@@ -15,8 +15,9 @@ import (
 
 // allowed lists what the packages of this module may import of it, tests apart.
 var allowed = map[string][]string{
-	"formats":        {"graph", "modelfile"},
-	"formats/pickle": {},
+	"formats/darknet": {"formats", "graph", "layers", "data", "device", "internal/plain"},
+	"formats":         {"graph", "modelfile"},
+	"formats/pickle":  {},
 	"formats/pytorch": {"formats", "formats/pickle", "formats/safetensors", "graph", "layers", "modelfile", "models", "data", "device",
 		"internal/printable"},
 	"formats/safetensors": {"internal/atomicfile"},

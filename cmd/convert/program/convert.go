@@ -302,6 +302,9 @@ func describe(mean, deviation []float32, scale float32) string {
 
 // dims is a shape as 3x32x32.
 func dims(shape []int) string {
+	if len(shape) == 0 {
+		return "scalar"
+	}
 	parts := make([]string, len(shape))
 	for i, d := range shape {
 		parts[i] = fmt.Sprint(d)

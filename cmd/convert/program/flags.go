@@ -144,7 +144,12 @@ func (s *shape) Set(text string) error {
 }
 
 // String implements flag.Value.
-func (s *shape) String() string { return dims(*s) }
+func (s *shape) String() string {
+	if *s == nil {
+		return ""
+	}
+	return dims(*s)
+}
 
 // numbers is a flag of numbers with commas between.
 type numbers []float32

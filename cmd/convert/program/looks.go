@@ -63,11 +63,6 @@ func looksLike(head []byte) string {
 	if bytes.HasPrefix(head, []byte("PK\x03\x04")) {
 		return "a zip archive" + firstEntry(head)
 	}
-	if size := uint64(0); len(head) > 8 && head[8] == '{' {
-		if size = binary.LittleEndian.Uint64(head); size >= 2 && size < 100<<20 {
-			return "safetensors without a network: -net or -model says which one the weights are of"
-		}
-	}
 	begin := bytes.ToLower(bytes.TrimLeft(head, " \t\r\n\ufeff"))
 	for _, t := range texts {
 		if bytes.HasPrefix(begin, []byte(t.begin)) {
