@@ -161,6 +161,8 @@ func examples() []example {
 		{"channel shuffle of a row", &layers.ChannelShuffle{Groups: 4}, images([]int{12})},
 		{"upsample", &layers.Upsample{Scale: layers.Size{H: 2, W: 3}}, image},
 		{"upsample bilinearly", &layers.Upsample{Scale: layers.Size{H: 2, W: 3}, Mode: "bilinear"}, image},
+		{"argmax", &layers.ArgMax{}, image},
+		{"argmax of a row", &layers.ArgMax{}, row},
 		{"reshape", &layers.Reshape{Shape: []int{-1, 5, 4}}, image},
 		{"flatten", &layers.Flatten{}, image},
 		{"crelu", &CReLU{}, image},
