@@ -64,10 +64,13 @@ type source struct {
 	blob  int
 	dims  tensor.Shape // as Caffe has it, where that differs from shape
 	turn  bool         // the rows of Caffe's are the columns of hubel's
+
+	state  bool // it is not trained
+	shared bool // it is another layer's too, which is before this one
 }
 
-// build makes a network.
-func build(n *network, o formats.Options) (*builder, error) {
+// build makes a network. mean is the mean image that was given, nil if there is none.
+func build(n *network, mean *meanImage, o formats.Options) (*builder, error) {
 	list, facts, err := n.merged()
 	if err != nil {
 		return nil, err
@@ -78,6 +81,7 @@ func build(n *network, o formats.Options) (*builder, error) {
 	b := &builder{
 		o: o, net: &graph.Network{Name: networkName(n.name)}, blobs: map[string]*value{}, shared: map[string]*layer{},
 		versions: map[string]int{}, nodes: map[int]*layer{}, facts: append(facts, n.ignored...),
+		preprocess: preprocess{mean: mean},
 	}
 	b.countReaders(n, list)
 	if err := b.inputs(n, list); err != nil {
@@ -228,20 +232,22 @@ func (b *builder) weights(l *layer, in *value, blobs ...int) error {
 		slots = append(slots, source{name: node.Name + "." + p.Name, shape: p.Shape})
 	}
 	for _, p := range s.State {
-		slots = append(slots, source{name: node.Name + "." + p.Name, shape: p.Shape})
+		slots = append(slots, source{name: node.Name + "." + p.Name, shape: p.Shape, state: true})
 	}
 	for i, blob := range blobs {
-		slots[i].layer, slots[i].blob = l, blob
-		b.sources = append(b.sources, slots[i])
+		s := slots[i]
+		s.layer, s.blob = l, blob
 		name := l.spec(blob).name
-		if name == "" {
-			continue
-		}
-		if first := b.shared[name]; first == nil {
+		first := b.shared[name]
+		switch {
+		case blob == ones || name == "":
+		case first == nil:
 			b.shared[name] = l
-		} else {
+		default:
+			s.shared = true
 			b.lost = append(b.lost, fmt.Sprintf("%v shares the parameter %q with %v: hubel keeps two, which are the same until training changes them", l, name, first))
 		}
+		b.sources = append(b.sources, s)
 	}
 	return nil
 }

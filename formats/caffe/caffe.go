@@ -30,37 +30,47 @@ func Read(ctx context.Context, paths []string, o formats.Options) (*formats.Mode
 	if err != nil {
 		return nil, err
 	}
+	if f.state != nil {
+		return nil, fmt.Errorf("%s: it is the state of a solver, and no part of a network: leave it out", f.state.path)
+	}
+	_, m, err := f.model(o)
+	return m, err
+}
+
+// model makes a model of the files.
+func (f *files) model(o formats.Options) (*builder, *formats.Model, error) {
 	switch o.Order {
 	case "", "rgb", "bgr":
 	default:
-		return nil, fmt.Errorf("the order of channels %q is neither rgb nor bgr", o.Order)
+		return nil, nil, fmt.Errorf("the order of channels %q is neither rgb nor bgr", o.Order)
 	}
 	from := f.net
 	if from == nil {
 		from = f.weights
 	}
 	if from == nil {
-		return nil, f.noNetwork()
+		return nil, nil, f.noNetwork()
 	}
-	b, err := build(from.net, o)
+	b, err := build(from.net, f.mean, o)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", from.path, err)
+		return nil, nil, fmt.Errorf("%s: %w", from.path, err)
 	}
 	m := &formats.Model{Format: f.format(), Values: b.values()}
 	m.Network = b.net
 	if f.weights == nil {
 		b.lost = append(b.lost, b.unfilled...)
 	} else if err := b.readWeights(m, f); err != nil {
-		return nil, fmt.Errorf("%s: %w", f.weights.path, err)
+		return nil, nil, fmt.Errorf("%s: %w", f.weights.path, err)
 	}
-	if err := b.prepare(m, f.mean, o); err != nil {
-		return nil, fmt.Errorf("%s: %w", from.path, err)
+	if err := b.prepare(m, o); err != nil {
+		return nil, nil, fmt.Errorf("%s: %w", from.path, err)
 	}
 	if f.solver != nil {
 		b.facts = append(b.facts, "train as the solver does: train "+strings.Join(f.solver.Flags(), " "))
+		b.facts = append(b.facts, f.solver.Lost()...)
 	}
 	m.Facts, m.Lost = b.facts, b.lost
-	return m, nil
+	return b, m, nil
 }
 
 // readWeights reads the weights, and what the network that they were trained in knows of
@@ -85,16 +95,16 @@ func (b *builder) readWeights(m *formats.Model, f *files) error {
 }
 
 // prepare sets the preprocessing of the images.
-func (b *builder) prepare(m *formats.Model, mean *meanImage, o formats.Options) error {
+func (b *builder) prepare(m *formats.Model, o formats.Options) error {
 	in, err := b.net.InputOf("image")
 	if err != nil {
-		if mean != nil {
+		if mean := b.preprocess.mean; mean != nil {
 			return fmt.Errorf("there is a mean image, %s, and the network takes no images [C,H,W]", mean.path)
 		}
 		return nil
 	}
 	var facts, lost []string
-	m.Preprocess, facts, lost, err = b.preprocess.hubel(in.Shape, mean, o.Order != "rgb")
+	m.Preprocess, facts, lost, err = b.preprocess.hubel(in.Shape, o.Order != "rgb")
 	b.facts, b.lost = append(b.facts, facts...), append(b.lost, lost...)
 	if err != nil {
 		return err

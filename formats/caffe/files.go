@@ -138,6 +138,7 @@ type files struct {
 	net, weights *netFile
 	mean         *meanImage
 	solver       *Solver
+	state        *State
 }
 
 // largestFile bounds a binary file, in bytes: protobuf has no larger messages.
@@ -212,7 +213,14 @@ func (f *files) open(path string) error {
 		f.mean, err = newMean(path, m)
 		return err
 	case stateFile:
-		return errors.New("it is the state of a solver, and no network: it goes on with a run, for which the network's weights are needed")
+		if err := second(f.state != nil, "state of a solver"); err != nil {
+			return err
+		}
+		if f.state, err = newState(b); err != nil {
+			return err
+		}
+		f.state.path = path
+		return nil
 	}
 	return errors.New("it is no file of Caffe's: a prototxt, a caffemodel or a binaryproto is read")
 }

@@ -10,7 +10,8 @@ import (
 
 // preprocess is what data layers do to pictures before the network sees them.
 type preprocess struct {
-	first *layer // the data layer, the first that transforms pictures
+	first *layer     // the data layer, the first that transforms pictures
+	mean  *meanImage // that was given, nil if there is none
 
 	scale         float32
 	values        []float32 // of the mean, one for each channel, or one for all
@@ -61,7 +62,10 @@ func (p *preprocess) shape(l *layer) []int64 {
 		return nil
 	}
 	channels := int64(3)
-	if p.grey {
+	switch {
+	case p.mean != nil:
+		channels = int64(p.mean.shape[0])
+	case p.grey:
 		channels = 1
 	}
 	switch {
@@ -69,12 +73,13 @@ func (p *preprocess) shape(l *layer) []int64 {
 		return []int64{channels, int64(p.crop), int64(p.crop)}
 	case p.height > 0 && p.width > 0:
 		return []int64{channels, int64(p.height), int64(p.width)}
+	case p.mean != nil:
+		return []int64{channels, int64(p.mean.shape[1]), int64(p.mean.shape[2])}
 	}
 	return nil
 }
 
-// hubel is the preprocessing for images [C,H,W]. mean is the mean image that was given, nil if
-// there is none. lost and facts are lines about it.
+// hubel is the preprocessing for images [C,H,W]. lost and facts are lines about it.
 //
 // Caffe reads pictures with the channels B, G, R, and hubel with R, G, B. The network keeps its
 // own order: what it is fed with is in the file's order, so that recorded inputs stay right, and
@@ -82,7 +87,8 @@ func (p *preprocess) shape(l *layer) []int64 {
 // data.Preprocess is the permutation, which moves numbers and rounds none. The mean is taken
 // off before that, in the order of the picture. A mean image, such as Caffe's tools write, is
 // in the network's order, as mean_value is.
-func (p *preprocess) hubel(shape []int, mean *meanImage, bgr bool) (out data.Preprocess, facts, lost []string, err error) {
+func (p *preprocess) hubel(shape []int, bgr bool) (out data.Preprocess, facts, lost []string, err error) {
+	mean := p.mean
 	channels := shape[0]
 	if p.scale != 0 && p.scale != 1 {
 		out.Scale = p.scale
@@ -110,7 +116,7 @@ func (p *preprocess) hubel(shape []int, mean *meanImage, bgr bool) (out data.Pre
 	case p.file != "":
 		lost = append(lost, fmt.Sprintf("%v takes the mean image %q off: give that file too, the .binaryproto", p.first, path.Base(strings.ReplaceAll(p.file, `\`, "/"))))
 	}
-	p.geometry(&out, shape, mean)
+	p.geometry(&out, shape)
 	if bgr && channels == 3 {
 		plane := len(out.Mean) / 3
 		if plane > 0 {
@@ -128,12 +134,12 @@ func (p *preprocess) hubel(shape []int, mean *meanImage, bgr bool) (out data.Pre
 }
 
 // geometry is how pictures of any size become samples.
-func (p *preprocess) geometry(out *data.Preprocess, shape []int, mean *meanImage) {
+func (p *preprocess) geometry(out *data.Preprocess, shape []int) {
 	resize := data.Step{Op: data.Resize, H: p.height, W: p.width, P: 1}
 	switch {
 	case p.height > 0 && p.width > 0:
-	case p.crop > 0 && mean != nil && mean.shape[1] >= p.crop && mean.shape[2] >= p.crop:
-		resize.H, resize.W = mean.shape[1], mean.shape[2] // the size that the data set was stored in
+	case p.crop > 0 && p.mean != nil && p.mean.shape[1] >= p.crop && p.mean.shape[2] >= p.crop:
+		resize.H, resize.W = p.mean.shape[1], p.mean.shape[2] // the size that the data set was stored in
 	case p.crop == 0 && shape[0] == 3:
 		resize.H, resize.W = shape[1], shape[2]
 	}

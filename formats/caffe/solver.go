@@ -158,46 +158,53 @@ func (m *message) count(name string, v int64) (int, error) {
 	return int(v), nil
 }
 
+// methods are hubel's names of the types of solvers.
+var methods = map[string]string{"SGD": "sgd", "Nesterov": "sgd", "AdaGrad": "adagrad", "AdaDelta": "adadelta", "RMSProp": "rmsprop", "Adam": "adam"}
+
 // Flags are the flags of hubel's train that do what the solver does, as far as there are some.
 // What remains is for the data, the network and the batch, which the solver does not know.
 func (s *Solver) Flags() []string {
 	var flags []string
 	add := func(name, value string) { flags = append(flags, "-"+name+"="+value) }
 	number := func(name string, v float32) { add(name, strconv.FormatFloat(float64(v), 'g', -1, 32)) }
-	if m := map[string]string{"SGD": "sgd", "Nesterov": "sgd", "Adam": "adam", "AdaGrad": "adagrad", "RMSProp": "rmsprop", "AdaDelta": "adadelta"}[s.Type]; m != "" && m != "sgd" {
+	count := func(name string, n, from int) {
+		if n >= from {
+			add(name, strconv.Itoa(n))
+		}
+	}
+	if m := methods[s.Type]; m != "" && m != "sgd" {
 		add("optimiser", m)
 	}
 	number("lr", s.BaseLR)
 	switch s.Policy {
-	case "step":
-		add("lr-policy", "step")
+	case "step", "multistep", "exp", "inv":
+		add("lr-policy", s.Policy)
 		number("gamma", s.Gamma)
+	case "poly":
+		add("lr-policy", s.Policy)
+	}
+	switch s.Policy {
+	case "step":
 		add("step", strconv.Itoa(s.StepSize))
 	case "multistep":
-		add("lr-policy", "multistep")
-		number("gamma", s.Gamma)
-		var steps []string
-		for _, v := range s.StepValues {
-			steps = append(steps, strconv.Itoa(v))
-		}
-		add("steps", strings.Join(steps, ","))
-	case "exp":
-		add("lr-policy", "exp")
-		number("gamma", s.Gamma)
-	case "inv":
-		add("lr-policy", "inv")
-		number("gamma", s.Gamma)
-		number("power", s.Power)
-	case "poly":
-		add("lr-policy", "poly")
+		add("steps", strings.Trim(strings.ReplaceAll(fmt.Sprint(s.StepValues), " ", ","), "[]"))
+	case "inv", "poly":
 		number("power", s.Power)
 	}
 	switch s.Type {
-	case "SGD", "Nesterov":
+	case "SGD":
 		number("momentum", s.Momentum)
-		if s.Type == "Nesterov" {
-			flags = append(flags, "-nesterov")
-		}
+	case "Nesterov":
+		number("momentum", s.Momentum)
+		flags = append(flags, "-nesterov")
+	case "AdaGrad":
+		number("epsilon", s.Delta)
+	case "AdaDelta":
+		number("beta2", s.Momentum)
+		number("epsilon", s.Delta)
+	case "RMSProp":
+		number("beta2", s.RMSDecay)
+		number("epsilon", s.Delta)
 	case "Adam":
 		number("beta1", s.Momentum)
 		number("beta2", s.Momentum2)
@@ -206,23 +213,39 @@ func (s *Solver) Flags() []string {
 	if s.Regularization == "L2" {
 		number("decay", s.WeightDecay)
 	}
-	if s.ClipGradients >= 0 {
+	if s.ClipGradients > 0 {
 		number("clip", s.ClipGradients)
 	}
-	if s.IterSize > 1 {
-		add("accumulate", strconv.Itoa(s.IterSize))
-	}
-	if s.MaxIter > 0 {
-		add("iters", strconv.Itoa(s.MaxIter))
-	}
-	if s.Snapshot > 0 {
-		add("checkpoint", strconv.Itoa(s.Snapshot))
-	}
-	if s.Display > 0 {
-		add("log-every", strconv.Itoa(s.Display))
-	}
+	count("accumulate", s.IterSize, 2)
+	count("iters", s.MaxIter, 1)
+	count("checkpoint", s.Snapshot, 1)
+	count("log-every", s.Display, 1)
 	if s.RandomSeed >= 0 {
 		add("seed", strconv.FormatInt(s.RandomSeed, 10))
 	}
 	return flags
+}
+
+// Lost are lines about what of the solver hubel's train has no flag for.
+func (s *Solver) Lost() []string {
+	var lost []string
+	say := func(format string, args ...any) { lost = append(lost, "solver: "+fmt.Sprintf(format, args...)) }
+	if methods[s.Type] == "" {
+		say("type %q: hubel has no such method", s.Type)
+	}
+	switch s.Policy {
+	case "", "fixed", "step", "multistep", "exp", "inv", "poly":
+	default:
+		say("lr_policy %q: hubel has no such policy", s.Policy)
+	}
+	if s.Regularization != "L2" && s.WeightDecay != 0 {
+		say("regularization_type %q: hubel's decay is L2", s.Regularization)
+	}
+	if s.Type == "Adam" {
+		say("delta is added before the second moment is corrected, in hubel behind that: a rate that differs in the first updates by less than delta does")
+	}
+	if len(s.TestIter) > 1 {
+		say("%d test networks: hubel tests on one set", len(s.TestIter))
+	}
+	return lost
 }
