@@ -45,9 +45,9 @@ type spec struct {
 // param is a message of options; all accessors of one that is not there return defaults.
 func (l *layer) param(name string) *message { return l.params[name] }
 
-// spec is that of parameter i.
+// spec is that of parameter i; of ones it says nothing.
 func (l *layer) spec(i int) spec {
-	if i < len(l.specs) {
+	if i >= 0 && i < len(l.specs) {
 		return l.specs[i]
 	}
 	return spec{}
