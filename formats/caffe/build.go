@@ -52,6 +52,7 @@ type builder struct {
 	fixed       []string // batch norms that never use the statistics of a batch
 	unfilled    []string // parameters whose initial values hubel does not have
 	losses      []lossHead
+	flats       map[string]*value // scores [N,C] by the names of those with pixels
 	accuracies  []metric
 	preprocess  preprocess
 }
@@ -80,7 +81,7 @@ func build(n *network, mean *meanImage, o formats.Options) (*builder, error) {
 	}
 	b := &builder{
 		o: o, net: &graph.Network{Name: networkName(n.name)}, blobs: map[string]*value{}, shared: map[string]*layer{},
-		versions: map[string]int{}, nodes: map[int]*layer{}, facts: append(facts, n.ignored...),
+		versions: map[string]int{}, nodes: map[int]*layer{}, flats: map[string]*value{}, facts: append(facts, n.ignored...),
 		preprocess: preprocess{mean: mean},
 	}
 	b.countReaders(n, list)

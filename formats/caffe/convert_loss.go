@@ -82,7 +82,14 @@ func (b *builder) flat(l *layer, x *value) (*value, error) {
 	if len(x.shape) < 2 || product(x.shape[2:]) != 1 {
 		return nil, nil
 	}
-	return b.one(l, "_flat", &layers.Flatten{}, x)
+	if b.flats[x.name] == nil { // one for all that read the scores
+		y, err := b.one(l, "_flat", &layers.Flatten{}, x)
+		if err != nil {
+			return nil, err
+		}
+		b.flats[x.name] = y
+	}
+	return b.flats[x.name], nil
 }
 
 // classified reads the scores and the label of a loss or an accuracy. ok is false where hubel
