@@ -3,7 +3,6 @@ package caffe
 import (
 	"bytes"
 	"context"
-	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -166,10 +165,7 @@ func TestBombsAreRefused(t *testing.T) {
 	require.ErrorContains(t, err, "byte 2: type of V1LayerParameter is 127, and LayerType has no such value")
 	_, err = parseBinary(schema()["SolverState"], []byte{0x0b})
 	require.Error(t, err)
-	text := "input: \"data\" input_shape { dim: 1 dim: 1 }\n"
-	for i := range mostLayers + 1 {
-		text += fmt.Sprintf("layer{name:\"%d\"}\n", i)
-	}
+	text := "input: \"data\" input_shape { dim: 1 dim: 1 }\n" + strings.Repeat("layer{name:\"a\"}\n", mostLayers+1)
 	_, err = read(t, text, formats.Options{})
 	require.ErrorContains(t, err, "at most 50000 are read")
 }
