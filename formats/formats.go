@@ -5,6 +5,7 @@ package formats
 
 import (
 	"context"
+	"io"
 
 	"github.com/hubel-go/hubel/graph"
 	"github.com/hubel-go/hubel/modelfile"
@@ -58,4 +59,21 @@ type Reader struct {
 	// Read reads a model from the files, which the format may need more than one of,
 	// such as a network and its weights. Errors name the file.
 	Read func(ctx context.Context, paths []string, o Options) (*Model, error)
+}
+
+// WriteOptions are what a user says about a file to be written.
+type WriteOptions struct {
+	// Preprocessing puts the preprocessing into the network, for formats that can: it then
+	// takes pixels as pictures have them.
+	Preprocessing bool
+}
+
+// Writer writes files of one format.
+type Writer struct {
+	Name   string // such as "ONNX"
+	Suffix string // that names of such files end in: ".onnx"
+
+	// Write writes a model, whose network and weights fit. What the format cannot say is an
+	// error, which names the layer.
+	Write func(w io.Writer, m *Model, o WriteOptions) error
 }

@@ -3,6 +3,7 @@ package graph
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"gorgonia.org/tensor"
 
@@ -92,7 +93,15 @@ func (n *Network) inferLayers(t device.Traits, batch int, train bool) (*typed, e
 				return nil, fmt.Errorf("%s: the slot %s is said to be batched, and its shape %v does not begin with the batch, %d", node.Name, s.Name, []int(s.Shape), batch)
 			}
 		}
+		for _, p := range spec.Params {
+			if strings.Contains(p.Name, ".") {
+				return nil, fmt.Errorf("%s: the parameter %q is said to have a dot in its name: that is for names of layers", node.Name, p.Name)
+			}
+		}
 		for _, s := range spec.State {
+			if strings.Contains(s.Name, ".") {
+				return nil, fmt.Errorf("%s: the state %q is said to have a dot in its name: that is for names of layers", node.Name, s.Name)
+			}
 			if s.Batched {
 				return nil, fmt.Errorf("%s: the state %s is said to be batched: state has a fixed shape", node.Name, s.Name)
 			}

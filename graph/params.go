@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"strings"
 
 	"gorgonia.org/tensor"
 
@@ -37,6 +38,15 @@ func (p *planner) planParams() error {
 		}
 	}
 	return nil
+}
+
+// LayerOf is the name of the layer that a parameter or state is of: "features.0" for
+// "features.0.weight". Names of layers may hold dots; those of what a layer has may not.
+func LayerOf(name string) string {
+	if dot := strings.LastIndexByte(name, '.'); dot >= 0 {
+		return name[:dot]
+	}
+	return name
 }
 
 // params lists all parameters in slab order, and the slab's size.

@@ -137,6 +137,7 @@ func TestSlotsThatAreNotWhatTheySay(t *testing.T) {
 	for want, l := range map[string]*slots{
 		"m: the slot used is said to be batched, and its shape [2] does not begin with the batch, 4": {saved: []layers.Slot{{Name: "used", Shape: tensor.Shape{2}, Batched: true}}},
 		"m: the slot one is said to be batched, and its shape [] does not begin with the batch, 4":   {saved: []layers.Slot{{Name: "one", Batched: true}}},
+		`m: the state "a.mean" is said to have a dot in its name: that is for names of layers`:       {state: []layers.Slot{{Name: "a.mean", Shape: tensor.Shape{4}}}},
 		"m: the state mean is said to be batched: state has a fixed shape":                           {state: []layers.Slot{{Name: "mean", Shape: tensor.Shape{4}, Batched: true}}},
 	} {
 		n := meanNet()

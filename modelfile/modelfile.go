@@ -141,8 +141,7 @@ func readVerified(path string, verify func(*safetensors.File) error) (tensors ma
 // IsFresh reports whether a parameter or state, such as "fc8.weight", or its layer is among
 // those that fresh names.
 func IsFresh(name string, fresh []string) bool {
-	layer, _, _ := strings.Cut(name, ".")
-	return slices.Contains(fresh, name) || slices.Contains(fresh, layer)
+	return slices.Contains(fresh, name) || slices.Contains(fresh, graph.LayerOf(name))
 }
 
 // SetWeights uploads the tensors read from path to the weights of the same
@@ -154,7 +153,7 @@ func SetWeights(w *graph.Weights, tensors map[string]*tensor.Dense, path string,
 	isFresh := func(name string) bool { return IsFresh(name, fresh) }
 	names, stored := w.Names(), slices.Sorted(maps.Keys(tensors))
 	for _, f := range fresh {
-		named := func(name string) bool { return f == name || strings.HasPrefix(name, f+".") }
+		named := func(name string) bool { return IsFresh(name, []string{f}) }
 		if !slices.ContainsFunc(names, named) && !slices.ContainsFunc(stored, named) {
 			return fmt.Errorf("fresh: neither %v nor %s has a layer or parameter %q with weights", w.Network(), path, f)
 		}

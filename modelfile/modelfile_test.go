@@ -84,6 +84,32 @@ func TestWhatIsWrittenIsRead(t *testing.T) {
 	require.ErrorContains(t, err, "two.safetensors: a checkpoint is for resuming its run")
 }
 
+// Layers of other frameworks have dots in their names: "features.0" has the parameter
+// "features.0.weight", and "features" has none.
+func TestFreshLayersWithDotsInTheirNames(t *testing.T) {
+	for name, want := range map[string]string{
+		"fc8.weight": "fc8", "features.0.weight": "features.0", "a.b.c.running_mean": "a.b.c",
+	} {
+		require.True(t, IsFresh(name, []string{"x", want}), name)
+		require.True(t, IsFresh(name, []string{name}), name)
+		require.False(t, IsFresh(name, []string{"features", "a", "a.b", "weight", want + "."}), name)
+	}
+	n := &graph.Network{Name: "dots"}
+	n.Outputs = []string{n.Add("features.1", &layers.Dense{Out: 2}, n.Add("features.0", &layers.Dense{Out: 2}, n.Image("data", 3)))}
+	w, err := graph.NewWeights(n, reference.New())
+	require.NoError(t, err)
+	defer w.Close()
+	stored := map[string]*tensor.Dense{}
+	for _, part := range []string{"weight", "bias"} {
+		name := "features.0." + part
+		stored[name] = tensor.New(tensor.Of(tensor.Float32), tensor.WithShape(w.Shape(name)...))
+	}
+	require.NoError(t, SetWeights(w, stored, "file", []string{"features.1"}))
+	require.ErrorContains(t, SetWeights(w, stored, "file", nil), "weights of network dots are missing: features.1.weight, features.1.bias")
+	require.EqualError(t, SetWeights(w, stored, "file", []string{"features"}),
+		`fresh: neither network dots nor file has a layer or parameter "features" with weights`)
+}
+
 func TestWeightsThatDoNotFit(t *testing.T) {
 	w := small(t)
 	set := func(change func(x map[string]*tensor.Dense), fresh ...string) error {

@@ -87,6 +87,11 @@ func Build(name string, o Options) (*graph.Network, error) {
 	if err := m.complete(&o); err != nil {
 		return nil, fmt.Errorf("network %s: %w", name, err)
 	}
+	return m.network(name, o), nil
+}
+
+// network is the network of complete options.
+func (m model) network(name string, o Options) *graph.Network {
 	n := &graph.Network{Name: name}
 	data := n.Image("data", o.Shape...)
 	if m.regression {
@@ -94,7 +99,7 @@ func Build(name string, o Options) (*graph.Network, error) {
 		out := m.build(n, data, o)
 		n.Add("loss", &layers.L2Loss{Mask: true}, out, target)
 		n.Outputs = []string{out}
-		return n, nil
+		return n
 	}
 	label := n.Label("label")
 	scores := m.build(n, data, o)
@@ -104,7 +109,7 @@ func Build(name string, o Options) (*graph.Network, error) {
 	if o.Classes > 5 && m.top5 {
 		n.Metric(n.Add("top5", &layers.Accuracy{TopK: 5}, scores, label), graph.Higher)
 	}
-	return n, nil
+	return n
 }
 
 // complete checks the options and fills in what was not given.

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"strings"
 
 	"gorgonia.org/tensor"
 
@@ -284,7 +283,7 @@ func inputOf(n *graph.Network, d *Diverged, largest map[string]float64) float64 
 			input = max(input, largest[name])
 		}
 		for name, v := range largest {
-			if strings.HasPrefix(name, node.Name+".") {
+			if graph.LayerOf(name) == node.Name {
 				input = max(input, v)
 			}
 		}

@@ -251,6 +251,13 @@ func (c cancelling) Read(dst []float32, i int) (int32, error) {
 	return c.Dataset.Read(dst, i)
 }
 
+// unwritable is a layer that has no JSON.
+type unwritable struct{ layers.Layer }
+
+func (unwritable) MarshalJSON() ([]byte, error) {
+	return nil, errors.New("a layer that cannot be written")
+}
+
 func TestResumeRefusesAnotherConfiguration(t *testing.T) {
 	c := smallConfig(t)
 	c.Iterations = 3
@@ -258,25 +265,29 @@ func TestResumeRefusesAnotherConfiguration(t *testing.T) {
 	c.Resume = true
 	c.Iterations = 10
 	for want, change := range map[string]func(c *Config){
-		"batch is 8, but the run was started with 16":                                       func(c *Config) { c.Batch = 8 },
-		"accumulate is 3, but the run was started with 1":                                   func(c *Config) { c.Accumulate = 3 },
-		"seed is 9223372036854788154, but the run was started with 9223372036854788153":     func(c *Config) { c.Seed++ },
-		"balance is true, but the run was started with nothing":                             func(c *Config) { c.Balance = true },
-		"momentum is 0.5, but the run was started with 0.9":                                 func(c *Config) { c.Optimiser.Momentum = 0.5 },
-		"the optimiser is adam, but the run was started with sgd":                           func(c *Config) { c.Optimiser = Defaults(Adam) },
-		"decay is 0, but the run was started with 0.001":                                    func(c *Config) { c.Optimiser.Decay = 0 },
-		"clip_norm is nothing, but the run was started with 2":                              func(c *Config) { c.Optimiser.ClipNorm = 0 },
-		`layer_rates is {"fc2":0.5}, but the run was started with nothing`:                  func(c *Config) { c.Optimiser.LayerRates = map[string]float32{"fc2": 0.5} },
-		"ema is 0.5, but the run was started with nothing":                                  func(c *Config) { c.Optimiser.EMA = 0.5 },
-		"nesterov is true, but the run was started with nothing":                            func(c *Config) { c.Optimiser.Nesterov = true },
-		"schedule.rate is 0.1, but the run was started with 0.05":                           func(c *Config) { c.Optimiser.Schedule.Rate = 0.1 },
-		`schedule.policy is "fixed", but the run was started with "cosine"`:                 func(c *Config) { c.Optimiser.Schedule.Policy = Fixed },
-		`frozen is ["fc2"], but the run was started with nothing`:                           func(c *Config) { c.Frozen = []string{"fc2"} },
-		"there are 91 samples to train on, but the run was started with 90; name the same":  func(c *Config) { c.Train, _ = synthetic(t, 91, 1, 1, 12, 12) },
-		"preprocess.mean.0 is 100, but the run was started with 128":                        func(c *Config) { c.Preprocess.Mean = []float32{100} },
-		`network.name is "other", but the run was started with "small"`:                     func(c *Config) { c.Network = smallNet(); c.Network.Name = "other" },
-		"network.layers.3.options.p is 0.5, but the run was started with 0.3":               func(c *Config) { c.Network = smallNet(); c.Network.Nodes[3].Layer = &layers.Dropout{P: 0.5} },
-		`network.outputs.0 is "fc2", but the run was started with "prob"`:                   func(c *Config) { c.Network = smallNet(); c.Network.Outputs = []string{"fc2"} },
+		"batch is 8, but the run was started with 16":                                      func(c *Config) { c.Batch = 8 },
+		"accumulate is 3, but the run was started with 1":                                  func(c *Config) { c.Accumulate = 3 },
+		"seed is 9223372036854788154, but the run was started with 9223372036854788153":    func(c *Config) { c.Seed++ },
+		"balance is true, but the run was started with nothing":                            func(c *Config) { c.Balance = true },
+		"momentum is 0.5, but the run was started with 0.9":                                func(c *Config) { c.Optimiser.Momentum = 0.5 },
+		"the optimiser is adam, but the run was started with sgd":                          func(c *Config) { c.Optimiser = Defaults(Adam) },
+		"decay is 0, but the run was started with 0.001":                                   func(c *Config) { c.Optimiser.Decay = 0 },
+		"clip_norm is nothing, but the run was started with 2":                             func(c *Config) { c.Optimiser.ClipNorm = 0 },
+		`layer_rates is {"fc2":0.5}, but the run was started with nothing`:                 func(c *Config) { c.Optimiser.LayerRates = map[string]float32{"fc2": 0.5} },
+		"ema is 0.5, but the run was started with nothing":                                 func(c *Config) { c.Optimiser.EMA = 0.5 },
+		"nesterov is true, but the run was started with nothing":                           func(c *Config) { c.Optimiser.Nesterov = true },
+		"schedule.rate is 0.1, but the run was started with 0.05":                          func(c *Config) { c.Optimiser.Schedule.Rate = 0.1 },
+		`schedule.policy is "fixed", but the run was started with "cosine"`:                func(c *Config) { c.Optimiser.Schedule.Policy = Fixed },
+		`frozen is ["fc2"], but the run was started with nothing`:                          func(c *Config) { c.Frozen = []string{"fc2"} },
+		"there are 91 samples to train on, but the run was started with 90; name the same": func(c *Config) { c.Train, _ = synthetic(t, 91, 1, 1, 12, 12) },
+		"preprocess.mean.0 is 100, but the run was started with 128":                       func(c *Config) { c.Preprocess.Mean = []float32{100} },
+		`network.name is "other", but the run was started with "small"`:                    func(c *Config) { c.Network = smallNet(); c.Network.Name = "other" },
+		"network.layers.3.options.p is 0.5, but the run was started with 0.3":              func(c *Config) { c.Network = smallNet(); c.Network.Nodes[3].Layer = &layers.Dropout{P: 0.5} },
+		`network.outputs.0 is "fc2", but the run was started with "prob"`:                  func(c *Config) { c.Network = smallNet(); c.Network.Outputs = []string{"fc2"} },
+		"a layer that cannot be written": func(c *Config) {
+			c.Network = smallNet()
+			c.Network.Nodes[3].Layer = unwritable{&layers.Dropout{P: 0.3}}
+		},
 		"3 of 3 iterations are done; ask for more to go on":                                 func(c *Config) { c.Iterations = 3 },
 		"a run that is resumed has its own weights; other.safetensors cannot be loaded too": func(c *Config) { c.Weights = "other.safetensors" },
 		"there is no folder to resume a run from":                                           func(c *Config) { c.Dir = "" },

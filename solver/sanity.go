@@ -89,7 +89,7 @@ func checkInitialLoss(ctx context.Context, c Config) (s Sanity, err error) {
 			return nil
 		}
 		for _, name := range t.weights.Names() {
-			if layer, _, _ := strings.Cut(name, "."); !slices.Contains(last, layer) {
+			if !slices.Contains(last, graph.LayerOf(name)) {
 				continue
 			}
 			zero := tensor.New(tensor.Of(tensor.Float32), tensor.WithShape(t.weights.Shape(name)...))

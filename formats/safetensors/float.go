@@ -9,13 +9,13 @@ import (
 var float32Of = map[DType]func([]byte) float32{
 	F32:  func(b []byte) float32 { return math.Float32frombits(binary.LittleEndian.Uint32(b)) },
 	F64:  func(b []byte) float32 { return float32(math.Float64frombits(binary.LittleEndian.Uint64(b))) },
-	F16:  func(b []byte) float32 { return half(binary.LittleEndian.Uint16(b)) },
+	F16:  func(b []byte) float32 { return Half(binary.LittleEndian.Uint16(b)) },
 	BF16: func(b []byte) float32 { return math.Float32frombits(uint32(binary.LittleEndian.Uint16(b)) << 16) },
 }
 
-// half converts an IEEE 754 binary16 number: sign, 5 bits of exponent with
+// Half converts an IEEE 754 binary16 number: sign, 5 bits of exponent with
 // bias 15, 10 of fraction. Every one of them is a float32.
-func half(h uint16) float32 {
+func Half(h uint16) float32 {
 	sign := uint32(h>>15) << 31
 	exponent := uint32(h>>10) & 0x1f
 	fraction := uint32(h & 0x3ff)

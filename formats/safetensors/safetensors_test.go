@@ -416,7 +416,7 @@ func TestHalf(t *testing.T) {
 		if h>>15 == 1 {
 			sign = -1
 		}
-		got := half(uint16(h))
+		got := Half(uint16(h))
 		var want float64
 		switch {
 		case exponent == 31 && fraction != 0:

@@ -15,8 +15,11 @@ import (
 
 // allowed lists what the packages of this module may import of it, tests apart.
 var allowed = map[string][]string{
-	"formats":             {"graph", "modelfile"},
-	"formats/caffe":       {"formats", "graph", "layers", "data", "device", "internal/printable"},
+	"formats":        {"graph", "modelfile"},
+	"formats/caffe":  {"formats", "graph", "layers", "data", "device", "internal/printable"},
+	"formats/pickle": {},
+	"formats/pytorch": {"formats", "formats/pickle", "formats/safetensors", "graph", "layers", "modelfile", "models", "data", "device",
+		"internal/printable"},
 	"formats/safetensors": {"internal/atomicfile"},
 	"modelfile":           {"graph", "data", "formats/safetensors", "internal/printable"},
 	"predict":             {"modelfile", "graph", "data", "device"},

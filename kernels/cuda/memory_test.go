@@ -26,6 +26,42 @@ func (d *fullDriver) HostAlloc(int64) ([]byte, error) { return nil, errFull }
 
 func (d *fullDriver) MemInfo() (free, total int64, err error) { return d.free, d.total, d.unknown }
 
+// hostCounter counts the host memory that it gave and got back.
+type hostCounter struct {
+	driver.Driver
+	given int
+}
+
+func (d *hostCounter) HostAlloc(bytes int64) ([]byte, error) {
+	d.given++
+	return d.Driver.HostAlloc(bytes)
+}
+
+func (d *hostCounter) HostFree(mem []byte) error {
+	d.given--
+	return d.Driver.HostFree(mem)
+}
+
+// Host memory goes back to the driver, once, unless the device is closed.
+func TestHostMemoryGoesBack(t *testing.T) {
+	counting := &hostCounter{Driver: ptxsim.New(ptxsim.Config{})}
+	dev, err := New("card", counting, device.Options{})
+	require.NoError(t, err)
+	h, err := dev.HostAlloc(64)
+	require.NoError(t, err)
+	require.Equal(t, 1, counting.given)
+	for range 2 {
+		require.NoError(t, h.Free())
+		require.Zero(t, counting.given)
+		require.Nil(t, h.Bytes())
+	}
+	h, err = dev.HostAlloc(64)
+	require.NoError(t, err)
+	require.NoError(t, dev.Close())
+	require.NoError(t, h.Free())
+	require.Equal(t, 1, counting.given)
+}
+
 // Memory that is refused is named in what it would have been, beside what there is
 // where that is less.
 func TestMemoryRefused(t *testing.T) {

@@ -4,12 +4,12 @@
 // that change places. What does not compile does not count. `make mutants` runs
 // it.
 //
-//	go run ./tools/mutants [-n 300] [-seed 1] [-min 95] [-own] [-after CHANGE] [-explained FILE] PACKAGE…
+//	go run ./tools/mutants [-n 300] [-seed 1] [-min 95] [-own] [-after CHANGE] [-parallel 2] [-explained FILE] PACKAGE…
 //
 // A change is seen if a test fails, panics or hangs, or go vet complains as part
 // of go test: a test of its package, or else one of a package that imports it,
 // the quickest first. With -own only the tests of its package count. A change that is
-// explained in the list is not tried. All happens in a copy of the module, so that what a
+// explained in the list is not tried. All happens in copies of the module, so that what a
 // changed program writes harms nobody.
 package main
 
@@ -30,6 +30,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -42,10 +43,11 @@ func main() {
 	flag.BoolVar(&o.own, "own", false, "run only the tests of the package that is changed: quicker, and stricter")
 	flag.StringVar(&o.kind, "kind", "", "only this kind: operator, constant, condition, statement or argument")
 	flag.StringVar(&o.after, "after", "", "go on behind this change, as a run of the same seed and code printed it: FILE:LINE KIND: …")
+	flag.IntVar(&o.parallel, "parallel", 1, "changes to try at once, each in a copy of the module; the results are the same")
 	flag.Parse()
 	o.packages = flag.Args()
-	if len(o.packages) == 0 || o.n < 1 || o.kind != "" && !slices.Contains(kinds, o.kind) {
-		fmt.Fprintln(os.Stderr, "usage: mutants [-n 300] [-seed 1] [-min 95] [-kind KIND] [-own] [-after CHANGE] [-explained FILE] PACKAGE…")
+	if len(o.packages) == 0 || o.n < 1 || o.parallel < 1 || o.kind != "" && !slices.Contains(kinds, o.kind) {
+		fmt.Fprintln(os.Stderr, "usage: mutants [-n 300] [-seed 1] [-min 95] [-kind KIND] [-own] [-after CHANGE] [-parallel N] [-explained FILE] PACKAGE…")
 		os.Exit(2)
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
@@ -64,6 +66,7 @@ type options struct {
 	kind      string
 	own       bool
 	after     string // the last change of a run that was cut off
+	parallel  int
 	packages  []string
 	module    string // the folder of the module; empty for the current one
 }
@@ -71,11 +74,25 @@ type options struct {
 // unit is a package with what can be changed in it.
 type unit struct {
 	path    string
-	dir     string
 	users   []string             // packages of the module that import it
 	mutants map[string][]*mutant // by kind
-	limit   time.Duration        // how long its tests may take
-	absPath map[string]string    // of files, by their name in the module
+
+	once    sync.Once
+	allowed time.Duration
+	err     error
+}
+
+// limit is how long the tests of a package may take. Those of a change that was drawn
+// first run once as they are, and must pass.
+func (u *unit) limit(ctx context.Context, module string) (time.Duration, error) {
+	u.once.Do(func() {
+		began := time.Now()
+		if out, err := goTool(ctx, module, "test", "-vet=off", "-count=1", u.path); err != nil {
+			u.err = fmt.Errorf("the tests of %s fail as they are: %w\n%s", u.path, err, out)
+		}
+		u.allowed = 4*time.Since(began) + 20*time.Second
+	})
+	return u.allowed, u.err
 }
 
 func run(ctx context.Context, o options, w io.Writer) error {
@@ -93,53 +110,81 @@ func run(ctx context.Context, o options, w io.Writer) error {
 		return err
 	}
 	defer os.RemoveAll(dir)
-	if o.module, err = copyModule(ctx, filepath.Join(dir, "module"), o.module); err != nil {
-		return err
+	free := make(chan *tester, o.parallel)
+	for i := range o.parallel {
+		t := &tester{tests: filepath.Join(dir, fmt.Sprintf("tests%d.exe", i)), took: map[string]time.Duration{}}
+		if t.module, err = copyModule(ctx, filepath.Join(dir, fmt.Sprint("module", i)), o.module); err != nil {
+			return err
+		}
+		free <- t
 	}
-	units, err := list(ctx, o.module, o.packages)
+	var running sync.WaitGroup
+	defer running.Wait()
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	root := filepath.Join(dir, "module0")
+	units, err := list(ctx, root, o.packages)
 	if err != nil {
 		return err
 	}
-	for _, u := range units {
-		began := time.Now()
-		if o.own {
+	if o.own {
+		for _, u := range units {
 			u.users = nil
 		}
-		if out, err := goTool(ctx, o.module, "test", "-vet=off", "-count=1", u.path); err != nil {
-			return fmt.Errorf("the tests of %s fail as they are: %w\n%s", u.path, err, out)
-		}
-		u.limit = 4*time.Since(began) + 20*time.Second
 	}
-	t := &tester{module: o.module, tests: filepath.Join(dir, "tests.exe"), took: map[string]time.Duration{}}
 	var survivors []*mutant
 	counts := map[string]int{}
 	d := newDeck(units, o)
 	if err := d.discard(o.after); err != nil {
 		return err
 	}
+	var ahead []*trial
 	for tried := 0; tried < o.n; {
-		u, m := d.draw()
-		if m == nil {
+		for len(ahead) < lookahead*o.parallel {
+			u, m := d.draw()
+			if m == nil {
+				break
+			}
+			x := &trial{mutant: m, done: make(chan struct{})}
+			ahead = append(ahead, x)
+			if known[m.change()] != "" {
+				x.verdict = excused
+				close(x.done)
+				continue
+			}
+			running.Go(func() {
+				defer close(x.done)
+				select {
+				case t := <-free:
+					x.verdict, x.err = t.try(ctx, u, m)
+					free <- t
+				case <-ctx.Done():
+					x.err = ctx.Err()
+				}
+			})
+		}
+		if len(ahead) == 0 {
 			fmt.Fprintf(w, "there are only %d changes that compile\n", tried)
 			break
 		}
-		if known[m.change()] != "" {
-			counts[excused]++
-			continue
+		x := ahead[0]
+		ahead = ahead[1:]
+		<-x.done
+		if x.err != nil {
+			return x.err
 		}
-		verdict, err := t.try(ctx, u, m)
-		if err != nil {
-			return err
-		}
-		switch verdict {
+		switch x.verdict {
 		case broken:
 			continue
+		case excused:
+			counts[excused]++
+			continue
 		case unseen:
-			survivors = append(survivors, m)
+			survivors = append(survivors, x.mutant)
 		}
 		tried++
-		counts[verdict]++
-		fmt.Fprintf(w, "%d/%d %s: %v\n", tried, o.n, verdict, m)
+		counts[x.verdict]++
+		fmt.Fprintf(w, "%d/%d %s: %v\n", tried, o.n, x.verdict, x.mutant)
 	}
 	if len(survivors) > 0 {
 		fmt.Fprintln(w, "\nnot seen:")
@@ -155,6 +200,18 @@ func run(ctx context.Context, o options, w io.Writer) error {
 		return fmt.Errorf("%.1f %% are less than %g %%", percent, o.atLeast)
 	}
 	return nil
+}
+
+// lookahead is how many changes are drawn before their turn, for each copy of the module:
+// one that takes long holds up only what is printed.
+const lookahead = 8
+
+// trial is a change that is tried while others are.
+type trial struct {
+	mutant  *mutant
+	verdict string
+	err     error
+	done    chan struct{}
 }
 
 // deck deals changes: a kind at random, then one of its changes, each once.
@@ -224,14 +281,18 @@ const (
 
 // tester tries changes.
 type tester struct {
-	module string                   // the copy
+	module string                   // its copy
 	tests  string                   // what the tests are compiled to
 	took   map[string]time.Duration // the tests of a user, when they last ran
 }
 
 // try compiles a change and runs the tests that might see it.
 func (t *tester) try(ctx context.Context, u *unit, m *mutant) (verdict string, err error) {
-	path := u.absPath[m.file]
+	limit, err := u.limit(ctx, t.module)
+	if err != nil {
+		return "", err
+	}
+	path := filepath.Join(t.module, filepath.FromSlash(m.file))
 	source, err := os.ReadFile(path)
 	if err != nil {
 		return "", err
@@ -247,15 +308,16 @@ func (t *tester) try(ctx context.Context, u *unit, m *mutant) (verdict string, e
 		return broken, ctx.Err()
 	}
 	if _, err := os.Stat(t.tests); err == nil { // none are made where there are no tests
-		if out, err := output(ctx, u.dir, t.tests, "-test.failfast", "-test.timeout", u.limit.String()); err != nil {
+		if out, err := output(ctx, filepath.Dir(path), t.tests, "-test.failfast", "-test.timeout", limit.String()); err != nil {
 			return failed(out, err), ctx.Err()
 		}
 	}
 	if _, err := goTool(ctx, t.module, "test", "-run", "^$", u.path); err != nil { // what go vet says
 		return seen, ctx.Err()
 	}
-	slices.SortStableFunc(u.users, func(a, b string) int { return cmp.Compare(t.took[a], t.took[b]) })
-	for _, user := range u.users {
+	users := slices.Clone(u.users)
+	slices.SortStableFunc(users, func(a, b string) int { return cmp.Compare(t.took[a], t.took[b]) })
+	for _, user := range users {
 		began := time.Now()
 		if out, err := goTool(ctx, t.module, "test", "-vet=off", "-failfast", "-timeout", "8m", user); err != nil {
 			return failed(out, err), ctx.Err()
@@ -338,7 +400,7 @@ func list(ctx context.Context, dir string, packages []string) ([]*unit, error) {
 	}
 	var units []*unit
 	for _, p := range chosen {
-		u := &unit{path: p.ImportPath, dir: p.Dir, mutants: map[string][]*mutant{}, absPath: map[string]string{}}
+		u := &unit{path: p.ImportPath, mutants: map[string][]*mutant{}}
 		for _, q := range module {
 			if q.ImportPath != p.ImportPath && slices.Contains(slices.Concat(q.Imports, q.TestImports, q.XTestImports), p.ImportPath) {
 				u.users = append(u.users, q.ImportPath)
@@ -358,7 +420,6 @@ func list(ctx context.Context, dir string, packages []string) ([]*unit, error) {
 			for i := range all {
 				u.mutants[all[i].kind] = append(u.mutants[all[i].kind], &all[i])
 			}
-			u.absPath[inModule] = path
 		}
 		units = append(units, u)
 	}

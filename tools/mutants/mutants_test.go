@@ -101,7 +101,7 @@ func TestRun(t *testing.T) {
 	dir := module(t)
 	list := filepath.Join(dir, "explained.txt")
 	require.NoError(t, os.WriteFile(list, []byte("# printed\n\nsum.go\n- if n > 100 {\n+ if n >= 100 {\nno test\nprints\n"), 0o666))
-	o := options{n: 100, seed: 1, atLeast: 10, explained: list, module: dir, packages: []string{"."}}
+	o := options{n: 100, seed: 1, atLeast: 10, explained: list, module: dir, packages: []string{"."}, parallel: 1}
 	var b strings.Builder
 	require.NoError(t, run(t.Context(), o, &b))
 	text := b.String()
@@ -113,6 +113,12 @@ func TestRun(t *testing.T) {
 	require.NotContains(t, text, "if n >= 100")
 	require.Contains(t, text, "seen: sum.go:6 operator: s += i  =>  s -= i\n")
 	require.Regexp(t, `\n\d of \d+ changes seen, \d\d\.\d %; 1 more are explained in `, missed)
+
+	// Several at once give the same.
+	o.parallel = 3
+	var same strings.Builder
+	require.NoError(t, run(t.Context(), o, &same))
+	require.Equal(t, text, same.String())
 
 	// A run that goes on behind one of its changes tries those that came then.
 	tried := regexp.MustCompile(`(?m)^\d+/100 [^:]*: (.*)$`).FindAllStringSubmatch(text, -1)

@@ -139,6 +139,26 @@ func TestSharedSizes(t *testing.T) {
 	}
 }
 
+// A launch has the shared memory that it asks for, also where the one before it had more.
+func TestLessSharedMemoryThanBefore(t *testing.T) {
+	s := New(Config{Workers: 1})
+	t.Cleanup(func() { require.NoError(t, s.Close()) })
+	m, err := s.Load("m.ptx", header+".extern .shared .b8 dyn[];\n.entry k() {\n.reg .b32 %r<2>;\nmov.u32 %r1, dyn;\nst.shared.u32 [%r1+300], %r1;\n}")
+	require.NoError(t, err)
+	f, err := m.Function("k")
+	require.NoError(t, err)
+	st, err := s.NewStream()
+	require.NoError(t, err)
+	launch := func(shared int) error {
+		return st.Launch(f, driver.Config{Grid: driver.Dim{X: 1}, Block: driver.Dim{X: 1}, Shared: shared}, new(driver.Args))
+	}
+	require.NoError(t, launch(512))
+	var fault *Fault
+	require.ErrorAs(t, launch(256), &fault)
+	require.Equal(t, FaultAddress, fault.Kind)
+	require.NoError(t, launch(320))
+}
+
 // A warp may run as many instructions as are allowed.
 func TestMaxInstructions(t *testing.T) {
 	for limit, says := range map[int64]string{2: "", 1: "the warp has run 2 instructions: an endless loop? Config.MaxInstructions allows more"} {

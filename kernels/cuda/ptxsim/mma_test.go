@@ -334,6 +334,7 @@ func TestCvtTF32(t *testing.T) {
 	for text, says := range map[string]string{
 		"cvt.rn.tf32.f32 %a0, %c0;":  "only cvt.rna.tf32.f32 is supported",
 		"cvt.rna.tf32.f32 %d0, %c0;": "the destination is not a register of 32 bits",
+		"cvt.rna.tf32.f32 %a0;":      "cvt.rna.tf32.f32: has 1 operands, not 2",
 	} {
 		_, err := New(Config{}).Load("m.ptx", mmaKernel(8, text+"\n", ""))
 		require.ErrorContains(t, err, says)

@@ -1,6 +1,7 @@
 package ptxsim
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -267,5 +268,22 @@ func TestModuleRefused(t *testing.T) {
 			continue
 		}
 		require.EqualError(t, err, "m.ptx: "+says, text)
+	}
+}
+
+// A text that ends too early, after any of its bytes, is refused, and no reader runs past
+// its end.
+func TestATextThatEndsTooEarly(t *testing.T) {
+	const text = ".version 7.8\n.target sm_80\n.address_size 64\n.const .u16 b[2][2] = {{1, 2}, {-1}};\n.extern .shared .align 16 .b8 dyn[];\n" +
+		".visible .entry k(.param .u64 a, .param .u32 n) .maxntid 32, 1, 1 {\n.reg .pred %p<2>;\n.reg .b32 %r<4>;\n.reg .b64 %d<2>;\n.shared .align 4 .b8 sh[8];\n" +
+		"$start:\nld.param.u64 %d1, [a];\nmov.u32 %r1, %tid.x;\nsetp.eq.u32 %p1, %r1, 0;\n@!%p1 bra $start;\nst.shared.v2.u32 [sh], {%r1, %r1};\nret;\n}"
+	_, err := New(Config{}).Load("m.ptx", text)
+	require.NoError(t, err)
+	entry := strings.Index(text, ".entry")
+	for i := range text {
+		_, err := New(Config{}).Load("m.ptx", text[:i])
+		if i > entry { // before it, what ends between two declarations is whole
+			require.ErrorContains(t, err, "m.ptx: ", "%q", text[:i])
+		}
 	}
 }

@@ -1,0 +1,310 @@
+package program
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/hubel-go/hubel/device"
+	"github.com/hubel-go/hubel/formats"
+	"github.com/hubel-go/hubel/graph"
+	"github.com/hubel-go/hubel/internal/atomicfile"
+	"github.com/hubel-go/hubel/internal/command"
+	"github.com/hubel-go/hubel/internal/plain"
+	"github.com/hubel-go/hubel/internal/printable"
+	"github.com/hubel-go/hubel/modelfile"
+	"github.com/hubel-go/hubel/models"
+)
+
+// convert does what the flags ask for.
+func (o *options) convert(ctx context.Context, stdout, stderr io.Writer) (err error) {
+	if err := o.checkOut(); err != nil { // before the work
+		return err
+	}
+	m, err := o.read(ctx)
+	if err != nil {
+		return err
+	}
+	if o.info {
+		return o.printInfo(stdout, m)
+	}
+	files := strings.Join(o.paths, ", ")
+	switch {
+	case m.Network == nil:
+		return fmt.Errorf("%s: there are weights and no network: -net or -model says which one they are of", files)
+	case m.Weights == nil:
+		return fmt.Errorf("%s: there is a network and no weights: name the file of its weights too", files)
+	}
+	d, err := device.Open(o.device, o.deviceOptions())
+	if err != nil {
+		return err
+	}
+	defer command.Close(d, &err)
+	w, err := fit(m, d, files)
+	if err != nil {
+		return err
+	}
+	defer command.Close(w, &err)
+	for _, lost := range m.Lost {
+		fmt.Fprintf(stderr, "not carried over: %s\n", printable.Line(lost))
+	}
+	differs := false
+	if o.verify != "" {
+		if differs, err = o.compare(ctx, stdout, m, d, w); err != nil {
+			return err
+		}
+	}
+	if !o.force && (len(m.Lost) > 0 || differs) {
+		return command.BrokenError{Err: refusal(len(m.Lost), differs, o.out)}
+	}
+	if o.out == "" {
+		return nil
+	}
+	return o.write(stdout, m)
+}
+
+// refusal says why nothing was written.
+func refusal(lost int, differs bool, out string) error {
+	var why []string
+	if lost > 0 {
+		why = append(why, fmt.Sprintf("could not be carried over: %d, listed above", lost))
+	}
+	if differs {
+		why = append(why, "the network computes other values than those recorded")
+	}
+	if out == "" {
+		return errors.New(strings.Join(why, "; "))
+	}
+	return fmt.Errorf("%s; %s was not written: -force writes it all the same", strings.Join(why, "; "), out)
+}
+
+// checkOut looks at where -o lies: over no input, in a folder that is there.
+func (o *options) checkOut() error {
+	if o.out == "" {
+		return nil
+	}
+	for _, path := range append(slices.Clone(o.paths), o.net, o.classes, o.verify) {
+		if path == "" {
+			continue
+		}
+		same, err := sameFile(path, o.out)
+		if err != nil {
+			return err
+		}
+		if same {
+			return fmt.Errorf("-o %s is an input too: it would be written over; choose another name", o.out)
+		}
+	}
+	if err := command.CheckFolder(filepath.Dir(o.out)); err != nil {
+		return fmt.Errorf("-o: %w", err)
+	}
+	return nil
+}
+
+// sameFile reports whether two names are of one file. The second need not be there.
+func sameFile(in, out string) (bool, error) {
+	a, err := os.Stat(in)
+	if err != nil {
+		return false, err
+	}
+	b, err := os.Stat(out)
+	return err == nil && os.SameFile(a, b), nil
+}
+
+// read reads the files, and adds what the flags say.
+func (o *options) read(ctx context.Context) (*formats.Model, error) {
+	classes, err := o.classNames()
+	if err != nil {
+		return nil, err
+	}
+	given := formats.Options{Input: o.input}
+	switch {
+	case o.net != "":
+		given.Network, err = graph.ReadFile(o.net)
+	case o.model != "":
+		given.Network, err = models.Build(o.model, models.Options{Classes: len(classes), Shape: o.input})
+	}
+	if err != nil {
+		return nil, err
+	}
+	reader, err := recognise(o.paths)
+	if err != nil {
+		return nil, err
+	}
+	m, err := reader.Read(ctx, o.paths, given)
+	if err != nil {
+		return nil, err
+	}
+	if m.Network == nil {
+		return m, nil
+	}
+	if classes != nil {
+		m.Classes = classes
+	}
+	return m, o.setPreprocessing(m)
+}
+
+// classNames reads the file of -classes.
+func (o *options) classNames() ([]string, error) {
+	if o.classes == "" {
+		return nil, nil
+	}
+	text, err := plain.ReadFile(o.classes)
+	if err != nil {
+		return nil, err
+	}
+	var names []string
+	for line := range bytes.Lines(text) {
+		names = append(names, strings.TrimRight(string(line), "\r\n"))
+	}
+	for len(names) > 0 && strings.TrimSpace(names[len(names)-1]) == "" {
+		names = names[:len(names)-1]
+	}
+	if len(names) == 0 {
+		return nil, fmt.Errorf("-classes %s: there is no name in it", o.classes)
+	}
+	if i := slices.IndexFunc(names, func(name string) bool { return strings.TrimSpace(name) == "" }); i >= 0 {
+		return nil, fmt.Errorf("-classes %s: line %d is empty, and a class needs a name", o.classes, i+1)
+	}
+	return names, nil
+}
+
+// setPreprocessing adds -mean, -deviation and -scale, and looks whether the preprocessing
+// fits the images.
+func (o *options) setPreprocessing(m *formats.Model) error {
+	p := &m.Preprocess
+	images, err := m.Network.InputOf(graph.RoleImage)
+	if err != nil || len(images.Shape) != 3 {
+		if o.mean != nil || o.deviation != nil || o.scale != 0 {
+			return fmt.Errorf("-mean, -deviation and -scale are for images, and %v takes none [C,H,W]", m.Network)
+		}
+		return nil
+	}
+	if o.mean != nil {
+		p.Mean = o.mean.forChannels(images.Shape[0])
+	}
+	if o.deviation != nil {
+		p.Deviation = o.deviation.forChannels(images.Shape[0])
+	}
+	if o.scale != 0 {
+		p.Scale = float32(o.scale)
+	}
+	if err := p.Check(images.Shape); err != nil {
+		return fmt.Errorf("%s: %w", strings.Join(o.paths, ", "), err)
+	}
+	return nil
+}
+
+// fit puts the weights into the network on a device. An error says what does not fit.
+func fit(m *formats.Model, d device.Device, files string) (*graph.Weights, error) {
+	plan, err := m.Network.Plan(d.Traits(), graph.PlanOptions{Mode: graph.Infer, Batch: 1})
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", files, err)
+	}
+	if n := len(m.Classes); n > 0 && len(m.Network.Outputs) > 0 {
+		i := slices.IndexFunc(plan.Values, func(v graph.Value) bool { return v.Name == m.Network.Outputs[0] })
+		if shape := plan.Values[i].Shape; len(shape) < 2 || shape[1] != n {
+			return nil, fmt.Errorf("%s: there are names for %d classes, and the output %s has the shape %s", files, n, m.Network.Outputs[0], dims(shape[1:]))
+		}
+	}
+	w, err := graph.NewWeights(m.Network, d)
+	if err != nil {
+		return nil, err
+	}
+	if err := modelfile.SetWeights(w, m.Weights, files, nil); err != nil {
+		return nil, errors.Join(err, w.Close())
+	}
+	return w, nil
+}
+
+// write writes the model to -o.
+func (o *options) write(stdout io.Writer, m *formats.Model) error {
+	to, err := writerOf(o.out)
+	if err != nil {
+		return err
+	}
+	err = atomicfile.Write(o.out, func(w io.Writer) error { return to.Write(w, m, o.writeOptions()) })
+	if err != nil {
+		return command.BrokenError{Err: err}
+	}
+	count := 0
+	for _, x := range m.Weights {
+		count += x.Shape().TotalSize()
+	}
+	_, err = fmt.Fprintf(stdout, "%s: %v, %d layers, %d numbers in %d tensors, from %s\n", printable.Name(o.out), m.Network, len(m.Network.Nodes), count, len(m.Weights), m.Format)
+	return err
+}
+
+// printInfo prints what the files hold.
+func (o *options) printInfo(w io.Writer, m *formats.Model) error {
+	var b bytes.Buffer
+	fmt.Fprintf(&b, "%s: %s\n", printable.Names(o.paths), m.Format)
+	for _, fact := range m.Facts {
+		fmt.Fprintln(&b, printable.Line(fact))
+	}
+	if len(m.Classes) > 0 {
+		fmt.Fprintf(&b, "classes: %d, %s\n", len(m.Classes), printable.Names(m.Classes[:min(len(m.Classes), 5)]))
+	}
+	if p := m.Preprocess; len(p.Mean) > 0 || len(p.Deviation) > 0 || p.Scale != 0 {
+		fmt.Fprintf(&b, "preprocessing: %s\n", describe(p.Mean, p.Deviation, p.Scale))
+	}
+	for _, lost := range m.Lost {
+		fmt.Fprintf(&b, "not carried over: %s\n", printable.Line(lost))
+	}
+	switch {
+	case m.Network == nil:
+		fmt.Fprintln(&b, "network: none; -net or -model says which one the weights are of")
+		for _, name := range slices.Sorted(maps.Keys(m.Weights)) {
+			fmt.Fprintf(&b, "  %s  %s  %v\n", printable.Name(name), dims(m.Weights[name].Shape()), m.Weights[name].Dtype())
+		}
+	default:
+		traits, err := device.TraitsOf(o.device, o.deviceOptions())
+		if err != nil {
+			return err
+		}
+		table, err := m.Network.Summary(traits, graph.PlanOptions{Mode: graph.Infer, Batch: 1})
+		if err != nil {
+			return fmt.Errorf("%s: %w", strings.Join(o.paths, ", "), err)
+		}
+		if m.Weights == nil {
+			fmt.Fprintln(&b, "weights: none")
+		}
+		fmt.Fprintf(&b, "%s\n\n%s", printable.Name(m.Network.String()), table)
+	}
+	_, err := w.Write(b.Bytes())
+	return err
+}
+
+// describe says what preprocessing does to pixels.
+func describe(mean, deviation []float32, scale float32) string {
+	var steps []string
+	switch {
+	case len(mean) > 4:
+		steps = append(steps, fmt.Sprintf("minus a mean image of %d values", len(mean)))
+	case len(mean) > 0:
+		steps = append(steps, fmt.Sprintf("minus %v", mean))
+	}
+	if len(deviation) > 0 {
+		steps = append(steps, fmt.Sprintf("divided by %v", deviation))
+	}
+	if scale != 0 {
+		steps = append(steps, fmt.Sprintf("times %v", scale))
+	}
+	return "pixels from 0 to 255, " + strings.Join(steps, ", ")
+}
+
+// dims is a shape as 3x32x32.
+func dims(shape []int) string {
+	parts := make([]string, len(shape))
+	for i, d := range shape {
+		parts[i] = fmt.Sprint(d)
+	}
+	return strings.Join(parts, "x")
+}
