@@ -73,6 +73,9 @@ type Writer struct {
 	Name   string // such as "ONNX"
 	Suffix string // that names of such files end in: ".onnx"
 
+	// Preprocessing says that Write knows WriteOptions.Preprocessing.
+	Preprocessing bool
+
 	// Write writes a model, whose network and weights fit. What the format cannot say is an
 	// error, which names the layer.
 	Write func(w io.Writer, m *Model, o WriteOptions) error
