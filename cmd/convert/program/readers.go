@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/hubel-go/hubel/formats"
+	"github.com/hubel-go/hubel/formats/caffe"
 	"github.com/hubel-go/hubel/internal/printable"
 	"github.com/hubel-go/hubel/modelfile"
 )
@@ -16,6 +17,7 @@ import (
 // readers are the formats that are read. The first one that a file is of reads it.
 var readers = []formats.Reader{
 	{Name: "hubel", Is: isWeightsFile, Read: readWeightsFile},
+	caffe.Reader,
 }
 
 // readerNames are the formats as messages have them.
