@@ -264,25 +264,41 @@ func (b *builder) finish() error {
 }
 
 // outputs are the values that no layer reads, in the order of the file. Of a network that is
-// trained, the probabilities of the last classifier come first.
+// trained, what its main loss is of comes first, of a classifier the probabilities; what other
+// losses are of is there for training alone.
 func (b *builder) outputs() {
 	read := map[string]bool{}
-	for i, n := range b.net.Nodes {
-		if _, end := b.nodes[i]; end && isEnd(n.Layer) {
+	softmaxes := map[string]string{} // by their scores
+	for _, n := range b.net.Nodes {
+		if isEnd(n.Layer) {
 			read[n.Name] = true // a loss or accuracy is no output
 			continue
 		}
 		for _, in := range n.In {
 			read[in] = true
 		}
+		if _, ok := n.Layer.(*layers.Softmax); ok {
+			softmaxes[n.In[0]] = n.Name
+		}
 	}
+	var first *layer
 	heads := slices.Clone(b.losses)
 	slices.SortStableFunc(heads, func(x, y lossHead) int { return y.rank() - x.rank() })
-	for _, h := range heads {
-		if !read[h.scores.name] {
-			read[h.scores.name] = true
-			b.net.Outputs = append(b.net.Outputs, b.head(h))
+	for i, h := range heads {
+		if i == 0 {
+			first = h.layer
 		}
+		out := h.scores.name
+		if h.softmax {
+			out = softmaxes[h.scores.name]
+		}
+		if h.layer == first && !read[out] && !slices.Contains(b.net.Outputs, out) {
+			if out == "" {
+				out = b.net.Add(b.names.Make("prob"), &layers.Softmax{}, h.scores.name)
+			}
+			b.net.Outputs = append(b.net.Outputs, out)
+		}
+		read[h.scores.name] = true
 	}
 	for _, n := range b.net.Nodes {
 		if !read[n.Name] && !slices.Contains(b.net.Outputs, n.Name) {

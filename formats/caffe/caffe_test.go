@@ -55,7 +55,7 @@ func TestANetworkOfTrainingCanBeTrained(t *testing.T) {
 		{Name: "data", DType: device.Float32, Shape: []int{3, 8, 8}, Role: graph.RoleImage},
 		{Name: "label", DType: device.Int32, Role: graph.RoleLabel},
 	}, n.Inputs)
-	require.Equal(t, []string{"prob", "loss1_prob"}, n.Outputs)
+	require.Equal(t, []string{"prob"}, n.Outputs)
 	require.Equal(t, []graph.Metric{{Value: "top1", Better: graph.Higher}, {Value: "top5", Better: graph.Higher}}, n.Metrics)
 	require.Equal(t, &layers.Conv{
 		Filters: 4, Kernel: layers.Square(3), Pad: layers.Around(1), WeightFiller: layers.Gaussian(0.1), BiasFiller: layers.Constant(0.25),

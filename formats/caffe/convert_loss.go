@@ -297,16 +297,3 @@ func (b *builder) metrics() {
 		b.net.Metric(m.name, graph.Higher)
 	}
 }
-
-// head is the output of a network that is trained: the probabilities of a classifier, or what
-// the loss is of.
-func (b *builder) head(h lossHead) string {
-	if !h.softmax {
-		return h.scores.name
-	}
-	name := "prob"
-	if len(b.net.Outputs) > 0 {
-		name = h.layer.name + "_prob"
-	}
-	return b.net.Add(b.names.Make(name), &layers.Softmax{}, h.scores.name)
-}

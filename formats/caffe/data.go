@@ -13,6 +13,7 @@ import (
 type dataTop struct {
 	layer *layer
 	top   int
+	shape []int // of a sample, where an Input gives it; otherwise sampleShape finds it
 
 	image, label, target *value // the inputs of the network that it became
 }
@@ -102,8 +103,12 @@ func (b *builder) input(in blobShape, fail func(format string, args ...any) erro
 	if n := product(shape); n < 0 || n > mostInput {
 		return fail("the shape %v is too large", shape)
 	}
-	v := b.newInput(in.name, shape)
-	b.define(in.name, v)
+	if len(b.net.Inputs) > 0 { // it may be labels or targets
+		l := &layer{name: in.name, typ: "Input", at: in.at, top: []string{in.name}}
+		b.define(in.name, value{data: &dataTop{layer: l, shape: shape}, node: -1})
+		return nil
+	}
+	b.define(in.name, b.newInput(in.name, shape))
 	return nil
 }
 
@@ -126,7 +131,7 @@ func (b *builder) image(l *layer, i int, v *value) (*value, error) {
 		if err != nil {
 			return nil, err
 		}
-		if n := product(shape); n < 1 || n > mostInput {
+		if n := product(shape); n < 1 || n > mostInput || len(shape) == 0 {
 			return nil, d.layer.fail("the shape %v of a sample is not one that can be read", shape)
 		}
 		image := b.newInput(d.layer.top[d.top], shape)
@@ -179,6 +184,9 @@ func (b *builder) target(l *layer, v *value, numbers int) (*value, error) {
 // the options.
 func (b *builder) sampleShape(d *dataTop) ([]int, error) {
 	l := d.layer
+	if l.typ == "Input" {
+		return d.shape, nil
+	}
 	if len(b.net.Inputs) == 0 && b.o.Input != nil {
 		return slices.Clone(b.o.Input), nil
 	}

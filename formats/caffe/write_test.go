@@ -36,6 +36,10 @@ func TestNetworksThatAreWrittenAreRead(t *testing.T) {
 		written[name] = true
 		m, err := read(t, b.String(), formats.Options{})
 		require.NoError(t, err, name)
+		require.Empty(t, m.Lost, name)
+		require.Equal(t, n.Inputs, m.Network.Inputs, name)
+		require.ElementsMatch(t, n.Outputs, m.Network.Outputs, name)
+		require.Equal(t, n.Metrics, m.Network.Metrics, name)
 		want, params := specsOf(t, n)
 		got, again := specsOf(t, m.Network)
 		for layer, shape := range want {
