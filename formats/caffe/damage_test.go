@@ -3,8 +3,6 @@ package caffe
 import (
 	"bytes"
 	"context"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -191,13 +189,6 @@ func FuzzText(f *testing.F) {
 	f.Add([]byte(`net: "x" base_lr: .1 test_iter: [1, 2] net_param { layers { layer { name: "p" type: "padding" pad: 1 } bottom: "d" top: "p" } }`))
 	f.Add([]byte(`input: "d" input_dim: [1,3,9,9] layers { layer { name: "p" type: "padding" pad: 1 } bottom: "d" top: "p" } layers { layer { name: "c" type: "conv" num_output: 2 kernelsize: 3 } bottom: "p" top: "c" }`))
 	f.Add([]byte(`input: "d" input_shape { dim: 1 dim: 2 dim: 4 dim: 4 } layer { name: "a" type: "SPP" bottom: "d" top: "y" spp_param { pyramid_height: 2 } } layer { name: "b" type: "Reshape" bottom: "y" top: "z" reshape_param { shape { dim: 0 dim: -1 dim: 2 } axis: 0 num_axes: 1 } }`))
-	if dir, err := os.ReadDir("testdata"); err == nil {
-		for _, e := range dir {
-			if b, err := os.ReadFile(filepath.Join("testdata", e.Name())); err == nil {
-				f.Add(b)
-			}
-		}
-	}
 	f.Fuzz(func(t *testing.T, b []byte) {
 		kindOf(b, "a")
 		if s, err := newSolver(b); err == nil {
