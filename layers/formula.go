@@ -46,7 +46,7 @@ func (l *Formula) Plan(_ device.Traits, in []Input, _ Options) (Spec, error) {
 	}
 	f := formulaReader{text: l.Formula, inputs: 1}
 	y, err := f.sum()
-	if err == nil && f.peek() != 0 {
+	if f.peek(); err == nil && f.at < len(f.text) {
 		err = f.unexpected("an operator")
 	}
 	if err != nil {
@@ -88,7 +88,7 @@ func (f *formulaReader) take(c byte) bool {
 }
 
 func (f *formulaReader) unexpected(want string) error {
-	if f.peek() == 0 {
+	if f.peek(); f.at == len(f.text) {
 		return fmt.Errorf("formula %q ends where %s is missing", f.text, want)
 	}
 	return fmt.Errorf("formula %q: at byte %d stands %q, want %s", f.text, f.at, f.text[f.at:min(f.at+10, len(f.text))], want)
