@@ -52,6 +52,9 @@ func newBlob(m *message) (*blob, error) {
 // is reports whether the blob has a shape, as Caffe's Blob::ShapeEquals does: one of the old
 // form may have ones before it.
 func (b *blob) is(shape []int) bool {
+	if len(b.values) == 1 && product(shape) == 1 { // such as a slope for all channels, which has no axes
+		return true
+	}
 	if !b.old {
 		return slices.Equal(b.dims, shape)
 	}

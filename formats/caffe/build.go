@@ -24,7 +24,8 @@ type value struct {
 	shape tensor.Shape
 	dtype device.DType
 
-	readers int // layers that read it
+	readers int  // layers that read it, by this blob
+	alias   bool // other blobs hold it too
 
 	// data is the data layer that makes it, if it is not an input of the network yet: what
 	// it is used for decides which one it becomes.

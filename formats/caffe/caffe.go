@@ -48,8 +48,11 @@ func (f *files) model(o formats.Options) (*builder, *formats.Model, error) {
 	if from == nil {
 		from = f.weights
 	}
-	if from == nil {
+	switch {
+	case from == nil:
 		return nil, nil, f.noNetwork()
+	case o.Network != nil:
+		return nil, nil, fmt.Errorf("%s: Caffe's files have their network: give no other", from.path)
 	}
 	b, err := build(from.net, f.mean, o)
 	if err != nil {

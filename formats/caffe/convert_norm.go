@@ -66,7 +66,7 @@ func scale(b *builder, l *layer, in []*value) ([]value, error) {
 	if axis != 1 || axes != 1 {
 		return nil, l.fail("%d axes from axis %d on: hubel's learned factors are those of channels, one axis from axis 1 on", axes, axis)
 	}
-	if withBias && x.node >= 0 && x.readers == 1 {
+	if withBias && x.node >= 0 && x.readers == 1 && !x.alias {
 		if n, ok := b.net.Nodes[x.node].Layer.(*layers.BatchNorm); ok && !*n.On {
 			return b.joinNorm(l, p, x, n)
 		}

@@ -92,6 +92,7 @@ func split(_ *builder, l *layer, in []*value) ([]value, error) {
 	out := make([]value, len(l.top))
 	for i := range out {
 		out[i] = *in[0]
+		out[i].alias = len(out) > 1
 	}
 	return out, nil
 }

@@ -45,6 +45,11 @@ func (b *builder) inputs(n *network, list []*layer) error {
 			if len(l.bottom) > 0 {
 				return l.fail("it has bottoms, and reads data")
 			}
+			for _, param := range []string{"data_param", "image_data_param", "window_data_param", "hdf5_data_param", "memory_data_param"} {
+				if n := l.param(param).int("batch_size", 0); b.batch == 0 {
+					b.batch = n
+				}
+			}
 			for i, top := range l.top {
 				b.define(top, value{data: &dataTop{layer: l, top: i}, node: -1})
 			}

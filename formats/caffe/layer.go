@@ -3,6 +3,8 @@ package caffe
 import (
 	"fmt"
 	"strings"
+
+	"github.com/hubel-go/hubel/internal/printable"
 )
 
 // network is what a file of any of Caffe's versions says of a network, as the newest has it.
@@ -54,7 +56,9 @@ func (l *layer) spec(i int) spec {
 }
 
 // String is the layer as errors have it.
-func (l *layer) String() string { return fmt.Sprintf("layer %q (%s, %v)", l.name, l.typ, l.at) }
+func (l *layer) String() string {
+	return fmt.Sprintf("layer %q (%s, %v)", l.name, printable.Name(l.typ), l.at)
+}
 
 // fail is an error of the layer.
 func (l *layer) fail(format string, args ...any) error {

@@ -14,6 +14,7 @@ import (
 
 	"github.com/hubel-go/hubel/device"
 	"github.com/hubel-go/hubel/formats"
+	"github.com/hubel-go/hubel/graph"
 	"github.com/hubel-go/hubel/layers"
 )
 
@@ -377,4 +378,85 @@ func TestLayersComputeWhatCaffesDo(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestLossesByHand computes losses of scores against labels, in inference.
+func TestLossesByHand(t *testing.T) {
+	scores := []float32{0.5, -1, 2, -0.25, 0.75, 1.5}
+	labels := []int32{2, 0}
+	softmax := func(n int) float64 {
+		sum := 0.0
+		for c := range 3 {
+			sum += math.Exp(float64(scores[3*n+c]))
+		}
+		return math.Log(sum) - float64(scores[3*n+int(labels[n])])
+	}
+	hinge := func(norm float64) func(n int) float64 {
+		return func(n int) float64 {
+			sum := 0.0
+			for c := range 3 {
+				s := float64(scores[3*n+c])
+				if c == int(labels[n]) {
+					s = -s
+				}
+				sum += math.Pow(max(0, 1+s), norm)
+			}
+			return sum
+		}
+	}
+	head := `input: "data" input_shape { dim: 2 dim: 3 } input: "label" input_shape { dim: 2 } `
+	for text, want := range map[string]func(n int) float64{
+		`layer { name: "y" type: "SoftmaxWithLoss" bottom: "data" bottom: "label" top: "y" }`:                                                                  softmax,
+		`layer { name: "p" type: "Softmax" bottom: "data" top: "p" } layer { name: "y" type: "MultinomialLogisticLoss" bottom: "p" bottom: "label" top: "y" }`: softmax,
+		`layer { name: "y" type: "HingeLoss" bottom: "data" bottom: "label" top: "y" }`:                                                                        hinge(1),
+		`layer { name: "y" type: "HingeLoss" bottom: "data" bottom: "label" top: "y" hinge_loss_param { norm: L2 } }`:                                          hinge(2),
+	} {
+		m, err := read(t, head+text, formats.Options{})
+		require.NoError(t, err)
+		require.Empty(t, m.Lost)
+		require.Equal(t, graph.RoleLabel, m.Network.Inputs[1].Role)
+		m.Weights = map[string]*tensor.Dense{}
+		got := run(t, m, tensor.New(tensor.WithShape(2, 3), tensor.WithBacking(scores)), "y", labels...)["y"].Float32s()
+		for n := range labels {
+			require.InDelta(t, want(n), got[n], 1e-5)
+		}
+	}
+}
+
+// TestSecondBottomsAndSpecialCases are layers whose numbers follow from others that are tested.
+func TestSecondBottomsAndSpecialCases(t *testing.T) {
+	head := `input: "data" input_shape { dim: 2 dim: 3 dim: 5 dim: 6 } `
+	x := normal(1, 2, 3, 5, 6)
+	in := tensor.New(tensor.WithShape(x.dims...), tensor.WithBacking(x.values))
+	same := func(a, b string, weights ...named) {
+		ya := run(t, importText(t, head+a, weights...), in, "y")["y"].Float32s()
+		yb := run(t, importText(t, head+b, weights...), in, "y")["y"].Float32s()
+		require.Len(t, yb, len(ya))
+		for i := range ya {
+			require.InDelta(t, ya[i], yb[i], 1e-5)
+		}
+	}
+	same(`layer { name: "a" type: "Bias" bottom: "data" bottom: "data" top: "y" bias_param { axis: 0 } }`, `layer { name: "a" type: "Power" bottom: "data" top: "y" power_param { scale: 2 } }`)
+	same(`layer { name: "a" type: "PReLU" bottom: "data" top: "y" prelu_param { channel_shared: true } }`, `layer { name: "a" type: "PReLU" bottom: "data" top: "y" prelu_param { channel_shared: true } }`, named{"a", []tensorOf{normal(2)}})
+
+	// A norm that another layer reads too, by a Split, keeps its own output.
+	norm := named{"n", []tensorOf{normal(2, 3), {[]int{3}, []float32{1, 2, 3}}, {[]int{1}, []float32{1}}}}
+	factors := named{"s", []tensorOf{normal(3, 3), normal(4, 3)}}
+	same(`layer { name: "n" type: "BatchNorm" bottom: "data" top: "n" } layer { name: "sp" type: "Split" bottom: "n" top: "n1" top: "n2" }
+		layer { name: "s" type: "Scale" bottom: "n1" top: "s" scale_param { bias_term: true } } layer { name: "e" type: "Eltwise" bottom: "s" bottom: "n2" top: "y" }`,
+		`layer { name: "n" type: "BatchNorm" bottom: "data" top: "n" } layer { name: "e0" type: "Eltwise" bottom: "n" bottom: "n" top: "two" }
+		layer { name: "s" type: "Scale" bottom: "n" top: "s" scale_param { bias_term: true } } layer { name: "e" type: "Eltwise" bottom: "s" bottom: "two" top: "y" eltwise_param { coeff: [1, 0.5] } }`, norm, factors)
+
+	m := importText(t, head+`layer { name: "a" type: "Pooling" bottom: "data" top: "y" pooling_param { pool: STOCHASTIC kernel_size: 2 stride: 2 } }`)
+	require.Equal(t, "stochastic-pool", m.Network.Nodes[0].Layer.Type())
+	m, err := read(t, `layer { name: "d" type: "MemoryData" top: "data" top: "label" memory_data_param { batch_size: 3 channels: 1 height: 4 width: 5 } }
+		layer { name: "d2" type: "DummyData" top: "more" dummy_data_param { num: 3 channels: 2 height: 4 width: 5 } }
+		layer { name: "c" type: "Concat" bottom: "data" bottom: "more" top: "y" }`, formats.Options{})
+	require.NoError(t, err)
+	require.Equal(t, []int{1, 4, 5}, m.Network.Inputs[0].Shape)
+	require.Equal(t, []int{2, 4, 5}, m.Network.Inputs[1].Shape)
+	_, err = read(t, head+`layer { name: "a" type: "ReLU" bottom: "data" top: "y" }`, formats.Options{Network: m.Network})
+	require.ErrorContains(t, err, "Caffe's files have their network: give no other")
+	_, err = read(t, head+"layer { name: \"a\" type: \"\\033[2J\" bottom: \"data\" top: \"y\" }", formats.Options{})
+	require.ErrorContains(t, err, `layer "a" ("\x1b[2J", line 1`)
 }

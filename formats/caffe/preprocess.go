@@ -102,7 +102,7 @@ func (p *preprocess) hubel(shape []int, bgr bool) (out data.Preprocess, facts, l
 		if out.Mean, whole, err = mean.centre(shape); err != nil {
 			return out, nil, nil, err
 		}
-		if !whole {
+		if !whole && p.crop > 0 {
 			lost = append(lost, fmt.Sprintf("the mean image of %dx%d pixels: its centre of %dx%d is taken off every crop, where Caffe takes off the part under the crop", mean.shape[1], mean.shape[2], shape[1], shape[2]))
 		}
 	case len(p.values) == 1:
@@ -138,7 +138,7 @@ func (p *preprocess) geometry(out *data.Preprocess, shape []int) {
 	resize := data.Step{Op: data.Resize, H: p.height, W: p.width, P: 1}
 	switch {
 	case p.height > 0 && p.width > 0:
-	case p.crop > 0 && p.mean != nil && p.mean.shape[1] >= p.crop && p.mean.shape[2] >= p.crop:
+	case p.mean != nil && p.mean.shape != [3]int{shape[0], shape[1], shape[2]}:
 		resize.H, resize.W = p.mean.shape[1], p.mean.shape[2] // the size that the data set was stored in
 	case p.crop == 0 && shape[0] == 3:
 		resize.H, resize.W = shape[1], shape[2]
@@ -146,7 +146,7 @@ func (p *preprocess) geometry(out *data.Preprocess, shape []int) {
 	if resize.H > 0 && resize.W > 0 {
 		out.Augment = append(out.Augment, resize)
 	}
-	if p.crop > 0 {
+	if p.crop > 0 || resize.H > shape[1] || resize.W > shape[2] {
 		out.Augment = append(out.Augment, data.Step{Op: data.Crop, H: shape[1], W: shape[2], P: 1})
 	}
 	if p.mirror {

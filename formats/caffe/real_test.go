@@ -203,8 +203,13 @@ func archive(t *testing.T, path string) map[string]*tensor.Dense {
 	return all
 }
 
-// run computes values of a model on the CPU.
-func run(t *testing.T, m *formats.Model, x *tensor.Dense, values ...string) map[string]*tensor.Dense {
+// run computes a value of a model on the CPU.
+func run(t *testing.T, m *formats.Model, x *tensor.Dense, value string, labels ...int32) map[string]*tensor.Dense {
+	return runAll(t, m, x, []string{value}, labels...)
+}
+
+// runAll computes several values, for labels if the network takes some.
+func runAll(t *testing.T, m *formats.Model, x *tensor.Dense, values []string, labels ...int32) map[string]*tensor.Dense {
 	d, err := device.Open("cpu", device.Options{Threads: 1})
 	require.NoError(t, err)
 	defer func() { require.NoError(t, d.Close()) }()
@@ -225,6 +230,9 @@ func run(t *testing.T, m *formats.Model, x *tensor.Dense, values ...string) map[
 	require.NoError(t, err)
 	defer exec.Close()
 	require.NoError(t, exec.Upload(m.Network.Inputs[0].Name, x))
+	if labels != nil {
+		require.NoError(t, exec.Upload(m.Network.Inputs[1].Name, tensor.New(tensor.WithShape(len(labels)), tensor.WithBacking(labels))))
+	}
 	exec.Forward(graph.Pass{})
 	require.NoError(t, exec.Sync())
 	out := map[string]*tensor.Dense{}
@@ -242,7 +250,7 @@ func verify(t *testing.T, m *formats.Model, x *tensor.Dense, io map[string]*tens
 	for _, blob := range values {
 		blobs = append(blobs, blob)
 	}
-	got := run(t, m, x, blobs...)
+	got := runAll(t, m, x, blobs)
 	for recorded, blob := range values {
 		want := io[recorded]
 		require.NotNil(t, want, recorded)
