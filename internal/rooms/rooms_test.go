@@ -15,8 +15,10 @@ import (
 
 // allowed lists what the packages of this module may import of it, tests apart.
 var allowed = map[string][]string{
-	"formats":        {"graph", "modelfile"},
-	"formats/caffe":  {"formats", "formats/safetensors", "graph", "layers", "data", "device", "modelfile", "internal/printable"},
+	"formats": {"graph", "modelfile"},
+	"formats/caffe": {"formats", "formats/hdf5", "formats/safetensors", "graph", "layers", "data", "device", "modelfile",
+		"internal/printable"},
+	"formats/hdf5":   {"internal/printable"},
 	"formats/pickle": {},
 	"formats/pytorch": {"formats", "formats/pickle", "formats/safetensors", "graph", "layers", "modelfile", "models", "data", "device",
 		"internal/printable"},
