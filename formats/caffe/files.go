@@ -11,6 +11,8 @@ import (
 	"unicode/utf8"
 
 	"google.golang.org/protobuf/encoding/protowire"
+
+	"github.com/hubel-go/hubel/formats/hdf5"
 )
 
 // fileKind is what a file of Caffe's holds.
@@ -22,6 +24,8 @@ const (
 	weightsFile          // a caffemodel
 	meanFile             // a binaryproto
 	stateFile            // a solverstate
+	weightsHDF5          // a caffemodel in HDF5
+	stateHDF5            // a solverstate in HDF5
 )
 
 // Is reports whether a file is one of Caffe's: a text that begins as networks and solvers do,
@@ -37,6 +41,15 @@ func kindOf(head []byte, name string) fileKind {
 			}
 		}
 		return false
+	}
+	if hdf5.Is(head) { // what is in it, its name says
+		switch {
+		case strings.Contains(strings.ToLower(name), "caffemodel"):
+			return weightsHDF5
+		case strings.Contains(strings.ToLower(name), "solverstate"):
+			return stateHDF5
+		}
+		return otherFile
 	}
 	if isText(head) {
 		if ends(".prototxt") || beginsAsText(head) {
@@ -177,13 +190,14 @@ func (f *files) open(path string) error {
 	if err != nil {
 		return err
 	}
+	kind := kindOf(b[:min(len(b), 4096)], filepath.Base(path))
 	second := func(taken bool, what string) error {
 		if taken {
 			return fmt.Errorf("it is a second %s: give one", what)
 		}
 		return nil
 	}
-	switch kindOf(b[:min(len(b), 4096)], filepath.Base(path)) {
+	switch kind {
 	case netText:
 		return f.openText(path, b, second)
 	case weightsFile:
@@ -217,6 +231,22 @@ func (f *files) open(path string) error {
 			return err
 		}
 		if f.state, err = newState(b); err != nil {
+			return err
+		}
+		f.state.path = path
+		return nil
+	case weightsHDF5:
+		if err := second(f.weights != nil, "file of weights"); err != nil {
+			return err
+		}
+		n, err := weightsOfHDF5(b)
+		f.weights = &netFile{path, n}
+		return err
+	case stateHDF5:
+		if err := second(f.state != nil, "state of a solver"); err != nil {
+			return err
+		}
+		if f.state, err = stateOfHDF5(b); err != nil {
 			return err
 		}
 		f.state.path = path

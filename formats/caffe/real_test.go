@@ -310,6 +310,7 @@ func TestPublishedNetworksComputeWhatWasRecorded(t *testing.T) {
 		{"lenet", plain("lenet", "lenet", "data"), "lenet/io.npz", map[string]string{"pool2": "pool2", "ip2": "ip2", "prob": "prob"}},
 		{"quick v0", cifar("cifar10_quick_v0_made", "cifar10_quick_v0.prototxt", "cifar10_quick_v0.caffemodel"), "cifar10_quick_v1/io.npz", map[string]string{"ip2": "ip2", "prob": "prob"}},
 		{"quick v1", cifar("cifar10_quick_v1", "cifar10_quick.prototxt", "cifar10_quick_iter_4000.caffemodel"), "cifar10_quick_v1/io.npz", map[string]string{"ip2": "ip2", "prob": "prob"}},
+		{"quick in HDF5", cifar("cifar10_quick_hdf5", "cifar10_quick.prototxt", "cifar10_quick_iter_5000.caffemodel.h5"), "cifar10_quick_hdf5/io.npz", map[string]string{"ip2": "ip2", "prob": "prob"}},
 		{"full v1", cifar("cifar10_full_v1", "cifar10_full.prototxt", "cifar10_full_iter_60000.caffemodel"), "cifar10_full_v1/io.npz", map[string]string{"norm1": "norm1", "ip1": "ip1", "prob": "prob"}},
 		{"det1", plain("mtcnn", "det1", "data"), "mtcnn/det1_io.npz", map[string]string{"conv4_2": "conv4-2", "prob1": "prob1"}},
 		{"det1 of a larger picture", plain("mtcnn", "det1", "data2", 3, 45, 61), "mtcnn/det1_io.npz", map[string]string{"conv4_2_2": "conv4-2", "prob1_2": "prob1"}},
