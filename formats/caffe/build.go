@@ -259,7 +259,7 @@ func (b *builder) finish() error {
 	b.outputs()
 	b.metrics()
 	if b.fixed != nil {
-		b.facts = append(b.facts, "batch norms that use their running statistics in training too: train with -frozen="+strings.Join(b.fixed, ","))
+		b.facts = append(b.facts, "batch norms that use their running statistics in training too: train with -frozen="+strings.Join(b.fixed, ",")+", which keeps their factors and summands too")
 	}
 	return b.net.Check()
 }

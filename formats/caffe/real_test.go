@@ -27,7 +27,7 @@ import (
 // realFiles is a folder of files that are not part of the project: published networks with
 // right outputs. A test of them is skipped where they are not.
 func realFiles(t *testing.T, path ...string) string {
-	dir := filepath.Join(append([]string{"..", "..", "..", "..", "shared", "data", "models", "caffe"}, path...)...)
+	dir := filepath.Join(append([]string{"..", "..", "..", "shared", "data", "models", "caffe"}, path...)...)
 	if _, err := os.Stat(dir); err != nil {
 		t.Skipf("there are no published networks in %s", dir)
 	}

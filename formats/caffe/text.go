@@ -44,7 +44,7 @@ func (p *textParser) next() (err error) {
 func (p *textParser) fail(at place, format string, args ...any) error {
 	what := fmt.Sprintf(format, args...)
 	if l := p.layer; l != nil {
-		name := l.text("name", l.sub0("layer").text("name", ""))
+		name := l.text("name", l.optionalSub("layer").text("name", ""))
 		if name == "" {
 			what = fmt.Sprintf("the layer that begins in line %d: %s", l.at.line, what)
 		} else {
@@ -54,8 +54,8 @@ func (p *textParser) fail(at place, format string, args ...any) error {
 	return fmt.Errorf("%v: %s", at, what)
 }
 
-// sub0 is sub for definitions that may lack the field.
-func (m *message) sub0(name string) *message {
+// optionalSub is sub for definitions that may lack the field.
+func (m *message) optionalSub(name string) *message {
 	if m.of.byName[name] == nil {
 		return nil
 	}
