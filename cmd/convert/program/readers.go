@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/hubel-go/hubel/formats"
+	"github.com/hubel-go/hubel/formats/caffe"
 	"github.com/hubel-go/hubel/formats/darknet"
 	"github.com/hubel-go/hubel/formats/pytorch"
 	"github.com/hubel-go/hubel/internal/printable"
@@ -20,6 +21,7 @@ var readers = []formats.Reader{
 	{Name: "hubel", Is: isWeightsFile, Read: readWeightsFile},
 	pytorch.Reader,
 	darknet.Reader,
+	caffe.Reader,
 }
 
 // readerNames are the formats as messages have them.

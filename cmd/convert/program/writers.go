@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/hubel-go/hubel/formats"
+	"github.com/hubel-go/hubel/formats/caffe"
 	"github.com/hubel-go/hubel/formats/safetensors"
 	"github.com/hubel-go/hubel/modelfile"
 )
@@ -16,6 +17,7 @@ import (
 // longest counts.
 var writers = []formats.Writer{
 	{Name: "hubel", Suffix: ".safetensors", Write: writeWeightsFile},
+	caffe.Writer,
 }
 
 // suffixes lists the suffixes, as messages have them.
