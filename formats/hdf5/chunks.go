@@ -252,14 +252,15 @@ func (i *arrayIndex) pages(w *walk, at, head uint64, signature string, n, count,
 	}
 	d.take(head - 4)
 	written := d.take((pages + 7) / 8)
-	return i.writtenPages(w, at+head+(pages+7)/8+4, written, n, count, page, element)
+	return i.writtenPages(w, at+head+(pages+7)/8+4, written, 0, n, count, page, element)
 }
 
-// writtenPages adds the chunks of pages from an address on.
-func (i *arrayIndex) writtenPages(w *walk, at uint64, written []byte, n, count, page, element uint64) error {
+// writtenPages adds the chunks of pages from an address on. Bits from one on say which were
+// written.
+func (i *arrayIndex) writtenPages(w *walk, at uint64, written []byte, bit, n, count, page, element uint64) error {
 	for k := uint64(0); k*page < count; k++ {
 		here := min(page, count-k*page)
-		if written[k/8]>>(7-k%8)&1 != 0 {
+		if b := bit + k; written[b/8]>>(7-b%8)&1 != 0 {
 			d, err := w.checked(at, here*element+4, "")
 			if err != nil {
 				return err

@@ -53,7 +53,7 @@ func (i *arrayIndex) extensible() error {
 	a.next = inIndex
 	for level := range inBlock {
 		for range blocksOf(level) {
-			if err := a.dataBlock(d.offset(), level, nil); err != nil {
+			if err := a.dataBlock(d.offset(), level, nil, 0); err != nil {
 				return err
 			}
 		}
@@ -111,17 +111,17 @@ func (a *extensibleArray) superBlock(at, level uint64) error {
 		return err
 	}
 	d.take(head - 4)
-	written := d.sub(blocks * bitmap)
-	for range blocks {
-		if err := a.dataBlock(d.offset(), level, written.take(bitmap)); err != nil {
+	written := d.take(blocks * bitmap) // a bit a page, those of one block right behind another's
+	for i := range blocks {
+		if err := a.dataBlock(d.offset(), level, written, i*(size/a.page)); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// dataBlock adds the chunks of a data block.
-func (a *extensibleArray) dataBlock(at, level uint64, written []byte) error {
+// dataBlock adds the chunks of a data block, whose pages begin with a bit of those written.
+func (a *extensibleArray) dataBlock(at, level uint64, written []byte, bit uint64) error {
 	n, size := a.next, a.size(level)
 	a.next += size
 	if at == undefined || n >= a.count {
@@ -135,7 +135,7 @@ func (a *extensibleArray) dataBlock(at, level uint64, written []byte) error {
 		if _, err := a.walk.checked(at, head+4, "EADB"); err != nil {
 			return err
 		}
-		return a.writtenPages(a.walk, at+head+4, written, n, size, a.page, a.element)
+		return a.writtenPages(a.walk, at+head+4, written, bit, n, size, a.page, a.element)
 	}
 	d, err := a.walk.checked(at, head+size*a.element+4, "EADB")
 	if err != nil {
