@@ -17,6 +17,8 @@ import (
 var allowed = map[string][]string{
 	"formats":             {"graph", "modelfile"},
 	"formats/hdf5":        {"internal/printable"},
+	"formats/matconvnet":  {"formats", "formats/matfile", "modelfile", "graph", "layers", "device"},
+	"formats/matfile":     {"formats/hdf5"},
 	"formats/safetensors": {"internal/atomicfile"},
 	"modelfile":           {"graph", "data", "formats/safetensors", "internal/printable"},
 	"predict":             {"modelfile", "graph", "data", "device"},
