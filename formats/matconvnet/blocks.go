@@ -180,7 +180,7 @@ func (l *block) filters() (w *tensor.Dense, shape [4]int, err error) {
 	return tensor.New(tensor.WithShape(out, in, h, wd), tensor.WithBacking(y)), [4]int{out, in, h, wd}, nil
 }
 
-// bias reads a vector of n numbers, or nothing where there is none.
+// vector reads parameter i, a vector of n numbers, or nothing where there is none.
 func vector(weights []*matfile.Value, i, n int) (*tensor.Dense, error) {
 	if i >= len(weights) || weights[i] == nil || weights[i].Len() == 0 {
 		return nil, nil

@@ -89,6 +89,9 @@ func convert(variables []matfile.Variable, o formats.Options) (*formats.Model, e
 	return &b.Model, b.Network.Check()
 }
 
+// largestImage bounds each dimension of images that a file asks for.
+const largestImage = 1 << 16
+
 // inputShape is [C,H,W], of the user or of meta.normalization.imageSize or meta.inputSize.
 func (b *builder) inputShape(meta *matfile.Value, o formats.Options) ([]int, error) {
 	if len(o.Input) == 3 {
@@ -103,7 +106,7 @@ func (b *builder) inputShape(meta *matfile.Value, o formats.Options) ([]int, err
 		if err == nil && len(n) == 2 {
 			n = append(n, 3)
 		}
-		if err == nil && len(n) >= 3 && slices.Min(n[:3]) > 0 {
+		if err == nil && len(n) >= 3 && slices.Min(n[:3]) > 0 && slices.Max(n[:3]) <= largestImage {
 			return []int{n[2], n[0], n[1]}, nil
 		}
 	}
@@ -150,7 +153,7 @@ func (b *builder) preprocess(net, meta *matfile.Value, input []int) error {
 		b.Preprocess.Mean = slices.Repeat(x, c)
 	case len(x) == c:
 		b.Preprocess.Mean = slices.Clone(x)
-	case len(x) == c*h*w:
+	case slices.Equal(mean.Dims, []int{h, w, c}) || c == 1 && slices.Equal(mean.Dims, []int{h, w}):
 		image := make([]float32, len(x))
 		for k := range c {
 			for i := range h {

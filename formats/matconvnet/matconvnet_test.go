@@ -59,8 +59,7 @@ func TestWhatIsNotReadIsNamed(t *testing.T) {
 	for want, change := range map[string]func(net *matfile.Value){
 		`layer "conv": its filters take 2 channels, and its input has 3`: nil,
 		`layer "relu": layers of type "cat" are not read`: func(net *matfile.Value) {
-			text := net.Field("meta").Field("classes").Field("description").Cells[0]
-			text.Cells, net.Field("layers").Fields["type"][2] = nil, cat(t)
+			net.Field("layers").Fields["type"][2] = cat(t)
 		},
 		`layer "conv": there is no parameter "f1"`: func(net *matfile.Value) {
 			p := net.Field("params")
@@ -96,4 +95,33 @@ func cat(t *testing.T) *matfile.Value {
 	variables, err := matfile.Open(filepath.Join("testdata", "blocks.mat"))
 	require.NoError(t, err)
 	return field(t, variables, "meta", "classes", "description").Cells[0]
+}
+
+// Whatever a byte becomes, there is a network or an error.
+func TestDamagedFilesDoNotPanic(t *testing.T) {
+	b, err := os.ReadFile(filepath.Join("testdata", "blocks_plain.mat"))
+	require.NoError(t, err)
+	for i := range b {
+		convertBytes(b[:i])
+	}
+	for i := range b {
+		b[i] ^= 0xff
+		convertBytes(b)
+		b[i] ^= 0xff
+	}
+}
+
+func convertBytes(b []byte) {
+	if variables, err := matfile.Read(b); err == nil {
+		_, _ = convert(variables, formats.Options{})
+	}
+}
+
+func FuzzConvert(f *testing.F) {
+	for _, name := range []string{"blocks.mat", "blocks_plain.mat"} {
+		b, err := os.ReadFile(filepath.Join("testdata", name))
+		require.NoError(f, err)
+		f.Add(b)
+	}
+	f.Fuzz(func(_ *testing.T, b []byte) { convertBytes(b) })
 }

@@ -54,6 +54,10 @@ func (b *builder) simple(list *matfile.Value, input []int) error {
 	return nil
 }
 
+// mostLayers bounds the layers of a DagNN. The deepest published networks have about ten
+// thousand.
+const mostLayers = 1 << 14
+
 // dag makes a network of a DagNN: its layers name the variables that they read and write.
 func (b *builder) dag(net, list *matfile.Value, input []int) error {
 	parameters := map[string]*matfile.Value{}
@@ -66,7 +70,11 @@ func (b *builder) dag(net, list *matfile.Value, input []int) error {
 			parameters[name] = p.Fields["value"][i]
 		}
 	}
-	todo := make([]*block, list.Len())
+	count := len(list.Fields["type"])
+	if count == 0 || count > mostLayers {
+		return fmt.Errorf("net.layers has %d layers with a type; 1 to %d are read", count, mostLayers)
+	}
+	todo := make([]*block, count)
 	written := map[string]bool{}
 	for i := range todo {
 		l := &block{weights: []*matfile.Value{}}

@@ -239,6 +239,9 @@ func (r *oldReader) array(v *Value, n int) error {
 		for _, u := range utf16.Encode([]rune(string(data))) {
 			v.double = append(v.double, float64(u))
 		}
+		if len(v.double) != n { // the shape counts bytes
+			v.Dims = []int{1, len(v.double)}
+		}
 		return nil
 	}
 	if v.double, err = rest.numbers(); err == nil && len(v.double) != n {

@@ -107,6 +107,7 @@ net = {
     "meta": {"normalization": {"imageSize": [9., 8., 4.], "averageImage": np.arange(4.).reshape(1, 1, 4), "keepAspect": 1.},
              "classes": {"name": cell(["n1", "n2"]), "description": cell(["cat", "dog"])}},
 }
-scipy.io.savemat(os.path.join(folder, "blocks.mat"), {"net": net}, do_compression=True)
+for name, compressed in [("blocks", True), ("blocks_plain", False)]:
+    scipy.io.savemat(os.path.join(folder, name + ".mat"), {"net": net}, do_compression=compressed)
 with open(os.path.join(folder, "blocks.json"), "w") as out:
     json.dump({k: {"shape": y.shape, "values": [round(float(z), 7) for z in y.ravel()]} for k, y in v.items() if k in "input c n m a s l t p".split()}, out)
