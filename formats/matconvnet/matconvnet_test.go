@@ -27,6 +27,16 @@ func TestEveryBlockComputesWhatPlainLoopsDo(t *testing.T) {
 		"meta.normalization.keepAspect: how pictures are brought to 9x8 is left to who loads them",
 	}, m.Lost)
 
+	want := blocks(t)
+	for name := range want {
+		if name != "input" {
+			near(t, want[name], run(t, m, want["input"], m.Values[name])[0], name)
+		}
+	}
+}
+
+// blocks are what testdata/blocks.py computed.
+func blocks(t *testing.T) map[string]*tensor.Dense {
 	text, err := os.ReadFile(filepath.Join("testdata", "blocks.json"))
 	require.NoError(t, err)
 	var want map[string]struct {
@@ -34,14 +44,24 @@ func TestEveryBlockComputesWhatPlainLoopsDo(t *testing.T) {
 		Values []float32
 	}
 	require.NoError(t, json.Unmarshal(text, &want))
-	dense := func(name string) *tensor.Dense {
-		return tensor.New(tensor.WithShape(append([]int{1}, want[name].Shape...)...), tensor.WithBacking(want[name].Values))
+	all := map[string]*tensor.Dense{}
+	for name, w := range want {
+		all[name] = tensor.New(tensor.WithShape(append([]int{1}, w.Shape...)...), tensor.WithBacking(w.Values))
 	}
-	for name := range want {
-		if name != "input" {
-			near(t, dense(name), run(t, m, dense("input"), m.Values[name])[0], name)
-		}
-	}
+	return all
+}
+
+func TestTheOldestForm(t *testing.T) {
+	path := []string{filepath.Join("testdata", "simple.mat")}
+	_, err := Reader.Read(t.Context(), path, formats.Options{})
+	require.ErrorContains(t, err, "simple.mat: the file does not say how large its images are")
+	m, err := Reader.Read(t.Context(), path, formats.Options{Input: []int{4, 9, 8}})
+	require.NoError(t, err)
+	require.Equal(t, "MatConvNet, SimpleNN", m.Format)
+	require.Equal(t, []float32{3, 3, 3, 3}, []float32(m.Preprocess.Mean))
+	require.Equal(t, []string{`layer "layer4": softmaxloss is for training alone`}, m.Lost)
+	want := blocks(t)
+	near(t, want["r"], run(t, m, want["input"], "layer3")[0], "r")
 }
 
 // field finds a value in the variables of the file with every block.

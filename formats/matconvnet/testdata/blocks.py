@@ -109,5 +109,11 @@ net = {
 }
 for name, compressed in [("blocks", True), ("blocks_plain", False)]:
     scipy.io.savemat(os.path.join(folder, name + ".mat"), {"net": net}, do_compression=compressed)
+
+# The oldest form: the fields of net are variables, and layers have filters and biases.
+old = [dict(type="conv", filters=f1.astype("f4"), biases=b1[None].astype("f4"), stride=[1., 2.], pad=[1., 0., 2., 1.], dilate=[2., 1.]),
+       dict(type="bnorm", weights=cell([w.astype("f4") for w in (mult[None], bias[None], moments)])),
+       dict(type="relu", leak=0.25), dict(type="softmaxloss")]
+scipy.io.savemat(os.path.join(folder, "simple.mat"), {"layers": cell(old), "imageMean": 3.0}, do_compression=True)
 with open(os.path.join(folder, "blocks.json"), "w") as out:
-    json.dump({k: {"shape": y.shape, "values": [round(float(z), 7) for z in y.ravel()]} for k, y in v.items() if k in "input c n m a s l t p".split()}, out)
+    json.dump({k: {"shape": y.shape, "values": [round(float(z), 7) for z in y.ravel()]} for k, y in v.items() if k in "input c n r m a s l t p".split()}, out)
