@@ -144,7 +144,7 @@ func (r *oldReader) matrix(depth int) (string, *Value, error) {
 	}
 	n := 1
 	for _, d := range dims {
-		if !(d >= 0 && d <= math.MaxInt32) || d > 0 && n > math.MaxInt32/int(d) {
+		if !(d >= 0 && d <= math.MaxInt32) || d != math.Trunc(d) || d > 0 && n > math.MaxInt32/int(d) {
 			return "", nil, errCut
 		}
 		v.Dims = append(v.Dims, int(d))
@@ -195,7 +195,7 @@ func (r *oldReader) values(n, depth int) ([]*Value, error) {
 // structure reads the fields of n structures.
 func (r *oldReader) structure(v *Value, n, depth int) error {
 	width, err := r.numbers()
-	if err != nil || len(width) != 1 || width[0] < 1 || width[0] > 1<<16 {
+	if err != nil || len(width) != 1 || !(width[0] >= 1 && width[0] <= 1<<16) {
 		return errCut
 	}
 	_, names, err := r.element()
@@ -257,7 +257,8 @@ func (r *oldReader) numbers() ([]float64, error) {
 		return nil, err
 	}
 	o := r.order
-	get, size := func(b []byte) float64 { return 0 }, 0
+	var get func(b []byte) float64
+	var size int
 	switch kind {
 	case miInt8:
 		get, size = func(b []byte) float64 { return float64(int8(b[0])) }, 1
