@@ -315,7 +315,7 @@ func TestChecksums(t *testing.T) {
 	require.Equal(t, uint32(0xdeadbeef), lookup3(nil))
 	require.Equal(t, uint32(0x17770551), lookup3([]byte("Four score and seven years ago")))
 	require.Equal(t, uint32(0), fletcher32(nil))
-	require.Equal(t, uint32(0x02010201), fletcher32([]byte{2, 1})&0xffff|0x02010000)
+	require.Equal(t, uint32(0x02010201), fletcher32([]byte{2, 1}))
 }
 
 func TestReadsRealFiles(t *testing.T) {

@@ -23,6 +23,8 @@ var allowed = map[string][]string{
 	"formats/hdf5": {"internal/printable"},
 	"formats/pytorch": {"formats", "formats/pickle", "formats/safetensors", "graph", "layers", "modelfile", "models", "data", "device",
 		"internal/printable"},
+	"formats/matconvnet":  {"formats", "formats/matfile", "modelfile", "graph", "layers", "device"},
+	"formats/matfile":     {"formats/hdf5"},
 	"formats/safetensors": {"internal/atomicfile"},
 	"modelfile":           {"graph", "data", "formats/safetensors", "internal/printable"},
 	"predict":             {"modelfile", "graph", "data", "device"},

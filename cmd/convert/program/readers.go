@@ -11,6 +11,7 @@ import (
 	"github.com/hubel-go/hubel/formats"
 	"github.com/hubel-go/hubel/formats/caffe"
 	"github.com/hubel-go/hubel/formats/darknet"
+	"github.com/hubel-go/hubel/formats/matconvnet"
 	"github.com/hubel-go/hubel/formats/pytorch"
 	"github.com/hubel-go/hubel/internal/printable"
 	"github.com/hubel-go/hubel/modelfile"
@@ -22,6 +23,7 @@ var readers = []formats.Reader{
 	pytorch.Reader,
 	darknet.Reader,
 	caffe.Reader,
+	matconvnet.Reader,
 }
 
 // readerNames are the formats as messages have them.
