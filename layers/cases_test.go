@@ -87,6 +87,8 @@ func examples() []example {
 		{"prelu", &layers.PReLU{}, image},
 		{"prelu shared", &layers.PReLU{Shared: true}, row},
 		{"hard swish", &layers.HardSwish{}, image},
+		{"formula", &layers.Formula{Formula: "select(x < 0.5, 0.1 * exp(x), sqrt(abs(x)) - 0.2)"}, image},
+		{"formula of two", &layers.Formula{Formula: "x / (1.5 + x1 * x1)"}, images([]int{3, 2}, []int{3, 2})},
 		{"l2 norm", &layers.L2Norm{}, image},
 		{"l2 norm of a row", &layers.L2Norm{}, row},
 		{"batch norm", &layers.BatchNorm{}, image},
