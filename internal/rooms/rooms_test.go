@@ -16,6 +16,7 @@ import (
 // allowed lists what the packages of this module may import of it, tests apart.
 var allowed = map[string][]string{
 	"formats":             {"graph", "modelfile"},
+	"formats/onnx":        {"formats", "graph", "layers", "modelfile", "data", "device", "expr", "internal/printable"},
 	"formats/safetensors": {"internal/atomicfile"},
 	"modelfile":           {"graph", "data", "formats/safetensors", "internal/printable"},
 	"predict":             {"modelfile", "graph", "data", "device"},
