@@ -46,7 +46,7 @@ func (l *Formula) Plan(_ device.Traits, in []Input, _ Options) (Spec, error) {
 	}
 	f := formulaReader{text: l.Formula, inputs: 1}
 	y, err := f.sum()
-	if err == nil && f.peek() != 0 {
+	if err == nil && !f.ended() {
 		err = f.unexpected("an operator")
 	}
 	if err != nil {
@@ -78,6 +78,9 @@ func (f *formulaReader) peek() byte {
 	return f.text[f.at]
 }
 
+// ended reports whether nothing is left.
+func (f *formulaReader) ended() bool { return f.peek() == 0 && f.at == len(f.text) }
+
 // take reads a character if it is the next.
 func (f *formulaReader) take(c byte) bool {
 	if f.peek() != c {
@@ -88,7 +91,7 @@ func (f *formulaReader) take(c byte) bool {
 }
 
 func (f *formulaReader) unexpected(want string) error {
-	if f.peek() == 0 {
+	if f.ended() {
 		return fmt.Errorf("formula %q ends where %s is missing", f.text, want)
 	}
 	return fmt.Errorf("formula %q: at byte %d stands %q, want %s", f.text, f.at, f.text[f.at:min(f.at+10, len(f.text))], want)
