@@ -29,6 +29,7 @@ func init() {
 		"Identity": same, "Dropout": dropout, "Cast": cast, "CastLike": castLike,
 		"Concat": concat, "Split": split, "Slice": slice, "Gather": gather, "Expand": expandOp, "Tile": tile,
 		"DepthToSpace": blocks, "SpaceToDepth": blocks, "Pad": pad, "Resize": resize, "Upsample": resize,
+		"Where": where,
 	}
 	for name, make := range functions {
 		operators[name] = function(func(*attributes) layers.Layer { return make() })
@@ -37,6 +38,9 @@ func init() {
 		operators[name] = function(make)
 	}
 	for name, b := range binaries {
+		operators[name] = arithmetic(b)
+	}
+	for name, b := range comparisons {
 		operators[name] = arithmetic(b)
 	}
 	for name, r := range reductions {
