@@ -449,6 +449,9 @@ func foldSlice(im *importer, n *node) ([]*value, error) {
 		return nil, err
 	}
 	for i, axis := range lists[2] {
+		if err := im.take(c.shape[axis]); err != nil {
+			return nil, err
+		}
 		places := sliced(lists[0][i], lists[1][i], lists[3][i], c.shape[axis])
 		index, err := im.pickedAlong(c, axis, places)
 		if err != nil {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 
@@ -109,7 +110,7 @@ func importGraph(ctx context.Context, g *graphProto, constants map[string]*const
 		net: &graph.Network{}, weights: map[string]*tensor.Dense{}, opset: opset,
 		batch: max(batch, -batch), single: batch == 1 || batch == -1, whole: batch < -1,
 		values: map[string]*value{}, shapes: map[string][]int{}, reshaped: map[string]string{}, readers: map[string]int{}, hidden: map[string]bool{},
-		room: 1<<26 + 8*size,
+		room: 1<<22 + 16*size,
 	}
 	if name := strings.ToValidUTF8(g.name, ""); len(name) <= 200 {
 		im.net.Name = name
@@ -137,7 +138,10 @@ func importGraph(ctx context.Context, g *graphProto, constants map[string]*const
 			return nil, fmt.Errorf("%s: %w", g.nodes[i].describe(i), err)
 		}
 	}
-	return im, im.finish()
+	if err := im.finish(); err != nil {
+		return nil, err
+	}
+	return im, nil
 }
 
 // inputs adds those of the graph that are no initialisers.
@@ -429,6 +433,14 @@ func (im *importer) take(elements int) error {
 	}
 	im.room -= elements
 	return nil
+}
+
+// takeMatrix is take of so many rows and columns.
+func (im *importer) takeMatrix(rows, columns int) error {
+	if rows > im.room/max(columns, 1) {
+		return im.take(math.MaxInt)
+	}
+	return im.take(rows * columns)
 }
 
 // setWeight keeps a parameter of a layer.

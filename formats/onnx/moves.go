@@ -140,7 +140,7 @@ func (im *importer) pick(n *node, suffix string, v *value, axis int, places []in
 		}
 		return y.like(v), nil
 	}
-	if err := im.take(len(places) * length); err != nil {
+	if err := im.takeMatrix(len(places), length); err != nil {
 		return nil, err
 	}
 	matrix := make([]float32, len(places)*length)

@@ -100,7 +100,7 @@ func outside(dir string, m *modelProto) string {
 				return "of strings, and bfloat16 that is stored as integers"
 			case slices.ContainsFunc(v.dims, func(d dimProto) bool { return d.value == 0 && d.name == "" }) && i == 1:
 				return "of empty tensors"
-			case i == 0 && k == 0 && !v.kind.floating() && slices.Contains([]string{"Add", "Sub", "Mul", "Div", "Pow", "Min", "Max", "Clip"}, op):
+			case i == 0 && k == 0 && !v.kind.floating() && slices.Contains([]string{"Add", "Sub", "Mul", "Div", "Pow", "Min", "Max", "Clip", "Equal"}, op), op == "Where" && v.kind == typeInt64:
 				return "of arithmetic with integers"
 			}
 		}
@@ -137,7 +137,7 @@ func dataSet(set string, m *modelProto, size int) error {
 		place := slices.Index(node.in, in.name)
 		floating := t.kind.floating() || t.kind == typeUint8 || t.kind == typeInt8
 		smaller := place > 0 && len(in.dims) < len(m.graph.inputs[0].dims) // what is broadcast
-		if slices.Contains(weightsOf[node.op], place) || place > 0 && !floating || smaller && binaries[node.op].computed != nil {
+		if slices.Contains(weightsOf[node.op], place) || place > 0 && !floating || smaller && (binaries[node.op].computed != nil || comparisons[node.op].computed != nil) {
 			t.name = in.name
 			g.initializers = append(slices.Clone(g.initializers), *t)
 			continue

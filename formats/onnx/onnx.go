@@ -96,12 +96,11 @@ func convert(ctx context.Context, m *modelProto, folder string, size int, o form
 			whole = 1
 			lost = []string{fmt.Sprintf("the batch: it is read as a file for one sample, since %s", err)}
 		}
-		var second error
-		if im, second = importGraph(ctx, m.graph, constants, opset, -whole, size, o); second != nil {
-			return nil, err
+		if again, second := importGraph(ctx, m.graph, constants, opset, -whole, size, o); second == nil {
+			im, err = again, nil
 		}
 	}
-	if err != nil && im == nil {
+	if err != nil {
 		return nil, err
 	}
 	model, err := im.model()
@@ -142,6 +141,9 @@ func (m *modelProto) check() (opset int, err error) {
 		if o.domain == "" || o.domain == "ai.onnx" {
 			opset = int(min(max(o.version, 0), 1<<20))
 		}
+	}
+	if len(m.opsets) == 0 && m.irVersion >= 3 {
+		return 0, errors.New("it does not say which opset its operators are of: it is damaged")
 	}
 	if opset < 1 || opset > newest {
 		return 0, fmt.Errorf("its operators are of opset %d; opsets 1 to %d are read", opset, newest)

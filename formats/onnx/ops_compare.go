@@ -17,6 +17,13 @@ func comparison(text string) pair {
 			}
 			return formula(fmt.Sprintf(text, "x", number(c)))()
 		},
+		constants: func(c []float32, left bool) ([]step, bool) { // the difference with 0
+			s := step{bias: each(c, negative), then: formula(fmt.Sprintf(text, "x", "0"))()}
+			if left {
+				s.weight, s.bias = filled(c, -1), c
+			}
+			return []step{s}, true
+		},
 	}
 }
 

@@ -144,7 +144,7 @@ func (im *importer) poolByAxis(n *node, x *value, w windows, ceil, countPad bool
 		case "MaxPool":
 			y, err = im.maxAlong(n, y, axis, out, w.kernel[i], w.stride[i], w.dilation[i], w.before[i])
 		case "AveragePool":
-			if err = im.take(out * length); err != nil {
+			if err = errors.Join(im.takeMatrix(out, length), im.takeMatrix(out, w.kernel[i])); err != nil {
 				return nil, err
 			}
 			matrix := make([]float32, out*length)
@@ -179,6 +179,9 @@ func (im *importer) poolByAxis(n *node, x *value, w windows, ceil, countPad bool
 // of slices of it.
 func (im *importer) maxAlong(n *node, x *value, axis, out, kernel, stride, dilation, before int) (*value, error) {
 	length := x.sample[axis]
+	if err := im.takeMatrix(out, 64*kernel); err != nil { // each tap is a layer
+		return nil, err
+	}
 	end := (out-1)*stride + (kernel-1)*dilation + 1 // of the last window
 	y, err := im.padAxis(n, x, axis, before, max(end-before-length, 0), -math.MaxFloat32)
 	if err != nil {

@@ -46,7 +46,7 @@ func resize(im *importer, n *node) ([]*value, error) {
 		if in == length && (scales[axis] == 1) && r.coordinates != "tf_crop_and_resize" {
 			continue
 		}
-		if err := im.take(length * in); err != nil {
+		if err := im.takeMatrix(length, in); err != nil {
 			return nil, err
 		}
 		matrix, err := r.matrix(in, length, scales[axis], roi[axis], roi[len(lengths)+axis])

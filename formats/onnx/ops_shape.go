@@ -460,7 +460,7 @@ func split(im *importer, n *node) ([]*value, error) {
 	at := x.axis(axis)
 	length := x.sample[at]
 	if parts == nil {
-		if count < 1 || count > length {
+		if count < 1 || count > length || count > len(n.out) {
 			return nil, fmt.Errorf("it makes %d parts of %d elements", count, length)
 		}
 		each := (length + count - 1) / count
@@ -481,6 +481,9 @@ func split(im *importer, n *node) ([]*value, error) {
 	if at == 0 && len(parts) > 1 && len(x.sample) > 1 {
 		list, err := im.emitAll(n, "", &layers.Split{Channels: parts}, x)
 		return list, err
+	}
+	if err := im.take(length); err != nil {
+		return nil, err
 	}
 	out := make([]*value, len(parts))
 	begin := 0
@@ -540,6 +543,9 @@ func slice(im *importer, n *node) ([]*value, error) {
 			return nil, &batchError{"samples are sliced"}
 		} else if len(sliced(starts[i], ends[i], steps[i], 1)) == 1 {
 			continue
+		}
+		if err := im.take(length); err != nil {
+			return nil, err
 		}
 		places := sliced(starts[i], ends[i], steps[i], length)
 		if len(places) == 0 || x.batch && axis == 0 {
