@@ -102,7 +102,7 @@ func TestErrorsNameNodeOperatorAndRemedy(t *testing.T) {
 		`node 2, "r" (Relu) calls the function "Relu" of the file: functions are not read`: func(m *modelProto) {
 			m.graph.nodes[2].domain, m.functions = "own", []string{"Relu"}
 		},
-		"its operators are of opset 99; opsets 1 to 26 are read": func(m *modelProto) { m.opsets[0].version = 99 },
+		"its operators are of opset 99; opsets 1 to 28 are read": func(m *modelProto) { m.opsets[0].version = 99 },
 		"it has no graph": func(m *modelProto) { m.graph = nil },
 		`initialiser "w": its data has 72 bytes, and its shape [1 1 3 3] of float takes 36`: func(m *modelProto) { m.graph.initializers[0].dims[0] = 1 },
 		`initialiser "w": its shape [1099511627776 1 3 3] is none of a tensor`:              func(m *modelProto) { m.graph.initializers[0].dims[0] = 1 << 40 },

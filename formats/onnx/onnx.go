@@ -40,7 +40,7 @@ func is(head []byte, name string) bool {
 const mostBytes = 1 << 31
 
 // newest is the newest version of the operators that is known.
-const newest = 26
+const newest = 28
 
 // Read reads the model in a file. Its external data may be in files beside it.
 func Read(ctx context.Context, paths []string, o formats.Options) (*formats.Model, error) {

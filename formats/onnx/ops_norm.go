@@ -315,10 +315,52 @@ func lpNorm(im *importer, n *node) ([]*value, error) {
 	if a.err != nil {
 		return nil, a.err
 	}
+	if p == 1 {
+		return im.l1Norm(n, x, axis)
+	}
 	if p != 2 {
 		return nil, fmt.Errorf("p is %d; an l2-norm layer has 2", p)
 	}
 	return im.alongChannels(n, x, axis, &layers.L2Norm{}, "it divides by the norm of the batch")
+}
+
+// l1Norm divides by the sum of magnitudes along an axis, or by 1e-12 if that is smaller, as
+// an l2-norm layer does.
+func (im *importer) l1Norm(n *node, x *value, axis int) ([]*value, error) {
+	axis, err := axisOf(axis, x.rank())
+	if err != nil {
+		return nil, err
+	}
+	if x.batch && axis == 0 {
+		if x, err = im.unbatched(x, "it divides by the norm of the batch"); err != nil {
+			return nil, err
+		}
+	}
+	order, kept := im.apart(x, []int{axis})
+	moved, err := im.permute(n, "front", x, order...)
+	if err != nil {
+		return nil, err
+	}
+	rows := moved.as(kept, product(x.sample)/kept)
+	sum, err := reductions["ReduceL1"](im, n, "sum", rows)
+	if err != nil {
+		return nil, err
+	}
+	if sum, err = im.expand(n, sum, rows.sample); err != nil {
+		return nil, err
+	}
+	y, err := im.emit(n, "", &layers.Formula{Formula: "x / max(x1, 1e-12)"}, rows, sum)
+	if err != nil {
+		return nil, err
+	}
+	back := make([]int, len(order))
+	for i, a := range order {
+		back[a] = i
+	}
+	if y, err = im.permute(n, "back", y.as(moved.sample...), back...); err != nil {
+		return nil, err
+	}
+	return []*value{y.like(x)}, nil
 }
 
 // alongChannels applies a layer that works along the channels to another axis.

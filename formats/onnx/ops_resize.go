@@ -170,14 +170,20 @@ func (n *node) roi(opset, rank int) ([]float64, error) {
 	if n.op != "Resize" || opset < 11 || v == nil || v.constant == nil || v.len() == 0 {
 		return roi, nil
 	}
-	if v.integral() || v.len() != 2*rank {
-		if n.has("axes") {
-			return nil, errors.New("its roi of some axes is not read")
-		}
-		return nil, fmt.Errorf("its roi has %d numbers, want %d", v.len(), 2*rank)
+	a := n.read()
+	axes := a.integers("axes")
+	if axes == nil {
+		axes = upTo(rank)
 	}
-	for i, f := range v.floats {
-		roi[i] = float64(f)
+	axes, err := axesOf(axes, rank)
+	if err = errors.Join(a.err, err); err != nil {
+		return nil, err
+	}
+	if v.integral() || v.len() != 2*len(axes) {
+		return nil, fmt.Errorf("its roi has %d numbers, want %d", v.len(), 2*len(axes))
+	}
+	for i, axis := range axes {
+		roi[axis], roi[rank+axis] = float64(v.floats[i]), float64(v.floats[len(axes)+i])
 	}
 	return roi, nil
 }

@@ -702,10 +702,7 @@ func blocks(im *importer, n *node) ([]*value, error) {
 		return nil, err
 	}
 	a := n.read()
-	b, mode := a.integer("blocksize", 0), "DCR"
-	if n.op == "DepthToSpace" {
-		mode = a.text("mode", "DCR")
-	}
+	b, mode := a.integer("blocksize", 0), a.text("mode", "DCR")
 	if a.err != nil {
 		return nil, a.err
 	}
@@ -718,7 +715,11 @@ func blocks(im *importer, n *node) ([]*value, error) {
 	c, h, w := x.sample[0], x.sample[1], x.sample[2]
 	var y *value
 	switch {
-	case n.op == "SpaceToDepth" && h%b == 0 && w%b == 0:
+	case n.op == "SpaceToDepth" && h%b == 0 && w%b == 0 && mode == "CRD":
+		if y, err = im.permute(n, "", x.as(c, h/b, b, w/b, b), 0, 2, 4, 1, 3); err == nil {
+			y = y.as(c*b*b, h/b, w/b)
+		}
+	case n.op == "SpaceToDepth" && h%b == 0 && w%b == 0 && mode == "DCR":
 		if y, err = im.permute(n, "", x.as(c, h/b, b, w/b, b), 2, 4, 0, 1, 3); err == nil {
 			y = y.as(c*b*b, h/b, w/b)
 		}
