@@ -96,7 +96,6 @@ type node struct {
 	*nodeProto
 	in   []*value // nil where one is left out
 	used map[string]bool
-	made int // layers, so far
 	base string
 }
 

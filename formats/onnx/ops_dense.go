@@ -37,7 +37,7 @@ func gemm(im *importer, n *node) ([]*value, error) {
 		return nil, err
 	}
 	if weight == nil || len(weight.shape) != 2 || x.rank() != 2 {
-		return nil, fmt.Errorf("A and B must be matrices; A is %s", x.text())
+		return nil, fmt.Errorf("its inputs A and B must be matrices; A is %s", x.text())
 	}
 	if transA {
 		if x, err = im.unbatched(x, "A is transposed"); err != nil {
