@@ -263,7 +263,8 @@ func (f *formulaReader) choice() (expr.Expr, error) {
 		if f.take('=') {
 			compare = expr.LessEqual
 		}
-	case f.take('=') && f.take('='):
+	case strings.HasPrefix(f.text[f.at:], "=="):
+		f.at += 2
 		compare = expr.Equal
 	default:
 		return expr.Expr{}, f.unexpected(`"<", "<=" or "=="`)

@@ -25,6 +25,7 @@ var allowed = map[string][]string{
 		"internal/printable"},
 	"formats/matconvnet":  {"formats", "formats/matfile", "modelfile", "graph", "layers", "device"},
 	"formats/matfile":     {"formats/hdf5"},
+	"formats/onnx":        {"formats", "graph", "layers", "modelfile", "data", "device", "expr", "internal/printable"},
 	"formats/safetensors": {"internal/atomicfile"},
 	"modelfile":           {"graph", "data", "formats/safetensors", "internal/printable"},
 	"predict":             {"modelfile", "graph", "data", "device"},

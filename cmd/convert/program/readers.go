@@ -12,6 +12,7 @@ import (
 	"github.com/hubel-go/hubel/formats/caffe"
 	"github.com/hubel-go/hubel/formats/darknet"
 	"github.com/hubel-go/hubel/formats/matconvnet"
+	"github.com/hubel-go/hubel/formats/onnx"
 	"github.com/hubel-go/hubel/formats/pytorch"
 	"github.com/hubel-go/hubel/internal/printable"
 	"github.com/hubel-go/hubel/modelfile"
@@ -24,6 +25,7 @@ var readers = []formats.Reader{
 	darknet.Reader,
 	caffe.Reader,
 	matconvnet.Reader,
+	onnx.Reader,
 }
 
 // readerNames are the formats as messages have them.

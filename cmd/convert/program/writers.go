@@ -9,6 +9,7 @@ import (
 
 	"github.com/hubel-go/hubel/formats"
 	"github.com/hubel-go/hubel/formats/caffe"
+	"github.com/hubel-go/hubel/formats/onnx"
 	"github.com/hubel-go/hubel/formats/safetensors"
 	"github.com/hubel-go/hubel/modelfile"
 )
@@ -18,6 +19,7 @@ import (
 var writers = []formats.Writer{
 	{Name: "hubel", Suffix: ".safetensors", Write: writeWeightsFile},
 	caffe.Writer,
+	onnx.Writer,
 }
 
 // suffixes lists the suffixes, as messages have them.
