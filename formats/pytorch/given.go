@@ -132,7 +132,7 @@ func (n node) kind() string {
 	for _, s := range n.slots {
 		shapes[s.sourceOf()] = s.shape
 	}
-	return describe(shapes)
+	return shapesText(shapes)
 }
 
 // kindOf is the names and shapes of a module's tensors.
@@ -143,13 +143,13 @@ func (w *weights) kindOf(module string) string {
 			shapes[own] = x.Shape()
 		}
 	}
-	return describe(shapes)
+	return shapesText(shapes)
 }
 
 // ownNames are the names of tensors that layers have, in the order of messages.
 var ownNames = []string{"weight", "bias", runningMean, runningVar}
 
-func describe(shapes map[string][]int) string {
+func shapesText(shapes map[string][]int) string {
 	var parts []string
 	for _, own := range ownNames {
 		if shape, ok := shapes[own]; ok {
