@@ -10,6 +10,7 @@ import (
 	"github.com/hubel-go/hubel/formats"
 	"github.com/hubel-go/hubel/formats/caffe"
 	"github.com/hubel-go/hubel/formats/onnx"
+	"github.com/hubel-go/hubel/formats/pytorch"
 	"github.com/hubel-go/hubel/formats/safetensors"
 	"github.com/hubel-go/hubel/modelfile"
 )
@@ -20,6 +21,7 @@ var writers = []formats.Writer{
 	{Name: "hubel", Suffix: ".safetensors", Write: writeWeightsFile},
 	caffe.Writer,
 	onnx.Writer,
+	pytorch.Writer,
 }
 
 // suffixes lists the suffixes, as messages have them.
