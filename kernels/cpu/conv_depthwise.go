@@ -14,18 +14,20 @@ import (
 // The gradient of the data is the same with planes of dy, for each phase of dx. The gradient
 // of the weights is the dot product of dy with each shifted plane.
 
-// The largest stride; the most elements that a worker needs; those that stay in its
-// first-level cache; and the multiply-adds that are worth an item.
+// The largest stride, and the most outputs of a channel, for many of which a product is
+// quicker; the most elements that a worker needs; those that stay in its first-level cache;
+// and the multiply-adds that are worth an item.
 const (
-	depthwiseStride = 4
-	depthwiseRoom   = 1 << 20
-	depthwiseBlock  = 8 << 10
-	depthwiseWork   = 64 << 10
+	depthwiseStride  = 4
+	depthwiseOutputs = 4
+	depthwiseRoom    = 1 << 20
+	depthwiseBlock   = 8 << 10
+	depthwiseWork    = 64 << 10
 )
 
 // usesDepthwise reports whether a convolution is depthwise and of a usual size.
 func usesDepthwise(c *device.Conv) bool {
-	if c.Groups != c.C || c.StrideH > depthwiseStride || c.StrideW > depthwiseStride {
+	if c.Groups != c.C || c.K/c.Groups > depthwiseOutputs || c.StrideH > depthwiseStride || c.StrideW > depthwiseStride {
 		return false
 	}
 	for _, pass := range []device.Pass{device.Forward, device.BackwardData, device.BackwardFilter} {
