@@ -178,6 +178,10 @@ sass: ## assemble the PTX, that of programs too, and write docs/kernels.md; CHEC
 predictions: ## predict AlexNet on four GPUs and write docs/kernels.md; CHECK=-check only compares
 	$(GO) run ./tools/predictions $(CHECK) docs/kernels.md
 
+.PHONY: interop
+interop: ## compare with other frameworks, which pip fetches into .tools (minutes); CHECK=onnx runs one; NETWORKS="resnet18 alexnet"
+	tools/interop/run.sh $(CHECK)
+
 .PHONY: lecture
 lecture: build ## run the commands of docs/lecture.md and write their outputs and pictures there; CHECK=-check runs the fast ones and only compares
 	$(GO) run ./tools/lecture $(CHECK) docs/lecture.md

@@ -147,7 +147,7 @@ func randomInputs(n *graph.Network, samples int) map[string]array {
 // TestWhatIsWrittenComputesTheSame writes each layer, reads it again, and compares; where
 // onnxruntime is in .tools (make interop), with that too.
 func TestWhatIsWrittenComputesTheSame(t *testing.T) {
-	python, err := filepath.Abs(filepath.Join("..", "..", ".tools", "venv", "bin", "python"))
+	python, err := filepath.Abs(filepath.Join("..", "..", ".tools", "interop", "bin", "python"))
 	require.NoError(t, err)
 	folder := t.TempDir()
 	var peers []map[string]any
@@ -190,7 +190,7 @@ func TestWhatIsWrittenComputesTheSame(t *testing.T) {
 		peers = append(peers, map[string]any{"name": name, "file": path, "inputs": inputValues, "outputs": arrays(want, n.Outputs)})
 	}
 	if exec.Command(python, "-c", "import onnxruntime, onnx").Run() != nil {
-		t.Skip("what is written was read again, and not run by onnxruntime, which is not in .tools/venv")
+		t.Skip("what is written was read again, and not run by onnxruntime, which is not in .tools/interop: make interop CHECK=onnx puts it there")
 	}
 	text, err := json.Marshal(peers)
 	require.NoError(t, err)

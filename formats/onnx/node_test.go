@@ -18,7 +18,7 @@ import (
 )
 
 // nodeCases is where Debian's package libonnx-testdata has the cases of ONNX 1.12. HUBEL_ONNX_NODES
-// names another folder, such as one that tools/interop/onnx-nodes.sh fills.
+// names another folder, such as one that `make interop CHECK=onnx` fills.
 const nodeCases = "/usr/share/libonnx-testdata/data/node"
 
 // weightsOf are the inputs of operators that are constants in models, while cases have them

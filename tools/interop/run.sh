@@ -39,6 +39,16 @@ check_torchvision() {
 		HUBEL_TORCHVISION=$work/torchvision go test -count=1 -v -timeout 30m -run Torchvision ./formats/pytorch
 }
 
+# check_onnx runs the node cases of the newest ONNX, made from its code, and gives a network
+# with each layer to ONNX's checker and onnxruntime.
+check_onnx() {
+	need numpy onnx onnxruntime || return 77
+	local nodes=$PWD/.tools/onnx-nodes
+	mkdir -p "$nodes"
+	{ [ -n "$(ls "$nodes")" ] || "$python" tools/interop/onnx-nodes.py "$nodes"; } &&
+		HUBEL_ONNX_NODES=$nodes go test -count=1 -v -run 'NodeCases|WhatIsWritten' ./formats/onnx
+}
+
 if [ $# -eq 0 ]; then
 	mapfile -t checks < <(declare -F | sed -n 's/^declare -f check_//p')
 	set -- "${checks[@]}"
