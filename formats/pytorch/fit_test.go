@@ -193,6 +193,9 @@ func TestTorchvisionsNetworksAreRecognised(t *testing.T) {
 		require.Equal(t, name, m.Network.Name)
 		require.Equal(t, []int{3, 224, 224}, m.Network.Inputs[0].Shape)
 		require.Equal(t, "resize=256,crop=224", m.Preprocess.Augment.String())
+		last := m.Facts[len(m.Facts)-1]
+		require.Contains(t, last, "it is that of torchvision's own weights: resize=256,crop=224, pixels from 0 to 1, mean [0.485 0.456 0.406], deviation [0.229 0.224 0.225]")
+		require.Equal(t, strings.HasPrefix(name, "googlenet"), strings.Contains(last, "transform_input"), name)
 		x := []float32{0.485 * 255, 255, 0.406 * 255}
 		m.Preprocess.Apply(x)
 		require.InDeltaSlice(t, []float32{0, (1 - 0.456) / 0.224, 0}, x, 1e-5)
