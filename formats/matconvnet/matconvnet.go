@@ -110,7 +110,7 @@ func (b *builder) inputShape(meta *matfile.Value, o formats.Options) ([]int, err
 			return []int{n[2], n[0], n[1]}, nil
 		}
 	}
-	return nil, fmt.Errorf("the file does not say how large its images are: give the shape of a sample, channels, height, width")
+	return nil, fmt.Errorf("the file does not say how large its images are: give the shape of a sample, such as -input 3x224x224")
 }
 
 // outputs are the values that no layer reads.
