@@ -179,8 +179,8 @@ predictions: ## predict AlexNet on four GPUs and write docs/kernels.md; CHECK=-c
 	$(GO) run ./tools/predictions $(CHECK) docs/kernels.md
 
 .PHONY: interop
-interop: ## compare with PyTorch and others, which pip fetches into .tools; CHECK=torchvision runs one; NETWORKS="resnet18 alexnet"
-	NETWORKS="$(NETWORKS)" tools/interop/run.sh $(CHECK)
+interop: ## compare with other frameworks, which pip fetches into .tools (minutes); CHECK=onnx runs one; NETWORKS="resnet18 alexnet"
+	tools/interop/run.sh $(CHECK)
 
 .PHONY: lecture
 lecture: build ## run the commands of docs/lecture.md and write their outputs and pictures there; CHECK=-check runs the fast ones and only compares

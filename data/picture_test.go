@@ -331,6 +331,16 @@ func TestDecodingIsCancelled(t *testing.T) {
 	}
 }
 
+// A JPEG that is opened must fit as it is, not halved.
+func TestAPictureMustFitInItsWholeSize(t *testing.T) {
+	var d decoder
+	h, w, err := d.open(asJPEG(t, drawn(90, 70, 1)))
+	require.NoError(t, err)
+	whole := image.Rect(0, 0, w, h)
+	require.Equal(t, d.jpeg.Memory(whole, 0), d.bytes)
+	require.Greater(t, d.bytes, d.jpeg.Memory(whole, 1))
+}
+
 // A picture waits until there is memory for it, and as long as its context wants.
 func TestPicturesTakeTurns(t *testing.T) {
 	p := photosOf(t, "crop=8", asPNG(t, drawn(20, 20, 1)))

@@ -42,6 +42,10 @@ type Options struct {
 
 	// Network is what weights that come without one are read into, by name and shape.
 	Network *graph.Network
+
+	// Order is "rgb" or "bgr", the order of the channels that the network takes pictures
+	// in, for formats that do not say. Empty is the order that is usual for the format.
+	Order string
 }
 
 // Reader reads files of one format.

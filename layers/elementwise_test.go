@@ -80,6 +80,7 @@ func TestElementwisePlan(t *testing.T) {
 	for want, outputs := range map[string][]expr.Expr{
 		"the program in0 reads input 0 with the axes [C]; those of an element-wise layer are expr.Whole, of float32":         {expr.Input(0, expr.Channel)},
 		"the program in0 reads input 0 with the axes [N,C,Inner]; those of an element-wise layer are expr.Whole, of float32": {expr.Integer(0, expr.Whole)},
+		"the program (in0 + in2) reads input 2, but the layer has 1: inputs count from 0":                                    {expr.Add(in, expr.Input(2, expr.Whole))},
 		"the program (in0 + in1) reads input 1, but the layer has 1: inputs count from 0":                                    {expr.Add(in, expr.Input(1, expr.Whole))},
 		"the program in0; in0 has 2 outputs; that of an element-wise layer has 1":                                            {in, in},
 	} {

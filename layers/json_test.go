@@ -59,6 +59,7 @@ func TestJSON(t *testing.T) {
 		{&layers.LRN{Beta: new(float32(0))}, `{"beta":0}`},
 		{&layers.Accuracy{TopK: 5}, `{"top_k":5}`},
 		{&layers.Scale{Factor: 0.5}, `{"factor":0.5}`},
+		{&layers.Formula{Formula: "x * x"}, `{"formula":"x * x"}`},
 		{&layers.Split{Channels: []int{1, 2}}, `{"channels":[1,2]}`},
 		{&layers.BatchNorm{}, `{}`},
 		{

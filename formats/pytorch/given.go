@@ -91,6 +91,9 @@ func (w *weights) assign(into map[string]*dense, nodes []node) (lines []string, 
 				n.name, key, want, printable.Names(ofKind[key]))
 		}
 	}
+	if err := w.inOrder(others, ofKind, modules); err != nil {
+		return nil, err
+	}
 	next := map[string]int{}
 	lines = append(lines, fmt.Sprintf("%d layers were found by the order of modules of their shapes:", len(others)))
 	for _, n := range others {
@@ -102,6 +105,26 @@ func (w *weights) assign(into map[string]*dense, nodes []node) (lines []string, 
 		lines = append(lines, fmt.Sprintf("  %s = %s", n.name, printable.Name(module)))
 	}
 	return lines, nil
+}
+
+// inOrder checks that layers found by order come in the order of their modules, whatever
+// their kind: where a file has another order than the network, one kind may be exchanged too.
+func (w *weights) inOrder(nodes []node, ofKind map[string][]string, modules []string) error {
+	place := map[string]int{}
+	for i, module := range modules {
+		place[module] = i
+	}
+	next, before, last := map[string]int{}, "", -1
+	for _, n := range nodes {
+		module := ofKind[n.kind()][next[n.kind()]]
+		next[n.kind()]++
+		if place[module] < last && !w.unordered {
+			return fmt.Errorf("layer %s is not found by name, and the modules of the file have another order than the layers: by shape it is %s, which stands before %s there: name the layers as in the file",
+				n.name, printable.Name(module), printable.Name(before))
+		}
+		before, last = module, place[module]
+	}
+	return nil
 }
 
 // knows reports whether a module has the name of the layer.
@@ -132,7 +155,7 @@ func (n node) kind() string {
 	for _, s := range n.slots {
 		shapes[s.sourceOf()] = s.shape
 	}
-	return describe(shapes)
+	return shapesText(shapes)
 }
 
 // kindOf is the names and shapes of a module's tensors.
@@ -143,13 +166,13 @@ func (w *weights) kindOf(module string) string {
 			shapes[own] = x.Shape()
 		}
 	}
-	return describe(shapes)
+	return shapesText(shapes)
 }
 
 // ownNames are the names of tensors that layers have, in the order of messages.
 var ownNames = []string{"weight", "bias", runningMean, runningVar}
 
-func describe(shapes map[string][]int) string {
+func shapesText(shapes map[string][]int) string {
 	var parts []string
 	for _, own := range ownNames {
 		if shape, ok := shapes[own]; ok {

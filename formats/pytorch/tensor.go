@@ -112,6 +112,9 @@ func (t *tensor) check() error {
 	if len(t.shape) != len(t.stride) {
 		return fmt.Errorf("a tensor has %d sizes and %d strides", len(t.shape), len(t.stride))
 	}
+	if t.offset < 0 {
+		return errors.New("an offset of a tensor is negative")
+	}
 	empty := slices.Contains(t.shape, 0)
 	count, last := int64(1), t.offset
 	for i, d := range t.shape {
@@ -129,7 +132,7 @@ func (t *tensor) check() error {
 		last += (d - 1) * s
 	}
 	has := t.storage.elements * t.storage.dtype.size / t.dtype.size
-	if t.offset < 0 || !empty && last >= has {
+	if !empty && last >= has {
 		return fmt.Errorf("a tensor of the shape %v and strides %v, from element %d on, ends behind its storage of %d elements: the file is damaged", t.shape, t.stride, t.offset, has)
 	}
 	return nil

@@ -109,7 +109,7 @@ func (w *weights) setTorchvision(m *formats.Model, t *named, name, path string) 
 		return nil
 	}
 	mean, deviation := []float64{0.485, 0.456, 0.406}, []float64{0.229, 0.224, 0.225}
-	fact := "preprocessing is not in the file; it is that of torchvision's own weights: shorter side to 256, the middle 224x224, mean 0.485 0.456 0.406, deviation 0.229 0.224 0.225"
+	whose, remark := "torchvision's own weights", ""
 	if strings.HasPrefix(name, "googlenet") {
 		own, err := isTorchvisionsGoogLeNet(path)
 		if err != nil {
@@ -117,13 +117,17 @@ func (w *weights) setTorchvision(m *formats.Model, t *named, name, path string) 
 		}
 		if own { // made with transform_input, which undoes the above
 			mean, deviation = []float64{0.5, 0.5, 0.5}, []float64{0.5, 0.5, 0.5}
-			fact = "preprocessing is not in the file; this is torchvision's own GoogLeNet, which transforms its input: shorter side to 256, the middle 224x224, mean 0.5, deviation 0.5"
+			whose = "torchvision's own GoogLeNet, which transforms its input"
 		} else {
-			fact += "; a network made with transform_input wants mean 0.5 and deviation 0.5"
+			remark = "; a network made with transform_input wants mean 0.5 and deviation 0.5"
 		}
 	}
-	m.Facts = append(m.Facts, fact)
-	return preprocess(m, image, mean, deviation)
+	if err := preprocess(m, image, mean, deviation); err != nil {
+		return err
+	}
+	m.Facts = append(m.Facts, fmt.Sprintf("preprocessing is not in the file; it is that of %s: %v, pixels from 0 to 1, mean %v, deviation %v%s",
+		whose, m.Preprocess.Augment, mean, deviation, remark))
+	return nil
 }
 
 // preprocess sets the preprocessing of torchvision: of pixels from 0 to 1. Images of other

@@ -1,12 +1,15 @@
 package pytorch
 
 import (
+	"errors"
 	"fmt"
+	"io"
 	"math"
 	"slices"
 
 	gorgonia "gorgonia.org/tensor"
 
+	"github.com/hubel-go/hubel/formats"
 	"github.com/hubel-go/hubel/formats/safetensors"
 	"github.com/hubel-go/hubel/graph"
 	"github.com/hubel-go/hubel/internal/printable"
@@ -15,26 +18,22 @@ import (
 	"github.com/hubel-go/hubel/models"
 )
 
-// Write writes the weights of a model as a safetensors file with PyTorch's names, which
+// Writer writes the weights of a model as a safetensors file with PyTorch's names, which
 // load_state_dict takes: those of torchvision if the network is one of its, and otherwise the
 // layer's name and "weight", "bias" and so on. Statistics of BatchNorms are turned into
-// PyTorch's. It returns what the file cannot hold, a line each.
-func Write(path string, m *modelfile.Model) (lost []string, err error) {
-	tensors, err := tensorsOf(m)
+// PyTorch's. The network, its preprocessing and the names of classes have no place in such a
+// file.
+var Writer = formats.Writer{Name: "PyTorch's names", Suffix: ".pt.safetensors", Write: write}
+
+func write(w io.Writer, m *formats.Model, o formats.WriteOptions) error {
+	if o.Preprocessing {
+		return errors.New("a file of PyTorch's has weights alone: preprocessing cannot be put into it; ONNX can hold it")
+	}
+	tensors, err := tensorsOf(&m.Model)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
+		return err
 	}
-	if err := safetensors.Write(path, tensors, map[string]string{"format": "pt"}); err != nil {
-		return nil, err
-	}
-	lost = append(lost, "the network: PyTorch's files have weights alone")
-	if p := m.Preprocess; len(p.Mean) > 0 || len(p.Deviation) > 0 || len(p.Whiten) > 0 || len(p.Augment) > 0 || p.Scale != 0 && p.Scale != 1 {
-		lost = append(lost, "the preprocessing")
-	}
-	if len(m.Classes) > 0 {
-		lost = append(lost, "the names of classes")
-	}
-	return lost, nil
+	return safetensors.WriteTo(w, tensors, map[string]string{"format": "pt"})
 }
 
 // tensorsOf are the tensors by PyTorch's names.

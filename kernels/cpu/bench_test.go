@@ -76,6 +76,12 @@ var benchConvs = []struct {
 	{"alexnet3", conv(8, 256, 13, 384, 3, 1, 1, 1)},
 	{"alexnet4", conv(8, 384, 13, 384, 3, 1, 1, 2)},
 	{"alexnet5", conv(8, 384, 13, 256, 3, 1, 1, 2)},
+	{"depthwise 3x3 of 128x56x56", conv(8, 128, 56, 128, 3, 1, 1, 128)},
+	{"depthwise 3x3 of 128x56x56, stride 2", conv(8, 128, 56, 128, 3, 2, 1, 128)},
+	{"depthwise 3x3 of 32x112x112", conv(8, 32, 112, 32, 3, 1, 1, 32)},
+	{"depthwise 5x5 of 256x14x14", conv(8, 256, 14, 256, 5, 1, 2, 256)},
+	{"depthwise 7x7 of 96x28x28", conv(8, 96, 28, 96, 7, 1, 3, 96)},
+	{"depthwise 3x3 of 960x7x7", conv(8, 960, 7, 960, 3, 1, 1, 960)},
 }
 
 func BenchmarkConv(b *testing.B) {
@@ -133,6 +139,8 @@ func BenchmarkPool(b *testing.B) {
 		{N: 32, C: 96, H: 55, W: 55, R: 3, S: 3, StrideH: 2, StrideW: 2},
 		{N: 32, C: 256, H: 27, W: 27, R: 3, S: 3, StrideH: 2, StrideW: 2},
 		{N: 32, C: 256, H: 13, W: 13, R: 3, S: 3, StrideH: 2, StrideW: 2},
+		{N: 8, C: 128, H: 28, W: 28, R: 3, S: 3, StrideH: 1, StrideW: 1, PadTop: 1, PadBottom: 1, PadLeft: 1, PadRight: 1},
+		{N: 16, C: 512, H: 14, W: 14, R: 14, S: 14, StrideH: 1, StrideW: 1},
 	} {
 		for name, op := range map[string]device.PoolOp{"max": device.MaxPool, "average": device.AveragePool} {
 			p.Op = op

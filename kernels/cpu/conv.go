@@ -9,7 +9,11 @@ func (q *queue) ConvForward(c device.Conv, y, x device.Tensor, w device.Filter, 
 	if q.Err != nil {
 		return
 	}
-	if q.traits.usesWinograd(c, device.Forward) {
+	switch {
+	case usesDepthwise(&c):
+		q.depthwiseForward(c, y, x, w, e)
+		return
+	case q.traits.usesWinograd(c, device.Forward):
 		q.winogradForward(c, y, x, w, e, ws)
 		return
 	}
@@ -25,7 +29,11 @@ func (q *queue) ConvBackwardData(c device.Conv, dx, dy device.Tensor, w device.F
 	if q.Err != nil {
 		return
 	}
-	if q.traits.usesWinograd(c, device.BackwardData) {
+	switch {
+	case usesDepthwise(&c):
+		q.depthwiseBackwardData(c, dx, dy, w, m)
+		return
+	case q.traits.usesWinograd(c, device.BackwardData):
 		q.winogradBackwardData(c, dx, dy, w, m)
 		return
 	}
@@ -268,7 +276,7 @@ func (t *convTask) store(u *convItem) {
 }
 
 func (q *queue) ConvPack(c device.Conv, p device.Pass, packed device.Buffer, w device.Tensor) {
-	if q.Err != nil || p == device.BackwardFilter {
+	if q.Err != nil || p == device.BackwardFilter || usesDepthwise(&c) {
 		return
 	}
 	if q.traits.usesWinograd(c, p) {

@@ -16,6 +16,8 @@ func (q *queue) ConvBackwardFilter(c device.Conv, dw, dbias, x, dy device.Tensor
 	}
 	switch {
 	case dw.IsNil():
+	case usesDepthwise(&c):
+		q.depthwiseFilter(c, dw, x, dy, m, ws)
 	case q.traits.usesWinograd(c, device.BackwardFilter):
 		q.winogradFilter(c, dw, x, dy, m, ws)
 	default:

@@ -71,7 +71,7 @@ func shapeConv(r *rand.Rand) device.Conv {
 			c.PadTop, c.PadBottom, c.PadLeft, c.PadRight = few(10)-1, few(10)-1, few(10)-1, few(10)-1
 		}
 		limit := int64(shapeFLOPs)
-		switch r.IntN(48) {
+		switch r.IntN(51) {
 		case 0: // panels of channels and filters
 			c.C, c.K = few(40), few(70)
 			limit <<= 3
@@ -95,6 +95,10 @@ func shapeConv(r *rand.Rand) device.Conv {
 			c.S, c.StrideH, c.StrideW, c.DilationH, c.DilationW = c.R, s, s, 1, 1
 			c.H, c.W = c.R+r.IntN(8), c.R+r.IntN(8)
 			limit <<= 7
+		case 6, 7, 8: // depthwise
+			c.N, c.C, c.K, c.Groups, c.H, c.W = few(2), 1, few(3), few(6), few(70), few(90)
+			c.StrideH, c.StrideW = few(5), few(5)
+			limit <<= 3
 		}
 		c.C, c.K = c.Groups*c.C, c.Groups*c.K
 		if c.Check() == nil && c.FLOPs() <= limit {

@@ -24,7 +24,7 @@ func (q *queue) PoolBackward(p device.Pool, dx, dy, index device.Tensor, m devic
 	if p.Op == device.MaxPool {
 		t.index = ints(index)
 	}
-	runWithScratch(q, t, rowItems(p.N*p.C, p.H*p.W), p.W)
+	runWithScratch(q, t, rowItems(p.N*p.C, p.H*p.W), t.room())
 }
 
 func (q *queue) PoolGather(p device.Pool, y, index, x device.Tensor, m device.Mode) {
@@ -60,6 +60,10 @@ func (t *poolTask) Run(item, worker int) {
 	}
 	row := t.engine.Scratch(worker, p.W)
 	for plane := range end - first {
+		if wholePlane(p) {
+			y[plane] = float32(t.loops.Sum(x[plane*in:][:in]) / float64(in))
+			continue
+		}
 		for i := range p.OutH() {
 			t.averageRow(y[plane*out+i*p.OutW():][:p.OutW()], row, x[plane*in:], i)
 		}
@@ -112,24 +116,36 @@ func same(o, outputs, stride, before, window, size int) int {
 	return min(outputs-o, (size-window-first)/stride+1)
 }
 
+// wholePlane reports whether the only window is the plane, without padding.
+func wholePlane(p *device.Pool) bool {
+	return p.R == p.H && p.S == p.W && p.PadTop+p.PadBottom+p.PadLeft+p.PadRight == 0
+}
+
 // averageRow is one output row of average pooling: of the sum of the rows that
-// its windows cover.
+// its windows cover. Next to each other, they are sums of that sum, shifted.
 func (t *poolTask) averageRow(y, row, x []float32, i int) {
 	p := &t.p
 	top, bottom, tall := span(i, p.StrideH, p.PadTop, p.PadBottom, p.R, p.H)
 	clear(row)
 	t.loops.AddRows(row, x[top*p.W:], bottom-top, p.W)
-	for o := range y {
+	for o := 0; o < len(y); {
 		left, right, wide := span(o, p.StrideW, p.PadLeft, p.PadRight, p.S, p.W)
-		sum := 0.0
-		for _, v := range row[left:right] {
-			sum += float64(v)
-		}
 		count := (bottom - top) * (right - left)
 		if p.CountPad {
 			count = tall * wide
 		}
-		y[o] = float32(sum / float64(count))
+		n := 1
+		if p.StrideW == 1 {
+			n = same(o, len(y), 1, p.PadLeft, p.S, p.W)
+		}
+		if n == 1 {
+			y[o] = float32(t.loops.Sum(row[left:right]) / float64(count))
+		} else {
+			clear(y[o:][:n])
+			t.loops.AddRows(y[o:][:n], row[left:], right-left, 1)
+			t.loops.ScaleWide(y[o:][:n], y[o:][:n], 1/float64(count))
+		}
+		o += n
 	}
 }
 
@@ -143,22 +159,29 @@ type poolBackTask struct {
 	engine *gemm.Engine
 }
 
+// room is the elements of a row of pixels, and of one of gradients with zeros around it.
+func (t *poolBackTask) room() int { return t.p.W + t.p.OutW() + 2*t.p.S }
+
 func (t *poolBackTask) Run(item, worker int) {
 	p := &t.p
 	in, out := p.H*p.W, p.OutH()*p.OutW()
-	row := t.engine.Scratch(worker, p.W)
+	room := t.engine.Scratch(worker, t.room())
 	first, end := rows(item, p.N*p.C, in)
 	for plane := first; plane < end; plane++ {
 		dx, dy := t.dx[plane*in:][:in], t.dy[plane*out:][:out]
 		if t.m == device.Overwrite {
 			clear(dx)
 		}
-		if p.Op == device.MaxPool {
+		switch {
+		case p.Op == device.MaxPool:
 			scatter(dx, dy, t.index[plane*out:])
+			continue
+		case t.m == device.Overwrite && wholePlane(p):
+			t.loops.Fill(dx, dy[0]/float32(in))
 			continue
 		}
 		for i := range p.OutH() {
-			t.averageRow(dx, row, dy[i*p.OutW():][:p.OutW()], i)
+			t.averageRow(dx, room[:p.W], room[p.W:], dy[i*p.OutW():][:p.OutW()], i)
 		}
 	}
 }
@@ -174,21 +197,33 @@ func scatter(dx, dy []float32, index []int32) {
 }
 
 // averageRow spreads the gradient of one output row: within a row of pixels,
-// which is then added to each that its windows cover.
-func (t *poolBackTask) averageRow(dx, row, dy []float32, i int) {
+// which is then added to each that its windows cover. Windows next to each other
+// add sums of gradients, which are shifted over zeros.
+func (t *poolBackTask) averageRow(dx, row, spread, dy []float32, i int) {
 	p := &t.p
 	top, bottom, tall := span(i, p.StrideH, p.PadTop, p.PadBottom, p.R, p.H)
 	clear(row)
-	for o, d := range dy {
+	for o := 0; o < len(dy); {
 		left, right, wide := span(o, p.StrideW, p.PadLeft, p.PadRight, p.S, p.W)
 		count := (bottom - top) * (right - left)
 		if p.CountPad {
 			count = tall * wide
 		}
-		d /= float32(count)
-		for k := left; k < right; k++ {
-			row[k] += d
+		n := 1
+		if p.StrideW == 1 {
+			n = same(o, len(dy), 1, p.PadLeft, p.S, p.W)
 		}
+		if n == 1 {
+			d := dy[o] / float32(count)
+			for k := left; k < right; k++ {
+				row[k] += d
+			}
+		} else {
+			clear(spread[:n+2*p.S-2])
+			t.loops.ScaleWide(spread[p.S-1:][:n], dy[o:][:n], 1/float64(count))
+			t.loops.AddRows(row[left:][:n+p.S-1], spread, p.S, 1)
+		}
+		o += n
 	}
 	for r := top; r < bottom; r++ {
 		pixels := dx[r*p.W:][:p.W]

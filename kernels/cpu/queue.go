@@ -41,6 +41,9 @@ type queue struct {
 	programs    map[programKey]*program
 	machines    []*machine // by worker
 
+	depthwise           depthwiseTask
+	depthwiseFilterTask depthwiseFilterTask
+
 	phases             phaseTask
 	winograd           winogradTask
 	winogradFilters    winogradPackTask

@@ -45,7 +45,7 @@ func (t traits) Precision(op device.Operation) device.Precision {
 
 // convPacked is the size of the weights in panels of the register tile.
 func (t traits) convPacked(c device.Conv, p device.Pass) int64 {
-	if p == device.BackwardFilter {
+	if p == device.BackwardFilter || usesDepthwise(&c) {
 		return 0
 	}
 	if t.usesWinograd(c, p) {
@@ -59,6 +59,12 @@ func (t traits) convPacked(c device.Conv, p device.Pass) int64 {
 // convScratch is the sums of the gradient of the weights, part by part, or what
 // Winograd's algorithm works in.
 func (t traits) convScratch(c device.Conv, p device.Pass) int64 {
+	if usesDepthwise(&c) {
+		if p != device.BackwardFilter {
+			return 0
+		}
+		return 4 * int64(depthwiseParts(&c)) * int64(c.K*c.R*c.S)
+	}
 	fast := t.usesWinograd(c, p)
 	switch {
 	case fast && p == device.BackwardFilter:

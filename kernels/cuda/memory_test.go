@@ -26,10 +26,15 @@ func (d *fullDriver) HostAlloc(int64) ([]byte, error) { return nil, errFull }
 
 func (d *fullDriver) MemInfo() (free, total int64, err error) { return d.free, d.total, d.unknown }
 
-// hostCounter counts the host memory that it gave and got back.
+// hostCounter counts the host memory that it gave and got back, and how often it was closed.
 type hostCounter struct {
 	driver.Driver
-	given int
+	given, closed int
+}
+
+func (d *hostCounter) Close() error {
+	d.closed++
+	return d.Driver.Close()
 }
 
 func (d *hostCounter) HostAlloc(bytes int64) ([]byte, error) {
@@ -57,7 +62,10 @@ func TestHostMemoryGoesBack(t *testing.T) {
 	}
 	h, err = dev.HostAlloc(64)
 	require.NoError(t, err)
-	require.NoError(t, dev.Close())
+	for range 2 {
+		require.NoError(t, dev.Close())
+		require.Equal(t, 1, counting.closed)
+	}
 	require.NoError(t, h.Free())
 	require.Equal(t, 1, counting.given)
 }

@@ -33,11 +33,20 @@ need() {
 # check_torchvision saves networks of torchvision with random weights, and lets hubel compute
 # what they do.
 check_torchvision() {
-	[ -n "$(go test -list Torchvision ./formats/pytorch | grep '^Test')" ] || { reason='./formats/pytorch has no test Torchvision'; return 77; }
 	need numpy torch torchvision || return 77
 	# shellcheck disable=SC2086 # names
 	"$python" tools/interop/save_torchvision.py "$work/torchvision" ${NETWORKS:-} &&
 		HUBEL_TORCHVISION=$work/torchvision go test -count=1 -v -timeout 30m -run Torchvision ./formats/pytorch
+}
+
+# check_onnx runs the node cases of the newest ONNX, made from its code, and gives a network
+# with each layer to ONNX's checker and onnxruntime.
+check_onnx() {
+	need numpy onnx onnxruntime || return 77
+	local nodes=$PWD/.tools/onnx-nodes
+	mkdir -p "$nodes"
+	{ [ -n "$(ls "$nodes")" ] || "$python" tools/interop/onnx-nodes.py "$nodes"; } &&
+		HUBEL_ONNX_NODES=$nodes go test -count=1 -v -run 'NodeCases|WhatIsWritten' ./formats/onnx
 }
 
 if [ $# -eq 0 ]; then

@@ -124,7 +124,7 @@ func (o *options) read(ctx context.Context) (*formats.Model, error) {
 	if err != nil {
 		return nil, err
 	}
-	given := formats.Options{Input: o.input}
+	given := formats.Options{Input: o.input, Order: o.order}
 	switch {
 	case o.net != "":
 		given.Network, err = graph.ReadFile(o.net)

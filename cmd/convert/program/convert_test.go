@@ -271,6 +271,7 @@ func TestFlagsThatAreWrong(t *testing.T) {
 		"-tolerance must be above 0":                                 {"net.safetensors", "-verify", "io.npz", "-tolerance", "0"},
 		"-map and -tolerance need -verify":                           {"net.safetensors", "-info", "-map", "a=b"},
 		"-scale must be a number other than 0":                       {"net.safetensors", "-info", "-scale", "0"},
+		`-order "gbr" is neither rgb nor bgr`:                        {"net.safetensors", "-info", "-order", "gbr"},
 		"-threads must be at least 0":                                {"net.safetensors", "-info", "-threads", "-1"},
 		"-with-preprocessing: what is written to .safetensors":       {"net.safetensors", "-o", "a.safetensors", "-with-preprocessing"},
 		"-with-preprocessing needs -o":                               {"net.safetensors", "-verify", "io.npz", "-with-preprocessing"},

@@ -19,6 +19,7 @@ import (
 // options are the flags.
 type options struct {
 	out, net, model, classes string
+	order                    string
 
 	input           shape
 	mean, deviation numbers
@@ -45,6 +46,7 @@ func (o *options) flagSet() *flag.FlagSet {
 	f.BoolVar(&o.info, "info", false, "print the layers, their shapes and parameters, and what else the files say; write nothing")
 	f.BoolVar(&o.force, "force", false, "write the file, and end with exit code 0, also if something could not be carried over or -verify found differences")
 	f.Var(&o.input, "input", "shape of one sample, `CxHxW`, where the files leave it open")
+	f.StringVar(&o.order, "order", "", "`ORDER` of the channels that the network takes, rgb or bgr, where the files leave it open; Caffe's usual one is bgr")
 	f.StringVar(&o.net, "net", "", "read weights into the network of this JSON `FILE`")
 	f.StringVar(&o.model, "model", "", "read weights into the network of this `NAME`; train -h lists them")
 	f.StringVar(&o.classes, "classes", "", "`FILE` of class names, one in each line, in the order of the outputs")
@@ -102,6 +104,8 @@ func (o *options) check(given map[string]bool) error {
 		return errors.New("-o is missing, such as -o net.safetensors; -info prints what the files hold, and -verify compares")
 	case o.net != "" && o.model != "":
 		return errors.New("-net and -model both name a network: keep one")
+	case o.order != "" && o.order != "rgb" && o.order != "bgr":
+		return fmt.Errorf("-order %q is neither rgb nor bgr", o.order)
 	case o.threads < 0:
 		return errors.New("-threads must be at least 0")
 	case !(o.tolerance > 0 && o.tolerance <= 1):

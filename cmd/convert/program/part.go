@@ -41,7 +41,7 @@ func parsePart(text string) (value string, p part, err error) {
 		p = append(p, bounds)
 	}
 	if p[0] != [2]int{} {
-		return "", nil, fmt.Errorf("%q: the first range must be : because it is of the samples", text)
+		return "", nil, fmt.Errorf("%q: the first range is of the samples, and : is all that it can be", text)
 	}
 	return value, p, nil
 }

@@ -9,7 +9,10 @@ import (
 	"strings"
 
 	"github.com/hubel-go/hubel/formats"
+	"github.com/hubel-go/hubel/formats/caffe"
 	"github.com/hubel-go/hubel/formats/darknet"
+	"github.com/hubel-go/hubel/formats/matconvnet"
+	"github.com/hubel-go/hubel/formats/onnx"
 	"github.com/hubel-go/hubel/formats/pytorch"
 	"github.com/hubel-go/hubel/internal/printable"
 	"github.com/hubel-go/hubel/modelfile"
@@ -20,6 +23,9 @@ var readers = []formats.Reader{
 	{Name: "hubel", Is: isWeightsFile, Read: readWeightsFile},
 	pytorch.Reader,
 	darknet.Reader,
+	caffe.Reader,
+	matconvnet.Reader,
+	onnx.Reader,
 }
 
 // readerNames are the formats as messages have them.

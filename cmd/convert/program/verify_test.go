@@ -102,18 +102,18 @@ func TestArraysThatDoNotFit(t *testing.T) {
 		arrays map[string]npy.Numbers
 		flags  []string
 	}{
-		"no array is named as a value of network small":              {map[string]npy.Numbers{"data": v["data"]}, nil},
-		"no array is the input data, of the shape Nx2x5x4":           {map[string]npy.Numbers{"prob": v["prob"], "input": v["fc"]}, nil},
-		"array data has the shape 5x3, and the input data takes Nx2": {map[string]npy.Numbers{"prob": v["prob"], "data": v["fc"]}, nil},
-		"array prob has the shape 5x3x5x4, and the value prob of":    {map[string]npy.Numbers{"data": v["data"], "prob": v["features.0-conv"]}, nil},
-		"array prob has the shape 5x3, and the value prob of the ne": {map[string]npy.Numbers{"data": first(v["data"], 2), "prob": v["prob"]}, nil},
-		"-map x: io.npz has no such array; it has":                   {map[string]npy.Numbers{"data": v["data"]}, []string{"-map", "x=prob"}},
-		`-map data: network small has no value "x"`:                  {map[string]npy.Numbers{"data": v["data"]}, []string{"-map", "data=x"}},
-		`-map data: "prob[:" has no ] at its end`:                    {map[string]npy.Numbers{"data": v["data"]}, []string{"-map", "data=prob[:"}},
-		`is not a range, such as 0:8`:                                {map[string]npy.Numbers{"data": v["data"]}, []string{"-map", "data=prob[:,5]"}},
-		"the first range must be : because it is of the samples":     {map[string]npy.Numbers{"data": v["data"]}, []string{"-map", "data=prob[0:1]"}},
-		"-map p: [:,1:9] is not all in the value, 5x3":               {map[string]npy.Numbers{"data": v["data"], "p": v["prob"]}, []string{"-map", "p=prob[:,1:9]"}},
-		"-map p: [:,:,:] has 3 dimensions, and the value, 5x3, 2":    {map[string]npy.Numbers{"data": v["data"], "p": v["prob"]}, []string{"-map", "p=prob[:,:,:]"}},
+		"no array is named as a value of network small":                  {map[string]npy.Numbers{"data": v["data"]}, nil},
+		"no array is the input data, of the shape Nx2x5x4":               {map[string]npy.Numbers{"prob": v["prob"], "input": v["fc"]}, nil},
+		"array data has the shape 5x3, and the input data takes Nx2":     {map[string]npy.Numbers{"prob": v["prob"], "data": v["fc"]}, nil},
+		"array prob has the shape 5x3x5x4, and the value prob of":        {map[string]npy.Numbers{"data": v["data"], "prob": v["features.0-conv"]}, nil},
+		"array prob has the shape 5x3, and the value prob of the ne":     {map[string]npy.Numbers{"data": first(v["data"], 2), "prob": v["prob"]}, nil},
+		"-map x: io.npz has no such array; it has":                       {map[string]npy.Numbers{"data": v["data"]}, []string{"-map", "x=prob"}},
+		`-map data: network small has no value "x"`:                      {map[string]npy.Numbers{"data": v["data"]}, []string{"-map", "data=x"}},
+		`-map data: "prob[:" has no ] at its end`:                        {map[string]npy.Numbers{"data": v["data"]}, []string{"-map", "data=prob[:"}},
+		`is not a range, such as 0:8`:                                    {map[string]npy.Numbers{"data": v["data"]}, []string{"-map", "data=prob[:,5]"}},
+		"the first range is of the samples, and : is all that it can be": {map[string]npy.Numbers{"data": v["data"]}, []string{"-map", "data=prob[0:1]"}},
+		"-map p: [:,1:9] is not all in the value, 5x3":                   {map[string]npy.Numbers{"data": v["data"], "p": v["prob"]}, []string{"-map", "p=prob[:,1:9]"}},
+		"-map p: [:,:,:] has 3 dimensions, and the value, 5x3, 2":        {map[string]npy.Numbers{"data": v["data"], "p": v["prob"]}, []string{"-map", "p=prob[:,:,:]"}},
 	} {
 		archive(t, c.arrays)
 		code, stdout, stderr := call(append([]string{"net.safetensors", "-verify", "io.npz"}, c.flags...)...)

@@ -8,6 +8,9 @@ import (
 	"strings"
 
 	"github.com/hubel-go/hubel/formats"
+	"github.com/hubel-go/hubel/formats/caffe"
+	"github.com/hubel-go/hubel/formats/onnx"
+	"github.com/hubel-go/hubel/formats/pytorch"
 	"github.com/hubel-go/hubel/formats/safetensors"
 	"github.com/hubel-go/hubel/modelfile"
 )
@@ -16,6 +19,9 @@ import (
 // longest counts.
 var writers = []formats.Writer{
 	{Name: "hubel", Suffix: ".safetensors", Write: writeWeightsFile},
+	caffe.Writer,
+	onnx.Writer,
+	pytorch.Writer,
 }
 
 // suffixes lists the suffixes, as messages have them.

@@ -1,0 +1,429 @@
+package onnx
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+)
+
+func foldConcat(im *importer, n *node) ([]*value, error) {
+	a := n.read()
+	axis := a.integer("axis", 1)
+	if a.err != nil {
+		return nil, a.err
+	}
+	first, err := n.first()
+	if err != nil {
+		return nil, err
+	}
+	if axis, err = axisOf(axis, len(first.shape)); err != nil {
+		return nil, err
+	}
+	y := &constant{kind: first.kind, shape: with(first.shape, axis, 0)}
+	before := product(first.shape[:axis])
+	marked := false
+	for _, v := range n.in {
+		if v == nil || v.kind != first.kind || len(v.shape) != len(first.shape) || !slices.Equal(with(v.shape, axis, 0), with(first.shape, axis, 0)) {
+			return nil, errors.New("its inputs differ in type or shape")
+		}
+		y.shape[axis] += v.shape[axis]
+		marked = marked || v.constant.batch != nil
+	}
+	if err := im.take(y.len()); err != nil {
+		return nil, err
+	}
+	for b := range before {
+		for _, v := range n.in {
+			row := v.len() / before
+			for i := b * row; i < (b+1)*row; i++ {
+				if y.integral() {
+					y.ints = append(y.ints, v.ints[i])
+				} else {
+					y.floats = append(y.floats, v.floats[i])
+				}
+				if marked {
+					y.batch = append(y.batch, v.ofBatch(i))
+				}
+			}
+		}
+	}
+	return folded(y), nil
+}
+
+// broadcast is the shape that two broadcast to.
+func broadcast(a, b []int) ([]int, error) {
+	rank := max(len(a), len(b))
+	out := make([]int, rank)
+	for i := range out {
+		x, y := 1, 1
+		if k := i - rank + len(a); k >= 0 {
+			x = a[k]
+		}
+		if k := i - rank + len(b); k >= 0 {
+			y = b[k]
+		}
+		switch {
+		case x == y || y == 1:
+			out[i] = x
+		case x == 1:
+			out[i] = y
+		default:
+			return nil, fmt.Errorf("%v and %v do not broadcast", a, b)
+		}
+	}
+	return out, nil
+}
+
+// indexTo are the elements of a constant where it is stretched to a shape.
+func (im *importer) indexTo(c *constant, shape []int) ([]int, error) {
+	n := int64(1)
+	for _, d := range shape {
+		if d > 0 && n > int64(im.room)/int64(d) {
+			return nil, im.take(math.MaxInt)
+		}
+		n *= int64(d)
+	}
+	if err := im.take(int(n)); err != nil {
+		return nil, err
+	}
+	from := append(slices.Repeat([]int{1}, len(shape)-len(c.shape)), c.shape...)
+	return stretched(upTo(c.len()), from, shape), nil
+}
+
+func foldExpand(im *importer, n *node) ([]*value, error) {
+	c, err := n.first()
+	if err != nil {
+		return nil, err
+	}
+	if n.input(1) == nil {
+		return nil, errors.New("its shape is missing")
+	}
+	want, err := im.dimsOf(n.in[1].constant)
+	if err != nil {
+		return nil, err
+	}
+	shape, err := broadcast(c.shape, want)
+	if err != nil {
+		return nil, err
+	}
+	index, err := im.indexTo(c, shape)
+	if err != nil {
+		return nil, err
+	}
+	return im.picked(c, shape, index)
+}
+
+func foldTile(im *importer, n *node) ([]*value, error) {
+	c, err := n.first()
+	if err != nil {
+		return nil, err
+	}
+	repeats, err := n.integersAt(1, "repeats")
+	if err != nil {
+		return nil, err
+	}
+	if len(repeats) != len(c.shape) {
+		return nil, fmt.Errorf("repeats %v do not fit %v", repeats, c.shape)
+	}
+	for axis, k := range repeats {
+		if k < 0 || k > im.room/max(c.shape[axis], 1) {
+			return nil, fmt.Errorf("repeats %v are out of range", repeats)
+		}
+		places := slices.Repeat(upTo(c.shape[axis]), k)
+		index, err := im.pickedAlong(c, axis, places)
+		if err != nil {
+			return nil, err
+		}
+		y, err := im.picked(c, with(c.shape, axis, len(places)), index)
+		if err != nil {
+			return nil, err
+		}
+		c = y[0].constant
+	}
+	return folded(c), nil
+}
+
+// foldWhere takes elements of the second or the third constant.
+func foldWhere(im *importer, n *node) ([]*value, error) {
+	if len(n.in) != 3 || slices.Contains(n.in, nil) {
+		return nil, errors.New("it takes 3 inputs")
+	}
+	condition, yes, no := n.in[0].constant, n.in[1].constant, n.in[2].constant
+	if yes.kind != no.kind {
+		return nil, errors.New("its inputs differ in type")
+	}
+	shape, err := broadcast(yes.shape, no.shape)
+	if err != nil {
+		return nil, err
+	}
+	if shape, err = broadcast(shape, condition.shape); err != nil {
+		return nil, err
+	}
+	var index [3][]int
+	for i, c := range []*constant{condition, yes, no} {
+		if index[i], err = im.indexTo(c, shape); err != nil {
+			return nil, err
+		}
+	}
+	y := &constant{kind: yes.kind, shape: shape}
+	marks := make([]bool, 0, len(index[0]))
+	for i, k := range index[0] {
+		from, at := no, index[2][i]
+		if condition.at(k) != 0 {
+			from, at = yes, index[1][i]
+		}
+		if y.integral() {
+			y.ints = append(y.ints, from.ints[at])
+		} else {
+			y.floats = append(y.floats, from.floats[at])
+		}
+		marks = append(marks, from.ofBatch(at))
+	}
+	if slices.Contains(marks, true) {
+		y.batch = marks
+	}
+	return folded(y), nil
+}
+
+// foldUnary applies a function to each element.
+func foldUnary(f func(x float64) float64) operator {
+	return func(im *importer, n *node) ([]*value, error) {
+		n.ignore("consumed_inputs")
+		c, err := n.first()
+		if err != nil {
+			return nil, err
+		}
+		if !c.known() {
+			return nil, &batchError{"the number of samples is computed with"}
+		}
+		y := &constant{kind: c.kind, shape: c.shape}
+		for i := range c.len() {
+			y.put(f(c.at(i)))
+		}
+		return folded(y), im.take(c.len())
+	}
+}
+
+// foldReduce reduces all elements of a list to one.
+func foldReduce(start float64, f func(a, b float64) float64) operator {
+	return func(im *importer, n *node) ([]*value, error) {
+		c, err := n.first()
+		if err != nil {
+			return nil, err
+		}
+		a := n.read()
+		keep := a.integer("keepdims", 1) != 0
+		a.integer("noop_with_empty_axes", 0)
+		axes, err := n.listOr(a, "axes", 1)
+		if err = errors.Join(err, a.err); err != nil {
+			return nil, err
+		}
+		if len(c.shape) > 1 || len(axes) > 0 && (len(axes) != 1 || axes[0] != 0 && axes[0] != -1) {
+			return nil, fmt.Errorf("constants of the shape %v are not reduced over %v; lists are", c.shape, axes)
+		}
+		if !c.known() {
+			return nil, &batchError{"the number of samples is computed with"}
+		}
+		v := start
+		for i := range c.len() {
+			v = f(v, c.at(i))
+		}
+		y := &constant{kind: c.kind, shape: []int{}}
+		if keep {
+			y.shape = slices.Repeat([]int{1}, len(c.shape))
+		}
+		y.put(v)
+		return folded(y), nil
+	}
+}
+
+// foldBinary computes an operator of two constants that broadcast, or of Min and Max of
+// several.
+func foldBinary(op string) operator {
+	return func(im *importer, n *node) ([]*value, error) {
+		a := n.read()
+		fmod := a.integer("fmod", 0) != 0
+		if a.err != nil {
+			return nil, a.err
+		}
+		if n.has("axis") {
+			return nil, errors.New("constants that are broadcast from an axis on are not read")
+		}
+		n.ignore("broadcast", "consumed_inputs")
+		y, err := n.first()
+		if err != nil {
+			return nil, err
+		}
+		if len(n.in) < 2 && op != "Min" && op != "Max" {
+			return nil, errors.New("it takes 2 inputs")
+		}
+		for _, v := range n.in[1:] {
+			if v == nil {
+				return nil, errors.New("an input is missing")
+			}
+			if y, err = im.foldTwo(op, fmod, y, v.constant); err != nil {
+				return nil, err
+			}
+		}
+		return folded(y), nil
+	}
+}
+
+func (im *importer) foldTwo(op string, fmod bool, a, b *constant) (*constant, error) {
+	shape, err := broadcast(a.shape, b.shape)
+	if err != nil {
+		return nil, err
+	}
+	left, err := im.indexTo(a, shape)
+	if err != nil {
+		return nil, err
+	}
+	right, err := im.indexTo(b, shape)
+	if err != nil {
+		return nil, err
+	}
+	y := &constant{kind: a.kind, shape: shape, batch: make([]bool, len(left))}
+	if slices.Contains([]string{"Equal", "Less", "Greater", "LessOrEqual", "GreaterOrEqual", "And", "Or"}, op) {
+		y.kind = typeBool
+	}
+	for i := range left {
+		l, r := left[i], right[i]
+		if a.ofBatch(l) || b.ofBatch(r) {
+			v, marked, ok := ofBatch(op, a, b, l, r)
+			if !ok {
+				return nil, &batchError{"the number of samples is computed with"}
+			}
+			y.ints, y.batch[i] = append(y.ints, v), marked
+			continue
+		}
+		if a.integral() && b.integral() && (op == "Div" || op == "Mod") && b.ints[r] == 0 {
+			return nil, errors.New("it divides by 0")
+		}
+		if a.integral() && b.integral() {
+			y.ints = append(y.ints, integer(op, fmod, a.ints[l], b.ints[r]))
+			continue
+		}
+		v := float(op, fmod, a.at(l), b.at(r))
+		if !y.integral() {
+			v = float64(float32(v))
+		}
+		y.put(v)
+	}
+	return y, nil
+}
+
+// ofBatch computes with multiples of the batch, which is at least 1 and not known.
+func ofBatch(op string, a, b *constant, l, r int) (v int64, marked, ok bool) {
+	if !a.integral() || !b.integral() {
+		return 0, false, false
+	}
+	x, y := a.ints[l], b.ints[r]
+	both := a.ofBatch(l) && b.ofBatch(r)
+	switch {
+	case op == "Mul" && !both:
+		return x * y, x*y != 0, true
+	case op == "Div" && both && y != 0 && x%y == 0:
+		return x / y, false, true
+	case op == "Div" && a.ofBatch(l) && !both && y != 0 && x%y == 0:
+		return x / y, true, true
+	case (op == "Add" || op == "Sub") && both:
+		v = integer(op, false, x, y)
+		return v, v != 0, true
+	case op == "Equal" && !both && (a.ofBatch(l) && y < 1 || b.ofBatch(r) && x < 1):
+		return 0, false, true
+	case op == "Equal" && both && x == y:
+		return 1, false, true
+	}
+	return 0, false, false
+}
+
+// integer computes with integers. The divisor is not 0.
+func integer(op string, fmod bool, a, b int64) int64 {
+	truth := func(v bool) int64 {
+		if v {
+			return 1
+		}
+		return 0
+	}
+	switch op {
+	case "Add":
+		return a + b
+	case "Sub":
+		return a - b
+	case "Mul":
+		return a * b
+	case "Div":
+		return a / b
+	case "Mod":
+		m := a % b
+		if !fmod && m != 0 && (m < 0) != (b < 0) {
+			m += b
+		}
+		return m
+	case "Min":
+		return min(a, b)
+	case "Max":
+		return max(a, b)
+	case "Equal":
+		return truth(a == b)
+	case "Less":
+		return truth(a < b)
+	case "Greater":
+		return truth(a > b)
+	case "LessOrEqual":
+		return truth(a <= b)
+	case "GreaterOrEqual":
+		return truth(a >= b)
+	case "And":
+		return truth(a != 0 && b != 0)
+	case "Or":
+		return truth(a != 0 || b != 0)
+	}
+	return int64(math.Pow(float64(a), float64(b)))
+}
+
+// float computes with numbers of floating point.
+func float(op string, fmod bool, a, b float64) float64 {
+	truth := func(v bool) float64 {
+		if v {
+			return 1
+		}
+		return 0
+	}
+	switch op {
+	case "Add":
+		return a + b
+	case "Sub":
+		return a - b
+	case "Mul":
+		return a * b
+	case "Div":
+		return a / b
+	case "Mod":
+		m := math.Mod(a, b)
+		if !fmod && m != 0 && (m < 0) != (b < 0) {
+			m += b
+		}
+		return m
+	case "Min":
+		return math.Min(a, b)
+	case "Max":
+		return math.Max(a, b)
+	case "Equal":
+		return truth(a == b)
+	case "Less":
+		return truth(a < b)
+	case "Greater":
+		return truth(a > b)
+	case "LessOrEqual":
+		return truth(a <= b)
+	case "GreaterOrEqual":
+		return truth(a >= b)
+	case "And":
+		return truth(a != 0 && b != 0)
+	case "Or":
+		return truth(a != 0 || b != 0)
+	}
+	return math.Pow(a, b)
+}
