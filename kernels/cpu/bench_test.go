@@ -81,6 +81,8 @@ var benchConvs = []struct {
 	{"depthwise 3x3 of 32x112x112", conv(8, 32, 112, 32, 3, 1, 1, 32)},
 	{"depthwise 5x5 of 256x14x14", conv(8, 256, 14, 256, 5, 1, 2, 256)},
 	{"depthwise 7x7 of 96x28x28", conv(8, 96, 28, 96, 7, 1, 3, 96)},
+	{"outputs: 4 a channel", conv(8, 32, 28, 128, 3, 1, 1, 32)},
+	{"outputs: 16 a channel", conv(8, 32, 28, 512, 3, 1, 1, 32)},
 	{"depthwise 3x3 of 960x7x7", conv(8, 960, 7, 960, 3, 1, 1, 960)},
 }
 

@@ -14,12 +14,12 @@ import (
 // The gradient of the data is the same with planes of dy, for each phase of dx. The gradient
 // of the weights is the dot product of dy with each shifted plane.
 
-// The largest stride, and the most outputs of a channel, for many of which a product is
-// quicker; the most elements that a worker needs; those that stay in its first-level cache;
+// The largest stride, and the most outputs of a channel: up to here shifted planes are at
+// least as quick as a product (BenchmarkConv/outputs); the most elements that a worker needs; those that stay in its first-level cache;
 // and the multiply-adds that are worth an item.
 const (
 	depthwiseStride  = 4
-	depthwiseOutputs = 4
+	depthwiseOutputs = 16
 	depthwiseRoom    = 1 << 20
 	depthwiseBlock   = 8 << 10
 	depthwiseWork    = 64 << 10

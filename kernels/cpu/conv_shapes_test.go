@@ -96,7 +96,10 @@ func shapeConv(r *rand.Rand) device.Conv {
 			c.H, c.W = c.R+r.IntN(8), c.R+r.IntN(8)
 			limit <<= 7
 		case 6, 7, 8: // depthwise
-			c.N, c.C, c.K, c.Groups, c.H, c.W = few(2), 1, few(3), few(6), few(70), few(90)
+			c.N, c.C, c.K, c.Groups, c.H, c.W = few(2), 1, 1, few(6), few(70), few(90)
+			if r.IntN(3) == 0 { // more outputs than that, too
+				c.K, c.H, c.W = few(depthwiseOutputs+3), few(30), few(30)
+			}
 			c.StrideH, c.StrideW = few(5), few(5)
 			limit <<= 3
 		}
