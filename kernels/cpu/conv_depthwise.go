@@ -15,8 +15,9 @@ import (
 // of the weights is the dot product of dy with each shifted plane.
 
 // The largest stride, and the most outputs of a channel: up to here shifted planes are at
-// least as quick as a product (BenchmarkConv/outputs); the most elements that a worker needs; those that stay in its first-level cache;
-// and the multiply-adds that are worth an item.
+// least as quick as a product (BenchmarkConv/outputs); the most elements that a worker
+// needs; those that stay in its first-level cache; and the multiply-adds that are worth an
+// item.
 const (
 	depthwiseStride  = 4
 	depthwiseOutputs = 16

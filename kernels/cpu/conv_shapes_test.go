@@ -97,8 +97,11 @@ func shapeConv(r *rand.Rand) device.Conv {
 			limit <<= 7
 		case 6, 7, 8: // depthwise
 			c.N, c.C, c.K, c.Groups, c.H, c.W = few(2), 1, 1, few(6), few(70), few(90)
-			if r.IntN(3) == 0 { // more outputs than that, too
+			switch r.IntN(3) {
+			case 0: // more outputs than that, too
 				c.K, c.H, c.W = few(depthwiseOutputs+3), few(30), few(30)
+			case 1: // bands of a plane
+				c.N, c.Groups, c.H, c.W, c.R, c.S = 1, few(2), 60+r.IntN(90), 60+r.IntN(90), few(3), few(3)
 			}
 			c.StrideH, c.StrideW = few(5), few(5)
 			limit <<= 3
