@@ -249,8 +249,12 @@ func (o *options) printInfo(w io.Writer, m *formats.Model) error {
 	for _, fact := range m.Facts {
 		fmt.Fprintln(&b, printable.Line(fact))
 	}
-	if len(m.Classes) > 0 {
-		fmt.Fprintf(&b, "classes: %d, %s\n", len(m.Classes), printable.Names(m.Classes[:min(len(m.Classes), 5)]))
+	if n := len(m.Classes); n > 0 {
+		more := ""
+		if n > 5 {
+			more = ", ..."
+		}
+		fmt.Fprintf(&b, "%d classes: %s%s\n", n, printable.Names(m.Classes[:min(n, 5)]), more)
 	}
 	if p := m.Preprocess; len(p.Mean) > 0 || len(p.Deviation) > 0 || p.Scale != 0 {
 		fmt.Fprintf(&b, "preprocessing: %s\n", describe(p.Mean, p.Deviation, p.Scale))

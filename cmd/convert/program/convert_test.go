@@ -166,7 +166,7 @@ func TestInfo(t *testing.T) {
 	code, stdout, stderr := call("net.safetensors", "-info")
 	require.Equal(t, command.Done, code, stderr)
 	for _, want := range []string{
-		"net.safetensors: hubel, weights file\n", "classes: 3, ant, bee, cat\n", "preprocessing: pixels from 0 to 255, minus [100 50], times 0.01\n",
+		"net.safetensors: hubel, weights file\n", "3 classes: ant, bee, cat\n", "preprocessing: pixels from 0 to 255, minus [100 50], times 0.01\n",
 		"network small\n", "features.0-conv          conv", "3x5x4", "total", "240",
 	} {
 		require.Contains(t, stdout, want)
