@@ -340,7 +340,15 @@ func ofBatch(op string, a, b *constant, l, r int) (v int64, marked, ok bool) {
 
 // integer computes with integers. The divisor is not 0.
 func integer(op string, fmod bool, a, b int64) int64 {
-	truth := func(v bool) int64 {
+	return ofTwo(op, fmod, a, b, func(a, b int64) int64 { return a % b })
+}
+
+// float computes with numbers of floating point.
+func float(op string, fmod bool, a, b float64) float64 { return ofTwo(op, fmod, a, b, math.Mod) }
+
+// ofTwo is an operator with two operands; mod is the remainder with the sign of a.
+func ofTwo[T int64 | float64](op string, fmod bool, a, b T, mod func(a, b T) T) T {
+	truth := func(v bool) T {
 		if v {
 			return 1
 		}
@@ -356,7 +364,7 @@ func integer(op string, fmod bool, a, b int64) int64 {
 	case "Div":
 		return a / b
 	case "Mod":
-		m := a % b
+		m := mod(a, b)
 		if !fmod && m != 0 && (m < 0) != (b < 0) {
 			m += b
 		}
@@ -380,50 +388,5 @@ func integer(op string, fmod bool, a, b int64) int64 {
 	case "Or":
 		return truth(a != 0 || b != 0)
 	}
-	return int64(math.Pow(float64(a), float64(b)))
-}
-
-// float computes with numbers of floating point.
-func float(op string, fmod bool, a, b float64) float64 {
-	truth := func(v bool) float64 {
-		if v {
-			return 1
-		}
-		return 0
-	}
-	switch op {
-	case "Add":
-		return a + b
-	case "Sub":
-		return a - b
-	case "Mul":
-		return a * b
-	case "Div":
-		return a / b
-	case "Mod":
-		m := math.Mod(a, b)
-		if !fmod && m != 0 && (m < 0) != (b < 0) {
-			m += b
-		}
-		return m
-	case "Min":
-		return math.Min(a, b)
-	case "Max":
-		return math.Max(a, b)
-	case "Equal":
-		return truth(a == b)
-	case "Less":
-		return truth(a < b)
-	case "Greater":
-		return truth(a > b)
-	case "LessOrEqual":
-		return truth(a <= b)
-	case "GreaterOrEqual":
-		return truth(a >= b)
-	case "And":
-		return truth(a != 0 && b != 0)
-	case "Or":
-		return truth(a != 0 || b != 0)
-	}
-	return math.Pow(a, b)
+	return T(math.Pow(float64(a), float64(b)))
 }

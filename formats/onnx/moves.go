@@ -10,6 +10,15 @@ import (
 
 // These move the elements of samples. Axes are those of a sample.
 
+// permuteBack undoes permute with an order.
+func (im *importer) permuteBack(n *node, v *value, order []int) (*value, error) {
+	back := make([]int, len(order))
+	for i, axis := range order {
+		back[axis] = i
+	}
+	return im.permute(n, "back", v, back...)
+}
+
 // permute puts the axes in another order: axis i of the result is axis order[i] of v. Axes
 // that stay together move as one, and those of length 1 are not moved.
 func (im *importer) permute(n *node, suffix string, v *value, order ...int) (*value, error) {

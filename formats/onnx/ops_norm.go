@@ -277,11 +277,7 @@ func meanVariance(im *importer, n *node) ([]*value, error) {
 	if err != nil {
 		return nil, err
 	}
-	back := make([]int, len(order))
-	for i, axis := range order {
-		back[axis] = i
-	}
-	if y, err = im.permute(n, "back", y.as(moved.sample...), back...); err != nil {
+	if y, err = im.permuteBack(n, y.as(moved.sample...), order); err != nil {
 		return nil, err
 	}
 	return []*value{y.like(x)}, nil
@@ -353,11 +349,7 @@ func (im *importer) l1Norm(n *node, x *value, axis int) ([]*value, error) {
 	if err != nil {
 		return nil, err
 	}
-	back := make([]int, len(order))
-	for i, a := range order {
-		back[a] = i
-	}
-	if y, err = im.permute(n, "back", y.as(moved.sample...), back...); err != nil {
+	if y, err = im.permuteBack(n, y.as(moved.sample...), order); err != nil {
 		return nil, err
 	}
 	return []*value{y.like(x)}, nil

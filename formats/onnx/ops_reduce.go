@@ -224,11 +224,7 @@ func (im *importer) logSoftmax(n *node, x, in *value, at int) ([]*value, error) 
 	if err != nil {
 		return nil, err
 	}
-	back := make([]int, len(order))
-	for i, axis := range order {
-		back[axis] = i
-	}
-	if y, err = im.permute(n, "back", y.as(moved.sample...), back...); err != nil {
+	if y, err = im.permuteBack(n, y.as(moved.sample...), order); err != nil {
 		return nil, err
 	}
 	return []*value{y.as(x.sample...).like(x)}, nil
