@@ -127,7 +127,7 @@ func foldTile(im *importer, n *node) ([]*value, error) {
 		return nil, fmt.Errorf("repeats %v do not fit %v", repeats, c.shape)
 	}
 	for axis, k := range repeats {
-		if k < 0 || k > im.room/max(c.shape[axis], 1) {
+		if k < 0 || max(k, 1) > im.room/max(c.shape[axis], 1) {
 			return nil, fmt.Errorf("repeats %v are out of range", repeats)
 		}
 		places := slices.Repeat(upTo(c.shape[axis]), k)
@@ -214,10 +214,13 @@ func foldReduce(start float64, f func(a, b float64) float64) operator {
 		}
 		a := n.read()
 		keep := a.integer("keepdims", 1) != 0
-		a.integer("noop_with_empty_axes", 0)
+		noop := a.integer("noop_with_empty_axes", 0) != 0
 		axes, err := n.listOr(a, "axes", 1)
 		if err = errors.Join(err, a.err); err != nil {
 			return nil, err
+		}
+		if noop && len(axes) == 0 {
+			return folded(c), nil
 		}
 		if len(c.shape) > 1 || len(axes) > 0 && (len(axes) != 1 || axes[0] != 0 && axes[0] != -1) {
 			return nil, fmt.Errorf("constants of the shape %v are not reduced over %v; lists are", c.shape, axes)

@@ -156,6 +156,9 @@ func arithmetic(b pair) operator {
 				c.shape = append(slices.Clone(c.shape), slices.Repeat([]int{1}, behind)...)
 				v = &value{constant: &c, kind: c.kind}
 			}
+			if legacy && v.constant == nil && v.rank() != y.rank() {
+				return nil, fmt.Errorf("axis %d with two computed tensors, %s and %s: give them as many axes", axis, y.text(), v.text())
+			}
 			suffix := ""
 			if i < len(n.in)-2 {
 				suffix = "part"

@@ -235,7 +235,10 @@ func (im *importer) padImage(n *node, x *value, mode string, fill float32, pads,
 		return nil, false, nil
 	}
 	y, err = im.emit(n, "", &layers.Padding{Pad: layers.Pad{Top: p[2], Bottom: p[6], Left: p[3], Right: p[7]}, Value: fill}, x)
-	return y, true, err
+	if err != nil {
+		return nil, true, err
+	}
+	return y.like(x), true, nil
 }
 
 // padOne pads one axis. A negative pad cuts.

@@ -190,7 +190,7 @@ func preluOf(im *importer, n *node) ([]*value, error) {
 		return []*value{y}, nil
 	}
 	shape := slope.shape
-	if len(shape) == 1 && im.opset < 7 { // of the channels
+	if len(shape) == 1 && im.opset < 7 && x.rank() >= 2 { // of the channels
 		shape = append(slices.Clone(shape), slices.Repeat([]int{1}, x.rank()-2)...)
 	}
 	x, shape, err = im.fit(n, x, &constant{kind: typeFloat, shape: shape, floats: slope.floats})

@@ -118,7 +118,7 @@ func (im *importer) resizing(n *node, x *value) (r resampling, scales []float64,
 	case len(given) == len(axes) && sizes == nil:
 		for i, axis := range axes {
 			scales[axis] = float64(given[i])
-			to := math.Floor(float64(have[axis]) * scales[axis])
+			to := math.Floor(float64(float32(have[axis]) * given[i])) // in float32, as shape inference has it
 			if !(to >= 1 && to < 1<<31) {
 				err = fmt.Errorf("scales %v are out of range for %s", given, x.text())
 				return
@@ -167,7 +167,10 @@ func (r resampling) bySizes(im *importer, x *value, sizes *constant, axes []int,
 func (n *node) roi(opset, rank int) ([]float64, error) {
 	roi := append(make([]float64, rank), slices.Repeat([]float64{1}, rank)...)
 	v := n.input(1)
-	if n.op != "Resize" || opset < 11 || v == nil || v.constant == nil || v.len() == 0 {
+	if n.op == "Resize" && opset >= 11 && v != nil && v.constant == nil {
+		return nil, errors.New("its roi is computed; a constant one is read")
+	}
+	if n.op != "Resize" || opset < 11 || v == nil || v.len() == 0 {
 		return roi, nil
 	}
 	a := n.read()

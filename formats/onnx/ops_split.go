@@ -91,6 +91,9 @@ func split(im *importer, n *node) ([]*value, error) {
 	}
 	if at == 0 && len(parts) > 1 && len(x.sample) > 1 {
 		list, err := im.emitAll(n, "", &layers.Split{Channels: parts}, x)
+		for i := range list {
+			list[i] = list[i].like(x)
+		}
 		return list, err
 	}
 	if err := im.take(length); err != nil {

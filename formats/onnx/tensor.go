@@ -2,6 +2,7 @@ package onnx
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"io"
 	"math"
@@ -56,14 +57,11 @@ const mostElements = 1 << 40
 // shapeOf checks the dimensions of a tensor in a file.
 func shapeOf(dims []int64) ([]int, error) {
 	shape, n := make([]int, len(dims)), int64(1)
-	empty := slices.Contains(dims, 0)
 	for i, d := range dims {
-		if d < 0 || d > 0 && !empty && d > mostElements/n || d > mostElements {
+		if d < 0 || d > mostElements/n { // also beside a dimension of 0
 			return nil, fmt.Errorf("its shape %v is none of a tensor", dims)
 		}
-		if !empty {
-			n *= d
-		}
+		n *= max(d, 1)
 		shape[i] = int(d)
 	}
 	return shape, nil
@@ -99,6 +97,9 @@ func (t *tensorProto) constant(files *external) (*constant, error) {
 	n := c.len()
 	raw := t.raw
 	if t.outside {
+		if files == nil {
+			return nil, errors.New("its data is in another file, which is read for initialisers alone")
+		}
 		if raw, err = files.load(t.external, int64(n), int64(size)); err != nil {
 			return nil, err
 		}
@@ -122,7 +123,7 @@ func (t *tensorProto) constant(files *external) (*constant, error) {
 		for i, v := range t.doubles {
 			c.floats[i] = float32(v)
 		}
-	case t.kind.floating() && len(t.ints) == n:
+	case (t.kind == typeFloat16 || t.kind == typeBfloat16) && len(t.ints) == n:
 		c.floats = make([]float32, n)
 		for i, v := range t.ints {
 			c.floats[i] = halfOf(t.kind, uint16(v))
@@ -234,7 +235,7 @@ func (e *external) load(at map[string]string, n, size int64) ([]byte, error) {
 	case length/size != n || length%size != 0:
 		return nil, fmt.Errorf("its external data has %d bytes, and %d elements of %d bytes take others", length, n, size)
 	}
-	e.sizes[location] = info.Size()
+	e.sizes[filepath.Clean(location)] = info.Size()
 	total := int64(0)
 	for _, size := range e.sizes {
 		total += size

@@ -237,7 +237,7 @@ func member[T any](d *pickle.Dict, key string) (T, bool) {
 
 // mostElements bounds the elements of all tensors of a file: views may show an element of
 // the file many times.
-func mostElements(size int64) int64 { return 4*size + 1<<24 }
+func mostElements(size int64) int64 { return 4*size + 1<<20 }
 
 // weights are values by name, in order, whatever container they came in.
 type weights struct {
