@@ -204,7 +204,11 @@ func sigmoidLoss(b *builder, l *layer, in []*value) ([]value, error) {
 	if l.param("loss_param").has("ignore_label") {
 		return b.dropLoss(l, in, "it ignores a label, which hubel's logistic-loss does not")
 	}
-	if mode := l.param("loss_param").enum("normalization", "BATCH_SIZE"); mode == "FULL" || mode == "VALID" {
+	usual := "BATCH_SIZE"
+	if l.param("loss_param").bool("normalize", false) {
+		usual = "VALID"
+	}
+	if mode := l.param("loss_param").enum("normalization", usual); mode == "FULL" || mode == "VALID" {
 		b.lost = append(b.lost, fmt.Sprintf("%v: normalization %s: hubel divides by the samples alone, not by their elements too", l, mode))
 	}
 	b.normalised(l, "BATCH_SIZE")

@@ -104,7 +104,7 @@ func (b *builder) build(sections []*section) error {
 			if near == "" {
 				near = "none of this name"
 			}
-			return fmt.Errorf("%s:%d: layer %d, [%.40s], is not supported; the nearest that there is: %s", b.path, s.line, i, s.name, near)
+			return fmt.Errorf("%s:%d: layer %d, [%s], is not supported; the nearest that there is: %s", b.path, s.line, i, shown(s.name), near)
 		}
 		p := &problems{path: b.path, s: s}
 		b.last.line = s.line
@@ -212,7 +212,7 @@ var activations = map[string]func() layers.Layer{
 	"leaky":    func() layers.Layer { return &layers.Unary{Op: device.LeakyReLU, Slope: new(float32(0.1))} },
 	"logistic": func() layers.Layer { return &layers.Unary{Op: device.Sigmoid} },
 	"tanh":     func() layers.Layer { return &layers.Unary{Op: device.Tanh} },
-	"elu":      func() layers.Layer { return &layers.ELU{} },
+	"elu":      func() layers.Layer { return &layers.ELU{Alpha: 1} },
 	"relu6":    func() layers.Layer { return &layers.Activation{Function: "relu6"} },
 	"mish":     func() layers.Layer { return &layers.Activation{Function: "mish"} },
 	"swish":    func() layers.Layer { return &layers.Activation{Function: "silu"} },

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/hubel-go/hubel/internal/plain"
+	"github.com/hubel-go/hubel/internal/printable"
 )
 
 // The bounds of a description, which may come from anywhere.
@@ -79,7 +80,7 @@ func parse(path string) ([]*section, error) {
 		}
 		last := sections[len(sections)-1]
 		if len(last.options) == mostOptions {
-			return nil, fmt.Errorf("%s:%d: section [%.40s] has more than %d options", path, number, last.name, mostOptions)
+			return nil, fmt.Errorf("%s:%d: section %.40q has more than %d options", path, number, last.name, mostOptions)
 		}
 		last.options = append(last.options, option{key: key, value: value, line: number})
 	}
@@ -114,7 +115,7 @@ type problems struct {
 // fail notes an error at a line.
 func (p *problems) fail(line int, format string, args ...any) {
 	if p.err == nil {
-		p.err = fmt.Errorf("%s:%d: [%.40s] %s", p.path, line, p.s.name, fmt.Sprintf(format, args...))
+		p.err = fmt.Errorf("%s:%d: [%s] %s", p.path, line, shown(p.s.name), fmt.Sprintf(format, args...))
 	}
 }
 
@@ -176,7 +177,7 @@ func (p *problems) integers(key string) []int {
 // it has the value that asks for nothing.
 func (p *problems) refuse(key, nothing, why string) {
 	if o := p.s.find(key); o != nil && o.value != nothing {
-		p.fail(o.line, "%s=%.40s is not supported: %s", key, o.value, why)
+		p.fail(o.line, "%s=%s is not supported: %s", key, shown(o.value), why)
 	}
 }
 
@@ -190,8 +191,11 @@ var training = map[string]bool{
 func (s *section) unread() (list []string) {
 	for _, o := range s.options {
 		if !o.read && !training[o.key] {
-			list = append(list, fmt.Sprintf("line %d: [%.40s] %.40s=%.40s is not known", o.line, s.name, o.key, o.value))
+			list = append(list, fmt.Sprintf("line %d: [%s] %s=%s is not known", o.line, shown(s.name), shown(o.key), shown(o.value)))
 		}
 	}
 	return list
 }
+
+// shown is a word of the file as messages have it.
+func shown(word string) string { return printable.Name(fmt.Sprintf("%.200s", word)) }

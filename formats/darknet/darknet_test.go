@@ -285,3 +285,44 @@ func FuzzRead(f *testing.F) {
 		}
 	})
 }
+
+// Each activation computes what Darknet's activations.h does, to what float32 can hold.
+func TestActivationsAreDarknets(t *testing.T) {
+	sigmoid := func(x float64) float64 { return 1 / (1 + math.Exp(-x)) }
+	want := map[string]func(x float64) float64{
+		"relu": func(x float64) float64 { return max(x, 0) }, "relu6": func(x float64) float64 { return min(max(x, 0), 6) },
+		"leaky": func(x float64) float64 { return max(x, x/10) }, "logistic": sigmoid, "tanh": math.Tanh,
+		"elu": func(x float64) float64 { return max(x, 0) + min(math.Expm1(x), 0) },
+		"selu": func(x float64) float64 {
+			return 1.0507009873554804934 * (max(x, 0) + 1.6732632423543772848*min(math.Expm1(x), 0))
+		},
+		"mish":  func(x float64) float64 { return x * math.Tanh(math.Log1p(math.Exp(x))) },
+		"swish": func(x float64) float64 { return x * sigmoid(x) },
+		"gelu":  func(x float64) float64 { return x / 2 * (1 + math.Tanh(0.797885*(x+0.044715*x*x*x))) },
+	}
+	x := []float32{-2, -0.5, 0, 3, 7}
+	for name, make := range activations {
+		f, ok := want[name]
+		require.True(t, ok, name)
+		n := &graph.Network{}
+		n.Image("data", 1, 1, len(x))
+		n.Outputs = []string{n.Add("y", make(), "data")}
+		d := reference.New()
+		w, err := graph.NewWeights(n, d)
+		require.NoError(t, err)
+		p, err := n.Plan(d.Traits(), graph.PlanOptions{Batch: 1})
+		require.NoError(t, err)
+		e, err := graph.NewExecutor(p, w)
+		require.NoError(t, err)
+		require.NoError(t, e.Upload("data", tensor.New(tensor.WithShape(1, 1, 1, len(x)), tensor.WithBacking(x))))
+		e.Forward(graph.Pass{})
+		y, err := e.Read("y")
+		require.NoError(t, err)
+		for i, v := range x {
+			require.InDelta(t, f(float64(v)), y.Float32s()[i], 2e-6, "%s of %g", name, v)
+		}
+		require.NoError(t, e.Close())
+		require.NoError(t, w.Close())
+	}
+	require.Len(t, want, len(activations))
+}

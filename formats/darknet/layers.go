@@ -32,7 +32,9 @@ func (b *builder) convolutional(p *problems, i int) {
 	p.refuse("flipped", "0", "the weights are in another order")
 	p.refuse("antialiasing", "0", "the nearest is a convolution of its own, with fixed weights")
 	p.refuse("share_index", "-1000000000", "layers cannot share weights")
-	p.refuse("deform", "0", "filters that are turned or stretched")
+	for _, key := range []string{"deform", "sway", "rotate", "stretch", "stretch_sway"} {
+		p.refuse(key, "0", "filters that are turned or stretched")
+	}
 	in := b.last.size
 	switch {
 	case in.c%groups != 0 || filters%groups != 0:
@@ -283,7 +285,7 @@ func (b *builder) head(p *problems, i int) {
 		o := &p.s.options[k]
 		o.read = true
 		if o.key == "anchors" || o.key == "mask" || o.key == "classes" {
-			options = append(options, fmt.Sprintf("%s=%.200s", o.key, o.value))
+			options = append(options, fmt.Sprintf("%s=%s", shown(o.key), shown(o.value)))
 		}
 	}
 	b.model.Lost = append(b.model.Lost, fmt.Sprintf("line %d: layer %d, [%s], computes no boxes: what it reads is the output %s (%s)",

@@ -59,7 +59,10 @@ const deepestLinks = 16
 
 // Node finds what a path leads to, from the group on, or from the root if it begins with a
 // slash.
-func (g *Group) Node(path string) (Node, error) { return g.find(path, deepestLinks) }
+func (g *Group) Node(path string) (Node, error) {
+	left := deepestLinks
+	return g.find(path, &left)
+}
 
 // Group is Node for a group.
 func (g *Group) Group(path string) (*Group, error) {
@@ -92,7 +95,7 @@ func asGroup(n Node) (*Group, error) {
 	return g, nil
 }
 
-func (g *Group) find(path string, links int) (Node, error) {
+func (g *Group) find(path string, left *int) (Node, error) {
 	if strings.HasPrefix(path, "/") {
 		root, err := g.f.Root()
 		if err != nil {
@@ -115,10 +118,11 @@ func (g *Group) find(path string, links int) (Node, error) {
 			return nil, group.fail(fmt.Errorf("there is no %q", part))
 		case l.outside:
 			return nil, group.fail(fmt.Errorf("%q is in another file, which is not read: copy it into this one", part))
-		case l.soft != "" && links == 0:
+		case l.soft != "" && *left == 0:
 			return nil, group.fail(fmt.Errorf("%q is a link to a link and so on, more than %d", part, deepestLinks))
 		case l.soft != "":
-			at, err = group.find(l.soft, links-1)
+			*left--
+			at, err = group.find(l.soft, left)
 		default:
 			at, err = g.f.node(strings.TrimSuffix(group.path, "/")+"/"+part, l.address)
 		}

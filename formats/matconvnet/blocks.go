@@ -201,7 +201,7 @@ func (l *block) conv(channels int, weights map[string]*tensor.Dense) (layers.Lay
 	if err != nil {
 		return nil, 0, err
 	}
-	if channels%shape[1] != 0 {
+	if channels < shape[1] || channels%shape[1] != 0 || shape[0]%(channels/shape[1]) != 0 {
 		return nil, 0, fmt.Errorf("its filters take %d channels, and its input has %d", shape[1], channels)
 	}
 	stride, dilation, pad, err := l.geometry("stride", "pad")
@@ -258,9 +258,11 @@ func (l *block) convTranspose(channels int, weights map[string]*tensor.Dense) (l
 
 // pool is vl_nnpool. Its averages do not count the padding.
 func (l *block) pool() (layers.Layer, error) {
-	method, err := text(l.options.Field("method"))
-	if err != nil {
-		method = "max"
+	method, err := "max", error(nil)
+	if v := l.options.Field("method"); v != nil {
+		if method, err = text(v); err != nil {
+			return nil, fmt.Errorf("option method: %w", err)
+		}
 	}
 	p := &layers.Pool{Op: device.MaxPool}
 	switch method {

@@ -94,8 +94,8 @@ const largestImage = 1 << 16
 
 // inputShape is [C,H,W], of the user or of meta.normalization.imageSize or meta.inputSize.
 func (b *builder) inputShape(meta *matfile.Value, o formats.Options) ([]int, error) {
-	if len(o.Input) == 3 {
-		return o.Input, nil
+	if o.Input != nil && len(o.Input) != 3 {
+		return nil, fmt.Errorf("the network takes images [C,H,W], and -input has the shape %v", o.Input)
 	}
 	size := meta.Field("normalization").Field("imageSize")
 	if size == nil {
@@ -107,8 +107,16 @@ func (b *builder) inputShape(meta *matfile.Value, o formats.Options) ([]int, err
 			n = append(n, 3)
 		}
 		if err == nil && len(n) >= 3 && slices.Min(n[:3]) > 0 && slices.Max(n[:3]) <= largestImage {
-			return []int{n[2], n[0], n[1]}, nil
+			if o.Input != nil && o.Input[0] != n[2] {
+				return nil, fmt.Errorf("the network takes %d channels, and -input has the shape %v", n[2], o.Input)
+			}
+			if o.Input == nil {
+				return []int{n[2], n[0], n[1]}, nil
+			}
 		}
+	}
+	if o.Input != nil {
+		return o.Input, nil
 	}
 	return nil, fmt.Errorf("the file does not say how large its images are: give the shape of a sample, such as -input 3x224x224")
 }

@@ -77,7 +77,7 @@ func field(t *testing.T, variables []matfile.Variable, path ...string) *matfile.
 // Each change makes a network that cannot be carried over; the error says where and why.
 func TestWhatIsNotReadIsNamed(t *testing.T) {
 	for want, change := range map[string]func(net *matfile.Value){
-		`layer "conv": its filters take 2 channels, and its input has 3`: nil,
+		`the network takes 4 channels, and -input has the shape [3 9 8]`: nil,
 		`layer "relu": layers of type "cat" are not read`: func(net *matfile.Value) {
 			net.Field("layers").Fields["type"][2] = cat(t)
 		},

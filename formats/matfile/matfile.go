@@ -127,7 +127,7 @@ func readNew(r io.ReaderAt, size int64) ([]Variable, error) {
 	if err != nil {
 		return nil, err
 	}
-	n := &newReader{f: f, values: map[hdf5.Ref]*Value{}}
+	n := &newReader{f: f, values: map[hdf5.Ref]*Value{}, left: size / 16}
 	var list []Variable
 	for _, name := range root.Names() {
 		if name == "#refs#" || name == "#subsystem#" {

@@ -12,10 +12,14 @@ import (
 type newReader struct {
 	f      *hdf5.File
 	values map[hdf5.Ref]*Value // that were followed; nil while one is being read
+	left   int64               // values that may still be read: groups with many links are read for each
 }
 
 // value reads a value. Those of classes that are not read have no elements.
 func (n *newReader) value(node hdf5.Node, depth int) (*Value, error) {
+	if n.left--; n.left < 0 {
+		return nil, fmt.Errorf("%s: there are more values than a file of this size holds", node.Path())
+	}
 	if depth > deepest {
 		return nil, fmt.Errorf("%s: cells and structures are nested more than %d deep", node.Path(), deepest)
 	}

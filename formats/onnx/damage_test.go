@@ -12,6 +12,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/hubel-go/hubel/device/reference"
 	"github.com/hubel-go/hubel/formats"
 	"github.com/hubel-go/hubel/graph"
 )
@@ -141,6 +142,50 @@ func TestBombsAreRefused(t *testing.T) {
 	require.ErrorContains(t, bomb(nodeProto{op: "Expand", in: []string{"zero", "huge"}, out: []string{"q"}}), "the constants of the graph grow to more than")
 	require.ErrorContains(t, bomb(nodeProto{op: "Range", in: []string{"zero", "far", "step"}, out: []string{"q"}}), "the constants of the graph grow to more than")
 	require.ErrorContains(t, bomb(nodeProto{op: "Tile", in: []string{"rest", "far"}, out: []string{"q"}}), "out of range")
+}
+
+// A tensor without elements may not have dimensions that none could hold.
+func TestEmptyTensorsAreBounded(t *testing.T) {
+	m := small()
+	m.graph.initializers = append(m.graph.initializers, tensorProto{name: "e", kind: typeInt64, dims: []int64{0, 1 << 41}})
+	_, err := parse(encodeModel(m), "")
+	require.ErrorContains(t, err, "is none of a tensor")
+	m = small()
+	m.graph.initializers = append(m.graph.initializers, tensorProto{name: "e", kind: typeInt64, dims: []int64{0, 1 << 40}}, intTensor("repeats", 1, 0))
+	m.graph.nodes = append([]nodeProto{{op: "Tile", in: []string{"e", "repeats"}, out: []string{"q"}}}, m.graph.nodes...)
+	_, err = parse(encodeModel(m), "")
+	require.ErrorContains(t, err, "out of range")
+}
+
+// What was read as something else: each is an error, or what ONNX says.
+func TestOperatorsThatWereReadAsOthers(t *testing.T) {
+	first := func(opset int64, nodes ...nodeProto) (*formats.Model, error) {
+		return parse(encodeModel(&modelProto{irVersion: 8, opsets: []opsetProto{{version: opset}}, graph: &graphProto{
+			name: "g", nodes: nodes,
+			initializers: []tensorProto{floatTensor("scales", []int{4}, []float32{1, 1, 0.7, 0.7}), intTensor("list", 1, 2, 4)},
+			inputs:       []valueProto{{name: "x", kind: typeFloat, shape: true, dims: []dimProto{{name: "N"}, {value: 1}, {value: 10}, {value: 10}}}},
+			outputs:      []valueProto{{name: nodes[len(nodes)-1].out[0], kind: typeFloat}},
+		}}), "")
+	}
+	m, err := first(13, nodeProto{op: "Resize", in: []string{"x", "", "scales"}, out: []string{"y"}, attributes: []attributeProto{word("mode", "nearest")}})
+	require.NoError(t, err)
+	p, err := m.Network.Plan(reference.New().Traits(), graph.PlanOptions{Batch: 1})
+	require.NoError(t, err)
+	for _, v := range p.Values {
+		if v.Name == m.Network.Outputs[0] {
+			require.Equal(t, []int{1, 1, 7, 7}, []int(v.Shape), "10 * 0.7 is 7 in float32")
+		}
+	}
+	_, err = first(13, nodeProto{op: "Resize", in: []string{"x", "x", "scales"}, out: []string{"y"},
+		attributes: []attributeProto{word("mode", "nearest"), word("coordinate_transformation_mode", "tf_crop_and_resize")}})
+	require.ErrorContains(t, err, "its roi is computed")
+	_, err = first(13, nodeProto{op: "ReduceSum", in: []string{"list"}, out: []string{"three"}, attributes: []attributeProto{whole("noop_with_empty_axes", 1), whole("keepdims", 0)}},
+		nodeProto{op: "Reshape", in: []string{"x", "three"}, out: []string{"y"}})
+	require.ErrorContains(t, err, "1 2 4", "the list, not its sum")
+	outside := tensorProto{kind: typeFloat, dims: []int64{1}, outside: true, external: map[string]string{"location": "w.bin"}}
+	_, err = first(13, nodeProto{op: "Constant", out: []string{"c"}, attributes: []attributeProto{{name: "value", kind: kindTensor, t: &outside}}},
+		nodeProto{op: "Add", in: []string{"x", "c"}, out: []string{"y"}})
+	require.ErrorContains(t, err, "its data is in another file")
 }
 
 func TestExternalDataStaysInTheModelsFolder(t *testing.T) {
