@@ -50,7 +50,7 @@ func (q *queue) convolve() {
 	items, depth, room := 0, 0, 0
 	for i := range t.phases {
 		k := t.phase(i)
-		cut := t.cut(&k)
+		cut := t.cut(&k, q.engine.CutFor)
 		items += cut.items()
 		depth += k.depth
 		room = max(room, cut.room(t, &k))
@@ -62,7 +62,7 @@ func (q *queue) convolve() {
 	depth = 0
 	for i := range t.phases {
 		k := t.phase(i)
-		cut := t.cut(&k)
+		cut := t.cut(&k, q.engine.CutFor)
 		some := t.steps[depth:][:k.depth]
 		p := k.under(&cut.block, t.depth)
 		k.taps(some, 0, &p)
@@ -109,8 +109,10 @@ const (
 	fewItems    = 16
 )
 
-// cut cuts a phase by its shape alone.
-func (p *convProduct) cut(k *convPhase) convCut {
+// cut cuts a phase by its shape, and into more pieces for many workers: what an output is
+// does not depend on the channels beside it. It may depend, in the sign of a zero and for
+// weights that are no numbers, on the lines of its block, which the shape alone decides.
+func (p *convProduct) cut(k *convPhase, workers int) convCut {
 	if k.outH == 0 || k.outW == 0 {
 		return convCut{}
 	}
@@ -119,11 +121,18 @@ func (p *convProduct) cut(k *convPhase) convCut {
 	c.deep = (p.c.N + c.samples - 1) / c.samples
 	c.down = (k.outH + c.lines - 1) / c.lines
 	c.across = (k.outW + c.columns - 1) / c.columns
-	few := (fewItems + c.groups*c.deep*c.down*c.across - 1) / (c.groups * c.deep * c.down * c.across)
-	c.pieces, c.panels = evenly(p.panels(), (p.panels()+few-1)/few, 1)
+	pieces := func(items int) int {
+		few := (items + c.groups*c.deep*c.down*c.across - 1) / (c.groups * c.deep * c.down * c.across)
+		c.pieces, c.panels = evenly(p.panels(), (p.panels()+few-1)/few, 1)
+		return few
+	}
+	few := pieces(fewItems)
 	if few = (few + c.pieces - 1) / c.pieces; few > 1 && c.samples == 1 {
 		_, c.lines = evenly(c.lines, (c.lines+few-1)/few, 1)
 		c.down = (k.outH + c.lines - 1) / c.lines
+	}
+	if workers > manyWorkers {
+		pieces(workers)
 	}
 	return c
 }
@@ -153,7 +162,7 @@ func (t *convTask) Run(item, worker int) {
 	packed, depth := 0, 0
 	for i := range t.phases {
 		k := t.phase(i)
-		cut := t.cut(&k)
+		cut := t.cut(&k, t.engine.CutFor)
 		if n := cut.items(); item >= n {
 			item -= n
 			packed += k.packed(&t.convProduct)

@@ -51,6 +51,7 @@ type depthwiseCut struct {
 	lines, columns int // of a plane
 	band, bands    int // lines of a band
 	channels       int // of a unit
+	most           int // units of an item
 	rows           int // of pixels under a band
 	pitch          int // from row to row, of pixels and of outputs
 }
@@ -120,7 +121,23 @@ func (d *depthwiseCut) units() int { return d.c.N * d.blocks() * d.bands }
 
 // each is the units of an item.
 func (d *depthwiseCut) each() int {
-	return max(1, depthwiseWork/(d.channels*d.band*d.pitch*d.multiple*max(4, d.c.R*d.c.S)))
+	each := max(1, depthwiseWork/(d.channels*d.band*d.pitch*d.multiple*max(4, d.c.R*d.c.S)))
+	if d.most > 0 {
+		each = min(each, d.most)
+	}
+	return each
+}
+
+// spread cuts finer where workers are more than items: what a channel gives does not depend
+// on those beside it.
+func (d *depthwiseCut) spread(workers int) {
+	if d.items() >= workers {
+		return
+	}
+	if d.units() < workers && d.bands == 1 {
+		d.channels = max(1, min(d.channels, d.c.N*d.c.C/workers))
+	}
+	d.most = max(1, d.units()/workers)
 }
 
 func (d *depthwiseCut) items() int { return (d.units() + d.each() - 1) / d.each() }
@@ -156,6 +173,9 @@ func (q *queue) depthwiseRun() {
 	t := &q.depthwise
 	t.engine, t.loops = q.engine, depthwise.Named(q.engine.Tile.Name)
 	t.at, t.taps = q.depthwiseSteps(&t.depthwiseCut)
+	if workers := q.engine.CutFor; workers > manyWorkers {
+		t.spread(workers)
+	}
 	runWithScratch(q, t, t.items(), t.room())
 }
 

@@ -35,7 +35,11 @@ func (q *queue) filterGradient(c device.Conv, dw, x, dy device.Tensor, m device.
 	q.pool.Acquire()
 	defer q.pool.Release()
 	q.engine.Reserve(t.room())
-	q.pool.Run(t, t.pieces()*t.parts)
+	t.slices, t.slice = 1, t.panels
+	if items, workers := t.pieces()*t.parts, q.engine.CutFor; workers > items {
+		t.slices, t.slice = evenly(t.panels, max(1, t.panels*items/workers), 1)
+	}
+	q.pool.Run(t, t.pieces()*t.parts*t.slices)
 	q.pool.Run(&q.filterSums, t.pieces()*t.panels*c.R)
 	reset(t)
 	reset(&q.filterSums)
@@ -110,15 +114,17 @@ func (f *filterCut) piece(c *device.Conv, i int) filterPiece {
 	return p
 }
 
-// convFilterTask's item is a part of a piece. Step by step, it copies the
+// convFilterTask's item is a part of a piece and, where workers are more than those, a slice
+// of its panels. Step by step, it copies the
 // pixels under the step's windows with their padding and transposes dy; then
 // each tile is an indirect product, whose rows are what its taps see.
 type convFilterTask struct {
 	filterCut
 	windows
-	c           device.Conv
-	engine      *gemm.Engine
-	x, dy, sums []float32
+	c             device.Conv
+	engine        *gemm.Engine
+	x, dy, sums   []float32
+	slices, slice int // of a piece, and panels in each
 }
 
 // filterItem is an item at one of its steps.
@@ -130,6 +136,8 @@ type filterItem struct {
 	pixels pixels
 	dy     []float32 // panels of filters, whose steps are the windows
 	add    bool      // to the sums of the steps before
+
+	panel, panels int // of the slice: the first, and the end
 }
 
 // room is the elements of memory that an item needs: for pixels and dy.
@@ -138,12 +146,15 @@ func (t *convFilterTask) room() int {
 }
 
 func (t *convFilterTask) Run(item, worker int) {
+	panel, item := item%t.slices*t.slice, item/t.slices
 	part, size := item/t.pieces(), t.filterCut.sums(t.engine.Tile)
-	u := filterItem{filterPiece: t.piece(&t.c, item%t.pieces()), sums: t.sums[item*size:][:size]}
+	u := filterItem{filterPiece: t.piece(&t.c, item%t.pieces()), sums: t.sums[item*size:][:size], panel: panel}
+	u.panels = min(panel+t.slice, (u.filters+t.engine.Tile.NR-1)/t.engine.Tile.NR)
 	first := part * t.lines
 	end := min(first+t.lines, t.c.N*t.outH)
 	if first >= end {
-		clear(u.sums)
+		each := size / t.panels
+		clear(u.sums[min(panel, t.panels)*each : min(panel+t.slice, t.panels)*each])
 		return
 	}
 	room := t.engine.Scratch(worker, t.room())
@@ -179,7 +190,7 @@ func (t *convFilterTask) multiply(u *filterItem, w *gemm.Worker) {
 		for i := len(rows); i%tile.IR != 0; i++ {
 			w.Rows[i] = w.Rows[0]
 		}
-		for panel := range (u.filters + tile.NR - 1) / tile.NR {
+		for panel := u.panel; panel < u.panels; panel++ {
 			b := u.dy[panel*tile.NR*windows:]
 			sums := u.sums[(panel*t.tiles*tile.IR+first)*tile.NR:]
 			for row := 0; row < len(rows); row += tile.IR {
@@ -203,7 +214,7 @@ func (t *convFilterTask) packFilters(u *filterItem, w *gemm.Worker) {
 	for i := range tile.NR {
 		w.Rows[i] = i * plane
 	}
-	for i := 0; i < u.filters; i += tile.NR {
+	for i := u.panel * tile.NR; i < min(u.filters, u.panels*tile.NR); i += tile.NR {
 		panel := u.dy[i*u.samples*windows:]
 		for sample := range u.samples {
 			channel := (u.sample+sample)*c.K + u.group*c.K/c.Groups + u.filter + i

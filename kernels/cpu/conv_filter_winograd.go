@@ -123,6 +123,10 @@ type winogradFilterTask struct {
 	// The block at hand: its part's first tile, its own, and their number.
 	stage           stage
 	start, first, n int
+
+	chunk         int // tiles of an item that transforms
+	halves        int // 2 where an item transforms those of x or of dy, 1 where both
+	pieces, piece int // of the rows of a frequency, for an item each
 }
 
 type stage uint8
@@ -135,7 +139,7 @@ const (
 	joins // the phases of filters
 )
 
-// chunkTiles is how many tiles an item transforms.
+// chunkTiles is the most tiles that an item transforms.
 const chunkTiles = 8
 
 func (q *queue) winogradFilter(c device.Conv, dw, x, dy device.Tensor, m device.Mode, ws device.Buffer) {
@@ -150,6 +154,12 @@ func (q *queue) winogradFilter(c device.Conv, dw, x, dy device.Tensor, m device.
 	if t.samples > 0 {
 		q.phases = phaseTask{c: c, u: t.c, src: t.x, dst: memory}
 		t.x = memory
+	}
+	t.chunk, t.halves, t.pieces, t.piece = chunkTiles, 1, 1, t.rows
+	if workers := q.engine.CutFor; workers > manyWorkers {
+		t.chunk, t.halves = min(chunkTiles, max(1, 2*t.depth*c.Groups/workers)), 2
+		pieces := (workers + t.frequencies() - 1) / t.frequencies()
+		t.pieces, t.piece = evenly(t.rows, max(t.tile.MR, t.rows/pieces/t.tile.MR*t.tile.MR), t.tile.MR)
 	}
 	q.pool.Acquire()
 	defer q.pool.Release()
@@ -176,13 +186,12 @@ func (t *winogradFilterTask) whole(q *queue) {
 		t.n = min(t.depth, t.tiles-t.first)
 		if t.samples > 0 {
 			t.sample = t.first / (t.down * t.across)
-			q.phases.first = t.sample
-			q.pool.Run(&q.phases, ((t.first+t.n-1)/(t.down*t.across)-t.sample+1)*t.strided.C)
+			q.phases.run(q, t.sample, (t.first+t.n-1)/(t.down*t.across)-t.sample+1)
 		}
 		t.stage = transforms
 		q.pool.Run(t, t.chunks())
 		t.stage = multiplies
-		q.pool.Run(t, t.frequencies())
+		q.pool.Run(t, t.frequencies()*t.pieces)
 	}
 }
 
@@ -197,14 +206,16 @@ func (t *winogradFilterTask) sums(part, worker int) {
 		for i := range p.chunks() {
 			p.transform(i, t.engine.Scratch(worker, winograd.WorkSize))
 		}
-		for f := range all {
-			p.multiply(f, t.engine.Worker(worker))
+		for i := range all * p.pieces {
+			p.multiply(i, t.engine.Worker(worker))
 		}
 	}
 }
 
 // chunks is the items that transform a block.
-func (t *winogradFilterTask) chunks() int { return t.c.Groups * ((t.n + chunkTiles - 1) / chunkTiles) }
+func (t *winogradFilterTask) chunks() int {
+	return t.c.Groups * t.halves * ((t.n + t.chunk - 1) / t.chunk)
+}
 
 func (t *winogradFilterTask) Run(item, worker int) {
 	switch t.stage {
@@ -225,9 +236,10 @@ func (t *winogradFilterTask) Run(item, worker int) {
 // are lanes.
 func (t *winogradFilterTask) transform(item int, work []float32) {
 	c := &t.c
-	chunks := (t.n + chunkTiles - 1) / chunkTiles
-	group, first := item/chunks, item%chunks*chunkTiles
-	n := min(chunkTiles, t.n-first)
+	half, item := item%t.halves, item/t.halves
+	chunks := (t.n + t.chunk - 1) / t.chunk
+	group, first := item/chunks, item%chunks*t.chunk
+	n := min(t.chunk, t.n-first)
 	mr, nr, lanes := t.tile.MR, t.tile.NR, t.path.Lanes
 	outH, outW := c.OutH(), c.OutW()
 
@@ -246,7 +258,7 @@ func (t *winogradFilterTask) transform(item int, work []float32) {
 		x[k].Keep(mr)
 	}
 	g := winograd.Gather{Src: t.x, Pitch: c.W, Step: t.xStep(t.n), N: 1, Store: mr, Work: work}
-	for row := 0; row < t.rows; row += mr {
+	for row := 0; row < t.rows && half == 0; row += mr {
 		for k := range n {
 			x[k].Keep(t.rows - row)
 			g.Dst = t.tx[group*winograd.Frequencies*g.Step+row/mr*gemm.Panel(mr, t.n)+(first+k)*mr:]
@@ -255,7 +267,7 @@ func (t *winogradFilterTask) transform(item int, work []float32) {
 		}
 	}
 	g = winograd.Gather{Src: t.dy, Pitch: outW, Step: t.yStep(t.n), N: 1, Store: lanes, Work: work}
-	for column := 0; column < roundUp(t.columns, nr); column += lanes {
+	for column := 0; column < roundUp(t.columns, nr) && half == t.halves-1; column += lanes {
 		for k := range n {
 			y[k].Keep(t.columns - column)
 			g.Dst = t.ty[group*winograd.Frequencies*g.Step+column/nr*gemm.Panel(nr, t.n)+(first+k)*nr+column%nr:]
@@ -265,12 +277,13 @@ func (t *winogradFilterTask) transform(item int, work []float32) {
 	}
 }
 
-// multiply adds the block's product of one frequency.
+// multiply adds the block's product of some rows of one frequency.
 func (t *winogradFilterTask) multiply(item int, w *gemm.Worker) {
+	row, item := item%t.pieces*t.piece, item/t.pieces
 	b := gemm.Block{
-		M: t.rows, N: roundUp(t.columns, t.tile.Narrow), K: t.n,
-		A: t.tx[item*t.xStep(t.n):], B: t.ty[item*t.yStep(t.n):],
-		C: t.sum[item*t.sumStep():], LDC: t.width(), Alpha: 1, Beta: 1,
+		M: min(t.piece, t.rows-row), N: roundUp(t.columns, t.tile.Narrow), K: t.n,
+		A: t.tx[item*t.xStep(t.n)+row/t.tile.MR*gemm.Panel(t.tile.MR, t.n):], B: t.ty[item*t.yStep(t.n):],
+		C: t.sum[item*t.sumStep()+row*t.width():], LDC: t.width(), Alpha: 1, Beta: 1,
 	}
 	if t.first == t.start {
 		b.Beta = 0

@@ -28,18 +28,36 @@ func unstride(c device.Conv) device.Conv {
 // AlexNet's first layer 5 MiB, which stay in the shared cache.
 const phaseSamples = 8
 
-// phaseTask writes the phases of some samples; an item is a channel of one.
+// phaseTask writes the phases of some samples; an item is a channel of one and, where those
+// are fewer than workers, a band of its rows.
 type phaseTask struct {
 	c, u     device.Conv // with the stride, and of phases
 	first    int         // sample
 	dst, src []float32
+	band     int // rows
+}
+
+// run writes the phases of n samples from first. The pool is acquired.
+func (t *phaseTask) run(q *queue, first, n int) {
+	planes, rows := n*t.c.C, t.c.StrideH*t.u.H
+	bands := 1
+	if workers := q.engine.CutFor; workers > planes {
+		bands, t.band = evenly(rows, max(1, rows*planes/workers), 1)
+	} else {
+		t.band = rows
+	}
+	t.first = first
+	q.pool.Run(t, planes*bands)
 }
 
 func (t *phaseTask) Run(item, _ int) {
 	c, u, s := &t.c, &t.u, t.c.StrideH
+	rows := s * u.H
+	bands := (rows + t.band - 1) / t.band
+	first, item := item%bands*t.band, item/bands
 	src := t.src[(t.first*c.C+item)*c.H*c.W:][:c.H*c.W]
 	dst := t.dst[item*s*s*u.H*u.W:][:s*s*u.H*u.W]
-	for row := range s * u.H {
+	for row := first; row < min(first+t.band, rows); row++ {
 		h := row - c.PadTop
 		to := dst[row%s*s*u.H*u.W+row/s*u.W:] // of the first of s phases
 		if h < 0 || h >= c.H {

@@ -176,6 +176,7 @@ type shapeCase struct {
 	device.Conv
 	mode   device.Mode
 	atEnd  bool // operands end at a page that faults, or begin at one
+	cutFor int  // workers: one does all of it
 	before map[string][]float32
 	shapes map[string]tensor.Shape
 	want   map[string][]float64
@@ -185,7 +186,7 @@ type shapeCase struct {
 func (b *shapeBench) newCase(i int64) shapeCase {
 	r := rand.New(rand.NewPCG(uint64(i), 1))
 	conv := shapeConv(r)
-	c := shapeCase{Conv: conv, mode: device.Mode(r.IntN(2)), atEnd: r.IntN(2) == 0,
+	c := shapeCase{Conv: conv, mode: device.Mode(r.IntN(2)), atEnd: r.IntN(2) == 0, cutFor: []int{1, 20, 128}[i%3],
 		before: map[string][]float32{}, want: map[string][]float64{}, shapes: map[string]tensor.Shape{
 			"x": conv.XShape(), "dx": conv.XShape(), "w": conv.WShape(), "dw": conv.WShape(),
 			"y": conv.YShape(), "dy": conv.YShape(), "bias": {conv.K}, "dbias": {conv.K},
@@ -288,6 +289,7 @@ func (b *shapeBench) pass(d *Device, c *shapeCase, p device.Pass) (err error) {
 	if err != nil {
 		return err
 	}
+	d.engine.CutFor = c.cutFor
 	q.ConvPack(c.Conv, p, span(packed), tensors["w"])
 	c.enqueue(q, p, tensors, span(packed), span(scratch))
 	if err := q.Sync(); err != nil {

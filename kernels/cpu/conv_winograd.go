@@ -89,8 +89,7 @@ func (q *queue) winogradForward(c device.Conv, y, x device.Tensor, w device.Filt
 	t.src = q.phases.dst
 	for first := 0; first < c.N; first += phaseSamples {
 		t.c.N = min(phaseSamples, c.N-first)
-		q.phases.first = first
-		q.pool.Run(&q.phases, t.c.N*c.C)
+		q.phases.run(q, first, t.c.N)
 		t.dst = whole[first*sample:]
 		t.run(q)
 	}
@@ -113,7 +112,7 @@ func (q *queue) winogradBackwardData(c device.Conv, dx, dy device.Tensor, w devi
 // run runs the items. The pool is acquired.
 func (t *winogradTask) run(q *queue) {
 	t.engine = q.engine
-	t.winogradCut = t.cut()
+	t.winogradCut = t.cut(q.engine.CutFor)
 	q.engine.Reserve(t.length())
 	q.pool.Run(t, t.c.Groups*t.blocks*t.pieces)
 }
@@ -144,17 +143,24 @@ const (
 	winogradPiece = 96
 )
 
-// cut cuts by shape alone.
-func (p *winogradProduct) cut() winogradCut {
+// cut cuts by the shape, and finer where workers are more than items: what a tile gives does
+// not depend on the other tiles and rows of its item.
+func (p *winogradProduct) cut(workers int) winogradCut {
 	var cut winogradCut
-	tiles := max(winogradFew, min(winogradTiles, winogradBlock/p.depth))
-	cut.blocks, cut.tiles = evenly(p.c.N*p.down*p.across, roundUp(tiles, p.tile.MR), p.tile.MR)
-	if sample := p.down * p.across; p.adjoint {
-		var samples int
-		cut.blocks, samples = evenly(p.c.N, adjointTiles/sample, 1)
+	all, sample := p.c.N*p.down*p.across, p.down*p.across
+	tiles := roundUp(max(winogradFew, min(winogradTiles, winogradBlock/p.depth)), p.tile.MR)
+	samples, few, piece := max(1, adjointTiles/sample), fewItems, winogradPiece
+	if workers > manyWorkers {
+		each := (workers + p.c.Groups - 1) / p.c.Groups
+		tiles = min(tiles, max(1, all/each/p.tile.MR)*p.tile.MR)
+		samples = min(samples, max(1, p.c.N/each))
+		few, piece = workers, p.tile.NR
+	}
+	if cut.blocks, cut.tiles = evenly(all, tiles, p.tile.MR); p.adjoint {
+		cut.blocks, samples = evenly(p.c.N, samples, 1)
 		cut.tiles = samples * sample
 	}
-	pieces := min((fewItems+p.c.Groups*cut.blocks-1)/(p.c.Groups*cut.blocks), max(1, p.rows/winogradPiece))
+	pieces := min((few+p.c.Groups*cut.blocks-1)/(p.c.Groups*cut.blocks), max(1, p.rows/piece))
 	cut.pieces, cut.piece = evenly(p.rows, (p.rows+pieces-1)/pieces, p.tile.NR)
 	return cut
 }
@@ -331,20 +337,29 @@ func (t *winogradTask) spread(s *winograd.Spread, image []float32, w *gemm.Worke
 }
 
 // winogradPackTask transforms the filters; an item is as many of a group as there
-// are lanes.
+// are lanes, and where those are few a part of their depth.
 type winogradPackTask struct {
 	winogradProduct
-	engine    *gemm.Engine
-	packed, w []float32
+	engine      *gemm.Engine
+	packed, w   []float32
+	parts, part int // of the depth, and the length of each
 }
 
-// flips is how many filters of each lane are turned around at a time.
-const flips = 32
+// flips is how many filters of each lane are turned around at a time, and packDepth the
+// fewest of a part.
+const (
+	flips     = 32
+	packDepth = 8
+)
 
 func (q *queue) winogradPack(c device.Conv, p device.Pass, packed device.Buffer, w device.Tensor) {
 	t := &q.winogradFilters
 	*t = winogradPackTask{winogradProduct: newWinogradProduct(q.engine.Tile, c, p), engine: q.engine, packed: scratch(packed), w: floats(w)}
-	runWithScratch(q, t, c.Groups*t.pieces(), t.scratch())
+	t.parts, t.part = 1, t.depth
+	if items, workers := c.Groups*t.pieces(), q.engine.CutFor; workers > manyWorkers && items < workers {
+		t.parts, t.part = evenly(t.depth, max(packDepth, t.depth*items/workers), 1)
+	}
+	runWithScratch(q, t, c.Groups*t.pieces()*t.parts, t.scratch())
 }
 
 // pieces is the items of a group: a panel has several.
@@ -362,30 +377,32 @@ func (t *winogradPackTask) scratch() int {
 
 func (t *winogradPackTask) Run(item, worker int) {
 	lanes, taps := t.path.Lanes, t.c.R*t.c.S
+	first, item := item%t.parts*t.part, item/t.parts
+	end := min(first+t.part, t.depth)
 	group, row := item/t.pieces(), item%t.pieces()*lanes
 	work, filters := cutOff(t.engine.Scratch(worker, t.scratch()), winograd.WorkSize)
 	g := winograd.Gather{
-		Dst:  t.packed[group*t.winogradProduct.packed()+row/t.tile.NR*t.panel+row%t.tile.NR:],
-		Step: t.step, DstStep: t.tile.NR, Store: lanes, Pitch: t.c.S, Work: work,
+		Dst:  t.packed[group*t.winogradProduct.packed()+row/t.tile.NR*t.panel+row%t.tile.NR+first*t.tile.NR:],
+		Step: t.step, DstStep: t.tile.NR, Store: lanes, Pitch: t.c.S, Work: work, N: end - first,
 	}
 	if t.strided.StrideH > 1 {
-		t.phases(filters, group, row)
-		g.Src, g.SrcStep, g.N = filters, taps, t.depth
+		t.phases(filters, group, row) // of all the depth
+		g.Src, g.Base, g.SrcStep = filters, first*taps, taps
 		t.evaluate(g, row, t.depth*taps)
 		return
 	}
 	if t.pass == device.Forward { // w is [rows,depth,taps]
-		g.Src, g.Base, g.SrcStep, g.N = t.w, (group*t.rows+row)*t.depth*taps, taps, t.depth
+		g.Src, g.Base, g.SrcStep = t.w, ((group*t.rows+row)*t.depth+first)*taps, taps
 		t.evaluate(g, row, t.depth*taps)
 		return
 	}
 	if t.adjoint { // w is [depth,rows,taps]
-		g.Src, g.Base, g.SrcStep, g.N = t.w, (group*t.depth*t.rows+row)*taps, t.rows*taps, t.depth
+		g.Src, g.Base, g.SrcStep = t.w, ((group*t.depth+first)*t.rows+row)*taps, t.rows*taps
 		t.evaluate(g, row, taps)
 		return
 	}
-	for k := 0; k < t.depth; k += flips { // w is [depth,rows,taps]
-		g.Src, g.SrcStep, g.N = filters, lanes*taps, min(flips, t.depth-k)
+	for k := first; k < end; k += flips { // w is [depth,rows,taps]
+		g.Src, g.SrcStep, g.N = filters, lanes*taps, min(flips, end-k)
 		t.flip(filters, group*t.depth+k, g.N, row)
 		t.evaluate(g, row, taps)
 		g.Dst = g.Dst[min(flips*t.tile.NR, len(g.Dst)):]

@@ -63,7 +63,7 @@ func TestPartsOfTiles(t *testing.T) {
 			f := newWinogradFilter(tile, c)
 			require.True(t, f.small() && f.parts == winogradParts && f.part > f.depth)
 			var first []float64
-			for _, workers := range []int{1, 3} {
+			for _, workers := range []int{1, 3, 61} {
 				d, err := New(workers)
 				require.NoError(t, err)
 				defer d.Close()
@@ -93,7 +93,7 @@ func TestAdjoint(t *testing.T) {
 				p := newWinogradProduct(tile, c, device.BackwardData)
 				require.True(t, p.adjoint && traitsOf(t).Precision(c.Of(device.BackwardData)).Blockwise)
 				var first []float64
-				for _, workers := range []int{1, 3} {
+				for _, workers := range []int{1, 3, 61} {
 					d, err := New(workers)
 					require.NoError(t, err)
 					defer d.Close()

@@ -44,7 +44,7 @@ func TestSameBitsForAnyWorkers(t *testing.T) {
 		t.Run(tile.Name, func(t *testing.T) {
 			t.Setenv("HUBEL_CPU", tile.Name)
 			var devices []*recorder
-			for _, workers := range []int{1, 2, 4} {
+			for _, workers := range []int{1, 2, 4, 61} {
 				d, err := New(workers)
 				require.NoError(t, err)
 				defer d.Close()

@@ -35,7 +35,7 @@ type lrnTask struct {
 }
 
 // An item has the positions of whole planes up to maxStrip, which are read as
-// they lie in memory; where there are few images, it has fewer.
+// they lie in memory; where there are few images, for the workers too, it has fewer.
 const (
 	maxStrip = 4096
 	fewStrip = 256
@@ -45,8 +45,10 @@ const (
 func (t *lrnTask) run(q *queue) {
 	plane := t.l.H * t.l.W
 	longest := maxStrip
-	if t.l.N < few {
+	if workers := q.engine.CutFor; t.l.N < few {
 		longest = fewStrip
+	} else if workers > manyWorkers {
+		longest = max(64, min(maxStrip, t.l.N*plane/workers))
 	}
 	_, t.strip = evenly(plane, longest, 16)
 	runWithScratch(q, t, t.l.N*((plane+t.strip-1)/t.strip), t.rows()*t.strip)

@@ -57,6 +57,10 @@ func (q *queue) loops() *vec.Loops { return q.engine.Tile.Loops }
 // microseconds of work.
 const grain = 16 << 10
 
+// manyWorkers is the most workers for which tasks are cut by their shape alone. For more, those
+// of few items are cut finer, which costs them some reading and transforming twice.
+const manyWorkers = 4
+
 // chunks is the number of items of a task over n elements.
 func chunks(n int) int { return (n + grain - 1) / grain }
 
@@ -83,15 +87,8 @@ type task[T any] interface {
 	parallel.Task
 }
 
-// run runs a task that needs no scratch memory. One item needs no workers.
-func run[T any, P task[T]](q *queue, t P, items int) {
-	if items == 1 {
-		t.Run(0, 0)
-		reset(t)
-		return
-	}
-	runWithScratch(q, t, items, 0)
-}
+// run runs a task that needs no scratch memory.
+func run[T any, P task[T]](q *queue, t P, items int) { runWithScratch(q, t, items, 0) }
 
 // runWithScratch runs a task on the workers, each with a scratch of so many elements.
 func runWithScratch[T any, P task[T]](q *queue, t P, items, scratch int) {

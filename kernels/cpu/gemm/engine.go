@@ -12,6 +12,10 @@ type Engine struct {
 	Tile *Tile
 	Pool *parallel.Pool
 
+	// CutFor is how many workers tasks are cut for, those of the pool. Bits do not depend
+	// on it.
+	CutFor int
+
 	workers []*Worker
 	shared  []float32 // panels for all workers, [NC,KC]
 }
@@ -34,7 +38,7 @@ const IndirectRows = 768
 
 // NewEngine allocates the memory of each worker of the pool.
 func NewEngine(t *Tile, p *parallel.Pool) *Engine {
-	e := &Engine{Tile: t, Pool: p, workers: make([]*Worker, p.Workers())}
+	e := &Engine{Tile: t, Pool: p, CutFor: p.Workers(), workers: make([]*Worker, p.Workers())}
 	e.shared = aligned(Panel(t.NC, t.KC))
 	for i := range e.workers {
 		e.workers[i] = &Worker{

@@ -43,14 +43,19 @@ type operand struct {
 
 // An item has at least itemSteps multiply-adds, some microseconds of work for
 // the fastest tile; a smaller product is not worth waking the workers. Where
-// panels have room for it, manyItems are enough. An item has at least lowest panels
-// of rows or narrowest columns, so that what all share is not fetched too often.
+// panels have room for it, manyItems are enough, or one for each of more workers. An
+// item has at least lowest panels of rows or narrowest columns, so that what all share is
+// not fetched too often; one panel is enough where more than fewWorkers would be left
+// without an item.
 const (
 	itemSteps = 1 << 19
 	manyItems = 32
 	lowest    = 4
 	narrowest = 64
 )
+
+// fewWorkers is the most workers for which products are cut by their shape alone.
+const fewWorkers = 4
 
 // privateColumns is the most columns of an item: a multiple of every NR.
 const privateColumns = 256
@@ -143,11 +148,19 @@ func (p *Product) cut() {
 		largest = largest * t.KC / max(1, p.length) / width * width
 	}
 	work := p.n * all * min(p.K, p.blocks*p.length)
-	items := max((all+largest-1)/largest, min(manyItems, work/itemSteps, all/smallest))
+	workers := p.e.CutFor
+	if workers > fewWorkers {
+		smallest = max(width, min(smallest, all/workers))
+	}
+	items := max((all+largest-1)/largest, min(max(manyItems, workers), work/itemSteps, all/smallest))
 	if items > 1 && !p.small() {
 		items = roundUp(items, 2) // as many for each of two workers
 	}
 	p.private = roundUp((all+items-1)/items, unit)
+	rounds := func(private int) int { return ((all+private-1)/private + workers - 1) / workers }
+	if less := p.private - unit; workers > fewWorkers && less >= smallest && rounds(less)*less < rounds(p.private)*p.private {
+		p.private = less
+	}
 	p.parts = (all + p.private - 1) / p.private
 }
 

@@ -30,19 +30,19 @@ type Pool struct {
 
 	spans []span // one for each worker
 
-	// gate lets workers into the task at hand: its round in the upper half, a
-	// flag, and the number of workers inside.
+	// gate lets workers into the task at hand: its round, and a flag. Workers read it;
+	// only the caller of Run writes it.
 	gate atomic.Uint64
 
 	helpers []helper
+	watch   func(Task, int) bool
 	seats   seats
 	ended   sync.WaitGroup
 }
 
 const (
-	inside = 1<<31 - 1 // mask of the number of workers inside
-	open   = 1 << 31   // workers may enter
-	round  = 1 << 32   // one more task
+	open  = 1 // workers may enter
+	round = 2 // one more task
 )
 
 // span is the items that a worker begins with: as many as those of the others,
@@ -57,6 +57,7 @@ type span struct {
 
 // helper is one of the goroutines that wait for work.
 type helper struct {
+	inside atomic.Bool   // the gate; only the helper writes it
 	asleep atomic.Bool   // whoever clears it sends to wake
 	wake   chan struct{} // holds one token
 	_      [48]byte      // a cache line each
@@ -81,12 +82,21 @@ func New(workers int) *Pool {
 	p.seats = newSeats(p.workers)
 	p.spans = make([]span, p.workers)
 	p.ended.Add(len(p.helpers))
+	machine := nodes(sysNodes, p.workers)
 	for i := range p.helpers {
 		p.helpers[i].wake = make(chan struct{}, 1)
-		go p.help(i + 1)
+		go func() {
+			defer p.ended.Done()
+			stay(machine, i+1, p.workers)
+			p.help(i + 1)
+		}()
 	}
 	return p
 }
+
+// Watch has f called with each task and its number of items, and the items run only if it says
+// so. A test counts by it. The caller has acquired the pool.
+func (p *Pool) Watch(f func(t Task, items int) (run bool)) { p.watch = f }
 
 // Workers is the number of workers, the caller of Run included.
 func (p *Pool) Workers() int { return p.workers }
@@ -102,6 +112,9 @@ func (p *Pool) Release() { p.users.Unlock() }
 // acquired the pool. Run allocates nothing. After Close the caller runs all of
 // them.
 func (p *Pool) Run(t Task, items int) {
+	if p.watch != nil && !p.watch(t, items) {
+		return
+	}
 	if p.workers == 1 || items <= 1 || p.closed {
 		for i := range items {
 			t.Run(i, 0)
@@ -114,7 +127,7 @@ func (p *Pool) Run(t Task, items int) {
 		p.spans[w].end = int64((w + 1) * items / p.workers)
 	}
 	p.seats.note(0)
-	p.gate.Store(p.gate.Load()&^(round-1) + round | open)
+	p.gate.Store(p.gate.Load() + round | open)
 	for i := range min(len(p.helpers), items-1) {
 		p.helpers[i].rouse()
 	}
@@ -126,6 +139,9 @@ func (p *Pool) Run(t Task, items int) {
 func (p *Pool) work(t Task, worker int) {
 	for k := range p.spans {
 		s := &p.spans[(worker+k)%p.workers]
+		if s.next.Load() >= s.end { // most often so: reading keeps the line where it is
+			continue
+		}
 		for i := s.next.Add(1) - 1; i < s.end; i = s.next.Add(1) - 1 {
 			t.Run(int(i), worker)
 		}
@@ -137,20 +153,22 @@ func (p *Pool) work(t Task, worker int) {
 // for is less than an item, so a nap is enough where spinning is not; unlike a
 // channel, it never allocates.
 func (p *Pool) shut() {
-	g := p.gate.And(^uint64(open)) &^ open
-	for i := 0; g&inside != 0; i++ {
-		if i < patience {
-			pause(i)
-		} else {
-			time.Sleep(nap)
+	p.gate.Store(p.gate.Load() &^ open)
+	for h := range p.helpers {
+		for i := 0; p.helpers[h].inside.Load(); i++ {
+			if i < patience {
+				pause(i)
+			} else {
+				time.Sleep(nap)
+			}
 		}
-		g = p.gate.Load()
 	}
 }
 
-// help is the life of a worker.
+// help is the life of a worker. It says that it is inside before it looks at the gate once
+// more, and whoever shuts the gate does so before it looks who is inside: one of them sees
+// the other.
 func (p *Pool) help(worker int) {
-	defer p.ended.Done()
 	var last uint64 // the round before
 	for {
 		g, ok := p.await(worker, last)
@@ -158,12 +176,12 @@ func (p *Pool) help(worker int) {
 			return
 		}
 		last = g / round
-		if !p.enter(g) {
-			continue
+		h := &p.helpers[worker-1]
+		if h.inside.Store(true); p.gate.Load() == g {
+			p.seats.part(worker)
+			p.work(p.task, worker)
 		}
-		p.seats.part(worker)
-		p.work(p.task, worker)
-		p.gate.Add(^uint64(0))
+		h.inside.Store(false)
 	}
 }
 
@@ -187,16 +205,6 @@ func (p *Pool) await(worker int, last uint64) (gate uint64, ok bool) {
 			return 0, false
 		}
 	}
-}
-
-// enter counts the worker in, unless the round has ended meanwhile.
-func (p *Pool) enter(g uint64) bool {
-	for this := g / round; g&open != 0 && g/round == this; g = p.gate.Load() {
-		if p.gate.CompareAndSwap(g, g+1) {
-			return true
-		}
-	}
-	return false
 }
 
 func (h *helper) rouse() {

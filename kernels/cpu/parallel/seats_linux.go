@@ -31,7 +31,9 @@ func (s seats) note(worker int) int32 {
 	if _, _, err := unix.RawSyscall(unix.SYS_GETCPU, uintptr(unsafe.Pointer(&cpu)), 0, 0); err != 0 {
 		return none
 	}
-	s[worker].Store(int32(cpu))
+	if s[worker].Load() != int32(cpu) { // others read the line: it is written where it must be
+		s[worker].Store(int32(cpu))
+	}
 	return int32(cpu)
 }
 
