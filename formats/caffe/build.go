@@ -42,6 +42,7 @@ type builder struct {
 	blobs map[string]*value // by the names in the file, as they are at this point
 
 	batch int64 // as in the file; 0 if it does not say
+	run   bool  // the network is that of a run to go on with
 
 	sources  []source          // of the weights
 	shared   map[string]*layer // by the names of shared parameters, the first layer that has it
@@ -71,8 +72,9 @@ type source struct {
 	shared bool // it is another layer's too, which is before this one
 }
 
-// build makes a network. mean is the mean image that was given, nil if there is none.
-func build(n *network, mean *meanImage, o formats.Options) (*builder, error) {
+// build makes a network. mean is the mean image that was given, nil if there is none. In a run
+// the statistics of fixed batch norms are frozen, and nothing else.
+func build(n *network, mean *meanImage, o formats.Options, run bool) (*builder, error) {
 	list, facts, err := n.merged()
 	if err != nil {
 		return nil, err
@@ -81,7 +83,7 @@ func build(n *network, mean *meanImage, o formats.Options) (*builder, error) {
 		return nil, fmt.Errorf("the network has %d layers; at most %d are read", len(list), mostLayers)
 	}
 	b := &builder{
-		o: o, net: &graph.Network{Name: networkName(n.name)}, blobs: map[string]*value{}, shared: map[string]*layer{},
+		o: o, run: run, net: &graph.Network{Name: networkName(n.name)}, blobs: map[string]*value{}, shared: map[string]*layer{},
 		versions: map[string]int{}, nodes: map[int]*layer{}, flats: map[string]*value{}, facts: append(facts, n.ignored...),
 		preprocess: preprocess{mean: mean},
 	}
@@ -258,8 +260,8 @@ func (b *builder) weights(l *layer, in *value, blobs ...int) error {
 func (b *builder) finish() error {
 	b.outputs()
 	b.metrics()
-	if b.fixed != nil {
-		b.facts = append(b.facts, "batch norms that use their running statistics in training too: train with -frozen="+strings.Join(b.fixed, ",")+", which keeps their factors and summands too")
+	if b.fixed != nil && !b.run {
+		b.facts = append(b.facts, "batch norms that use their running statistics in training too: train with -frozen="+strings.Join(b.fixed, ",")+", which keeps their factors and biases too")
 	}
 	return b.net.Check()
 }
