@@ -21,6 +21,7 @@ var allowed = map[string][]string{
 	"formats/caffe": {"formats", "formats/hdf5", "formats/safetensors", "graph", "layers", "data", "device", "modelfile",
 		"internal/printable"},
 	"formats/hdf5": {"internal/printable"},
+	"formats/lmdb": {"internal/printable"},
 	"formats/pytorch": {"formats", "formats/pickle", "formats/safetensors", "graph", "layers", "modelfile", "models", "data", "device",
 		"internal/printable"},
 	"formats/matconvnet":  {"formats", "formats/matfile", "modelfile", "graph", "layers", "device"},
