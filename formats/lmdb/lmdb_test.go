@@ -258,11 +258,10 @@ func TestTruncatedAndDamagedFiles(t *testing.T) {
 }
 
 func FuzzRead(f *testing.F) {
-	for _, name := range []string{"flat.mdb", "empty.mdb", "named.mdb"} {
-		f.Add(testFile(f, name))
-	}
-	f.Add(testFile(f, "tree.mdb")[:page(12)])
-	f.Add(made(0, 2, 1, pageOf(2, pageBranch, part{child: 3}), pageOf(3, pageLeaf, part{key: "a", child: 4, long: 9, flags: nodeBig}), overflow(4, 1)))
+	leaf := pageOf(3, pageLeaf, part{key: "a", value: "1"}, part{key: "b", child: 4, long: 9, flags: nodeBig})
+	f.Add(made(0, 2, 2, pageOf(2, pageBranch, part{child: 3}), leaf, overflow(4, 1)))
+	f.Add(made(0, 1, 2, pageOf(2, pageLeaf, part{key: "a", value: "1"}, part{key: "b", value: "22"})))
+	f.Add(testFile(f, "flat.mdb"))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		_, values, err := readAll(b)
 		if err == nil && len(values) > len(b) {

@@ -28,6 +28,7 @@ var allowed = map[string][]string{
 	"formats/matfile":     {"formats/hdf5"},
 	"formats/onnx":        {"formats", "graph", "layers", "modelfile", "data", "device", "expr", "internal/printable"},
 	"formats/safetensors": {"internal/atomicfile"},
+	"data":                {"data/jpeg", "device", "formats/hdf5", "formats/lmdb", "internal/atomicfile", "internal/npy", "internal/plain", "internal/printable"},
 	"modelfile":           {"graph", "data", "formats/safetensors", "internal/printable"},
 	"predict":             {"modelfile", "graph", "data", "device"},
 	"inspect":             {"predict", "modelfile", "graph", "layers", "data", "device", "expr"},

@@ -141,7 +141,7 @@ func (o *options) openPreview(ctx context.Context, stderr io.Writer) (*preview, 
 		if err != nil {
 			return nil, err
 		}
-		photos, err := data.OpenPhotos(ctx, data.PhotoSpec{Train: o.data}, p)
+		photos, err := data.OpenPhotos(ctx, data.PhotoSpec{Train: o.data, Order: o.order}, p)
 		if err != nil {
 			return nil, err
 		}

@@ -102,7 +102,7 @@ func (o *options) resumedRun(ctx context.Context, stderr io.Writer) (c solver.Co
 	}
 	s, err = o.openData(ctx, c.Data, c.Network, &c.Preprocess, stderr)
 	if err != nil && o.data == "" {
-		err = fmt.Errorf("%w; if the data has moved, -data says where to, with -val, -split, -classes and -each as before", err)
+		err = fmt.Errorf("%w; if the data has moved, -data says where to, with -val, -split, -classes, -each and -order as before", err)
 	}
 	if err != nil {
 		return c, s, err
