@@ -33,8 +33,8 @@ type caffeSet struct {
 
 func (c *caffeSet) bgr() bool { return c.order != "rgb" }
 
-// assumed says what is taken for granted of a set and cannot be seen in it.
-func (f *Files) assumed() string {
+// Assumed says what is taken for granted of a set and cannot be seen in it; it is mostly empty.
+func (f *Files) Assumed() string {
 	if f.caffe == nil || !f.caffe.asks || f.caffe.order != "" {
 		return ""
 	}

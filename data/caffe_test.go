@@ -74,7 +74,7 @@ func TestRecordsOfCaffes(t *testing.T) {
 			require.NoError(t, err)
 			require.Equal(t, 6, f.Len())
 			require.Equal(t, []string{"0", "1", "2"}, f.Classes())
-			require.Equal(t, c.assumed, f.assumed() != "")
+			require.Equal(t, c.assumed, f.Assumed() != "")
 			augment := Augment(nil)
 			if c.name == "encoded" {
 				_, err := NewPhotos(f, nil, nil)
@@ -104,7 +104,7 @@ func TestRecordsOfCaffes(t *testing.T) {
 	f, err := OpenFiles(caffeFile("colour"))
 	require.NoError(t, err)
 	require.Equal(t, "00000002_some/2.jpg", f.Name(2))
-	require.Contains(t, f.assumed(), "three channels are taken for blue, green and red, as Caffe's tools write them; -order rgb if")
+	require.Contains(t, f.Assumed(), "three channels are taken for blue, green and red, as Caffe's tools write them; -order rgb if")
 }
 
 // TestASetOfCaffesIsDividedAndCutOut opens sets as training does.

@@ -86,7 +86,7 @@ type PhotoSets struct {
 	Preprocess Preprocess
 	Skipped    []Skip
 	Parts      []string // the names of what are Train, Val and Test in a set that has parts
-	Assumed    string   // what is taken for granted of the set and cannot be seen in it; mostly empty
+	Assumed    string   // Files.Assumed of Train
 }
 
 // OpenPhotos opens, checks and measures photographs.
@@ -105,7 +105,7 @@ func OpenPhotos(ctx context.Context, spec PhotoSpec, o PhotoOptions) (*PhotoSets
 		o.Augment = train.caffe.augment(o.Augment)
 	}
 	o.Whole = o.Normal.Whiten && o.Known == nil
-	s := &PhotoSets{Assumed: train.assumed()}
+	s := &PhotoSets{Assumed: train.Assumed()}
 	for _, p := range []*Files{train, val, test} {
 		if p != nil && p.part != "" {
 			s.Parts = append(s.Parts, p.part)

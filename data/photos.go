@@ -194,6 +194,14 @@ func (p *Photos) Part() string {
 	return ""
 }
 
+// Assumed is what Files.Assumed says of picture files, and empty for other sets.
+func (p *Photos) Assumed() string {
+	if f, ok := p.from.(*Files); ok {
+		return f.Assumed()
+	}
+	return ""
+}
+
 // Read writes the view of picture i that a test takes.
 func (p *Photos) Read(dst []float32, i int) (label int32, err error) {
 	return p.read(dst, i, view{})

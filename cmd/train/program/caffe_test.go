@@ -43,6 +43,8 @@ func TestTrainOnDataSetsOfCaffes(t *testing.T) {
 	require.Equal(t, lmdb+" -split 0.34 -order rgb", c.Config.Data)
 	require.Equal(t, -m.Preprocess.Mean[0]+m.Preprocess.Mean[2], c.Config.Preprocess.Statistics.Mean[0]-c.Config.Preprocess.Statistics.Mean[2])
 	require.Contains(t, succeed(t, "-eval", "-weights", filepath.Join("rgb", solver.WeightsFile), "-data", h5, "-order", "rgb"), "tiny on the 2 test images of packed")
+	_, _, stderr = call(t, "-eval", "-weights", filepath.Join("rgb", solver.WeightsFile), "-data", h5)
+	require.Contains(t, stderr, "-order rgb if they are red, green and blue")
 	refused(t, "-val, -split, -classes, -each and -order need -data", "-resume", "run", "-order", "rgb")
 	refused(t, "net.json is no data set of Caffe's", append(flags, "net.json", "-order", "rgb")...)
 }

@@ -166,9 +166,7 @@ func (o *options) openPhotos(ctx context.Context, spec data.PhotoSpec, n *graph.
 	if err != nil {
 		return s, err
 	}
-	if photos.Assumed != "" {
-		fmt.Fprintf(progress, "train: %s\n", printable.Line(photos.Assumed))
-	}
+	sayAssumed(progress, photos.Assumed)
 	switch {
 	case photos.Val == nil && spec.Split != "":
 		return s, fmt.Errorf("-split %s puts none of the pictures of %s aside to test on: a larger share does, or a list with the part val", spec.Split, spec.Train)
@@ -176,6 +174,13 @@ func (o *options) openPhotos(ctx context.Context, spec data.PhotoSpec, n *graph.
 		return s, fmt.Errorf("%s has nothing to test on: -val names other photographs, and -split 0.1 puts a tenth of these aside", spec.Train)
 	}
 	return sets{photos.Train, photos.Val, photos.Preprocess, photos.Skipped, photos.Parts}, nil
+}
+
+// sayAssumed prints what is taken for granted of a data set, if anything.
+func sayAssumed(w io.Writer, what string) {
+	if what != "" {
+		fmt.Fprintf(w, "train: %s\n", printable.Line(what))
+	}
 }
 
 // photoOptions are what flags say of photographs.

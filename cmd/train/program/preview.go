@@ -145,6 +145,7 @@ func (o *options) openPreview(ctx context.Context, stderr io.Writer) (*preview, 
 		if err != nil {
 			return nil, err
 		}
+		sayAssumed(stderr, photos.Assumed)
 		return &preview{photos.Train, o.augment, photos.Preprocess, photos.Skipped}, nil
 	}
 	set, _, err := o.openNamed(o.data, nil)
