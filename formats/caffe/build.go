@@ -50,6 +50,11 @@ type builder struct {
 	versions map[string]int    // how many values each blob had so far
 	nodes    map[int]*layer    // which layers the nodes come from
 
+	trained struct { // as trainedBefore knows it
+		sources, nodes int             // how many it has seen
+		own, before    map[string]bool // nodes that have such parameters, and that depend on some
+	}
+
 	facts, lost []string
 	fixed       []string // batch norms that never use the statistics of a batch
 	unfilled    []string // parameters whose initial values hubel does not have
@@ -87,6 +92,7 @@ func build(n *network, mean *meanImage, o formats.Options, run bool) (*builder, 
 		versions: map[string]int{}, nodes: map[int]*layer{}, flats: map[string]*value{}, facts: append(facts, n.ignored...),
 		preprocess: preprocess{mean: mean},
 	}
+	b.trained.own, b.trained.before = map[string]bool{}, map[string]bool{}
 	b.countReaders(n, list)
 	if err := b.inputs(n, list); err != nil {
 		return nil, err
@@ -175,6 +181,7 @@ func (b *builder) layer(l *layer) error {
 			}
 		}
 	}
+	b.stopped(l, in)
 	out, err := convert.make(b, l, in)
 	if err != nil {
 		return err
@@ -185,6 +192,39 @@ func (b *builder) layer(l *layer) error {
 		}
 	}
 	return nil
+}
+
+// stopped says where propagate_down ends gradients that hubel lets through: where something that
+// is trained is before a bottom.
+func (b *builder) stopped(l *layer, in []*value) {
+	for i, v := range in {
+		if i < len(l.down) && !l.down[i] && v.node >= 0 && l.typ != "Accuracy" && l.typ != "ArgMax" && l.typ != "Silence" && b.trainedBefore(v.node) {
+			b.lost = append(b.lost, fmt.Sprintf("%v: propagate_down: false for its bottom %q: hubel's gradients go on to the layers before it; -frozen, or a rate of 0, keeps these as they are", l, l.bottom[i]))
+		}
+	}
+}
+
+// trainedBefore reports whether a node, or one that it depends on, has parameters that are trained.
+// What it finds it keeps, as far as it has come.
+func (b *builder) trainedBefore(node int) bool {
+	t := &b.trained
+	for ; t.sources < len(b.sources); t.sources++ {
+		s := b.sources[t.sources]
+		if rate := s.layer.spec(s.blob).rate; s.blob != ones && !s.state && (rate == nil || *rate != 0) {
+			t.own[graph.LayerOf(s.name)] = true
+		}
+	}
+	for i := t.nodes; i <= node; i++ {
+		n := b.net.Nodes[i]
+		before := t.own[n.Name]
+		for _, in := range n.In {
+			name, _, _ := strings.Cut(in, ":") // of an output of several
+			before = before || t.before[name]
+		}
+		t.before[n.Name] = before
+	}
+	t.nodes = max(t.nodes, node+1)
+	return t.before[b.net.Nodes[node].Name]
 }
 
 // node adds a layer of the network. suffix tells apart those of one layer in the file; the
