@@ -9,6 +9,7 @@ import (
 
 	"gorgonia.org/tensor"
 
+	"github.com/hubel-go/hubel/formats"
 	"github.com/hubel-go/hubel/formats/safetensors"
 	"github.com/hubel-go/hubel/graph"
 	"github.com/hubel-go/hubel/modelfile"
@@ -146,7 +147,7 @@ func (r *Run) Checkpoint(batch int) ([]safetensors.Tensor, map[string]string, er
 // kept are the slabs of the parameters that are trained: zeros for one that Caffe does not have,
 // such as a weight that stays 1, and none for one that no loss depends on.
 func (r *Run) kept() (map[string]*tensor.Dense, error) {
-	plan, err := r.Network.Plan(traits{}, graph.PlanOptions{Mode: graph.Train, Batch: 1, Frozen: r.frozen})
+	plan, err := r.Network.Plan(formats.Traits{}, graph.PlanOptions{Mode: graph.Train, Batch: 1, Frozen: r.frozen})
 	if err != nil {
 		return nil, err
 	}

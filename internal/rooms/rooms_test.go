@@ -16,7 +16,7 @@ import (
 // allowed lists what the packages of this module may import of it, tests apart.
 var allowed = map[string][]string{
 	"formats/darknet": {"formats", "graph", "layers", "data", "device", "internal/plain", "internal/printable"},
-	"formats":         {"graph", "modelfile", "formats/safetensors"},
+	"formats":         {"graph", "modelfile", "device", "formats/safetensors"},
 	"formats/pickle":  {},
 	"formats/caffe": {"formats", "formats/hdf5", "formats/safetensors", "graph", "layers", "data", "device", "modelfile",
 		"internal/printable"},
