@@ -110,6 +110,9 @@ func (f *Files) fingerprint(a Augment) string {
 	if stack := f.stackChannels(); stack > 0 {
 		fmt.Fprintln(w, "channels", stack)
 	}
+	if f.caffe != nil {
+		fmt.Fprintln(w, "order", f.caffe.bgr())
+	}
 	for _, s := range f.shards {
 		if abs, err := filepath.Abs(s); err == nil {
 			s = abs

@@ -32,10 +32,11 @@ import (
 type Files struct {
 	shards  []string // tar files, or one folder
 	tar     bool
-	whole   bool   // without parts: a list names all that is in the set
-	root    string // folders that all files share, with a slash behind each
-	part    string // of a set that has parts, the name of this one
-	keyed   bool   // names are WebDataset's keys, and belong to their tar file
+	whole   bool      // without parts: a list names all that is in the set
+	root    string    // folders that all files share, with a slash behind each
+	part    string    // of a set that has parts, the name of this one
+	keyed   bool      // names are WebDataset's keys, and belong to their tar file
+	caffe   *caffeSet // of a data set of Caffe's
 	files   []file
 	classes []string
 	skipped []Skip
@@ -47,7 +48,7 @@ type file struct {
 	stored       string // in the folder or the tar file, with slashes
 	label        int32
 	shard        int32 // index in shards
-	offset, size int64 // in a tar file; the size is -1 before it is known
+	offset, size int64 // in a tar file or a database; the size is -1 before it is known
 	time         int64 // when it, or its tar file, was changed last
 }
 
@@ -62,11 +63,14 @@ type Skip struct {
 const largestFile = 1 << 28
 
 // OpenFiles indexes a folder of class folders, a tar file, a folder of tar files,
-// or a list of paths and classes whose name ends in .txt. It reads names and sizes,
-// not pictures. A set that has parts, such as folders "train" and "val", is for
+// a list of paths and classes whose name ends in .txt, or a data set of Caffe's. It
+// reads names and sizes, not pictures. A set that has parts, such as folders "train" and "val", is for
 // OpenPhotos.
-func OpenFiles(path string) (*Files, error) {
-	parts, err := openSet(path)
+func OpenFiles(path string) (*Files, error) { return openFiles(path, "") }
+
+// openFiles is OpenFiles with the order of channels in a data set of Caffe's.
+func openFiles(path, order string) (*Files, error) {
+	parts, err := openSet(path, order)
 	if err != nil {
 		return nil, err
 	}
@@ -77,11 +81,21 @@ func OpenFiles(path string) (*Files, error) {
 }
 
 // openSet indexes the files of each part of a set, which are nil where there are
-// none. A set without parts is one to train on.
-func openSet(path string) (parts [3]*Files, err error) {
+// none. A set without parts is one to train on. The order is that of channels in a
+// data set of Caffe's.
+func openSet(path, order string) (parts [3]*Files, err error) {
 	s, err := os.Stat(path)
 	if err != nil {
 		return parts, err
+	}
+	if order != "" && order != "bgr" && order != "rgb" {
+		return parts, fmt.Errorf("the order of channels %q is neither bgr nor rgb", order)
+	}
+	if parts[0], err = openCaffe(path, order); err != nil || parts[0] != nil {
+		return parts, err
+	}
+	if order != "" {
+		return parts, fmt.Errorf("%s is no data set of Caffe's, whose order of channels would have to be known", path)
 	}
 	f := &Files{}
 	var found []labelled
@@ -282,7 +296,7 @@ func (f *Files) divide(found []labelled) (parts [3]*Files, err error) {
 		if k > 0 && g.found == nil {
 			continue
 		}
-		p := &Files{shards: f.shards, tar: f.tar, part: g.name}
+		p := &Files{shards: f.shards, tar: f.tar, part: g.name, caffe: f.caffe}
 		if err := p.classify(g.found); err != nil {
 			return parts, err
 		}
@@ -470,7 +484,10 @@ func (f *Files) Skipped() []Skip { return f.skipped }
 func (f *Files) Load(buf []byte, i int) ([]byte, error) {
 	e := &f.files[i]
 	path := f.shards[e.shard]
-	if !f.tar {
+	if f.caffe != nil && f.caffe.head != nil {
+		return f.loadRow(buf, e)
+	}
+	if !f.tar && f.caffe == nil {
 		path = f.onDisk(e.stored)
 	}
 	size := e.size

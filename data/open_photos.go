@@ -21,6 +21,10 @@ type PhotoSpec struct {
 	// numbers from 0 in the order of the names of Train, such as "0-2,5".
 	Classes string
 
+	// Order is that of three channels in a data set of Caffe's, which does not say it:
+	// "bgr", as convert_imageset writes them, or "rgb". Empty means bgr.
+	Order string
+
 	// Each is how many pictures of each class are trained on, such as "20", or with the
 	// seed of their draw, "20@7"; empty for all. Tests are not changed.
 	Each string
@@ -28,7 +32,8 @@ type PhotoSpec struct {
 
 // ParsePhotoSpec reads what String has written.
 func ParsePhotoSpec(text string) (s PhotoSpec) {
-	s.Train, s.Each, _ = strings.Cut(text, " -each ")
+	s.Train, s.Order, _ = strings.Cut(text, " -order ")
+	s.Train, s.Each, _ = strings.Cut(s.Train, " -each ")
 	s.Train, s.Classes, _ = strings.Cut(s.Train, " -classes ")
 	s.Train, s.Split, _ = strings.Cut(s.Train, " -split ")
 	s.Train, s.Val, _ = strings.Cut(s.Train, " -val ")
@@ -49,6 +54,9 @@ func (s PhotoSpec) String() string {
 	}
 	if s.Each != "" {
 		text += " -each " + s.Each
+	}
+	if s.Order != "" {
+		text += " -order " + s.Order
 	}
 	return text
 }
@@ -78,6 +86,7 @@ type PhotoSets struct {
 	Preprocess Preprocess
 	Skipped    []Skip
 	Parts      []string // the names of what are Train, Val and Test in a set that has parts
+	Assumed    string   // Files.Assumed of Train
 }
 
 // OpenPhotos opens, checks and measures photographs.
@@ -92,8 +101,11 @@ func OpenPhotos(ctx context.Context, spec PhotoSpec, o PhotoOptions) (*PhotoSets
 	if o.Known == nil && o.Default && train.stackChannels() > 1 {
 		o.Augment = slices.DeleteFunc(slices.Clone(o.Augment), func(s Step) bool { return s.Op == Grey })
 	}
+	if o.Known == nil && o.Default && train.caffe != nil {
+		o.Augment = train.caffe.augment(o.Augment)
+	}
 	o.Whole = o.Normal.Whiten && o.Known == nil
-	s := &PhotoSets{}
+	s := &PhotoSets{Assumed: train.Assumed()}
 	for _, p := range []*Files{train, val, test} {
 		if p != nil && p.part != "" {
 			s.Parts = append(s.Parts, p.part)
@@ -150,10 +162,10 @@ func OpenTestPhotos(ctx context.Context, spec PhotoSpec, known Preprocess, class
 			files = val
 		}
 	case spec.Val != "":
-		files, err = OpenFiles(spec.Val)
+		files, err = openFiles(spec.Val, spec.Order)
 	default:
 		var parts [3]*Files
-		if parts, err = openSet(spec.Train); err == nil {
+		if parts, err = openSet(spec.Train, spec.Order); err == nil {
 			files = cmp.Or(parts[2], parts[1], parts[0])
 		}
 	}
@@ -193,7 +205,7 @@ func strict(asked bool, skipped []Skip) error {
 // openParts indexes the files of each part; val and test are nil where there are
 // none.
 func openParts(spec PhotoSpec) (train, val, test *Files, err error) {
-	parts, err := openSet(spec.Train)
+	parts, err := openSet(spec.Train, spec.Order)
 	if err != nil {
 		return nil, nil, nil, err
 	}
@@ -216,7 +228,7 @@ func openParts(spec PhotoSpec) (train, val, test *Files, err error) {
 		}
 		train.skipped = skipped
 	case spec.Val != "":
-		if val, err = OpenFiles(spec.Val); err != nil {
+		if val, err = openFiles(spec.Val, spec.Order); err != nil {
 			return nil, nil, nil, err
 		}
 	}

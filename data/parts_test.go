@@ -100,7 +100,7 @@ func TestParts(t *testing.T) {
 		require.NoError(t, os.WriteFile(tarFile, tarOf(t, members...), 0o666))
 		var names [2][]string
 		for k, path := range []string{folder, tarFile} {
-			parts, err := openSet(path)
+			parts, err := openSet(path, "")
 			require.NoError(t, err)
 			require.Equal(t, c.want, partsListing(parts))
 			if c.skips == nil {
@@ -134,7 +134,7 @@ func TestParts(t *testing.T) {
 	} {
 		folder := t.TempDir()
 		writeTree(t, folder, with(map[string][]byte{}, names...))
-		_, err := openSet(folder)
+		_, err := openSet(folder, "")
 		require.ErrorContains(t, err, want)
 	}
 }
@@ -148,7 +148,7 @@ func TestPartsInShards(t *testing.T) {
 	writeTree(t, dir, map[string][]byte{
 		"tiny-train-0.tar": shard("train/", 0), "tiny-train-1.tar": shard("train/", 1), "tiny-val-0.tar": shard("val/", 2), "more.tar": shard("", 3),
 	})
-	parts, err := openSet(dir)
+	parts, err := openSet(dir, "")
 	require.NoError(t, err)
 	require.Equal(t, "train 4 blue+red, val 2 blue+red, none", partsListing(parts))
 	require.Equal(t, map[string]string{"more.tar": `beside "train" and "val", its pictures are not read: 2`}, skips(parts[0]))
@@ -157,7 +157,7 @@ func TestPartsInShards(t *testing.T) {
 	// Folders of tar files are parts as well.
 	dir = t.TempDir()
 	writeTree(t, dir, map[string][]byte{"train/0.tar": shard("x/", 0), "train/1.tar": shard("x/", 1), "Valid/0.tar": shard("", 2)})
-	parts, err = openSet(dir)
+	parts, err = openSet(dir, "")
 	require.NoError(t, err)
 	require.Equal(t, "train 4 blue+red, Valid 2 blue+red, none", partsListing(parts))
 	require.Equal(t, []string{"blue/0.jpg blue", "blue/1.jpg blue", "red/0.jpg red", "red/1.jpg red"}, listing(parts[0]))

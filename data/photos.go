@@ -61,12 +61,22 @@ func NewPhotos(f *Files, a Augment, stats *Statistics) (*Photos, error) {
 		return nil, err
 	}
 	h, w, ok := a.Size()
+	if !ok && f.caffe != nil && f.caffe.h > 0 {
+		_, h, w = a.geometry(view{}, f.caffe.h, f.caffe.w)
+		ok = true
+	}
 	if !ok {
 		return nil, ErrNoSize
 	}
 	stack := f.stackChannels()
 	if f.Len() == 0 && stats != nil && len(stats.Mean) != 1 && len(stats.Mean) != 3 { // for ReadFile
 		stack = len(stats.Mean)
+	}
+	if f.caffe != nil && f.caffe.grey {
+		if err := a.checkGrey(); err != nil {
+			return nil, err
+		}
+		return newPhotos(f, a, stats, tensor.Shape{1, h, w})
 	}
 	if stack == 0 {
 		return newPhotos(f, a, stats, tensor.Shape{a.Channels(3), h, w})
@@ -98,10 +108,8 @@ func Augmented(d Dataset, a Augment, stats *Statistics) (test Dataset, varied Va
 		}
 	case 3:
 	case 1:
-		for _, op := range []Op{Saturation, Hue, PCA} {
-			if a.has(op) {
-				return nil, nil, fmt.Errorf("augmentation %s needs pictures in colour", op)
-			}
+		if err := a.checkGrey(); err != nil {
+			return nil, nil, err
 		}
 	}
 	_, h, w := a.geometry(view{}, shape[1], shape[2])
@@ -117,6 +125,16 @@ func Augmented(d Dataset, a Augment, stats *Statistics) (test Dataset, varied Va
 		return points, points.Varied(), nil
 	}
 	return photos, photos.Varied(), nil
+}
+
+// checkGrey says which step pictures of one channel do not take.
+func (a Augment) checkGrey() error {
+	for _, op := range []Op{Saturation, Hue, PCA} {
+		if a.has(op) {
+			return fmt.Errorf("augmentation %s needs pictures in colour", op)
+		}
+	}
+	return nil
 }
 
 // largestSample bounds the pixels of a sample: workers hold some each.
@@ -172,6 +190,14 @@ func (p *Photos) Label(i int) (int32, bool) {
 func (p *Photos) Part() string {
 	if f, ok := p.from.(*Files); ok {
 		return f.part
+	}
+	return ""
+}
+
+// Assumed is what Files.Assumed says of picture files, and empty for other sets.
+func (p *Photos) Assumed() string {
+	if f, ok := p.from.(*Files); ok {
+		return f.Assumed()
 	}
 	return ""
 }
@@ -349,6 +375,7 @@ func (f *Files) open(s *scratch, i int) (h, w int, label int32, err error) {
 	if s.file, err = f.Load(s.file, i); err != nil {
 		return 0, 0, 0, err
 	}
+	s.decoder.caffe = f.caffe
 	h, w, err = s.openFile(s.file)
 	return h, w, f.files[i].label, err
 }

@@ -66,6 +66,9 @@ type decoder struct {
 	pix    []uint8    // of pictures that are not planes yet
 
 	stack stack
+
+	caffe *caffeSet // of records of Caffe's
+	datum datum
 }
 
 // format is how a picture is encoded.
@@ -79,13 +82,17 @@ const (
 	bmpFormat
 	tiffFormat
 	webpFormat
-	npyFormat // of a stack only
+	npyFormat   // of a stack only
+	datumFormat // of a record of Caffe's
 )
 
 // open reads the head of an encoded picture, which must stay as it is until
 // decode has returned. Files are known by what is in them, not by their name.
 func (d *decoder) open(file []byte) (h, w int, err error) {
 	d.file, d.format = file, formatOf(file)
+	if d.format == unknown && d.caffe != nil {
+		d.format = datumFormat
+	}
 	if d.stack.want != 0 {
 		return d.openStack()
 	}
@@ -95,6 +102,11 @@ func (d *decoder) open(file []byte) (h, w int, err error) {
 		return 0, 0, errors.New(unknownFormat(file))
 	case npyFormat:
 		return 0, 0, errors.New("it is an array of numbers, and the others are pictures")
+	case datumFormat:
+		if err := d.openDatum(); err != nil {
+			return 0, 0, err
+		}
+		return d.h, d.w, nil
 	case jpegFormat:
 		var head jpeg.Config
 		head, err = d.jpeg.Open(file)
@@ -178,6 +190,8 @@ func (d *decoder) decode(ctx context.Context, p *picture, region image.Rectangle
 	switch {
 	case d.stack.want != 0:
 		return d.decodeStack(ctx, p)
+	case d.format == datumFormat:
+		return d.decodeDatum(ctx, p)
 	case d.format == jpegFormat:
 		return d.decodeJPEG(ctx, p, region, halvings)
 	}

@@ -64,6 +64,9 @@ func (f *Files) withoutArrays(found []labelled) []labelled {
 // file that can be read, and 0 for a set of pictures. A TIFF of one page is a
 // picture.
 func (f *Files) stackChannels() int {
+	if f.caffe != nil {
+		return f.caffe.stack
+	}
 	s := new(scratch)
 	s.decoder.stack.want = anyStack
 	for i := range f.files {
@@ -93,6 +96,9 @@ func (d *decoder) openStack() (h, w int, err error) {
 		err = d.openArray()
 	case tiffFormat:
 		err = d.openPages()
+	case datumFormat:
+		err = d.openDatum()
+		s.channels = d.datum.channels
 	default:
 		err = errors.New("it is neither an array of .npy nor a TIFF, as the others are")
 	}
@@ -202,6 +208,9 @@ func (d *decoder) decodeStack(ctx context.Context, p *picture) error {
 			p.stack[c] = whole(d.pix[c*n:(c+1)*n], d.w, d.h, d.w)
 		}
 		return nil
+	}
+	if d.format == datumFormat {
+		return d.decodeNumbers(ctx, p)
 	}
 	if s.array.Float32 {
 		s.values = grown(s.values, s.channels*n)

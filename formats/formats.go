@@ -7,6 +7,7 @@ import (
 	"context"
 	"io"
 
+	"github.com/hubel-go/hubel/formats/safetensors"
 	"github.com/hubel-go/hubel/graph"
 	"github.com/hubel-go/hubel/modelfile"
 )
@@ -59,6 +60,24 @@ type Reader struct {
 	// Read reads a model from the files, which the format may need more than one of,
 	// such as a network and its weights. Errors name the file.
 	Read func(ctx context.Context, paths []string, o Options) (*Model, error)
+
+	// IsState reports, as Is does, whether a file is the state of a training: then the
+	// files are those of a run, and ReadRun reads it. Both are nil in a format whose runs
+	// are not read.
+	IsState func(head []byte, name string) bool
+	ReadRun func(ctx context.Context, paths []string, o Options) (*Run, error)
+}
+
+// Run is a training of another framework, with which `train -resume` can go on.
+type Run struct {
+	*Model         // the network that is trained, with its weights at that time
+	Iteration  int // updates done
+	Iterations int // updates in all, as the files have it; 0 if they do not
+
+	// Checkpoint makes the file checkpoint.safetensors in the folder of a run, of what the
+	// Model is now. batch is how many samples a pass has; 0 is as many as the files say.
+	// The run has no data set yet: solver.Checkpoint says how it gets one.
+	Checkpoint func(batch int) ([]safetensors.Tensor, map[string]string, error)
 }
 
 // WriteOptions are what a user says about a file to be written.

@@ -35,7 +35,7 @@ type settings struct {
 	DirectConv bool     `json:"direct_conv,omitempty"`
 	TF32       bool     `json:"tf32,omitempty"`
 	Arithmetic string   `json:"arithmetic,omitempty"` // of the device
-	Samples    int      `json:"samples"`              // of the training set
+	Samples    int      `json:"samples"`              // of the training set; 0 of a run without data
 	Batch      int      `json:"batch"`
 	Accumulate int      `json:"accumulate"`
 	Iterations int      `json:"iterations"`
@@ -90,7 +90,7 @@ type Checkpoint struct {
 
 	Path      string // of the file
 	Classes   []string
-	Samples   int // of the training set
+	Samples   int // of the training set; 0 of a run without data
 	Iteration int // updates done
 
 	// Arithmetic is that of the device that the run was last trained on; empty in a
@@ -122,6 +122,10 @@ func PeekCheckpoint(dir string) (*Checkpoint, error) {
 	c, err := decodeCheckpoint(dir, path, f.Metadata())
 	return c, cmp.Or(err, f.Close())
 }
+
+// WithoutData reports whether the run has no data set yet: it was begun by another program, and
+// converted. The data set that it is resumed with becomes its own.
+func (c *Checkpoint) WithoutData() bool { return c.Samples == 0 }
 
 // Done reports whether a run of so many iterations has nothing left to do.
 func (c *Checkpoint) Done(iterations int) bool {
@@ -207,7 +211,9 @@ func decodeCheckpoint(dir, path string, metadata map[string]string) (*Checkpoint
 	if err := json.Unmarshal([]byte(metadata[historyKey]), &c.history); err != nil {
 		return fail(fmt.Errorf("metadata %s: %w", historyKey, err))
 	}
-	c.Samples, c.Arithmetic = s.Samples, s.Arithmetic
+	if c.Samples, c.Arithmetic = s.Samples, s.Arithmetic; c.Samples < 0 {
+		return fail(fmt.Errorf("metadata %s: %d samples to train on", solverKey, c.Samples))
+	}
 	c.Config.Data, c.Config.DirectConv, c.Config.TF32 = s.Data, s.DirectConv, s.TF32
 	c.Config.Batch, c.Config.Accumulate, c.Config.Iterations = s.Batch, s.Accumulate, s.Iterations
 	c.Config.Seed, c.Config.Frozen, c.Config.Optimiser = s.Seed, s.Frozen, s.Optimiser

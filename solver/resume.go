@@ -20,7 +20,14 @@ func (c *Checkpoint) check(with *Config) error {
 	if now, before := Defaults(with.Optimiser.Method).Method, Defaults(c.Config.Optimiser.Method).Method; now != before {
 		return fmt.Errorf("resume %s: the optimiser is %s, but the run was started with %s", with.Dir, now, before)
 	}
-	now, before := fixed(with, with.Train.Len(), with.Train.Classes()), fixed(&c.Config, c.Samples, c.Classes)
+	samples, classes := c.Samples, c.Classes
+	if c.WithoutData() {
+		samples = with.Train.Len()
+		if len(classes) == 0 {
+			classes = with.Train.Classes()
+		}
+	}
+	now, before := fixed(with, with.Train.Len(), with.Train.Classes()), fixed(&c.Config, samples, classes)
 	path, a, b, err := compare(now, before)
 	if err != nil {
 		return err

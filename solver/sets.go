@@ -49,6 +49,9 @@ func (c *Checkpoint) checkSets(with *Config) error {
 		return fmt.Errorf("resume %s: %s; name the same data, divided in the same way, or start a new run from the weights in %s",
 			with.Dir, fmt.Sprintf(format, args...), filepath.Join(with.Dir, WeightsFile))
 	}
+	if c.WithoutData() {
+		return nil
+	}
 	if n := with.Train.Len(); n != c.Samples {
 		return differs("there are %d samples to train on, but the run was started with %d", n, c.Samples)
 	}

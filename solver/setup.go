@@ -87,6 +87,9 @@ func (t *trainer) readStart() (s start, err error) {
 		if err := checkpoint.check(&t.c); err != nil {
 			return start{}, err
 		}
+		if checkpoint.WithoutData() {
+			s.notice = fmt.Sprintf("the run was converted at iteration %d, without its data set: from now on its %d samples are these", s.iteration, t.c.Train.Len())
+		}
 		if is := t.c.Device.Arithmetic(); checkpoint.otherThan(is) {
 			s.notice = fmt.Sprintf("the run was trained on %s and goes on on %s, which rounds differently: it will not end with the bytes of a run on one of them", checkpoint.Arithmetic, is)
 		}

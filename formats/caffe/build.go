@@ -42,12 +42,18 @@ type builder struct {
 	blobs map[string]*value // by the names in the file, as they are at this point
 
 	batch int64 // as in the file; 0 if it does not say
+	run   bool  // the network is that of a run to go on with
 
 	sources  []source          // of the weights
 	shared   map[string]*layer // by the names of shared parameters, the first layer that has it
 	readers  map[string][]int  // of the values of each blob, in their order
 	versions map[string]int    // how many values each blob had so far
 	nodes    map[int]*layer    // which layers the nodes come from
+
+	trained struct { // as trainedBefore knows it
+		sources, nodes int             // how many it has seen
+		own, before    map[string]bool // nodes that have such parameters, and that depend on some
+	}
 
 	facts, lost []string
 	fixed       []string // batch norms that never use the statistics of a batch
@@ -71,8 +77,9 @@ type source struct {
 	shared bool // it is another layer's too, which is before this one
 }
 
-// build makes a network. mean is the mean image that was given, nil if there is none.
-func build(n *network, mean *meanImage, o formats.Options) (*builder, error) {
+// build makes a network. mean is the mean image that was given, nil if there is none. In a run
+// the statistics of fixed batch norms are frozen, and nothing else.
+func build(n *network, mean *meanImage, o formats.Options, run bool) (*builder, error) {
 	list, facts, err := n.merged()
 	if err != nil {
 		return nil, err
@@ -81,10 +88,11 @@ func build(n *network, mean *meanImage, o formats.Options) (*builder, error) {
 		return nil, fmt.Errorf("the network has %d layers; at most %d are read", len(list), mostLayers)
 	}
 	b := &builder{
-		o: o, net: &graph.Network{Name: networkName(n.name)}, blobs: map[string]*value{}, shared: map[string]*layer{},
+		o: o, run: run, net: &graph.Network{Name: networkName(n.name)}, blobs: map[string]*value{}, shared: map[string]*layer{},
 		versions: map[string]int{}, nodes: map[int]*layer{}, flats: map[string]*value{}, facts: append(facts, n.ignored...),
 		preprocess: preprocess{mean: mean},
 	}
+	b.trained.own, b.trained.before = map[string]bool{}, map[string]bool{}
 	b.countReaders(n, list)
 	if err := b.inputs(n, list); err != nil {
 		return nil, err
@@ -173,6 +181,7 @@ func (b *builder) layer(l *layer) error {
 			}
 		}
 	}
+	b.stopped(l, in)
 	out, err := convert.make(b, l, in)
 	if err != nil {
 		return err
@@ -185,6 +194,39 @@ func (b *builder) layer(l *layer) error {
 	return nil
 }
 
+// stopped says where propagate_down ends gradients that hubel lets through: where something that
+// is trained is before a bottom.
+func (b *builder) stopped(l *layer, in []*value) {
+	for i, v := range in {
+		if i < len(l.down) && !l.down[i] && v.node >= 0 && l.typ != "Accuracy" && l.typ != "ArgMax" && l.typ != "Silence" && b.trainedBefore(v.node) {
+			b.lost = append(b.lost, fmt.Sprintf("%v: propagate_down: false for its bottom %q: hubel's gradients go on to the layers before it; -frozen, or a rate of 0, keeps these as they are", l, l.bottom[i]))
+		}
+	}
+}
+
+// trainedBefore reports whether a node, or one that it depends on, has parameters that are trained.
+// What it finds it keeps, as far as it has come.
+func (b *builder) trainedBefore(node int) bool {
+	t := &b.trained
+	for ; t.sources < len(b.sources); t.sources++ {
+		s := b.sources[t.sources]
+		if rate := s.layer.spec(s.blob).rate; s.blob != ones && !s.state && (rate == nil || *rate != 0) {
+			t.own[graph.LayerOf(s.name)] = true
+		}
+	}
+	for i := t.nodes; i <= node; i++ {
+		n := b.net.Nodes[i]
+		before := t.own[n.Name]
+		for _, in := range n.In {
+			name, _, _ := strings.Cut(in, ":") // of an output of several
+			before = before || t.before[name]
+		}
+		t.before[n.Name] = before
+	}
+	t.nodes = max(t.nodes, node+1)
+	return t.before[b.net.Nodes[node].Name]
+}
+
 // node adds a layer of the network. suffix tells apart those of one layer in the file; the
 // one with the parameters has none.
 func (b *builder) node(l *layer, suffix string, what layers.Layer, in ...*value) ([]value, error) {
@@ -194,7 +236,7 @@ func (b *builder) node(l *layer, suffix string, what layers.Layer, in ...*value)
 		inputs[i] = layers.Input{Shape: v.shape, DType: v.dtype}
 		names[i] = v.name
 	}
-	s, err := what.Plan(traits{}, inputs, layers.Options{Train: true})
+	s, err := what.Plan(formats.Traits{}, inputs, layers.Options{Train: true})
 	if err != nil {
 		return nil, l.fail("%v", err)
 	}
@@ -225,7 +267,7 @@ func (b *builder) one(l *layer, suffix string, what layers.Layer, in ...*value) 
 // last are, in the network's order.
 func (b *builder) weights(l *layer, in *value, blobs ...int) error {
 	node := b.net.Nodes[len(b.net.Nodes)-1]
-	s, err := node.Layer.Plan(traits{}, []layers.Input{{Shape: in.shape, DType: in.dtype}}, layers.Options{})
+	s, err := node.Layer.Plan(formats.Traits{}, []layers.Input{{Shape: in.shape, DType: in.dtype}}, layers.Options{})
 	if err != nil {
 		return l.fail("%v", err)
 	}
@@ -258,8 +300,8 @@ func (b *builder) weights(l *layer, in *value, blobs ...int) error {
 func (b *builder) finish() error {
 	b.outputs()
 	b.metrics()
-	if b.fixed != nil {
-		b.facts = append(b.facts, "batch norms that use their running statistics in training too: train with -frozen="+strings.Join(b.fixed, ",")+", which keeps their factors and summands too")
+	if b.fixed != nil && !b.run {
+		b.facts = append(b.facts, "batch norms that use their running statistics in training too: train with -frozen="+strings.Join(b.fixed, ",")+", which keeps their factors and biases too")
 	}
 	return b.net.Check()
 }
@@ -318,13 +360,3 @@ func (b *builder) values() map[string]string {
 	}
 	return m
 }
-
-// traits are those of no device: they only let layers check their options.
-type traits struct{}
-
-func (traits) String() string                              { return "none" }
-func (traits) Alignment() int64                            { return 64 }
-func (traits) Staged() bool                                { return false }
-func (traits) Epilogue(device.Unary) bool                  { return false }
-func (traits) Needs(device.Operation) device.Needs         { return device.Needs{} }
-func (traits) Precision(device.Operation) device.Precision { return device.Precision{} }

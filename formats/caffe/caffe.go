@@ -15,9 +15,9 @@ import (
 )
 
 // Reader reads a network in text, its weights, or both; weights alone have the network in them
-// that they were trained in. Beside these it takes a mean image and a solver. A solver's state
-// is not a model: ReadState reads it.
-var Reader = formats.Reader{Name: "caffe", Is: Is, Read: Read}
+// that they were trained in. Beside these it takes a mean image and a solver. With a solver's
+// state the files are a run.
+var Reader = formats.Reader{Name: "caffe", Is: Is, Read: Read, IsState: isState, ReadRun: readRun}
 
 // Read reads a network from its files, of which there is at most one of each kind.
 //
@@ -54,7 +54,7 @@ func (f *files) model(o formats.Options) (*builder, *formats.Model, error) {
 	case o.Network != nil:
 		return nil, nil, fmt.Errorf("%s: Caffe's files have their network: give no other", from.path)
 	}
-	b, err := build(from.net, f.mean, o)
+	b, err := build(from.net, f.mean, o, f.state != nil)
 	if err != nil {
 		return nil, nil, fmt.Errorf("%s: %w", from.path, err)
 	}
@@ -68,7 +68,7 @@ func (f *files) model(o formats.Options) (*builder, *formats.Model, error) {
 	if err := b.prepare(m, o); err != nil {
 		return nil, nil, fmt.Errorf("%s: %w", from.path, err)
 	}
-	if f.solver != nil {
+	if f.solver != nil && f.state == nil { // a run has it all
 		b.facts = append(b.facts, "train as the solver does: train "+strings.Join(f.solver.Flags(), " "))
 		b.facts = append(b.facts, f.solver.Lost()...)
 	}

@@ -2,6 +2,7 @@ package caffe
 
 import (
 	"context"
+	"math"
 	"os"
 	"path/filepath"
 	"strings"
@@ -9,9 +10,11 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"google.golang.org/protobuf/encoding/protowire"
+	"gorgonia.org/tensor"
 
 	"github.com/hubel-go/hubel/data"
 	"github.com/hubel-go/hubel/device"
+	"github.com/hubel-go/hubel/device/reference"
 	"github.com/hubel-go/hubel/formats"
 	"github.com/hubel-go/hubel/graph"
 	"github.com/hubel-go/hubel/layers"
@@ -63,7 +66,7 @@ func TestANetworkOfTrainingCanBeTrained(t *testing.T) {
 	}, n.Nodes[0].Layer)
 	require.Equal(t, "conv_1", n.Nodes[0].Name)
 	require.Equal(t, map[string]string{"conv": "relu"}, m.Values)
-	_, err = n.Plan(traits{}, graph.PlanOptions{Mode: graph.Train, Batch: 4})
+	_, err = n.Plan(formats.Traits{}, graph.PlanOptions{Mode: graph.Train, Batch: 4})
 	require.NoError(t, err)
 
 	require.Equal(t, data.Floats{123, 117, 104}, m.Preprocess.Mean, "in the order R, G, B")
@@ -105,6 +108,54 @@ func TestTheMeanImageIsTakenOffInTheOrderOfPictures(t *testing.T) {
 	m, err = Read(context.Background(), []string{net}, formats.Options{})
 	require.NoError(t, err)
 	require.Contains(t, m.Lost[0], `takes the mean image "mean.binaryproto" off: give that file too`)
+}
+
+// TestTheMeanOfALogisticLoss: hubel adds up the elements of a sample, and takes the mean over the
+// samples. Caffe divides by the samples alone, or with normalize by the elements too.
+func TestTheMeanOfALogisticLoss(t *testing.T) {
+	scores, targets := []float32{0.5, -1, 2, -0.25, 0.75, 1.5}, []float32{1, 0, 0.25, 0, 1, 1}
+	sum := 0.0
+	for i, x := range scores {
+		sum += math.Log1p(math.Exp(float64(x))) - float64(x)*float64(targets[i])
+	}
+	for param, want := range map[string]float64{
+		"":                          sum / 2,
+		"normalize: false":          sum / 2,
+		"normalization: BATCH_SIZE": sum / 2,
+		"normalize: true":           sum / 6,
+		"normalization: VALID":      sum / 6,
+		"normalization: FULL":       sum / 6,
+		"normalize: true normalization: BATCH_SIZE": sum / 2,
+	} {
+		for weight, times := range map[string]float64{"": 1, "loss_weight: 3": 3} {
+			m, err := read(t, `input: "data" input_shape { dim: 2 dim: 3 } input: "target" input_shape { dim: 2 dim: 3 }
+				layer { name: "y" type: "SigmoidCrossEntropyLoss" bottom: "data" bottom: "target" top: "y" `+weight+` loss_param { `+param+` } }`, formats.Options{})
+			require.NoError(t, err)
+			require.Empty(t, m.Lost)
+			r := reference.New()
+			plan, err := m.Network.Plan(r.Traits(), graph.PlanOptions{Batch: 2, Keep: []string{"y"}})
+			require.NoError(t, err)
+			w, err := graph.NewWeights(m.Network, r)
+			require.NoError(t, err)
+			e, err := graph.NewExecutor(plan, w)
+			require.NoError(t, err)
+			for name, x := range map[string][]float32{"data": scores, "target": targets} {
+				require.NoError(t, e.Upload(name, tensor.New(tensor.WithShape(2, 3), tensor.WithBacking(x))))
+			}
+			e.Forward(graph.Pass{})
+			got, err := e.Read("y")
+			require.NoError(t, err)
+			loss := m.Network.Nodes[0].Layer.(*layers.LogisticLoss)
+			factor := 1.0
+			if loss.Weight != nil {
+				factor = float64(*loss.Weight)
+			}
+			mean := float64(got.Float32s()[0]+got.Float32s()[1]) / 2
+			require.InDelta(t, times*want, factor*mean, 1e-5, "%s %s", param, weight)
+			require.NoError(t, e.Close())
+			require.NoError(t, w.Close())
+		}
+	}
 }
 
 func TestLossesOfNumbersAndPairs(t *testing.T) {

@@ -1,32 +1,28 @@
 package caffe
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
 	"strconv"
 
+	"gorgonia.org/tensor"
+
+	"github.com/hubel-go/hubel/formats"
 	"github.com/hubel-go/hubel/formats/safetensors"
+	"github.com/hubel-go/hubel/graph"
 	"github.com/hubel-go/hubel/modelfile"
 )
 
-// CheckpointOptions are what a checkpoint of hubel's says of a run and Caffe's files do not.
-type CheckpointOptions struct {
-	Samples int      // of the training set
-	Batch   int      // of one pass
-	Classes []string // of the training set
-	Data    string   // the name that the data sets are opened by; may be empty
-	Seed    uint64   // of the order of the samples, unless the solver has one
-}
-
 // settings are those of a run, as checkpoint.safetensors has them in JSON under "solver".
 type settings struct {
-	Data       string `json:"data,omitempty"`
-	Samples    int    `json:"samples"`
-	Batch      int    `json:"batch"`
-	Accumulate int    `json:"accumulate"`
-	Iterations int    `json:"iterations"`
-	Seed       uint64 `json:"seed"`
+	Samples    int      `json:"samples"` // 0: the run has no data set of hubel's yet
+	Batch      int      `json:"batch"`
+	Accumulate int      `json:"accumulate"`
+	Iterations int      `json:"iterations"`
+	Seed       uint64   `json:"seed"`
+	Frozen     []string `json:"frozen,omitempty"`
 
 	Method   string   `json:"method,omitempty"`
 	Schedule schedule `json:"schedule"`
@@ -59,37 +55,54 @@ func exact(v float32) float64 {
 	return d
 }
 
-// Checkpoint is the run as the file checkpoint.safetensors in the folder of a run, with which
-// `train -resume` goes on: tensors and metadata for safetensors.Write. The next updates are
-// Caffe's own but for the order of the samples and what is drawn at random. What the solver has
-// and hubel does not is an error.
-func (r *Run) Checkpoint(o CheckpointOptions) ([]safetensors.Tensor, map[string]string, error) {
+// rule is the rule of the rate.
+func (s *Solver) rule() (schedule, error) {
+	r := schedule{Policy: s.Policy, Rate: exact(s.BaseLR)}
+	switch s.Policy {
+	case "fixed":
+	case "step":
+		r.Gamma, r.Step = exact(s.Gamma), s.StepSize
+	case "multistep":
+		r.Gamma, r.Steps = exact(s.Gamma), s.StepValues
+	case "exp":
+		r.Gamma = exact(s.Gamma)
+	case "inv":
+		r.Gamma, r.Power = exact(s.Gamma), exact(s.Power)
+	case "poly":
+		r.Power = exact(s.Power)
+	default:
+		return r, fmt.Errorf("%s: lr_policy %q: hubel has fixed, step, multistep, exp, inv and poly", s.path, s.Policy)
+	}
+	return r, nil
+}
+
+// clip is the bound of the norm of the gradients. Caffe bounds their sum over iter_size passes,
+// and hubel their mean.
+func (s *Solver) clip() float32 { return max(s.ClipGradients, 0) / float32(max(s.IterSize, 1)) }
+
+// Checkpoint is the run as the file checkpoint.safetensors in the folder of a run: tensors and
+// metadata for safetensors.Write. The run has no data set yet; `train -resume` gives it one, and
+// goes on. The next updates are then Caffe's own but for the order of the samples and what is
+// drawn at random. batch is how many samples a pass has; 0 is as many as in Caffe. What the
+// solver has and hubel does not is an error.
+func (r *Run) Checkpoint(batch int) ([]safetensors.Tensor, map[string]string, error) {
 	s := r.Solver
-	if o.Samples < 1 || o.Batch < 1 || o.Batch > o.Samples {
-		return nil, nil, fmt.Errorf("%d samples and a batch of %d: a checkpoint needs both, and a batch is no larger than the set", o.Samples, o.Batch)
+	if batch == 0 {
+		batch = r.Batch
+	}
+	if batch < 1 {
+		return nil, nil, errors.New("the network does not say how many samples a pass has: give that number, such as -batch 64")
 	}
 	set := settings{
-		Data: o.Data, Samples: o.Samples, Batch: o.Batch, Accumulate: max(s.IterSize, 1), Iterations: s.MaxIter, Seed: o.Seed,
-		Schedule: schedule{Policy: s.Policy, Rate: exact(s.BaseLR)}, Nesterov: s.Type == "Nesterov", ClipNorm: max(s.ClipGradients, 0),
-		LogEvery: s.Display, CheckpointEvery: s.Snapshot,
+		Batch: batch, Accumulate: max(s.IterSize, 1), Iterations: max(s.MaxIter, 1), Seed: 1, Frozen: r.frozen,
+		Nesterov: s.Type == "Nesterov", ClipNorm: s.clip(), LogEvery: s.Display, CheckpointEvery: s.Snapshot,
 	}
 	if s.RandomSeed >= 0 {
 		set.Seed = uint64(s.RandomSeed)
 	}
-	switch s.Policy {
-	case "fixed":
-	case "step":
-		set.Schedule.Gamma, set.Schedule.Step = exact(s.Gamma), s.StepSize
-	case "multistep":
-		set.Schedule.Gamma, set.Schedule.Steps = exact(s.Gamma), s.StepValues
-	case "exp":
-		set.Schedule.Gamma = exact(s.Gamma)
-	case "inv":
-		set.Schedule.Gamma, set.Schedule.Power = exact(s.Gamma), exact(s.Power)
-	case "poly":
-		set.Schedule.Power = exact(s.Power)
-	default:
-		return nil, nil, fmt.Errorf("%s: lr_policy %q: hubel has fixed, step, multistep, exp, inv and poly", s.path, s.Policy)
+	var err error
+	if set.Schedule, err = s.rule(); err != nil {
+		return nil, nil, err
 	}
 	switch s.Type {
 	case "SGD", "Nesterov":
@@ -110,7 +123,7 @@ func (r *Run) Checkpoint(o CheckpointOptions) ([]safetensors.Tensor, map[string]
 		return nil, nil, fmt.Errorf("%s: regularization_type %q: hubel's decay is L2", s.path, s.Regularization)
 	}
 	set.Decay = s.WeightDecay
-	metadata, err := modelfile.Encode(r.Network, r.Preprocess, o.Classes)
+	metadata, err := modelfile.Encode(r.Network, r.Preprocess, r.Classes)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -118,12 +131,37 @@ func (r *Run) Checkpoint(o CheckpointOptions) ([]safetensors.Tensor, map[string]
 	if err := modelfile.PutJSON(metadata, map[string]any{"solver": set, "standing": struct{}{}}); err != nil {
 		return nil, nil, err
 	}
-	var tensors []safetensors.Tensor
-	for _, name := range slices.Sorted(maps.Keys(r.Weights)) {
-		tensors = append(tensors, safetensors.Tensor{Name: name, Value: r.Weights[name]})
+	kept, err := r.kept()
+	if err != nil {
+		return nil, nil, err
 	}
-	for _, name := range slices.Sorted(maps.Keys(r.Slabs)) {
-		tensors = append(tensors, safetensors.Tensor{Name: name, Value: r.Slabs[name]})
+	var tensors []safetensors.Tensor
+	for _, all := range []map[string]*tensor.Dense{r.Weights, kept} {
+		for _, name := range slices.Sorted(maps.Keys(all)) {
+			tensors = append(tensors, safetensors.Tensor{Name: name, Value: all[name]})
+		}
 	}
 	return tensors, metadata, nil
+}
+
+// kept are the slabs of the parameters that are trained: zeros for one that Caffe does not have,
+// such as a weight that stays 1, and none for one that no loss depends on.
+func (r *Run) kept() (map[string]*tensor.Dense, error) {
+	plan, err := r.Network.Plan(formats.Traits{}, graph.PlanOptions{Mode: graph.Train, Batch: 1, Frozen: r.frozen})
+	if err != nil {
+		return nil, err
+	}
+	kept := map[string]*tensor.Dense{}
+	for _, p := range plan.Params {
+		if p.Grad < 0 {
+			continue
+		}
+		for _, slab := range slabs[r.Solver.Type] {
+			name := slab + "/" + p.Name
+			if kept[name] = r.Slabs[name]; kept[name] == nil {
+				kept[name] = tensor.New(tensor.WithShape(p.Shape.Clone()...), tensor.Of(tensor.Float32))
+			}
+		}
+	}
+	return kept, nil
 }

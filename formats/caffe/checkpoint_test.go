@@ -20,13 +20,13 @@ import (
 )
 
 // solverstate writes a state.
-func solverstate(iteration uint64, history ...tensorOf) []byte {
+func solverstate(iteration, step uint64, history ...tensorOf) []byte {
 	b := protowire.AppendVarint(protowire.AppendTag(nil, 1, protowire.VarintType), iteration)
 	b = protowire.AppendString(protowire.AppendTag(b, 2, protowire.BytesType), "x.caffemodel")
 	for _, h := range history {
 		b = appendBlob(b, 3, h, true)
 	}
-	return protowire.AppendVarint(protowire.AppendTag(b, 4, protowire.VarintType), 2)
+	return protowire.AppendVarint(protowire.AppendTag(b, 4, protowire.VarintType), step)
 }
 
 // TestARunGoesOn resumes a run of Caffe's for one update at a rate that moves nothing: then the
@@ -47,7 +47,7 @@ func TestARunGoesOn(t *testing.T) {
 			layer { name: "loss" type: "SoftmaxWithLoss" bottom: "ip" bottom: "label" top: "loss" }`),
 		file("net.caffemodel", string(caffemodel([]named{{"ip", []tensorOf{weights, bias}}}, true))),
 		file("solver.prototxt", `net: "net.prototxt" base_lr: 1e-30 lr_policy: "step" gamma: 0.1 stepsize: 3 momentum: 0.75 max_iter: 8 type: "SGD" random_seed: 5`),
-		file("x.solverstate", string(solverstate(7, v, vb))),
+		file("x.solverstate", string(solverstate(7, 2, v, vb))),
 	}
 	r, err := ReadRun(context.Background(), paths, formats.Options{Input: []int{1, 3, 3}})
 	require.NoError(t, err)
@@ -55,13 +55,14 @@ func TestARunGoesOn(t *testing.T) {
 	r.Preprocess.Augment = nil
 	run := filepath.Join(dir, "run")
 	require.NoError(t, os.Mkdir(run, 0o777))
-	tensors, metadata, err := r.Checkpoint(CheckpointOptions{Samples: 4, Batch: 2, Classes: []string{"0", "1"}})
+	tensors, metadata, err := r.Checkpoint(2)
 	require.NoError(t, err)
 	require.NoError(t, safetensors.Write(filepath.Join(run, solver.CheckpointFile), tensors, metadata))
 
 	c, err := solver.ReadCheckpoint(run)
 	require.NoError(t, err)
 	require.Equal(t, 7, c.Iteration)
+	require.True(t, c.WithoutData())
 	require.Equal(t, solver.Schedule{Policy: solver.Step, Rate: 1e-30, Gamma: 0.1, Step: 3}, c.Config.Optimiser.Schedule)
 	require.Equal(t, uint64(5), c.Config.Seed)
 	d, err := device.Open("cpu", device.Options{Threads: 1})
@@ -83,15 +84,23 @@ func TestARunGoesOn(t *testing.T) {
 		}
 	}
 
-	_, _, err = r.Checkpoint(CheckpointOptions{})
-	require.ErrorContains(t, err, "0 samples and a batch of 0")
+	// Names of classes that were given must be those of the data set.
+	r.Classes = []string{"ant", "bee"}
+	tensors, metadata, err = r.Checkpoint(2)
+	require.NoError(t, err)
+	require.NoError(t, safetensors.Write(filepath.Join(run, solver.CheckpointFile), tensors, metadata))
+	_, err = solver.Train(context.Background(), c.Config)
+	require.ErrorContains(t, err, `classes.0 is "0", but the run was started with "ant"`)
+
+	_, _, err = r.Checkpoint(0)
+	require.ErrorContains(t, err, "the network does not say how many samples a pass has: give that number, such as -batch 64")
 	r.Solver.Policy = "sigmoid"
-	_, _, err = r.Checkpoint(CheckpointOptions{Samples: 4, Batch: 2})
+	_, _, err = r.Checkpoint(2)
 	require.ErrorContains(t, err, `lr_policy "sigmoid": hubel has fixed, step`)
-	paths[3] = file("y.solverstate", string(solverstate(7, v)))
+	paths[3] = file("y.solverstate", string(solverstate(7, 2, v)))
 	_, err = ReadRun(context.Background(), paths, formats.Options{Input: []int{1, 3, 3}})
 	require.ErrorContains(t, err, "there are 1 tensors for 2 parameters and the solver SGD, which keeps 1 of each")
-	paths[3] = file("y.solverstate", string(solverstate(7, vb, v)))
+	paths[3] = file("y.solverstate", string(solverstate(7, 2, vb, v)))
 	_, err = ReadRun(context.Background(), paths, formats.Options{Input: []int{1, 3, 3}})
 	require.ErrorContains(t, err, "tensor 0 has the shape [1 1 1 2], and ip.weight [2 9]")
 }
@@ -111,7 +120,7 @@ func TestEveryTypeOfSolverIsAnOptimiser(t *testing.T) {
 		s, err := newSolver([]byte("base_lr: 0.01 max_iter: 10 weight_decay: 0.1 " + text))
 		require.NoError(t, err)
 		r := Run{Model: m, Solver: s, State: &State{Iteration: 3}}
-		tensors, metadata, err := r.Checkpoint(CheckpointOptions{Samples: 4, Batch: 2})
+		tensors, metadata, err := r.Checkpoint(2)
 		require.NoError(t, err)
 		dir := t.TempDir()
 		require.NoError(t, safetensors.Write(filepath.Join(dir, solver.CheckpointFile), tensors, metadata))

@@ -208,11 +208,22 @@ func sigmoidLoss(b *builder, l *layer, in []*value) ([]value, error) {
 	if l.param("loss_param").bool("normalize", false) {
 		usual = "VALID"
 	}
-	if mode := l.param("loss_param").enum("normalization", usual); mode == "FULL" || mode == "VALID" {
-		b.lost = append(b.lost, fmt.Sprintf("%v: normalization %s: hubel divides by the samples alone, not by their elements too", l, mode))
+	x, err := b.scores(l, in[0])
+	if err != nil {
+		return nil, err
 	}
+	mode := l.param("loss_param").enum("normalization", usual)
 	b.normalised(l, "BATCH_SIZE")
-	return b.pair(l, in, func(w *float32) layers.Layer { return &layers.LogisticLoss{Weight: w} })
+	return b.pair(l, in, func(w *float32) layers.Layer {
+		if n := product(x.shape[1:]); n > 0 && (mode == "FULL" || mode == "VALID") { // it divides by the elements of the samples too
+			whole := float32(1)
+			if w != nil {
+				whole = *w
+			}
+			w = new(whole / float32(n))
+		}
+		return &layers.LogisticLoss{Weight: w}
+	})
 }
 
 func euclideanLoss(b *builder, l *layer, in []*value) ([]value, error) {

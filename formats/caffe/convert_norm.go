@@ -67,7 +67,9 @@ func scale(b *builder, l *layer, in []*value) ([]value, error) {
 		return nil, l.fail("%d axes from axis %d on: hubel's learned factors are those of channels, one axis from axis 1 on", axes, axis)
 	}
 	if withBias && x.node >= 0 && x.readers == 1 && !x.alias {
-		if n, ok := b.net.Nodes[x.node].Layer.(*layers.BatchNorm); ok && !*n.On {
+		n, ok := b.net.Nodes[x.node].Layer.(*layers.BatchNorm)
+		apart := b.run && slices.Contains(b.fixed, b.net.Nodes[x.node].Name) // it is trained, and the norm is not
+		if ok && !*n.On && !apart {
 			return b.joinNorm(l, p, x, n)
 		}
 	}
@@ -82,7 +84,7 @@ func scale(b *builder, l *layer, in []*value) ([]value, error) {
 	return b.pointwise(l, c, x, []int{0, 1}[:paramCount(!withBias)]...)
 }
 
-// joinNorm makes the factors and summands of a Scale those of the batch norm before it.
+// joinNorm makes the factors and biases of a Scale those of the batch norm before it.
 func (b *builder) joinNorm(l *layer, p *message, x *value, n *layers.BatchNorm) ([]value, error) {
 	n.On = new(true)
 	n.WeightFiller, n.BiasFiller = b.filler(l, p.sub("filler")), b.filler(l, p.sub("bias_filler"))
@@ -109,6 +111,7 @@ func (b *builder) joinNorm(l *layer, p *message, x *value, n *layers.BatchNorm) 
 		}
 		b.blobs[l.bottom[0]] = &value{shape: x.shape, dtype: x.dtype}
 	}
+	b.trained.nodes = min(b.trained.nodes, x.node)
 	channels := tensor.Shape{x.shape[1]}
 	for i, name := range []string{".weight", ".bias"} {
 		b.sources = append(b.sources, source{name: node.Name + name, shape: channels, layer: l, blob: i})
@@ -185,7 +188,7 @@ func bias(b *builder, l *layer, in []*value) ([]value, error) {
 		return b.spread(l, in, axis, &layers.Add{})
 	}
 	if axis != 1 || axes != 1 {
-		return nil, l.fail("%d axes from axis %d on: hubel's learned summands are those of channels, one axis from axis 1 on", axes, axis)
+		return nil, l.fail("%d axes from axis %d on: hubel's learned biases are those of channels, one axis from axis 1 on", axes, axis)
 	}
 	x := in[0]
 	c := &layers.Conv{

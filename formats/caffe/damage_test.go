@@ -93,7 +93,7 @@ func TestDamagedFilesAreErrors(t *testing.T) {
 		if err != nil {
 			return err
 		}
-		_, err = build(n, nil, formats.Options{})
+		_, err = build(n, nil, formats.Options{}, false)
 		return err
 	}
 	require.NoError(t, try(text))
@@ -118,10 +118,10 @@ func TestDamagedFilesAreErrors(t *testing.T) {
 			if err != nil {
 				return err
 			}
-			_, _ = build(nw, nil, formats.Options{})
+			_, _ = build(nw, nil, formats.Options{}, false)
 			n, err := newNetwork(m, false)
 			require.NoError(t, err)
-			b2, err := build(n, nil, formats.Options{})
+			b2, err := build(n, nil, formats.Options{}, false)
 			require.NoError(t, err)
 			_, err = b2.load(nw)
 			return err
@@ -203,7 +203,7 @@ func FuzzText(f *testing.F) {
 		if err != nil {
 			return
 		}
-		if made, err := build(n, nil, formats.Options{Input: []int{3, 8, 8}}); err == nil {
+		if made, err := build(n, nil, formats.Options{Input: []int{3, 8, 8}}, false); err == nil {
 			require.NoError(t, made.net.Check())
 			_, _ = made.load(n)
 		}
@@ -235,7 +235,7 @@ func FuzzBinary(f *testing.F) {
 		if err != nil {
 			return
 		}
-		if made, err := build(n, nil, formats.Options{Input: []int{3, 8, 8}}); err == nil {
+		if made, err := build(n, nil, formats.Options{Input: []int{3, 8, 8}}, false); err == nil {
 			_, _ = made.load(n)
 		}
 	})

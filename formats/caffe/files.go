@@ -32,6 +32,12 @@ const (
 // or a binary file of theirs.
 func Is(head []byte, name string) bool { return kindOf(head, name) != otherFile }
 
+// isState reports whether a file is the state of a solver.
+func isState(head []byte, name string) bool {
+	kind := kindOf(head, name)
+	return kind == stateFile || kind == stateHDF5
+}
+
 // kindOf tells a file by its first bytes, and where these do not tell by the end of its name.
 func kindOf(head []byte, name string) fileKind {
 	ends := func(suffixes ...string) bool {

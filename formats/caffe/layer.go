@@ -36,6 +36,7 @@ type layer struct {
 	blobs            []*message
 	include, exclude []*message
 	lossWeight       []float32
+	down             []bool // whether gradients go on to each bottom, of those that it says
 }
 
 // spec is what a layer says of one of its parameters. Numbers that it does not give are nil.
@@ -116,6 +117,9 @@ func newNetwork(m *message, binary bool) (*network, error) {
 		l.name, l.typ = m.text("name", ""), m.text("type", "")
 		for _, p := range m.subs("param") {
 			l.specs = append(l.specs, spec{p.text("name", ""), p.optional("lr_mult"), p.optional("decay_mult")})
+		}
+		for _, f := range m.all("propagate_down") {
+			l.down = append(l.down, f.integer != 0)
 		}
 		n.layers = append(n.layers, l)
 	}

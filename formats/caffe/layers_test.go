@@ -6,6 +6,8 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -419,6 +421,32 @@ func TestLossesByHand(t *testing.T) {
 		got := run(t, m, tensor.New(tensor.WithShape(2, 3), tensor.WithBacking(scores)), "y", labels...)["y"].Float32s()
 		for n := range labels {
 			require.InDelta(t, want(n), got[n], 1e-5)
+		}
+	}
+}
+
+// TestGradientsThatStop names a propagate_down that hubel's training would not follow, and no other.
+func TestGradientsThatStop(t *testing.T) {
+	const net = `layer { name: "d" type: "Data" top: "data" top: "label" transform_param { crop_size: 3 } }
+		layer { name: "a" type: "InnerProduct" bottom: "data" top: "a" RATE inner_product_param { num_output: 4 bias_term: false } }
+		layer { name: "r" type: "ReLU" bottom: "a" top: "r" }
+		layer { name: "b" type: "InnerProduct" bottom: "r" top: "b" DOWN inner_product_param { num_output: 2 } }
+		layer { name: "loss" type: "SoftmaxWithLoss" bottom: "b" bottom: "label" top: "loss" propagate_down: true propagate_down: false }`
+	for _, c := range []struct {
+		rate, down string
+		lost       bool
+	}{
+		{"", "", false},
+		{"", "propagate_down: true", false},
+		{"", "propagate_down: false", true},
+		{"param { lr_mult: 0 }", "propagate_down: false", false},
+	} {
+		m, err := read(t, strings.NewReplacer("RATE", c.rate, "DOWN", c.down).Replace(net), formats.Options{})
+		require.NoError(t, err)
+		lost := slices.DeleteFunc(m.Lost, func(line string) bool { return !strings.Contains(line, "propagate_down") })
+		require.Equal(t, c.lost, len(lost) == 1, "%v: %q", c, lost)
+		if c.lost {
+			require.Contains(t, lost[0], `layer "b" (InnerProduct, line 4, column 3): propagate_down: false for its bottom "r": hubel's gradients go on`)
 		}
 	}
 }

@@ -214,7 +214,7 @@ func (s *Solver) Flags() []string {
 		number("decay", s.WeightDecay)
 	}
 	if s.ClipGradients > 0 {
-		number("clip", s.ClipGradients)
+		number("clip", s.clip())
 	}
 	count("accumulate", s.IterSize, 2)
 	count("iters", s.MaxIter, 1)

@@ -117,6 +117,20 @@ func (s *Dataset) Read() (*Array, error) {
 	return a, nil
 }
 
+// Plain is where in the file the elements lie, if they lie there in one piece, row-major, as
+// little-endian numbers of IEEE 754 of 4 bytes.
+func (s *Dataset) Plain() (at int64, ok bool) {
+	n, err := elements(s.Shape, s.Type.Size)
+	l := &s.layout
+	if err != nil || n == 0 || l.class != layoutContiguous || l.address == undefined || !s.Type.isIEEE(4) {
+		return 0, false
+	}
+	if room := uint64(s.f.size - s.f.base); l.address > room || uint64(4*n) > room-l.address {
+		return 0, false // Read says so
+	}
+	return s.f.base + int64(l.address), true
+}
+
 // bytes are those of all elements, so many.
 func (s *Dataset) bytes(total uint64) ([]byte, error) {
 	l := &s.layout

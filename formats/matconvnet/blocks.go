@@ -19,6 +19,8 @@ type block struct {
 	weights    []*matfile.Value
 	in         []string
 	out        string
+
+	rates, decays []float64 // multipliers for each of the weights; none where there are none
 }
 
 func (l *block) isLoss() bool {
@@ -32,8 +34,7 @@ func (l *block) isLoss() bool {
 // add adds a block and returns the name of its output, or "" if it makes none.
 func (b *builder) add(l *block) (string, error) {
 	if l.isLoss() {
-		b.Lost = append(b.Lost, fmt.Sprintf("layer %q: %s is for training alone", l.name, l.kind))
-		return "", nil
+		return "", b.loss(l)
 	}
 	var layer layers.Layer
 	var err error
@@ -75,9 +76,12 @@ func (b *builder) add(l *block) (string, error) {
 		}
 		layer = &layers.Concat{}
 	default:
-		err = fmt.Errorf("layers of type %q are not read", l.kind)
+		err = fmt.Errorf("layers of type %q are not read%s", l.kind, hint(l.kind))
 	}
 	if err != nil {
+		return "", err
+	}
+	if err := l.tune(layer); err != nil {
 		return "", err
 	}
 	name := b.names.Make(l.name)

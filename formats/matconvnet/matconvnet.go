@@ -17,6 +17,7 @@ import (
 	"github.com/hubel-go/hubel/formats"
 	"github.com/hubel-go/hubel/formats/matfile"
 	"github.com/hubel-go/hubel/graph"
+	"github.com/hubel-go/hubel/layers"
 	"github.com/hubel-go/hubel/modelfile"
 )
 
@@ -79,6 +80,9 @@ func convert(variables []matfile.Variable, o formats.Options) (*formats.Model, e
 	if err != nil {
 		return nil, err
 	}
+	if b.moving > 0 {
+		b.Lost = append(b.Lost, fmt.Sprintf("arrays of momentum of a training: %d; a training of the weights begins without any", b.moving))
+	}
 	b.outputs()
 	if err := b.preprocess(net, meta, input); err != nil {
 		return nil, err
@@ -130,6 +134,10 @@ func (b *builder) outputs() {
 		}
 	}
 	for _, n := range b.Network.Nodes {
+		switch n.Layer.(type) {
+		case *layers.SoftmaxLoss, *layers.Accuracy:
+			continue
+		}
 		if !read[n.Name] {
 			b.Network.Outputs = append(b.Network.Outputs, n.Name)
 		}

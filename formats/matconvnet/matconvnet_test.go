@@ -2,6 +2,7 @@ package matconvnet
 
 import (
 	"encoding/json"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -10,8 +11,11 @@ import (
 	"github.com/stretchr/testify/require"
 	"gorgonia.org/tensor"
 
+	"github.com/hubel-go/hubel/device"
 	"github.com/hubel-go/hubel/formats"
 	"github.com/hubel-go/hubel/formats/matfile"
+	"github.com/hubel-go/hubel/graph"
+	"github.com/hubel-go/hubel/layers"
 )
 
 func TestEveryBlockComputesWhatPlainLoopsDo(t *testing.T) {
@@ -23,7 +27,7 @@ func TestEveryBlockComputesWhatPlainLoopsDo(t *testing.T) {
 	require.Equal(t, []string{"cat", "dog"}, m.Classes)
 	require.Equal(t, []float32{0, 1, 2, 3}, []float32(m.Preprocess.Mean))
 	require.Equal(t, []string{
-		`layer "loss": Loss is for training alone`,
+		`layer "loss": Loss is left out: its scores are of pixels, [10 6 13]: hubel's softmax-loss has one label for each sample`,
 		"meta.normalization.keepAspect: how pictures are brought to 9x8 is left to who loads them",
 	}, m.Lost)
 
@@ -59,9 +63,54 @@ func TestTheOldestForm(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, "MatConvNet, SimpleNN", m.Format)
 	require.Equal(t, []float32{3, 3, 3, 3}, []float32(m.Preprocess.Mean))
-	require.Equal(t, []string{`layer "layer4": softmaxloss is for training alone`}, m.Lost)
+	require.Equal(t, []string{`layer "layer4": softmaxloss is left out: its scores are of pixels, [6 6 5]: hubel's softmax-loss has one label for each sample`}, m.Lost)
 	want := blocks(t)
 	near(t, want["r"], run(t, m, want["input"], "layer3")[0], "r")
+}
+
+// TestWhatATrainingAdds reads losses, and multipliers of rates and decays, of both kinds of networks.
+func TestWhatATrainingAdds(t *testing.T) {
+	path := func(name string) []string { return []string{filepath.Join("testdata", name)} }
+	at := func(m *formats.Model, name string) layers.Layer {
+		i := slices.IndexFunc(m.Network.Nodes, func(n graph.Node) bool { return n.Name == name })
+		require.GreaterOrEqual(t, i, 0, name)
+		return m.Network.Nodes[i].Layer
+	}
+	m, err := Reader.Read(t.Context(), path("trained.mat"), formats.Options{Input: []int{2, 4, 4}})
+	require.NoError(t, err)
+	require.Equal(t, []string{"arrays of momentum of a training: 1; a training of the weights begins without any"}, m.Lost)
+	require.Equal(t, []string{"layer4_prob"}, m.Network.Outputs)
+	require.Equal(t, []graph.Metric{{Value: "accuracy", Better: graph.Higher}}, m.Network.Metrics)
+	require.Equal(t, graph.Input{Name: "label", DType: device.Int32, Role: graph.RoleLabel}, m.Network.Inputs[1])
+	require.Equal(t, &layers.SoftmaxLoss{}, at(m, "layer4"))
+	c := at(m, "layer1").(*layers.Conv)
+	require.Equal(t, []*float32{new(float32(0.5)), new(float32(2)), nil, new(float32(0))}, []*float32{c.WeightRate, c.BiasRate, c.WeightDecay, c.BiasDecay})
+	n := at(m, "layer2").(*layers.BatchNorm)
+	require.Equal(t, []*float32{new(float32(2)), nil, new(float32(0)), new(float32(0)), new(float32(0.05))}, []*float32{n.WeightRate, n.BiasRate, n.WeightDecay, n.BiasDecay, n.Momentum})
+	c = at(m, "layer3").(*layers.Conv)
+	require.Equal(t, []*float32{new(float32(3)), new(float32(4)), new(float32(0.25)), new(float32(0.25))}, []*float32{c.WeightRate, c.BiasRate, c.WeightDecay, c.BiasDecay})
+
+	// It can be trained: its probabilities are those of the scores.
+	x := tensor.New(tensor.WithShape(1, 2, 4, 4), tensor.WithBacking(slices.Repeat([]float32{0.25, -1}, 16)))
+	values := run(t, m, x, "layer3", "layer4_prob")
+	sum := 0.0
+	for _, s := range values[0].Float32s() {
+		sum += math.Exp(float64(s))
+	}
+	for i, s := range values[0].Float32s() {
+		require.InDelta(t, math.Exp(float64(s))/sum, values[1].Float32s()[i], 1e-5)
+	}
+	_, err = m.Network.Plan(formats.Traits{}, graph.PlanOptions{Mode: graph.Train, Batch: 2})
+	require.NoError(t, err)
+
+	m, err = Reader.Read(t.Context(), path("trained_dag.mat"), formats.Options{Input: []int{2, 4, 4}})
+	require.NoError(t, err)
+	require.Equal(t, []string{`layer "error": Loss is left out: "classerror" is for training alone; of losses, a softmax log-loss of labels is carried over`}, m.Lost)
+	require.Equal(t, []string{"loss_prob"}, m.Network.Outputs)
+	c = at(m, "conv1").(*layers.Conv)
+	require.Equal(t, []*float32{nil, new(float32(2)), nil, new(float32(0))}, []*float32{c.WeightRate, c.BiasRate, c.WeightDecay, c.BiasDecay})
+	c = at(m, "conv2").(*layers.Conv)
+	require.Equal(t, []*float32{new(float32(0)), new(float32(0)), nil, nil}, []*float32{c.WeightRate, c.BiasRate, c.WeightDecay, c.BiasDecay})
 }
 
 // field finds a value in the variables of the file with every block.
@@ -106,6 +155,7 @@ func TestWhatIsNotReadIsNamed(t *testing.T) {
 		_, err = convert(variables, o)
 		require.ErrorContains(t, err, want)
 	}
+	require.Equal(t, ": the nearest layer of hubel's is prelu", hint("PReLU"))
 	_, err := convert(nil, formats.Options{})
 	require.ErrorContains(t, err, "there is no network of MatConvNet")
 }

@@ -14,6 +14,9 @@ type builder struct {
 	formats.Model
 	names    formats.Names
 	channels map[string]int // of each value, by its name in the network
+	trained  bool           // there is a loss
+	losses   int            // so far
+	moving   int            // arrays of momentum that are not 0
 }
 
 // image adds the input.
@@ -42,7 +45,12 @@ func (b *builder) simple(list *matfile.Value, input []int) error {
 		} else if f := v.Field("filters"); f != nil {
 			l.weights = []*matfile.Value{f, v.Field("biases")}
 		}
-		y, err := b.add(l)
+		b.momenta(v)
+		err = l.multipliers()
+		y := ""
+		if err == nil {
+			y, err = b.add(l)
+		}
 		if err != nil {
 			return fmt.Errorf("layer %d, %q: %w", i+1, name, err)
 		}
@@ -61,6 +69,7 @@ const mostLayers = 1 << 14
 // dag makes a network of a DagNN: its layers name the variables that they read and write.
 func (b *builder) dag(net, list *matfile.Value, input []int) error {
 	parameters := map[string]*matfile.Value{}
+	factors := map[string][2]float64{} // of the rate and the decay
 	if p := net.Field("params"); p != nil {
 		for i, v := range p.Fields["name"] {
 			name, err := text(v)
@@ -68,6 +77,17 @@ func (b *builder) dag(net, list *matfile.Value, input []int) error {
 				return errors.New("net.params lacks names or values")
 			}
 			parameters[name] = p.Fields["value"][i]
+			pair := [2]float64{1, 1}
+			for k, field := range []string{"learningRate", "weightDecay"} {
+				if v := at(p, field, i); v != nil && v.Len() > 0 {
+					x, err := v.Float64s()
+					if err != nil {
+						return fmt.Errorf("net.params: %s of %q: %w", field, name, err)
+					}
+					pair[k] = x[0]
+				}
+			}
+			factors[name] = pair
 		}
 	}
 	count := len(list.Fields["type"])
@@ -99,6 +119,7 @@ func (b *builder) dag(net, list *matfile.Value, input []int) error {
 				return fmt.Errorf("layer %q: there is no parameter %q", l.name, name)
 			}
 			l.weights = append(l.weights, w)
+			l.rates, l.decays = append(l.rates, factors[name][0]), append(l.decays, factors[name][1])
 		}
 		if written[l.out] {
 			return fmt.Errorf("layer %q: two layers write the variable %q", l.name, l.out)

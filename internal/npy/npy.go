@@ -11,21 +11,16 @@ import (
 	"strings"
 )
 
-// Write writes values, row-major, of a shape, in version 1.0. Their number must be that of the
-// shape's elements.
-func Write(w io.Writer, shape []int, values []float32) error {
-	n := 1
+// Header is what the file of an array of float32 begins with, in version 1.0, before its values,
+// row-major.
+func Header(shape []int) ([]byte, error) {
 	var dims []string
 	for _, d := range shape {
-		n *= d
 		dims = append(dims, strconv.Itoa(d))
 	}
 	tuple := strings.Join(dims, ", ")
 	if len(shape) == 1 {
 		tuple += "," // as Python has it
-	}
-	if n != len(values) {
-		return fmt.Errorf("npy: %d values are not an array of the shape %v", len(values), shape)
 	}
 	header := fmt.Sprintf("{'descr': '<f4', 'fortran_order': False, 'shape': (%s), }", tuple)
 	// The data begins at a multiple of 64 bytes; the header ends with a newline.
@@ -33,11 +28,28 @@ func Write(w io.Writer, shape []int, values []float32) error {
 	padding := 64 - (prefix+len(header)+1)%64
 	header += strings.Repeat(" ", padding%64) + "\n"
 	if len(header) > math.MaxUint16 {
-		return fmt.Errorf("npy: a shape of %d dimensions is too long", len(shape))
+		return nil, fmt.Errorf("npy: a shape of %d dimensions is too long", len(shape))
 	}
 	head := append([]byte("\x93NUMPY\x01\x00"), 0, 0)
 	binary.LittleEndian.PutUint16(head[8:], uint16(len(header)))
-	if _, err := w.Write(append(head, header...)); err != nil {
+	return append(head, header...), nil
+}
+
+// Write writes values, row-major, of a shape, in version 1.0. Their number must be that of the
+// shape's elements.
+func Write(w io.Writer, shape []int, values []float32) error {
+	n := 1
+	for _, d := range shape {
+		n *= d
+	}
+	if n != len(values) {
+		return fmt.Errorf("npy: %d values are not an array of the shape %v", len(values), shape)
+	}
+	head, err := Header(shape)
+	if err == nil {
+		_, err = w.Write(head)
+	}
+	if err != nil {
 		return err
 	}
 	buf := make([]byte, 0, 1<<16)

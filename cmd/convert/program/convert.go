@@ -25,10 +25,14 @@ import (
 
 // convert does what the flags ask for.
 func (o *options) convert(ctx context.Context, stdout, stderr io.Writer) (err error) {
-	if err := o.checkOut(); err != nil { // before the work
+	reader, isRun, err := recognise(o.paths)
+	if err == nil {
+		err = o.checkOut(isRun) // before the work
+	}
+	if err != nil {
 		return err
 	}
-	m, err := o.read(ctx)
+	m, run, err := o.read(ctx, reader, isRun)
 	if err != nil {
 		return err
 	}
@@ -64,8 +68,11 @@ func (o *options) convert(ctx context.Context, stdout, stderr io.Writer) (err er
 	if !o.force && (len(m.Lost) > 0 || differs) {
 		return command.BrokenError{Err: refusal(len(m.Lost), differs, o.out)}
 	}
-	if o.out == "" {
+	switch {
+	case o.out == "":
 		return nil
+	case run != nil:
+		return o.writeRun(stdout, run)
 	}
 	return o.write(stdout, m)
 }
@@ -85,8 +92,12 @@ func refusal(lost int, differs bool, out string) error {
 	return fmt.Errorf("%s; %s was not written: -force writes it all the same", strings.Join(why, "; "), out)
 }
 
-// checkOut looks at where -o lies: over no input, in a folder that is there.
-func (o *options) checkOut() error {
+// checkOut looks at where -o lies: over no input, in a folder that is there, and with a name
+// that says what is written. A run is written into a folder of its own.
+func (o *options) checkOut(isRun bool) error {
+	if o.batch != 0 && !isRun {
+		return errors.New("-batch is for a run, one of whose files is the state of a training")
+	}
 	if o.out == "" {
 		return nil
 	}
@@ -101,6 +112,16 @@ func (o *options) checkOut() error {
 		if same {
 			return fmt.Errorf("-o %s is an input too: it would be written over; choose another name", o.out)
 		}
+	}
+	if isRun {
+		return o.checkRunFolder()
+	}
+	w, err := writerOf(o.out)
+	if err == nil && o.withPreprocessing && !w.Preprocessing {
+		err = fmt.Errorf("-with-preprocessing: what is written to %s has no place for it in the network", w.Suffix)
+	}
+	if err != nil {
+		return err
 	}
 	if err := command.CheckFolder(filepath.Dir(o.out)); err != nil {
 		return fmt.Errorf("-o: %w", err)
@@ -118,11 +139,11 @@ func sameFile(in, out string) (bool, error) {
 	return err == nil && os.SameFile(a, b), nil
 }
 
-// read reads the files, and adds what the flags say.
-func (o *options) read(ctx context.Context) (*formats.Model, error) {
+// read reads the files, and adds what the flags say. The run is nil if they are none.
+func (o *options) read(ctx context.Context, reader formats.Reader, isRun bool) (*formats.Model, *formats.Run, error) {
 	classes, err := o.classNames()
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	given := formats.Options{Input: o.input, Order: o.order}
 	switch {
@@ -132,23 +153,27 @@ func (o *options) read(ctx context.Context) (*formats.Model, error) {
 		given.Network, err = models.Build(o.model, models.Options{Classes: len(classes), Shape: o.input})
 	}
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	reader, err := recognise(o.paths)
-	if err != nil {
-		return nil, err
+	var m *formats.Model
+	var run *formats.Run
+	if isRun {
+		if run, err = reader.ReadRun(ctx, o.paths, given); err == nil {
+			m = run.Model
+		}
+	} else {
+		m, err = reader.Read(ctx, o.paths, given)
 	}
-	m, err := reader.Read(ctx, o.paths, given)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if m.Network == nil {
-		return m, nil
+		return m, run, nil
 	}
 	if classes != nil {
 		m.Classes = classes
 	}
-	return m, o.setPreprocessing(m)
+	return m, run, o.setPreprocessing(m)
 }
 
 // classNames reads the file of -classes.

@@ -25,6 +25,8 @@ type options struct {
 	mean, deviation numbers
 	scale           float64
 
+	batch int // of a run
+
 	info, force, withPreprocessing bool
 
 	verify    string
@@ -42,13 +44,14 @@ type options struct {
 func (o *options) flagSet() *flag.FlagSet {
 	f := flag.NewFlagSet("convert", flag.ContinueOnError)
 	f.SetOutput(io.Discard) // an error is one line, without the usage
-	f.StringVar(&o.out, "o", "", "`FILE` to write; the end of its name says what: "+suffixes())
+	f.StringVar(&o.out, "o", "", "`FILE` to write; the end of its name says what: "+suffixes()+". With the state of a training, the folder of a run to go on with")
 	f.BoolVar(&o.info, "info", false, "print the layers, their shapes and parameters, and what else the files say; write nothing")
 	f.BoolVar(&o.force, "force", false, "write the file, and end with exit code 0, also if something could not be carried over or -verify found differences")
 	f.Var(&o.input, "input", "shape of one sample, `CxHxW`, where the files leave it open")
 	f.StringVar(&o.order, "order", "", "`ORDER` of the channels that the network takes, rgb or bgr, where the files leave it open; Caffe's usual one is bgr")
 	f.StringVar(&o.net, "net", "", "read weights into the network of this JSON `FILE`")
 	f.StringVar(&o.model, "model", "", "read weights into the network of this `NAME`; train -h lists them")
+	f.IntVar(&o.batch, "batch", 0, "`SAMPLES` of one pass, of a run whose files do not say; it replaces the number that they have")
 	f.StringVar(&o.classes, "classes", "", "`FILE` of class names, one in each line, in the order of the outputs")
 	f.Var(&o.mean, "mean", "what to take off pixels, which are 0 to 255, before anything else: `NUMBERS`, one or one for each channel, with commas between; instead of what the files say")
 	f.Var(&o.deviation, "deviation", "what to divide pixels by after that: `NUMBERS`, as for -mean")
@@ -114,18 +117,12 @@ func (o *options) check(given map[string]bool) error {
 		return errors.New("-scale must be a number other than 0")
 	case (given["map"] || given["tolerance"]) && o.verify == "":
 		return errors.New("-map and -tolerance need -verify")
+	case o.out == "" && o.withPreprocessing:
+		return errors.New("-with-preprocessing needs -o")
+	case given["batch"] && (o.batch < 1 || o.batch > math.MaxInt32):
+		return errors.New("-batch must be at least 1")
 	}
-	if o.out == "" {
-		if o.withPreprocessing {
-			return errors.New("-with-preprocessing needs -o")
-		}
-		return nil
-	}
-	w, err := writerOf(o.out)
-	if err == nil && o.withPreprocessing && !w.Preprocessing {
-		err = fmt.Errorf("-with-preprocessing: what is written to %s has no place for it in the network", w.Suffix)
-	}
-	return err
+	return nil
 }
 
 // shape is a flag of the shape of one sample.

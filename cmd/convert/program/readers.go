@@ -58,13 +58,13 @@ func head(path string) ([]byte, error) {
 	return b, nil
 }
 
-// recognise finds the reader of files, which all must be of its format.
-func recognise(paths []string) (formats.Reader, error) {
+// recognise finds the reader of files, which all must be of its format, and whether they are
+// those of a run.
+func recognise(paths []string) (reader formats.Reader, isRun bool, err error) {
 	heads := make([][]byte, len(paths))
 	for i, path := range paths {
-		var err error
 		if heads[i], err = head(path); err != nil {
-			return formats.Reader{}, err
+			return formats.Reader{}, false, err
 		}
 	}
 	first := make([]string, len(paths)) // the first format that each file is of
@@ -76,22 +76,24 @@ func recognise(paths []string) (formats.Reader, error) {
 			if is && first[i] == "" {
 				first[i] = r.Name
 			}
+			isRun = isRun || is && r.IsState != nil && r.IsState(heads[i], path)
 		}
 		if all {
-			return r, nil
+			return r, isRun, nil
 		}
+		isRun = false
 	}
 	for i, path := range paths {
 		if first[i] == "" {
-			return formats.Reader{}, fmt.Errorf("%s looks like %s; what convert reads is %s", path, looksLike(heads[i]), strings.Join(readerNames(), ", "))
+			return formats.Reader{}, false, fmt.Errorf("%s looks like %s; what convert reads is %s", path, looksLike(heads[i]), strings.Join(readerNames(), ", "))
 		}
 	}
 	for i, path := range paths {
 		if first[i] != first[0] {
-			return formats.Reader{}, fmt.Errorf("%s is of the format %s, and %s of %s: convert takes the files of one network", paths[0], first[0], path, first[i])
+			return formats.Reader{}, false, fmt.Errorf("%s is of the format %s, and %s of %s: convert takes the files of one network", paths[0], first[0], path, first[i])
 		}
 	}
-	return formats.Reader{}, fmt.Errorf("%s: no format takes these files together", printable.Names(paths))
+	return formats.Reader{}, false, fmt.Errorf("%s: no format takes these files together", printable.Names(paths))
 }
 
 // isWeightsFile knows the beginning of what modelfile.Encode and safetensors.Write make.

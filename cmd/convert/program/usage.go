@@ -13,6 +13,7 @@ const usageHead = `convert reads networks of other frameworks into weights files
 show and bench take like any other, and writes weights files for other frameworks.
 
   convert FILE… -o FILE [flags]
+  convert FILE… -o FOLDER [flags]      with the state of a training: a run to resume
   convert FILE… -info
   convert FILE… -verify INPUTS.npz
 
@@ -26,6 +27,7 @@ const usageFoot = `
 Examples
   convert model.onnx -o net.safetensors
   convert deploy.prototxt net.caffemodel mean.binaryproto -classes words.txt -o net.safetensors
+  convert solver.prototxt net.prototxt net.caffemodel net.solverstate -o runs/net
   convert resnet18.pth -model resnet18 -o net.safetensors
   convert net.safetensors -info
   convert net.safetensors -verify io.npz -map out=prob

@@ -16,6 +16,7 @@ import (
 	"github.com/hubel-go/hubel/data"
 	"github.com/hubel-go/hubel/device"
 	"github.com/hubel-go/hubel/graph"
+	"github.com/hubel-go/hubel/internal/printable"
 	"github.com/hubel-go/hubel/models"
 )
 
@@ -68,15 +69,15 @@ func (o *options) checkData() (err error) {
 	if o.mode == previewing && o.picture == "" {
 		return errors.New("-preview needs a number and a file to draw into, such as -preview 24 out.png")
 	}
-	if (o.val != "" || o.split != "" || o.classes != "" || o.each != "") && o.data == "" {
-		return errors.New("-val, -split, -classes and -each need -data")
+	if (o.val != "" || o.split != "" || o.classes != "" || o.each != "" || o.order != "") && o.data == "" {
+		return errors.New("-val, -split, -classes, -each and -order need -data")
 	}
 	return nil
 }
 
 // photoSpec is what -data and the flags beside it say.
 func (o *options) photoSpec() data.PhotoSpec {
-	return data.PhotoSpec{Train: o.data, Val: o.val, Split: o.split, Classes: o.classes, Each: o.each}
+	return data.PhotoSpec{Train: o.data, Val: o.val, Split: o.split, Classes: o.classes, Each: o.each, Order: o.order}
 }
 
 // dataText is the same as a text.
@@ -96,7 +97,7 @@ func (o *options) openData(ctx context.Context, text string, n *graph.Network, k
 		return s, fmt.Errorf("-strict: %s: %s", s.skipped[0].Name, s.skipped[0].Reason)
 	}
 	if spec != (data.PhotoSpec{Train: spec.Train}) {
-		return s, fmt.Errorf("-val, -split, -classes and -each are for folders and tar files of photographs; %s brings images to test on", dataName(text))
+		return s, fmt.Errorf("-val, -split, -classes, -each and -order are for folders and tar files of photographs, and data sets of Caffe's; %s brings images to test on", dataName(text))
 	}
 	if known != nil {
 		s.preprocess = *known
@@ -165,6 +166,7 @@ func (o *options) openPhotos(ctx context.Context, spec data.PhotoSpec, n *graph.
 	if err != nil {
 		return s, err
 	}
+	sayAssumed(progress, photos.Assumed)
 	switch {
 	case photos.Val == nil && spec.Split != "":
 		return s, fmt.Errorf("-split %s puts none of the pictures of %s aside to test on: a larger share does, or a list with the part val", spec.Split, spec.Train)
@@ -172,6 +174,13 @@ func (o *options) openPhotos(ctx context.Context, spec data.PhotoSpec, n *graph.
 		return s, fmt.Errorf("%s has nothing to test on: -val names other photographs, and -split 0.1 puts a tenth of these aside", spec.Train)
 	}
 	return sets{photos.Train, photos.Val, photos.Preprocess, photos.Skipped, photos.Parts}, nil
+}
+
+// sayAssumed prints what is taken for granted of a data set, if anything.
+func sayAssumed(w io.Writer, what string) {
+	if what != "" {
+		fmt.Fprintf(w, "train: %s\n", printable.Line(what))
+	}
 }
 
 // photoOptions are what flags say of photographs.

@@ -117,6 +117,9 @@ func (o *options) testSet(ctx context.Context, m *modelfile.Model, stderr io.Wri
 		}
 		o.saySplit(stderr)
 		photos, skipped, err := data.OpenTestPhotos(ctx, data.ParsePhotoSpec(o.dataText()), m.Preprocess, m.Classes, p)
+		if err == nil {
+			sayAssumed(stderr, photos.Assumed())
+		}
 		return photos, skipped, err
 	}
 	s, err := o.openData(ctx, o.dataText(), m.Network, &m.Preprocess, stderr)

@@ -53,6 +53,7 @@ type options struct {
 
 	val, split          string
 	classes, each       string
+	order               string
 	augmentText, normal string
 	augment             data.Augment
 	strict, tenCrop     bool
@@ -139,6 +140,7 @@ var groups = []group{
 		{"split", training | resuming | evaluating | finding},
 		{"classes", training | resuming | evaluating | finding},
 		{"each", training | resuming | evaluating | finding},
+		{"order", training | resuming | evaluating | previewing | finding},
 		{"augment", training | previewing | finding},
 		{"preprocess", training | previewing | finding},
 		{"balance", training | finding},
@@ -219,6 +221,7 @@ func (o *options) flagSet() *flag.FlagSet {
 	f.StringVar(&o.val, "val", "", "`path` of photographs to test on, if -data is a path too")
 	f.StringVar(&o.split, "split", "", "`share` of each class of -data to test on, instead of -val, such as 0.1; 0.1,0.2 keeps a second share for -eval; @SEED draws other pictures; or a file, each line with a name and train, val or test")
 	f.StringVar(&o.classes, "classes", "", "`classes` of -data and -val to use, instead of all: names, or numbers in the order of the names, such as 0-4,7")
+	f.StringVar(&o.order, "order", "", "`order` of three channels in an LMDB or HDF5 files: bgr, as Caffe's tools write them, or rgb; without it bgr")
 	f.StringVar(&o.each, "each", "", "`number` of pictures of each class to train on, instead of all, such as 20; 20@SEED draws other pictures")
 	f.StringVar(&o.augmentText, "augment", "", "`steps` from a picture to an image: "+strings.Join(data.AugmentGrammar(), ", "))
 	f.StringVar(&o.normal, "preprocess", "", "`words` for the preprocessing of pixels after that: mean or mean-image; std, whiten or whiten-colours; scale=X; or none (default for photographs mean,std; otherwise scale=0.00390625; but without -data-init mean for AlexNet, CaffeNet, GoogLeNet and the cifar10 networks as published)")
@@ -358,7 +361,7 @@ func (o *options) checkMode() error {
 	case o.mode&(training|evaluating|previewing|finding) != 0 && o.data == "":
 		return fmt.Errorf("-data is missing; the data sets are %s, and folders or tar files of pictures", strings.Join(data.Names(), ", "))
 	case data.ParsePhotoSpec(o.dataText()) != o.photoSpec():
-		return errors.New("a name with \" -val \", \" -split \", \" -classes \" or \" -each \" in it is taken for these flags in a run folder: rename it, or give it a link")
+		return errors.New("a name with \" -val \", \" -split \", \" -classes \", \" -each \" or \" -order \" in it is taken for these flags in a run folder: rename it, or give it a link")
 	case o.mode == evaluating && o.weights == "":
 		return errors.New("-eval needs -weights, such as runs/NAME/weights.safetensors")
 	case o.check && (o.given["out"] || o.given["checkpoint"] || o.given["debug"] || o.given["monitor"] || o.given["patience"]):

@@ -45,7 +45,7 @@ func TestKeypoints(t *testing.T) {
 	require.Contains(t, stdout, "half the square of the targets")
 
 	refused(t, "-strict: faces.csv, 1 of its 40 rows: a point is missing", append(flags, "-data", "keypoints:faces.csv", "-strict", "-out", "strict")...)
-	refused(t, "-val, -split, -classes and -each are for folders", append(flags, "-data", "keypoints:faces.csv", "-split", "0.1", "-out", "split")...)
+	refused(t, "-val, -split, -classes, -each and -order are for folders", append(flags, "-data", "keypoints:faces.csv", "-split", "0.1", "-out", "split")...)
 	refused(t, "classes cannot be balanced: the data set has 4 numbers to predict instead", append(flags, "-data", "keypoints:faces.csv", "-balance", "-out", "balance")...)
 	refused(t, "keypoints:training.csv", append(flags, "-data", "keypoints", "-out", "none")...)
 }

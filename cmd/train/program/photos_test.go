@@ -91,7 +91,7 @@ func TestTrainOnPhotographs(t *testing.T) {
 	refused(t, "set has nothing to test on", flags...)
 	refused(t, "-split 0.01 puts none of the pictures of set aside to test on: a larger share does", append(flags, "-split", "0.01")...)
 	refused(t, `data set "nowhere" is unknown`, append(flags, "-data", "nowhere", "-split", "0.1")...)
-	refused(t, `a name with " -val ", " -split ", " -classes " or " -each " in it`, append(flags, "-data", "set -val b", "-split", "0.1")...)
+	refused(t, `a name with " -val ", " -split ", " -classes ", " -each " or " -order " in it`, append(flags, "-data", "set -val b", "-split", "0.1")...)
 	refused(t, "-val and -split contradict each other", append(flags, "-val", "val", "-split", "0.1")...)
 	refused(t, "nowhere", append(flags, "-val", "nowhere")...)
 	require.NoError(t, os.Rename("val/red", "val/green"))
@@ -113,7 +113,7 @@ func TestSomeClassesAndPictures(t *testing.T) {
 	refused(t, "there are 14 samples to train on, but the run was started with 12", "-resume", "few", "-epochs", "3", "-data", "set", "-val", "val", "-classes", "red,0", "-each", "7@3")
 	refused(t, `-classes "5": "5" is neither a class nor the numbers of classes; there are 3: blue, green, red`, append(flags, "-out", "x", "-classes", "5")...)
 	refused(t, `-each "none": it is a number of pictures`, append(flags, "-out", "x", "-each", "none")...)
-	refused(t, "-val, -split, -classes and -each need -data", "-resume", "few", "-each", "3")
+	refused(t, "-val, -split, -classes, -each and -order need -data", "-resume", "few", "-each", "3")
 	refused(t, `in it is taken for these flags`, append(flags, "-out", "x", "-classes", "red -each 3", "-each", "")...)
 }
 
@@ -145,7 +145,7 @@ func TestTrainOnTarWithSplit(t *testing.T) {
 	require.Contains(t, stdout, "-eval -weights runs/colour-set/weights.safetensors -data set.tar -split 0.25,0.1\n")
 	require.NoError(t, os.Rename("set.tar", "my set's.tar"))
 	refused(t, `data set "set.tar" is unknown`, "-resume", "runs/colour-set", "-epochs", "2")
-	refused(t, "; if the data has moved, -data says where to, with -val, -split, -classes and -each as before", "-resume", "runs/colour-set", "-epochs", "2")
+	refused(t, "; if the data has moved, -data says where to, with -val, -split, -classes, -each and -order as before", "-resume", "runs/colour-set", "-epochs", "2")
 	refused(t, "there are 40 samples to train on, but the run was started with 23; name the same data, divided in the same way", "-resume", "runs/colour-set", "-epochs", "1", "-data", "my set's.tar", "-val", "set")
 	stdout = succeed(t, "-resume", "runs/colour-set", "-epochs", "2", "-data", "my set's.tar", "-split", "0.25,0.1")
 	require.Contains(t, stdout, ` -data 'my set'\''s.tar' -split 0.25,0.1`+"\n")
@@ -357,10 +357,10 @@ func TestAugmentOtherSets(t *testing.T) {
 	require.Contains(t, succeed(t, "-data", "synthetic:20,4", "-augment", "crop=8", "-preview", "2", "p.png"), "2 images of 8x8 from synthetic in p.png")
 
 	for message, flags := range map[string][]string{
-		"augmentation pca needs pictures in colour":                         {"-augment", "pca=0.1"},
-		`-augment: augmentation "flp" is unknown`:                           {"-augment", "flp"},
-		`-preprocess: preprocessing "men" is unknown`:                       {"-preprocess", "men"},
-		"-val, -split, -classes and -each are for folders and tar files of": {"-val", "x"},
+		"augmentation pca needs pictures in colour":                                 {"-augment", "pca=0.1"},
+		`-augment: augmentation "flp" is unknown`:                                   {"-augment", "flp"},
+		`-preprocess: preprocessing "men" is unknown`:                               {"-preprocess", "men"},
+		"-val, -split, -classes, -each and -order are for folders and tar files of": {"-val", "x"},
 	} {
 		refused(t, message, with(flags...)...)
 	}

@@ -141,10 +141,11 @@ func (o *options) openPreview(ctx context.Context, stderr io.Writer) (*preview, 
 		if err != nil {
 			return nil, err
 		}
-		photos, err := data.OpenPhotos(ctx, data.PhotoSpec{Train: o.data}, p)
+		photos, err := data.OpenPhotos(ctx, data.PhotoSpec{Train: o.data, Order: o.order}, p)
 		if err != nil {
 			return nil, err
 		}
+		sayAssumed(stderr, photos.Assumed)
 		return &preview{photos.Train, o.augment, photos.Preprocess, photos.Skipped}, nil
 	}
 	set, _, err := o.openNamed(o.data, nil)

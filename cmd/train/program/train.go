@@ -94,12 +94,15 @@ func (o *options) resumedRun(ctx context.Context, stderr io.Writer) (c solver.Co
 	if o.data != "" {
 		c.Data = o.dataText()
 	}
+	if c.Data == "" && checkpoint.WithoutData() {
+		return c, s, fmt.Errorf("%s was converted, and has no data set yet: -data names it, with -val or -split", o.resume)
+	}
 	if err := o.knowsSamples(checkpoint, c.Data, stderr); err != nil {
 		return c, s, err
 	}
 	s, err = o.openData(ctx, c.Data, c.Network, &c.Preprocess, stderr)
 	if err != nil && o.data == "" {
-		err = fmt.Errorf("%w; if the data has moved, -data says where to, with -val, -split, -classes and -each as before", err)
+		err = fmt.Errorf("%w; if the data has moved, -data says where to, with -val, -split, -classes, -each and -order as before", err)
 	}
 	if err != nil {
 		return c, s, err
@@ -112,8 +115,8 @@ func (o *options) resumedRun(ctx context.Context, stderr io.Writer) (c solver.Co
 	// The name of the CPU alone is no word on its path, which the program chose.
 	c.OtherArithmetic = o.given["cpu-path"] || o.given["device"] && (o.device != "cpu" || kindOf(checkpoint.Arithmetic) != "cpu")
 	done := checkpoint.Done(c.Iterations)
-	c.Retest = (done || checkpoint.Early(c.Patience)) && !drawn(c.Dir, checkpoint)
-	if c.Train.Len() == checkpoint.Samples && done && !c.Retest {
+	c.Retest = (done || checkpoint.Early(c.Patience)) && !checkpoint.WithoutData() && !drawn(c.Dir, checkpoint)
+	if (c.Train.Len() == checkpoint.Samples || checkpoint.WithoutData()) && done && !c.Retest {
 		return c, s, fmt.Errorf("%s has %d of %d iterations behind it; a larger -epochs or -iters goes on with it", o.resume, checkpoint.Iteration, c.Iterations)
 	}
 	return c, s, nil
@@ -123,7 +126,7 @@ func (o *options) resumedRun(ctx context.Context, stderr io.Writer) (c solver.Co
 // trained on, where it cannot be found out either: such a run was begun when a
 // split still followed the order in which files were stored.
 func (o *options) knowsSamples(c *solver.Checkpoint, dataText string, stderr io.Writer) error {
-	if c.Named() || !data.IsPath(data.ParsePhotoSpec(dataText).Train) {
+	if c.Named() || c.WithoutData() || !data.IsPath(data.ParsePhotoSpec(dataText).Train) {
 		return nil
 	}
 	if split := splitElsewhere(c, dataText); split != "" {
