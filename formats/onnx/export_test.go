@@ -163,7 +163,7 @@ func TestWhatIsWrittenComputesTheSame(t *testing.T) {
 		}
 		m := filledModel(t, n)
 		inputs := randomInputs(n, 3)
-		want, err := run(m, inputs)
+		want, err := runOnCPU(m, inputs)
 		require.NoError(t, err, name)
 		var file bytes.Buffer
 		require.NoError(t, Write(&file, &m.Model, ExportOptions{}), name)
@@ -171,7 +171,7 @@ func TestWhatIsWrittenComputesTheSame(t *testing.T) {
 		require.NoError(t, os.WriteFile(path, file.Bytes(), 0o644))
 		again, err := Read(context.Background(), []string{path}, formats.Options{})
 		require.NoError(t, err, name)
-		got, err := run(again, inputs)
+		got, err := runOnCPU(again, inputs)
 		require.NoError(t, err, name)
 		arrays := func(m map[string]array, names []string) (list [][]float32) {
 			for _, name := range names {
@@ -213,7 +213,7 @@ func TestPreprocessingIsWrittenIntoTheGraph(t *testing.T) {
 	again, err := Read(context.Background(), []string{path}, formats.Options{})
 	require.NoError(t, err)
 	x := []float32{0, 1, 2, 255, 4, 50, 6, 7}
-	got, err := run(again, map[string]array{"data": {values: x}})
+	got, err := runOnCPU(again, map[string]array{"data": {values: x}})
 	require.NoError(t, err)
 	m.Preprocess.Apply(x)
 	require.InDeltaSlice(t, x, got[again.Network.Outputs[0]].values, 1e-5)
