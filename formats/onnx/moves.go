@@ -262,6 +262,16 @@ func (im *importer) affine(n *node, suffix string, v *value, shape []int, weight
 	return y.as(v.sample...).like(v), nil
 }
 
+// fix keeps the weight of a convolution as it is in training.
+func (im *importer) fix(name string) {
+	fixed := float32(0)
+	for i := range im.net.Nodes {
+		if l, ok := im.net.Nodes[i].Layer.(*layers.Conv); ok && im.net.Nodes[i].Name == name {
+			l.WeightRate, l.WeightDecay = &fixed, &fixed
+		}
+	}
+}
+
 // stretched repeats elements of a shape to another that it broadcasts to.
 func stretched[T any](list []T, from, to []int) []T {
 	out := make([]T, product(to))

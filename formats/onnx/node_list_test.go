@@ -6,6 +6,7 @@ import (
 	"flag"
 	"fmt"
 	"maps"
+	"math"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -130,7 +131,7 @@ func TestNodeCasesOfListedOperators(t *testing.T) {
 	for _, name := range slices.Sorted(maps.Keys(r.failures)) {
 		t.Logf("%s: %v", name, r.failures[name])
 	}
-	require.GreaterOrEqual(t, float64(passed), 0.5*float64(all))
+	require.GreaterOrEqual(t, float64(passed), 0.95*float64(all))
 	require.Empty(t, strings.Join(r.onSimulator, "\n"), "cases that pass on cpu fail on ptxsim")
 	require.Empty(t, strings.Join(r.withGradients, "\n"), "cases that pass on cpu have other gradients than central differences")
 
@@ -214,7 +215,7 @@ func (r *nodeRun) converted(c *nodeCase, set string) error {
 }
 
 // steps are the operators that are constant but for jumps: they have no gradient.
-var steps = map[string]bool{"Equal": true, "Less": true, "LessOrEqual": true, "Greater": true, "GreaterOrEqual": true, "Sign": true}
+var steps = map[string]bool{"Equal": true, "Less": true, "LessOrEqual": true, "Greater": true, "GreaterOrEqual": true, "Sign": true, "ArgMax": true, "ArgMin": true}
 
 // small reports whether a network is small enough for the simulator.
 func (r *ready) small(d device.Device) (bool, error) {
@@ -248,6 +249,9 @@ func (r *ready) gradients() error {
 	moved := func(name string, values []float32) {
 		list := slices.Clone(values)
 		for i := range list {
+			if v := float64(list[i]); math.IsNaN(v) || math.IsInf(v, 0) {
+				list[i] = 1
+			}
 			list[i] += (0.01 + 0.01*random.Float32()) * max(list[i], -list[i], 0.1)
 		}
 		o.Values[name] = list
@@ -275,7 +279,11 @@ func (r *ready) gradients() error {
 		target := n.Input(fmt.Sprintf("target%d", i), device.Float32, plan.Values[at].Shape[1:]...)
 		n.Add(fmt.Sprintf("loss%d", i), &layers.L2Loss{}, name, target)
 	}
-	return gradcheck.Check(&n, o)
+	names, err := gradcheck.Names(&n, o)
+	if err == nil && len(names) == 0 {
+		err = errors.New("there are none")
+	}
+	return errors.Join(err, gradcheck.Check(&n, o))
 }
 
 // document compares the counts with the documentation, or writes them there.
@@ -284,7 +292,7 @@ func (r *nodeRun) document(t *testing.T, version string, list map[string]string)
 	var b strings.Builder
 	fmt.Fprintf(&b, "Of ONNX %s, %d of %d cases of %d operators pass.\n\n%s\n\n", version, passed, all, len(r.all), r.lines())
 	b.WriteString(failureLines(list))
-	fmt.Fprintf(&b, "\n%d cases run on `ptxsim` as well, and %d are too large for it: of more than %d operations, or\nvalues of more than %d elements. The gradients of %d are within 1e-6 of central differences.\n\n",
+	fmt.Fprintf(&b, "\n%d cases run on `ptxsim` as well, and %d are too large for it: of more than %d operations, or values of more than %d elements. The gradients of %d are within 1e-6 of central differences.\n\n",
 		r.simulated, r.large, simulatedOperations, simulatedElements, r.gradients)
 	b.WriteString("Not counted:")
 	for i, why := range slices.Sorted(maps.Keys(r.left)) {

@@ -57,7 +57,45 @@ func resize(im *importer, n *node) ([]*value, error) {
 			return nil, err
 		}
 	}
+	if r.coordinates == "tf_crop_and_resize" && r.extrapolation != 0 {
+		if err := im.take(product(y.sample)); err != nil {
+			return nil, err
+		}
+		c, err := r.extrapolated(x.sample, lengths, scales, roi)
+		if err != nil {
+			return nil, err
+		}
+		if y, err = im.binary(n, "outside", binaries["Add"], y, &value{constant: c, kind: c.kind}); err != nil {
+			return nil, err
+		}
+	}
 	return []*value{y}, nil
+}
+
+// extrapolated is what is added where an output lies outside of the inputs, along any axis.
+// The sum that is there is 0.
+func (r resampling) extrapolated(in, lengths []int, scales, roi []float64) (*constant, error) {
+	c := &constant{kind: typeFloat, shape: lengths, floats: make([]float32, product(lengths))}
+	for axis, length := range lengths {
+		behind := product(lengths[axis+1:])
+		for o := range length {
+			x, err := r.position(o, in[axis], length, scales[axis], roi[axis], roi[len(lengths)+axis])
+			if err != nil {
+				return nil, err
+			}
+			for i := o * behind; r.outside(x, in[axis]) && i < len(c.floats); i += length * behind {
+				for k := range behind {
+					c.floats[i+k] = r.extrapolation
+				}
+			}
+		}
+	}
+	return c, nil
+}
+
+// outside reports whether x lies outside of the inputs where that counts.
+func (r resampling) outside(x float64, in int) bool {
+	return r.coordinates == "tf_crop_and_resize" && (x < 0 || x > float64(in-1))
 }
 
 // resizing reads how, and the scale and the length of every axis. That of a batch is 1.
@@ -254,10 +292,7 @@ func (r resampling) matrix(in, out int, scale, start, end float64) ([]float32, e
 			return nil, err
 		}
 		row := m[o*in : (o+1)*in]
-		if r.coordinates == "tf_crop_and_resize" && (x < 0 || x > float64(in-1)) {
-			if r.extrapolation != 0 {
-				return nil, fmt.Errorf("extrapolation_value is %g; 0 is read", r.extrapolation)
-			}
+		if r.outside(x, in) {
 			continue
 		}
 		if err := r.taps(row, x, scale); err != nil {
