@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math"
 	"slices"
 	"strings"
 
@@ -438,7 +437,7 @@ func (im *importer) take(elements int) error {
 // takeMatrix is take of so many rows and columns.
 func (im *importer) takeMatrix(rows, columns int) error {
 	if rows > im.room/max(columns, 1) {
-		return im.take(math.MaxInt)
+		return fmt.Errorf("it takes a fixed matrix of %d x %d, and the constants of a file of this size may grow by %d elements more; an upsampling by whole scales needs none", rows, columns, im.room)
 	}
 	return im.take(rows * columns)
 }
