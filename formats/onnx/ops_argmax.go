@@ -73,6 +73,6 @@ func argMax(im *importer, n *node) ([]*value, error) {
 	} else {
 		y = im.shaped(y, shape)
 	}
-	y.kind = typeInt64
+	y.kind = typeInt32 // int64 in the file, of numbers that int32 has too
 	return []*value{y}, nil
 }

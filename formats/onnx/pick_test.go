@@ -235,7 +235,11 @@ func TestArgMaxIsAnOutputAlone(t *testing.T) {
 	}
 	arg.out[0] = "place"
 	_, err = single(13, []int{4}, nil, arg, nodeProto{op: "Exp", in: []string{"place"}, out: []string{"y"}})
-	require.ErrorContains(t, err, "is of int64, and layers compute in float")
+	require.ErrorContains(t, err, "is of int32, and layers compute in float")
+	for to, ok := range map[dataType]bool{typeInt32: true, typeInt64: true, typeFloat: true, typeUint8: false} {
+		_, err = single(13, []int{4}, nil, arg, nodeProto{op: "Cast", in: []string{"place"}, out: []string{"y"}, attributes: []attributeProto{whole("to", int(to))}})
+		require.Equal(t, ok, err == nil, "%v: %v", to, err)
+	}
 }
 
 func TestPowersOfSeveralExponents(t *testing.T) {
