@@ -34,11 +34,12 @@ func (n *node) has(name string) bool {
 
 // values of attributes, or what they are if they are left out.
 type attributes struct {
-	n   *node
-	err error
+	n     *node
+	opset int // of the file
+	err   error
 }
 
-func (n *node) read() *attributes { return &attributes{n: n} }
+func (n *node) read() *attributes { return &attributes{n: n, opset: n.opset} }
 
 func (a *attributes) integer(name string, otherwise int) int {
 	p, err := a.n.attribute(name, kindInt)

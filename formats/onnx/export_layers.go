@@ -70,6 +70,9 @@ func (x exported) layer(l layers.Layer) ([]string, error) {
 		return one(e.op("Reshape", []string{most, e.integers("shape", sameShape(x.y)...)}))
 	case *layers.Softmax:
 		return one(e.op("Softmax", x.in, whole("axis", 1)))
+	case *layers.ArgMax:
+		place := e.op("ArgMax", x.in, whole("axis", 1), whole("keepdims", 1))
+		return one(e.op("Cast", []string{place}, whole("to", int(typeFloat))))
 	case *layers.LRN:
 		return x.lrn(l)
 	case *layers.BatchNorm, *layers.GroupNorm, *layers.InstanceNorm, *layers.LayerNorm, *layers.L2Norm:

@@ -57,6 +57,7 @@ func written() map[string]struct {
 		"l2 pool":               {&layers.L2Pool{Pool: three}, image},
 		"l2 pool sum":           {&layers.L2Pool{Pool: layers.Pool{Window: layers.Size{H: 2, W: 3}, Pad: layers.Around(1)}, Sum: true}, image},
 		"adaptive pool":         {&layers.AdaptivePool{Op: device.AveragePool, Size: layers.Size{H: 3, W: 1}}, image},
+		"adaptive max pool":     {&layers.AdaptivePool{Size: layers.Size{H: 3, W: 1}}, image},
 		"lrn":                   {&layers.LRN{Size: 3, Alpha: new(float32(0.5))}, image},
 		"lrn over size":         {&layers.LRN{Alpha: new(float32(2)), K: 1, AlphaOverSize: true}, image},
 		"relu":                  {&layers.Unary{Op: device.ReLU}, image},
@@ -80,6 +81,7 @@ func written() map[string]struct {
 		"prelu shared":          {&layers.PReLU{Shared: true}, row},
 		"maxout":                {&layers.Maxout{Pieces: 2}, image},
 		"softmax":               {&layers.Softmax{}, image},
+		"argmax":                {&layers.ArgMax{}, image},
 		"l2 norm":               {&layers.L2Norm{}, image},
 		"batch norm":            {&layers.BatchNorm{}, image},
 		"batch norm caffe":      {&layers.BatchNorm{Convention: "caffe", Affine: layers.Affine{On: new(false)}}, image},
@@ -163,7 +165,7 @@ func TestWhatIsWrittenComputesTheSame(t *testing.T) {
 		}
 		m := filledModel(t, n)
 		inputs := randomInputs(n, 3)
-		want, err := run(m, inputs)
+		want, err := runOnCPU(m, inputs)
 		require.NoError(t, err, name)
 		var file bytes.Buffer
 		require.NoError(t, Write(&file, &m.Model, ExportOptions{}), name)
@@ -171,7 +173,7 @@ func TestWhatIsWrittenComputesTheSame(t *testing.T) {
 		require.NoError(t, os.WriteFile(path, file.Bytes(), 0o644))
 		again, err := Read(context.Background(), []string{path}, formats.Options{})
 		require.NoError(t, err, name)
-		got, err := run(again, inputs)
+		got, err := runOnCPU(again, inputs)
 		require.NoError(t, err, name)
 		arrays := func(m map[string]array, names []string) (list [][]float32) {
 			for _, name := range names {
@@ -213,13 +215,31 @@ func TestPreprocessingIsWrittenIntoTheGraph(t *testing.T) {
 	again, err := Read(context.Background(), []string{path}, formats.Options{})
 	require.NoError(t, err)
 	x := []float32{0, 1, 2, 255, 4, 50, 6, 7}
-	got, err := run(again, map[string]array{"data": {values: x}})
+	got, err := runOnCPU(again, map[string]array{"data": {values: x}})
 	require.NoError(t, err)
 	m.Preprocess.Apply(x)
 	require.InDeltaSlice(t, x, got[again.Network.Outputs[0]].values, 1e-5)
 
 	m.Preprocess = data.Preprocess{Whiten: make(data.Floats, 4)}
 	require.ErrorContains(t, Write(&file, &m.Model, ExportOptions{Preprocess: true}), "network picture as ONNX: the preprocessing whitens")
+}
+
+// Every layer is written, or one of those that only training needs or that ONNX lacks.
+func TestEveryLayerIsWrittenOrRefused(t *testing.T) {
+	have := map[string]bool{}
+	for _, c := range written() {
+		have[c.layer.Type()] = true
+	}
+	var lacks []string
+	for _, name := range layers.Types() {
+		if !have[name] {
+			lacks = append(lacks, name)
+		}
+	}
+	require.Equal(t, []string{
+		"accuracy", "contrastive-loss", "focal-loss", "hinge-loss", "huber-loss", "l1-loss", "l2-loss", "logistic-loss",
+		"smooth-l1-loss", "softmax-loss", "stochastic-pool", "triplet-loss", "unpool",
+	}, lacks)
 }
 
 func TestWriteNamesWhatOnnxLacks(t *testing.T) {

@@ -29,27 +29,16 @@ var folders = map[string]operator{
 	"Expand":    foldExpand,
 	"Tile":      foldTile,
 	"Where":     foldWhere,
-	"Neg":       foldUnary(func(x float64) float64 { return -x }),
-	"Abs":       foldUnary(math.Abs),
-	"Sqrt":      foldUnary(math.Sqrt),
-	"Exp":       foldUnary(math.Exp),
-	"Log":       foldUnary(math.Log),
-	"Floor":     foldUnary(math.Floor),
-	"Ceil":      foldUnary(math.Ceil),
-	"Round":     foldUnary(math.RoundToEven),
-	"Reciprocal": foldUnary(func(x float64) float64 {
-		return 1 / x
-	}),
-	"Not": foldUnary(func(x float64) float64 {
-		if x == 0 {
-			return 1
-		}
-		return 0
-	}),
-	"ReduceProd": foldReduce(1, func(a, b float64) float64 { return a * b }),
-	"ReduceSum":  foldReduce(0, func(a, b float64) float64 { return a + b }),
-	"ReduceMax":  foldReduce(math.Inf(-1), math.Max),
-	"ReduceMin":  foldReduce(math.Inf(1), math.Min),
+	"Neg":       foldUnary(func(x float64) float64 { return -x }, func(x int64) int64 { return -x }),
+	"Abs":       foldUnary(math.Abs, func(x int64) int64 { return max(x, -x) }),
+	"Not":       foldUnary(func(float64) float64 { return 0 }, func(x int64) int64 { return truth[int64](x == 0) }),
+	"Sqrt":      foldUnary(math.Sqrt, nil), "Exp": foldUnary(math.Exp, nil), "Log": foldUnary(math.Log, nil),
+	"Floor": foldUnary(math.Floor, nil), "Ceil": foldUnary(math.Ceil, nil), "Round": foldUnary(math.RoundToEven, nil),
+	"Reciprocal": foldUnary(func(x float64) float64 { return 1 / x }, nil),
+	"ReduceProd": foldReduce("Mul", 1),
+	"ReduceSum":  foldReduce("Add", 0),
+	"ReduceMax":  foldReduce("Max", math.Inf(-1)),
+	"ReduceMin":  foldReduce("Min", math.Inf(1)),
 	"Add":        foldBinary("Add"), "Sub": foldBinary("Sub"), "Mul": foldBinary("Mul"), "Div": foldBinary("Div"),
 	"Mod": foldBinary("Mod"), "Pow": foldBinary("Pow"), "Min": foldBinary("Min"), "Max": foldBinary("Max"),
 	"Equal": foldBinary("Equal"), "Less": foldBinary("Less"), "Greater": foldBinary("Greater"),
@@ -225,19 +214,75 @@ func foldRange(im *importer, n *node) ([]*value, error) {
 
 // at is an element as a number.
 func (c *constant) at(i int) float64 {
-	if c.integral() {
+	switch {
+	case c.kind == typeUint64:
+		return float64(uint64(c.ints[i]))
+	case c.integral():
 		return float64(c.ints[i])
 	}
 	return float64(c.floats[i])
 }
 
-// put adds an element.
+// put adds an element. What an integer does not hold is its largest or smallest, or 0 where it
+// is no number; then the bits count that the type has.
 func (c *constant) put(v float64) {
-	if c.integral() {
-		c.ints = append(c.ints, int64(v))
-	} else {
+	switch {
+	case !c.integral():
 		c.floats = append(c.floats, float32(v))
+	case c.kind == typeBool:
+		c.ints = append(c.ints, truth[int64](v != 0))
+	case v != v:
+		c.ints = append(c.ints, 0)
+	case math.IsInf(v, 0) || c.kind != typeUint64 && math.Abs(v) >= 1<<63 || c.kind == typeUint64 && (v >= 1<<64 || v <= -1<<63):
+		least, most := bounds(c.kind)
+		if v < 0 {
+			most = least
+		}
+		c.ints = append(c.ints, most)
+	case v >= 1<<63:
+		c.ints = append(c.ints, int64(uint64(v)))
+	default:
+		c.ints = append(c.ints, fitted(c.kind, int64(v)))
 	}
+}
+
+// bits are those of the integers that have fewer than 64.
+var bits = map[dataType]int{typeInt8: 8, typeUint8: 8, typeInt16: 16, typeUint16: 16, typeInt32: 32, typeUint32: 32}
+
+// unsigned reports whether integers of the type are never negative.
+func (k dataType) unsigned() bool {
+	return slices.Contains([]dataType{typeUint8, typeUint16, typeUint32, typeUint64}, k)
+}
+
+// fitted is an integer as its type holds it: its lowest bits.
+func fitted(kind dataType, v int64) int64 {
+	n, ok := bits[kind]
+	switch {
+	case kind == typeBool:
+		return truth[int64](v != 0)
+	case !ok:
+		return v
+	case kind.unsigned():
+		return v & (1<<n - 1)
+	}
+	return v << (64 - n) >> (64 - n)
+}
+
+// bounds are the smallest and the largest integer of a type, the latter of uint64 as its bits.
+func bounds(kind dataType) (least, most int64) {
+	n, ok := bits[kind]
+	if !ok {
+		n = 64
+	}
+	switch {
+	case kind == typeUint64:
+		return 0, -1
+	case kind == typeBool:
+		return 0, 1
+	case kind.unsigned():
+		return 0, 1<<n - 1
+	}
+	return -1 << (n - 1), 1<<(n-1) - 1
 }
 
 func foldShape(im *importer, n *node) ([]*value, error) {
@@ -277,19 +322,15 @@ func foldCast(im *importer, n *node) ([]*value, error) {
 	return folded(castTo(c, to)), im.take(c.len())
 }
 
-// castTo is a constant of another type.
+// castTo is a constant of another type: integers keep their lowest bits, as in NumPy.
 func castTo(c *constant, to dataType) *constant {
 	y := &constant{kind: to, shape: c.shape, batch: c.batch}
 	for i := range c.len() {
-		v := c.at(i)
-		if to == typeBool && v != 0 {
-			v = 1
-		}
-		if c.integral() && y.integral() && to != typeBool {
-			y.ints = append(y.ints, c.ints[i])
+		if c.integral() && y.integral() {
+			y.ints = append(y.ints, fitted(to, c.ints[i]))
 			continue
 		}
-		y.put(v)
+		y.put(c.at(i))
 	}
 	return y
 }

@@ -186,27 +186,32 @@ func foldWhere(im *importer, n *node) ([]*value, error) {
 	return folded(y), nil
 }
 
-// foldUnary applies a function to each element.
-func foldUnary(f func(x float64) float64) operator {
+// foldUnary applies a function to each element: to integers the second, if there is one.
+func foldUnary(f func(x float64) float64, whole func(x int64) int64) operator {
 	return func(im *importer, n *node) ([]*value, error) {
 		n.ignore("consumed_inputs")
 		c, err := n.first()
-		if err != nil {
+		switch {
+		case err != nil:
 			return nil, err
-		}
-		if !c.known() {
+		case !c.known():
 			return nil, &batchError{"the number of samples is computed with"}
+		case c.integral() && whole == nil:
+			return nil, fmt.Errorf("its input is of %v, want float", c.kind)
 		}
 		y := &constant{kind: c.kind, shape: c.shape}
-		for i := range c.len() {
-			y.put(f(c.at(i)))
+		for _, v := range c.floats {
+			y.floats = append(y.floats, float32(f(float64(v))))
+		}
+		for _, v := range c.ints {
+			y.ints = append(y.ints, fitted(y.kind, whole(v)))
 		}
 		return folded(y), im.take(c.len())
 	}
 }
 
-// foldReduce reduces all elements of a list to one.
-func foldReduce(start float64, f func(a, b float64) float64) operator {
+// foldReduce reduces elements along axes by an operator of two.
+func foldReduce(op string, start float64) operator {
 	return func(im *importer, n *node) ([]*value, error) {
 		c, err := n.first()
 		if err != nil {
@@ -222,21 +227,48 @@ func foldReduce(start float64, f func(a, b float64) float64) operator {
 		if noop && len(axes) == 0 {
 			return folded(c), nil
 		}
-		if len(c.shape) > 1 || len(axes) > 0 && (len(axes) != 1 || axes[0] != 0 && axes[0] != -1) {
-			return nil, fmt.Errorf("constants of the shape %v are not reduced over %v; lists are", c.shape, axes)
+		if len(axes) == 0 {
+			axes = upTo(len(c.shape))
+		}
+		if axes, err = axesOf(axes, len(c.shape)); err != nil {
+			return nil, err
 		}
 		if !c.known() {
 			return nil, &batchError{"the number of samples is computed with"}
 		}
-		v := start
-		for i := range c.len() {
-			v = f(v, c.at(i))
-		}
 		y := &constant{kind: c.kind, shape: []int{}}
-		if keep {
-			y.shape = slices.Repeat([]int{1}, len(c.shape))
+		one := slices.Clone(c.shape) // with the axes that are reduced
+		for i, d := range c.shape {
+			switch {
+			case !slices.Contains(axes, i):
+				y.shape = append(y.shape, d)
+			case keep:
+				y.shape = append(y.shape, 1)
+			}
+			if slices.Contains(axes, i) {
+				one[i] = 1
+			}
 		}
-		y.put(v)
+		if err := errors.Join(im.take(product(one)), im.take(c.len())); err != nil {
+			return nil, err
+		}
+		if y.integral() {
+			least, most := bounds(c.kind)
+			begin := map[string]int64{"Mul": 1, "Add": 0, "Max": least, "Min": most}[op]
+			y.ints = slices.Repeat([]int64{begin}, product(one))
+		} else {
+			y.floats = slices.Repeat([]float32{float32(start)}, product(one))
+		}
+		if c.len() == 0 {
+			return folded(y), nil
+		}
+		for i, to := range stretched(upTo(product(one)), one, c.shape) {
+			if y.integral() {
+				y.ints[to] = integer(op, false, y.kind, y.ints[to], c.ints[i])
+			} else {
+				y.floats[to] = float32(float(op, false, float64(y.floats[to]), float64(c.floats[i])))
+			}
+		}
 		return folded(y), nil
 	}
 }
@@ -247,11 +279,9 @@ func foldBinary(op string) operator {
 	return func(im *importer, n *node) ([]*value, error) {
 		a := n.read()
 		fmod := a.integer("fmod", 0) != 0
+		axis := a.integer("axis", -1)
 		if a.err != nil {
 			return nil, a.err
-		}
-		if n.has("axis") {
-			return nil, errors.New("constants that are broadcast from an axis on are not read")
 		}
 		n.ignore("broadcast", "consumed_inputs")
 		y, err := n.first()
@@ -265,12 +295,27 @@ func foldBinary(op string) operator {
 			if v == nil {
 				return nil, errors.New("an input is missing")
 			}
-			if y, err = im.foldTwo(op, fmod, y, v.constant); err != nil {
+			c := v.constant
+			if axis >= 0 { // its axes begin at this one
+				if c, err = c.from(axis, len(y.shape)); err != nil {
+					return nil, err
+				}
+			}
+			if y, err = im.foldTwo(op, fmod, y, c); err != nil {
 				return nil, err
 			}
 		}
 		return folded(y), nil
 	}
+}
+
+// from is a constant whose axes are those of a tensor of so many, from one on.
+func (c *constant) from(axis, rank int) (*constant, error) {
+	behind := rank - axis - len(c.shape)
+	if behind < 0 {
+		return nil, fmt.Errorf("a constant %v has axes from %d on, and the other input has %d", c.shape, axis, rank)
+	}
+	return c.as(append(slices.Clone(c.shape), slices.Repeat([]int{1}, behind)...)...), nil
 }
 
 func (im *importer) foldTwo(op string, fmod bool, a, b *constant) (*constant, error) {
@@ -304,7 +349,7 @@ func (im *importer) foldTwo(op string, fmod bool, a, b *constant) (*constant, er
 			return nil, errors.New("it divides by 0")
 		}
 		if a.integral() && b.integral() {
-			y.ints = append(y.ints, integer(op, fmod, a.ints[l], b.ints[r]))
+			y.ints = append(y.ints, fitted(y.kind, integer(op, fmod, a.kind, a.ints[l], b.ints[r])))
 			continue
 		}
 		v := float(op, fmod, a.at(l), b.at(r))
@@ -331,7 +376,7 @@ func ofBatch(op string, a, b *constant, l, r int) (v int64, marked, ok bool) {
 	case op == "Div" && a.ofBatch(l) && !both && y != 0 && x%y == 0:
 		return x / y, true, true
 	case (op == "Add" || op == "Sub") && both:
-		v = integer(op, false, x, y)
+		v = integer(op, false, typeInt64, x, y)
 		return v, v != 0, true
 	case op == "Equal" && !both && (a.ofBatch(l) && y < 1 || b.ofBatch(r) && x < 1):
 		return 0, false, true
@@ -341,22 +386,48 @@ func ofBatch(op string, a, b *constant, l, r int) (v int64, marked, ok bool) {
 	return 0, false, false
 }
 
-// integer computes with integers. The divisor is not 0.
-func integer(op string, fmod bool, a, b int64) int64 {
-	return ofTwo(op, fmod, a, b, func(a, b int64) int64 { return a % b })
+// integer computes with integers of a type. The divisor is not 0.
+func integer(op string, fmod bool, kind dataType, a, b int64) int64 {
+	if op == "Pow" {
+		return wholePower(a, b)
+	}
+	if kind == typeUint64 {
+		return int64(ofTwo(op, fmod, uint64(a), uint64(b), func(a, b uint64) uint64 { return a % b }))
+	}
+	return fitted(kind, ofTwo(op, fmod, a, b, func(a, b int64) int64 { return a % b }))
+}
+
+// wholePower is a to the power of b, as integers have it.
+func wholePower(a, b int64) int64 {
+	switch {
+	case b < 0 && a != 1 && a != -1:
+		return 0
+	case b < 0:
+		b = -b
+	}
+	y := int64(1)
+	for ; b > 0; b >>= 1 {
+		if b&1 != 0 {
+			y *= a
+		}
+		a *= a
+	}
+	return y
 }
 
 // float computes with numbers of floating point.
 func float(op string, fmod bool, a, b float64) float64 { return ofTwo(op, fmod, a, b, math.Mod) }
 
-// ofTwo is an operator with two operands; mod is the remainder with the sign of a.
-func ofTwo[T int64 | float64](op string, fmod bool, a, b T, mod func(a, b T) T) T {
-	truth := func(v bool) T {
-		if v {
-			return 1
-		}
-		return 0
+// truth is 1 or 0.
+func truth[T int64 | uint64 | float64](v bool) T {
+	if v {
+		return 1
 	}
+	return 0
+}
+
+// ofTwo is an operator with two operands; mod is the remainder with the sign of a.
+func ofTwo[T int64 | uint64 | float64](op string, fmod bool, a, b T, mod func(a, b T) T) T {
 	switch op {
 	case "Add":
 		return a + b
@@ -377,19 +448,19 @@ func ofTwo[T int64 | float64](op string, fmod bool, a, b T, mod func(a, b T) T) 
 	case "Max":
 		return max(a, b)
 	case "Equal":
-		return truth(a == b)
+		return truth[T](a == b)
 	case "Less":
-		return truth(a < b)
+		return truth[T](a < b)
 	case "Greater":
-		return truth(a > b)
+		return truth[T](a > b)
 	case "LessOrEqual":
-		return truth(a <= b)
+		return truth[T](a <= b)
 	case "GreaterOrEqual":
-		return truth(a >= b)
+		return truth[T](a >= b)
 	case "And":
-		return truth(a != 0 && b != 0)
+		return truth[T](a != 0 && b != 0)
 	case "Or":
-		return truth(a != 0 || b != 0)
+		return truth[T](a != 0 || b != 0)
 	}
 	return T(math.Pow(float64(a), float64(b)))
 }

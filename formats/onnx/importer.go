@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math"
 	"slices"
 	"strings"
 
@@ -94,9 +93,10 @@ func (e *batchError) Error() string { return e.what }
 // node is the node that is being read.
 type node struct {
 	*nodeProto
-	in   []*value // nil where one is left out
-	used map[string]bool
-	base string
+	in    []*value // nil where one is left out
+	used  map[string]bool
+	base  string
+	opset int
 }
 
 // operator makes the outputs of a node.
@@ -202,7 +202,7 @@ func (im *importer) node(p *nodeProto) error {
 	if p.domain != "" && p.domain != "ai.onnx" {
 		return fmt.Errorf("the operator is of the domain %q; those of ai.onnx are read", p.domain)
 	}
-	n := &node{nodeProto: p, used: map[string]bool{}}
+	n := &node{nodeProto: p, used: map[string]bool{}, opset: im.opset}
 	constants := true
 	for _, name := range p.in {
 		v := im.values[name]
@@ -263,7 +263,7 @@ func firstOf(list []string) string {
 var nearest = map[string]string{
 	"LSTM": "there are no recurrent layers", "GRU": "there are no recurrent layers", "RNN": "there are no recurrent layers",
 	"If": "export the branch that is taken", "Loop": "export without loops", "Scan": "export without loops",
-	"ArgMax": "cut the model before it: the largest score is found by whoever reads them", "TopK": "cut the model before it",
+	"TopK":              "cut the model before it",
 	"NonMaxSuppression": "cut the model before it: boxes and scores are its outputs then", "RoiAlign": "nearest is adaptive-max-pool",
 	"MaxRoiPool": "nearest is adaptive-max-pool", "MaxUnpool": "nearest is unpool, with max-pool's switches",
 	"QLinearConv": "export the model in float", "ConvInteger": "export the model in float", "QuantizeLinear": "export the model in float",
@@ -437,7 +437,7 @@ func (im *importer) take(elements int) error {
 // takeMatrix is take of so many rows and columns.
 func (im *importer) takeMatrix(rows, columns int) error {
 	if rows > im.room/max(columns, 1) {
-		return im.take(math.MaxInt)
+		return fmt.Errorf("it takes a fixed matrix of %d x %d, and the constants of a file of this size may grow by %d elements more; an upsampling by whole scales needs none", rows, columns, im.room)
 	}
 	return im.take(rows * columns)
 }

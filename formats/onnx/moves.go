@@ -118,47 +118,6 @@ func (im *importer) linear(n *node, suffix string, v *value, axis, rows int, mat
 	return y.like(v), nil
 }
 
-// pick takes the elements at these places along an axis, by slices where they lie evenly
-// apart, and else by a matrix of zeros and ones.
-func (im *importer) pick(n *node, suffix string, v *value, axis int, places []int) (*value, error) {
-	length := v.sample[axis]
-	step := 1
-	if len(places) > 1 {
-		step = places[1] - places[0]
-	}
-	even := step > 0
-	for i, p := range places {
-		if p < 0 || p >= length {
-			return nil, fmt.Errorf("the index %d is not in 0 to %d", p, length-1)
-		}
-		even = even && p == places[0]+i*step
-	}
-	switch {
-	case len(places) == 0:
-		return nil, fmt.Errorf("nothing is taken of an axis of %d", length)
-	case even && len(places) == length:
-		return v, nil
-	case even:
-		end := places[len(places)-1] + 1
-		if end == length {
-			end = 0
-		}
-		y, err := im.emit(n, suffix, &layers.Slice{Axis: axis + 1, Begin: places[0], End: end, Step: step}, v)
-		if err != nil {
-			return nil, err
-		}
-		return y.like(v), nil
-	}
-	if err := im.takeMatrix(len(places), length); err != nil {
-		return nil, err
-	}
-	matrix := make([]float32, len(places)*length)
-	for i, p := range places {
-		matrix[i*length+p] = 1
-	}
-	return im.linear(n, suffix, v, axis, len(places), matrix)
-}
-
 // concat joins values along an axis.
 func (im *importer) concat(n *node, suffix string, list []*value, axis int) (*value, error) {
 	if len(list) == 1 {
@@ -202,11 +161,11 @@ func (im *importer) expand(n *node, v *value, shape []int) (*value, error) {
 		if y.sample[axis] != 1 {
 			return nil, fmt.Errorf("its input %s does not stretch to %v", v.text(), shape)
 		}
-		up, err := im.emit(n, "expand", &layers.Upsample{Scale: layers.Size{H: shape[axis], W: 1}}, y.three(axis))
+		up, err := im.enlarge(n, "expand", y, axis, &layers.Upsample{Scale: layers.Size{H: shape[axis], W: 1}})
 		if err != nil {
 			return nil, err
 		}
-		y = up.as(with(y.sample, axis, shape[axis])...).like(v)
+		y = up.like(v)
 	}
 	return y, nil
 }
@@ -260,6 +219,16 @@ func (im *importer) affine(n *node, suffix string, v *value, shape []int, weight
 		im.setWeight(y.name, "bias", stretched(bias, shape[:last+1], target), channels)
 	}
 	return y.as(v.sample...).like(v), nil
+}
+
+// fix keeps the weight of a convolution as it is in training.
+func (im *importer) fix(name string) {
+	fixed := float32(0)
+	for i := range im.net.Nodes {
+		if l, ok := im.net.Nodes[i].Layer.(*layers.Conv); ok && im.net.Nodes[i].Name == name {
+			l.WeightRate, l.WeightDecay = &fixed, &fixed
+		}
+	}
 }
 
 // stretched repeats elements of a shape to another that it broadcasts to.

@@ -29,7 +29,7 @@ func init() {
 		"Identity": same, "Dropout": dropout, "Cast": cast, "CastLike": castLike,
 		"Concat": concat, "Split": split, "Slice": slice, "Gather": gather, "Expand": expandOp, "Tile": tile,
 		"DepthToSpace": blocks, "SpaceToDepth": blocks, "Pad": pad, "Resize": resize, "Upsample": resize,
-		"Where": where,
+		"Where": where, "ArgMax": argMax, "ArgMin": argMax,
 	}
 	for name, make := range functions {
 		operators[name] = function(func(*attributes) layers.Layer { return make() })

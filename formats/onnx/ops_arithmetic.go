@@ -97,7 +97,44 @@ var binaries = map[string]pair{
 			return []step{{weight: filled(c, -1), bias: c, then: relu}, {weight: filled(c, -1), bias: c}}, true
 		},
 	},
-	"Pow": {number: power},
+	"Pow": {number: power, constants: exponentials},
+}
+
+// exponentials are several numbers, all above 0, to the power of x.
+func exponentials(c []float32, left bool) ([]step, bool) {
+	logs := each(c, func(v float32) float32 { return float32(math.Log(float64(v))) })
+	return []step{{weight: logs, then: formula("exp(x)")()}}, left && !slices.ContainsFunc(c, func(v float32) bool { return !(v > 0) })
+}
+
+// powersOf is x to the powers of several numbers. What is below 0 has the powers that are
+// whole alone: those that are odd are below 0 too.
+func (im *importer) powersOf(n *node, suffix string, x *value, shape []int, c []float32) (*value, error) {
+	kinds := each(c, func(v float32) float32 {
+		switch {
+		case float64(v) != math.Trunc(float64(v)):
+			return 2
+		case math.Mod(float64(v), 2) != 0:
+			return 1
+		}
+		return 0
+	})
+	y, err := im.emit(n, "log", &layers.Formula{Formula: "select(x == 0, -1e30, log(abs(x)))"}, x)
+	if err != nil {
+		return nil, err
+	}
+	if y, err = im.affine(n, "times", y, shape, c, nil); err != nil {
+		return nil, err
+	}
+	im.fix(im.owner(y))
+	below, err := im.emit(n, "below", &layers.Formula{Formula: "select(x < 0, 1, 0)"}, x)
+	if err != nil {
+		return nil, err
+	}
+	if below, err = im.affine(n, "sign", below, shape, kinds, nil); err != nil {
+		return nil, err
+	}
+	im.fix(im.owner(below))
+	return im.emit(n, suffix, &layers.Formula{Formula: "select(x1 < 0.5, exp(x), select(x1 < 1.5, -exp(x), sqrt(-x1)))"}, y, below)
 }
 
 // power is x to the power of a number, or with left a number to the power of x.
@@ -145,31 +182,42 @@ func arithmetic(b pair) operator {
 				return nil, fmt.Errorf("its input %d is of %v, and layers compute in float", i, v.kind)
 			}
 		}
-		y := n.in[0]
+		y, err := n.in[0], error(nil)
 		for i, v := range n.in[1:] {
-			if legacy && v.constant != nil { // its axes begin at this one
-				c := *v.constant
-				behind := y.rank() - axis - len(c.shape)
-				if axis < 0 || behind < 0 {
-					return nil, fmt.Errorf("axis %d and a constant %v do not fit %s", axis, c.shape, y.text())
+			if legacy {
+				if v, err = im.from(v, axis, y); err != nil {
+					return nil, err
 				}
-				c.shape = append(slices.Clone(c.shape), slices.Repeat([]int{1}, behind)...)
-				v = &value{constant: &c, kind: c.kind}
-			}
-			if legacy && v.constant == nil && v.rank() != y.rank() {
-				return nil, fmt.Errorf("axis %d with two computed tensors, %s and %s: give them as many axes", axis, y.text(), v.text())
 			}
 			suffix := ""
 			if i < len(n.in)-2 {
 				suffix = "part"
 			}
-			var err error
 			if y, err = im.binary(n, suffix, b, y, v); err != nil {
 				return nil, err
 			}
 		}
 		return []*value{y}, nil
 	}
+}
+
+// from is v with axes that are those of x from one on, as operators before opset 7 have it.
+func (im *importer) from(v *value, axis int, x *value) (*value, error) {
+	behind := x.rank() - axis - v.rank()
+	if axis < 0 || behind < 0 {
+		return nil, fmt.Errorf("axis %d and %s do not fit %s", axis, v.text(), x.text())
+	}
+	if v.constant != nil {
+		c, err := v.constant.from(axis, x.rank())
+		return &value{constant: c, kind: v.kind}, err
+	}
+	if v.batch && axis > 0 {
+		var err error
+		if v, err = im.unbatched(v, fmt.Sprintf("%s is combined with %s from axis %d on", v.text(), x.text(), axis)); err != nil {
+			return nil, err
+		}
+	}
+	return v.as(append(slices.Clone(v.sample), slices.Repeat([]int{1}, behind)...)...), nil
 }
 
 // binary emits the layers of an operator of two tensors.
@@ -206,6 +254,9 @@ func (im *importer) binary(n *node, suffix string, b pair, x, y *value) (*value,
 		if l := b.number(v, left); l != nil && !math.IsInf(float64(v), 0) && v == v {
 			return im.emit(n, suffix, l, x)
 		}
+	}
+	if n.op == "Pow" && !left {
+		return im.powersOf(n, suffix, x, shape, c.floats)
 	}
 	if b.constants == nil {
 		return nil, fmt.Errorf("a constant %v of several numbers is not taken here; one number is", c.shape)

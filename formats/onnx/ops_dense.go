@@ -164,6 +164,28 @@ func matMul(im *importer, n *node) ([]*value, error) {
 	if err != nil {
 		return nil, err
 	}
+	if w == nil {
+		return nil, errors.New("its right factor is missing")
+	}
+	if x.rank() == 1 { // a row, which the result does not have
+		if x, err = im.unbatched(x, "a list is multiplied"); err != nil {
+			return nil, err
+		}
+		if len(w.shape) != 1 {
+			return im.rowTimes(n, x, w)
+		}
+	}
+	if len(w.shape) == 1 { // a column, which the result does not have
+		y, err := im.dense(n, x, w.floats, w.len(), 1, nil)
+		if err != nil {
+			return nil, err
+		}
+		out := y[0].sample[:len(y[0].sample)-1]
+		if x.batch {
+			return []*value{y[0].as(out...)}, nil
+		}
+		return []*value{im.shaped(y[0], out)}, nil
+	}
 	for len(w.shape) > 2 && w.shape[0] == 1 && len(w.shape) <= x.rank() {
 		w = &constant{kind: w.kind, shape: w.shape[1:], floats: w.floats}
 	}
@@ -179,6 +201,27 @@ func matMul(im *importer, n *node) ([]*value, error) {
 	return im.dense(n, x, transposed(w.floats, w.shape[0], w.shape[1], 1), w.shape[0], w.shape[1], nil)
 }
 
+// rowTimes multiplies a list by matrices, all at once.
+func (im *importer) rowTimes(n *node, x *value, w *constant) ([]*value, error) {
+	last := len(w.shape) - 2
+	if len(w.shape) < 2 || w.shape[last] != x.sample[0] {
+		return nil, fmt.Errorf("the constant %v does not fit %s", w.shape, x.text())
+	}
+	if err := im.take(w.len()); err != nil {
+		return nil, err
+	}
+	in, out := w.shape[last], w.shape[last+1]
+	var rows []float32
+	for m := range product(w.shape[:last]) {
+		rows = append(rows, transposed(w.floats[m*in*out:(m+1)*in*out], in, out, 1)...)
+	}
+	y, err := im.dense(n, x, rows, in, w.len()/in, nil)
+	if err != nil {
+		return nil, err
+	}
+	return []*value{im.shaped(y[0], append(slices.Clone(w.shape[:last]), out))}, nil
+}
+
 // matrices multiplies matrices of a sample by a constant each: a convolution of 1x1 with a
 // group for each.
 func (im *importer) matrices(n *node, x *value, w *constant) ([]*value, error) {
@@ -189,6 +232,18 @@ func (im *importer) matrices(n *node, x *value, w *constant) ([]*value, error) {
 		}
 	}
 	last := len(w.shape) - 2
+	if more := len(x.sample) - 2; more == last { // what is one matrix meets each constant
+		target := append(slices.Clone(w.shape[:last]), x.sample[more:]...)
+		for i, d := range x.sample[:more] {
+			if d != target[i] && d != 1 {
+				return nil, fmt.Errorf("the constant %v does not fit %s", w.shape, x.text())
+			}
+		}
+		var err error
+		if x, err = im.expand(n, x, target); err != nil {
+			return nil, err
+		}
+	}
 	if len(x.sample) < len(w.shape) || !slices.Equal(x.sample[len(x.sample)-len(w.shape):len(x.sample)-2], w.shape[:last]) || product(x.sample[:len(x.sample)-len(w.shape)]) != 1 {
 		return nil, fmt.Errorf("the constant %v does not fit %s", w.shape, x.text())
 	}

@@ -55,7 +55,11 @@ var parametric = map[string]func(a *attributes) layers.Layer{
 	},
 	"Selu": func(a *attributes) layers.Layer {
 		const alpha, gamma = float32(1.67326319217681884765625), float32(1.05070102214813232421875)
-		if x, y := a.float("alpha", alpha), a.float("gamma", gamma); math.Abs(float64(x-alpha)) > 1e-6 || math.Abs(float64(y-gamma)) > 1e-6 {
+		x, y := alpha, gamma
+		if a.opset < 6 {
+			x, y = 1.6732, 1.0507
+		}
+		if x, y = a.float("alpha", x), a.float("gamma", y); math.Abs(float64(x-alpha)) > 1e-6 || math.Abs(float64(y-gamma)) > 1e-6 {
 			return formula("select(0 < x, " + number(y) + " * x, " + number(x*y) + " * " + expm1 + ")")()
 		}
 		return &layers.Activation{Function: "selu"}

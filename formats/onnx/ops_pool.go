@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 
 	"github.com/hubel-go/hubel/device"
 	"github.com/hubel-go/hubel/expr"
@@ -69,10 +70,9 @@ func pool(im *importer, n *node) ([]*value, error) {
 	a := n.read()
 	ceil, countPad := a.integer("ceil_mode", 0) != 0, a.integer("count_include_pad", 0) != 0
 	n.ignore("storage_order") // of the indices
+	p := 2
 	if n.op == "LpPool" {
-		if n.has("p") || im.opset >= 2 {
-			a.err = errors.Join(a.err, squares(a))
-		}
+		p = a.integer("p", 2)
 	}
 	if a.err != nil {
 		return nil, a.err
@@ -86,6 +86,9 @@ func pool(im *importer, n *node) ([]*value, error) {
 			return nil, fmt.Errorf("its pads %v %v are not smaller than the window %v", w.before, w.after, w.kernel)
 		}
 	}
+	if n.op == "LpPool" && (p != 2 || len(x.sample) > 3 || slices.ContainsFunc(w.dilation, func(d int) bool { return d > 1 })) {
+		return im.powerPool(n, x, w, p, ceil)
+	}
 	if len(x.sample) > 3 || slices.ContainsFunc(w.dilation, func(d int) bool { return d > 1 }) {
 		return im.poolByAxis(n, x, w, ceil, countPad)
 	}
@@ -96,13 +99,13 @@ func pool(im *importer, n *node) ([]*value, error) {
 		}
 		ceil = false
 	}
-	p := layers.Pool{Window: size(w.kernel), Stride: option(w.stride), Pad: w.pad(), Ceil: ceil}
-	var l layers.Layer = &p
+	window := layers.Pool{Window: size(w.kernel), Stride: option(w.stride), Pad: w.pad(), Ceil: ceil}
+	var l layers.Layer = &window
 	switch n.op {
 	case "AveragePool":
-		p.Op, p.CountPad = device.AveragePool, countPad
+		window.Op, window.CountPad = device.AveragePool, countPad
 	case "LpPool":
-		l = &layers.L2Pool{Pool: p, Sum: true}
+		l = &layers.L2Pool{Pool: window, Sum: true}
 	}
 	return im.apply(n, l, x)
 }
@@ -124,26 +127,106 @@ func pooledSize(padded, extent, stride int, ceil bool, real int) int {
 	return out
 }
 
+// powerPool is the root of the sum of powers of each window.
+func (im *importer) powerPool(n *node, x *value, w windows, p int, ceil bool) ([]*value, error) {
+	before, after, err := powers(p)
+	if err != nil {
+		return nil, err
+	}
+	y, err := im.emit(n, "each", &layers.Formula{Formula: before}, x)
+	if err != nil {
+		return nil, err
+	}
+	for i := range w.kernel {
+		if w.trivial(i) {
+			continue
+		}
+		out, err := w.pooled(i, y, ceil)
+		if err != nil {
+			return nil, err
+		}
+		if y, err = im.sumAlong(n, y, w, i, out, 1); err != nil {
+			return nil, err
+		}
+	}
+	return im.apply(n, &layers.Formula{Formula: after}, y)
+}
+
+// trivial reports whether windows of an axis are its elements.
+func (w windows) trivial(i int) bool {
+	return w.kernel[i] == 1 && w.stride[i] == 1 && w.before[i]+w.after[i] == 0
+}
+
+// pooled is how many windows there are along axis i of the pixels.
+func (w windows) pooled(i int, x *value, ceil bool) (int, error) {
+	length := x.sample[1+i]
+	out := pooledSize(length+w.before[i]+w.after[i], (w.kernel[i]-1)*w.dilation[i]+1, w.stride[i], ceil, length+w.before[i])
+	if out < 1 {
+		return 0, fmt.Errorf("a window of %d with dilation %d does not fit axis %d of %s", w.kernel[i], w.dilation[i], 2+i, x.text())
+	}
+	return out, nil
+}
+
+// sumAlong is the sum of each window along axis i of the pixels, times a factor: a convolution
+// of each channel, whose weights are not trained.
+func (im *importer) sumAlong(n *node, x *value, w windows, i, out int, factor float32) (*value, error) {
+	axis := 1 + i
+	in := x.three(axis)
+	if err := im.takeMatrix(in.sample[0], w.kernel[i]); err != nil {
+		return nil, err
+	}
+	fixed := float32(0)
+	end := (out-1)*w.stride[i] + (w.kernel[i]-1)*w.dilation[i] + 1 // of the last window
+	l := &layers.Conv{
+		Filters: in.sample[0], Groups: in.sample[0], Kernel: layers.Size{H: w.kernel[i], W: 1}, Stride: layers.Size{H: w.stride[i], W: 1},
+		Dilation: layers.Size{H: w.dilation[i], W: 1}, Pad: layers.Pad{Top: w.before[i], Bottom: max(end-w.before[i]-in.sample[1], 0)},
+		NoBias: true, WeightRate: &fixed, WeightDecay: &fixed,
+	}
+	y, err := im.emit(n, "sum", l, in)
+	if err != nil {
+		return nil, err
+	}
+	im.setWeight(y.name, "weight", slices.Repeat([]float32{factor}, in.sample[0]*w.kernel[i]), in.sample[0], 1, w.kernel[i], 1)
+	return y.as(with(x.sample, axis, y.sample[1])...).like(x), nil
+}
+
+// powers are the formulas of the power of a magnitude, and of the root.
+func powers(p int) (before, after string, err error) {
+	if p < 1 || p > 16 {
+		return "", "", fmt.Errorf("p is %d; 1 to 16 are read", p)
+	}
+	before = strings.TrimSuffix(strings.Repeat("abs(x) * ", p), " * ")
+	switch p {
+	case 1:
+		return before, "x", nil
+	case 2:
+		return before, "sqrt(x)", nil
+	}
+	return before, "exp(log(x) / " + number(float32(p)) + ")", nil
+}
+
 // poolByAxis pools one axis after another: images of more axes than two, and windows with
 // holes.
 func (im *importer) poolByAxis(n *node, x *value, w windows, ceil, countPad bool) ([]*value, error) {
 	y := x
 	for i := range w.kernel {
-		if w.kernel[i] == 1 && w.stride[i] == 1 && w.before[i]+w.after[i] == 0 {
+		if w.trivial(i) {
 			continue
 		}
 		axis := 1 + i
 		length := y.sample[axis]
-		out := pooledSize(length+w.before[i]+w.after[i], (w.kernel[i]-1)*w.dilation[i]+1, w.stride[i], ceil, length+w.before[i])
-		if out < 1 {
-			return nil, fmt.Errorf("a window of %d with dilation %d does not fit axis %d of %s", w.kernel[i], w.dilation[i], 1+axis, x.text())
+		out, err := w.pooled(i, y, ceil)
+		if err != nil {
+			return nil, err
 		}
 		taps := func(o, k int) int { return o*w.stride[i] + k*w.dilation[i] - w.before[i] }
-		var err error
-		switch n.op {
-		case "MaxPool":
+		inside := w.before[i] == 0 && taps(out-1, w.kernel[i]-1) < length // all windows have all elements
+		switch {
+		case n.op == "MaxPool":
 			y, err = im.maxAlong(n, y, axis, out, w.kernel[i], w.stride[i], w.dilation[i], w.before[i])
-		case "AveragePool":
+		case inside:
+			y, err = im.sumAlong(n, y, w, i, out, 1/float32(w.kernel[i]))
+		default:
 			if err = errors.Join(im.takeMatrix(out, length), im.takeMatrix(out, w.kernel[i])); err != nil {
 				return nil, err
 			}
@@ -165,8 +248,6 @@ func (im *importer) poolByAxis(n *node, x *value, w windows, ceil, countPad bool
 				}
 			}
 			y, err = im.linear(n, "axis", y, axis, out, matrix)
-		default:
-			return nil, fmt.Errorf("it pools %s with dilations %v; an l2-pool layer takes [N,C,H,W] and [N,C,L] without", x.text(), w.dilation)
 		}
 		if err != nil {
 			return nil, err

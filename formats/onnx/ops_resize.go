@@ -46,6 +46,28 @@ func resize(im *importer, n *node) ([]*value, error) {
 		if in == length && (scales[axis] == 1) && r.coordinates != "tf_crop_and_resize" {
 			continue
 		}
+		suffix := fmt.Sprintf("axis%d", axis+1)
+		if r.bilinear(length) && !r.antialias && scales[axis] == float64(length/in) && length%in == 0 {
+			if y, err = im.enlarge(n, suffix, y, axis, &layers.Upsample{Scale: layers.Size{H: length / in, W: 1}, Mode: "bilinear"}); err != nil {
+				return nil, err
+			}
+			continue
+		}
+		if r.mode == "nearest" {
+			if err := im.take(length); err != nil {
+				return nil, err
+			}
+			places, err := r.places(in, length, scales[axis], roi[axis], roi[len(lengths)+axis])
+			if err != nil {
+				return nil, err
+			}
+			if places != nil {
+				if y, err = im.pick(n, suffix, y, axis, places); err != nil {
+					return nil, err
+				}
+				continue
+			}
+		}
 		if err := im.takeMatrix(length, in); err != nil {
 			return nil, err
 		}
@@ -53,11 +75,49 @@ func resize(im *importer, n *node) ([]*value, error) {
 		if err != nil {
 			return nil, err
 		}
-		if y, err = im.linear(n, fmt.Sprintf("axis%d", axis+1), y, axis, length, matrix); err != nil {
+		if y, err = im.linear(n, suffix, y, axis, length, matrix); err != nil {
+			return nil, err
+		}
+	}
+	if r.coordinates == "tf_crop_and_resize" && r.extrapolation != 0 {
+		if err := im.take(product(y.sample)); err != nil {
+			return nil, err
+		}
+		c, err := r.extrapolated(x.sample, lengths, scales, roi)
+		if err != nil {
+			return nil, err
+		}
+		if y, err = im.binary(n, "outside", binaries["Add"], y, &value{constant: c, kind: c.kind}); err != nil {
 			return nil, err
 		}
 	}
 	return []*value{y}, nil
+}
+
+// extrapolated is what is added where an output lies outside of the inputs, along any axis.
+// The sum that is there is 0.
+func (r resampling) extrapolated(in, lengths []int, scales, roi []float64) (*constant, error) {
+	c := &constant{kind: typeFloat, shape: lengths, floats: make([]float32, product(lengths))}
+	for axis, length := range lengths {
+		behind := product(lengths[axis+1:])
+		for o := range length {
+			x, err := r.position(o, in[axis], length, scales[axis], roi[axis], roi[len(lengths)+axis])
+			if err != nil {
+				return nil, err
+			}
+			for i := o * behind; r.outside(x, in[axis]) && i < len(c.floats); i += length * behind {
+				for k := range behind {
+					c.floats[i+k] = r.extrapolation
+				}
+			}
+		}
+	}
+	return c, nil
+}
+
+// outside reports whether x lies outside of the inputs where that counts.
+func (r resampling) outside(x float64, in int) bool {
+	return r.coordinates == "tf_crop_and_resize" && (x < 0 || x > float64(in-1))
 }
 
 // resizing reads how, and the scale and the length of every axis. That of a batch is 1.
@@ -205,12 +265,52 @@ func (im *importer) upsample(n *node, r resampling, x *value, lengths []int, sca
 	switch {
 	case r.mode == "nearest" && r.coordinates == "asymmetric" && r.nearest == "floor":
 	case r.mode == "nearest" && (r.coordinates == "half_pixel" || r.coordinates == "pytorch_half_pixel" && lengths[1] > 1 && lengths[2] > 1) && (r.nearest == "round_prefer_floor" || r.nearest == "round_prefer_ceil"):
-	case r.mode == "linear" && r.coordinates == "half_pixel", r.mode == "linear" && r.coordinates == "pytorch_half_pixel" && lengths[1] > 1 && lengths[2] > 1:
+	case r.bilinear(lengths[1]) && r.bilinear(lengths[2]):
 		l.Mode = "bilinear"
 	default:
 		return nil, nil
 	}
 	return im.emit(n, "", l, x)
+}
+
+// bilinear reports whether an upsample layer interpolates in this way to so many elements.
+func (r resampling) bilinear(length int) bool {
+	return r.mode == "linear" && (r.coordinates == "half_pixel" || r.coordinates == "pytorch_half_pixel" && length > 1)
+}
+
+// places are the inputs that nearest outputs are, nil if one lies outside.
+func (r resampling) places(in, out int, scale, start, end float64) ([]int, error) {
+	places := make([]int, out)
+	for o := range places {
+		x, err := r.position(o, in, out, scale, start, end)
+		if err != nil {
+			return nil, err
+		}
+		if r.outside(x, in) {
+			return nil, nil
+		}
+		if places[o], err = r.near(x, in); err != nil {
+			return nil, err
+		}
+	}
+	return places, nil
+}
+
+// near is the input nearest to x.
+func (r resampling) near(x float64, in int) (int, error) {
+	switch r.nearest {
+	case "round_prefer_floor":
+		x = math.Ceil(x - 0.5)
+	case "round_prefer_ceil":
+		x = math.Floor(x + 0.5)
+	case "floor":
+		x = math.Floor(x)
+	case "ceil":
+		x = math.Ceil(x)
+	default:
+		return 0, fmt.Errorf("nearest_mode %q is not read", r.nearest)
+	}
+	return min(max(int(x), 0), in-1), nil
 }
 
 // position is where output o lies among the inputs.
@@ -254,10 +354,7 @@ func (r resampling) matrix(in, out int, scale, start, end float64) ([]float32, e
 			return nil, err
 		}
 		row := m[o*in : (o+1)*in]
-		if r.coordinates == "tf_crop_and_resize" && (x < 0 || x > float64(in-1)) {
-			if r.extrapolation != 0 {
-				return nil, fmt.Errorf("extrapolation_value is %g; 0 is read", r.extrapolation)
-			}
+		if r.outside(x, in) {
 			continue
 		}
 		if err := r.taps(row, x, scale); err != nil {
@@ -271,21 +368,11 @@ func (r resampling) matrix(in, out int, scale, start, end float64) ([]float32, e
 func (r resampling) taps(row []float32, x, scale float64) error {
 	last := len(row) - 1
 	if r.mode == "nearest" {
-		var i float64
-		switch r.nearest {
-		case "round_prefer_floor":
-			i = math.Ceil(x - 0.5)
-		case "round_prefer_ceil":
-			i = math.Floor(x + 0.5)
-		case "floor":
-			i = math.Floor(x)
-		case "ceil":
-			i = math.Ceil(x)
-		default:
-			return fmt.Errorf("nearest_mode %q is not read", r.nearest)
+		i, err := r.near(x, len(row))
+		if err == nil {
+			row[i] = 1
 		}
-		row[min(max(int(i), 0), last)] = 1
-		return nil
+		return err
 	}
 	reach, kernel := 1.0, func(d float64) float64 { return max(1-math.Abs(d), 0) }
 	switch r.mode {

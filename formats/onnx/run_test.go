@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"gorgonia.org/tensor"
 
+	"github.com/hubel-go/hubel/device"
 	"github.com/hubel-go/hubel/formats"
 	"github.com/hubel-go/hubel/graph"
 	"github.com/hubel-go/hubel/internal/npy"
@@ -27,14 +28,18 @@ type array struct {
 	values []float32
 }
 
-// run computes the outputs of a model, in the network's order. The inputs have the network's
-// names.
-func run(m *formats.Model, inputs map[string]array) (out map[string]array, err error) {
+// runOnCPU is run on a device of its own.
+func runOnCPU(m *formats.Model, inputs map[string]array) (map[string]array, error) {
 	d, err := cpu.New(2)
 	if err != nil {
 		return nil, err
 	}
 	defer d.Close()
+	return run(d, m, inputs)
+}
+
+// run computes the outputs of a model by their names. The inputs have the network's names.
+func run(d device.Device, m *formats.Model, inputs map[string]array) (out map[string]array, err error) {
 	w, err := graph.NewWeights(m.Network, d)
 	if err != nil {
 		return nil, err
@@ -190,7 +195,7 @@ func TestRealFilesComputeWhatIsRecorded(t *testing.T) {
 			require.Empty(t, m.Lost)
 			arrays := archive(t, filepath.Join(filepath.Dir(path), "io.npz"))
 			require.Len(t, m.Network.Outputs, len(c.outputs))
-			got, err := run(m, map[string]array{m.Network.Inputs[0].Name: c.prepare(arrays[c.input])})
+			got, err := runOnCPU(m, map[string]array{m.Network.Inputs[0].Name: c.prepare(arrays[c.input])})
 			require.NoError(t, err)
 			for i, name := range c.outputs {
 				want, y := arrays[name], got[m.Network.Outputs[i]]

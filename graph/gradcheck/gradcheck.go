@@ -29,6 +29,10 @@ type Options struct {
 	Classes int    // int32 inputs are drawn from [0, Classes); 0 means 2
 	Frozen  []string
 
+	// Values are what inputs and parameters have, by their names, where functions have a
+	// domain: logarithms are of what is above 0. Those that it does not name are drawn.
+	Values map[string][]float32
+
 	// Elements is how many elements of each tensor Check perturbs; 0 means 12.
 	Elements int
 
@@ -223,6 +227,7 @@ func (r *run) fill(n *graph.Network, plan *graph.Plan) error {
 	for _, in := range n.Inputs {
 		shape := append(tensor.Shape{r.options.Batch}, in.Shape...)
 		values := noise(device.Elements(shape), 1)
+		copy(values, r.options.Values[in.Name])
 		if in.DType == device.Float32 {
 			r.tensors = append(r.tensors, &perturbed{name: in.Name, input: true, host: r.dense(shape, values)})
 			continue
@@ -242,6 +247,7 @@ func (r *run) fill(n *graph.Network, plan *graph.Plan) error {
 		for i, v := range start.Float32s() {
 			values[i] += v
 		}
+		copy(values, r.options.Values[p.Name])
 		t := &perturbed{name: p.Name, host: r.dense(p.Shape, values)}
 		if err := r.weights.Set(p.Name, t.host); err != nil {
 			return err

@@ -18,7 +18,7 @@ import (
 // own forgets its Rate easily.
 func (r *run) trains() error {
 	for _, p := range r.executor.Plan().Params {
-		if p.Rate == 0 && p.Decay == 0 {
+		if p.Rate == 0 && p.Decay == 0 && p.Grad >= 0 {
 			return fmt.Errorf("%s: it would not train: both the Rate and the Decay of its Param are 0; they multiply those of training, and are 1 in most layers", p.Name)
 		}
 	}

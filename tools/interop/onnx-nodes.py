@@ -27,4 +27,6 @@ for case in collected:
         with open(os.path.join(folder, set_name, file), "wb") as f:
             f.write(value.SerializeToString())
     written += 1
+with open(os.path.join(sys.argv[1], "VERSION"), "w") as f:
+    print(onnx.__version__, file=f)
 print(f"onnx {onnx.__version__}: {written} of {len(collected)} node cases are written")

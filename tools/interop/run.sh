@@ -4,7 +4,8 @@
 #   tools/interop/run.sh [CHECK...]
 #
 # Without arguments it runs every check: each function check_NAME below. One whose packages
-# cannot be fetched is skipped, with the reason. NETWORKS names those of torchvision.
+# cannot be fetched is skipped, with the reason. NETWORKS names those of torchvision, or of
+# lenet and alexnet those of accuracy.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 
@@ -12,6 +13,12 @@ venv=$PWD/.tools/interop
 python=$venv/bin/python
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
+
+# The counts in docs/interop/onnx.md are those of this version's node cases.
+onnx=1.23.2
+
+# version is the one that a package is wanted in, nothing if any will do.
+version() { case $1 in *==*) echo "${1#*==}\$" ;; esac; }
 
 # need installs packages of PyPI, and says why where it cannot.
 need() {
@@ -21,7 +28,7 @@ need() {
 	fi
 	local package
 	for package in "$@"; do
-		"$python" -m pip show -q "${package%%[=<>]*}" 2>/dev/null || {
+		"$python" -m pip show "${package%%[=<>]*}" 2>/dev/null | grep -q "^Version: $(version "$package")" || {
 			timeout 900 "$python" -m pip -q --disable-pip-version-check install --retries 1 --timeout 20 "$package" >"$work/pip" 2>&1 || {
 				reason="pip cannot install $package: $(tail -n 1 "$work/pip")"
 				return 1
@@ -39,14 +46,57 @@ check_torchvision() {
 		HUBEL_TORCHVISION=$work/torchvision go test -count=1 -v -timeout 30m -run Torchvision ./formats/pytorch
 }
 
-# check_onnx runs the node cases of the newest ONNX, made from its code, and gives a network
-# with each layer to ONNX's checker and onnxruntime.
+# check_onnx runs ONNX's node cases, made from its code, and gives a network with each layer to
+# ONNX's checker and onnxruntime.
 check_onnx() {
-	need numpy onnx onnxruntime || return 77
-	local nodes=$PWD/.tools/onnx-nodes
+	need numpy onnx==$onnx onnxruntime || return 77
+	local nodes=$PWD/.tools/onnx-nodes-$onnx
 	mkdir -p "$nodes"
-	{ [ -n "$(ls "$nodes")" ] || "$python" tools/interop/onnx-nodes.py "$nodes"; } &&
+	{ [ -e "$nodes/VERSION" ] || "$python" -W ignore tools/interop/onnx-nodes.py "$nodes"; } &&
 		HUBEL_ONNX_NODES=$nodes go test -count=1 -v -run 'NodeCases|WhatIsWritten' ./formats/onnx
+}
+
+# same_answers lets hubel and onnxruntime look at the pictures of a folder, with the weights of
+# a run, and compares what they say. The third argument is what train tests the weights on.
+same_answers() {
+	local weights=$1/weights.safetensors pictures=$2
+	"$work/bin/convert" "$weights" -o "$work/plain.onnx" &&
+		"$work/bin/convert" "$weights" -with-preprocessing -o "$work/whole.onnx" &&
+		"$work/bin/train" -eval -weights "$weights" -data "$3" | tee "$work/test" &&
+		"$work/bin/predict" -weights "$weights" -json -top 1000 "$pictures" >"$work/answers" &&
+		"$python" tools/interop/onnx-accuracy.py compare "$weights" "$work/test" "$work/answers" "$pictures" "$work/plain.onnx" "$work/whole.onnx"
+}
+
+# check_accuracy trains LeNet and AlexNet for a short while, and compares their answers with
+# those of onnxruntime.
+check_accuracy() {
+	need numpy onnxruntime pillow || return 77
+	go build -o "$work/bin/" ./cmd/train ./cmd/convert ./cmd/predict || return
+	local network
+	for network in ${NETWORKS:-lenet alexnet}; do
+		"accuracy_$network" || return
+	done
+}
+
+# accuracy_lenet trains an epoch on MNIST, and takes its whole test set.
+accuracy_lenet() {
+	go run ./cmd/fetch mnist >"$work/log" 2>&1 || { reason="MNIST cannot be fetched: $(tail -n 1 "$work/log")"; return 77; }
+	"$work/bin/train" -model lenet -data mnist -epochs 1 -lr 0.04 -lr-policy cosine -out "$work/lenet" >"$work/log" 2>&1 || { tail "$work/log"; return 1; }
+	"$python" tools/interop/onnx-accuracy.py digits datasets/mnist "$work/digits" &&
+		same_answers "$work/lenet" "$work/digits" mnist
+}
+
+# accuracy_alexnet trains on 300 photographs of Imagenette, whose files are in the folder
+# IMAGENETTE, and takes 300 others.
+accuracy_alexnet() {
+	local from=${IMAGENETTE:-../shared/data} folder=$work/alexnet part
+	for part in train val; do
+		[ -e "$from/imagenette-$part.tar" ] || { reason="of alexnet, there is no $from/imagenette-$part.tar: IMAGENETTE=FOLDER names its folder"; return 77; }
+		"$python" tools/interop/onnx-accuracy.py photographs "$from/imagenette-$part.tar" "$folder/$part" 30 227 || return
+	done
+	"$work/bin/train" -model alexnet -init msra -data "$folder/train" -val "$folder/val" -augment resize=227,crop=227 -preprocess mean,std \
+		-batch 20 -epochs 8 -lr 0.005 -checkpoint 1h -out "$folder/run" >"$work/log" 2>&1 || { tail "$work/log"; return 1; }
+	same_answers "$folder/run" "$folder/val" "$folder/val"
 }
 
 if [ $# -eq 0 ]; then
