@@ -33,7 +33,7 @@ type layer struct {
 	given       map[string]json.RawMessage
 	calls       [][]reference // of each call, what it reads
 	offset      int           // number of the first call in references
-	training    []bool        // of each call, whether it behaves as in training
+	training    []bool        // of each call, whether it always behaves as in training
 	model       *model        // nil if it is none
 	build       []int         // shape of what it reads, with the batch, as far as it is known
 }
@@ -210,6 +210,7 @@ func (l *layer) parseCalls(raw json.RawMessage) error {
 			}
 			if err = json.Unmarshal(c, &call); err == nil {
 				arguments = call.Kwargs
+				delete(arguments, "training") // which Keras 3 replaces by what the model is called with
 				in, err = tensors(call.Args, 0)
 			}
 		} else {

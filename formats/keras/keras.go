@@ -22,7 +22,7 @@ import (
 )
 
 // Reader reads models with or without weights, and weights into a network that is given.
-var Reader = formats.Reader{Name: "keras", Is: is, Read: read}
+var Reader = formats.Reader{Name: "keras", Is: is, Read: readFiles}
 
 // is knows a description by its beginning, and an archive by the name of its first file.
 // Files of HDF5 are only known by what is in them, which the first bytes need not have: all
@@ -83,8 +83,8 @@ func isDescription(head []byte) bool {
 	return false
 }
 
-// read reads a model of its files: one that has all, or a description and weights.
-func read(ctx context.Context, paths []string, o formats.Options) (*formats.Model, error) {
+// readFiles reads a model of its files: one that has all, or a description and weights.
+func readFiles(ctx context.Context, paths []string, o formats.Options) (*formats.Model, error) {
 	switch o.Order {
 	case "", "rgb":
 	default:

@@ -245,6 +245,9 @@ func (im *importer) make(c *call, training bool, in []*value) (*value, error) {
 		return nil, errors.New("it is called with nothing")
 	}
 	if c.model != nil {
+		if training {
+			return nil, errors.New("it is a model that is called with training=True, so that its layers always behave as in training: hubel's do that in training alone")
+		}
 		out, err := im.model(c.model, c.place, in)
 		if err == nil && len(out) != 1 {
 			err = fmt.Errorf("it has %d outputs; in another model, a model with one is read", len(out))
@@ -258,11 +261,12 @@ func (im *importer) make(c *call, training bool, in []*value) (*value, error) {
 	if !ok {
 		return nil, unsupported(c.class)
 	}
-	if training {
-		if !strings.Contains(c.class, "Dropout") && !strings.Contains(c.class, "Noise") {
-			return nil, errors.New("it is called with training=True, so that it always behaves as in training: hubel's layers do that in training alone")
-		}
-		im.lose(c, "it is called with training=True: here it changes nothing where the network is used")
+	switch {
+	case !training:
+	case strings.Contains(c.class, "Normalization"):
+		return nil, errors.New("it is called with training=True, so that it always takes the mean and variance of the batch: hubel's layers do that in training alone")
+	case strings.Contains(c.class, "Dropout"), strings.Contains(c.class, "Noise"), strings.HasPrefix(c.class, "Random"):
+		im.lose(c, "it is called with training=True, so that it always draws random numbers: here it does so in training alone")
 	}
 	if err := im.precision(c); err != nil {
 		return nil, err

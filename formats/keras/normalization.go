@@ -267,7 +267,7 @@ func (im *importer) channelwise(c *call, x *value, scale, offset []float64) (*va
 func normalization(im *importer, c *call, in []*value) (*value, error) {
 	x := in[0]
 	shape := []int{} // of one number for all
-	if len(c.raw("axis")) > 0 {
+	if given := c.raw("axis"); len(given) > 0 && string(given) != "[]" {
 		axes, err := im.axes(c, x, -1)
 		if err != nil {
 			return nil, err
