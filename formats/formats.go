@@ -29,6 +29,10 @@ type Model struct {
 	// Lost names what is in the file and not in the model, a line for each thing.
 	Lost []string
 
+	// ChannelsLast says that the file has images as [H,W,C], and flattens them in this
+	// order, where the network has [C,H,W]. What other programs recorded of it is so too.
+	ChannelsLast bool
+
 	// Values maps the names that the file has for inputs, outputs and what layers
 	// compute to the names of values of the network. Names that are the same in both
 	// may be left out.

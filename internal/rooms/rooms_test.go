@@ -16,12 +16,13 @@ import (
 // allowed lists what the packages of this module may import of it, tests apart.
 var allowed = map[string][]string{
 	"formats/darknet": {"formats", "graph", "layers", "data", "device", "internal/plain", "internal/printable"},
-	"formats":         {"graph", "modelfile", "device", "formats/safetensors"},
+	"formats":         {"graph", "layers", "modelfile", "device", "formats/safetensors"},
 	"formats/pickle":  {},
 	"formats/caffe": {"formats", "formats/hdf5", "formats/safetensors", "graph", "layers", "data", "device", "modelfile",
 		"internal/printable"},
-	"formats/hdf5": {"internal/printable"},
-	"formats/lmdb": {"internal/printable"},
+	"formats/keras": {"formats", "formats/hdf5", "graph", "layers", "device", "internal/plain", "internal/printable"},
+	"formats/hdf5":  {"internal/printable"},
+	"formats/lmdb":  {"internal/printable"},
 	"formats/pytorch": {"formats", "formats/pickle", "formats/safetensors", "graph", "layers", "modelfile", "models", "data", "device",
 		"internal/printable"},
 	"formats/matconvnet":  {"formats", "formats/matfile", "modelfile", "graph", "layers", "device"},

@@ -21,7 +21,7 @@ func (o *options) match(m *formats.Model, t device.Traits) (*verification, error
 		return nil, err
 	}
 	defer a.Close()
-	v := &verification{model: m, inputs: map[string]npy.Numbers{}}
+	v := &verification{model: m, inputs: map[string]npy.Numbers{}, channelsLast: m.ChannelsLast}
 	for name := range o.names {
 		if !slices.Contains(a.Names, name) {
 			return nil, fmt.Errorf("-map %s: %s has no such array; it has %s", printable.Name(name), o.verify, printable.Names(a.Names))
@@ -86,7 +86,7 @@ func (v *verification) findOutputs(names []string, arrays map[string]npy.Numbers
 			v.ignored = append(v.ignored, fmt.Sprintf("%s: the network has no value of this name", printable.Name(name)))
 		case v.isInput(value):
 		default:
-			v.outputs = append(v.outputs, &recorded{name: name, value: value, part: rest, Numbers: arrays[name]})
+			v.outputs = append(v.outputs, &recorded{name: name, value: value, part: rest, channelsLast: v.model.ChannelsLast, Numbers: arrays[name]})
 		}
 	}
 	return nil
@@ -228,7 +228,7 @@ func (v *verification) mayBeInput(name string, x npy.Numbers) bool {
 // asInput reports whether an array has the shape of an input.
 func (v *verification) asInput(in graph.Input, x npy.Numbers) bool {
 	return len(x.Shape) > 0 && x.Shape[0] > 0 && device.Elements(x.Shape[1:]) == device.Elements(in.Shape) &&
-		fits(x.Shape[1:], in.Shape, false)
+		fits(x.Shape[1:], in.Shape, v.model.ChannelsLast)
 }
 
 // findInput finds the array of an input: the one with its name, or else one with a usual
@@ -271,7 +271,7 @@ func (v *verification) findInput(in graph.Input, names []string, arrays map[stri
 		return fmt.Errorf("array %s has %d samples, and another input %d", printable.Name(array), x.Shape[0], v.samples)
 	}
 	v.samples = x.Shape[0]
-	if transposed(x.Shape[1:], in.Shape, false) {
+	if transposed(x.Shape[1:], in.Shape, v.model.ChannelsLast) {
 		v.channelsLast = true
 		x.Values = channelsFirst(x.Values, v.samples, in.Shape)
 	}

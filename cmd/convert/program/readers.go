@@ -11,6 +11,7 @@ import (
 	"github.com/hubel-go/hubel/formats"
 	"github.com/hubel-go/hubel/formats/caffe"
 	"github.com/hubel-go/hubel/formats/darknet"
+	"github.com/hubel-go/hubel/formats/keras"
 	"github.com/hubel-go/hubel/formats/matconvnet"
 	"github.com/hubel-go/hubel/formats/onnx"
 	"github.com/hubel-go/hubel/formats/pytorch"
@@ -25,6 +26,7 @@ var readers = []formats.Reader{
 	darknet.Reader,
 	caffe.Reader,
 	matconvnet.Reader,
+	keras.Reader,
 	onnx.Reader,
 }
 

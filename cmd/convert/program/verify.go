@@ -30,6 +30,8 @@ type recorded struct {
 	part  part   // of the value
 	npy.Numbers
 
+	channelsLast bool // the model has its images so
+
 	used    int     // numbers of it that were compared
 	worst   float64 // largest difference
 	largest float64 // value of the array
@@ -52,7 +54,8 @@ type verification struct {
 	outputs []*recorded
 	ignored []string // arrays, with the reason
 
-	// channelsLast says that the archive has images as [N,H,W,C].
+	// channelsLast says that the archive has images as [N,H,W,C], as its input shows, or the
+	// model.
 	channelsLast bool
 }
 
@@ -163,7 +166,7 @@ func (r *recorded) compare(x *tensor.Dense, begin int, channelsLast bool) {
 	}
 	size := device.Elements(sample)
 	want := r.Values[begin*size : (begin+n)*size]
-	if transposed(r.Shape[1:], sample, channelsLast) {
+	if r.flattened(sample) || transposed(r.Shape[1:], sample, channelsLast) {
 		want = channelsFirst(want, n, sample)
 	}
 	for i, y := range want {
@@ -197,9 +200,9 @@ func floats(x *tensor.Dense) []float32 {
 	return list
 }
 
-// channelsFirst turns n samples [H,W,C] to the shape [C,H,W].
+// channelsFirst turns n samples [H,W,C] or [L,C] to the shape [C,H,W] or [C,L].
 func channelsFirst(x []float32, n int, shape []int) []float32 {
-	c, plane := shape[0], shape[1]*shape[2]
+	c, plane := shape[0], device.Elements(shape[1:])
 	y := make([]float32, len(x))
 	for i := range n {
 		from, to := x[i*c*plane:], y[i*c*plane:]
@@ -212,12 +215,19 @@ func channelsFirst(x []float32, n int, shape []int) []float32 {
 	return y
 }
 
-// transposed reports whether a recorded sample is the value [C,H,W] as [H,W,C].
+// transposed reports whether a recorded sample is the value [C,H,W] as [H,W,C] or, where
+// channels are last, [C,L] as [L,C].
 func transposed(recorded, value []int, channelsLast bool) bool {
-	if len(recorded) != 3 || len(value) != 3 || !slices.Equal(recorded, []int{value[1], value[2], value[0]}) {
+	if len(value) != 3 && (len(value) != 2 || !channelsLast) || !slices.Equal(recorded, append(slices.Clone(value[1:]), value[0])) {
 		return false
 	}
 	return channelsLast || !slices.Equal(recorded, value)
+}
+
+// flattened reports whether a recorded sample is the value [C,H,W] in the order [H,W,C] and
+// without a shape, as a model with channels last flattens it.
+func (r *recorded) flattened(value []int) bool {
+	return r.channelsLast && len(r.Shape) == 2 && len(value) > 1
 }
 
 // fits reports whether a recorded sample can be one of a value: of its shape, or with the
