@@ -318,7 +318,7 @@ func TestChecksumsOfStoragesAreCompared(t *testing.T) {
 
 func TestWhatHoldsNoStateDict(t *testing.T) {
 	for pickled, want := range map[string]string{
-		"\x80\x02K\x05.":                         "it holds a value of the type int64, not a state_dict",
+		"\x80\x02K\x05.":                         "it holds a value of the type int, not a state_dict",
 		"\x80\x02](K\x01e.":                      "it holds a value of the type list",
 		"\x80\x02}X\x01\x00\x00\x00aK\x01s.":     "it holds no tensors by name; its keys are: a",
 		"\x80\x02ctorch.nn.modules.x\nY\n)\x81.": "torch.nn.modules.x.Y is not a module of torch",
