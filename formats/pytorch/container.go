@@ -26,9 +26,24 @@ func open(r io.ReaderAt, size int64) (*file, error) {
 	f := &file{r: r, size: size, storages: map[string]*storage{}}
 	err := f.read()
 	if refused := (*pickle.RefusedError)(nil); errors.As(err, &refused) {
-		err = fmt.Errorf("%w; torch.save(model.state_dict(), …) writes a file without it", err)
+		err = fmt.Errorf("%w; %s", err, remedy(refused.Global))
 	}
 	return f, err
+}
+
+// remedy is how a file is written without a global.
+func remedy(g pickle.Global) string {
+	if g.Module == utils {
+		switch g.Name {
+		case "_rebuild_sparse_tensor", "_rebuild_sparse_csr_tensor":
+			return "tensor.to_dense() makes one that is read"
+		case "_rebuild_qtensor":
+			return "tensor.dequantize() makes one that is read"
+		case "_rebuild_meta_tensor_no_storage":
+			return "a tensor on the device meta has no values to save"
+		}
+	}
+	return "torch.save(model.state_dict(), …) writes a file without it"
 }
 
 // The beginnings of files.

@@ -289,6 +289,36 @@ func TestBombsAreRefused(t *testing.T) {
 	}
 }
 
+// Views may show an element of the file often: as many as mostElements, in all tensors together.
+func TestExpandedViewsAreBounded(t *testing.T) {
+	forms := map[string]func([]made) []byte{"legacy": legacyFile, "zip": func(list []made) []byte { return zipFile(list, "", nil) }}
+	for form, file := range forms {
+		views := func(n int) []byte {
+			half := []int{n / 2}
+			return file([]made{
+				{name: "v", shape: half, stride: []int{0}, values: []float32{1}},
+				{name: "w", shape: []int{n - n/2, 1, 1}, stride: []int{0, 0, 7}, values: []float32{2}},
+			})
+		}
+		most := int(mostElements(int64(len(views(1 << 20)))))
+		require.Less(t, most, 2<<20, form)
+		m, err := model(bytes.NewReader(views(most)), int64(len(views(most))), formats.Options{})
+		require.NoError(t, err, form)
+		require.Len(t, m.Weights["v"].Float32s(), most/2)
+		require.Len(t, m.Weights["w"].Float32s(), most-most/2)
+		for _, n := range []int{most + 2, 1 << 30} {
+			content := views(n)
+			var before, after runtime.MemStats
+			runtime.ReadMemStats(&before)
+			err := inMemory(content)
+			runtime.ReadMemStats(&after)
+			require.ErrorContains(t, err, `tensor "`, form)
+			require.ErrorContains(t, err, fmt.Sprintf("the tensors of the file have more than %d elements, far more than the file holds", most), form)
+			require.Less(t, after.TotalAlloc-before.TotalAlloc, uint64(1<<20), form)
+		}
+	}
+}
+
 func TestCompressedEntriesAreRefused(t *testing.T) {
 	var b bytes.Buffer
 	z := zip.NewWriter(&b)

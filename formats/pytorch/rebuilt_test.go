@@ -35,6 +35,9 @@ func TestTensorsOfMetadata(t *testing.T) {
 		"h", whole(half, 2),
 		"c", rebuilt("_rebuild_tensor_v2", whole(c, 1), false, noHooks, dict{"conj", true, "neg", true}),
 		"c0", whole(c, 1),
+		"f8", rebuilt("_rebuild_tensor_v3", whole(store("3", "Untyped", []uint8{1}), 1), false, noHooks, global{"torch", "float8_e5m2fnuz"}),
+		"c32", rebuilt("_rebuild_tensor_v3", whole(store("4", "Untyped", []uint16{1, 2}), 1), false, noHooks, global{"torch", "complex32"}, dict{"conj", true}),
+		"s3", whole(store("3", "Untyped", []uint8{1}), 1), "s4", whole(store("4", "Untyped", []uint16{1, 2}), 4),
 	}
 	bothForms(t, v, func(t *testing.T, m *formats.Model) {
 		require.Equal(t, []float32{-1, 2, 0, -inf}, m.Weights["neg"].Float32s())
@@ -44,7 +47,8 @@ func TestTensorsOfMetadata(t *testing.T) {
 		}
 		require.Equal(t, []float32{-1, 2}, m.Weights["half"].Float32s())
 		require.Equal(t, []float32{1, -2}, m.Weights["h"].Float32s())
-		require.Equal(t, []string{"c: hubel has no elements of the type complex64", "c0: hubel has no elements of the type complex64"}, m.Lost)
+		require.Equal(t, []string{"c: hubel has no elements of the type complex64", "c0: hubel has no elements of the type complex64",
+			"f8: hubel has no elements of the type float8_e5m2fnuz", "c32: hubel has no elements of the type complex32"}, m.Lost)
 	})
 }
 
@@ -97,11 +101,11 @@ func TestTensorsThatAreMoreThanTheirStorage(t *testing.T) {
 		{fn("_rebuild_parameter", plain), "_rebuild_parameter: it takes 3 values, and 1 are given"},
 		{fn("_rebuild_parameter", s.key, true, noHooks), "_rebuild_parameter: a parameter is not a tensor"},
 		{fn("_rebuild_parameter_with_state", plain, true, noHooks), "_rebuild_parameter_with_state: it takes 4 values, and 3 are given"},
-		{fn("_rebuild_qtensor", plain), "the pickle asks for torch._utils._rebuild_qtensor, which is not on the list"},
-		{fn("_rebuild_sparse_tensor", plain), "torch._utils._rebuild_sparse_tensor, which is not on the list"},
-		{fn("_rebuild_sparse_csr_tensor", plain), "torch._utils._rebuild_sparse_csr_tensor, which is not on the list"},
-		{fn("_rebuild_nested_tensor", plain), "torch._utils._rebuild_nested_tensor, which is not on the list"},
-		{fn("_rebuild_meta_tensor_no_storage", plain), "torch._utils._rebuild_meta_tensor_no_storage, which is not on the list"},
+		{fn("_rebuild_qtensor", plain), "the pickle asks for torch._utils._rebuild_qtensor, which is not on the list of what may be read; nothing was run; tensor.dequantize() makes one that is read"},
+		{fn("_rebuild_sparse_tensor", plain), "torch._utils._rebuild_sparse_tensor, which is not on the list of what may be read; nothing was run; tensor.to_dense() makes one that is read"},
+		{fn("_rebuild_sparse_csr_tensor", plain), "torch._utils._rebuild_sparse_csr_tensor, which is not on the list of what may be read; nothing was run; tensor.to_dense() makes one that is read"},
+		{fn("_rebuild_nested_tensor", plain), "torch._utils._rebuild_nested_tensor, which is not on the list of what may be read; nothing was run; torch.save(model.state_dict(), …) writes a file without it"},
+		{fn("_rebuild_meta_tensor_no_storage", plain), "torch._utils._rebuild_meta_tensor_no_storage, which is not on the list of what may be read; nothing was run; a tensor on the device meta has no values to save"},
 		{fn("_rebuild_wrapper_subclass", plain), "torch._utils._rebuild_wrapper_subclass, which is not on the list"},
 		{fn("_rebuild_device_tensor_from_numpy", plain), "torch._utils._rebuild_device_tensor_from_numpy, which is not on the list"},
 		{call{global{"torch.nn.parameter", "UninitializedParameter"}, tuple{}}, "torch.nn.parameter.UninitializedParameter, which is not on the list"},

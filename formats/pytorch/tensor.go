@@ -62,8 +62,12 @@ func init() {
 		{"", "uint16", 2},
 		{"", "uint32", 4},
 		{"", "uint64", 8},
+		{"", "complex32", 4},
 		{"", "float8_e4m3fn", 1},
 		{"", "float8_e5m2", 1},
+		{"", "float8_e4m3fnuz", 1},
+		{"", "float8_e5m2fnuz", 1},
+		{"", "float8_e8m0fnu", 1},
 	} {
 		d := dtype{t.name, t.size}
 		dtypes[t.name] = d
