@@ -385,6 +385,16 @@ func FuzzRead(f *testing.F) {
 	for _, content := range forms() {
 		f.Add(content)
 	}
+	w := store("0", "Float", []float32{1, 2, 3, 4})
+	plain := rebuilt("_rebuild_tensor_v2", whole(w, 4), false, noHooks, dict{"neg", true})
+	values := dict{
+		"conv1.weight", whole(w, 1, 1, 2, 2), "fc.weight", view{w, 1, []int{3, 5}, []int{1, 0}},
+		"a", plain, "b", call{global{"torch._utils", "_rebuild_parameter_with_state"}, tuple{plain, true, noHooks, dict{}}},
+		"c", call{global{fromType.Module, fromType.Name}, tuple{plain.f, global{"torch", "Tensor"}, plain.args, dict{}}},
+	}
+	f.Add(zipped(values))
+	f.Add(inLegacy(dict{"state_dict", values}))
+	f.Add([]byte("\x41\x00\x00\x00\x00\x00\x00\x00{\"fc.weight\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]}}   abcd"))
 	f.Fuzz(func(t *testing.T, content []byte) {
 		if len(content) > 1<<16 {
 			return
