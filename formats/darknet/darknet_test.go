@@ -93,7 +93,10 @@ func some(n int) []float32 {
 
 // write makes files in a new folder and returns their paths.
 func write(t testing.TB, description string, weights []byte) (cfg, bin string) {
-	dir := t.TempDir()
+	return writeTo(t, t.TempDir(), description, weights)
+}
+
+func writeTo(t testing.TB, dir, description string, weights []byte) (cfg, bin string) {
 	cfg, bin = filepath.Join(dir, "net.cfg"), filepath.Join(dir, "net.weights")
 	require.NoError(t, os.WriteFile(cfg, []byte(description), 0o666))
 	require.NoError(t, os.WriteFile(bin, weights, 0o666))
@@ -277,8 +280,9 @@ func FuzzRead(f *testing.F) {
 	f.Add(tiny, bytesOf(false, some(numbersOfTiny)...))
 	f.Add("[net]\nheight=2\nwidth=2\nchannels=1\n[conv]\n", bytesOf(true, 1, 2))
 	f.Add("[net]\nheight=9\nwidth=9\nchannels=1\n[max]\nsize=3\nstride=2\n[yolo]\n[route]\nlayers=-2\n", bytesOf(false))
+	dir := f.TempDir() // one, which is faster
 	f.Fuzz(func(t *testing.T, description string, weights []byte) {
-		cfg, bin := write(t, description, weights)
+		cfg, bin := writeTo(t, dir, description, weights)
 		m, err := Reader.Read(t.Context(), []string{cfg, bin}, formats.Options{})
 		if err == nil {
 			require.NoError(t, m.Network.Check())

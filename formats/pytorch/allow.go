@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/hubel-go/hubel/formats/pickle"
+	"github.com/hubel-go/hubel/internal/printable"
 )
 
 // The modules of torch whose names are on the list.
@@ -35,7 +36,9 @@ func isClass(g pickle.Global) bool {
 	switch g.Module {
 	case torch:
 		_, ok := dtypes[g.Name]
-		return ok || isStorageOrTensor(g)
+		return ok || isStorageOrTensor(g) || isPlainTensor(g)
+	case "torch.nn.parameter":
+		return isPlainTensor(g)
 	case "builtins", "__builtin__":
 		return slices.Contains([]string{"int", "float", "bool", "str", "list", "dict", "tuple"}, g.Name)
 	case "argparse":
@@ -70,23 +73,28 @@ var inert = []pickle.Global{
 // is asked for once; it is nil where ids are something else.
 func (f *file) options(locate func(key string, d dtype, elements int64) (*storage, error)) pickle.Options {
 	functions := map[pickle.Global]pickle.Func{
-		{Module: utils, Name: "_rebuild_tensor"}:               rebuild(4, nil),
-		{Module: utils, Name: "_rebuild_tensor_v2"}:            rebuild(6, nil),
-		{Module: utils, Name: "_rebuild_tensor_v3"}:            rebuild(7, func(args pickle.Tuple) any { return args[6] }),
-		{Module: utils, Name: "_rebuild_parameter"}:            first,
-		{Module: utils, Name: "_rebuild_parameter_with_state"}: first,
+		{Module: utils, Name: "_rebuild_tensor"}:               rebuild(4, never),
+		{Module: utils, Name: "_rebuild_tensor_v2"}:            rebuild(6, never),
+		{Module: utils, Name: "_rebuild_tensor_v3"}:            rebuild(7, 6),
+		{Module: utils, Name: "_rebuild_parameter"}:            first(3),
+		{Module: utils, Name: "_rebuild_parameter_with_state"}: first(4),
 		{Module: "collections", Name: "defaultdict"}:           func(pickle.Tuple) (any, error) { return &pickle.Dict{}, nil },
 	}
 	for _, g := range inert {
 		functions[g] = pickle.Inert(g)
 	}
-	functions[pickle.Global{Module: "torch._tensor", Name: "_rebuild_from_type_v2"}] = func(args pickle.Tuple) (any, error) {
-		if len(args) == 4 {
-			g, _ := args[0].(pickle.Global)
-			inner, ok := args[2].(pickle.Tuple)
-			if rebuild := functions[g]; ok && rebuild != nil && g.Module == utils {
-				return rebuild(inner)
-			}
+	functions[fromType] = func(args pickle.Tuple) (any, error) {
+		if len(args) != 4 {
+			return nil, fmt.Errorf("it takes 4 values, and %d are given", len(args))
+		}
+		class, _ := args[1].(pickle.Global)
+		if !isPlainTensor(class) {
+			return nil, fmt.Errorf("a tensor of the class %v, which may mean other values than it holds: tensor.as_subclass(torch.Tensor) makes a plain one", class)
+		}
+		g, _ := args[0].(pickle.Global)
+		inner, ok := args[2].(pickle.Tuple)
+		if rebuild := functions[g]; ok && rebuild != nil && g.Module == utils {
+			return rebuild(inner)
 		}
 		return nil, errors.New("it does not hold a plain tensor")
 	}
@@ -143,21 +151,44 @@ func (f *file) persistent(id any, locate func(string, dtype, int64) (*storage, e
 	return s, nil
 }
 
-// first is the tensor of a parameter.
-func first(args pickle.Tuple) (any, error) {
-	if len(args) > 0 {
+// fromType makes tensors that have attributes of their own: function, class, arguments, state.
+var fromType = pickle.Global{Module: "torch._tensor", Name: "_rebuild_from_type_v2"}
+
+// isPlainTensor reports whether a class of tensors has the values that are stored. Those of
+// others are what their code makes of them.
+func isPlainTensor(g pickle.Global) bool {
+	switch g.Module {
+	case torch:
+		return g.Name == "Tensor"
+	case "torch.nn.parameter":
+		return g.Name == "Parameter" || g.Name == "Buffer"
+	}
+	return false
+}
+
+// first is the tensor of a parameter, of count values. The others are whether it is trained,
+// hooks of gradients, and attributes in Python.
+func first(count int) pickle.Func {
+	return func(args pickle.Tuple) (any, error) {
+		if len(args) != count {
+			return nil, fmt.Errorf("it takes %d values, and %d are given", count, len(args))
+		}
 		if t, ok := args[0].(*tensor); ok {
 			return t, nil
 		}
+		return nil, errors.New("a parameter is not a tensor")
 	}
-	return nil, errors.New("a parameter is not a tensor")
 }
 
-// rebuild makes a tensor of (storage, offset, sizes, strides, …). dtypeOf is its type where
-// that is not the storage's.
-func rebuild(count int, dtypeOf func(pickle.Tuple) any) pickle.Func {
+// never is the place of a type that is not given.
+const never = -1
+
+// rebuild makes a tensor of storage, offset, sizes and strides, which are the first of count
+// values, perhaps with metadata behind them. The value at typeAt is its type, unless that is
+// the storage's. Whether it is trained and hooks of gradients change none of its values.
+func rebuild(count, typeAt int) pickle.Func {
 	return func(args pickle.Tuple) (any, error) {
-		if len(args) < count {
+		if len(args) != count && (len(args) != count+1 || count == 4) {
 			return nil, fmt.Errorf("it takes %d values, and %d are given", count, len(args))
 		}
 		s, ok := args[0].(*storage)
@@ -165,10 +196,15 @@ func rebuild(count int, dtypeOf func(pickle.Tuple) any) pickle.Func {
 			return nil, errors.New("a tensor has no storage")
 		}
 		t := &tensor{storage: s, dtype: s.dtype}
-		if dtypeOf != nil {
-			g, _ := dtypeOf(args).(pickle.Global)
+		if typeAt != never {
+			g, _ := args[typeAt].(pickle.Global)
 			if t.dtype, ok = dtypes[g.Name]; !ok || g.Module != torch {
 				return nil, fmt.Errorf("the type %v of a tensor is not known", g)
+			}
+		}
+		if len(args) > count {
+			if err := t.setMetadata(args[count]); err != nil {
+				return nil, err
 			}
 		}
 		var err error
@@ -183,6 +219,29 @@ func rebuild(count int, dtypeOf func(pickle.Tuple) any) pickle.Func {
 		}
 		return t, t.check()
 	}
+}
+
+// setMetadata takes the bits of a view: "neg", whose values are those of the storage with the
+// other sign, and "conj", which only complex numbers have.
+func (t *tensor) setMetadata(v any) error {
+	if v == nil {
+		return nil
+	}
+	d, ok := v.(*pickle.Dict)
+	if !ok {
+		return fmt.Errorf("the metadata of a tensor are a %s, not a dictionary", typeName(v))
+	}
+	for i, key := range d.Keys {
+		set, ok := d.Values[i].(bool)
+		switch {
+		case key == "neg" && ok && (!set || t.dtype.isFloat() || t.dtype.isComplex()):
+			t.negative = set
+		case key == "conj" && ok && (!set || t.dtype.isComplex()):
+		default:
+			return fmt.Errorf("the metadata of a tensor have %s, which is not known to leave its values: tensor.clone() makes one without metadata", printable.Name(keyName(key)))
+		}
+	}
+	return nil
 }
 
 // numbers are the sizes or strides of a tensor.

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"math/big"
-	"os"
 
 	"github.com/hubel-go/hubel/formats/pickle"
 )
@@ -22,30 +21,29 @@ type file struct {
 	format   string // what Model.Format says
 }
 
-// open reads the pickle of a file, but none of its storages. Close what it returns besides.
-func open(path string) (*file, io.Closer, error) {
-	r, err := os.Open(path)
-	if err != nil {
-		return nil, nil, err
+// open reads the pickle of a file, but none of its storages.
+func open(r io.ReaderAt, size int64) (*file, error) {
+	f := &file{r: r, size: size, storages: map[string]*storage{}}
+	err := f.read()
+	if refused := (*pickle.RefusedError)(nil); errors.As(err, &refused) {
+		err = fmt.Errorf("%w; %s", err, remedy(refused.Global))
 	}
-	info, err := r.Stat()
-	if err == nil && !info.Mode().IsRegular() {
-		err = errors.New("not a regular file")
-	}
-	f := &file{r: r, storages: map[string]*storage{}}
-	if err == nil {
-		f.size = info.Size()
-		err = f.read()
-	}
-	if err != nil {
-		r.Close()
-		remedy := ""
-		if refused := (*pickle.RefusedError)(nil); errors.As(err, &refused) {
-			remedy = "; torch.save(model.state_dict(), …) writes a file without it"
+	return f, err
+}
+
+// remedy is how a file is written without a global.
+func remedy(g pickle.Global) string {
+	if g.Module == utils {
+		switch g.Name {
+		case "_rebuild_sparse_tensor", "_rebuild_sparse_csr_tensor":
+			return "tensor.to_dense() makes one that is read"
+		case "_rebuild_qtensor":
+			return "tensor.dequantize() makes one that is read"
+		case "_rebuild_meta_tensor_no_storage":
+			return "a tensor on the device meta has no values to save"
 		}
-		return nil, nil, fmt.Errorf("%s: %w%s", path, err, remedy)
 	}
-	return f, r, nil
+	return "torch.save(model.state_dict(), …) writes a file without it"
 }
 
 // The beginnings of files.

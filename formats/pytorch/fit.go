@@ -2,6 +2,7 @@ package pytorch
 
 import (
 	"fmt"
+	"io"
 	"regexp"
 	"slices"
 	"strings"
@@ -11,8 +12,8 @@ import (
 )
 
 // fit reads the weights into the network of the options, or into that of torchvision which
-// they belong to, or leaves them as they are.
-func fit(m *formats.Model, w *weights, path string, o formats.Options) error {
+// they belong to, or leaves them as they are. content is all of the file.
+func fit(m *formats.Model, w *weights, content io.Reader, o formats.Options) error {
 	if len(w.names) == 0 {
 		return errNoTensors
 	}
@@ -25,7 +26,7 @@ func fit(m *formats.Model, w *weights, path string, o formats.Options) error {
 		return intoGiven(m, w, o.Network)
 	}
 	for _, v := range w.withoutPrefix() {
-		ok, err := intoTorchvision(m, v, path, o.Input)
+		ok, err := intoTorchvision(m, v, content, o.Input)
 		if ok || err != nil {
 			return err
 		}

@@ -170,7 +170,9 @@ func torchvisionFile(t *testing.T, name string) []made {
 			if network != name {
 				continue
 			}
-			x, err := f.torchvision(name, models.Options{Classes: 4})
+			n, err := models.Torchvision(name, models.Options{Classes: 4})
+			require.NoError(t, err)
+			x, err := nameModules(n, f.modules(n))
 			require.NoError(t, err)
 			var list []made
 			for _, n := range x.nodes {

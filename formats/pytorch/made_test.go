@@ -262,16 +262,9 @@ func TestNoDamagePanics(t *testing.T) {
 	}
 }
 
-// inMemory reads the tensors of a file that is on no disk.
+// inMemory reads a file that is on no disk.
 func inMemory(content []byte) error {
-	f := &file{r: bytes.NewReader(content), size: int64(len(content)), storages: map[string]*storage{}}
-	if err := f.read(); err != nil {
-		return err
-	}
-	d, err := findStateDict(f.value)
-	if err == nil {
-		_, err = f.load(d)
-	}
+	_, err := model(bytes.NewReader(content), int64(len(content)), formats.Options{})
 	return err
 }
 
@@ -293,6 +286,36 @@ func TestBombsAreRefused(t *testing.T) {
 	} {
 		_, err := readFile(saved(t, c.content), formats.Options{})
 		require.ErrorContains(t, err, c.want, c.name)
+	}
+}
+
+// Views may show an element of the file often: as many as mostElements, in all tensors together.
+func TestExpandedViewsAreBounded(t *testing.T) {
+	forms := map[string]func([]made) []byte{"legacy": legacyFile, "zip": func(list []made) []byte { return zipFile(list, "", nil) }}
+	for form, file := range forms {
+		views := func(n int) []byte {
+			half := []int{n / 2}
+			return file([]made{
+				{name: "v", shape: half, stride: []int{0}, values: []float32{1}},
+				{name: "w", shape: []int{n - n/2, 1, 1}, stride: []int{0, 0, 7}, values: []float32{2}},
+			})
+		}
+		most := int(mostElements(int64(len(views(1 << 20)))))
+		require.Less(t, most, 2<<20, form)
+		m, err := model(bytes.NewReader(views(most)), int64(len(views(most))), formats.Options{})
+		require.NoError(t, err, form)
+		require.Len(t, m.Weights["v"].Float32s(), most/2)
+		require.Len(t, m.Weights["w"].Float32s(), most-most/2)
+		for _, n := range []int{most + 2, 1 << 30} {
+			content := views(n)
+			var before, after runtime.MemStats
+			runtime.ReadMemStats(&before)
+			err := inMemory(content)
+			runtime.ReadMemStats(&after)
+			require.ErrorContains(t, err, `tensor "`, form)
+			require.ErrorContains(t, err, fmt.Sprintf("the tensors of the file have more than %d elements, far more than the file holds", most), form)
+			require.Less(t, after.TotalAlloc-before.TotalAlloc, uint64(1<<20), form)
+		}
 	}
 }
 
@@ -318,7 +341,7 @@ func TestChecksumsOfStoragesAreCompared(t *testing.T) {
 
 func TestWhatHoldsNoStateDict(t *testing.T) {
 	for pickled, want := range map[string]string{
-		"\x80\x02K\x05.":                         "it holds a value of the type int64, not a state_dict",
+		"\x80\x02K\x05.":                         "it holds a value of the type int, not a state_dict",
 		"\x80\x02](K\x01e.":                      "it holds a value of the type list",
 		"\x80\x02}X\x01\x00\x00\x00aK\x01s.":     "it holds no tensors by name; its keys are: a",
 		"\x80\x02ctorch.nn.modules.x\nY\n)\x81.": "torch.nn.modules.x.Y is not a module of torch",
@@ -362,13 +385,21 @@ func FuzzRead(f *testing.F) {
 	for _, content := range forms() {
 		f.Add(content)
 	}
-	path := saved(f, nil)
+	w := store("0", "Float", []float32{1, 2, 3, 4})
+	plain := rebuilt("_rebuild_tensor_v2", whole(w, 4), false, noHooks, dict{"neg", true})
+	values := dict{
+		"conv1.weight", whole(w, 1, 1, 2, 2), "fc.weight", view{w, 1, []int{3, 5}, []int{1, 0}},
+		"a", plain, "b", call{global{"torch._utils", "_rebuild_parameter_with_state"}, tuple{plain, true, noHooks, dict{}}},
+		"c", call{global{fromType.Module, fromType.Name}, tuple{plain.f, global{"torch", "Tensor"}, plain.args, dict{}}},
+	}
+	f.Add(zipped(values))
+	f.Add(inLegacy(dict{"state_dict", values}))
+	f.Add([]byte("\x41\x00\x00\x00\x00\x00\x00\x00{\"fc.weight\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]}}   abcd"))
 	f.Fuzz(func(t *testing.T, content []byte) {
 		if len(content) > 1<<16 {
 			return
 		}
-		require.NoError(t, os.WriteFile(path, content, 0o600))
-		m, err := readFile(path, formats.Options{})
+		m, err := model(bytes.NewReader(content), int64(len(content)), formats.Options{})
 		if err != nil {
 			require.NotContains(t, err.Error(), "\n")
 			return

@@ -7,7 +7,6 @@ import (
 
 	"github.com/hubel-go/hubel/graph"
 	"github.com/hubel-go/hubel/layers"
-	"github.com/hubel-go/hubel/models"
 )
 
 // family is networks of torchvision whose modules are named alike.
@@ -137,19 +136,8 @@ type named struct {
 	modules map[string]string // by layer
 }
 
-// torchvision builds a network, with so many classes and images of the shape.
-func (f family) torchvision(name string, o models.Options) (*named, error) {
-	n, err := models.Torchvision(name, o)
-	if err != nil {
-		return nil, err
-	}
-	return nameModules(n, f.modules)
-}
-
-func nameModules(n *graph.Network, modules func(*graph.Network) map[string]string) (*named, error) {
+// nameModules gives a network the modules of its layers.
+func nameModules(n *graph.Network, modules map[string]string) (*named, error) {
 	nodes, err := nodesOf(n)
-	if err != nil {
-		return nil, err
-	}
-	return &named{n, nodes, modules(n)}, nil
+	return &named{n, nodes, modules}, err
 }

@@ -12,6 +12,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"os"
 	"strings"
 
 	"github.com/hubel-go/hubel/formats"
@@ -54,15 +56,33 @@ func read(_ context.Context, paths []string, o formats.Options) (*formats.Model,
 		return nil, fmt.Errorf("%s: PyTorch's weights are in one file, and %d are given", strings.Join(paths, ", "), len(paths))
 	}
 	path := paths[0]
-	w, format, err := readWeights(path)
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err == nil && !info.Mode().IsRegular() {
+		err = errors.New("not a regular file")
+	}
+	var m *formats.Model
+	if err == nil {
+		m, err = model(f, info.Size(), o)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return m, nil
+}
+
+// model reads a file of size bytes behind r.
+func model(r io.ReaderAt, size int64, o formats.Options) (*formats.Model, error) {
+	w, format, err := readWeights(r, size)
 	if err != nil {
 		return nil, err
 	}
 	m := &formats.Model{Format: format}
-	if err := fit(m, w, path, o); err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
-	}
-	return m, nil
+	return m, fit(m, w, io.NewSectionReader(r, 0, size), o)
 }
 
 // errNoTensors is that of a file without tensors that hubel can hold.

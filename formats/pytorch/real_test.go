@@ -1,9 +1,7 @@
 package pytorch
 
 import (
-	"bytes"
 	"context"
-	"encoding/binary"
 	"fmt"
 	"math"
 	"os"
@@ -179,26 +177,33 @@ func TestFilesThatMustBeRefused(t *testing.T) {
 // run computes a value of the network on the CPU.
 func run(t *testing.T, m *formats.Model, x npy.Numbers, value string) *gorgonia.Dense {
 	t.Helper()
-	d, err := cpu.New(1)
-	require.NoError(t, err)
-	defer d.Close()
-	w, err := graph.NewWeights(m.Network, d)
-	require.NoError(t, err)
-	defer w.Close()
-	require.Len(t, m.Weights, len(w.Names()))
-	for name, v := range m.Weights {
-		require.NoError(t, w.Set(name, v))
-	}
-	p, err := m.Network.Plan(d.Traits(), graph.PlanOptions{Batch: x.Shape[0], Keep: []string{value}})
-	require.NoError(t, err)
-	e, err := graph.NewExecutor(p, w)
-	require.NoError(t, err)
-	defer e.Close()
+	_, e := executor(t, m, graph.PlanOptions{Batch: x.Shape[0], Keep: []string{value}})
 	require.NoError(t, e.Upload(m.Network.Inputs[0].Name, gorgonia.New(gorgonia.WithShape(x.Shape...), gorgonia.WithBacking(x.Values))))
 	e.Forward(graph.Pass{})
 	y, err := e.Read(value)
 	require.NoError(t, err)
 	return y.Clone().(*gorgonia.Dense)
+}
+
+// executor has the weights of a model, on the CPU.
+func executor(t *testing.T, m *formats.Model, o graph.PlanOptions) (device.Device, *graph.Executor) {
+	t.Helper()
+	d, err := cpu.New(0)
+	require.NoError(t, err)
+	t.Cleanup(func() { d.Close() })
+	w, err := graph.NewWeights(m.Network, d)
+	require.NoError(t, err)
+	t.Cleanup(func() { w.Close() })
+	require.Len(t, m.Weights, len(w.Names()))
+	for name, v := range m.Weights {
+		require.NoError(t, w.Set(name, v))
+	}
+	p, err := m.Network.Plan(d.Traits(), o)
+	require.NoError(t, err)
+	e, err := graph.NewExecutor(p, w)
+	require.NoError(t, err)
+	t.Cleanup(func() { e.Close() })
+	return d, e
 }
 
 // near compares outputs, relative to the largest value.
@@ -301,63 +306,4 @@ func TestTensorsAreThoseOfTheONNXFile(t *testing.T) {
 			require.Equal(t, x.Float32s(), m.Weights[name].Float32s(), "%s: %s", c.torch, name)
 		}
 	}
-}
-
-// TestTorchvision compares with the outputs that tools/interop/save_torchvision.py has
-// recorded.
-func TestTorchvision(t *testing.T) {
-	folder := os.Getenv("HUBEL_TORCHVISION")
-	if folder == "" {
-		t.Skip("HUBEL_TORCHVISION is not a folder of tools/interop/save_torchvision.py")
-	}
-	files, err := filepath.Glob(filepath.Join(folder, "*.pth"))
-	require.NoError(t, err)
-	require.NotEmpty(t, files)
-	for _, path := range files {
-		base := strings.TrimSuffix(path, ".pth")
-		t.Run(filepath.Base(base), func(t *testing.T) {
-			array := func(suffix string) npy.Numbers {
-				file, err := os.ReadFile(base + suffix)
-				require.NoError(t, err)
-				a, err := npy.Parse(file)
-				require.NoError(t, err)
-				n := npy.Numbers{Shape: a.Shape[:a.Dims], Values: make([]float32, len(a.Data)/4)}
-				require.NoError(t, binary.Read(bytes.NewReader(a.Data), binary.LittleEndian, n.Values))
-				return n
-			}
-			x, y := array(".x.npy"), array(".y.npy")
-			m, err := readFile(path, formats.Options{Input: x.Shape[1:]})
-			require.NoError(t, err)
-			require.NotNil(t, m.Network)
-			require.Empty(t, m.Lost)
-			require.Equal(t, filepath.Base(base), strings.TrimSuffix(m.Network.Name, "_aux"))
-			scores := "" // what the probabilities are of
-			for _, node := range m.Network.Nodes {
-				if node.Name == "prob" {
-					scores = node.In[0]
-				}
-			}
-			near(t, y, run(t, m, x, scores), 1e-4)
-			roundTrip(t, m)
-		})
-	}
-}
-
-// roundTrip writes a model with PyTorch's names, reads it again and compares.
-func roundTrip(t *testing.T, m *formats.Model) {
-	t.Helper()
-	path := filepath.Join(t.TempDir(), "net.pt.safetensors")
-	f, err := os.Create(path)
-	require.NoError(t, err)
-	require.NoError(t, Writer.Write(f, m, formats.WriteOptions{}))
-	require.NoError(t, f.Close())
-	again, err := readFile(path, formats.Options{Input: m.Network.Inputs[0].Shape})
-	require.NoError(t, err)
-	require.NotNil(t, again.Network)
-	require.Equal(t, m.Network.Name, again.Network.Name)
-	require.Len(t, again.Weights, len(m.Weights))
-	for name, x := range m.Weights {
-		require.Equal(t, x.Float32s(), again.Weights[name].Float32s(), name)
-	}
-	require.Equal(t, m.Preprocess, again.Preprocess)
 }

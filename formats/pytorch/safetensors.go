@@ -3,7 +3,7 @@ package pytorch
 import (
 	"errors"
 	"fmt"
-	"os"
+	"io"
 
 	"github.com/hubel-go/hubel/formats/safetensors"
 	"github.com/hubel-go/hubel/internal/printable"
@@ -11,52 +11,35 @@ import (
 )
 
 // readWeights reads all tensors of a file, and says what it is.
-func readWeights(path string) (*weights, string, error) {
-	head, err := headOf(path)
-	if err != nil {
+func readWeights(r io.ReaderAt, size int64) (*weights, string, error) {
+	head := make([]byte, min(size, 16))
+	if _, err := r.ReadAt(head, 0); err != nil && err != io.EOF {
 		return nil, "", err
 	}
 	if isSafetensors(head) {
-		w, err := readSafetensors(path)
+		w, err := readSafetensors(r, size)
 		return w, "safetensors with PyTorch's names", err
 	}
-	f, closer, err := open(path)
+	f, err := open(r, size)
 	if err != nil {
 		return nil, "", err
 	}
-	defer closer.Close()
 	d, err := findStateDict(f.value)
 	if err != nil {
-		return nil, "", fmt.Errorf("%s: %w", path, err)
+		return nil, "", err
 	}
 	w, err := f.load(d)
-	if err != nil {
-		return nil, "", fmt.Errorf("%s: %w", path, err)
-	}
-	return w, f.format, nil
-}
-
-// headOf is the first bytes of a file.
-func headOf(path string) ([]byte, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	head := make([]byte, 16)
-	n, _ := f.Read(head)
-	return head[:n], nil
+	return w, f.format, err
 }
 
 // readSafetensors reads a safetensors file of another program.
-func readSafetensors(path string) (*weights, error) {
-	f, err := safetensors.Open(path)
+func readSafetensors(r io.ReaderAt, size int64) (*weights, error) {
+	f, err := safetensors.Read(r, size)
 	if err != nil {
 		return nil, err
 	}
-	defer f.Close()
 	if f.Metadata()[modelfile.NetworkKey] != "" {
-		return nil, fmt.Errorf("%s: it is hubel's own weights file, with its network", path)
+		return nil, errors.New("it is hubel's own weights file, with its network")
 	}
 	if err := f.Verify(); err != nil && !errors.Is(err, safetensors.ErrNoChecksum) {
 		return nil, err

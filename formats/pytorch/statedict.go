@@ -3,6 +3,7 @@ package pytorch
 import (
 	"errors"
 	"fmt"
+	"math/big"
 	"strings"
 
 	gorgonia "gorgonia.org/tensor"
@@ -74,6 +75,20 @@ func typeName(v any) string {
 		return "None"
 	case *tensor:
 		return "tensor"
+	case bool:
+		return "bool"
+	case int64, *big.Int:
+		return "int"
+	case float64:
+		return "float"
+	case string:
+		return "str"
+	case []byte:
+		return "bytes"
+	case *pickle.Dict:
+		return "dict"
+	case *pickle.Object:
+		return v.Class.String()
 	case *pickle.List:
 		return "list"
 	case pickle.Tuple:

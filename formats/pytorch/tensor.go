@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 
 	gorgonia "gorgonia.org/tensor"
 
@@ -27,6 +28,12 @@ type dtype struct {
 
 // String is its name.
 func (d dtype) String() string { return d.name }
+
+func (d dtype) isFloat() bool {
+	return slices.Contains([]string{"float32", "float64", "float16", "bfloat16"}, d.name)
+}
+
+func (d dtype) isComplex() bool { return strings.HasPrefix(d.name, "complex") }
 
 // dtypes are those that torch has, by name.
 var dtypes = map[string]dtype{}
@@ -55,8 +62,12 @@ func init() {
 		{"", "uint16", 2},
 		{"", "uint32", 4},
 		{"", "uint64", 8},
+		{"", "complex32", 4},
 		{"", "float8_e4m3fn", 1},
 		{"", "float8_e5m2", 1},
+		{"", "float8_e4m3fnuz", 1},
+		{"", "float8_e5m2fnuz", 1},
+		{"", "float8_e8m0fnu", 1},
 	} {
 		d := dtype{t.name, t.size}
 		dtypes[t.name] = d
@@ -105,6 +116,7 @@ type tensor struct {
 	dtype         dtype
 	offset        int64 // in elements of dtype, as strides
 	shape, stride []int64
+	negative      bool // the values have the other sign than those of the storage
 }
 
 // check checks that all elements lie in the storage.
@@ -206,6 +218,11 @@ func (t *tensor) dense(b []byte) (x *gorgonia.Dense, beyond int) {
 		values = each(t, b, first, func(b []byte) int32 { return int32(int8(b[0])) })
 	default: // uint8 and bool
 		values = each(t, b, first, func(b []byte) uint8 { return b[0] })
+	}
+	if floats, ok := values.([]float32); ok && t.negative {
+		for i, v := range floats {
+			floats[i] = -v
+		}
 	}
 	return gorgonia.New(gorgonia.WithShape(t.dims()...), gorgonia.WithBacking(values)), beyond
 }

@@ -5,7 +5,6 @@ import (
 	"encoding/hex"
 	"fmt"
 	"io"
-	"os"
 	"regexp"
 	"slices"
 	"strconv"
@@ -13,13 +12,12 @@ import (
 
 	"github.com/hubel-go/hubel/data"
 	"github.com/hubel-go/hubel/formats"
-	"github.com/hubel-go/hubel/internal/printable"
 	"github.com/hubel-go/hubel/models"
 )
 
 // intoTorchvision reads weights into the network of torchvision that has all their names and
 // shapes. If there is none it is false, with a fact about one that has the names alone.
-func intoTorchvision(m *formats.Model, w *weights, path string, input []int) (bool, error) {
+func intoTorchvision(m *formats.Model, w *weights, content io.Reader, input []int) (bool, error) {
 	for _, f := range families {
 		classes, shape, ok := w.head(f.last, input)
 		if !ok {
@@ -27,7 +25,15 @@ func intoTorchvision(m *formats.Model, w *weights, path string, input []int) (bo
 		}
 		o := models.Options{Classes: classes, Shape: shape}
 		for _, name := range f.networks {
-			t, err := f.torchvision(name, o)
+			n, err := models.Torchvision(name, o)
+			if err != nil {
+				return false, err
+			}
+			modules := f.modules(n)
+			if !w.within(modules) { // without planning the network
+				continue
+			}
+			t, err := nameModules(n, modules)
 			if err != nil {
 				return false, err
 			}
@@ -36,12 +42,12 @@ func intoTorchvision(m *formats.Model, w *weights, path string, input []int) (bo
 					m.Facts = append(m.Facts, fmt.Sprintf("the names are those of torchvision's %s, but %s", name, different))
 					continue
 				}
-				return true, w.setTorchvision(m, t, name, path)
+				return true, w.setTorchvision(m, t, name, content)
 			}
 		}
 		if strings.HasPrefix(f.networks[0], "densenet") {
 			if t := w.denseNet(o); t != nil {
-				return true, w.setTorchvision(m, t, t.network.Name, path)
+				return true, w.setTorchvision(m, t, t.network.Name, content)
 			}
 		}
 	}
@@ -72,6 +78,15 @@ func (w *weights) head(last string, input []int) (classes int, shape []int, ok b
 	return 0, nil, false
 }
 
+// within reports whether each tensor is of one of the modules of layers.
+func (w *weights) within(modules map[string]string) bool {
+	known := map[string]bool{}
+	for _, module := range modules {
+		known[module] = true
+	}
+	return !slices.ContainsFunc(w.modules(), func(module string) bool { return !known[module] })
+}
+
 // compare reports whether the names are those of a network, and what shape is different.
 func (w *weights) compare(t *named) (different string, ok bool) {
 	count := 0
@@ -92,7 +107,7 @@ func (w *weights) compare(t *named) (different string, ok bool) {
 }
 
 // setTorchvision makes the model.
-func (w *weights) setTorchvision(m *formats.Model, t *named, name, path string) error {
+func (w *weights) setTorchvision(m *formats.Model, t *named, name string, content io.Reader) error {
 	left, into := w.clone(), map[string]*dense{}
 	for _, n := range t.nodes {
 		if err := left.take(into, n, t.modules[n.name]); err != nil {
@@ -111,7 +126,7 @@ func (w *weights) setTorchvision(m *formats.Model, t *named, name, path string) 
 	mean, deviation := []float64{0.485, 0.456, 0.406}, []float64{0.229, 0.224, 0.225}
 	whose, remark := "torchvision's own weights", ""
 	if strings.HasPrefix(name, "googlenet") {
-		own, err := isTorchvisionsGoogLeNet(path)
+		own, err := isTorchvisionsGoogLeNet(content)
 		if err != nil {
 			return err
 		}
@@ -151,15 +166,10 @@ func preprocess(m *formats.Model, image []int, mean, deviation []float64) (err e
 // there, googlenet-1378be20.pth.
 const googLeNetHash = "1378be20"
 
-func isTorchvisionsGoogLeNet(path string) (bool, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return false, err
-	}
-	defer f.Close()
+func isTorchvisionsGoogLeNet(content io.Reader) (bool, error) {
 	h := sha256.New()
-	if _, err := io.Copy(h, f); err != nil {
-		return false, fmt.Errorf("%s: %w", printable.Name(path), err)
+	if _, err := io.Copy(h, content); err != nil {
+		return false, err
 	}
 	return strings.HasPrefix(hex.EncodeToString(h.Sum(nil)), googLeNetHash), nil
 }
@@ -211,7 +221,7 @@ func (w *weights) denseNet(o models.Options) *named {
 	if err != nil {
 		return nil
 	}
-	t, err := nameModules(n, denseNetModules)
+	t, err := nameModules(n, denseNetModules(n))
 	if err != nil {
 		return nil
 	}

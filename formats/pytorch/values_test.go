@@ -107,7 +107,7 @@ func TestCheckpointsHoldAStateDict(t *testing.T) {
 			require.Len(t, m.Weights, 1)
 			require.Equal(t, []float32{1, 2}, m.Weights["fc.weight"].Float32s())
 			require.Contains(t, m.Facts, "the state_dict is under the key "+key)
-			require.Equal(t, []string{"step: not a tensor, but a int64"}, m.Lost)
+			require.Equal(t, []string{"step: not a tensor, but a int"}, m.Lost)
 		})
 	}
 	bothForms(t, dict{"model", dict{"state_dict", state}, "teacher", dict{"w", other}}, func(t *testing.T, m *formats.Model) {

@@ -110,9 +110,12 @@ func modulesOf(n *graph.Network, nodes []node) map[string]string {
 	last := nodes[len(nodes)-1].slots[0].shape[0]
 	for _, f := range families {
 		for _, name := range f.networks {
-			t, err := f.torchvision(name, models.Options{Classes: last, Shape: n.Inputs[0].Shape})
-			if err == nil && slices.EqualFunc(t.nodes, nodes, sameSlots) {
-				return t.modules
+			t, err := models.Torchvision(name, models.Options{Classes: last, Shape: n.Inputs[0].Shape})
+			if err != nil {
+				continue
+			}
+			if known, err := nodesOf(t); err == nil && slices.EqualFunc(known, nodes, sameSlots) {
+				return f.modules(t)
 			}
 		}
 	}

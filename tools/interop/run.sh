@@ -29,7 +29,7 @@ need() {
 	local package
 	for package in "$@"; do
 		"$python" -m pip show "${package%%[=<>]*}" 2>/dev/null | grep -q "^Version: $(version "$package")" || {
-			timeout 900 "$python" -m pip -q --disable-pip-version-check install --retries 1 --timeout 20 "$package" >"$work/pip" 2>&1 || {
+			timeout 3600 "$python" -m pip -q --disable-pip-version-check install --retries 1 --timeout 20 "$package" >"$work/pip" 2>&1 || {
 				reason="pip cannot install $package: $(tail -n 1 "$work/pip")"
 				return 1
 			}
@@ -37,13 +37,24 @@ need() {
 	done
 }
 
-# check_torchvision saves networks of torchvision with random weights, and lets hubel compute
-# what they do.
+# check_torchvision saves networks of torchvision with random weights. hubel computes what they
+# do, and takes a step; torchvision loads what hubel has written. One network after the other:
+# a large one takes 3 GB.
 check_torchvision() {
-	need numpy torch torchvision || return 77
-	# shellcheck disable=SC2086 # names
-	"$python" tools/interop/save_torchvision.py "$work/torchvision" ${NETWORKS:-} &&
-		HUBEL_TORCHVISION=$work/torchvision go test -count=1 -v -timeout 30m -run Torchvision ./formats/pytorch
+	need numpy torch torchvision onnx onnxscript safetensors || return 77
+	local name names bad= folder=$work/torchvision
+	go build -o "$work/convert" ./cmd/convert && go test -c -o "$work/pytorch.test" ./formats/pytorch || return 1
+	names=${NETWORKS:-$("$python" tools/interop/save_torchvision.py)} || return 1
+	for name in $names; do
+		"$python" tools/interop/save_torchvision.py "$folder" "$name" >"$work/log" 2>&1 || { cat "$work/log"; bad="$bad $name"; continue; }
+		(cd formats/pytorch && HUBEL_TORCHVISION=$folder "$work/pytorch.test" -test.v -test.timeout 30m -test.run 'Torchvision$') || bad="$bad $name"
+		[ ! -e "$folder/$name.pth" ] || {
+			"$work/convert" "$folder/$name.pth" -o "$folder/$name.pt.safetensors" >"$work/log" 2>&1 || cat "$work/log"
+			"$python" tools/interop/load_torchvision.py "$folder" "$name" || bad="$bad $name"
+		}
+		rm -rf "$folder"
+	done
+	[ -z "$bad" ] || { echo "torchvision: not the same:$bad"; return 1; }
 }
 
 # check_onnx runs ONNX's node cases, made from its code, and gives a network with each layer to
