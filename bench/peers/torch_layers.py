@@ -1,9 +1,11 @@
-"""Times PyTorch on the layers of AlexNet or LeNet, or on whole steps of it.
+"""Times PyTorch on the layers of a network, or on whole steps of it.
 
-    torch_layers.py all|layers|net MODEL BATCH RUNS THREADS [cuda] > torch.json
+    torch_layers.py all|layers|net NETWORK.json BATCH RUNS THREADS [cuda|channels_last|compile] > torch.json
 
-The result is a report as bench writes it; names and passes are bench's. On a
-GPU it computes in float32, without TF32.
+NETWORK.json is a network as convert writes it (-o NAME.json). The result is a report as
+bench writes it; names and passes are bench's. With channels_last all tensors have that
+layout, and with compile whole steps go through torch.compile. On a GPU it computes in
+float32, without TF32.
 """
 import json
 import statistics
@@ -13,61 +15,148 @@ import time
 import torch
 from torch import nn
 
-kinds, model, batch, runs, threads = *sys.argv[1:3], *map(int, sys.argv[3:6])
-place = sys.argv[6] if len(sys.argv) > 6 else "cpu"
-device = "pytorch-" + torch.__version__.split("+")[0]
+kinds, path, batch, runs, threads = *sys.argv[1:3], *map(int, sys.argv[3:6])
+way = sys.argv[6] if len(sys.argv) > 6 else ""
+place = "cuda" if way == "cuda" else "cpu"
+layout = torch.channels_last if way == "channels_last" else torch.contiguous_format
+device = "pytorch-" + torch.__version__.split("+")[0] + (f"-{way}" if way else "")
 torch.set_num_threads(threads)
 if place == "cuda":
-    device, threads = device + "-cuda", 0
+    threads = 0
     torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = False
     torch.backends.cudnn.benchmark = True
 torch.manual_seed(1)
+with open(path, encoding="utf-8") as f:
+    network = json.load(f)
+model = network["name"]
 
 
-def alexnet():
-    """AlexNet of models/alexnet.go: two groups, normalisation before pooling."""
-    def norm():
-        return nn.LocalResponseNorm(5, alpha=5e-4, beta=0.75, k=2)  # PyTorch divides alpha by the size
-
-    def pool():
-        return nn.MaxPool2d(3, 2)
-
-    return (3, 227, 227), 1000, [
-        ("conv1", nn.Conv2d(3, 96, 11, 4)), ("relu1", nn.ReLU()), ("norm1", norm()), ("pool1", pool()),
-        ("conv2", nn.Conv2d(96, 256, 5, 1, 2, groups=2)), ("relu2", nn.ReLU()), ("norm2", norm()), ("pool2", pool()),
-        ("conv3", nn.Conv2d(256, 384, 3, 1, 1)), ("relu3", nn.ReLU()),
-        ("conv4", nn.Conv2d(384, 384, 3, 1, 1, groups=2)), ("relu4", nn.ReLU()),
-        ("conv5", nn.Conv2d(384, 256, 3, 1, 1, groups=2)), ("relu5", nn.ReLU()), ("pool5", pool()),
-        ("flatten", nn.Flatten()),
-        ("fc6", nn.Linear(9216, 4096)), ("relu6", nn.ReLU()), ("drop6", nn.Dropout(0.5)),
-        ("fc7", nn.Linear(4096, 4096)), ("relu7", nn.ReLU()), ("drop7", nn.Dropout(0.5)),
-        ("fc8", nn.Linear(4096, 1000)),
-    ]
+def pair(size, other=None):
+    """A size of layers: one number for both directions, or height and width."""
+    size = other if size is None else size
+    return (size, size) if isinstance(size, int) else tuple(size)
 
 
-def lenet():
-    """Caffe's LeNet of models/lenet.go."""
-    return (1, 28, 28), 10, [
-        ("conv1", nn.Conv2d(1, 20, 5)), ("pool1", nn.MaxPool2d(2, 2, ceil_mode=True)),
-        ("conv2", nn.Conv2d(20, 50, 5)), ("pool2", nn.MaxPool2d(2, 2, ceil_mode=True)),
-        ("flatten", nn.Flatten()),
-        ("ip1", nn.Linear(800, 500)), ("relu1", nn.ReLU()), ("ip2", nn.Linear(500, 10)),
-    ]
+def around(o):
+    """The padding of a layer on each side: PyTorch wants two sides alike."""
+    pad = o.get("pad", 0)
+    if isinstance(pad, int):
+        return (pad, pad)
+    if len(pad) == 2:
+        return tuple(pad)
+    top, bottom, left, right = pad
+    if top != bottom or left != right:
+        sys.exit(f"torch_layers.py: padding {pad} differs from side to side")
+    return (top, left)
 
 
-known = {"alexnet": alexnet, "lenet": lenet}
-if model not in known:
-    sys.exit(f"torch_layers.py: {model} is unknown; there are {', '.join(known)}")
-shape, classes, layers = known[model]()
-for _, layer in layers:
-    layer.to(place)
-results = []
+class Several(nn.Module):
+    """A layer of several inputs."""
+
+    def __init__(self, f):
+        super().__init__()
+        self.f = f
+
+    def forward(self, *x):
+        return self.f(x)
+
+
+class Dense(nn.Linear):
+    """A dense layer, which takes images too."""
+
+    def forward(self, x):
+        return super().forward(x.flatten(1))
+
+
+def window(o):
+    return {"kernel_size": pair(o["window"]), "stride": pair(o.get("stride"), 1), "padding": around(o), "ceil_mode": o.get("ceil", False)}
+
+
+def average(o, _):
+    if o.get("global"):
+        return nn.AdaptiveAvgPool2d(1)
+    return nn.AvgPool2d(**window(o), count_include_pad=o.get("count_pad", False))
+
+
+def convolution(o, x):
+    kernel = pair(o["kernel"])
+    return nn.Conv2d(x[0].shape[1], o["filters"], kernel, pair(o.get("stride"), 1), around(o), pair(o.get("dilation"), 1),
+                     o.get("groups", 1), not o.get("no_bias", False))
+
+
+# What makes a layer of its options and inputs.
+layers_of = {
+    "conv": convolution,
+    "dense": lambda o, x: Dense(x[0][0].numel(), o["out"], not o.get("no_bias", False)),
+    "batch-norm": lambda o, x: nn.BatchNorm2d(x[0].shape[1], o.get("eps", 1e-5), o.get("momentum", 0.1)),
+    # PyTorch divides alpha by the size.
+    "lrn": lambda o, x: nn.LocalResponseNorm(o.get("size", 5), o.get("alpha", 1e-4) * (1 if o.get("alpha_over_size") else o.get("size", 5)),
+                                             o.get("beta", 0.75), o.get("k", 2)),
+    "max-pool": lambda o, x: nn.MaxPool2d(**window(o)),
+    "average-pool": average,
+    "adaptive-average-pool": lambda o, x: nn.AdaptiveAvgPool2d(pair(o["size"])),
+    "relu": lambda o, x: nn.ReLU(),
+    "relu6": lambda o, x: nn.ReLU6(),
+    "tanh": lambda o, x: nn.Tanh(),
+    "sigmoid": lambda o, x: nn.Sigmoid(),
+    "dropout": lambda o, x: nn.Dropout(o.get("p", 0.5)),
+    "flatten": lambda o, x: nn.Flatten(),
+    "add": lambda o, x: Several(lambda x: x[0] + x[1]),
+    "concat": lambda o, x: Several(lambda x: torch.cat(x, 1)),
+}
+
+class Network(nn.Module):
+    """The network up to its scores: those of the outputs, then those of other losses."""
+
+    def __init__(self, x):
+        super().__init__()
+        first = network["inputs"][0]["name"]
+        types = {node["name"]: node["type"] for node in network["layers"]}
+        reads = [i for node in network["layers"] for i in node["in"]]
+        heads = [node["in"][0] for node in network["layers"] if node["name"] in network["outputs"]]
+        heads += [node["in"][0] for node in network["layers"] if node["type"] == "softmax-loss"]
+        self.heads = list(dict.fromkeys(heads))
+        self.nodes, self.layers = [], nn.ModuleList()
+        values = {first: x}
+        for node in network["layers"]:
+            kind, name, inputs, options = node["type"], node["name"], node["in"], node.get("options", {})
+            if kind in ("softmax", "softmax-loss", "accuracy"):
+                continue  # the loss, which all networks have alike here
+            if kind not in layers_of:
+                sys.exit(f"torch_layers.py: {name} is of the type {kind}; there are {', '.join(layers_of)}")
+            layer = layers_of[kind](options, [values[i] for i in inputs]).to(place)
+            layer.to(memory_format=layout)
+            with torch.no_grad():
+                values[name] = layer(*(values[i] for i in inputs))
+            if kind in ("relu", "relu6"):  # as people write it, where nothing else reads the input
+                layer.inplace = types.get(inputs[0]) in ("conv", "batch-norm", "add", "dense") and reads.count(inputs[0]) == 1
+            self.layers.append(layer)
+            self.nodes.append((name, kind, layer, inputs, [values[i].shape for i in inputs]))
+        self.classes = values[self.heads[0]].shape[1]
+        last = {i: k for k, node in enumerate(self.nodes) for i in node[3]}
+        self.done = [[i for i in set(node[3]) if last[i] == k] for k, node in enumerate(self.nodes)]
+        needed = {self.heads[0]}
+        for name, _, _, inputs, _ in reversed(self.nodes):
+            needed.update(inputs if name in needed else [])
+        self.needed = needed
+
+    def forward(self, x):
+        values = {network["inputs"][0]["name"]: x}
+        for (name, _, layer, inputs, _), done in zip(self.nodes, self.done):
+            if self.training or name in self.needed:
+                values[name] = layer(*(values[i] for i in inputs))
+            for i in done:  # its memory is free for others
+                values.pop(i, None)
+        return [values[i] for i in self.heads] if self.training else values[self.heads[0]]
 
 
 def wait():
     """Waits for the device: a GPU's work goes on after a call."""
     if place == "cuda":
         torch.cuda.synchronize()
+
+
+results = []
 
 
 def measure(kind, name, what, f, flops=0, images=0):
@@ -100,15 +189,19 @@ def flops(layer, y):
     return 0
 
 
+def laid(x):
+    return x.contiguous(memory_format=layout) if x.dim() == 4 else x
+
+
 def uniform(*shape):
     """Numbers in [-1,1), those of package bench: Knuth's multiplicative hash of the index."""
     index = torch.arange(torch.Size(shape).numel())
-    return (((index * 2654435761) % 2**32 >> 8).double() / 2**23 - 1).float().reshape(shape).to(place)
+    return laid((((index * 2654435761) % 2**32 >> 8).double() / 2**23 - 1).float().reshape(shape).to(place))
 
 
 def checksum(values):
     """Stands for values: the sum of element i times 1 + i mod 7."""
-    y = values.detach().double().flatten().cpu()
+    y = values.detach().double().contiguous().flatten().cpu()
     terms = y * (1 + torch.arange(y.numel()) % 7)
     return {"sum": terms.sum().item(), "absolute": terms.abs().sum().item()}
 
@@ -130,55 +223,62 @@ def checksums(layer, shape):
 
 def forward_only(layer, x):
     with torch.no_grad():
-        layer(x)
+        layer(*x)
 
 
-def measure_layers():
-    x = torch.rand(batch, *shape, device=place) * 2 - 1
-    for i, (name, layer) in enumerate(layers):
-        y = layer(x)
-        work = flops(layer, y)
-        if name != "flatten":
-            first = len(results)
-            measure("layers", name, "forward", lambda: forward_only(layer, x), work)
-            leaf = x.detach().requires_grad_()
-            out = layer(leaf)
-            dy = torch.rand_like(out)
-            if i > 0:
-                measure("layers", name, "backward-data",
-                        lambda: torch.autograd.grad(out, [leaf], dy, retain_graph=True), work)
-            if work:
-                measure("layers", name, "backward-filter",
-                        lambda: torch.autograd.grad(out, list(layer.parameters()), dy, retain_graph=True), work)
-                sums = checksums(layer, x.shape)
-                for result in results[first:]:
-                    result["checksum"] = sums[result["pass"]]
-        x = y.detach()
+def measure_layers(net):
+    first_input = network["inputs"][0]["name"]
+    for name, kind, layer, inputs, shapes in net.nodes:
+        if kind == "flatten":
+            continue
+        inplace = getattr(layer, "inplace", False)
+        if inplace:
+            layer.inplace = False  # what it reads is read again
+        x = [laid(torch.rand(s, device=place) * 2 - 1) for s in shapes]
+        y = layer(*x)
+        work, first = flops(layer, y), len(results)
+        measure("layers", name, "forward", lambda: forward_only(layer, x), work)
+        leaves = [v.detach().requires_grad_() for v in x]
+        out = layer(*leaves)
+        dy = laid(torch.rand_like(out))
+        if inputs != [first_input]:
+            measure("layers", name, "backward-data",
+                    lambda: torch.autograd.grad(out, leaves, dy, retain_graph=True), work)
+        if work:
+            measure("layers", name, "backward-filter",
+                    lambda: torch.autograd.grad(out, list(layer.parameters()), dy, retain_graph=True), work)
+            sums = checksums(layer, shapes[0])
+            for result in results[first:]:
+                result["checksum"] = sums[result["pass"]]
+        if inplace:
+            layer.inplace = True
 
 
-def measure_steps():
-    net = nn.Sequential(*(layer for _, layer in layers))
+def measure_steps(net, images):
     optimiser = torch.optim.SGD(net.parameters(), lr=1e-5, momentum=0.9, weight_decay=5e-4)
     loss = nn.CrossEntropyLoss()
-    images, labels = torch.rand(batch, *shape, device=place) * 2 - 1, torch.arange(batch, device=place) % 10
+    labels = torch.arange(batch, device=place) % min(10, net.classes)
+    run = torch.compile(net) if way == "compile" else net
 
     def step():
         optimiser.zero_grad()
-        loss(net(images), labels).backward()
+        sum(loss(scores, labels) for scores in run(images)).backward()
         optimiser.step()
 
     def infer():
         with torch.no_grad():
-            torch.softmax(net(images), 1)
+            torch.softmax(run(images), 1)
 
     measure("net", "step", "training", step, images=batch)
     net.eval()
     measure("net", "step", "inference", infer, images=batch)
 
 
+images = laid(torch.rand(batch, *network["inputs"][0]["shape"], device=place) * 2 - 1)
+net = Network(images)
 if kinds in ("all", "layers"):
-    measure_layers()
+    measure_layers(net)
 if kinds in ("all", "net"):
-    measure_steps()
+    measure_steps(net, images)
 machine = {"cpu": "", "cores": 0, "os": "", "arch": "", "go": "", "path": "", "roofs": []}
 json.dump({"machine": machine, "results": results}, sys.stdout, indent=1)

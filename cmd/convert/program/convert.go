@@ -2,6 +2,7 @@ package program
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -39,7 +40,7 @@ func (o *options) convert(ctx context.Context, stdout, stderr io.Writer) (err er
 	if o.info {
 		return o.printInfo(stdout, m)
 	}
-	files := strings.Join(o.paths, ", ")
+	files := o.files()
 	switch {
 	case m.Network == nil:
 		return fmt.Errorf("%s: there are weights and no network: -net or -model says which one they are of", files)
@@ -75,6 +76,14 @@ func (o *options) convert(ctx context.Context, stdout, stderr io.Writer) (err er
 		return o.writeRun(stdout, run)
 	}
 	return o.write(stdout, m)
+}
+
+// files names what is read.
+func (o *options) files() string {
+	if len(o.paths) == 0 {
+		return cmp.Or(o.net, o.model)
+	}
+	return strings.Join(o.paths, ", ")
 }
 
 // refusal says why nothing was written.
@@ -222,7 +231,7 @@ func (o *options) setPreprocessing(m *formats.Model) error {
 		p.Scale = float32(o.scale)
 	}
 	if err := p.Check(images.Shape); err != nil {
-		return fmt.Errorf("%s: %w", strings.Join(o.paths, ", "), err)
+		return fmt.Errorf("%s: %w", o.files(), err)
 	}
 	return nil
 }
@@ -270,7 +279,7 @@ func (o *options) write(stdout io.Writer, m *formats.Model) error {
 // printInfo prints what the files hold.
 func (o *options) printInfo(w io.Writer, m *formats.Model) error {
 	var b bytes.Buffer
-	fmt.Fprintf(&b, "%s: %s\n", printable.Names(o.paths), m.Format)
+	fmt.Fprintf(&b, "%s: %s\n", printable.Line(o.files()), m.Format)
 	for _, fact := range m.Facts {
 		fmt.Fprintln(&b, printable.Line(fact))
 	}
@@ -300,7 +309,7 @@ func (o *options) printInfo(w io.Writer, m *formats.Model) error {
 		}
 		table, err := m.Network.Summary(traits, graph.PlanOptions{Mode: graph.Infer, Batch: 1})
 		if err != nil {
-			return fmt.Errorf("%s: %w", strings.Join(o.paths, ", "), err)
+			return fmt.Errorf("%s: %w", o.files(), err)
 		}
 		if m.Weights == nil {
 			fmt.Fprintln(&b, "weights: none")

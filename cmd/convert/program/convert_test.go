@@ -161,6 +161,33 @@ func TestWeightsFilesAreReadAndWritten(t *testing.T) {
 	require.Equal(t, data.Preprocess{Mean: data.Floats{7, 7}, Deviation: data.Floats{2, 3}, Scale: 0.5}, m.Preprocess)
 }
 
+// A network without a file of weights has those that training begins with, and its JSON is a
+// network for -net.
+func TestNetworksWithoutWeights(t *testing.T) {
+	folder(t)
+	code, _, stderr := call("-model", "lenet", "-o", "lenet.safetensors")
+	require.Zero(t, code, stderr)
+	m, err := modelfile.Read("lenet.safetensors")
+	require.NoError(t, err)
+	d := reference.New()
+	w, err := graph.NewWeights(m.Network, d)
+	require.NoError(t, err)
+	defer w.Close()
+	require.NoError(t, w.Fill(1))
+	want, err := w.Get("conv2.weight")
+	require.NoError(t, err)
+	require.Equal(t, want.Float32s(), m.Weights["conv2.weight"].Float32s())
+
+	code, _, stderr = call("lenet.safetensors", "-o", "lenet.json")
+	require.Zero(t, code, stderr)
+	n, err := graph.ReadFile("lenet.json")
+	require.NoError(t, err)
+	require.Equal(t, m.Network, n)
+	code, stdout, stderr := call("-net", "lenet.json", "-info")
+	require.Zero(t, code, stderr)
+	require.Contains(t, stdout, "lenet.json: weights as training begins, seed 1\n")
+}
+
 func TestInfo(t *testing.T) {
 	folder(t)
 	code, stdout, stderr := call("net.safetensors", "-info")

@@ -49,8 +49,8 @@ func (o *options) flagSet() *flag.FlagSet {
 	f.BoolVar(&o.force, "force", false, "write the file, and end with exit code 0, also if something could not be carried over or -verify found differences")
 	f.Var(&o.input, "input", "shape of one sample, `CxHxW`, where the files leave it open")
 	f.StringVar(&o.order, "order", "", "`ORDER` of the channels that the network takes, rgb or bgr, where the files leave it open; Caffe's usual one is bgr")
-	f.StringVar(&o.net, "net", "", "read weights into the network of this JSON `FILE`")
-	f.StringVar(&o.model, "model", "", "read weights into the network of this `NAME`; train -h lists them")
+	f.StringVar(&o.net, "net", "", "read weights into the network of this JSON `FILE`; without a file of weights it gets those that training begins with")
+	f.StringVar(&o.model, "model", "", "the same with the network of this `NAME`; train -h lists them")
 	f.IntVar(&o.batch, "batch", 0, "`SAMPLES` of one pass, of a run whose files do not say; it replaces the number that they have")
 	f.StringVar(&o.classes, "classes", "", "`FILE` of class names, one in each line, in the order of the outputs")
 	f.Var(&o.mean, "mean", "what to take off pixels, which are 0 to 255, before anything else: `NUMBERS`, one or one for each channel, with commas between; instead of what the files say")
@@ -97,7 +97,7 @@ func parse(args []string) (*options, error) {
 // check says what does not fit together.
 func (o *options) check(given map[string]bool) error {
 	switch {
-	case len(o.paths) == 0:
+	case len(o.paths) == 0 && o.net == "" && o.model == "":
 		return errors.New("there is no file to convert, such as convert model.onnx -o net.safetensors")
 	case o.info && o.out != "":
 		return errors.New("-info writes nothing: leave out -o, or -info")

@@ -61,8 +61,11 @@ func head(path string) ([]byte, error) {
 }
 
 // recognise finds the reader of files, which all must be of its format, and whether they are
-// those of a run.
+// those of a run. Without files it is fresh.
 func recognise(paths []string) (reader formats.Reader, isRun bool, err error) {
+	if len(paths) == 0 {
+		return fresh, false, nil
+	}
 	heads := make([][]byte, len(paths))
 	for i, path := range paths {
 		if heads[i], err = head(path); err != nil {

@@ -31,6 +31,7 @@ Examples
   convert resnet18.pth -model resnet18 -o net.safetensors
   convert net.safetensors -info
   convert net.safetensors -verify io.npz -map out=prob
+  convert -model resnet18 -o resnet18.onnx
 
 Exit code: 0 done; 1 something could not be carried over, or -verify found differences,
 or the device failed; 2 the flags or the files are wrong; 130 stopped by Ctrl-C.
