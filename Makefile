@@ -155,7 +155,7 @@ bench: build ## measure products, layers and networks; ARGS="net -batch 1" choos
 	bin/bench $(ARGS)
 
 .PHONY: peers
-peers: ## measure OpenBLAS and PyTorch beside it; ARGS="net lenet 64": one part; RUNS, THREADS, PYPI=no
+peers: ## measure OpenBLAS, PyTorch, ONNX Runtime and OpenVINO beside it; ARGS="net lenet 64": one part; RUNS, THREADS, PYPI=no
 	bench/peers/run.sh $(ARGS)
 
 .PHONY: ptx
@@ -248,6 +248,7 @@ gpu-bundle: cuda-needs mnist .tools/link/libcuda.so ## make bin/gpu-bundle, a fo
 	CGO_ENABLED=0 $(GO) build -o $(BUNDLE)/ ./cmd/gpu-check
 	@cp -r datasets/mnist $(BUNDLE)/mnist
 	@cp bench/peers/torch_layers.py $(BUNDLE)/
+	$(GO) run ./cmd/convert -model alexnet -o $(BUNDLE)/alexnet.json
 	@echo "copy $(BUNDLE) to a GPU machine and run gpu-check there"
 
 .PHONY: gpu-check

@@ -1,16 +1,18 @@
 #!/bin/sh
-# Measures OpenBLAS and PyTorch on the shapes of bench, and bench itself, and
-# prints all side by side, with how many times as fast bench is.
+# Measures OpenBLAS, PyTorch, ONNX Runtime and OpenVINO on the networks of bench, and bench
+# itself, and prints all side by side, with how many times as fast bench is.
 #
 #   bench/peers/run.sh                                    all that docs/performance.md shows
+#   bench/peers/run.sh nets                               whole networks of ImageNet alone
 #   bench/peers/run.sh gemm|layers|net|all MODEL BATCH    one part of it
 #
-# THREADS (all cores) and RUNS (5) may be set. OUT is a folder for the reports
-# and pictures. HUBEL_CPU=avx2 holds OpenBLAS to its kernels for AVX2 too.
+# THREADS (all cores), RUNS (5) and, for nets, MODELS may be set. OUT is a folder for the
+# reports and pictures. HUBEL_CPU=avx2 holds OpenBLAS to its kernels for AVX2 too.
 #
-# Where a C compiler, libopenblas or PyTorch is missing, Debian's packages are
-# installed, which takes root. The newest PyTorch of PyPI goes into .tools/, some
-# GB; PYPI=no leaves it out.
+# PyTorch is measured in both of its layouts and, for whole steps, compiled. ONNX Runtime and
+# OpenVINO only do inference. Where a C compiler or libopenblas is missing, Debian's packages
+# are installed, which takes root. The newest programs of PyPI go into .tools/, some GB; with
+# PYPI=no there is Debian's PyTorch instead, which is measured too wherever it is installed.
 set -eu
 cd "$(dirname "$0")/../.."
 threads=${THREADS:-$(nproc)} runs=${RUNS:-5}
@@ -26,12 +28,15 @@ number() { # NAME VALUE
 }
 number THREADS "$threads"
 number RUNS "$runs"
-if [ $# -gt 0 ]; then
-	[ $# = 3 ] || { sed -n '2,13s/^# \{0,1\}//p' "$0" >&2; exit 2; }
+case $#,${1:-} in
+0,* | 1,nets) ;;
+3,*)
 	case $1 in gemm | layers | net | all) ;; *) wrong "\"$1\" is not gemm, layers, net or all" ;; esac
-	case $1,$2 in gemm,* | *,alexnet | *,lenet) ;; *) wrong "PyTorch has no \"$2\" here; there are alexnet and lenet" ;; esac
 	number BATCH "$3"
-fi
+	;;
+*) sed -n '2,16s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
+esac
+models=${MODELS:-alexnet vgg16 resnet18 resnet50 googlenet squeezenet1.1 mobilenet-v2 densenet121}
 command -v go >/dev/null || wrong "there is no go in the PATH"
 
 work=$(mktemp -d)
@@ -45,9 +50,10 @@ openblas() { cc -O2 -Wall -Werror -o "$work/openblas" bench/peers/openblas.c -lo
 missing=
 command -v cc >/dev/null || missing="gcc libc6-dev "
 openblas 2>/dev/null || missing="${missing}libopenblas-dev "
-/usr/bin/python3 -c 'import torch' 2>/dev/null || missing="${missing}python3-torch "
 if [ "${PYPI:-yes}" != no ]; then
 	/usr/bin/python3 -c 'import ensurepip' 2>/dev/null || missing="${missing}python3-venv "
+else
+	/usr/bin/python3 -c 'import torch' 2>/dev/null || missing="${missing}python3-torch "
 fi
 if [ -n "$missing" ]; then
 	if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
@@ -62,20 +68,34 @@ if [ -n "$missing" ]; then
 	}
 	openblas
 fi
-pythons=/usr/bin/python3
+debian=/usr/bin/python3
 newest=.tools/pytorch/bin/python
+programs= # of PyPI, beside bench
 if [ "${PYPI:-yes}" != no ]; then
-	if "$newest" -c 'import torch' 2>/dev/null ||
-		{ /usr/bin/python3 -m venv .tools/pytorch && .tools/pytorch/bin/pip install -q torch numpy >&2; }; then
-		pythons="$pythons $newest"
-	else
-		echo "run.sh: the newest PyTorch could not be installed from PyPI; it is left out" >&2
-	fi
+	[ -x "$newest" ] || /usr/bin/python3 -m venv .tools/pytorch
+	for program in torch onnxruntime openvino; do
+		if "$newest" -c "import $program" 2>/dev/null || .tools/pytorch/bin/pip install -q "$program" numpy >&2; then
+			programs="$programs $program"
+		else
+			echo "run.sh: the newest $program could not be installed from PyPI; it is left out" >&2
+		fi
+	done
 fi
 
 out=${OUT:-$work}
 mkdir -p "$out"
-go build -o "$work/bench" ./cmd/bench
+go build -o "$work/" ./cmd/bench ./cmd/convert
+
+# peer FILE COMMAND… runs another program, whose report becomes one of the peers.
+peer() {
+	json=$work/$1.json
+	shift
+	if "$@" >"$json"; then
+		peers=$peers${peers:+,}$json
+	else
+		echo "run.sh: $* failed; it is left out" >&2
+	fi
+}
 
 # part KIND MODEL BATCH measures one part, peers first.
 part() {
@@ -87,10 +107,33 @@ part() {
 		;;
 	esac
 	case $1 in layers | net | all)
-		for python in $pythons; do
-			json=$work/torch$(echo "$python" | tr / -).json
-			"$python" bench/peers/torch_layers.py "$1" "$2" "$3" "$runs" "$threads" >"$json"
-			peers=$peers${peers:+,}$json
+		net=$work/$2.json
+		"$work/convert" -model "$2" -o "$net" >&2
+		torch="bench/peers/torch_layers.py $1 $net $3 $runs $threads"
+		# shellcheck disable=SC2086 # a list
+		{
+			if "$debian" -c 'import torch' 2>/dev/null; then
+				peer torch-debian "$debian" $torch
+			fi
+			case $programs in *torch*)
+				peer torch "$newest" $torch
+				peer torch-channels-last "$newest" $torch channels_last
+				;;
+			esac
+		}
+		;;
+	esac
+	case $1 in net | all)
+		case $programs in *torch*)
+			peer torch-compile "$newest" bench/peers/torch_layers.py net "$net" "$3" "$runs" "$threads" compile
+			;;
+		esac
+		"$work/convert" -model "$2" -o "$work/$2.onnx" >&2
+		for program in onnxruntime openvino; do
+			case $programs in *$program*)
+				peer "$program" "$newest" bench/peers/onnx_net.py "$program" "$work/$2.onnx" "$2" "$3" "$runs" "$threads"
+				;;
+			esac
 		done
 		;;
 	esac
@@ -100,10 +143,25 @@ part() {
 	"$work/bench" "$1" -model "$2" -batch "$3" -threads "$threads" -runs "$runs" -peers "$peers" -json "$out/$name.json" $pictures
 }
 
-if [ $# -gt 0 ]; then
+# nets measures whole networks, training and inference at a batch of 32, and one image.
+nets() {
+	for model in $models; do
+		part net "$model" 32
+		part net "$model" 1
+	done
+}
+
+case $# in
+1)
+	nets
+	exit
+	;;
+3)
 	part "$@"
 	exit
-fi
+	;;
+esac
+nets
 part all alexnet 128
 part net alexnet 1
 part all lenet 64

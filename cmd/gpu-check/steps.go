@@ -270,7 +270,7 @@ func (c *check) pytorch(ctx context.Context) (string, error) {
 	if exec.CommandContext(ctx, python, "-c", "import torch, sys; sys.exit(not torch.cuda.is_available())").Run() != nil {
 		return "", skipped("python3 has no PyTorch with CUDA")
 	}
-	text, err := c.command(ctx, "pytorch.txt", nil, python, c.program("torch_layers.py"), "all", "alexnet", "128", "10", "1", "cuda")
+	text, err := c.command(ctx, "pytorch.txt", nil, python, c.program("torch_layers.py"), "all", c.program("alexnet.json"), "128", "10", "1", "cuda")
 	if err != nil {
 		return "", err
 	}
