@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"math/bits"
 	"slices"
+
+	"github.com/hubel-go/hubel/formats/inflate"
 )
 
 // Dataset is an array of elements, row-major.
@@ -156,7 +158,7 @@ func (s *Dataset) bytes(total uint64) ([]byte, error) {
 	w := s.f.walk()
 	stored, factor := uint64(0), uint64(1)
 	if slices.ContainsFunc(s.filters, func(f filter) bool { return f.id == filterDeflate }) {
-		factor = mostInflated
+		factor = inflate.Most
 	}
 	for _, c := range chunks {
 		if err := w.spend(c.size); err != nil {

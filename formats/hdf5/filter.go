@@ -1,13 +1,12 @@
 package hdf5
 
 import (
-	"bytes"
-	"compress/zlib"
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"io"
 	"slices"
+
+	"github.com/hubel-go/hubel/formats/inflate"
 )
 
 // The filters of chunks that are read.
@@ -73,10 +72,6 @@ func readFilters(d *decoder) ([]filter, error) {
 	return filters, nil
 }
 
-// mostInflated is how many bytes deflate makes of one at most: RFC 1951 has no longer match
-// than 258 bytes, of 2 bits.
-const mostInflated = 1032
-
 // unfilter takes the filters off the stored bytes of a chunk, in the order of writing, which
 // are then size bytes. Filters whose bit is set in mask were not applied.
 func unfilter(stored []byte, filters []filter, mask uint32, size uint64) ([]byte, error) {
@@ -93,7 +88,9 @@ func unfilter(stored []byte, filters []filter, mask uint32, size uint64) ([]byte
 		var err error
 		switch f.id {
 		case filterDeflate:
-			stored, err = inflate(stored, size+sums)
+			if stored, err = inflate.Whole(stored, size+sums); err != nil {
+				err = fmt.Errorf("a chunk: %w", err)
+			}
 		case filterShuffle:
 			if len(f.values) != 1 || f.values[0] == 0 {
 				return nil, errors.New("the filter shuffle does not say how long elements are")
@@ -113,31 +110,6 @@ func unfilter(stored []byte, filters []filter, mask uint32, size uint64) ([]byte
 		return nil, fmt.Errorf("a chunk has %d bytes in place of %d: the file is damaged", len(stored), size)
 	}
 	return stored, nil
-}
-
-// inflate is the data that bytes were deflated from, at most so many.
-func inflate(b []byte, most uint64) ([]byte, error) {
-	if most/mostInflated > uint64(len(b)) {
-		return nil, errNoRoom
-	}
-	r, err := zlib.NewReader(bytes.NewReader(b))
-	if err != nil {
-		return nil, fmt.Errorf("a chunk cannot be inflated: %w", err)
-	}
-	out := make([]byte, most)
-	n, err := io.ReadFull(r, out)
-	if err == io.ErrUnexpectedEOF || err == io.EOF {
-		return nil, fmt.Errorf("a chunk inflates to %d bytes in place of %d: the file is damaged", n, most)
-	}
-	if err == nil {
-		// The checksum of the data is behind it.
-		if n, err = r.Read(make([]byte, 1)); n > 0 || err == nil {
-			err = errors.New("it goes on after its end")
-		} else if err == io.EOF {
-			return out, nil
-		}
-	}
-	return nil, fmt.Errorf("a chunk cannot be inflated: %w", err)
 }
 
 // unshuffle puts the bytes of elements together, of which first all first bytes were stored,

@@ -14,6 +14,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/hubel-go/hubel/formats/inflate"
 )
 
 // entry is what a file of testdata/grid.py holds at a path.
@@ -306,8 +308,30 @@ func TestBombsAreRefused(t *testing.T) {
 		_, err = s.Read()
 		require.ErrorContains(t, err, "too many to count")
 	}
-	_, err := inflate(make([]byte, 1000), 1<<40)
-	require.ErrorIs(t, err, errNoRoom)
+	_, err := unfilter(make([]byte, 1000), []filter{{id: filterDeflate}}, 0, 1<<40)
+	require.ErrorIs(t, err, inflate.ErrTooLarge)
+}
+
+// Links that lead in a ring, or to more and more links, end.
+func TestLinksWithoutAnEndAreErrors(t *testing.T) {
+	f, err := Open(filepath.Join("testdata", "links.h5"))
+	require.NoError(t, err)
+	defer f.Close()
+	root, err := f.Root()
+	require.NoError(t, err)
+	for _, path := range []string{"x", "n0", "n15"} {
+		s, err := root.Dataset(path)
+		require.NoError(t, err, path)
+		a, err := s.Read()
+		require.NoError(t, err)
+		x, err := a.Int64s()
+		require.NoError(t, err)
+		require.Equal(t, []int64{7}, x)
+	}
+	for _, path := range []string{"n16", "n19", "ring", "back", "self", "g/up", "wide", "/wide/wide"} {
+		_, err := root.Node(path)
+		require.ErrorContains(t, err, "is a link to a link and so on, more than 16", path)
+	}
 }
 
 func TestChecksums(t *testing.T) {

@@ -160,6 +160,14 @@ func TestBombsAreRefused(t *testing.T) {
 	require.ErrorContains(t, err, "made to exhaust memory")
 }
 
+// Structures whose fields are one and the same, ten times in each of ten steps, are 10^10 values.
+func TestGroupsWithoutAnEndAreErrors(t *testing.T) {
+	b := testFile(t, "groups.mat")
+	require.True(t, Is(b))
+	_, err := Read(b)
+	require.ErrorContains(t, err, "there are more values than a file of this size holds")
+}
+
 func FuzzRead(f *testing.F) {
 	for _, name := range files {
 		f.Add(testFile(f, name))

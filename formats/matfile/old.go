@@ -2,13 +2,13 @@ package matfile
 
 import (
 	"bytes"
-	"compress/zlib"
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"io"
 	"math"
 	"unicode/utf16"
+
+	"github.com/hubel-go/hubel/formats/inflate"
 )
 
 const headSize = 128
@@ -70,27 +70,11 @@ func readOld(b []byte) ([]Variable, error) {
 
 // inflate is a compressed element. Its own size bounds it.
 func (r *oldReader) inflate(b []byte) ([]byte, error) {
-	z, err := zlib.NewReader(bytes.NewReader(b))
-	if err != nil {
+	var head [8]byte // of the element
+	if err := inflate.Begin(head[:], b); err != nil {
 		return nil, err
 	}
-	head := make([]byte, 8)
-	if _, err := io.ReadFull(z, head); err != nil {
-		return nil, err
-	}
-	const mostInflated = 1032 // times as many bytes as are stored: RFC 1951 allows no more
-	n := int(r.order.Uint32(head[4:]))
-	if n/mostInflated > len(b) {
-		return nil, errors.New("it says that it is larger than its bytes can inflate to: the file is damaged, or made to exhaust memory")
-	}
-	out := append(head, make([]byte, n)...)
-	if _, err := io.ReadFull(z, out[8:]); err != nil {
-		return nil, fmt.Errorf("%w: %w", errCut, err)
-	}
-	if extra, err := z.Read(make([]byte, 1)); extra > 0 || err != io.EOF {
-		return nil, errCut
-	}
-	return out, nil
+	return inflate.Whole(b, uint64(len(head))+uint64(r.order.Uint32(head[4:])))
 }
 
 // element takes the next data element: its type and its bytes.
