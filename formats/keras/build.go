@@ -28,13 +28,13 @@ type importer struct {
 	last    bool     // channels are the last axis of the file's images
 	input   []int    // that the user gives, [C,H,W]
 
-	made     int // layers, of the file
-	solids   map[string]*value
-	readers  map[string]int  // how many layers read the arrays of a layer
-	shared   []string        // layers whose arrays more than one reads
-	training []string        // what layers say of training alone
-	frozen   []string        // layers that are not trained
-	inModel  map[string]bool // inputs by their names in the network
+	made     int               // layers, of the file
+	solids   map[string]*value // of flat values, by their names
+	readers  map[string]int    // how many layers read the arrays of a layer
+	shared   []string          // layers whose arrays more than one reads
+	training []string          // what layers say of training alone
+	frozen   []string          // layers that are not trained
+	inModel  map[string]bool   // inputs by their names in the network
 }
 
 // value is what a call of a layer makes.
