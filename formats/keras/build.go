@@ -73,7 +73,7 @@ func build(ctx context.Context, s *source, o formats.Options) (*formats.Model, e
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", s.configPath, err)
 	}
-	if top.Version != "" { // weights beside it may be of another one
+	if top.Version != "" || s.kind == descriptionKind { // weights beside it may be of another one
 		s.version, s.backend = top.Version, top.Backend
 	}
 	im := &importer{
