@@ -10,7 +10,10 @@ import (
 const longestName = 200
 
 // Names makes names that a network can have of those in a file. The zero Names has none.
-type Names struct{ taken map[string]bool }
+type Names struct {
+	taken map[string]bool
+	next  map[string]int // the number to try next, of names that were taken
+}
 
 // Make is a name for something that the file calls source: source itself, if a network may
 // have such a name and it is not taken. Otherwise colons, slashes, spaces, and what cannot
@@ -30,11 +33,12 @@ func (n *Names) Make(source string) string {
 		name = strings.ToValidUTF8(name[:room], "")
 	}
 	if n.taken == nil {
-		n.taken = map[string]bool{}
+		n.taken, n.next = map[string]bool{}, map[string]int{}
 	}
 	unique := name
-	for i := 2; n.taken[unique]; i++ {
+	for i := max(n.next[name], 2); n.taken[unique]; i++ {
 		unique = fmt.Sprintf("%s_%d", name, i)
+		n.next[name] = i + 1
 	}
 	n.taken[unique] = true
 	return unique

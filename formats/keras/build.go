@@ -28,13 +28,13 @@ type importer struct {
 	last    bool     // channels are the last axis of the file's images
 	input   []int    // that the user gives, [C,H,W]
 
-	made     int // layers, of the file
-	solids   map[string]*value
-	readers  map[string]int  // how many layers read the arrays of a layer
-	shared   []string        // layers whose arrays more than one reads
-	training []string        // what layers say of training alone
-	frozen   []string        // layers that are not trained
-	inModel  map[string]bool // inputs by their names in the network
+	made     int               // layers, of the file
+	solids   map[string]*value // of flat values, by their names
+	readers  map[string]int    // how many layers read the arrays of a layer
+	shared   []string          // layers whose arrays more than one reads
+	training []string          // what layers say of training alone
+	frozen   []string          // layers that are not trained
+	inModel  map[string]bool   // inputs by their names in the network
 }
 
 // value is what a call of a layer makes.
@@ -73,7 +73,7 @@ func build(ctx context.Context, s *source, o formats.Options) (*formats.Model, e
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", s.configPath, err)
 	}
-	if top.Version != "" { // weights beside it may be of another one
+	if top.Version != "" || s.kind == descriptionKind { // weights beside it may be of another one
 		s.version, s.backend = top.Version, top.Backend
 	}
 	im := &importer{

@@ -57,7 +57,7 @@ type model struct {
 // The bounds of descriptions, which may come from anywhere.
 const (
 	deepestModel = 20
-	mostLayers   = 1 << 16 // that are made, those of a model once for each call
+	mostLayers   = 1 << 14 // that are made, those of a model once for each call; the deepest published networks have about ten thousand
 	mostDims     = 6
 	largestSize  = 1 << 20 // of a dimension, a stride or the like
 )

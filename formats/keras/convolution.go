@@ -12,14 +12,17 @@ import (
 // windows are those of a layer that slides over pixels, for each of their axes.
 type windows struct{ kernel, stride, dilation, before, after []int }
 
-// windowsOf reads the options of windows of a size. Windows of a size of 0 are as large as
-// the option kernel says.
+// windowsOf reads the options of windows over a value. Those that pool have 2 pixels, and lie
+// side by side, unless it is given.
 func (im *importer) windowsOf(c *call, v *value, kernel, stride string) (*windows, error) {
-	n := len(v.sample) - 1
-	if want := spatial(c.class); v.flat || n != want {
-		return nil, fmt.Errorf("its input is %v, and it takes %d axes of pixels and one of channels", v, want)
+	if err := c.image(v); err != nil {
+		return nil, err
 	}
-	w := &windows{kernel: c.sizes(kernel, n, 1, 1), before: make([]int, n), after: make([]int, n)}
+	n, otherwise := len(v.sample)-1, 0
+	if kernel == "pool_size" {
+		otherwise = 2
+	}
+	w := &windows{kernel: c.sizes(kernel, n, otherwise, 1), before: make([]int, n), after: make([]int, n)}
 	w.stride = w.kernel
 	if kernel != "pool_size" || len(c.raw(stride)) > 0 {
 		w.stride = c.sizes(stride, n, 1, 1)

@@ -24,6 +24,9 @@ const (
 // about two million.
 const largestConfig = 16 << 20
 
+// descriptionKind is what Model.Format says of a model that is in two files.
+const descriptionKind = "Keras, description"
+
 // source is the files of a model.
 type source struct {
 	config     []byte // JSON of the model; nil if there are weights alone
@@ -118,7 +121,7 @@ func (s *source) openDescription(path string) error {
 	if info.Size() > largestConfig {
 		return fmt.Errorf("%s: a description of %d bytes is too large: at most %d are read", path, info.Size(), largestConfig)
 	}
-	s.configPath, s.kind = path, "Keras, description"
+	s.configPath, s.kind = path, descriptionKind
 	s.config, err = plain.ReadFile(path)
 	return err
 }

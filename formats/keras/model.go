@@ -377,6 +377,9 @@ func (im *importer) tell(s *source, compile json.RawMessage) {
 	}
 	if im.weights != nil {
 		im.out.Lost = append(im.out.Lost, im.weights.unread()...)
+		if len(im.weights.training) > 0 {
+			im.out.Facts = append(im.out.Facts, "left out, for training alone: "+strings.Join(im.weights.training, ", "))
+		}
 	}
 }
 

@@ -9,7 +9,7 @@ var operators map[string]operator
 
 func init() {
 	operators = map[string]operator{
-		"InputLayer": identity, "Identity": identity, "Conv1D": convolution, "Conv2D": convolution, "Convolution1D": convolution, "Convolution2D": convolution,
+		"InputLayer": identity, "Identity": identity, "Conv1D": convolution, "Conv2D": convolution,
 		"DepthwiseConv1D": depthwiseConvolution, "DepthwiseConv2D": depthwiseConvolution,
 		"SeparableConv1D": separableConvolution, "SeparableConv2D": separableConvolution,
 		"Conv1DTranspose": transposedConvolution, "Conv2DTranspose": transposedConvolution, "Dense": dense,

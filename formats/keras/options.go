@@ -196,7 +196,7 @@ func (o *options) lost() (training, unknown []string) {
 func className(raw []byte) string {
 	var o object
 	if json.Unmarshal(raw, &o) == nil && o.Class != "" {
-		return printable.Name(fmt.Sprintf("%.60s", o.Class))
+		return printable.Name(fmt.Sprintf("%.60s", strings.TrimPrefix(o.Class, "Custom>")))
 	}
 	return printable.Name(fmt.Sprintf("%.60s", raw))
 }

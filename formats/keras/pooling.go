@@ -1,7 +1,7 @@
 package keras
 
 import (
-	"fmt"
+	"strings"
 
 	"github.com/hubel-go/hubel/device"
 	"github.com/hubel-go/hubel/layers"
@@ -9,10 +9,8 @@ import (
 
 // poolOf is the operation of a class of layers that pool.
 func poolOf(class string) device.PoolOp {
-	for _, average := range []string{"AveragePooling1D", "AveragePooling2D", "GlobalAveragePooling1D", "GlobalAveragePooling2D", "AdaptiveAveragePooling1D", "AdaptiveAveragePooling2D"} {
-		if class == average {
-			return device.AveragePool
-		}
+	if strings.Contains(class, "Average") {
+		return device.AveragePool
 	}
 	return device.MaxPool
 }
@@ -32,8 +30,8 @@ func pool(im *importer, c *call, in []*value) (*value, error) {
 // globalPool reads global pooling. Without keepdims what it makes is flat.
 func globalPool(im *importer, c *call, in []*value) (*value, error) {
 	x := in[0]
-	if want := spatial(c.class); x.flat || len(x.sample)-1 != want {
-		return nil, fmt.Errorf("its input is %v, and it takes %d axes of pixels and one of channels", x, want)
+	if err := c.image(x); err != nil {
+		return nil, err
 	}
 	y, err := im.emit(c.base, "", &layers.Pool{Op: poolOf(c.class), Global: true}, x)
 	if err != nil {
@@ -46,8 +44,8 @@ func globalPool(im *importer, c *call, in []*value) (*value, error) {
 // adaptivePool reads pooling to images of a size.
 func adaptivePool(im *importer, c *call, in []*value) (*value, error) {
 	x := in[0]
-	if want := spatial(c.class); x.flat || len(x.sample)-1 != want {
-		return nil, fmt.Errorf("its input is %v, and it takes %d axes of pixels and one of channels", x, want)
+	if err := c.image(x); err != nil {
+		return nil, err
 	}
 	n := c.sizes("output_size", len(x.sample)-1, 0, 1)
 	if c.err != nil {

@@ -131,8 +131,9 @@ func permute(im *importer, c *call, in []*value) (*value, error) {
 func (c *call) sides(key string, axes int) [][2]int {
 	list := c.integers(key)
 	out := make([][2]int, axes)
-	if len(c.raw(key)) == 0 {
-		list = []int{1}
+	if list == nil {
+		c.fail("%s is missing", key)
+		return out
 	}
 	for i := range out {
 		switch {

@@ -33,7 +33,7 @@ type weights struct {
 	names  map[string]string
 	left   int64 // bytes that may still be made of the file
 
-	optimizer bool // there is the state of one, which is left out
+	training []string // groups of the state of training, which is left out
 }
 
 // newWeights lists the arrays of a group of a file of so many bytes.
@@ -154,8 +154,8 @@ func (w *weights) list(g *hdf5.Group, path []string, nodes *int) error {
 		}
 		switch n := n.(type) {
 		case *hdf5.Group:
-			if inner[0] == "optimizer" {
-				w.optimizer = true
+			if inner[0] != "layers" && inner[0] != "vars" { // of an optimizer or of metrics
+				w.training = append(w.training, printable.Name(inner[0]))
 				continue
 			}
 			if last := len(inner) - 1; inner[last] == "vars" {

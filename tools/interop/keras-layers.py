@@ -280,6 +280,17 @@ def forms(k, two):
     return model
 
 
+def plain(k):
+    """A chain of layers, whose weights fit a network that is given."""
+    L = k.layers
+    chain = [
+        L.InputLayer((5, 5, 3), name="image"), L.Conv2D(4, 3, padding="same", name="conv_a"), L.BatchNormalization(name="bn"), L.PReLU(shared_axes=[1, 2], name="prelu"),
+        L.DepthwiseConv2D(3, depth_multiplier=2, name="depthwise"), L.Conv2D(4, 2, name="conv_b"), L.Conv2DTranspose(3, 2, name="deconv"), L.LayerNormalization(name="norm"),
+        L.Flatten(name="flatten"), L.Dropout(0.5, name="drop"), L.Dense(6, activation="tanh", name="dense_a"), L.Dense(3, activation="softmax", name="out"),
+    ]
+    return k.Sequential(chain, name="plain")
+
+
 os.makedirs(out, exist_ok=True)
 image = rng.normal(0, 1, (1, 5, 6, 4))
 square = rng.normal(0, 1, (2, 5, 5, 3))
@@ -320,3 +331,14 @@ for number, k in ("3", keras), ("2", tf_keras):
         squeeze(at("forms2.old.h5"))
     with open(at("forms%s.json" % number), "w") as f:
         f.write(model.to_json())
+
+    if number == "2":
+        model = plain(k)
+        fill(model)
+        record(model, at("plain.npz"), square)
+        model.save_weights(at("plain.weights.h5"))
+        squeeze(at("plain.weights.h5"))
+        model.save_weights(at("plain.old.h5"), save_format="h5")
+        squeeze(at("plain.old.h5"))
+        with open(at("plain.json"), "w") as f:
+            f.write(model.to_json())

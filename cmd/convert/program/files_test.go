@@ -31,6 +31,10 @@ func TestRealFilesVerify(t *testing.T) {
 		"YOLO":             {"darknet/yolo_fastest_1.1", []string{"yolo-fastest-1.1.cfg", "yolo-fastest-1.1.weights", "-map", "head1_first85=head1[:,:85]", "-force"}, "2 arrays are within"},
 		"DenseNet":         {"pytorch/densenet_tiny", []string{"densenet_tiny.pt", "-input", "3x64x64", "-map", "out0=fc", "-verify", "../../onnx/torch_densenet_tiny/io.npz"}, "1 arrays are within"},
 		"DenseNet, legacy": {"pytorch/densenet_tiny", []string{"densenet_tiny_legacy.pth", "-input", "3x64x64", "-map", "out0=fc", "-verify", "../../onnx/torch_densenet_tiny/io.npz"}, "1 arrays are within"},
+		"Keras 3":          {"keras/small_functional", []string{"small_functional.keras"}, "19 arrays are within"},
+		"Keras 3, HDF5":    {"keras/lenet_like", []string{"lenet_like_model.h5"}, "8 arrays are within"},
+		"Keras 3, weights": {"keras/lenet_like", []string{"lenet_like.json", "lenet_like.weights.h5"}, "8 arrays are within"},
+		"Keras 2":          {"keras/legacy_keras2", []string{"model.h5"}, "1 arrays are within"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Chdir(filepath.Join(root, c.folder))

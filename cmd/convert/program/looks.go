@@ -31,7 +31,6 @@ var appearances = []struct {
 	{0, "%PDF", "a PDF document"},
 	{0, "version https://git-lfs", "a pointer that Git LFS left in the place of the file: git lfs pull fetches it"},
 	{0, "\x93NUMPY", "one array of NumPy (.npy), without a network"},
-	{0, "\x89HDF\r\n\x1a\n", "an HDF5 file of another program"},
 	{0, "MATLAB 5.0 MAT-file", "a MAT file of another program"},
 	{0, "SQLite format 3", "an SQLite database"},
 	{4, "TFL3", "a TFLite network"},

@@ -133,3 +133,18 @@ func TestVerifyByTheNamesOfTheFile(t *testing.T) {
 	require.Equal(t, command.Done, code, stderr)
 	require.Contains(t, stdout, "2 arrays are within")
 }
+
+// What a model with channels last flattens is compared in its order.
+func TestFlattenedChannelsLast(t *testing.T) {
+	values := folder(t)
+	flat := channelsLast(values["relu1"])
+	flat.Shape = []int{5, 60}
+	archive(t, map[string]npy.Numbers{"data": values["data"], "flat": flat})
+	for last, want := range map[bool]int{false: command.Broken, true: command.Done} {
+		lossy(t, func(m *formats.Model) {
+			m.Lost, m.ChannelsLast, m.Values = nil, last, map[string]string{"flat": "relu1"}
+		})
+		code, stdout, stderr := call("a.lossy", "-verify", "io.npz")
+		require.Equal(t, want, code, "%s%s", stdout, stderr)
+	}
+}
