@@ -247,6 +247,27 @@ func FuzzRead(f *testing.F) {
 		m.graph.nodes = append([]nodeProto{{op: op, in: []string{"rest", "zero"}, out: []string{"q"}}}, m.graph.nodes...)
 		f.Add(encodeModel(m))
 	}
+	for _, n := range []nodeProto{ // what is composed of several layers
+		{op: "Gather", in: []string{"x", "order"}, attributes: []attributeProto{whole("axis", 3)}},
+		{op: "Gather", in: []string{"x", "order"}, attributes: []attributeProto{whole("axis", 2)}},
+		{op: "Pad", in: []string{"x", "pads"}, attributes: []attributeProto{word("mode", "reflect")}},
+		{op: "Resize", in: []string{"x", "", "scales"}, attributes: []attributeProto{word("mode", "nearest")}},
+		{op: "Resize", in: []string{"x", "", "scales"}, attributes: []attributeProto{word("mode", "linear")}},
+		{op: "Resize", in: []string{"x", "roi", "scales"}, attributes: []attributeProto{word("coordinate_transformation_mode", "tf_crop_and_resize"), real("extrapolation_value", 9)}},
+		{op: "Pow", in: []string{"x", "scales"}},
+		{op: "LpPool", in: []string{"x"}, attributes: []attributeProto{whole("p", 3), list("kernel_shape", 2, 2), list("dilations", 2, 1)}},
+		{op: "AveragePool", in: []string{"x"}, attributes: []attributeProto{list("kernel_shape", 2, 2), list("dilations", 2, 1)}},
+		{op: "ArgMax", in: []string{"x"}, attributes: []attributeProto{whole("axis", 2), whole("select_last_index", 1)}},
+		{op: "MatMul", in: []string{"x", "scales"}},
+		{op: "ReduceMax", in: []string{"pads"}},
+	} {
+		m := small()
+		n.out = []string{"out"}
+		m.graph.nodes = []nodeProto{n}
+		m.graph.initializers = append(m.graph.initializers, intTensor("order", 0, 2, 1, 3), intTensor("pads", 0, 0, 1, 1, 0, 0, 2, 1),
+			floatTensor("scales", []int{4}, []float32{1, 1, 1.5, 2}), floatTensor("roi", []int{8}, []float32{0, 0, -0.5, 0, 1, 1, 1, 1.5}))
+		f.Add(encodeModel(m))
+	}
 	f.Fuzz(func(t *testing.T, file []byte) {
 		m, err := parse(file, "testdata")
 		if err == nil {
