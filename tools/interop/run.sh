@@ -47,6 +47,7 @@ check_torchvision() {
 	names=${NETWORKS:-$("$python" tools/interop/save_torchvision.py)} || return 1
 	for name in $names; do
 		"$python" tools/interop/save_torchvision.py "$folder" "$name" >"$work/log" 2>&1 || { cat "$work/log"; bad="$bad $name"; continue; }
+		cat "$work/log"
 		(cd formats/pytorch && HUBEL_TORCHVISION=$folder "$work/pytorch.test" -test.v -test.timeout 30m -test.run 'Torchvision$') || bad="$bad $name"
 		[ ! -e "$folder/$name.pth" ] || {
 			"$work/convert" "$folder/$name.pth" -o "$folder/$name.pt.safetensors" >"$work/log" 2>&1 || cat "$work/log"
