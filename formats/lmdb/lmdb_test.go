@@ -105,9 +105,6 @@ func TestAFolderOrItsFile(t *testing.T) {
 	require.ErrorContains(t, err, "not a regular file")
 }
 
-// page is where page number n of the files in testdata begins.
-func page(n int) int { return 4096 * n }
-
 // changed is a file with other numbers at some places.
 func changed(b []byte, changes ...any) []byte {
 	b = slices.Clone(b)
