@@ -3,6 +3,7 @@ package data
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math"
 	"os"
@@ -239,4 +240,11 @@ func TestCheckLeavesOutAndRemembers(t *testing.T) {
 		require.Positive(t, looks)
 		require.NotNil(t, s, damaged)
 	}
+}
+
+// A reason is what an error wraps, without the name before it, or the error itself.
+func TestReasonOf(t *testing.T) {
+	inner := errors.New("it is cut off")
+	require.Equal(t, "it is cut off", reasonOf(fmt.Errorf("a.jpg: %w", inner)))
+	require.Equal(t, "it is cut off", reasonOf(inner))
 }

@@ -35,6 +35,8 @@ func TestWebDataset(t *testing.T) {
 			"1.seg_ids.png: as .seg_ids.png it is not the photograph of its sample\n2.mask.png: as .mask.png it is not the photograph of its sample", ""},
 		"a JPEG goes before": {"1.png\n1.JPG\n1.cls 0\n2.png\n2.seg.jpg\n2.cls 1", "1.JPG 0\n2.png 1",
 			"1.png: as .png it is not the photograph of its sample\n2.seg.jpg: as .seg.jpg it is not the photograph of its sample", ""},
+		"a picture goes before an array": {"1.png\n1.npy\n1.cls 0\n2.npy\n2.jpg\n2.cls 1", "1.png 0\n2.jpg 1",
+			"1.npy: as .npy it is not the photograph of its sample\n2.npy: as .npy it is not the photograph of its sample", ""},
 		"two JPEGs do not": {"1.jpg\n1.jpeg\n1.cls 0\n2.jpg\n2.cls 0", "2.jpg 0",
 			"1.jpeg: it is one of 2 pictures of the WebDataset key \"1\", which ends at the first dot of a name\n1.jpg: it is one of 2 pictures of the WebDataset key \"1\", which ends at the first dot of a name", ""},
 		"keys are of folders":            {"a/1.jpg\nb/1.jpg\na/1.cls 0\n./b/1.CLS 1", "a/1.jpg 0\nb/1.jpg 1", "", ""},

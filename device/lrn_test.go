@@ -27,6 +27,12 @@ func TestLRNCheck(t *testing.T) {
 	}
 }
 
+// The largest finite numbers are finite.
+func TestLRNCheckTakesTheLargest(t *testing.T) {
+	l := LRN{N: 1, C: 2, H: 3, W: 4, Size: 5, Alpha: math.MaxFloat32, Beta: math.MaxFloat32, K: math.MaxFloat32}
+	require.NoError(t, l.Check())
+}
+
 func TestLRNAlpha(t *testing.T) {
 	l := LRN{Size: 5, Alpha: 10}
 	require.Equal(t, float32(10), l.A())

@@ -9,6 +9,7 @@ import (
 	"gorgonia.org/tensor"
 
 	"github.com/hubel-go/hubel/device"
+	"github.com/hubel-go/hubel/device/reference"
 	"github.com/hubel-go/hubel/graph"
 	"github.com/hubel-go/hubel/graph/gradcheck"
 	"github.com/hubel-go/hubel/layers"
@@ -361,5 +362,15 @@ func TestNormsKeepNaNInItsSample(t *testing.T) {
 				require.True(t, slices.ContainsFunc(dbad[channels*inner:][:channels*inner], nan))
 			})
 		})
+	}
+}
+
+// A momentum of 0 keeps the statistics, and one of 1 takes those of the batch: both ends are
+// allowed.
+func TestBatchNormMomentumEnds(t *testing.T) {
+	in := []layers.Input{{Shape: tensor.Shape{2, 3, 4, 4}, DType: device.Float32}}
+	for _, momentum := range []float32{0, 1} {
+		_, err := (&layers.BatchNorm{Momentum: &momentum}).Plan(reference.New().Traits(), in, layers.Options{})
+		require.NoError(t, err, momentum)
 	}
 }

@@ -110,3 +110,10 @@ func TestAFirstUpdateThatFails(t *testing.T) {
 	require.ErrorContains(t, err, "iteration 1: ")
 	require.Equal(t, before, readAll(t, c.Dir))
 }
+
+// What cannot be removed of a run that failed at once is told.
+func TestWhatStaysIsTold(t *testing.T) {
+	r := &recorder{dir: t.TempDir(), abandoned: true}
+	require.NoError(t, os.MkdirAll(filepath.Join(r.file(CheckpointFile), "a file in it"), 0o755))
+	require.ErrorContains(t, r.release(), CheckpointFile)
+}

@@ -337,3 +337,12 @@ func TestCodes(t *testing.T) {
 		require.ErrorContains(t, err, "a scan", name)
 	}
 }
+
+// Bytes among which no marker begins end the file.
+func TestNoMarker(t *testing.T) {
+	for _, text := range []string{"abc", "ab", "\x01\x02\x03\x04", "\xff\xd0abc"} {
+		rest := []byte(text)
+		_, _, err := nextSegment(&rest)
+		require.ErrorIs(t, err, errTruncated, "%q", text)
+	}
+}
