@@ -106,6 +106,7 @@ func openLMDB(path, order string) (*Files, error) {
 	f := &Files{shards: []string{path}, whole: true, caffe: &caffeSet{order: order}}
 	var found []labelled
 	var buf []byte
+	anyLabel := false
 	err = db.Each(func(e lmdb.Entry) error {
 		name := string(e.Key)
 		d, err := readDatum(e.Length, func(at, n int64) (_ []byte, err error) {
@@ -126,6 +127,7 @@ func openLMDB(path, order string) (*Files, error) {
 		if d.encoded {
 			r.offset, r.size = e.At+d.at, d.size
 		}
+		anyLabel = anyLabel || d.labelled
 		if f.sized(0, name, r.size) {
 			found = append(found, labelled{file: r, text: strconv.FormatInt(d.label, 10), hasText: true})
 		}
@@ -133,6 +135,9 @@ func openLMDB(path, order string) (*Files, error) {
 	})
 	if err != nil {
 		return nil, err
+	}
+	if len(found) > 0 && !anyLabel { // one that lacks it among others is 0, as in Caffe
+		return nil, fmt.Errorf("%s: none of its %d records has a label: labels in a database of their own are not read", path, len(found))
 	}
 	return f.caffeFiles(found)
 }
@@ -212,7 +217,7 @@ func hdf5List(list string) ([]string, error) {
 	}
 	at := func(line string) string {
 		if name := filepath.FromSlash(line); filepath.IsAbs(name) {
-			return name
+			return filepath.Clean(name)
 		}
 		return filepath.Join(filepath.Dir(list), filepath.FromSlash(line))
 	}
