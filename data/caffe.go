@@ -294,7 +294,7 @@ func (f *Files) indexHDF5(shard int32, path string, kept *int) ([]labelled, erro
 	if err != nil {
 		return nil, fail("data has the shape %v: %v", x.Shape, err)
 	}
-	labels, err := hdf5Labels(root, x.Shape[0])
+	labels, err := hdf5Labels(path, root, x.Shape[0])
 	if err != nil {
 		return nil, err
 	}
@@ -387,8 +387,8 @@ func (f *Files) loadRow(buf []byte, e *file) ([]byte, error) {
 	return buf, nil
 }
 
-// hdf5Labels are the classes of so many samples, as text.
-func hdf5Labels(root *hdf5.Group, samples int) ([]string, error) {
+// hdf5Labels are the classes of so many samples, as text. Errors name the file.
+func hdf5Labels(path string, root *hdf5.Group, samples int) ([]string, error) {
 	s, err := root.Dataset("label")
 	if err != nil {
 		return nil, err
@@ -402,12 +402,12 @@ func hdf5Labels(root *hdf5.Group, samples int) ([]string, error) {
 		return nil, err
 	}
 	if len(values) != samples || len(s.Shape) == 0 || s.Shape[0] != samples {
-		return nil, fmt.Errorf("label has the shape %v, and there are %d samples: one number for each, that of its class, is read", s.Shape, samples)
+		return nil, fmt.Errorf("%s: label has the shape %v, and there are %d samples: one number for each, that of its class, is read", path, s.Shape, samples)
 	}
 	labels := make([]string, samples)
 	for i, v := range values {
 		if v != math.Trunc(v) || v < 0 || v > math.MaxInt32 {
-			return nil, fmt.Errorf("label of sample %d is %v, which is not the number of a class; targets of a regression are not read from HDF5", i, v)
+			return nil, fmt.Errorf("%s: label of sample %d is %v, which is not the number of a class; targets of a regression are not read from HDF5", path, i, v)
 		}
 		labels[i] = strconv.FormatInt(int64(v), 10)
 	}

@@ -230,6 +230,11 @@ func TestSetsOfCaffesThatAreRefused(t *testing.T) {
 	put("plain.h5", get("plain.h5"))
 	put("no.h5", get("../../../formats/hdf5/testdata/old.h5"))
 	put("text.h5", []byte("a text"))
+	labels := func(of2 string) []byte { // with another label than 2
+		const found = "\x00\x00\x80\x3f\x00\x00\x00\x40\x00\x00\x00\x00"
+		require.Equal(t, 1, strings.Count(string(get("plain.h5")), found))
+		return []byte(strings.Replace(string(get("plain.h5")), found, found[:4]+of2+found[8:], 1))
+	}
 	put("other/data.mdb", func() []byte {
 		b, err := os.ReadFile(filepath.Join("..", "formats", "lmdb", "testdata", "tree.mdb"))
 		require.NoError(t, err)
@@ -240,6 +245,9 @@ func TestSetsOfCaffesThatAreRefused(t *testing.T) {
 		"data.mdb: ":                                       at("cut"),
 		"there are no records of Caffe's in it":            at("other"),
 		`it has no data set "data": Caffe's layer`:         at("no.h5"),
+		"less.h5: label of sample 2 is -1, which is not":   put("less.h5", labels("\x00\x00\x80\xbf")),
+		"half.h5: label of sample 2 is 0.5, which is not":  put("half.h5", labels("\x00\x00\x00\x3f")),
+		"nan.h5: label of sample 2 is NaN, which is not":   put("nan.h5", labels("\x00\x00\xc0\x7f")),
 		"absent.h5: no such file or directory: paths begi": put("absent.txt", []byte("absent.h5\n")),
 		"plain.h5 is listed twice":                         put("twice.txt", []byte("plain.h5\n./plain.h5\n")),
 		"text.h5 is no HDF5 file, as the first one is":     put("mixed.txt", []byte("plain.h5\ntext.h5\n")),
