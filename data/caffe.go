@@ -106,6 +106,7 @@ func openLMDB(path, order string) (*Files, error) {
 	f := &Files{shards: []string{path}, whole: true, caffe: &caffeSet{order: order}}
 	var found []labelled
 	var buf []byte
+	anyLabel := false
 	err = db.Each(func(e lmdb.Entry) error {
 		name := string(e.Key)
 		d, err := readDatum(e.Length, func(at, n int64) (_ []byte, err error) {
@@ -126,6 +127,7 @@ func openLMDB(path, order string) (*Files, error) {
 		if d.encoded {
 			r.offset, r.size = e.At+d.at, d.size
 		}
+		anyLabel = anyLabel || d.labelled
 		if f.sized(0, name, r.size) {
 			found = append(found, labelled{file: r, text: strconv.FormatInt(d.label, 10), hasText: true})
 		}
@@ -133,6 +135,9 @@ func openLMDB(path, order string) (*Files, error) {
 	})
 	if err != nil {
 		return nil, err
+	}
+	if len(found) > 0 && !anyLabel { // one that lacks it among others is 0, as in Caffe
+		return nil, fmt.Errorf("%s: none of its %d records has a label: labels in a database of their own are not read", path, len(found))
 	}
 	return f.caffeFiles(found)
 }
@@ -212,7 +217,7 @@ func hdf5List(list string) ([]string, error) {
 	}
 	at := func(line string) string {
 		if name := filepath.FromSlash(line); filepath.IsAbs(name) {
-			return name
+			return filepath.Clean(name)
 		}
 		return filepath.Join(filepath.Dir(list), filepath.FromSlash(line))
 	}
@@ -289,7 +294,7 @@ func (f *Files) indexHDF5(shard int32, path string, kept *int) ([]labelled, erro
 	if err != nil {
 		return nil, fail("data has the shape %v: %v", x.Shape, err)
 	}
-	labels, err := hdf5Labels(root, x.Shape[0])
+	labels, err := hdf5Labels(path, root, x.Shape[0])
 	if err != nil {
 		return nil, err
 	}
@@ -382,8 +387,8 @@ func (f *Files) loadRow(buf []byte, e *file) ([]byte, error) {
 	return buf, nil
 }
 
-// hdf5Labels are the classes of so many samples, as text.
-func hdf5Labels(root *hdf5.Group, samples int) ([]string, error) {
+// hdf5Labels are the classes of so many samples, as text. Errors name the file.
+func hdf5Labels(path string, root *hdf5.Group, samples int) ([]string, error) {
 	s, err := root.Dataset("label")
 	if err != nil {
 		return nil, err
@@ -397,12 +402,12 @@ func hdf5Labels(root *hdf5.Group, samples int) ([]string, error) {
 		return nil, err
 	}
 	if len(values) != samples || len(s.Shape) == 0 || s.Shape[0] != samples {
-		return nil, fmt.Errorf("label has the shape %v, and there are %d samples: one number for each, that of its class, is read", s.Shape, samples)
+		return nil, fmt.Errorf("%s: label has the shape %v, and there are %d samples: one number for each, that of its class, is read", path, s.Shape, samples)
 	}
 	labels := make([]string, samples)
 	for i, v := range values {
 		if v != math.Trunc(v) || v < 0 || v > math.MaxInt32 {
-			return nil, fmt.Errorf("label of sample %d is %v, which is not the number of a class; targets of a regression are not read from HDF5", i, v)
+			return nil, fmt.Errorf("%s: label of sample %d is %v, which is not the number of a class; targets of a regression are not read from HDF5", path, i, v)
 		}
 		labels[i] = strconv.FormatInt(int64(v), 10)
 	}

@@ -128,6 +128,9 @@ func TestASetOfCaffesIsDividedAndCutOut(t *testing.T) {
 	require.Equal(t, []string{"0", "2"}, s.Train.Classes())
 	require.Equal(t, 4, s.Train.Len()+s.Val.Len())
 	require.Empty(t, s.Assumed)
+	s, err = OpenPhotos(context.Background(), PhotoSpec{Train: caffeFile("encoded"), Val: caffeFile("colour")}, PhotoOptions{Augment: Augment{{Op: Crop, H: 4, W: 5, P: 1}}})
+	require.NoError(t, err)
+	require.Contains(t, s.Assumed, "colour") // what is tested on has an order too
 	_, err = OpenPhotos(context.Background(), PhotoSpec{Train: caffeFile("plain.h5"), Split: "0.34"}, wanted(9, 9))
 	require.ErrorContains(t, err, "a crop of 9x9 does not fit") // the records are too small to be left as they are
 	require.Equal(t, PhotoSpec{Train: "a", Val: "b", Split: "0.1", Classes: "x", Each: "2", Order: "rgb"}, ParsePhotoSpec("a -val b -split 0.1 -classes x -each 2 -order rgb"))
@@ -156,7 +159,7 @@ func TestHeadsOfRecords(t *testing.T) {
 	long := strings.Repeat("x", 6000)
 	d, err := headOf(append(bytesOf(datumData, long), datumOf(3, 40, 50, 7)...))
 	require.NoError(t, err)
-	require.Equal(t, datum{channels: 3, height: 40, width: 50, label: 7, at: 3, size: 6000}, d)
+	require.Equal(t, datum{channels: 3, height: 40, width: 50, label: 7, labelled: true, at: 3, size: 6000}, d)
 	d, err = headOf(append(datumOf(2, 5, 100, 7), bytesOf(datumFloats, long[:4000])...)) // packed
 	require.NoError(t, err)
 	require.EqualValues(t, 1000, d.floats)
@@ -227,6 +230,11 @@ func TestSetsOfCaffesThatAreRefused(t *testing.T) {
 	put("plain.h5", get("plain.h5"))
 	put("no.h5", get("../../../formats/hdf5/testdata/old.h5"))
 	put("text.h5", []byte("a text"))
+	labels := func(of2 string) []byte { // with another label than 2
+		const found = "\x00\x00\x80\x3f\x00\x00\x00\x40\x00\x00\x00\x00"
+		require.Equal(t, 1, strings.Count(string(get("plain.h5")), found))
+		return []byte(strings.Replace(string(get("plain.h5")), found, found[:4]+of2+found[8:], 1))
+	}
 	put("other/data.mdb", func() []byte {
 		b, err := os.ReadFile(filepath.Join("..", "formats", "lmdb", "testdata", "tree.mdb"))
 		require.NoError(t, err)
@@ -237,6 +245,9 @@ func TestSetsOfCaffesThatAreRefused(t *testing.T) {
 		"data.mdb: ":                                       at("cut"),
 		"there are no records of Caffe's in it":            at("other"),
 		`it has no data set "data": Caffe's layer`:         at("no.h5"),
+		"less.h5: label of sample 2 is -1, which is not":   put("less.h5", labels("\x00\x00\x80\xbf")),
+		"half.h5: label of sample 2 is 0.5, which is not":  put("half.h5", labels("\x00\x00\x00\x3f")),
+		"nan.h5: label of sample 2 is NaN, which is not":   put("nan.h5", labels("\x00\x00\xc0\x7f")),
 		"absent.h5: no such file or directory: paths begi": put("absent.txt", []byte("absent.h5\n")),
 		"plain.h5 is listed twice":                         put("twice.txt", []byte("plain.h5\n./plain.h5\n")),
 		"text.h5 is no HDF5 file, as the first one is":     put("mixed.txt", []byte("plain.h5\ntext.h5\n")),
@@ -266,6 +277,51 @@ func TestSetsOfCaffesThatAreRefused(t *testing.T) {
 				_, _ = p.Read(x, k)
 			}
 		}
+	}
+}
+
+// TestRecordsWithoutLabels refuses a set whose labels are elsewhere. One record without is of class 0.
+func TestRecordsWithoutLabels(t *testing.T) {
+	grey, err := os.ReadFile(caffeFile("grey/data.mdb"))
+	require.NoError(t, err)
+	path := filepath.Join(t.TempDir(), "data.mdb")
+	without := func(n int) (*Files, error) {
+		b := slices.Clone(grey)
+		for i := range len(b) - 22 {
+			if n > 0 && b[i] == 8*datumData+2 && b[i+1] == 20 && b[i+22] == 8*datumLabel {
+				b[i+22], n = 8*8, n-1 // of another field
+			}
+		}
+		require.Zero(t, n)
+		require.NoError(t, os.WriteFile(path, b, 0o666))
+		return OpenFiles(path)
+	}
+	_, err = without(6)
+	require.ErrorContains(t, err, "none of its 6 records has a label")
+	f, err := without(5)
+	require.NoError(t, err)
+	require.Equal(t, 6, f.Len())
+}
+
+// TestRecordsThatChange reads a set that is written over after it was opened.
+func TestRecordsThatChange(t *testing.T) {
+	grey, err := os.ReadFile(caffeFile("grey/data.mdb"))
+	require.NoError(t, err)
+	path := filepath.Join(t.TempDir(), "data.mdb")
+	require.NoError(t, os.WriteFile(path, grey, 0o666))
+	f, err := OpenFiles(path)
+	require.NoError(t, err)
+	p, err := NewPhotos(f, nil, nil)
+	require.NoError(t, err)
+	x := make([]float32, 20)
+	_, err = p.Read(x, 0)
+	require.NoError(t, err)
+	for _, shape := range []string{"\x08\x01\x10\x05\x18\x04", "\x08\x04\x10\x01\x18\x05"} {
+		b := strings.ReplaceAll(string(grey), "\x08\x01\x10\x04\x18\x05", shape)
+		require.NotEqual(t, string(grey), b)
+		require.NoError(t, os.WriteFile(path, []byte(b), 0o666))
+		_, err = p.Read(x, 0)
+		require.ErrorIs(t, err, errChanged)
 	}
 }
 

@@ -14,6 +14,7 @@ import (
 type datum struct {
 	channels, height, width int
 	label                   int64
+	labelled                bool // it has a label, if only 0
 	encoded                 bool // data is a picture in one of the usual formats
 
 	at, size int64 // of data in the record
@@ -30,6 +31,9 @@ const (
 	datumFloats   = 6
 	datumEncoded  = 7
 )
+
+// errChanged is the error of a record that is not as it was when the set was opened.
+var errChanged = errors.New("the record has changed since the set was opened: another program writes to it")
 
 var errDatum = errors.New("it is no record of Caffe's (a Datum), or damaged")
 
@@ -118,7 +122,7 @@ func (d *datum) set(number protowire.Number, kind protowire.Type, b []byte) erro
 	case datumWidth:
 		d.width = int(n)
 	case datumLabel:
-		d.label = n
+		d.label, d.labelled = n, true
 	case datumEncoded:
 		d.encoded = v != 0
 	case datumData, datumFloats:
@@ -159,11 +163,13 @@ func (d *datum) isPicture() bool {
 // openDatum opens a record that is in memory.
 func (d *decoder) openDatum() error {
 	head, err := readDatum(int64(len(d.file)), func(at, n int64) ([]byte, error) { return d.file[at : at+n], nil })
-	if err == nil && head.encoded { // the index has where the picture is
-		err = errDatum
-	}
-	if err != nil {
+	switch {
+	case err != nil:
 		return err
+	case head.encoded: // the index has where the picture is
+		return errDatum
+	case d.stack.want == 0 && !head.isPicture(): // the index has pictures alone
+		return errChanged
 	}
 	d.datum, d.h, d.w = head, head.height, head.width
 	d.bytes = 4 * head.floats

@@ -86,7 +86,7 @@ type PhotoSets struct {
 	Preprocess Preprocess
 	Skipped    []Skip
 	Parts      []string // the names of what are Train, Val and Test in a set that has parts
-	Assumed    string   // Files.Assumed of Train
+	Assumed    string   // Files.Assumed of Train, or where that says nothing of Val
 }
 
 // OpenPhotos opens, checks and measures photographs.
@@ -106,6 +106,9 @@ func OpenPhotos(ctx context.Context, spec PhotoSpec, o PhotoOptions) (*PhotoSets
 	}
 	o.Whole = o.Normal.Whiten && o.Known == nil
 	s := &PhotoSets{Assumed: train.Assumed()}
+	if s.Assumed == "" && val != nil {
+		s.Assumed = val.Assumed()
+	}
 	for _, p := range []*Files{train, val, test} {
 		if p != nil && p.part != "" {
 			s.Parts = append(s.Parts, p.part)

@@ -377,6 +377,9 @@ func (f *Files) open(s *scratch, i int) (h, w int, label int32, err error) {
 	}
 	s.decoder.caffe = f.caffe
 	h, w, err = s.openFile(s.file)
+	if err == nil && f.caffe != nil && f.caffe.h > 0 && (h != f.caffe.h || w != f.caffe.w) {
+		err = errChanged
+	}
 	return h, w, f.files[i].label, err
 }
 

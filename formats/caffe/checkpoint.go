@@ -100,7 +100,10 @@ func (r *Run) Checkpoint(batch int) ([]safetensors.Tensor, map[string]string, er
 	if s.RandomSeed >= 0 {
 		set.Seed = uint64(s.RandomSeed)
 	}
-	var err error
+	kept, err := r.kept(&set)
+	if err != nil {
+		return nil, nil, err
+	}
 	if set.Schedule, err = s.rule(); err != nil {
 		return nil, nil, err
 	}
@@ -131,10 +134,6 @@ func (r *Run) Checkpoint(batch int) ([]safetensors.Tensor, map[string]string, er
 	if err := modelfile.PutJSON(metadata, map[string]any{"solver": set, "standing": struct{}{}}); err != nil {
 		return nil, nil, err
 	}
-	kept, err := r.kept()
-	if err != nil {
-		return nil, nil, err
-	}
 	var tensors []safetensors.Tensor
 	for _, all := range []map[string]*tensor.Dense{r.Weights, kept} {
 		for _, name := range slices.Sorted(maps.Keys(all)) {
@@ -145,15 +144,21 @@ func (r *Run) Checkpoint(batch int) ([]safetensors.Tensor, map[string]string, er
 }
 
 // kept are the slabs of the parameters that are trained: zeros for one that Caffe does not have,
-// such as a weight that stays 1, and none for one that no loss depends on.
-func (r *Run) kept() (map[string]*tensor.Dense, error) {
-	plan, err := r.Network.Plan(formats.Traits{}, graph.PlanOptions{Mode: graph.Train, Batch: 1, Frozen: r.frozen})
+// such as a weight that stays 1, and none for one that no loss depends on. Where gradients are
+// clipped, parameters with the rate 0 are frozen too: Caffe computes no gradients of them, which
+// would be a part of the norm.
+func (r *Run) kept(set *settings) (map[string]*tensor.Dense, error) {
+	plan, err := r.Network.Plan(formats.Traits{}, graph.PlanOptions{Mode: graph.Train, Batch: 1, Frozen: set.Frozen})
 	if err != nil {
 		return nil, err
 	}
 	kept := map[string]*tensor.Dense{}
 	for _, p := range plan.Params {
 		if p.Grad < 0 {
+			continue
+		}
+		if p.Rate == 0 && set.ClipNorm > 0 {
+			set.Frozen = append(slices.Clip(set.Frozen), p.Name)
 			continue
 		}
 		for _, slab := range slabs[r.Solver.Type] {

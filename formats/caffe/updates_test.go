@@ -291,6 +291,17 @@ func TestEveryParameterThatIsTrainedHasItsHistory(t *testing.T) {
 	c, err := solver.ReadCheckpoint(dir)
 	require.NoError(t, err)
 	require.Equal(t, []string{"bn"}, c.Config.Frozen)
+	// A norm of gradients that is bounded is without those that Caffe does not compute.
+	r.Solver.ClipGradients = 1
+	clipped, metadata, err := r.Checkpoint(0)
+	require.NoError(t, err)
+	bounded := filepath.Join(dir, "bounded")
+	require.NoError(t, os.Mkdir(bounded, 0o777))
+	require.NoError(t, safetensors.Write(filepath.Join(bounded, solver.CheckpointFile), clipped, metadata))
+	peeked, err := solver.PeekCheckpoint(bounded)
+	require.NoError(t, err)
+	require.Equal(t, []string{"bn", "bias.weight"}, peeked.Config.Frozen)
+	require.Len(t, clipped, len(tensors)-1) // without a momentum
 	d, err := device.Open("cpu", device.Options{Threads: 1})
 	require.NoError(t, err)
 	defer d.Close()
@@ -309,4 +320,7 @@ func TestEveryParameterThatIsTrainedHasItsHistory(t *testing.T) {
 		}
 	}
 	require.Equal(t, []float32{1, 1}, after["bias.weight"].Float32s())
+	peeked.Config.Device, peeked.Config.Train = d, c.Config.Train
+	_, err = solver.Train(context.Background(), peeked.Config)
+	require.NoError(t, err)
 }

@@ -6,8 +6,8 @@
 // and where in the file their values are. A value lies there in one piece, so that each can be
 // read alone. Databases by name, and several values of a key, are errors that say so.
 //
-// A file is data from anywhere. A page is used once at most, and its parts may not overlap, so
-// that an index is bounded by the size of the file.
+// A file is data from anywhere. No more pages of the tree are read than the file has, and the
+// nodes of a page may not overlap, so that an index is bounded by the size of the file.
 package lmdb
 
 import (

@@ -81,7 +81,7 @@ func (b *builder) add(l *block) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if err := l.tune(layer); err != nil {
+	if err := b.tune(l, layer); err != nil {
 		return "", err
 	}
 	name := b.names.Make(l.name)

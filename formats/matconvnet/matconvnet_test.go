@@ -195,3 +195,24 @@ func FuzzConvert(f *testing.F) {
 	}
 	f.Fuzz(func(_ *testing.T, b []byte) { convertBytes(b) })
 }
+
+// TestRatesOfMoments reads networks whose batch norms a training kept as they were: they compute
+// the same, and what their training was is listed as lost.
+func TestRatesOfMoments(t *testing.T) {
+	for rate, momentum := range map[float64]float32{0: 0, 0.1: 0, 0.25: 0.25, 1: 1, 1.5: 0, -1: 0} {
+		b, n := &builder{}, &layers.BatchNorm{}
+		require.NoError(t, b.tune(&block{name: "bn", kind: "bnorm", rates: []float64{0, 0, rate}}, n))
+		require.Zero(t, *n.WeightRate)
+		if momentum > 0 {
+			require.Equal(t, momentum, *n.Momentum)
+		} else {
+			require.Nil(t, n.Momentum)
+		}
+		if rate == 0.1 || momentum > 0 {
+			require.Empty(t, b.Lost)
+		} else {
+			require.Contains(t, b.Lost[0], `layer "bn": the learning rate `)
+		}
+	}
+	require.ErrorContains(t, (&builder{}).tune(&block{rates: []float64{-1}}, &layers.Conv{}), "the multiplier -1 of its learning rate")
+}

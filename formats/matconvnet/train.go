@@ -114,7 +114,7 @@ func (l *block) multipliers() error {
 }
 
 // tune gives a layer the multipliers of its weights. Those that are 1 are not written down.
-func (l *block) tune(layer layers.Layer) error {
+func (b *builder) tune(l *block, layer layers.Layer) error {
 	multiplier := func(what string, list []float64, i int) (*float32, error) {
 		if i >= len(list) || list[i] == 1 {
 			return nil, nil
@@ -139,10 +139,11 @@ func (l *block) tune(layer layers.Layer) error {
 	case *layers.BatchNorm:
 		rates, decays = [2]**float32{&x.WeightRate, &x.BiasRate}, [2]**float32{&x.WeightDecay, &x.BiasDecay}
 		if len(l.rates) > 2 && l.rates[2] != 0.1 { // how fast the moments follow those of a batch
-			if !(l.rates[2] > 0 && l.rates[2] <= 1) {
-				return fmt.Errorf("the learning rate %v of its moments is not above 0, and at most 1", l.rates[2])
+			if rate := l.rates[2]; rate > 0 && rate <= 1 {
+				x.Momentum = new(float32(rate))
+			} else { // of a layer that is kept as it is, mostly; it computes the same
+				b.Lost = append(b.Lost, fmt.Sprintf("layer %q: the learning rate %v of its moments, which is not above 0 and at most 1: in a training hubel's follow the batches with 0.1", l.name, rate))
 			}
-			x.Momentum = new(float32(l.rates[2]))
 		}
 	default:
 		return nil

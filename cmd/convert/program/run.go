@@ -13,10 +13,8 @@ import (
 	"github.com/hubel-go/hubel/formats/safetensors"
 	"github.com/hubel-go/hubel/internal/command"
 	"github.com/hubel-go/hubel/internal/printable"
+	"github.com/hubel-go/hubel/solver"
 )
-
-// checkpointFile is the file of a run's folder that train goes on with.
-const checkpointFile = "checkpoint.safetensors"
 
 // checkRunFolder looks at the folder that a run is to be written into.
 func (o *options) checkRunFolder() error {
@@ -47,11 +45,20 @@ func (o *options) writeRun(stdout io.Writer, r *formats.Run) error {
 	if err != nil {
 		return err
 	}
+	_, missing := os.Stat(o.out)
 	if err := os.MkdirAll(o.out, 0o777); err != nil {
 		return command.BrokenError{Err: err}
 	}
-	if err := safetensors.Write(filepath.Join(o.out, checkpointFile), tensors, metadata); err != nil {
+	file := filepath.Join(o.out, solver.CheckpointFile)
+	if err := safetensors.Write(file, tensors, metadata); err != nil {
 		return command.BrokenError{Err: err}
+	}
+	if _, err := solver.PeekCheckpoint(o.out); err != nil {
+		_ = os.Remove(file) // the error says enough
+		if missing != nil {
+			_ = os.Remove(o.out)
+		}
+		return fmt.Errorf("train cannot go on with this run, which was not written: %w", err)
 	}
 	longer := ""
 	if r.Iteration >= r.Iterations {

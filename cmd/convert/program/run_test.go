@@ -101,7 +101,14 @@ func TestARunThatCannotBeWritten(t *testing.T) {
 			if batch == 0 {
 				return nil, nil, errors.New("how many samples?")
 			}
-			return nil, map[string]string{"batch": strconv.Itoa(batch)}, nil
+			metadata, err := modelfile.Encode(m.Network, m.Preprocess, m.Classes)
+			if err != nil {
+				return nil, nil, err
+			}
+			metadata[modelfile.IterationKey] = "3"
+			schedule := map[string]any{"policy": "step", "rate": 0.1, "gamma": 0.1, "step": batch - 1}
+			return nil, metadata, modelfile.PutJSON(metadata, map[string]any{"standing": struct{}{},
+				"solver": map[string]any{"batch": batch, "accumulate": 1, "iterations": 9, "schedule": schedule}})
 		}}, err
 	}
 	require.NoError(t, os.WriteFile("b.lossy", []byte("lossy 2"), 0o666))
@@ -113,6 +120,7 @@ func TestARunThatCannotBeWritten(t *testing.T) {
 		"-o: b.lossy is not a folder":                           {"a.lossy", "-o", filepath.Join("b.lossy", "run")},
 		"-with-preprocessing is for a network":                  {"a.lossy", "-o", "run", "-with-preprocessing"},
 		"how many samples?":                                     {"a.lossy", "-o", "run"},
+		"train cannot go on with this run, which was not writt": {"a.lossy", "-o", "run", "-batch", "1"}, // its step is 0
 		"-o a.lossy is an input too: it would be written over;": {"a.lossy", "-o", "a.lossy"},
 	} {
 		code, _, stderr := call(args...)
@@ -123,7 +131,7 @@ func TestARunThatCannotBeWritten(t *testing.T) {
 	code, stdout, stderr := call("b.lossy", "a.lossy", "-o", "run", "-batch", "7")
 	require.Equal(t, command.Done, code, stderr)
 	require.Equal(t, "run: a run of network small at iteration 3 of 9, from Lossy\ngo on with it: train -resume run -data SET\n", stdout)
-	_, metadata, err := modelfile.ReadTensors(filepath.Join("run", solver.CheckpointFile))
+	c, err := solver.PeekCheckpoint("run")
 	require.NoError(t, err)
-	require.Equal(t, "7", metadata["batch"])
+	require.Equal(t, 7, c.Config.Batch)
 }

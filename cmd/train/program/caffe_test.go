@@ -45,6 +45,9 @@ func TestTrainOnDataSetsOfCaffes(t *testing.T) {
 	require.Contains(t, succeed(t, "-eval", "-weights", filepath.Join("rgb", solver.WeightsFile), "-data", h5, "-order", "rgb"), "tiny on the 2 test images of packed")
 	_, _, stderr = call(t, "-eval", "-weights", filepath.Join("rgb", solver.WeightsFile), "-data", h5)
 	require.Contains(t, stderr, "-order rgb if they are red, green and blue")
+	refused(t, "rgb was begun with -order rgb, and the colours", "-resume", "rgb", "-iters", "4", "-data", lmdb, "-split", "0.34")
+	refused(t, "run was begun with -order bgr, and the colours", "-resume", "run", "-iters", "5", "-data", lmdb, "-val", h5, "-order", "rgb")
+	require.Contains(t, succeed(t, "-resume", "rgb", "-iters", "4", "-data", lmdb, "-split", "0.34", "-order", "rgb"), "4 iterations of 2")
 	refused(t, "-val, -split, -classes, -each and -order need -data", "-resume", "run", "-order", "rgb")
 	refused(t, "net.json is no data set of Caffe's", append(flags, "net.json", "-order", "rgb")...)
 }

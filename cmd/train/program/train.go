@@ -1,6 +1,7 @@
 package program
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -92,6 +93,9 @@ func (o *options) resumedRun(ctx context.Context, stderr io.Writer) (c solver.Co
 		c.Patience = o.patience
 	}
 	if o.data != "" {
+		if before := orderOf(c.Data); c.Data != "" && before != orderOf(o.dataText()) {
+			return c, s, fmt.Errorf("%s was begun with -order %s, and the colours of three channels would not be what they were: give the same order", o.resume, before)
+		}
 		c.Data = o.dataText()
 	}
 	if c.Data == "" && checkpoint.WithoutData() {
@@ -121,6 +125,9 @@ func (o *options) resumedRun(ctx context.Context, stderr io.Writer) (c solver.Co
 	}
 	return c, s, nil
 }
+
+// orderOf is the order of channels that a dataText says or takes for granted.
+func orderOf(text string) string { return cmp.Or(data.ParsePhotoSpec(text).Order, "bgr") }
 
 // knowsSamples refuses a run whose checkpoint does not say which pictures it was
 // trained on, where it cannot be found out either: such a run was begun when a
