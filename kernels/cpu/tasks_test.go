@@ -184,3 +184,26 @@ func taskName(task parallel.Task) string {
 	name := fmt.Sprintf("%T", task) // such as *cpu.lrnTask
 	return name[len("*cpu.") : len(name)-len("Task")]
 }
+
+// More workers never have fewer items of a direct convolution.
+func TestItemsOfMoreWorkers(t *testing.T) {
+	for _, tile := range gemm.Tiles() {
+		for _, c := range []device.Conv{
+			{N: 1, C: 16, H: 14, W: 14, K: 256, R: 1, S: 1},
+			{N: 3, C: 16, H: 20, W: 20, K: 256, R: 2, S: 2},
+			{N: 7, C: 8, H: 30, W: 30, K: 128, R: 1, S: 1},
+			{N: 2, C: 8, H: 56, W: 56, K: 512, R: 1, S: 1},
+		} {
+			c.StrideH, c.StrideW, c.DilationH, c.DilationW, c.Groups = 1, 1, 1, 1, 1
+			p := newConvProduct(tile, c, device.Forward)
+			k := p.phase(0)
+			shape := p.cut(&k, 1)
+			for workers := range 200 {
+				cut := p.cut(&k, workers)
+				require.GreaterOrEqual(t, cut.items(), shape.items(), "%s, %+v, %d workers", tile.Name, c, workers)
+				require.Equal(t, shape.block, cut.block, "its bits")
+				require.GreaterOrEqual(t, cut.pieces*cut.panels, p.panels())
+			}
+		}
+	}
+}
