@@ -109,7 +109,7 @@ const (
 	fewItems    = 16
 )
 
-// cut cuts a phase by its shape, and into more pieces for many workers: what an output is
+// cut cuts a phase by its shape, and into more pieces, never fewer, for many workers: what an output is
 // does not depend on the channels beside it. It may depend, in the sign of a zero and for
 // weights that are no numbers, on the lines of its block, which the shape alone decides.
 func (p *convProduct) cut(k *convPhase, workers int) convCut {
@@ -131,8 +131,10 @@ func (p *convProduct) cut(k *convPhase, workers int) convCut {
 		_, c.lines = evenly(c.lines, (c.lines+few-1)/few, 1)
 		c.down = (k.outH + c.lines - 1) / c.lines
 	}
-	if workers > manyWorkers {
-		pieces(workers)
+	if shape := c; workers > manyWorkers {
+		if pieces(workers); c.pieces < shape.pieces {
+			return shape
+		}
 	}
 	return c
 }

@@ -48,7 +48,8 @@ var smallTasks = map[string]struct {
 }
 
 // TestTasks counts the items of AlexNet's training step at batch 16 for 1 to 128 workers. No
-// loop has fewer items than workers, or it is named above. HUBEL_TASKS=1 prints them.
+// loop has fewer items than workers, or it is named above. With -v, HUBEL_TASKS=1 prints
+// them.
 func TestTasks(t *testing.T) {
 	met := map[string]bool{}
 	for _, tile := range gemm.Tiles() {
@@ -183,4 +184,57 @@ func taskName(task parallel.Task) string {
 	}
 	name := fmt.Sprintf("%T", task) // such as *cpu.lrnTask
 	return name[len("*cpu.") : len(name)-len("Task")]
+}
+
+// TestItemsOfLayers counts the items of what AlexNet has not: direct gradients of filters, and
+// depthwise convolutions. 64 workers have an item each.
+func TestItemsOfLayers(t *testing.T) {
+	const workers = 64
+	d, err := Open(device.Options{Threads: 1, DirectConv: true})
+	require.NoError(t, err)
+	defer d.Close()
+	d.engine.CutFor = workers
+	most := map[string]int{}
+	d.pool.Acquire()
+	d.pool.Watch(func(task parallel.Task, items int) (run bool) {
+		most[taskName(task)] = items
+		return true
+	})
+	d.pool.Release()
+	c := device.Conv{N: 1, C: 16, H: 14, W: 14, K: 1024, R: 1, S: 1, StrideH: 1, StrideW: 1, DilationH: 1, DilationW: 1, Groups: 1}
+	cut := cutFilter(d.engine.Tile, &c)
+	require.Less(t, cut.pieces()*cut.parts, workers, "by its shape")
+	convOn(t, d, c, device.BackwardFilter)
+	require.GreaterOrEqual(t, most["convFilter"], min(workers, 1024/d.engine.Tile.NR), "a panel each")
+
+	c.C, c.K, c.Groups, c.R, c.S = 64, 64, 64, 3, 3
+	shape := newDepthwise(&c, device.Forward)
+	require.Less(t, shape.items(), workers, "by its shape")
+	convOn(t, d, c, device.Forward)
+	require.GreaterOrEqual(t, most["depthwise"], workers)
+	convOn(t, d, c, device.BackwardData)
+	require.GreaterOrEqual(t, most["depthwise"], workers)
+}
+
+// More workers never have fewer items of a direct convolution.
+func TestItemsOfMoreWorkers(t *testing.T) {
+	for _, tile := range gemm.Tiles() {
+		for _, c := range []device.Conv{
+			{N: 1, C: 16, H: 14, W: 14, K: 256, R: 1, S: 1},
+			{N: 3, C: 16, H: 20, W: 20, K: 256, R: 2, S: 2},
+			{N: 7, C: 8, H: 30, W: 30, K: 128, R: 1, S: 1},
+			{N: 2, C: 8, H: 56, W: 56, K: 512, R: 1, S: 1},
+		} {
+			c.StrideH, c.StrideW, c.DilationH, c.DilationW, c.Groups = 1, 1, 1, 1, 1
+			p := newConvProduct(tile, c, device.Forward)
+			k := p.phase(0)
+			shape := p.cut(&k, 1)
+			for workers := range 200 {
+				cut := p.cut(&k, workers)
+				require.GreaterOrEqual(t, cut.items(), shape.items(), "%s, %+v, %d workers", tile.Name, c, workers)
+				require.Equal(t, shape.block, cut.block, "its bits")
+				require.GreaterOrEqual(t, cut.pieces*cut.panels, p.panels())
+			}
+		}
+	}
 }

@@ -10,12 +10,15 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// node is the processors of a NUMA node.
+type node = unix.CPUSet
+
 // sysNodes is where Linux lists the NUMA nodes.
 const sysNodes = "/sys/devices/system/node"
 
 // nodes are the processors of each NUMA node, of those that the process may run on; nil if
-// one node has enough for the workers, or if Linux does not tell.
-func nodes(root string, workers int) []unix.CPUSet {
+// there is one node, if one has enough for the workers, or if Linux does not tell.
+func nodes(root string, workers int) []node {
 	var allowed unix.CPUSet
 	if unix.SchedGetaffinity(0, &allowed) != nil {
 		return nil
@@ -24,7 +27,7 @@ func nodes(root string, workers int) []unix.CPUSet {
 	if err != nil {
 		return nil
 	}
-	var found []unix.CPUSet
+	var found []node
 	for _, path := range lists {
 		b, err := os.ReadFile(path)
 		if err != nil {
@@ -37,6 +40,9 @@ func nodes(root string, workers int) []unix.CPUSet {
 		case n > 0:
 			found = append(found, set)
 		}
+	}
+	if len(found) == 1 { // to stay on it is no choice
+		return nil
 	}
 	return found
 }
@@ -65,11 +71,21 @@ func cpuList(text string, allowed *unix.CPUSet) (set unix.CPUSet) {
 
 // stay keeps the calling goroutine on the processors of one node, as long as it lives: memory
 // that it writes first is that node's, and its items are the same in every task. Nodes get
-// workers in turn of their numbers.
-func stay(nodes []unix.CPUSet, worker, workers int) {
+// workers in turn of their numbers, as many as they have processors for.
+func stay(nodes []node, worker, workers int) {
 	if len(nodes) == 0 {
 		return
 	}
+	all := 0
+	for i := range nodes {
+		all += nodes[i].Count()
+	}
+	processor := worker * all / workers // as the nodes count them, one after the other
+	mine := 0
+	for processor >= nodes[mine].Count() {
+		processor -= nodes[mine].Count()
+		mine++
+	}
 	runtime.LockOSThread() // the thread ends with the goroutine
-	_ = unix.SchedSetaffinity(0, &nodes[worker*len(nodes)/workers])
+	_ = unix.SchedSetaffinity(0, &nodes[mine])
 }

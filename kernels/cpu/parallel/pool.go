@@ -35,6 +35,7 @@ type Pool struct {
 	gate atomic.Uint64
 
 	helpers []helper
+	bound   bool // helpers stay on their nodes, each on a thread of its own
 	watch   func(Task, int) bool
 	seats   seats
 	ended   sync.WaitGroup
@@ -76,13 +77,15 @@ const (
 )
 
 // New returns a pool of at least one worker. It must be closed.
-func New(workers int) *Pool {
-	p := &Pool{workers: max(workers, 1)}
+func New(workers int) *Pool { return newPool(workers, nodes(sysNodes, workers)) }
+
+// newPool is New on a machine whose nodes the workers stay on, if there are any.
+func newPool(workers int, machine []node) *Pool {
+	p := &Pool{workers: max(workers, 1), bound: len(machine) > 0}
 	p.helpers = make([]helper, p.workers-1)
 	p.seats = newSeats(p.workers)
 	p.spans = make([]span, p.workers)
 	p.ended.Add(len(p.helpers))
-	machine := nodes(sysNodes, p.workers)
 	for i := range p.helpers {
 		p.helpers[i].wake = make(chan struct{}, 1)
 		go func() {
@@ -186,7 +189,9 @@ func (p *Pool) help(worker int) {
 }
 
 // await returns the gate once it is open for another round than the last,
-// or false once the pool is closed.
+// or false once the pool is closed. A goroutine with a thread of its own does not let
+// others run while it spins: each time, the threads would change too, which takes longer
+// than tasks are apart.
 func (p *Pool) await(worker int, last uint64) (gate uint64, ok bool) {
 	h := &p.helpers[worker-1]
 	for {
@@ -194,7 +199,11 @@ func (p *Pool) await(worker int, last uint64) (gate uint64, ok bool) {
 			if g := p.gate.Load(); g&open != 0 && g/round != last {
 				return g, true
 			}
-			pause(i)
+			if p.bound {
+				spin()
+			} else {
+				pause(i)
+			}
 		}
 		p.seats.leave(worker)
 		h.asleep.Store(true)
@@ -228,12 +237,17 @@ func (p *Pool) Close() {
 	p.ended.Wait()
 }
 
-// pause lets some nanoseconds pass without a memory access, and now and then
-// lets other goroutines run: there may be one processor for all.
-func pause(spin int) {
-	if spin%64 == 63 {
+// pause spins, and now and then lets other goroutines run: there may be one processor for
+// all.
+func pause(i int) {
+	if i%64 == 63 {
 		runtime.Gosched()
 	}
+	spin()
+}
+
+// spin lets some nanoseconds pass without a memory access.
+func spin() {
 	for range 16 {
 	}
 }
