@@ -78,6 +78,13 @@ func (m *model) inputShape(l *layer) ([]int, error) {
 			return shape, err
 		}
 	}
+	if l.model != nil && len(l.model.inputs) == 1 {
+		if first := l.model.layer(l.model.inputs[0].layer); first != nil && first.class == "InputLayer" {
+			if shape, err := l.model.inputShape(first); shape != nil || err != nil {
+				return shape, err
+			}
+		}
+	}
 	if l.build != nil {
 		return l.build, nil
 	}

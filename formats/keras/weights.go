@@ -33,6 +33,8 @@ type weights struct {
 	names  map[string]string
 	left   int64 // bytes that may still be made of the file
 
+	theano bool // written on Theano, whose filters are turned round
+
 	training []string // groups of the state of training, which is left out
 }
 
@@ -244,7 +246,8 @@ func (w *weights) of(p place) ([]*variable, error) {
 	for i := 1; i < len(p.names) && len(list) > 0; i++ {
 		var inside []*variable
 		for _, v := range list {
-			if slices.Contains(v.path[1:], p.names[i]) && (i < len(p.names)-1 || v.path[len(v.path)-1] == p.names[i]) {
+			full, name := "/"+strings.Join(v.path[1:], "/")+"/", "/"+p.names[i]+"/" // which may have a slash
+			if strings.HasSuffix(full, name) || i < len(p.names)-1 && strings.Contains(full, name) {
 				inside = append(inside, v)
 			}
 		}
@@ -301,6 +304,21 @@ func (w *weights) take(p place, wants []want) ([][]float32, error) {
 		}
 	}
 	return out, nil
+}
+
+// correlated are filters of so many pixels as TensorFlow has them. On Theano, Keras 2 convolved
+// with what it calls a kernel, and did not correlate: the last pixel is the first one here. Its
+// depthwise and separable layers did not.
+func (w *weights) correlated(x []float32, pixels int) []float32 {
+	if !w.theano {
+		return x
+	}
+	y := make([]float32, 0, len(x))
+	for p := range pixels {
+		n := len(x) / pixels
+		y = append(y, x[(pixels-1-p)*n:(pixels-p)*n]...)
+	}
+	return y
 }
 
 var errTooMany = errors.New("there are more numbers than a file of this size holds")
