@@ -141,7 +141,7 @@ type scope struct {
 
 // model adds the layers of a call of a model.
 func (im *importer) model(m *model, at place, inputs []*value) ([]*value, error) {
-	s := &scope{im: im, m: m, place: at, groups: groupsOf(m), values: map[reference]*value{}, busy: map[reference]bool{}, layers: map[string]*layer{}}
+	s := &scope{im: im, m: m, place: at, groups: im.weights.groupsOf(m, at), values: map[reference]*value{}, busy: map[reference]bool{}, layers: map[string]*layer{}}
 	for _, l := range m.layers {
 		s.layers[l.name] = l
 	}

@@ -121,3 +121,10 @@ func TestRenorm(t *testing.T) {
 		compare(t, m, arrays(t, file(t, "renorm.npz")), true)
 	}
 }
+
+// Keras 2.12 counts layers twice that have weights.
+func TestWeightsOfKeras212(t *testing.T) {
+	m := read(t, formats.Options{}, file(t, "v2_12.json"), file(t, "v2_12.weights.h5"))
+	require.Empty(t, m.Lost)
+	compare(t, m, arrays(t, file(t, "v2_12.npz")), true)
+}

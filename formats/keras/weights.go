@@ -33,7 +33,8 @@ type weights struct {
 	names  map[string]string
 	left   int64 // bytes that may still be made of the file
 
-	theano bool // written on Theano, whose filters are turned round
+	theano bool            // written on Theano, whose filters are turned round
+	twice  map[string]bool // groups that count for two
 
 	training []string // groups of the state of training, which is left out
 }
@@ -66,8 +67,9 @@ func newWeights(path string, root *hdf5.Group, size int64) (*weights, error) {
 	return w, nil
 }
 
-// oldLayers is what the group "layers" was called until Keras 2.13. Separators are backslashes
-// in files that Windows wrote.
+// oldLayers is what the group "layers" was called until Keras 2.13. There each layer that has
+// weights is counted twice: behind conv2d comes conv2d_2. Separators are backslashes in files
+// that Windows wrote.
 const oldLayers = "_layer_checkpoint_dependencies"
 
 // texts is an attribute of a list of texts, which has a number and a part of the list in each
@@ -152,6 +154,9 @@ func (w *weights) list(g *hdf5.Group, path []string, nodes *int) error {
 		for i, part := range inner {
 			if part == oldLayers {
 				inner[i] = "layers"
+				if w.twice == nil {
+					w.twice = map[string]bool{}
+				}
 			}
 		}
 		switch n := n.(type) {
@@ -174,6 +179,11 @@ func (w *weights) list(g *hdf5.Group, path []string, nodes *int) error {
 			if len(inner) < 2 || inner[len(inner)-2] != "vars" || slices.Contains(inner, "seed_generator") {
 				continue // what preprocessing layers and random numbers keep
 			}
+			for i := range inner[:len(inner)-1] {
+				if w.twice != nil {
+					w.twice[strings.Join(inner[:i], "/")] = true
+				}
+			}
 			key := strings.Join(inner[:len(inner)-2], "/")
 			w.layers[key] = append(w.layers[key], &variable{name: inner[len(inner)-1], path: inner[:len(inner)-2], set: n})
 		}
@@ -193,8 +203,9 @@ func (p place) in(name, group string) place {
 	return place{append(slices.Clone(p.names), name), append(slices.Clone(p.groups), "layers", group)}
 }
 
-// groupsOf are the groups that the layers of a model have in the newer form, by their names.
-func groupsOf(m *model) map[string]string {
+// groupsOf are the groups that the layers of a model at a place have in the newer form, by their
+// names. There may be no weights.
+func (w *weights) groupsOf(m *model, at place) map[string]string {
 	groups, count := map[string]string{}, map[string]int{}
 	for _, l := range m.layers {
 		if m.sequential && l.class == "InputLayer" {
@@ -210,6 +221,9 @@ func groupsOf(m *model) map[string]string {
 			groups[l.name] = group
 		}
 		count[group]++
+		if w != nil && w.twice[strings.Join(at.in(l.name, groups[l.name]).groups, "/")] {
+			count[group]++
+		}
 	}
 	return groups
 }
