@@ -247,7 +247,7 @@ func (w *weights) of(p place) ([]*variable, error) {
 		key := strings.Join(p.groups, "/")
 		list, ok := w.layers[key]
 		if !ok {
-			return nil, fmt.Errorf("%s has no arrays in %s, where those of this layer belong: it is of another network", w.path, printable.Name(key))
+			return nil, fmt.Errorf("%s has no arrays in %s, where those of this layer belong: it is of another network, or a model in the model shares the layer", w.path, printable.Name(key))
 		}
 		return list, nil
 	}
