@@ -156,7 +156,8 @@ func convolution(im *importer, c *call, in []*value) (*value, error) {
 		return nil, err
 	}
 	if arrays != nil {
-		im.set(y, "weight", filters(arrays[0], product(w.kernel), channels/groups, n), with([]int{n, channels / groups}, w.kernel...)...)
+		kernel := im.weights.correlated(arrays[0], product(w.kernel))
+		im.set(y, "weight", filters(kernel, product(w.kernel), channels/groups, n), with([]int{n, channels / groups}, w.kernel...)...)
 		im.setBias(y, arrays, 1)
 	}
 	return im.activation(c, y)
@@ -303,7 +304,8 @@ func transposedConvolution(im *importer, c *call, in []*value) (*value, error) {
 		return nil, err
 	}
 	if arrays != nil {
-		im.set(y, "weight", filters(arrays[0], product(w.kernel), k, channels), with([]int{channels, k}, w.kernel...)...)
+		kernel := im.weights.correlated(arrays[0], product(w.kernel))
+		im.set(y, "weight", filters(kernel, product(w.kernel), k, channels), with([]int{channels, k}, w.kernel...)...)
 		im.setBias(y, arrays, 1)
 	}
 	return im.activation(c, y)

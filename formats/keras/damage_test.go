@@ -108,13 +108,14 @@ func TestFilesThatDoNotFit(t *testing.T) {
 		paths []string
 		o     formats.Options
 	}{
-		"both have a network":       {[]string{file(t, "forms3.json"), file(t, "forms3.keras")}, formats.Options{}},
-		"both have weights":         {[]string{file(t, "forms3.weights.h5"), file(t, "forms2.old.h5")}, formats.Options{}},
-		"leave out -net and -model": {[]string{file(t, "forms3.keras")}, formats.Options{Network: &graph.Network{}}},
-		"leave -order out":          {[]string{file(t, "forms3.keras")}, formats.Options{Order: "bgr"}},
+		"both have a network":                                    {[]string{file(t, "forms3.json"), file(t, "forms3.keras")}, formats.Options{}},
+		"both have weights":                                      {[]string{file(t, "forms3.weights.h5"), file(t, "forms2.old.h5")}, formats.Options{}},
+		"leave out -net and -model":                              {[]string{file(t, "forms3.keras")}, formats.Options{Network: &graph.Network{}}},
+		`"grb" is neither rgb nor`:                               {[]string{file(t, "forms3.keras")}, formats.Options{Order: "grb"}},
+		"there are weights alone":                                {[]string{file(t, "forms3.weights.h5")}, formats.Options{Order: "bgr"}},
 		"its input is [3,5,5], and -input has the shape [3 9 9]": {[]string{file(t, "forms3.keras")}, formats.Options{Input: []int{3, 9, 9}}},
-		"no such file":        {[]string{"absent.h5"}, formats.Options{}},
-		`"conv_a" (Conv2D): `: {[]string{file(t, "plain.json"), file(t, "forms2.old.h5")}, formats.Options{}},
+		"no such file":                                           {[]string{"absent.h5"}, formats.Options{}},
+		`"conv_a" (Conv2D): `:                                    {[]string{file(t, "plain.json"), file(t, "forms2.old.h5")}, formats.Options{}},
 	} {
 		_, err := Reader.Read(t.Context(), c.paths, c.o)
 		require.ErrorContains(t, err, want)

@@ -179,7 +179,9 @@ func (s *source) openHDF5(path string) error {
 	if err != nil {
 		return err
 	}
-	s.weights, err = newWeights(path, inside, size.Size())
+	if s.weights, err = newWeights(path, inside, size.Size()); err == nil {
+		s.weights.theano = s.backend == "theano"
+	}
 	return err
 }
 

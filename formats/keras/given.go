@@ -91,6 +91,8 @@ func (g *given) read() error {
 		return fmt.Errorf("the network has no layer with weights")
 	}
 	byName := map[string]string{} // groups by the names of layers
+	twice := map[string]bool{}    // names that layers of several models have
+	counted := false              // names are those of classes, with numbers
 	var modules []string
 	for _, key := range g.weights.order {
 		if len(g.weights.layers[key]) == 0 {
@@ -99,8 +101,9 @@ func (g *given) read() error {
 		modules = append(modules, key)
 		name := g.weights.names[key]
 		if name == "" {
-			name = path.Base(key)
+			name, counted = path.Base(key), counted || !g.weights.byName
 		}
+		twice[name] = byName[name] != ""
 		byName[name] = key
 	}
 	slices.SortStableFunc(modules, func(a, b string) int {
@@ -112,9 +115,19 @@ func (g *given) read() error {
 	var others []node
 	found := 0
 	for _, n := range nodes {
+		if byName[n.name] == "" {
+			others = append(others, n)
+		}
+		if twice[n.name] {
+			return fmt.Errorf("layer %s: layers of several models in the file have this name, and which one is meant is not clear: give the description of the model, of Model.to_json, in place of the network", n.name)
+		}
+	}
+	if counted && len(others) > 0 && len(others) < len(nodes) {
+		return fmt.Errorf("the file has no names of layers but numbers of each class, such as %s, and some layers of the network are called so, but not %s: which one is meant is not clear; call all or none of them so, or give the description of the model, of Model.to_json, in place of the network", printable.Name(path.Base(modules[0])), others[0].name)
+	}
+	for _, n := range nodes {
 		key, ok := byName[n.name]
 		if !ok {
-			others = append(others, n)
 			continue
 		}
 		if err := g.take(n, key); err != nil {
@@ -292,7 +305,7 @@ func (g *given) forms(n graph.Node, shapes map[string][]int) []form {
 	case *layers.Conv:
 		k, c, window := weight[0], weight[1], weight[2:]
 		pixels := product(window)
-		list := []form{form{}.add(with(window, c, k), "weight", weight, func(x []float32) []float32 { return filters(x, pixels, c, k) })}
+		list := []form{form{}.add(with(window, c, k), "weight", weight, func(x []float32) []float32 { return filters(g.weights.correlated(x, pixels), pixels, c, k) })}
 		if c == 1 && l.Groups > 1 && k%l.Groups == 0 {
 			list = append(list, form{}.add(with(window, l.Groups, k/l.Groups), "weight", weight, func(x []float32) []float32 { return depthwise(x, pixels, l.Groups, k/l.Groups) }))
 		}
@@ -302,7 +315,8 @@ func (g *given) forms(n graph.Node, shapes map[string][]int) []form {
 			return nil
 		}
 		c, k, window := weight[0], weight[1], weight[2:]
-		return withBias(form{}.add(with(window, k, c), "weight", weight, func(x []float32) []float32 { return filters(x, product(window), k, c) }))
+		pixels := product(window)
+		return withBias(form{}.add(with(window, k, c), "weight", weight, func(x []float32) []float32 { return filters(g.weights.correlated(x, pixels), pixels, k, c) }))
 	case *layers.Dense:
 		pixels := 1
 		if image := g.image(n.In[0]); len(image) > 1 {

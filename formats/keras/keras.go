@@ -14,11 +14,14 @@ package keras
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 
+	"github.com/hubel-go/hubel/data"
 	"github.com/hubel-go/hubel/formats"
 	"github.com/hubel-go/hubel/formats/hdf5"
+	"github.com/hubel-go/hubel/graph"
 )
 
 // Reader reads models with or without weights, and weights into a network that is given.
@@ -86,24 +89,43 @@ func isDescription(head []byte) bool {
 // readFiles reads a model of its files: one that has all, or a description and weights.
 func readFiles(ctx context.Context, paths []string, o formats.Options) (*formats.Model, error) {
 	switch o.Order {
-	case "", "rgb":
+	case "", "rgb", "bgr":
 	default:
-		return nil, fmt.Errorf("-order %s: the files of Keras do not say in which order a network takes colours, and what reads them is R G B: leave -order out", o.Order)
+		return nil, fmt.Errorf("the order of channels %q is neither rgb nor bgr", o.Order)
 	}
 	s, err := open(paths)
 	if err != nil {
 		return nil, err
 	}
 	defer s.close()
-	if s.config == nil {
-		return s.weightsAlone(o)
+	var m *formats.Model
+	switch {
+	case s.config == nil:
+		m, err = s.weightsAlone(o)
+	case o.Network != nil:
+		err = fmt.Errorf("%s: it has its network: leave out -net and -model", s.configPath)
+	default:
+		m, err = build(ctx, s, o)
 	}
-	if o.Network != nil {
-		return nil, fmt.Errorf("%s: it has its network: leave out -net and -model", s.configPath)
+	if err == nil && o.Order == "bgr" {
+		err = turnColours(m)
 	}
-	m, err := build(ctx, s, o)
 	if err != nil {
 		return nil, err
 	}
 	return m, nil
+}
+
+// turnColours makes the preprocessing turn pictures round, for a network that takes B, G, R.
+func turnColours(m *formats.Model) error {
+	if m.Network == nil {
+		return errors.New("-order bgr is for a network, and there are weights alone")
+	}
+	images, err := m.Network.InputOf(graph.RoleImage)
+	if err != nil || len(images.Shape) != 3 || images.Shape[0] != 3 {
+		return fmt.Errorf("-order bgr is for images of three channels, and %v takes none", m.Network)
+	}
+	m.Preprocess.Whiten = data.Floats{0, 0, 1, 0, 1, 0, 1, 0, 0}
+	m.Facts = append(m.Facts, "channels: B, G, R, as -order says")
+	return nil
 }

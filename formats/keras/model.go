@@ -78,6 +78,13 @@ func (m *model) inputShape(l *layer) ([]int, error) {
 			return shape, err
 		}
 	}
+	if l.model != nil && len(l.model.inputs) == 1 {
+		if first := l.model.layer(l.model.inputs[0].layer); first != nil && first.class == "InputLayer" {
+			if shape, err := l.model.inputShape(first); shape != nil || err != nil {
+				return shape, err
+			}
+		}
+	}
 	if l.build != nil {
 		return l.build, nil
 	}
@@ -134,7 +141,7 @@ type scope struct {
 
 // model adds the layers of a call of a model.
 func (im *importer) model(m *model, at place, inputs []*value) ([]*value, error) {
-	s := &scope{im: im, m: m, place: at, groups: groupsOf(m), values: map[reference]*value{}, busy: map[reference]bool{}, layers: map[string]*layer{}}
+	s := &scope{im: im, m: m, place: at, groups: im.weights.groupsOf(m, at), values: map[reference]*value{}, busy: map[reference]bool{}, layers: map[string]*layer{}}
 	for _, l := range m.layers {
 		s.layers[l.name] = l
 	}

@@ -98,7 +98,8 @@ func batchNormalization(im *importer, c *call, in []*value) (*value, error) {
 	}
 	scale, center := c.yes("scale", true), c.yes("center", true)
 	momentum := float32(1 - c.number("momentum", 0.99))
-	if c.yes("renorm", false) {
+	renorm := c.yes("renorm", false)
+	if renorm {
 		im.lose(c, "renorm: batches are normalised by their own mean and variance in training")
 	}
 	if n := c.integer("virtual_batch_size", 0, 0, math.MaxInt32); n > 0 {
@@ -109,7 +110,11 @@ func batchNormalization(im *importer, c *call, in []*value) (*value, error) {
 		return nil, err
 	}
 	shape := []int{x.sample[0]}
-	arrays, err := im.take(c, append(norms(scale, center, shape), wanted(shape, "moving_mean"), wanted(shape, "moving_variance"))...)
+	wants := append(norms(scale, center, shape), wanted(shape, "moving_mean"), wanted(shape, "moving_variance"))
+	if renorm { // which training alone reads
+		wants = append(wants, wanted(shape, "moving_stddev"), wanted(shape, "renorm_mean"), wanted(shape, "renorm_stddev"))
+	}
+	arrays, err := im.take(c, wants...)
 	if err != nil || arrays == nil {
 		return y, err
 	}

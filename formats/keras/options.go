@@ -99,9 +99,15 @@ func (o *options) numbers(key string) []float64 {
 		Config struct {
 			Value json.RawMessage `json:"value"`
 		} `json:"config"`
+		Type  string          `json:"type"`
+		Value json.RawMessage `json:"value"`
 	}
-	if json.Unmarshal(raw, &array) == nil && array.Config.Value != nil { // __numpy__ and __tensor__
+	switch err := json.Unmarshal(raw, &array); {
+	case err != nil:
+	case array.Config.Value != nil: // __numpy__ and __tensor__
 		raw = array.Config.Value
+	case array.Type == "ndarray" && array.Value != nil: // until Keras 2.3
+		raw = array.Value
 	}
 	var list []float64
 	var walk func(raw json.RawMessage, depth int) bool

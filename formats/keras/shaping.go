@@ -161,10 +161,22 @@ func (c *call) image(x *value) error {
 	return nil
 }
 
+// alongPixels checks that a layer of rows of pixels works along them: those that have no option
+// data_format do so along the first axis always, which may be the channels.
+func (im *importer) alongPixels(c *call) error {
+	if spatial(c.class) == 1 && !im.last && c.text("data_format", "channels_last") != "channels_first" {
+		return errors.New("it works along the first axis, and that are the channels of this network, which has them first: put Permute((2, 1)) before and behind it, or make the network with the channels last")
+	}
+	return c.err
+}
+
 // zeroPadding reads ZeroPadding1D and ZeroPadding2D.
 func zeroPadding(im *importer, c *call, in []*value) (*value, error) {
 	x := in[0]
 	if err := c.image(x); err != nil {
+		return nil, err
+	}
+	if err := im.alongPixels(c); err != nil {
 		return nil, err
 	}
 	sides := c.sides("padding", len(x.sample)-1)
@@ -206,6 +218,9 @@ func cropping(im *importer, c *call, in []*value) (*value, error) {
 	if err := c.image(x); err != nil {
 		return nil, err
 	}
+	if err := im.alongPixels(c); err != nil {
+		return nil, err
+	}
 	sides := c.sides("cropping", len(x.sample)-1)
 	if c.err != nil {
 		return nil, c.err
@@ -243,6 +258,9 @@ func (im *importer) cut(c *call, x *value, sides [][2]int) (*value, error) {
 func upSampling(im *importer, c *call, in []*value) (*value, error) {
 	x := in[0]
 	if err := c.image(x); err != nil {
+		return nil, err
+	}
+	if err := im.alongPixels(c); err != nil {
 		return nil, err
 	}
 	n := c.sizes("size", len(x.sample)-1, 2, 1)

@@ -33,6 +33,9 @@ type weights struct {
 	names  map[string]string
 	left   int64 // bytes that may still be made of the file
 
+	theano bool            // written on Theano, whose filters are turned round
+	twice  map[string]bool // groups that count for two
+
 	training []string // groups of the state of training, which is left out
 }
 
@@ -64,8 +67,9 @@ func newWeights(path string, root *hdf5.Group, size int64) (*weights, error) {
 	return w, nil
 }
 
-// oldLayers is what the group "layers" was called until Keras 2.13. Separators are backslashes
-// in files that Windows wrote.
+// oldLayers is what the group "layers" was called until Keras 2.13. There each layer that has
+// weights is counted twice: behind conv2d comes conv2d_2. Separators are backslashes in files
+// that Windows wrote.
 const oldLayers = "_layer_checkpoint_dependencies"
 
 // texts is an attribute of a list of texts, which has a number and a part of the list in each
@@ -150,6 +154,9 @@ func (w *weights) list(g *hdf5.Group, path []string, nodes *int) error {
 		for i, part := range inner {
 			if part == oldLayers {
 				inner[i] = "layers"
+				if w.twice == nil {
+					w.twice = map[string]bool{}
+				}
 			}
 		}
 		switch n := n.(type) {
@@ -172,6 +179,11 @@ func (w *weights) list(g *hdf5.Group, path []string, nodes *int) error {
 			if len(inner) < 2 || inner[len(inner)-2] != "vars" || slices.Contains(inner, "seed_generator") {
 				continue // what preprocessing layers and random numbers keep
 			}
+			for i := range inner[:len(inner)-1] {
+				if w.twice != nil {
+					w.twice[strings.Join(inner[:i], "/")] = true
+				}
+			}
 			key := strings.Join(inner[:len(inner)-2], "/")
 			w.layers[key] = append(w.layers[key], &variable{name: inner[len(inner)-1], path: inner[:len(inner)-2], set: n})
 		}
@@ -191,8 +203,9 @@ func (p place) in(name, group string) place {
 	return place{append(slices.Clone(p.names), name), append(slices.Clone(p.groups), "layers", group)}
 }
 
-// groupsOf are the groups that the layers of a model have in the newer form, by their names.
-func groupsOf(m *model) map[string]string {
+// groupsOf are the groups that the layers of a model at a place have in the newer form, by their
+// names. There may be no weights.
+func (w *weights) groupsOf(m *model, at place) map[string]string {
 	groups, count := map[string]string{}, map[string]int{}
 	for _, l := range m.layers {
 		if m.sequential && l.class == "InputLayer" {
@@ -208,6 +221,9 @@ func groupsOf(m *model) map[string]string {
 			groups[l.name] = group
 		}
 		count[group]++
+		if w != nil && w.twice[strings.Join(at.in(l.name, groups[l.name]).groups, "/")] {
+			count[group]++
+		}
 	}
 	return groups
 }
@@ -231,7 +247,7 @@ func (w *weights) of(p place) ([]*variable, error) {
 		key := strings.Join(p.groups, "/")
 		list, ok := w.layers[key]
 		if !ok {
-			return nil, fmt.Errorf("%s has no arrays in %s, where those of this layer belong: it is of another network", w.path, printable.Name(key))
+			return nil, fmt.Errorf("%s has no arrays in %s, where those of this layer belong: it is of another network, or a model in the model shares the layer", w.path, printable.Name(key))
 		}
 		return list, nil
 	}
@@ -244,7 +260,8 @@ func (w *weights) of(p place) ([]*variable, error) {
 	for i := 1; i < len(p.names) && len(list) > 0; i++ {
 		var inside []*variable
 		for _, v := range list {
-			if slices.Contains(v.path[1:], p.names[i]) && (i < len(p.names)-1 || v.path[len(v.path)-1] == p.names[i]) {
+			full, name := "/"+strings.Join(v.path[1:], "/")+"/", "/"+p.names[i]+"/" // which may have a slash
+			if strings.HasSuffix(full, name) || i < len(p.names)-1 && strings.Contains(full, name) {
 				inside = append(inside, v)
 			}
 		}
@@ -301,6 +318,21 @@ func (w *weights) take(p place, wants []want) ([][]float32, error) {
 		}
 	}
 	return out, nil
+}
+
+// correlated are filters of so many pixels as TensorFlow has them. On Theano, Keras 2 convolved
+// with what it calls a kernel, and did not correlate: the last pixel is the first one here. Its
+// depthwise and separable layers did not.
+func (w *weights) correlated(x []float32, pixels int) []float32 {
+	if !w.theano {
+		return x
+	}
+	y := make([]float32, 0, len(x))
+	for p := range pixels {
+		n := len(x) / pixels
+		y = append(y, x[(pixels-1-p)*n:(pixels-p)*n]...)
+	}
+	return y
 }
 
 var errTooMany = errors.New("there are more numbers than a file of this size holds")
