@@ -12,6 +12,7 @@ import (
 // resampling is how Resize or Upsample computes elements along an axis.
 type resampling struct {
 	mode, coordinates, nearest string
+	ceilBelowOne               bool    // "floor" is "ceil" where the scale is less than 1
 	cubic                      float64 // the coefficient a
 	excludeOutside, antialias  bool
 	extrapolation              float32
@@ -134,6 +135,7 @@ func (im *importer) resizing(n *node, x *value) (r resampling, scales []float64,
 		r.nearest = a.text("nearest_mode", "round_prefer_floor")
 		sizesAt, scalesAt = 3, 2
 	}
+	r.ceilBelowOne = n.op == "Resize" && im.opset < 11 // as its node case has it
 	r.cubic = float64(a.float("cubic_coeff_a", -0.75))
 	r.excludeOutside, r.antialias = a.integer("exclude_outside", 0) != 0, a.integer("antialias", 0) != 0
 	r.extrapolation = a.float("extrapolation_value", 0)
@@ -289,7 +291,7 @@ func (r resampling) places(in, out int, scale, start, end float64) ([]int, error
 		if r.outside(x, in) {
 			return nil, nil
 		}
-		if places[o], err = r.near(x, in); err != nil {
+		if places[o], err = r.near(x, in, scale); err != nil {
 			return nil, err
 		}
 	}
@@ -297,8 +299,12 @@ func (r resampling) places(in, out int, scale, start, end float64) ([]int, error
 }
 
 // near is the input nearest to x.
-func (r resampling) near(x float64, in int) (int, error) {
-	switch r.nearest {
+func (r resampling) near(x float64, in int, scale float64) (int, error) {
+	nearest := r.nearest
+	if r.ceilBelowOne && scale < 1 {
+		nearest = "ceil"
+	}
+	switch nearest {
 	case "round_prefer_floor":
 		x = math.Ceil(x - 0.5)
 	case "round_prefer_ceil":
@@ -379,7 +385,7 @@ func (r resampling) matrix(in, out int, scale, start, end float64) ([]float32, e
 func (r resampling) taps(row []float32, x, scale float64) error {
 	last := len(row) - 1
 	if r.mode == "nearest" {
-		i, err := r.near(x, len(row))
+		i, err := r.near(x, len(row), scale)
 		if err == nil {
 			row[i] = 1
 		}

@@ -282,3 +282,19 @@ func TestNearestIsChosenInFloat32(t *testing.T) {
 		require.Equal(t, along(x, 2, c.places), y.values, "%s %s", c.coordinates, c.nearest)
 	}
 }
+
+// Resize of opset 10 takes the next input where it makes less of them, and the previous one
+// where it makes more. The first case is ONNX 1.5's test_resize_downsample_nearest.
+func TestNearestOfOpset10(t *testing.T) {
+	for _, c := range []struct {
+		length int
+		scale  float32
+		places []int
+	}{{4, 0.6, []int{0, 2}}, {10, 0.7, []int{0, 2, 3, 5, 6, 8, 9}}, {4, 1.5, []int{0, 0, 1, 2, 2, 3}}} {
+		m, err := single(10, []int{1, c.length}, []tensorProto{floatTensor("scales", []int{3}, []float32{1, 1, c.scale})},
+			nodeProto{op: "Resize", in: []string{"x", "scales"}, out: []string{"y"}, attributes: []attributeProto{word("mode", "nearest")}})
+		require.NoError(t, err)
+		x, y := computed(t, m, 2)
+		require.Equal(t, along(x, 2, c.places), y.values, "%g", c.scale)
+	}
+}
