@@ -256,7 +256,7 @@ func (e *exporter) node(n *graph.Node) error {
 		}
 		in[i], names[i] = layers.Input{Shape: e.shapes[name], DType: device.Float32}, e.names[name]
 	}
-	spec, err := n.Layer.Plan(shapesAlone{}, in, layers.Options{})
+	spec, err := n.Layer.Plan(formats.NoDevice{}, in, layers.Options{})
 	if err != nil {
 		return err
 	}

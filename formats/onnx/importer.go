@@ -345,7 +345,7 @@ func (im *importer) emitAll(n *node, suffix string, l layers.Layer, in ...*value
 		}
 		inputs[i] = layers.Input{Shape: append(tensor.Shape{1}, im.shapes[names[i]]...), DType: device.Float32}
 	}
-	spec, err := l.Plan(shapesAlone{}, inputs, layers.Options{})
+	spec, err := l.Plan(formats.NoDevice{}, inputs, layers.Options{})
 	if err != nil {
 		return nil, fmt.Errorf("as a layer of the type %s: %w", l.Type(), err)
 	}
@@ -446,13 +446,3 @@ func (im *importer) takeMatrix(rows, columns int) error {
 func (im *importer) setWeight(layer, name string, values []float32, shape ...int) {
 	im.weights[layer+"."+name] = tensor.New(tensor.WithShape(shape...), tensor.WithBacking(values))
 }
-
-// shapesAlone are the traits of no device: layers are planned for their shapes.
-type shapesAlone struct{}
-
-func (shapesAlone) String() string                              { return "no device" }
-func (shapesAlone) Alignment() int64                            { return 1 }
-func (shapesAlone) Staged() bool                                { return false }
-func (shapesAlone) Epilogue(device.Unary) bool                  { return false }
-func (shapesAlone) Needs(device.Operation) device.Needs         { return device.Needs{} }
-func (shapesAlone) Precision(device.Operation) device.Precision { return device.Precision{} }

@@ -12,6 +12,7 @@ import (
 // resampling is how Resize or Upsample computes elements along an axis.
 type resampling struct {
 	mode, coordinates, nearest string
+	ceilBelowOne               bool    // "floor" is "ceil" where the scale is less than 1
 	cubic                      float64 // the coefficient a
 	excludeOutside, antialias  bool
 	extrapolation              float32
@@ -134,6 +135,7 @@ func (im *importer) resizing(n *node, x *value) (r resampling, scales []float64,
 		r.nearest = a.text("nearest_mode", "round_prefer_floor")
 		sizesAt, scalesAt = 3, 2
 	}
+	r.ceilBelowOne = n.op == "Resize" && im.opset < 11 // as its node case has it
 	r.cubic = float64(a.float("cubic_coeff_a", -0.75))
 	r.excludeOutside, r.antialias = a.integer("exclude_outside", 0) != 0, a.integer("antialias", 0) != 0
 	r.extrapolation = a.float("extrapolation_value", 0)
@@ -289,7 +291,7 @@ func (r resampling) places(in, out int, scale, start, end float64) ([]int, error
 		if r.outside(x, in) {
 			return nil, nil
 		}
-		if places[o], err = r.near(x, in); err != nil {
+		if places[o], err = r.near(x, in, scale); err != nil {
 			return nil, err
 		}
 	}
@@ -297,8 +299,12 @@ func (r resampling) places(in, out int, scale, start, end float64) ([]int, error
 }
 
 // near is the input nearest to x.
-func (r resampling) near(x float64, in int) (int, error) {
-	switch r.nearest {
+func (r resampling) near(x float64, in int, scale float64) (int, error) {
+	nearest := r.nearest
+	if r.ceilBelowOne && scale < 1 {
+		nearest = "ceil"
+	}
+	switch nearest {
 	case "round_prefer_floor":
 		x = math.Ceil(x - 0.5)
 	case "round_prefer_ceil":
@@ -313,36 +319,47 @@ func (r resampling) near(x float64, in int) (int, error) {
 	return min(max(int(x), 0), in-1), nil
 }
 
-// position is where output o lies among the inputs.
+// position is where output o lies among the inputs. Where an input is chosen by it, it is in
+// float32, as onnxruntime and PyTorch have it: a scale of 1/3 is a little more, and in float64
+// output 1 would lie below 3.
 func (r resampling) position(o, in, out int, scale, start, end float64) (float64, error) {
-	x := float64(o)
-	switch r.coordinates {
+	if r.mode == "nearest" || r.coordinates == "tf_crop_and_resize" {
+		x, err := positionOf(r.coordinates, float32(o), float32(in), float32(out), float32(scale), float32(start), float32(end))
+		return float64(x), err
+	}
+	return positionOf(r.coordinates, float64(o), float64(in), float64(out), scale, start, end)
+}
+
+// positionOf rounds after each operation.
+func positionOf[T float32 | float64](coordinates string, o, in, out, scale, start, end T) (T, error) {
+	middle := T((o + 0.5) / scale)
+	switch coordinates {
 	case "half_pixel":
-		return (x+0.5)/scale - 0.5, nil
+		return middle - 0.5, nil
 	case "half_pixel_symmetric":
-		adjustment := float64(out) / (scale * float64(in))
-		return float64(in)/2*(1-adjustment) + (x+0.5)/scale - 0.5, nil
+		adjustment := out / T(scale*in)
+		return T(T(in/2*(1-adjustment))+middle) - 0.5, nil
 	case "pytorch_half_pixel":
 		if out == 1 {
 			return 0, nil
 		}
-		return (x+0.5)/scale - 0.5, nil
+		return middle - 0.5, nil
 	case "tf_half_pixel_for_nn":
-		return (x + 0.5) / scale, nil
+		return middle, nil
 	case "asymmetric":
-		return x / scale, nil
+		return o / scale, nil
 	case "align_corners":
 		if out == 1 {
 			return 0, nil
 		}
-		return x * float64(in-1) / float64(out-1), nil
+		return o * (in - 1) / (out - 1), nil
 	case "tf_crop_and_resize":
 		if out == 1 {
-			return 0.5 * (start + end) * float64(in-1), nil
+			return 0.5 * (start + end) * (in - 1), nil
 		}
-		return start*float64(in-1) + x*(end-start)*float64(in-1)/float64(out-1), nil
+		return T(start*(in-1)) + T(o*(end-start)*(in-1)/(out-1)), nil
 	}
-	return 0, fmt.Errorf("coordinate_transformation_mode %q is not read", r.coordinates)
+	return 0, fmt.Errorf("coordinate_transformation_mode %q is not read", coordinates)
 }
 
 // matrix has the factors [out,in] of an axis.
@@ -368,7 +385,7 @@ func (r resampling) matrix(in, out int, scale, start, end float64) ([]float32, e
 func (r resampling) taps(row []float32, x, scale float64) error {
 	last := len(row) - 1
 	if r.mode == "nearest" {
-		i, err := r.near(x, len(row))
+		i, err := r.near(x, len(row), scale)
 		if err == nil {
 			row[i] = 1
 		}

@@ -260,3 +260,41 @@ func TestPowersOfSeveralExponents(t *testing.T) {
 		}
 	}
 }
+
+// A scale of 1/3 in float32 is a little more: onnxruntime and PyTorch take each third input.
+func TestNearestIsChosenInFloat32(t *testing.T) {
+	for _, c := range []struct {
+		coordinates, nearest string
+		length               int
+		scale                float32
+		places               []int
+	}{
+		{"asymmetric", "floor", 9, 1. / 3, []int{0, 3, 6}},
+		{"pytorch_half_pixel", "floor", 9, 1. / 3, []int{1, 4, 7}},
+		{"half_pixel", "round_prefer_ceil", 12, 1. / 6, []int{3, 9}},
+		{"half_pixel", "round_prefer_floor", 12, 1. / 6, []int{2, 8}},
+	} {
+		m, err := single(13, []int{1, c.length}, []tensorProto{floatTensor("scales", []int{3}, []float32{1, 1, c.scale})},
+			nodeProto{op: "Resize", in: []string{"x", "", "scales"}, out: []string{"y"}, attributes: []attributeProto{
+				word("mode", "nearest"), word("coordinate_transformation_mode", c.coordinates), word("nearest_mode", c.nearest)}})
+		require.NoError(t, err)
+		x, y := computed(t, m, 2)
+		require.Equal(t, along(x, 2, c.places), y.values, "%s %s", c.coordinates, c.nearest)
+	}
+}
+
+// Resize of opset 10 takes the next input where it makes less of them, and the previous one
+// where it makes more. The first case is ONNX 1.5's test_resize_downsample_nearest.
+func TestNearestOfOpset10(t *testing.T) {
+	for _, c := range []struct {
+		length int
+		scale  float32
+		places []int
+	}{{4, 0.6, []int{0, 2}}, {10, 0.7, []int{0, 2, 3, 5, 6, 8, 9}}, {4, 1.5, []int{0, 0, 1, 2, 2, 3}}} {
+		m, err := single(10, []int{1, c.length}, []tensorProto{floatTensor("scales", []int{3}, []float32{1, 1, c.scale})},
+			nodeProto{op: "Resize", in: []string{"x", "scales"}, out: []string{"y"}, attributes: []attributeProto{word("mode", "nearest")}})
+		require.NoError(t, err)
+		x, y := computed(t, m, 2)
+		require.Equal(t, along(x, 2, c.places), y.values, "%g", c.scale)
+	}
+}

@@ -3,7 +3,7 @@ package pytorch
 import (
 	"strings"
 
-	"github.com/hubel-go/hubel/device"
+	"github.com/hubel-go/hubel/formats"
 	"github.com/hubel-go/hubel/graph"
 	"github.com/hubel-go/hubel/layers"
 )
@@ -24,7 +24,7 @@ type slot struct {
 
 // nodesOf lists the layers with parameters, in the network's order.
 func nodesOf(n *graph.Network) ([]node, error) {
-	plan, err := n.Plan(shapesOnly{}, graph.PlanOptions{Batch: 1})
+	plan, err := n.Plan(formats.NoDevice{}, graph.PlanOptions{Batch: 1})
 	if err != nil {
 		return nil, err
 	}
@@ -43,16 +43,6 @@ func nodesOf(n *graph.Network) ([]node, error) {
 	}
 	return nodes, nil
 }
-
-// shapesOnly are the traits of no device: shapes of parameters are the same on all.
-type shapesOnly struct{}
-
-func (shapesOnly) String() string                              { return "shapes" }
-func (shapesOnly) Alignment() int64                            { return 1 }
-func (shapesOnly) Staged() bool                                { return false }
-func (shapesOnly) Epilogue(device.Unary) bool                  { return false }
-func (shapesOnly) Needs(device.Operation) device.Needs         { return device.Needs{} }
-func (shapesOnly) Precision(device.Operation) device.Precision { return device.Precision{} }
 
 // The names that a BatchNorm of PyTorch has.
 const (

@@ -94,7 +94,7 @@ def compare(weights, test, answers, folder, *models):
         count = (y.argmax(1) == labels).sum()
         print(f"onnxruntime {onnxruntime.__version__}, {'bytes' if whole else 'floats'}: {count} right, {other.sum()} other answers, "
               f"{ties.sum()} of them ties, probabilities within {numpy.abs(y - hubel).max():.1e}")
-        failed |= (other & ~ties).any() or abs(int(count) - int(right)) > ties.sum() or numpy.abs(y - hubel).max() > 1e-4
+        failed |= (other & ~ties).any() or abs(int(count) - int(right)) > ties.sum() or not numpy.abs(y - hubel).max() <= 1e-4
     sys.exit(int(failed))
 
 

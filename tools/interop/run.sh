@@ -28,7 +28,8 @@ need() {
 	fi
 	local package
 	for package in "$@"; do
-		"$python" -m pip show "${package%%[=<>]*}" 2>/dev/null | grep -q "^Version: $(version "$package")" || {
+		# Not grep -q: it ends at once, and pip fails at the closed pipe.
+		"$python" -m pip show "${package%%[=<>]*}" 2>/dev/null | grep "^Version: $(version "$package")" >/dev/null || {
 			timeout 3600 "$python" -m pip -q --disable-pip-version-check install --retries 1 --timeout 20 "$package" >"$work/pip" 2>&1 || {
 				reason="pip cannot install $package: $(tail -n 1 "$work/pip")"
 				return 1
@@ -84,15 +85,22 @@ same_answers() {
 check_accuracy() {
 	need numpy onnxruntime pillow || return 77
 	go build -o "$work/bin/" ./cmd/train ./cmd/convert ./cmd/predict || return
-	local network
+	local network code why=
 	for network in ${NETWORKS:-lenet alexnet}; do
-		"accuracy_$network" || return
+		code=0
+		"accuracy_$network" || code=$?
+		case $code in
+		0) ;;
+		77) why="$why${why:+; }$reason" ;;
+		*) return 1 ;;
+		esac
 	done
+	[ -z "$why" ] || { reason=$why; return 77; }
 }
 
 # accuracy_lenet trains an epoch on MNIST, and takes its whole test set.
 accuracy_lenet() {
-	go run ./cmd/fetch mnist >"$work/log" 2>&1 || { reason="MNIST cannot be fetched: $(tail -n 1 "$work/log")"; return 77; }
+	go run ./cmd/fetch mnist >"$work/log" 2>&1 || { reason="of lenet, MNIST cannot be fetched: $(tail -n 1 "$work/log")"; return 77; }
 	"$work/bin/train" -model lenet -data mnist -epochs 1 -lr 0.04 -lr-policy cosine -out "$work/lenet" >"$work/log" 2>&1 || { tail "$work/log"; return 1; }
 	"$python" tools/interop/onnx-accuracy.py digits datasets/mnist "$work/digits" &&
 		same_answers "$work/lenet" "$work/digits" mnist
