@@ -222,6 +222,25 @@ func TestExternalDataStaysInTheModelsFolder(t *testing.T) {
 	require.ErrorContains(t, read("weights.bin", "9999999999", "72"), "has 76")
 }
 
+// A dense layer's weights are copied, as many as there are in the other file too.
+func TestExternalDataCountsAsTheModels(t *testing.T) {
+	const out = 140_000 // times 32: more than a small file may make
+	folder := t.TempDir()
+	large, err := os.Create(filepath.Join(folder, "m.bin"))
+	require.NoError(t, err)
+	require.NoError(t, large.Truncate(32*out*4))
+	require.NoError(t, large.Close())
+	m := small()
+	m.graph.nodes[7].in = []string{"flat", "m"}
+	m.graph.initializers[4] = tensorProto{name: "m", kind: typeFloat, dims: []int64{32, out}, outside: true, external: map[string]string{"location": "m.bin"}}
+	m.graph.outputs[0].dims[1].value = out
+	path := filepath.Join(folder, "m.onnx")
+	require.NoError(t, os.WriteFile(path, encodeModel(m), 0o644))
+	model, err := Read(context.Background(), []string{path}, formats.Options{})
+	require.NoError(t, err)
+	require.Equal(t, []int{out, 32}, []int(model.Weights["fc.weight"].Shape()))
+}
+
 func TestReaderKnowsItsFiles(t *testing.T) {
 	file := encodeModel(small())
 	require.True(t, Reader.Is(file, "a.onnx"))

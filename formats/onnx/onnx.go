@@ -84,6 +84,7 @@ func convert(ctx context.Context, m *modelProto, folder string, size int, o form
 	if err != nil {
 		return nil, err
 	}
+	size += m.graph.outside(constants)
 	batch, err := m.graph.batch(constants)
 	if err != nil {
 		return nil, err
@@ -179,6 +180,16 @@ func (g *graphProto) constants(folder string) (map[string]*constant, error) {
 		list[t.name] = c
 	}
 	return list, nil
+}
+
+// outside is how many bytes of the initialisers are in other files.
+func (g *graphProto) outside(constants map[string]*constant) (bytes int) {
+	for i := range g.initializers {
+		if t := &g.initializers[i]; t.outside {
+			bytes += constants[t.name].len() * sizes[t.kind]
+		}
+	}
+	return bytes
 }
 
 // batch is dimension 0 of the inputs: 0 if it has a name, or none.

@@ -18,7 +18,8 @@ Without arguments it lists the names. For each network:
 Networks of ONNX_ALONE are exported, and nothing else: hubel does not know their modules.
 googlenet_aux is GoogLeNet with auxiliary classifiers, whose losses count 0.3.
 
-Needs torch, torchvision, onnx and onnxscript. hubel compares:
+TRY, a number in the environment, gives other weights and batches. Needs torch, torchvision,
+onnx and onnxscript. hubel compares:
 
     HUBEL_TORCHVISION=FOLDER go test -v -run Torchvision ./formats/pytorch
 """
@@ -128,7 +129,7 @@ def batch(model, name):
 
 def save(folder, name):
     number = (NAMES + ONNX_ALONE).index(name)
-    torch.manual_seed(number)
+    torch.manual_seed(number + 1000 * int(os.environ.get("TRY", "0")))
     model = build(name)
     large = name.startswith(("vgg", "alexnet"))
     if large:
