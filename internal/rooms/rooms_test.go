@@ -20,7 +20,7 @@ var allowed = map[string][]string{
 	"formats/pickle":  {},
 	"formats/caffe": {"formats", "formats/hdf5", "formats/safetensors", "graph", "layers", "data", "device", "modelfile",
 		"internal/printable"},
-	"formats/keras":   {"formats", "formats/hdf5", "graph", "layers", "device", "internal/plain", "internal/printable"},
+	"formats/keras":   {"formats", "formats/hdf5", "graph", "layers", "data", "device", "internal/plain", "internal/printable"},
 	"formats/inflate": {},
 	"formats/hdf5":    {"formats/inflate", "internal/printable"},
 	"formats/lmdb":    {"internal/printable"},
