@@ -236,7 +236,7 @@ func (b *builder) node(l *layer, suffix string, what layers.Layer, in ...*value)
 		inputs[i] = layers.Input{Shape: v.shape, DType: v.dtype}
 		names[i] = v.name
 	}
-	s, err := what.Plan(formats.Traits{}, inputs, layers.Options{Train: true})
+	s, err := what.Plan(formats.NoDevice{}, inputs, layers.Options{Train: true})
 	if err != nil {
 		return nil, l.fail("%v", err)
 	}
@@ -267,7 +267,7 @@ func (b *builder) one(l *layer, suffix string, what layers.Layer, in ...*value) 
 // last are, in the network's order.
 func (b *builder) weights(l *layer, in *value, blobs ...int) error {
 	node := b.net.Nodes[len(b.net.Nodes)-1]
-	s, err := node.Layer.Plan(formats.Traits{}, []layers.Input{{Shape: in.shape, DType: in.dtype}}, layers.Options{})
+	s, err := node.Layer.Plan(formats.NoDevice{}, []layers.Input{{Shape: in.shape, DType: in.dtype}}, layers.Options{})
 	if err != nil {
 		return l.fail("%v", err)
 	}

@@ -66,7 +66,7 @@ func TestANetworkOfTrainingCanBeTrained(t *testing.T) {
 	}, n.Nodes[0].Layer)
 	require.Equal(t, "conv_1", n.Nodes[0].Name)
 	require.Equal(t, map[string]string{"conv": "relu"}, m.Values)
-	_, err = n.Plan(formats.Traits{}, graph.PlanOptions{Mode: graph.Train, Batch: 4})
+	_, err = n.Plan(formats.NoDevice{}, graph.PlanOptions{Mode: graph.Train, Batch: 4})
 	require.NoError(t, err)
 
 	require.Equal(t, data.Floats{123, 117, 104}, m.Preprocess.Mean, "in the order R, G, B")

@@ -148,7 +148,7 @@ func (r *Run) Checkpoint(batch int) ([]safetensors.Tensor, map[string]string, er
 // clipped, parameters with the rate 0 are frozen too: Caffe computes no gradients of them, which
 // would be a part of the norm.
 func (r *Run) kept(set *settings) (map[string]*tensor.Dense, error) {
-	plan, err := r.Network.Plan(formats.Traits{}, graph.PlanOptions{Mode: graph.Train, Batch: 1, Frozen: set.Frozen})
+	plan, err := r.Network.Plan(formats.NoDevice{}, graph.PlanOptions{Mode: graph.Train, Batch: 1, Frozen: set.Frozen})
 	if err != nil {
 		return nil, err
 	}

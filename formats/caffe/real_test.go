@@ -107,7 +107,7 @@ func TestPublishedNetworksHaveTheirShapes(t *testing.T) {
 		}
 		require.NoError(t, err, name)
 		read++
-		plan, err := m.Network.Plan(formats.Traits{}, graph.PlanOptions{Mode: graph.Infer, Batch: 1})
+		plan, err := m.Network.Plan(formats.NoDevice{}, graph.PlanOptions{Mode: graph.Infer, Batch: 1})
 		require.NoError(t, err, name)
 		require.NotNil(t, plan)
 		specs, params := specsOf(t, m.Network)
@@ -131,7 +131,7 @@ func specsOf(t *testing.T, n *graph.Network) (shapes map[string][]int, params in
 		for _, name := range node.In {
 			list = append(list, in[name])
 		}
-		s, err := node.Layer.Plan(formats.Traits{}, list, layers.Options{})
+		s, err := node.Layer.Plan(formats.NoDevice{}, list, layers.Options{})
 		require.NoError(t, err, node.Name)
 		for i, o := range s.Out {
 			name := node.Name

@@ -118,7 +118,7 @@ func (p *printer) node(n graph.Node) error {
 		in = append(in, p.shapes[name])
 		bottoms = append(bottoms, p.blobs[name])
 	}
-	s, err := n.Layer.Plan(formats.Traits{}, in, layers.Options{})
+	s, err := n.Layer.Plan(formats.NoDevice{}, in, layers.Options{})
 	if err != nil {
 		return err
 	}
@@ -421,7 +421,7 @@ func (p *printer) pool(l *layers.Pool, in []layers.Input, s layers.Spec) ([]writ
 		o.size("pad", "pad", pad, 0)
 		up := *l
 		up.Ceil = true
-		rounded, err := up.Plan(formats.Traits{}, in, layers.Options{})
+		rounded, err := up.Plan(formats.NoDevice{}, in, layers.Options{})
 		if !l.Ceil && (err != nil || !slices.Equal(rounded.Out[0].Shape, s.Out[0].Shape)) {
 			o.add("round_mode: FLOOR")
 		}

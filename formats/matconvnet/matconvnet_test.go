@@ -100,7 +100,7 @@ func TestWhatATrainingAdds(t *testing.T) {
 	for i, s := range values[0].Float32s() {
 		require.InDelta(t, math.Exp(float64(s))/sum, values[1].Float32s()[i], 1e-5)
 	}
-	_, err = m.Network.Plan(formats.Traits{}, graph.PlanOptions{Mode: graph.Train, Batch: 2})
+	_, err = m.Network.Plan(formats.NoDevice{}, graph.PlanOptions{Mode: graph.Train, Batch: 2})
 	require.NoError(t, err)
 
 	m, err = Reader.Read(t.Context(), path("trained_dag.mat"), formats.Options{Input: []int{2, 4, 4}})

@@ -69,7 +69,7 @@ func (b *builder) loss(l *block) error {
 func (b *builder) shapeOf(value string) ([]int, error) {
 	n := *b.Network
 	n.Outputs = []string{value}
-	plan, err := n.Plan(formats.Traits{}, graph.PlanOptions{Batch: 1})
+	plan, err := n.Plan(formats.NoDevice{}, graph.PlanOptions{Batch: 1})
 	if err != nil {
 		return nil, err
 	}
