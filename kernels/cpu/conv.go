@@ -109,9 +109,9 @@ const (
 	fewItems    = 16
 )
 
-// cut cuts a phase by its shape, and into more pieces, never fewer, for many workers: what an output is
-// does not depend on the channels beside it. It may depend, in the sign of a zero and for
-// weights that are no numbers, on the lines of its block, which the shape alone decides.
+// cut cuts a phase by its shape and, for many workers, into more pieces: what an output is does
+// not depend on the channels beside it. It may depend, in the sign of a zero and for weights that
+// are no numbers, on the lines of its block, which the shape alone decides.
 func (p *convProduct) cut(k *convPhase, workers int) convCut {
 	if k.outH == 0 || k.outW == 0 {
 		return convCut{}
@@ -121,20 +121,16 @@ func (p *convProduct) cut(k *convPhase, workers int) convCut {
 	c.deep = (p.c.N + c.samples - 1) / c.samples
 	c.down = (k.outH + c.lines - 1) / c.lines
 	c.across = (k.outW + c.columns - 1) / c.columns
-	pieces := func(items int) int {
-		few := (items + c.groups*c.deep*c.down*c.across - 1) / (c.groups * c.deep * c.down * c.across)
-		c.pieces, c.panels = evenly(p.panels(), (p.panels()+few-1)/few, 1)
-		return few
-	}
-	few := pieces(fewItems)
+	blocks := func() int { return c.groups * c.deep * c.down * c.across }
+	few := (fewItems + blocks() - 1) / blocks()
+	c.pieces, c.panels = evenly(p.panels(), (p.panels()+few-1)/few, 1)
 	if few = (few + c.pieces - 1) / c.pieces; few > 1 && c.samples == 1 {
 		_, c.lines = evenly(c.lines, (c.lines+few-1)/few, 1)
 		c.down = (k.outH + c.lines - 1) / c.lines
 	}
-	if shape := c; workers > manyWorkers {
-		if pieces(workers); c.pieces < shape.pieces {
-			return shape
-		}
+	if workers > gemm.FewWorkers {
+		few = max(c.pieces, (workers+blocks()-1)/blocks()) // never fewer pieces than by the shape
+		c.pieces, c.panels = evenly(p.panels(), (p.panels()+few-1)/few, 1)
 	}
 	return c
 }

@@ -173,7 +173,7 @@ func (q *queue) depthwiseRun() {
 	t := &q.depthwise
 	t.engine, t.loops = q.engine, depthwise.Named(q.engine.Tile.Name)
 	t.at, t.taps = q.depthwiseSteps(&t.depthwiseCut)
-	if workers := q.engine.CutFor; workers > manyWorkers {
+	if workers := q.engine.CutFor; workers > gemm.FewWorkers {
 		t.spread(workers)
 	}
 	runWithScratch(q, t, t.items(), t.room())

@@ -114,10 +114,9 @@ func (f *filterCut) piece(c *device.Conv, i int) filterPiece {
 	return p
 }
 
-// convFilterTask's item is a part of a piece and, where workers are more than those, a slice
-// of its panels. Step by step, it copies the
-// pixels under the step's windows with their padding and transposes dy; then
-// each tile is an indirect product, whose rows are what its taps see.
+// convFilterTask's item is a part of a piece and, where workers are more than those, a slice of
+// its panels. Step by step, it copies the pixels under the step's windows with their padding and
+// transposes dy; then each tile is an indirect product, whose rows are what its taps see.
 type convFilterTask struct {
 	filterCut
 	windows

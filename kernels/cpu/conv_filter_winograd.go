@@ -156,7 +156,7 @@ func (q *queue) winogradFilter(c device.Conv, dw, x, dy device.Tensor, m device.
 		t.x = memory
 	}
 	t.chunk, t.halves, t.pieces, t.piece = chunkTiles, 1, 1, t.rows
-	if workers := q.engine.CutFor; workers > manyWorkers {
+	if workers := q.engine.CutFor; workers > gemm.FewWorkers {
 		t.chunk, t.halves = min(chunkTiles, max(1, 2*t.depth*c.Groups/workers)), 2
 		pieces := (workers + t.frequencies() - 1) / t.frequencies()
 		t.pieces, t.piece = evenly(t.rows, max(t.tile.MR, t.rows/pieces/t.tile.MR*t.tile.MR), t.tile.MR)
@@ -232,46 +232,69 @@ func (t *winogradFilterTask) Run(item, worker int) {
 	}
 }
 
-// transform writes a chunk of tiles of a group, of x and of dy: their channels
-// are lanes.
+// transform writes a chunk of tiles of a group, of x and of dy, or of one of them.
 func (t *winogradFilterTask) transform(item int, work []float32) {
-	c := &t.c
 	half, item := item%t.halves, item/t.halves
 	chunks := (t.n + t.chunk - 1) / t.chunk
 	group, first := item/chunks, item%chunks*t.chunk
-	n := min(t.chunk, t.n-first)
-	mr, nr, lanes := t.tile.MR, t.tile.NR, t.path.Lanes
-	outH, outW := c.OutH(), c.OutW()
+	if half == 0 {
+		t.transformX(group, first, work)
+	}
+	if half == t.halves-1 {
+		t.transformY(group, first, work)
+	}
+}
 
-	var x, y [chunkTiles]winograd.Patches
-	var atX, atY [chunkTiles]int
+// place is the sample of a tile, and its first output.
+func (f *winogradFilter) place(tile int) (sample, i, j int) {
+	return tile / (f.down * f.across), tile / f.across % f.down * f.size, tile % f.across * f.size
+}
+
+// transformX writes the chunk of tiles of x that begins with one of the block: channels are
+// lanes.
+func (t *winogradFilterTask) transformX(group, first int, work []float32) {
+	c, mr := &t.c, t.tile.MR
+	n := min(t.chunk, t.n-first)
+	var patches [chunkTiles]winograd.Patches
+	var at [chunkTiles]int
 	for k := range n {
-		tile := t.first + first + k
-		sample, i, j := tile/(t.down*t.across), tile/t.across%t.down*t.size, tile%t.across*t.size
-		atY[k] = ((sample*c.Groups+group)*t.columns*outH+i)*outW + j
-		y[k].Set(0, 0, t.size, t.size, i, j, outH, outW)
-		y[k].Repeat(outH * outW)
+		sample, i, j := t.place(t.first + first + k)
 		i, j = i-c.PadTop, j-c.PadLeft
-		atX[k] = (((sample-t.sample)*c.Groups+group)*t.rows*c.H+i)*c.W + j
-		x[k].Set(0, 0, winograd.Points, winograd.Points, i, j, c.H, c.W)
-		x[k].Repeat(c.H * c.W)
-		x[k].Keep(mr)
+		at[k] = (((sample-t.sample)*c.Groups+group)*t.rows*c.H+i)*c.W + j
+		patches[k].Set(0, 0, winograd.Points, winograd.Points, i, j, c.H, c.W)
+		patches[k].Repeat(c.H * c.W)
+		patches[k].Keep(mr)
 	}
 	g := winograd.Gather{Src: t.x, Pitch: c.W, Step: t.xStep(t.n), N: 1, Store: mr, Work: work}
-	for row := 0; row < t.rows && half == 0; row += mr {
+	for row := 0; row < t.rows; row += mr {
 		for k := range n {
-			x[k].Keep(t.rows - row)
+			patches[k].Keep(t.rows - row)
 			g.Dst = t.tx[group*winograd.Frequencies*g.Step+row/mr*gemm.Panel(mr, t.n)+(first+k)*mr:]
-			g.Base, g.Patches = atX[k]+row*c.H*c.W, &x[k]
+			g.Base, g.Patches = at[k]+row*c.H*c.W, &patches[k]
 			t.path.Image(&g)
 		}
 	}
-	g = winograd.Gather{Src: t.dy, Pitch: outW, Step: t.yStep(t.n), N: 1, Store: lanes, Work: work}
-	for column := 0; column < roundUp(t.columns, nr) && half == t.halves-1; column += lanes {
+}
+
+// transformY writes the same of dy.
+func (t *winogradFilterTask) transformY(group, first int, work []float32) {
+	nr, lanes := t.tile.NR, t.path.Lanes
+	outH, outW := t.c.OutH(), t.c.OutW()
+	n := min(t.chunk, t.n-first)
+	var patches [chunkTiles]winograd.Patches
+	var at [chunkTiles]int
+	for k := range n {
+		sample, i, j := t.place(t.first + first + k)
+		at[k] = ((sample*t.c.Groups+group)*t.columns*outH+i)*outW + j
+		patches[k].Set(0, 0, t.size, t.size, i, j, outH, outW)
+		patches[k].Repeat(outH * outW)
+	}
+	g := winograd.Gather{Src: t.dy, Pitch: outW, Step: t.yStep(t.n), N: 1, Store: lanes, Work: work}
+	for column := 0; column < roundUp(t.columns, nr); column += lanes {
 		for k := range n {
-			y[k].Keep(t.columns - column)
+			patches[k].Keep(t.columns - column)
 			g.Dst = t.ty[group*winograd.Frequencies*g.Step+column/nr*gemm.Panel(nr, t.n)+(first+k)*nr+column%nr:]
-			g.Base, g.Patches = atY[k]+column*outH*outW, &y[k]
+			g.Base, g.Patches = at[k]+column*outH*outW, &patches[k]
 			t.path.Evaluate(&g, t.size)
 		}
 	}

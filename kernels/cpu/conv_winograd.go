@@ -150,7 +150,7 @@ func (p *winogradProduct) cut(workers int) winogradCut {
 	all, sample := p.c.N*p.down*p.across, p.down*p.across
 	tiles := roundUp(max(winogradFew, min(winogradTiles, winogradBlock/p.depth)), p.tile.MR)
 	samples, few, piece := max(1, adjointTiles/sample), fewItems, winogradPiece
-	if workers > manyWorkers {
+	if workers > gemm.FewWorkers {
 		each := (workers + p.c.Groups - 1) / p.c.Groups
 		tiles = min(tiles, max(1, all/each/p.tile.MR)*p.tile.MR)
 		samples = min(samples, max(1, p.c.N/each))
@@ -356,7 +356,7 @@ func (q *queue) winogradPack(c device.Conv, p device.Pass, packed device.Buffer,
 	t := &q.winogradFilters
 	*t = winogradPackTask{winogradProduct: newWinogradProduct(q.engine.Tile, c, p), engine: q.engine, packed: scratch(packed), w: floats(w)}
 	t.parts, t.part = 1, t.depth
-	if items, workers := c.Groups*t.pieces(), q.engine.CutFor; workers > manyWorkers && items < workers {
+	if items, workers := c.Groups*t.pieces(), q.engine.CutFor; workers > gemm.FewWorkers && items < workers {
 		t.parts, t.part = evenly(t.depth, max(packDepth, t.depth*items/workers), 1)
 	}
 	runWithScratch(q, t, c.Groups*t.pieces()*t.parts, t.scratch())

@@ -47,7 +47,7 @@ func (t *lrnTask) run(q *queue) {
 	longest := maxStrip
 	if workers := q.engine.CutFor; t.l.N < few {
 		longest = fewStrip
-	} else if workers > manyWorkers {
+	} else if workers > gemm.FewWorkers {
 		longest = max(64, min(maxStrip, t.l.N*plane/workers))
 	}
 	_, t.strip = evenly(plane, longest, 16)

@@ -57,11 +57,6 @@ func (q *queue) loops() *vec.Loops { return q.engine.Tile.Loops }
 // microseconds of work.
 const grain = 16 << 10
 
-// manyWorkers is the most workers for which tasks are cut by their shape alone; phases and
-// direct gradients of filters always have an item for each worker, if they can. For more, those
-// of few items are cut finer, which costs them some reading and transforming twice.
-const manyWorkers = 4
-
 // chunks is the number of items of a task over n elements.
 func chunks(n int) int { return (n + grain - 1) / grain }
 

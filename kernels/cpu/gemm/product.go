@@ -45,7 +45,7 @@ type operand struct {
 // the fastest tile; a smaller product is not worth waking the workers. Where
 // panels have room for it, manyItems are enough, or one for each of more workers. An
 // item has at least lowest panels of rows or narrowest columns, so that what all share is
-// not fetched too often; one panel is enough where more than fewWorkers would be left
+// not fetched too often; one panel is enough where more than FewWorkers would be left
 // without an item.
 const (
 	itemSteps = 1 << 19
@@ -54,8 +54,9 @@ const (
 	narrowest = 64
 )
 
-// fewWorkers is the most workers for which products are cut by their shape alone.
-const fewWorkers = 4
+// FewWorkers is the most workers for which work is cut by its shape alone. For more, what has
+// few items is cut finer, which costs some reading and transforming twice.
+const FewWorkers = 4
 
 // privateColumns is the most columns of an item: a multiple of every NR.
 const privateColumns = 256
@@ -149,7 +150,7 @@ func (p *Product) cut() {
 	}
 	work := p.n * all * min(p.K, p.blocks*p.length)
 	workers := p.e.CutFor
-	if workers > fewWorkers {
+	if workers > FewWorkers {
 		smallest = max(width, min(smallest, all/workers))
 	}
 	items := max((all+largest-1)/largest, min(max(manyItems, workers), work/itemSteps, all/smallest))
@@ -158,7 +159,7 @@ func (p *Product) cut() {
 	}
 	p.private = roundUp((all+items-1)/items, unit)
 	rounds := func(private int) int { return ((all+private-1)/private + workers - 1) / workers }
-	if less := p.private - unit; workers > fewWorkers && less >= smallest && rounds(less)*less < rounds(p.private)*p.private {
+	if less := p.private - unit; workers > FewWorkers && less >= smallest && rounds(less)*less < rounds(p.private)*p.private {
 		p.private = less
 	}
 	p.parts = (all + p.private - 1) / p.private
