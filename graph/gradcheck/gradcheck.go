@@ -30,7 +30,8 @@ type Options struct {
 	Frozen  []string
 
 	// Values are what inputs and parameters have, by their names, where functions have a
-	// domain: logarithms are of what is above 0. Those that it does not name are drawn.
+	// domain: logarithms are of what is above 0. Those that it does not name are drawn; one of
+	// another length is an error.
 	Values map[string][]float32
 
 	// Elements is how many elements of each tensor Check perturbs; 0 means 12.
@@ -211,6 +212,16 @@ func newRunFor(n *graph.Network, d device.Device, o Options, inputs []string) (*
 	return r, nil
 }
 
+// given replaces what was drawn for an input or a parameter by Values, if they name it.
+func (r *run) given(drawn []float32, name string) error {
+	values, ok := r.options.Values[name]
+	if ok && len(values) != len(drawn) {
+		return fmt.Errorf("%s: there are %d values for its %d elements", name, len(values), len(drawn))
+	}
+	copy(drawn, values)
+	return nil
+}
+
 // fill draws inputs and parameters: the filler's values plus noise, so that
 // biases are not all zero. All are float32 numbers, the same on every device.
 func (r *run) fill(n *graph.Network, plan *graph.Plan) error {
@@ -227,7 +238,9 @@ func (r *run) fill(n *graph.Network, plan *graph.Plan) error {
 	for _, in := range n.Inputs {
 		shape := append(tensor.Shape{r.options.Batch}, in.Shape...)
 		values := noise(device.Elements(shape), 1)
-		copy(values, r.options.Values[in.Name])
+		if err := r.given(values, in.Name); err != nil {
+			return err
+		}
 		if in.DType == device.Float32 {
 			r.tensors = append(r.tensors, &perturbed{name: in.Name, input: true, host: r.dense(shape, values)})
 			continue
@@ -247,7 +260,9 @@ func (r *run) fill(n *graph.Network, plan *graph.Plan) error {
 		for i, v := range start.Float32s() {
 			values[i] += v
 		}
-		copy(values, r.options.Values[p.Name])
+		if err := r.given(values, p.Name); err != nil {
+			return err
+		}
 		t := &perturbed{name: p.Name, host: r.dense(p.Shape, values)}
 		if err := r.weights.Set(p.Name, t.host); err != nil {
 			return err

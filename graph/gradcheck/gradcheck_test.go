@@ -59,6 +59,17 @@ func TestPlanErrorsComeThrough(t *testing.T) {
 	require.ErrorContains(t, gradcheck.Check(n, gradcheck.Options{}), "window of 9x9 does not fit")
 }
 
+// The square root has no value for what is drawn below 0. Values keep it in its domain, and those
+// of another length are an error.
+func TestValues(t *testing.T) {
+	n := gradcheck.Layer(&layers.Formula{Formula: "sqrt(x)"}, image(1, 2, 2))
+	require.Error(t, gradcheck.Check(n, gradcheck.Options{Batch: 1}))
+	o := gradcheck.Options{Batch: 1, Values: map[string][]float32{"x": {1, 2, 3, 4}}}
+	require.NoError(t, gradcheck.Check(n, o))
+	o.Values["x"] = o.Values["x"][:3]
+	require.ErrorContains(t, gradcheck.Check(n, o), "x: there are 3 values for its 4 elements")
+}
+
 // A whole small network: everything AlexNet has, with fan-out and two losses.
 func TestWholeNetwork(t *testing.T) {
 	n := &graph.Network{Name: "small"}
