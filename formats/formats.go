@@ -99,6 +99,9 @@ type Writer struct {
 	// Preprocessing says that Write knows WriteOptions.Preprocessing.
 	Preprocessing bool
 
+	// NetworkAlone says that no weights are written; a model may have none.
+	NetworkAlone bool
+
 	// Write writes a model, whose network and weights fit. What the format cannot say is an
 	// error, which names the layer.
 	Write func(w io.Writer, m *Model, o WriteOptions) error

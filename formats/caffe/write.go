@@ -16,7 +16,7 @@ import (
 )
 
 // Writer writes a network as prototxt, without its weights.
-var Writer = formats.Writer{Name: "Caffe's network in text", Suffix: ".prototxt", Write: func(w io.Writer, m *formats.Model, _ formats.WriteOptions) error {
+var Writer = formats.Writer{Name: "Caffe's network in text", Suffix: ".prototxt", NetworkAlone: true, Write: func(w io.Writer, m *formats.Model, _ formats.WriteOptions) error {
 	return Write(w, m.Network)
 }}
 

@@ -159,11 +159,17 @@ func layerNormalization(im *importer, c *call, in []*value) (*value, error) {
 	if !l.Channels {
 		inFile = im.toLast(shape)
 	}
+	return y, im.takeAffine(c, y, scale, center, inFile, shape, turn)
+}
+
+// takeAffine gives a layer the scale and the centre of the file, which have the shape inFile
+// there.
+func (im *importer) takeAffine(c *call, y *value, scale, center bool, inFile, shape []int, turn func([]float32) []float32) error {
 	arrays, err := im.take(c, norms(scale, center, inFile)...)
 	if err == nil && arrays != nil {
 		im.setAffine(y, scale, center, arrays, shape, turn)
 	}
-	return y, err
+	return err
 }
 
 // groupNormalization reads GroupNormalization of channels.
@@ -189,11 +195,7 @@ func groupNormalization(im *importer, c *call, in []*value) (*value, error) {
 		return nil, err
 	}
 	shape := []int{x.sample[0]}
-	arrays, err := im.take(c, norms(scale, center, shape)...)
-	if err == nil && arrays != nil {
-		im.setAffine(y, scale, center, arrays, shape, unturned)
-	}
-	return y, err
+	return y, im.takeAffine(c, y, scale, center, shape, shape, unturned)
 }
 
 // rescaling reads Rescaling: x scale + offset, of numbers for all or for each channel.

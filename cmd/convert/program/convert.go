@@ -44,8 +44,8 @@ func (o *options) convert(ctx context.Context, stdout, stderr io.Writer) (err er
 	switch {
 	case m.Network == nil:
 		return fmt.Errorf("%s: there are weights and no network: -net or -model says which one they are of", files)
-	case m.Weights == nil:
-		return fmt.Errorf("%s: there is a network and no weights: name the file of its weights too", files)
+	case m.Weights == nil && (o.verify != "" || !o.networkAlone()):
+		return fmt.Errorf("%s: there is a network and no weights: name the file of its weights too, or write the network alone, as -o net.json does", files)
 	}
 	d, err := device.Open(o.device, o.deviceOptions())
 	if err != nil {
@@ -84,6 +84,12 @@ func (o *options) files() string {
 		return cmp.Or(o.net, o.model)
 	}
 	return strings.Join(o.paths, ", ")
+}
+
+// networkAlone reports whether -o writes no weights.
+func (o *options) networkAlone() bool {
+	w, err := writerOf(o.out)
+	return err == nil && w.NetworkAlone
 }
 
 // refusal says why nothing was written.
@@ -252,6 +258,9 @@ func fit(m *formats.Model, d device.Device, files string) (*graph.Weights, error
 	if err != nil {
 		return nil, err
 	}
+	if m.Weights == nil { // nothing needs them
+		return w, nil
+	}
 	if err := modelfile.SetWeights(w, m.Weights, files, nil); err != nil {
 		return nil, errors.Join(err, w.Close())
 	}
@@ -268,11 +277,15 @@ func (o *options) write(stdout io.Writer, m *formats.Model) error {
 	if err != nil {
 		return command.BrokenError{Err: err}
 	}
-	count := 0
-	for _, x := range m.Weights {
-		count += x.Shape().TotalSize()
+	what := "without weights"
+	if !to.NetworkAlone {
+		count := 0
+		for _, x := range m.Weights {
+			count += x.Shape().TotalSize()
+		}
+		what = fmt.Sprintf("%d numbers in %d tensors", count, len(m.Weights))
 	}
-	_, err = fmt.Fprintf(stdout, "%s: %v, %d layers, %d numbers in %d tensors, from %s\n", printable.Name(o.out), m.Network, len(m.Network.Nodes), count, len(m.Weights), m.Format)
+	_, err = fmt.Fprintf(stdout, "%s: %v, %d layers, %s, from %s\n", printable.Name(o.out), m.Network, len(m.Network.Nodes), what, m.Format)
 	return err
 }
 

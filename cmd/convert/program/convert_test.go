@@ -178,14 +178,29 @@ func TestNetworksWithoutWeights(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, want.Float32s(), m.Weights["conv2.weight"].Float32s())
 
-	code, _, stderr = call("lenet.safetensors", "-o", "lenet.json")
+	code, stdout, stderr := call("lenet.safetensors", "-o", "lenet.json")
 	require.Zero(t, code, stderr)
+	require.Equal(t, "lenet.json: network lenet, 10 layers, without weights, from hubel, weights file\n", stdout)
 	n, err := graph.ReadFile("lenet.json")
 	require.NoError(t, err)
 	require.Equal(t, m.Network, n)
-	code, stdout, stderr := call("-net", "lenet.json", "-info")
+	code, stdout, stderr = call("-net", "lenet.json", "-info")
 	require.Zero(t, code, stderr)
 	require.Contains(t, stdout, "lenet.json: weights as training begins, seed 1\n")
+
+	// A description without weights is enough for it, and for nothing else.
+	text := `name: "tiny" input: "data" input_dim: 1 input_dim: 1 input_dim: 8 input_dim: 8
+layer { name: "ip" type: "InnerProduct" bottom: "data" top: "ip" inner_product_param { num_output: 3 } }`
+	require.NoError(t, os.WriteFile("tiny.prototxt", []byte(text), 0o644))
+	code, stdout, stderr = call("tiny.prototxt", "-o", "tiny.json")
+	require.Zero(t, code, stderr)
+	require.Contains(t, stdout, "without weights")
+	n, err = graph.ReadFile("tiny.json")
+	require.NoError(t, err)
+	require.Equal(t, "ip", n.Nodes[0].Name)
+	code, _, stderr = call("tiny.prototxt", "-o", "tiny.onnx")
+	require.Equal(t, command.Wrong, code)
+	require.Contains(t, stderr, "there is a network and no weights")
 }
 
 func TestInfo(t *testing.T) {

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 
@@ -53,9 +52,6 @@ func readFresh(_ context.Context, _ []string, o formats.Options) (m *formats.Mod
 
 // writeJSON writes the network alone.
 func writeJSON(w io.Writer, m *formats.Model, _ formats.WriteOptions) error {
-	if m.Network == nil {
-		return errors.New("there is no network to write")
-	}
 	text, err := json.MarshalIndent(m.Network, "", "\t")
 	if err != nil {
 		return fmt.Errorf("network in JSON: %w", err)

@@ -64,7 +64,11 @@ func (o *options) writeRun(stdout io.Writer, r *formats.Run) error {
 	if r.Iteration >= r.Iterations {
 		longer = fmt.Sprintf(" -iters N, with N above %d", r.Iteration)
 	}
-	_, err = fmt.Fprintf(stdout, "%s: a run of %v at iteration %d of %d, from %s\ngo on with it: train -resume %s -data SET%s\n",
-		printable.Name(o.out), r.Network, r.Iteration, r.Iterations, r.Format, command.Quoted(o.out), longer)
+	of := ""
+	if r.Iterations > 0 {
+		of = fmt.Sprintf(" of %d", r.Iterations)
+	}
+	_, err = fmt.Fprintf(stdout, "%s: a run of %v at iteration %d%s, from %s\ngo on with it: train -resume %s -data SET%s\n",
+		printable.Name(o.out), r.Network, r.Iteration, of, r.Format, command.Quoted(o.out), longer)
 	return err
 }

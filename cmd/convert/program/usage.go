@@ -13,7 +13,8 @@ const usageHead = `convert reads networks of other frameworks into weights files
 show and bench take like any other, and writes weights files for other frameworks.
 
   convert FILE… -o FILE [flags]
-  convert FILE… -o FOLDER [flags]      with the state of a training: a run to resume
+  convert FILE… -o FOLDER [flags]        with the state of a training: a run to resume
+  convert -net FILE|-model NAME -o FILE  with the weights that training begins with
   convert FILE… -info
   convert FILE… -verify INPUTS.npz
 

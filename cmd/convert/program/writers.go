@@ -19,7 +19,7 @@ import (
 // longest counts.
 var writers = []formats.Writer{
 	{Name: "hubel", Suffix: ".safetensors", Write: writeWeightsFile},
-	{Name: "the network alone, for -net", Suffix: ".json", Write: writeJSON},
+	{Name: "the network alone, for -net", Suffix: ".json", NetworkAlone: true, Write: writeJSON},
 	caffe.Writer,
 	onnx.Writer,
 	pytorch.Writer,
