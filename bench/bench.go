@@ -14,6 +14,8 @@ import (
 	"strings"
 	"time"
 
+	"gorgonia.org/tensor"
+
 	"github.com/hubel-go/hubel/bench/roof"
 	"github.com/hubel-go/hubel/device"
 	"github.com/hubel-go/hubel/graph"
@@ -377,21 +379,52 @@ func (b *bench) net(n *graph.Network) (err error) {
 		return err
 	}
 	defer func() { err = cmp.Or(err, w.Close()) }()
-	infer := b.spec
-	infer.Mode = graph.Infer
-	q, err := n.Plan(b.device.Traits(), infer)
+	if err := b.steps("training", b.plan, w); err != nil {
+		return err
+	}
+	p, folded, err := b.folded(w)
 	if err != nil {
 		return err
 	}
-	for _, mode := range []struct {
-		name string
-		plan *graph.Plan
-	}{{"training", b.plan}, {"inference", q}} {
-		if err := b.steps(mode.name, mode.plan, w); err != nil {
-			return err
+	if folded != w {
+		defer func() { err = cmp.Or(err, folded.Close()) }()
+	}
+	return b.steps("inference", p, folded)
+}
+
+// folded is the plan of inference, and its weights, as predict has them: batch-norms are part
+// of the layers before them. Without any the weights are w.
+func (b *bench) folded(w *graph.Weights) (*graph.Plan, *graph.Weights, error) {
+	infer := b.spec
+	infer.Mode = graph.Infer
+	n := w.Network()
+	p, err := n.Plan(b.device.Traits(), infer)
+	if err != nil {
+		return nil, nil, err
+	}
+	values := map[string]*tensor.Dense{}
+	for _, name := range w.Names() {
+		if values[name], err = w.Get(name); err != nil {
+			return nil, nil, err
 		}
 	}
-	return nil
+	folded, values := p.Fold(values)
+	if len(folded.Nodes) == len(n.Nodes) {
+		return p, w, nil
+	}
+	if p, err = folded.Plan(b.device.Traits(), infer); err != nil {
+		return nil, nil, err
+	}
+	own, err := graph.NewWeights(folded, b.device)
+	if err != nil {
+		return nil, nil, err
+	}
+	for _, name := range own.Names() {
+		if err := own.Set(name, values[name]); err != nil {
+			return nil, nil, cmp.Or(err, own.Close())
+		}
+	}
+	return p, own, nil
 }
 
 // steps times one of the plans of a network.

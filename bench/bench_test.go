@@ -23,6 +23,7 @@ import (
 	"github.com/hubel-go/hubel/kernels/cuda/costmodel"
 	"github.com/hubel-go/hubel/kernels/cuda/driver"
 	"github.com/hubel-go/hubel/kernels/cuda/ptxsim"
+	"github.com/hubel-go/hubel/layers"
 	"github.com/hubel-go/hubel/models"
 )
 
@@ -401,6 +402,35 @@ func TestStepsBeginWithTheirBatch(t *testing.T) {
 		require.InDelta(t, losses[0], l, 1e-2, "%v", losses)
 	}
 	require.Less(t, losses[3], losses[0])
+}
+
+// Inference is measured as predict runs it: without batch-norms that can be part of the layer
+// before them.
+func TestInferenceIsFolded(t *testing.T) {
+	d, err := cpu.New(1)
+	require.NoError(t, err)
+	defer d.Close()
+	for _, norm := range []bool{true, false} {
+		n := &graph.Network{Name: "small"}
+		x := n.Add("conv", &layers.Conv{Filters: 4, Kernel: layers.Square(3)}, n.Image("data", 3, 8, 8))
+		if norm {
+			x = n.Add("norm", &layers.BatchNorm{}, x)
+		}
+		n.Outputs = []string{n.Add("fc", &layers.Dense{Out: 5}, x)}
+		b := &bench{device: &timedDevice{Device: d}, spec: graph.PlanOptions{Batch: 2}}
+		w, err := b.weights(n)
+		require.NoError(t, err)
+		defer w.Close()
+		p, own, err := b.folded(w)
+		require.NoError(t, err)
+		require.Len(t, p.Steps, 2)
+		require.Equal(t, own.Network(), p.Network)
+		require.Equal(t, norm, own != w)
+		if norm {
+			defer own.Close()
+			require.Nil(t, own.Shape("norm.running_mean"))
+		}
+	}
 }
 
 func TestParseShape(t *testing.T) {

@@ -72,6 +72,10 @@ def window(o):
     return {"kernel_size": pair(o["window"]), "stride": pair(o.get("stride"), 1), "padding": around(o), "ceil_mode": o.get("ceil", False)}
 
 
+def maximum(o, _):
+    return nn.AdaptiveMaxPool2d(1) if o.get("global") else nn.MaxPool2d(**window(o))
+
+
 def average(o, _):
     if o.get("global"):
         return nn.AdaptiveAvgPool2d(1)
@@ -92,7 +96,7 @@ layers_of = {
     # PyTorch divides alpha by the size.
     "lrn": lambda o, x: nn.LocalResponseNorm(o.get("size", 5), o.get("alpha", 1e-4) * (1 if o.get("alpha_over_size") else o.get("size", 5)),
                                              o.get("beta", 0.75), o.get("k", 2)),
-    "max-pool": lambda o, x: nn.MaxPool2d(**window(o)),
+    "max-pool": maximum,
     "average-pool": average,
     "adaptive-average-pool": lambda o, x: nn.AdaptiveAvgPool2d(pair(o["size"])),
     "relu": lambda o, x: nn.ReLU(),
