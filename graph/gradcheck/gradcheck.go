@@ -30,8 +30,8 @@ type Options struct {
 	Frozen  []string
 
 	// Values are what inputs and parameters have, by their names, where functions have a
-	// domain: logarithms are of what is above 0. Those that it does not name are drawn; one of
-	// another length is an error.
+	// domain: logarithms are of what is above 0. Those that it does not name are drawn. Too few
+	// values are an error; a check of fewer samples takes those of the first ones.
 	Values map[string][]float32
 
 	// Elements is how many elements of each tensor Check perturbs; 0 means 12.
@@ -215,7 +215,7 @@ func newRunFor(n *graph.Network, d device.Device, o Options, inputs []string) (*
 // given replaces what was drawn for an input or a parameter by Values, if they name it.
 func (r *run) given(drawn []float32, name string) error {
 	values, ok := r.options.Values[name]
-	if ok && len(values) != len(drawn) {
+	if ok && len(values) < len(drawn) {
 		return fmt.Errorf("%s: there are %d values for its %d elements", name, len(values), len(drawn))
 	}
 	copy(drawn, values)

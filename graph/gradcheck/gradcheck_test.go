@@ -59,8 +59,8 @@ func TestPlanErrorsComeThrough(t *testing.T) {
 	require.ErrorContains(t, gradcheck.Check(n, gradcheck.Options{}), "window of 9x9 does not fit")
 }
 
-// The square root has no value for what is drawn below 0. Values keep it in its domain, and those
-// of another length are an error.
+// The square root has no value for what is drawn below 0. Values keep it in its domain, and too
+// few of them are an error.
 func TestValues(t *testing.T) {
 	n := gradcheck.Layer(&layers.Formula{Formula: "sqrt(x)"}, image(1, 2, 2))
 	require.Error(t, gradcheck.Check(n, gradcheck.Options{Batch: 1}))
