@@ -11,6 +11,7 @@ import (
 	"github.com/hubel-go/hubel/data"
 	"github.com/hubel-go/hubel/formats"
 	"github.com/hubel-go/hubel/graph"
+	"github.com/hubel-go/hubel/internal/npy"
 	"github.com/hubel-go/hubel/layers"
 )
 
@@ -127,4 +128,26 @@ func TestWeightsOfKeras212(t *testing.T) {
 	m := read(t, formats.Options{}, file(t, "v2_12.json"), file(t, "v2_12.weights.h5"))
 	require.Empty(t, m.Lost)
 	compare(t, m, arrays(t, file(t, "v2_12.npz")), true)
+}
+
+// Rows of pixels are pooled to a number of windows that overlap where it does not divide theirs;
+// Identity changes nothing, and the first version of batch normalisation is read as the second.
+func TestLayersOfOneName(t *testing.T) {
+	rows := func(layers ...string) string { return strings.Replace(sequential(layers...), "8, 8, 2", "5, 2", 1) }
+	identity := `{"class_name": "Identity", "config": {"name": "i"}}`
+	x := npy.Numbers{Shape: []int{1, 2, 5}, Values: []float32{1, 5, 2, 0, 4, -1, -5, -2, 0, -4}} // [C,L]
+	for class, want := range map[string][]float64{
+		"AdaptiveMaxPooling1D":     {5, 4, -1, 0},
+		"AdaptiveAveragePooling1D": {8. / 3, 2, -8. / 3, -2},
+	} {
+		m := read(t, formats.Options{}, write(t, "net.json", rows(layerOf(class, `, "output_size": 2`), identity)))
+		require.Equal(t, m.Values["l"], m.Values["i"])
+		got := values(t, m, x, []string{"i"})["i"].Float32s()
+		for i := range want {
+			require.InDelta(t, want[i], got[i], 1e-6, class)
+		}
+	}
+	m := read(t, formats.Options{}, write(t, "net.json", sequential(layerOf("BatchNormalizationV1", `, "epsilon": 0.5`))))
+	norm := m.Network.Nodes[0].Layer.(*layers.BatchNorm)
+	require.Equal(t, float32(0.5), *norm.Eps)
 }
