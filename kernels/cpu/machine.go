@@ -19,7 +19,13 @@ const (
 
 	// wide is how many columns are reduced together where nothing else is between the
 	// stages: a row is read page after page, which the processor fetches ahead.
-	wide = 8 * strip
+	wide = 32 * strip
+
+	// longRow is from how many pixels on a channel is worth instructions of its own.
+	longRow = 512
+	// rowsTogether is how many rows are reduced block by block: memory sends some streams
+	// sooner than one.
+	rowsTogether = 4
 )
 
 // evaluation is a program with what it reads and writes, over the elements of a view.
@@ -30,13 +36,15 @@ type evaluation struct {
 	view   device.View
 	random device.Random
 	inputs [expr.MaxInputs + 2]source // and indices along C and Inner
+	strips bool                       // elements come in strips
+	byRow  bool                       // run takes elements of one row, along which what is spread does not change
 	out    [expr.MaxOutputs][]float32
 	ending [expr.MaxOutputs]instruction // what becomes of the results
 }
 
 // source is an input: its elements, and how far apart they lie along the axes of a view;
 // or an index. One that is whole is read where it lies, and one of a single number is a
-// constant; others, integers and indices are spread over a strip.
+// constant; others, integers and indices are spread over a strip, or a block of a row.
 type source struct {
 	values      []float32
 	integers    []int32
@@ -48,6 +56,7 @@ type source struct {
 // newEvaluation prepares a program whose elements lie along these axes.
 func newEvaluation(q *queue, p *expr.Program, axes expr.Axes, in []device.Tensor) evaluation {
 	e := evaluation{program: q.compiled(p, axes), q: q, loops: q.loops()}
+	e.strips = len(e.stages) > 1
 	for i := range p.Inputs() {
 		if p.Uses(i) {
 			if p.Integer(i) {
@@ -79,7 +88,22 @@ func newViewed(q *queue, p *expr.Program, v device.View, in []device.Tensor, r d
 		}
 		e.inputs[len(p.Inputs())+k] = source{index: axis, spread: true}
 	}
+	constant := true
+	for _, src := range e.inputs[:e.sources()] {
+		if src.spread {
+			constant = constant && src.inner == 0 && src.index != expr.Inner
+			e.byRow = true
+		}
+	}
+	if e.byRow && (e.strips || !constant) {
+		e.spreadAll()
+	}
 	return e
+}
+
+// spreadAll makes run take elements of any rows.
+func (e *evaluation) spreadAll() {
+	e.strips, e.byRow = e.strips || e.byRow, false
 }
 
 // programKey names a compiled program: its hash, and the axes of its elements.
@@ -128,40 +152,49 @@ type machine struct {
 	code                                          [][]vec.Instruction // of the stages
 	invariant                                     [expr.MaxInstructions]float32
 	constants, slots, spread, tails, total, strip []float32
+	together                                      []vec.Instruction // of some rows, and
+	row                                           int               // which of them
 }
 
 // sources is how many inputs and indices there are.
 func (p *program) sources() int { return len(p.from.Inputs()) + len(p.indices) }
 
 // room is the scratch memory of a worker, in elements.
-func (p *program) room() int {
-	inputs := p.sources()
-	n := (len(p.constants)+inputs+expr.MaxOutputs+1)*vec.Block + p.slots*p.slot() + p.columns()
-	if p.strips {
-		n += inputs * pitch
+func (e *evaluation) room() int {
+	inputs := e.sources()
+	return (len(e.constants)+inputs+expr.MaxOutputs+1)*vec.Block + e.slots*e.slot() + e.columns() + inputs*e.spreads()
+}
+
+// spreads is how far inputs that are spread lie apart.
+func (e *evaluation) spreads() int {
+	switch {
+	case e.strips:
+		return pitch
+	case e.byRow:
+		return rowsTogether * vec.Block
 	}
-	return n
+	return 0
 }
 
 // columns is how many columns of a row are reduced together at most.
-func (p *program) columns() int {
-	if p.strips {
+func (e *evaluation) columns() int {
+	if e.strips {
 		return pitch
 	}
 	return wide + vec.Block
 }
 
 // slot is how far slots lie apart.
-func (p *program) slot() int {
-	if p.strips {
+func (e *evaluation) slot() int {
+	if e.strips {
 		return pitch
 	}
 	return vec.Block
 }
 
 // longest is how many elements run takes at once.
-func (p *program) longest() int {
-	if p.strips {
+func (e *evaluation) longest() int {
+	if e.strips {
 		return strip
 	}
 	return grain
@@ -180,9 +213,7 @@ func (e *evaluation) begin(worker int) *machine {
 	m.constants = take(len(e.constants) * vec.Block)
 	m.total, m.tails = take(vec.Block), take((inputs+expr.MaxOutputs)*vec.Block)
 	m.slots, m.strip = take(e.slots*e.slot()), take(e.columns())
-	if e.strips {
-		m.spread = take(inputs * pitch)
-	}
+	m.spread = take(inputs * e.spreads())
 	e.compute(m)
 	for i, step := range e.constants {
 		e.loops.Fill(m.constants[i*vec.Block:][:vec.Block], m.invariant[step])
@@ -236,6 +267,7 @@ func (m *machine) end() {
 	for _, code := range m.code {
 		clear(code)
 	}
+	clear(m.together)
 	m.update = evaluation{}
 }
 
@@ -279,7 +311,9 @@ func (e *evaluation) operand(m *machine, p place, first, behind int, tail bool) 
 		}
 		return vec.Operand{At: &m.slots[p.index*pitch+behind], Moves: -1}
 	case inInput:
-		if src := &e.inputs[p.index]; src.spread {
+		if src := &e.inputs[p.index]; src.spread && e.byRow {
+			return vec.Operand{At: &m.rowOf(p.index)[0]}
+		} else if src.spread {
 			return vec.Operand{At: &m.spread[p.index*pitch+behind], Moves: -1}
 		} else if !tail {
 			return vec.Operand{At: &src.values[first+behind], Moves: -1}
@@ -295,13 +329,14 @@ func (e *evaluation) operand(m *machine, p place, first, behind int, tail bool) 
 // tailOf is the block of the tail of an input or, behind them, an output.
 func (m *machine) tailOf(i int) []float32 { return m.tails[i*vec.Block:][:vec.Block] }
 
+// rowOf is the block of an input's value in a row.
+func (m *machine) rowOf(i int) []float32 {
+	return m.spread[(i*rowsTogether+m.row)*vec.Block:][:vec.Block]
+}
+
 // run computes the elements from first, n of them, at most as many as longest says.
 func (e *evaluation) run(m *machine, first, n int) {
-	for i := range e.sources() {
-		if src := &e.inputs[i]; src.spread {
-			e.gather(m.spread[i*pitch:][:n], src, first)
-		}
-	}
+	e.spreadInputs(m, first, n)
 	whole := n / vec.Block * vec.Block
 	if whole < n {
 		e.copyTails(m, first+whole, n-whole)
@@ -322,6 +357,50 @@ func (e *evaluation) run(m *machine, first, n int) {
 	}
 	if whole < n {
 		e.endTails(m, first+whole, n-whole)
+	}
+}
+
+// runRows computes n elements from first of each of some rows, which are so far apart.
+// The code of some rows is one: block by block, from each row in turn.
+func (e *evaluation) runRows(m *machine, first, n, rows, apart int) {
+	whole := n / vec.Block * vec.Block
+	if e.strips || whole == 0 || apart == n { // or side by side
+		for k := range rows {
+			e.run(m, first+k*apart, n)
+		}
+		return
+	}
+	for done := 0; done < rows; done += rowsTogether {
+		at := first + done*apart
+		code := m.together[:0]
+		for m.row = range min(rowsTogether, rows-done) {
+			row := at + m.row*apart
+			e.spreadInputs(m, row, 1)
+			e.aim(m, 0, row, 0, false)
+			code = append(code, m.code[0][:len(e.stages[0].code)]...)
+		}
+		m.row, m.together = 0, append(code, vec.Instruction{Op: vec.OpEnd})
+		e.loops.Run(m.together, whole/vec.Block)
+	}
+	for k := 0; k < rows && whole < n; k++ {
+		row := first + k*apart
+		e.spreadInputs(m, row, 1)
+		e.copyTails(m, row+whole, n-whole)
+		e.aim(m, 0, row, whole, true)
+		e.loops.Run(m.code[0], 1)
+		e.endTails(m, row+whole, n-whole)
+	}
+}
+
+// spreadInputs writes the values of inputs that are read from a strip or a block.
+func (e *evaluation) spreadInputs(m *machine, first, n int) {
+	for i := range e.sources() {
+		if src := &e.inputs[i]; src.spread && e.byRow {
+			e.gather(m.rowOf(i)[:1], src, first)
+			e.loops.Fill(m.rowOf(i), m.rowOf(i)[0])
+		} else if src.spread {
+			e.gather(m.spread[i*pitch:][:n], src, first)
+		}
 	}
 }
 

@@ -22,6 +22,9 @@ func (q *queue) Map(p *expr.Program, v device.View, out, in []device.Tensor, mod
 			t.ending[k].op = vec.OpAddInto
 		}
 	}
+	if t.byRow && t.view.Inner < longRow {
+		t.spreadAll()
+	}
 	items := chunks(v.Elements(expr.Whole))
 	if items <= fewChunks && len(t.stages) == 1 {
 		t.together, items = true, 1
@@ -47,7 +50,12 @@ func (t *mapTask) Run(item, worker int) {
 	if t.together {
 		end = n
 	}
-	for step := t.longest(); first < end; first += step {
-		t.run(m, first, min(step, end-first))
+	for step := t.longest(); first < end; {
+		n := min(step, end-first)
+		if t.byRow {
+			n = min(n, t.view.Inner-first%t.view.Inner)
+		}
+		t.run(m, first, n)
+		first += n
 	}
 }

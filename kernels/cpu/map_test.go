@@ -137,3 +137,70 @@ func TestProgramsAreKeptOnce(t *testing.T) {
 	require.Equal(t, []float32{41, 41, 41}, floats(y))
 	require.Len(t, q.(*queue).programs, 2)
 }
+
+// Inputs that do not change along a row give the bits of such that are spread over all
+// elements: rows long and short, whole blocks and tails, in place and added, reduced to
+// each of the axes.
+func TestRowsAreSpread(t *testing.T) {
+	x, b := expr.Input(0, expr.Whole), func(axes expr.Axes) expr.Expr { return expr.Input(1, axes) }
+	d, err := New(2)
+	require.NoError(t, err)
+	defer func() { require.NoError(t, d.Close()) }()
+	q, err := d.NewQueue()
+	require.NoError(t, err)
+	tensor := func(n, seed int) device.Tensor {
+		y := ones(t, d, n)
+		for i := range floats(y) {
+			floats(y)[i] = float32((i*7+seed)%23)/16 - 0.7
+		}
+		return y
+	}
+	for _, v := range []device.View{
+		{N: 3, C: 2, Inner: longRow}, {N: 2, C: 3, Inner: longRow + 1}, {N: 2, C: 2, Inner: 2*grain + 70}, {N: 1, C: 5, Inner: 4099},
+		{N: 6, C: 2, Inner: longRow - 1}, {N: 9, C: 3, Inner: shortRun + 1}, {N: 7, C: 6, Inner: 64}, {N: 30, C: 600, Inner: 1},
+	} {
+		for _, axes := range []expr.Axes{expr.Channel, expr.N, expr.N | expr.C} {
+			n, short := v.Elements(expr.Whole), tensor(v.Elements(axes), 3)
+			values := floats(short)
+			spread := ones(t, d, n)
+			sn, sc, _ := v.Strides(axes)
+			for i := range floats(spread) {
+				row := i / v.Inner
+				floats(spread)[i] = values[row/v.C*sn+row%v.C*sc]
+			}
+			program := func(b expr.Expr) *expr.Program {
+				return expr.MustNew(expr.Max(expr.Mul(expr.Add(x, b), expr.Add(x, b)), expr.Sub(b, expr.Mul(x, expr.Const(3)))))
+			}
+			rows, whole := program(b(axes)), program(b(expr.Whole))
+			for _, inPlace := range []bool{false, true} {
+				for _, mode := range []device.Mode{device.Overwrite, device.Accumulate} {
+					run := func(p *expr.Program, b device.Tensor) []uint32 {
+						in := tensor(n, 5)
+						out := in
+						if !inPlace {
+							out = tensor(n, 11)
+						}
+						q.Map(p, v, []device.Tensor{out}, []device.Tensor{in, b}, []device.Mode{mode}, device.Random{})
+						require.NoError(t, q.Sync())
+						return bits(floats(out))
+					}
+					require.Equal(t, run(whole, spread), run(rows, short), "map %v of %v, in place %v, mode %v", axes, v, inPlace, mode)
+				}
+			}
+			for _, to := range []expr.Axes{expr.C | expr.Inner, expr.Pixel, expr.Inner, expr.N | expr.C, expr.C, expr.N, expr.One} {
+				for _, op := range []device.ReduceOp{device.Sum, device.Max} {
+					run := func(p *expr.Program, b device.Tensor) []float32 {
+						out := tensor(v.Elements(to), 1)
+						q.Reduce(p, v, op, to, out, []device.Tensor{tensor(n, 5), b}, device.Overwrite, device.Random{})
+						require.NoError(t, q.Sync())
+						return floats(out)
+					}
+					want, got := run(whole, spread), run(rows, short)
+					for i := range want { // sums may be cut otherwise
+						require.InEpsilon(t, 1+want[i], 1+got[i], 2e-5, "reduce %v of %v to %v, op %v, result %d", axes, v, to, op, i)
+					}
+				}
+			}
+		}
+	}
+}

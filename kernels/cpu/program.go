@@ -12,8 +12,8 @@ import (
 //
 // A value that is read again is saved to a slot. With one stage, the machine goes
 // through many blocks of elements at once, and a slot is a block; with several, and
-// where inputs must be spread over the elements, elements come in strips, which stay in
-// the first-level cache, and a slot is a strip. Steps that are invariant, of the same value
+// where inputs must be spread over short rows, elements come in strips, which stay in the
+// first-level cache, and a slot is a strip. Steps that are invariant, of the same value
 // for all elements, are computed once.
 type program struct {
 	from      *expr.Program
@@ -22,7 +22,6 @@ type program struct {
 	constants []int       // invariant steps that others read, a block each
 	indices   []expr.Axes // that it asks for, sources behind the inputs
 	slots     int
-	strips    bool
 }
 
 // programStage is some instructions, and then a function of a strip, but in the last one.
@@ -121,17 +120,14 @@ func compile(p *expr.Program, axes expr.Axes) *program {
 		case n.fused:
 		case i.Op == expr.OpInput:
 			c.places[k] = place{inInput, i.Index}
-			c.strips = c.strips || i.Axes != expr.Whole || i.Integer
 		case i.Op == expr.OpIndex:
 			c.places[k] = place{inInput, c.sources()}
 			c.indices = append(c.indices, i.Axes)
-			c.strips = true
 		default:
 			c.step(k)
 		}
 	}
 	c.finish()
-	c.strips = c.strips || len(c.stages) > 1
 	return c.program
 }
 

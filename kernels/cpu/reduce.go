@@ -156,6 +156,9 @@ func (t *runsTask) cut(axes expr.Axes) int {
 	case expr.N:
 		t.count, t.length = v.N, v.C*v.Inner
 	}
+	if t.byRow && (t.length != v.Inner || t.length <= shortRun) {
+		t.spreadAll()
+	}
 	t.parts, t.each = chunks(t.length), rowsEach(t.length)
 	t.take(t.count / t.results * t.parts)
 	t.ending[0] = instruction{op: vec.OpSum, in: [3]place{{kind: inTotals}}}
@@ -245,8 +248,10 @@ func (t *columnsTask) cut(axes expr.Axes) int {
 		t.take((t.count + t.each - 1) / t.each)
 	}
 	t.width = strip
-	if rows := t.results / v.Inner * t.terms; !t.program.strips && rows*((v.Inner+wide-1)/wide) >= manyWide {
-		t.width = wide
+	if rows := t.results / v.Inner * t.terms; !t.strips {
+		items := max(manyWide, 2*t.q.pool.Workers())
+		across := (items + rows - 1) / rows
+		t.width = min(wide, roundUp((v.Inner+across-1)/across, strip))
 	}
 	t.across = (v.Inner + t.width - 1) / t.width
 	t.ending[0] = instruction{op: vec.OpAddInto, in: [3]place{{kind: inStrip}}}
@@ -271,15 +276,11 @@ func (t *columnsTask) Run(item, worker int) {
 	for i := range totals {
 		totals[i] = t.nothing()
 	}
-	for k, end := part*t.each, min((part+1)*t.each, t.count); k < end; k++ {
-		if k%rowsOfPart == 0 {
-			t.loops.Fill(m.strip, float32(t.nothing()))
-		}
-		t.run(m, (outer*t.between+k*t.apart)*inner+at, n)
-		if k%rowsOfPart == rowsOfPart-1 || k == end-1 {
-			for i, v := range m.strip[:n] {
-				totals[i] = t.combine(totals[i], float64(v))
-			}
+	for k, end := part*t.each, min((part+1)*t.each, t.count); k < end; k += rowsOfPart {
+		t.loops.Fill(m.strip, float32(t.nothing()))
+		t.runRows(m, (outer*t.between+k*t.apart)*inner+at, n, min(rowsOfPart, end-k), t.apart*inner)
+		for i, v := range m.strip[:n] {
+			totals[i] = t.combine(totals[i], float64(v))
 		}
 	}
 }
@@ -289,9 +290,7 @@ func (t *columnsTask) Run(item, worker int) {
 func (t *columnsTask) runDirect(m *machine, outer, at, n int) {
 	inner := t.view.Inner
 	t.loops.Fill(m.strip, float32(t.nothing()))
-	for k := range t.count {
-		t.run(m, (outer*t.between+k*t.apart)*inner+at, n)
-	}
+	t.runRows(m, outer*t.between*inner+at, n, t.count, t.apart*inner)
 	out := t.out[outer*inner+at:][:n]
 	if t.m == device.Accumulate {
 		for i, v := range m.strip[:n] {

@@ -19,10 +19,10 @@
 
 // AHEAD asks for a block that comes soon: what streams from memory arrives in time.
 #define AHEAD(p) \
-	PREFETCHT0 (16*const_Block)(p); \
-	PREFETCHT0 (16*const_Block+64)(p); \
-	PREFETCHT0 (16*const_Block+128)(p); \
-	PREFETCHT0 (16*const_Block+192)(p)
+	PREFETCHT0 (32*const_Block)(p); \
+	PREFETCHT0 (32*const_Block+64)(p); \
+	PREFETCHT0 (32*const_Block+128)(p); \
+	PREFETCHT0 (32*const_Block+192)(p)
 
 #define GO \
 	MOVQ Instruction_Op(R12), R9; \
