@@ -13,6 +13,7 @@ func Example_pooling() {
 		`average-pool {"window": 2, "stride": 2, "pad": [0, 1, 0, 1], "count_pad": true}`,
 		`l2-pool {"window": 2, "stride": 2, "ceil": true}`,
 		`adaptive-average-pool {"size": 2}`,
+		`adaptive-max-pool {"size": 2}`,
 		`max-pool {"global": true}`,
 	} {
 		fmt.Println(text)
@@ -34,6 +35,9 @@ func Example_pooling() {
 	// adaptive-average-pool {"size": 2}
 	// 3        2
 	// 1.25     2.5
+	// adaptive-max-pool {"size": 2}
+	// 4        4
+	// 4        6
 	// max-pool {"global": true}
 	// 6
 }
