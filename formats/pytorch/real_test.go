@@ -177,7 +177,7 @@ func TestFilesThatMustBeRefused(t *testing.T) {
 // run computes a value of the network on the CPU.
 func run(t *testing.T, m *formats.Model, x npy.Numbers, value string) *gorgonia.Dense {
 	t.Helper()
-	_, e := executor(t, m, graph.PlanOptions{Batch: x.Shape[0], Keep: []string{value}})
+	e := executor(t, onCPU(t), m, graph.PlanOptions{Batch: x.Shape[0], Keep: []string{value}})
 	require.NoError(t, e.Upload(m.Network.Inputs[0].Name, gorgonia.New(gorgonia.WithShape(x.Shape...), gorgonia.WithBacking(x.Values))))
 	e.Forward(graph.Pass{})
 	y, err := e.Read(value)
@@ -185,12 +185,9 @@ func run(t *testing.T, m *formats.Model, x npy.Numbers, value string) *gorgonia.
 	return y.Clone().(*gorgonia.Dense)
 }
 
-// executor has the weights of a model, on the CPU.
-func executor(t *testing.T, m *formats.Model, o graph.PlanOptions) (device.Device, *graph.Executor) {
+// executor has the weights of a model on a device.
+func executor(t *testing.T, d device.Device, m *formats.Model, o graph.PlanOptions) *graph.Executor {
 	t.Helper()
-	d, err := cpu.New(0)
-	require.NoError(t, err)
-	t.Cleanup(func() { d.Close() })
 	w, err := graph.NewWeights(m.Network, d)
 	require.NoError(t, err)
 	t.Cleanup(func() { w.Close() })
@@ -203,7 +200,15 @@ func executor(t *testing.T, m *formats.Model, o graph.PlanOptions) (device.Devic
 	e, err := graph.NewExecutor(p, w)
 	require.NoError(t, err)
 	t.Cleanup(func() { e.Close() })
-	return d, e
+	return e
+}
+
+func onCPU(t *testing.T) device.Device {
+	t.Helper()
+	d, err := cpu.New(0)
+	require.NoError(t, err)
+	t.Cleanup(func() { d.Close() })
+	return d
 }
 
 // near compares outputs, relative to the largest value.

@@ -18,8 +18,7 @@ Without arguments it lists the names. For each network:
 Networks of ONNX_ALONE are exported, and nothing else: hubel does not know their modules.
 googlenet_aux is GoogLeNet with auxiliary classifiers, whose losses count 0.3.
 
-TRY, a number in the environment, gives other weights and batches. Needs torch, torchvision,
-onnx and onnxscript. hubel compares:
+Needs torch, torchvision, onnx and onnxscript. hubel compares:
 
     HUBEL_TORCHVISION=FOLDER go test -v -run Torchvision ./formats/pytorch
 """
@@ -129,7 +128,7 @@ def batch(model, name):
 
 def save(folder, name):
     number = (NAMES + ONNX_ALONE).index(name)
-    torch.manual_seed(number + 1000 * int(os.environ.get("TRY", "0")))
+    torch.manual_seed(number)
     model = build(name)
     large = name.startswith(("vgg", "alexnet"))
     if large:
