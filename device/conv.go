@@ -24,18 +24,6 @@ type Conv struct {
 	Groups                               int
 }
 
-// Activation is the element-wise function at the end of an epilogue.
-type Activation struct {
-	Unary
-	On bool // the zero Activation is the identity
-}
-
-// Epilogue is applied to each element of a product before it is stored.
-type Epilogue struct {
-	Bias       Tensor // [K]; may be absent
-	Activation Activation
-}
-
 // ConvKernels is the convolution and its gradients. ws has
 // Needs.Scratch bytes, as Traits say for the pass.
 //

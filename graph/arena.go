@@ -9,7 +9,8 @@ import (
 
 // shareInPlace lets an element-wise layer write over its input, and write the
 // input's gradient over its output's, where nobody reads the old value later:
-// neither another step nor this one, which may read the same value twice.
+// neither another step nor this one, which may read the same value twice. A layer in the
+// epilogue of a product writes over what that makes.
 func (p *planner) shareInPlace() {
 	until := make([]int, len(p.Values)) // the last step that reads a value, or one that it took over from
 	for v := range p.Values {
@@ -22,7 +23,14 @@ func (p *planner) shareInPlace() {
 			until[dst] = max(until[dst], until[src])
 		}
 	}
+	f := p.newFuser()
 	for i, s := range p.Steps {
+		if !s.Backward {
+			if v := f.fuse(i, until); v >= 0 {
+				inPlace(s.Out[0], v, i)
+				continue
+			}
+		}
 		switch {
 		case !p.typed.nodes[s.Node].spec.InPlace:
 		case !s.Backward && !slices.Contains(s.In[1:], s.In[0]):

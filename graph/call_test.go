@@ -1,6 +1,7 @@
 package graph_test
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"math"
@@ -157,7 +158,7 @@ func TestWhatALayerIsCalledWith(t *testing.T) {
 			require.Equal(t, []tensor.Shape{{2, 3}, {7}}, []tensor.Shape{c.Params[0].Shape, c.Params[1].Shape})
 			require.Len(t, c.Out, 2)
 			require.Equal(t, device.Int32, c.Out[1].DType)
-			require.False(t, c.Activation.On)
+			require.Empty(t, c.Epilogue)
 			require.Equal(t, i == 1, c.DParams[1].IsNil(), "%s of %s", pass, l.Of)
 			require.False(t, c.DParams[0].IsNil())
 			if pass == "backward" {
@@ -328,7 +329,8 @@ type picky struct{ device.Traits }
 func (picky) Epilogue(a device.Unary) bool { return a.Op != device.Tanh }
 
 // An activation is fused into the layer whose output it overwrites, if that can
-// and nobody else reads it, and only one is.
+// and nobody else reads it. Those that the device does not know and those after the first are
+// maps of the epilogue, and what does nothing is nothing there.
 func TestWhatIsFused(t *testing.T) {
 	pool := &layers.Pool{Op: device.MaxPool, Window: layers.Square(2), Stride: layers.Square(2)}
 	conv := &layers.Conv{Filters: 2, Kernel: layers.Square(3), Pad: layers.Around(1)}
@@ -338,18 +340,21 @@ func TestWhatIsFused(t *testing.T) {
 		chain  []layers.Layer
 		keep   []string
 		traits device.Traits
-		want   string // of each step: its activation, or - where it is fused
+		want   string // of each step: its epilogue, or - where it is fused
 	}{
 		{"a convolution", []layers.Layer{conv, relu}, nil, plainTraits, "relu -"},
 		{"dense", []layers.Layer{&layers.Dense{Out: 3}, tanh}, nil, plainTraits, "tanh -"},
 		{"what the device can", []layers.Layer{conv, relu}, nil, picky{plainTraits}, "relu -"},
-		{"what the device cannot", []layers.Layer{conv, tanh}, nil, picky{plainTraits}, ". ."},
+		{"what the device cannot", []layers.Layer{conv, tanh}, nil, picky{plainTraits}, "+l1 -"},
 		{"no epilogue", []layers.Layer{pool, relu}, nil, plainTraits, ". ."},
-		{"one of two", []layers.Layer{conv, relu, tanh}, nil, plainTraits, "relu - ."},
+		{"one of two", []layers.Layer{conv, relu, tanh}, nil, plainTraits, "relu+l2 - -"},
+		{"a map, and then no activation", []layers.Layer{conv, &layers.HardSwish{}, relu}, nil, plainTraits, "+l1+l2 - -"},
+		{"a deconvolution", []layers.Layer{&layers.Deconv{Conv: *conv}, relu, &layers.Scale{Factor: 2}}, nil, plainTraits, "relu+l2 - -"},
+		{"one input, but no program", []layers.Layer{conv, &layers.Softmax{}, relu}, nil, plainTraits, ". . ."},
 		{"each its own", []layers.Layer{conv, relu, conv, tanh}, nil, plainTraits, "relu - tanh -"},
 		{"an input that is kept", []layers.Layer{conv, relu}, []string{"l0", "l1"}, plainTraits, ". ."},
 		{"not the first", []layers.Layer{relu, conv}, nil, plainTraits, ". ."},
-		{"another in place", []layers.Layer{conv, &layers.Dropout{P: 0.5}, relu}, nil, plainTraits, ". . ."},
+		{"another in place", []layers.Layer{conv, &layers.Dropout{P: 0.5}, relu}, nil, plainTraits, "relu - -"},
 	} {
 		n := &graph.Network{Name: "chain"}
 		x := n.Input("data", device.Float32, 2, 6, 6)
@@ -359,18 +364,7 @@ func TestWhatIsFused(t *testing.T) {
 		n.Outputs = []string{x}
 		p, err := n.Plan(c.traits, graph.PlanOptions{Batch: 2, Keep: c.keep})
 		require.NoError(t, err)
-		var got []string
-		for _, s := range p.Steps {
-			switch {
-			case s.Fused:
-				got = append(got, "-")
-			case s.Activation.On:
-				got = append(got, s.Activation.Op.String())
-			default:
-				got = append(got, ".")
-			}
-		}
-		require.Equal(t, c.want, strings.Join(got, " "), c.what)
+		require.Equal(t, c.want, epilogues(p), c.what)
 		p, err = n.Plan(c.traits, graph.PlanOptions{Batch: 2, Keep: c.keep, Unshared: true})
 		require.NoError(t, err)
 		for i, v := range p.Values {
@@ -378,6 +372,76 @@ func TestWhatIsFused(t *testing.T) {
 			require.False(t, p.Steps[min(i, len(p.Steps)-1)].Fused)
 		}
 		require.Equal(t, p.Unshared, p.Arena)
+	}
+}
+
+// epilogues are those of the forward steps: an activation, and the layers whose programs are
+// maps behind it; "-" is a step that is in one, and "." one without.
+func epilogues(p *graph.Plan) string {
+	var list []string
+	for _, s := range p.Steps {
+		text := ""
+		switch {
+		case s.Backward:
+			continue
+		case s.Fused:
+			text = "-"
+		case s.Activation.On:
+			text = s.Activation.Op.String()
+		}
+		for _, m := range s.Maps {
+			text += "+" + p.Network.Nodes[p.Steps[m].Node].Name
+		}
+		list = append(list, cmp.Or(text, "."))
+	}
+	return strings.Join(list, " ")
+}
+
+// A sum is fused into the last of the products that it adds, if the others are there before
+// that one and nobody else reads it.
+func TestWhichSumsAreFused(t *testing.T) {
+	conv := func() layers.Layer { return &layers.Conv{Filters: 2, Kernel: layers.Square(1)} }
+	relu, sum := &layers.Unary{}, &layers.Add{}
+	type node struct {
+		name string
+		l    layers.Layer
+		in   []string
+	}
+	a, b := node{"a", conv(), []string{"data"}}, node{"b", conv(), []string{"a"}}
+	for _, c := range []struct {
+		what  string
+		nodes []node
+		train bool
+		want  string
+	}{
+		{"the product first", []node{a, b, {"sum", sum, []string{"b", "a"}}, {"relu", relu, []string{"sum"}}}, false, ". +sum+relu - -"},
+		{"the product second", []node{a, b, {"sum", sum, []string{"a", "b"}}, {"relu", relu, []string{"sum"}}}, false, ". +sum+relu - -"},
+		{"behind an activation", []node{a, b, {"relu", relu, []string{"b"}}, {"sum", sum, []string{"relu", "a"}}}, false, ". relu+sum - -"},
+		{"in training", []node{a, b, {"sum", sum, []string{"a", "b"}}, {"relu", relu, []string{"sum"}}}, true, ". +sum+relu - - ."},
+		{"of two products", []node{a, {"b", conv(), []string{"data"}}, {"sum", sum, []string{"a", "b"}}}, false, ". +sum -"},
+		{"of three", []node{a, {"b", conv(), []string{"data"}}, {"c", conv(), []string{"data"}}, {"sum", sum, []string{"c", "a", "b"}}}, false, ". . +sum -"},
+		{"of two epilogues", []node{a, {"b", conv(), []string{"data"}}, {"relu", relu, []string{"a"}}, {"sum", sum, []string{"b", "relu"}}}, false, "relu +sum - -"},
+		{"what comes after the product", []node{a, b, {"relu", &layers.Softmax{}, []string{"a"}}, {"sum", sum, []string{"b", "relu"}}}, false, ". . . ."},
+		{"the product twice", []node{a, b, {"sum", sum, []string{"b", "b"}}}, false, ". . ."},
+		{"a product that others read", []node{a, b, {"sum", sum, []string{"a", "b"}}, {"c", conv(), []string{"b"}}, {"last", sum, []string{"sum", "c"}}}, false, ". . . +last -"},
+		{"an input that a gradient needs", []node{a, b, {"product", &layers.Product{}, []string{"a", "b"}}}, true, ". . . ."},
+		{"the same in inference", []node{a, b, {"product", &layers.Product{}, []string{"a", "b"}}}, false, ". +product -"},
+	} {
+		n := &graph.Network{Name: "sums"}
+		n.Input("data", device.Float32, 2, 4, 4)
+		x := ""
+		for _, l := range c.nodes {
+			x = n.Add(l.name, l.l, l.in...)
+		}
+		o := graph.PlanOptions{Batch: 2}
+		if n.Outputs = []string{x}; c.train {
+			o.Mode = graph.Train
+			n.Add("loss", &layers.L2Loss{}, x, n.Input("target", device.Float32, 2, 4, 4))
+		}
+		p, err := n.Plan(plainTraits, o)
+		require.NoError(t, err)
+		require.Equal(t, c.want, epilogues(p), c.what)
+		requireDisjoint(t, p, 0)
 	}
 }
 

@@ -167,7 +167,12 @@ func (e *Executor) bindStep(b *boundStep, spec layers.Spec) error {
 	c := &b.call
 	c.In, c.Out, c.Saved, c.Temporary = pick(b.In), pick(b.Out), pick(b.Saved), pick(b.Temporary)
 	c.DIn, c.DOut, c.Modes = pick(b.DIn), pick(b.DOut), b.Modes
-	c.Activation, c.Programs, c.UpdateState = b.Activation, spec.Programs, b.UpdateState
+	c.Programs, c.UpdateState = spec.Programs, b.UpdateState
+	c.Epilogue.Activation = b.Activation
+	for _, m := range b.Maps {
+		s := &e.plan.Steps[m]
+		c.Epilogue.Maps = append(c.Epilogue.Maps, device.EpilogueMap{Program: e.plan.Specs[s.Node].Programs[0], In: pick(s.In)})
+	}
 	b.zero = pick(b.Zero)
 	if b.Scratch >= 0 {
 		c.Scratch = e.tensors[b.Scratch].Buffer

@@ -156,6 +156,26 @@ func TestSharedMemoryOfRandomNetworks(t *testing.T) {
 	}
 }
 
+// In inference more is shared, and in epilogues.
+func TestSharedMemoryInInference(t *testing.T) {
+	d := openCPU(t, 2)
+	for seed := range uint64(60) {
+		n := randomNetwork(seed)
+		shared := newExecutor(t, d, n, graph.PlanOptions{Batch: 3})
+		alone := newExecutor(t, d, n, graph.PlanOptions{Batch: 3, Unshared: true})
+		poison(shared)
+		var outputs [][]float32
+		for _, e := range []*graph.Executor{alone, shared} {
+			upload(t, e, 0)
+			e.Forward(graph.Pass{})
+			prob, err := e.Read(n.Outputs[0])
+			require.NoError(t, err)
+			outputs = append(outputs, slices.Clone(prob.Float32s()))
+		}
+		require.Equal(t, outputs[0], outputs[1], "seed %d", seed)
+	}
+}
+
 func TestSharedMemoryOfAlexNet(t *testing.T) {
 	n, err := models.Build("alexnet", models.Options{})
 	require.NoError(t, err)

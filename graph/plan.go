@@ -113,9 +113,11 @@ type Step struct {
 	// loss. They are filled with zeros before the step.
 	Zero []int
 
-	// Activation is that of a later layer, which this step applies in its epilogue.
-	// The forward step of that layer is Fused: it runs no kernel.
+	// Activation is that of a later layer, which this step applies in its epilogue, and
+	// Maps are later steps whose programs it runs after that, in this order. The forward
+	// steps of those layers are Fused: they run no kernel.
 	Activation device.Activation
+	Maps       []int
 	Fused      bool
 
 	FLOPs int64
@@ -233,7 +235,6 @@ func (n *Network) Plan(t device.Traits, o PlanOptions) (*Plan, error) {
 	p.lifetimes()
 	if !o.Unshared {
 		p.shareInPlace()
-		p.fuse()
 	}
 	p.place()
 	return p.Plan, nil

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	"gorgonia.org/tensor"
 
 	"github.com/hubel-go/hubel/device"
 	"github.com/hubel-go/hubel/device/reference"
@@ -58,16 +59,47 @@ func TestGoldenPlans(t *testing.T) {
 				require.NoError(t, err)
 				p, err := n.Plan(plainTraits, graph.PlanOptions{Mode: mode, Batch: 128})
 				require.NoError(t, err)
-				path := filepath.Join("testdata", model+"-"+mode.String()+".plan")
-				if *update {
-					require.NoError(t, os.WriteFile(path, []byte(p.String()), 0o644))
-				}
-				want, err := os.ReadFile(path)
-				require.NoError(t, err, "go test ./graph -update writes it")
-				require.Equal(t, string(want), p.String())
+				requireGolden(t, model+"-"+mode.String(), p)
 			})
 		}
 	}
+}
+
+// Networks with batch-norms, as they are used: those are folded, and sums and activations are
+// in the epilogues of convolutions.
+func TestGoldenPlansFolded(t *testing.T) {
+	for _, model := range []string{"resnet18", "mobilenet-v2"} {
+		t.Run(model, func(t *testing.T) {
+			n, err := models.Build(model, models.Options{})
+			require.NoError(t, err)
+			p, err := n.Plan(plainTraits, graph.PlanOptions{Batch: 1})
+			require.NoError(t, err)
+			weights := map[string]*tensor.Dense{}
+			for i, s := range p.Specs {
+				for _, w := range s.Params {
+					weights[n.Nodes[i].Name+"."+w.Name] = tensor.New(tensor.WithShape(w.Shape...), tensor.Of(tensor.Float32))
+				}
+				for _, w := range s.State {
+					weights[n.Nodes[i].Name+"."+w.Name] = tensor.New(tensor.WithShape(w.Shape...), tensor.Of(w.DType.Host()))
+				}
+			}
+			folded, _ := p.Fold(weights)
+			p, err = folded.Plan(plainTraits, graph.PlanOptions{Batch: 1})
+			require.NoError(t, err)
+			requireGolden(t, model+"-folded-infer", p)
+		})
+	}
+}
+
+func requireGolden(t *testing.T, name string, p *graph.Plan) {
+	t.Helper()
+	path := filepath.Join("testdata", name+".plan")
+	if *update {
+		require.NoError(t, os.WriteFile(path, []byte(p.String()), 0o644))
+	}
+	want, err := os.ReadFile(path)
+	require.NoError(t, err, "go test ./graph -update writes it")
+	require.Equal(t, string(want), p.String())
 }
 
 // Two values may lie on the same bytes only at different times, or one in

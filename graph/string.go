@@ -54,11 +54,14 @@ func (p *Plan) String() string {
 				}
 			}
 		}
-		switch {
-		case s.Fused:
+		if s.Fused {
 			detail += ", in the epilogue before"
-		case s.Activation.On:
+		}
+		if s.Activation.On {
 			detail += ", then " + s.Activation.Op.String()
+		}
+		for _, m := range s.Maps {
+			detail += ", then " + printable.Name(p.Network.Nodes[p.Steps[m].Node].Name)
 		}
 		fmt.Fprintf(w, "%d\t%s\t%s\t%s\n", i, p.Network.Nodes[s.Node].Name, pass, detail)
 	}

@@ -47,7 +47,7 @@ func (l *Add) Plan(t device.Traits, in []Input, o Options) (Spec, error) {
 		programs = append(programs, expr.MustNew(expr.Mul(expr.Const(k), expr.Input(0, expr.Whole))))
 	}
 	programs[0] = expr.MustNew(sum)
-	return Spec{Out: like(in[0]), InPlace: l.Coefficients == nil || l.Coefficients[0] == 1, Programs: programs}, nil
+	return Spec{Out: like(in[0]), InPlace: l.Coefficients == nil || l.Coefficients[0] == 1, Elementwise: true, Programs: programs}, nil
 }
 
 // expectTerms checks that there are two inputs or more, all of one shape, and what to do

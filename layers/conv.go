@@ -95,7 +95,7 @@ func (l *Conv) weights() weights {
 
 // Forward enqueues the convolution.
 func (l *Conv) Forward(q device.Queue, c *Call) {
-	e := device.Epilogue{Activation: c.Activation}
+	e := c.Epilogue
 	if !l.NoBias {
 		e.Bias = c.Params[1]
 	}

@@ -157,11 +157,20 @@ func (l *Deconv) epilogues() []*expr.Program {
 	return list
 }
 
-// Forward enqueues the convolution's gradient of data, and then bias and activation.
+// Forward enqueues the convolution's gradient of data, and then the epilogue.
 func (l *Deconv) Forward(q device.Queue, c *Call) {
 	g := l.geometry(c.In[0].Shape)
 	q.ConvBackwardData(g, c.Out[0], c.In[0], filter(c, device.Forward), device.Overwrite, c.Scratch)
-	p, a := c.Programs[0], c.Activation
+	l.biasAndActivation(q, c)
+	for i := range c.Epilogue.Maps {
+		m := &c.Epilogue.Maps[i]
+		q.Map(m.Program, viewOf(c.Out[0].Shape), c.Out, m.In, overwrite, device.Random{})
+	}
+}
+
+// biasAndActivation enqueues the first part of the epilogue.
+func (l *Deconv) biasAndActivation(q device.Queue, c *Call) {
+	p, a := c.Programs[0], c.Epilogue.Activation
 	if a.On {
 		p = c.Programs[1+int(a.Op)]
 	} else if l.NoBias {

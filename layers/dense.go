@@ -66,7 +66,7 @@ func (l *Dense) Plan(t device.Traits, in []Input, o Options) (Spec, error) {
 
 // Forward enqueues the product.
 func (l *Dense) Forward(q device.Queue, c *Call) {
-	e := device.Epilogue{Activation: c.Activation}
+	e := c.Epilogue
 	if !l.NoBias {
 		e.Bias = c.Params[1]
 	}

@@ -43,7 +43,7 @@ func (l *DropConnect) Forward(q device.Queue, c *Call) {
 		w = c.Temporary[0]
 		l.drop(q, c, c.Args(w, c.Params[0]), device.Overwrite)
 	}
-	e := device.Epilogue{Activation: c.Activation}
+	e := c.Epilogue
 	if !l.NoBias {
 		e.Bias = c.Params[1]
 	}

@@ -50,7 +50,7 @@ func (l *Dropout) Plan(_ device.Traits, in []Input, o Options) (Spec, error) {
 		return Spec{}, fmt.Errorf("input is %s, which has no channels", dims(shape))
 	}
 	if o.Train {
-		s.Programs = []*expr.Program{expr.MustNew(dropped(l.P, one))}
+		s.Programs, s.Elementwise = []*expr.Program{expr.MustNew(dropped(l.P, one))}, false
 		s.Temporary = []Slot{{Name: "factors", Shape: shape[:2], Batched: true}}
 	}
 	return s, nil

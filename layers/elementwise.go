@@ -45,7 +45,7 @@ func PlanElementwise(p *expr.Program, inputs int, in []Input) (Spec, error) {
 			return Spec{}, fmt.Errorf("the program %v reads input %d with the axes %v; those of an element-wise layer are expr.Whole, of float32", p, i, axes)
 		}
 	}
-	s := Spec{Out: like(in[0]), InPlace: len(in) == 1, Streams: p.Draws(), Programs: []*expr.Program{p}}
+	s := Spec{Out: like(in[0]), InPlace: len(in) == 1, Streams: p.Draws(), Elementwise: device.InEpilogue(p), Programs: []*expr.Program{p}}
 	for i := range in {
 		g := nothing
 		if p.Uses(i) {

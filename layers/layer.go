@@ -105,8 +105,13 @@ type Spec struct {
 
 	Backward Need // what backward reads
 	InPlace  bool // Out[0] may share In[0], and DIn[0] may share DOut[0]
-	Epilogue bool // forward applies Call.Activation to Out[0] as it is stored
-	Streams  int  // independent random streams
+	Epilogue bool // forward applies Call.Epilogue to Out[0]
+
+	Streams int // independent random streams
+
+	// Elementwise says that forward is nothing but the Map of Programs[0] from In to Out[0],
+	// which it overwrites. The graph may run that program in the epilogue of a layer before.
+	Elementwise bool
 
 	// Jumps says that the output jumps where an input changes a little. The gradient is
 	// that between two jumps, and differences of the loss need not agree with it.
@@ -188,10 +193,10 @@ type Call struct {
 	Packed  [device.Passes]device.Buffer // by pass; nil if there is none
 	Scratch device.Buffer
 
-	Programs   []*expr.Program   // of the Spec
-	Activation device.Activation // for the epilogue; off unless Spec.Epilogue
-	Random     device.Random     // Stream is the layer's first
-	LossScale  float32           // LossWeight over the samples of the whole batch
+	Programs  []*expr.Program // of the Spec
+	Epilogue  device.Epilogue // of later layers, without a bias; empty unless Spec.Epilogue
+	Random    device.Random   // Stream is the layer's first
+	LossScale float32         // LossWeight over the samples of the whole batch
 
 	args   []device.Tensor
 	lists  int     // that Args has made

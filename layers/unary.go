@@ -47,7 +47,7 @@ func (l *Unary) Plan(t device.Traits, in []Input, o Options) (Spec, error) {
 		return Spec{}, fmt.Errorf("slope %g must be in [0,1)", u.Slope)
 	}
 	forward, backward := programs(u)
-	return Spec{Out: like(in[0]), Backward: NeedOutputs, InPlace: true, Programs: []*expr.Program{forward, backward}}, nil
+	return Spec{Out: like(in[0]), Backward: NeedOutputs, InPlace: true, Elementwise: true, Programs: []*expr.Program{forward, backward}}, nil
 }
 
 // programs are the function of x, and its gradient from y and dy: dy (y > 0 ? 1 :

@@ -10,7 +10,11 @@ type Bound struct {
 	packed device.Buffer
 	blocks []*block // of the arguments, nil where absent
 	hidden []*block // of scratch and packed weights
+	maps   []device.EpilogueMap
 }
+
+// firstMap is the maps without those behind the first, which make no error larger.
+func (b *Bound) firstMap() []device.EpilogueMap { return b.maps[:min(1, len(b.maps))] }
 
 // Bind puts the arguments of the case, filled from a fixed seed, on a device
 // and packs weights where the device wants that.
@@ -53,6 +57,9 @@ func (c Case) bind(dev device.Device, q device.Queue, values []any) (*Bound, err
 		k.upload(q)
 		b.blocks[i] = k
 		b.t[i] = device.Tensor{Buffer: k.middle(), DType: a.dtype, Shape: a.shape}
+	}
+	if c.maps != nil {
+		b.maps = c.maps(b)
 	}
 	needs := dev.Traits().Needs(c.operation)
 	var err error

@@ -32,6 +32,9 @@ type Case struct {
 	// of a max pooling. It gets the values of all arguments.
 	relate func(values []any)
 
+	// maps makes Bound.maps, those of an epilogue; nil means none.
+	maps func(b *Bound) []device.EpilogueMap
+
 	// has is Supported; nil means yes.
 	has func(t device.Traits) bool
 

@@ -16,7 +16,7 @@ func ConvCases(c device.Conv) []Case {
 }
 
 func passes(name string, c device.Conv) (forward, data, filter []Case) {
-	forward = []Case{convForward(name, c, false, device.Activation{}), convForward(name, c, true, relu)}
+	forward = []Case{convForward(name, c, false, device.Activation{}), convForward(name, c, true, relu), convForward(name, c, true, device.Activation{}).withMaps()}
 	for _, m := range modes {
 		data = append(data, convBackwardData(name, c, m))
 		for _, g := range gradients {
@@ -49,7 +49,7 @@ func convCases(o Options) []Case {
 	for _, op := range device.UnaryOps() {
 		a := device.Activation{On: true, Unary: device.Unary{Op: op, Slope: 0.1}}
 		c := convOf(2, 3, 9, 5, 3, 1, 1, 1)
-		forward = append(forward, convForward("", c, false, a), convForward("", c, true, a))
+		forward = append(forward, convForward("", c, false, a), convForward("", c, true, a).withMaps())
 	}
 	// In a smaller, last batch the packed weights are those of a full one.
 	last := convForward("packed for N8", convOf(3, 8, 9, 16, 3, 1, 1, 1), true, relu)
@@ -115,6 +115,7 @@ var oddConvs = []namedConv{
 	{"many channels strided", convOf(2, 5, 31, 18, 11, 0, 4, 1)},
 	{"many channels strided groups", device.Conv{N: 3, C: 10, H: 26, W: 22, K: 34, R: 5, S: 5, PadTop: 2, PadBottom: 1, PadLeft: 3, PadRight: 0,
 		StrideH: 2, StrideW: 2, DilationH: 1, DilationW: 1, Groups: 2}},
+	{"many channels strided, a batch", convOf(17, 5, 19, 18, 7, 1, 3, 1)},
 	{"5x5 many channels no pad", convOf(3, 18, 10, 16, 5, 0, 1, 1)},
 	{"dilation", device.Conv{N: 2, C: 3, H: 9, W: 9, K: 4, R: 3, S: 3, PadTop: 2, PadBottom: 2, PadLeft: 2, PadRight: 2,
 		StrideH: 1, StrideW: 1, DilationH: 2, DilationW: 2, Groups: 1}},
@@ -164,11 +165,11 @@ func convForward(name string, c device.Conv, bias bool, a device.Activation) Cas
 		operation: c.Of(device.Forward),
 		call: func(q device.Queue, b *Bound) {
 			w := device.Filter{Tensor: b.t[2], Packed: b.packed}
-			q.ConvForward(c, b.t[0], b.t[1], w, device.Epilogue{Bias: b.t[3], Activation: a}, b.ws)
+			q.ConvForward(c, b.t[0], b.t[1], w, device.Epilogue{Bias: b.t[3], Activation: a, Maps: b.maps}, b.ws)
 		},
 		// No activation has a slope above 1, so none enlarges an error.
 		magnitude: func(q device.Queue, b *Bound) {
-			q.ConvForward(c, b.t[0], b.t[1], device.Filter{Tensor: b.t[2]}, device.Epilogue{Bias: b.t[3]}, nil)
+			q.ConvForward(c, b.t[0], b.t[1], device.Filter{Tensor: b.t[2]}, device.Epilogue{Bias: b.t[3], Maps: b.firstMap()}, nil)
 		},
 	}
 	k.packAs(c, device.Forward, 2)

@@ -15,7 +15,7 @@ func denseCases(Options) []Case {
 	}
 	var forward, data, filter []Case
 	for _, d := range shapes {
-		forward = append(forward, denseForward(d, false, device.Activation{}), denseForward(d, true, relu))
+		forward = append(forward, denseForward(d, false, device.Activation{}), denseForward(d, true, relu), denseForward(d, true, device.Activation{}).withMaps())
 		for _, m := range modes {
 			data = append(data, denseBackwardData(d, m))
 			for _, g := range gradients {
@@ -49,11 +49,11 @@ func denseForward(d device.Dense, bias bool, a device.Activation) Case {
 		has:       func(t device.Traits) bool { return !a.On || t.Epilogue(a.Unary) },
 		operation: d.Of(device.Forward),
 		call: func(q device.Queue, b *Bound) {
-			q.DenseForward(d, b.t[0], b.t[1], b.t[2], device.Epilogue{Bias: b.t[3], Activation: a}, b.ws)
+			q.DenseForward(d, b.t[0], b.t[1], b.t[2], device.Epilogue{Bias: b.t[3], Activation: a, Maps: b.maps}, b.ws)
 		},
 		// No activation has a slope above 1, so none enlarges an error.
 		magnitude: func(q device.Queue, b *Bound) {
-			q.DenseForward(d, b.t[0], b.t[1], b.t[2], device.Epilogue{Bias: b.t[3]}, nil)
+			q.DenseForward(d, b.t[0], b.t[1], b.t[2], device.Epilogue{Bias: b.t[3], Maps: b.firstMap()}, nil)
 		},
 	}
 }
@@ -94,18 +94,6 @@ func denseBackwardFilter(d device.Dense, m device.Mode, wanted gradient) Case {
 }
 
 func denseName(d device.Dense) string { return fmt.Sprintf("N%d %d to %d", d.N, d.In, d.Out) }
-
-// epilogueName is what a case says of its bias and activation.
-func epilogueName(bias bool, a device.Activation) string {
-	name := ""
-	if bias {
-		name += " bias"
-	}
-	if a.On {
-		name += " " + a.Op.String()
-	}
-	return name
-}
 
 // gradient is which gradients of a layer's parameters are wanted; the others
 // are frozen.

@@ -100,6 +100,17 @@ func TestSuiteFindsFaults(t *testing.T) {
 				e.Activation.On = false
 				q.Queue.ConvForward(c, y, x, w, e, nil)
 			}}},
+		{"forgets the maps", "conv forward", "maps", faultyQueue{
+			convForward: func(q *faultyQueue, c device.Conv, y, x device.Tensor, w device.Filter, e device.Epilogue) {
+				e.Maps = nil
+				q.Queue.ConvForward(c, y, x, w, e, nil)
+			}}},
+		{"runs the maps in another order", "dense forward", "maps", faultyQueue{
+			denseForward: func(q *faultyQueue, d device.Dense, y, x, w device.Tensor, e device.Epilogue) {
+				e.Maps = slices.Clone(e.Maps)
+				slices.Reverse(e.Maps)
+				q.Queue.DenseForward(d, y, x, w, e, nil)
+			}}},
 		{"writes after its packed weights", "conv forward", "packed weights: element", faultyQueue{
 			convForward: func(q *faultyQueue, c device.Conv, y, x device.Tensor, w device.Filter, e device.Epilogue) {
 				q.Queue.ConvForward(c, y, x, w, e, nil)

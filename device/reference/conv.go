@@ -14,7 +14,7 @@ func (q *queue) ConvForward(c device.Conv, y, x device.Tensor, w device.Filter, 
 			out[y+j] += f * in[x+j*c.StrideW]
 		}
 	})
-	epilogue(out, e, c.K, c.OutH()*c.OutW())
+	q.epilogue(y, e, c.K, c.OutH()*c.OutW())
 }
 
 func (q *queue) ConvBackwardData(c device.Conv, dx, dy device.Tensor, w device.Filter, m device.Mode, _ device.Buffer) {

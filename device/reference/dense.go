@@ -8,7 +8,7 @@ func (q *queue) DenseForward(d device.Dense, y, x, w device.Tensor, e device.Epi
 	}
 	g := device.GEMM{M: d.N, N: d.Out, K: d.In, TransB: true, Alpha: 1}
 	gemm(g, floats(y), floats(x), floats(w))
-	epilogue(floats(y), e, d.Out, 1)
+	q.epilogue(y, e, d.Out, 1)
 }
 
 func (q *queue) DenseBackwardData(d device.Dense, dx, dy, w device.Tensor, m device.Mode, _ device.Buffer) {
@@ -31,18 +31,26 @@ func (q *queue) DenseBackwardFilter(d device.Dense, dw, dbias, x, dy device.Tens
 	gemm(g, floats(dw), floats(dy), floats(x))
 }
 
-// epilogue adds the bias to y [N,channels,inner] and applies the activation.
-func epilogue(y []float64, e device.Epilogue, channels, inner int) {
+// epilogue is what becomes of a product [N,channels,inner].
+func (q *queue) epilogue(y device.Tensor, e device.Epilogue, channels, inner int) {
+	values := floats(y)
 	if !e.Bias.IsNil() {
 		bias := floats(e.Bias)
-		for i := range y {
-			y[i] += bias[i/inner%channels]
+		for i := range values {
+			values[i] += bias[i/inner%channels]
 		}
 	}
 	if e.Activation.On {
-		for i := range y {
-			y[i] = unary(e.Activation.Unary, y[i])
+		for i := range values {
+			values[i] = unary(e.Activation.Unary, values[i])
 		}
+	}
+	for _, m := range e.Maps {
+		if err := m.Check(y); err != nil {
+			q.Fail("epilogue", err)
+			return
+		}
+		q.Map(m.Program, m.View(y), []device.Tensor{y}, m.In, []device.Mode{device.Overwrite}, device.Random{})
 	}
 }
 

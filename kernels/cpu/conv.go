@@ -9,18 +9,23 @@ func (q *queue) ConvForward(c device.Conv, y, x device.Tensor, w device.Filter, 
 	if q.Err != nil {
 		return
 	}
+	maps, ok := q.newEpilogue(e.Maps, y)
+	if !ok {
+		return
+	}
+	defer maps.release()
 	switch {
 	case usesDepthwise(&c):
-		q.depthwiseForward(c, y, x, w, e)
+		q.depthwiseForward(c, y, x, w, e, maps)
 		return
 	case q.traits.usesWinograd(c, device.Forward):
-		q.winogradForward(c, y, x, w, e, ws)
+		q.winogradForward(c, y, x, w, e, maps, ws)
 		return
 	}
 	q.conv = convTask{
 		convProduct: newConvProduct(q.engine.Tile, c, device.Forward),
 		dst:         floats(y), src: floats(x), packed: scratch(w.Packed),
-		bias: floats(e.Bias), activation: e.Activation,
+		bias: floats(e.Bias), activation: e.Activation, maps: maps,
 	}
 	q.convolve()
 }
@@ -69,7 +74,7 @@ func (q *queue) convolve() {
 		steps(some)
 		depth += k.depth
 	}
-	runWithScratch(q, t, items, room)
+	runWithScratch(q, t, items, t.maps.after(room))
 }
 
 // convTask is a product. An item copies the pixels under its windows with
@@ -81,6 +86,7 @@ type convTask struct {
 	dst, src, packed []float32
 	bias             []float32
 	activation       device.Activation
+	maps             epilogue
 	m                device.Mode
 	steps            []int // the distances of taps, phase after phase
 }
@@ -182,6 +188,7 @@ func (t *convTask) Run(item, worker int) {
 		k.copy(t.tile, u.x, t.src, &u.block, group*t.depth, &u.pixels)
 		u.tiles = u.rows(t.tile, w)
 		u.sums, u.outputs = room[:u.tiles*t.tile.IR*t.tile.NR], room[u.tiles*t.tile.IR*t.tile.NR:]
+		t.maps.begin(worker)
 		for panel := piece * cut.panels; panel < min((piece+1)*cut.panels, t.panels()); panel++ {
 			u.packed = t.packed[group*t.convProduct.packed+packed+panel*k.depth*t.tile.NR:]
 			u.channel = group*t.rows + panel*t.tile.NR
@@ -191,8 +198,19 @@ func (t *convTask) Run(item, worker int) {
 				t.tile.Loops.Unary(t.activation.Unary, u.sums, u.sums)
 			}
 			t.store(&u)
+			t.finish(&u, worker)
 		}
+		t.maps.end(worker)
 		return
+	}
+}
+
+// finish runs the maps of a forward pass over what store has written.
+func (t *convTask) finish(u *convItem, worker int) {
+	outputs := t.c.Groups * t.rows * t.plane // of a sample
+	for sample := range u.samples {
+		first := (u.sample+sample)*outputs + u.channel*t.plane + u.line*t.c.OutW() + u.column
+		t.maps.run(worker, first, u.each(), u.channels, t.plane)
 	}
 }
 

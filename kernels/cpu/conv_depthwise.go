@@ -150,14 +150,15 @@ type depthwiseTask struct {
 	dst, src   []float32
 	w, bias    []float32
 	activation device.Activation
+	maps       epilogue
 	m          device.Mode
 	at, taps   []int // what a tap adds to a place among the pixels, and its number
 }
 
-func (q *queue) depthwiseForward(c device.Conv, y, x device.Tensor, w device.Filter, e device.Epilogue) {
+func (q *queue) depthwiseForward(c device.Conv, y, x device.Tensor, w device.Filter, e device.Epilogue, maps epilogue) {
 	q.depthwise = depthwiseTask{
 		depthwiseCut: newDepthwise(&c, device.Forward), dst: floats(y), src: floats(x), w: floats(w.Tensor),
-		bias: floats(e.Bias), activation: e.Activation,
+		bias: floats(e.Bias), activation: e.Activation, maps: maps,
 	}
 	q.depthwiseRun()
 }
@@ -176,7 +177,7 @@ func (q *queue) depthwiseRun() {
 	if workers := q.engine.CutFor; workers > gemm.FewWorkers {
 		t.spread(workers)
 	}
-	runWithScratch(q, t, t.items(), t.room())
+	runWithScratch(q, t, t.items(), t.maps.after(t.room()))
 }
 
 // depthwiseSteps are what the taps add to a place, and their numbers. Those of the gradient
@@ -215,16 +216,21 @@ func (q *queue) depthwiseSteps(d *depthwiseCut) (at, taps []int) {
 
 func (t *depthwiseTask) Run(item, worker int) {
 	room := t.engine.Scratch(worker, t.room())
+	t.maps.begin(worker)
 	for unit := item * t.each(); unit < min((item+1)*t.each(), t.units()); unit++ {
 		first, block := unit%t.bands*t.band, unit/t.bands
 		sample, channel := block/t.blocks(), block%t.blocks()*t.channels
 		channels, lines := min(t.channels, t.c.C-channel), min(t.band, t.lines-first)
 		if t.pass == device.Forward {
 			t.forward(room, sample, channel, channels, first, lines)
+			size := t.lines * t.columns
+			at := (sample*t.c.C+channel)*t.multiple*size + first*t.columns
+			t.maps.run(worker, at, lines*t.columns, channels*t.multiple, size)
 		} else {
 			t.backward(room, sample, channel, channels, first, lines)
 		}
 	}
+	t.maps.end(worker)
 }
 
 // forward is some lines of the outputs of some channels of a sample.

@@ -18,6 +18,7 @@ import (
 
 	"github.com/hubel-go/hubel/device"
 	"github.com/hubel-go/hubel/device/reference"
+	"github.com/hubel-go/hubel/expr"
 	"github.com/hubel-go/hubel/kernels/cpu/gemm"
 	"github.com/hubel-go/hubel/kernels/cpu/guarded"
 )
@@ -133,7 +134,7 @@ const (
 
 // shapeOperands are what a pass reads and what it writes.
 var shapeOperands = map[device.Pass]struct{ in, out []string }{
-	device.Forward:        {[]string{"x", "w", "bias"}, []string{"y"}},
+	device.Forward:        {[]string{"x", "w", "bias", "other"}, []string{"y"}},
 	device.BackwardData:   {[]string{"dy", "w"}, []string{"dx"}},
 	device.BackwardFilter: {[]string{"x", "dy"}, []string{"dw", "dbias"}},
 }
@@ -150,7 +151,7 @@ func newShapeBench(t *testing.T) *shapeBench {
 			b.devices = append(b.devices, d)
 		}
 	}
-	for _, name := range []string{"x", "w", "bias", "dy", "y", "dx", "dw", "dbias", "packed"} {
+	for _, name := range []string{"x", "w", "bias", "dy", "y", "dx", "dw", "dbias", "packed", "other"} {
 		b.memory[name] = guarded.Floats(t, shapeOperand, true) // whole pages: both ends are guarded
 	}
 	b.memory["scratch"] = guarded.Floats(t, shapeScratch, true)
@@ -189,10 +190,10 @@ func (b *shapeBench) newCase(i int64) shapeCase {
 	c := shapeCase{Conv: conv, mode: device.Mode(r.IntN(2)), atEnd: r.IntN(2) == 0, cutFor: []int{1, 20, 128}[i%3],
 		before: map[string][]float32{}, want: map[string][]float64{}, shapes: map[string]tensor.Shape{
 			"x": conv.XShape(), "dx": conv.XShape(), "w": conv.WShape(), "dw": conv.WShape(),
-			"y": conv.YShape(), "dy": conv.YShape(), "bias": {conv.K}, "dbias": {conv.K},
+			"y": conv.YShape(), "dy": conv.YShape(), "bias": {conv.K}, "dbias": {conv.K}, "other": conv.YShape(),
 		}}
 	tensors := map[string]device.Tensor{}
-	for _, name := range []string{"x", "dx", "w", "dw", "y", "dy", "bias", "dbias"} {
+	for _, name := range []string{"x", "dx", "w", "dw", "y", "dy", "bias", "dbias", "other"} {
 		n := device.Elements(c.shapes[name])
 		buffer, err := b.oracle.Alloc(int64(4 * n))
 		if err != nil {
@@ -215,17 +216,17 @@ func (b *shapeBench) newCase(i int64) shapeCase {
 		panic(err)
 	}
 	for pass := range shapeOperands {
-		c.enqueue(q, pass, tensors, nil, nil)
+		c.enqueue(q, pass, tensors, nil, nil, nil)
 	}
 	return c
 }
 
-// enqueue enqueues a pass. The forward pass has no mode.
-func (c *shapeCase) enqueue(q device.Queue, p device.Pass, t map[string]device.Tensor, packed, scratch device.Buffer) {
+// enqueue enqueues a pass. The forward pass has no mode, and may have maps.
+func (c *shapeCase) enqueue(q device.Queue, p device.Pass, t map[string]device.Tensor, packed, scratch device.Buffer, maps []device.EpilogueMap) {
 	w := device.Filter{Tensor: t["w"], Packed: packed}
 	switch p {
 	case device.Forward:
-		q.ConvForward(c.Conv, t["y"], t["x"], w, device.Epilogue{Bias: t["bias"]}, scratch)
+		q.ConvForward(c.Conv, t["y"], t["x"], w, device.Epilogue{Bias: t["bias"], Maps: maps}, scratch)
 	case device.BackwardData:
 		q.ConvBackwardData(c.Conv, t["dx"], t["dy"], w, c.mode, scratch)
 	case device.BackwardFilter:
@@ -291,7 +292,7 @@ func (b *shapeBench) pass(d *Device, c *shapeCase, p device.Pass) (err error) {
 	}
 	d.engine.CutFor = c.cutFor
 	q.ConvPack(c.Conv, p, span(packed), tensors["w"])
-	c.enqueue(q, p, tensors, span(packed), span(scratch))
+	c.enqueue(q, p, tensors, span(packed), span(scratch), nil)
 	if err := q.Sync(); err != nil {
 		return err
 	}
@@ -300,7 +301,45 @@ func (b *shapeBench) pass(d *Device, c *shapeCase, p device.Pass) (err error) {
 			return err
 		}
 	}
-	return nil
+	if p != device.Forward {
+		return nil
+	}
+
+	// With maps, the bits are those of Map after the convolution.
+	y, maps := tensors["y"], c.maps(tensors)
+	for i := range maps {
+		m := &maps[i]
+		q.Map(m.Program, m.View(y), []device.Tensor{y}, m.In, overwrite, device.Random{})
+	}
+	want := slices.Clone(floats(y))
+	forget(floats(y))
+	forget(own)
+	c.enqueue(q, p, tensors, span(packed), span(scratch), maps)
+	if err := q.Sync(); err != nil {
+		return err
+	}
+	for i, v := range floats(y) {
+		if math.Float32bits(v) != math.Float32bits(want[i]) {
+			return fmt.Errorf("with maps, y[%d] is %v, want %v", i, v, want[i])
+		}
+	}
+	return b.beside("y", len(want))
+}
+
+// The maps of a convolution: a sum, what lies between two numbers, and a function that has a
+// loop of its own.
+var (
+	shapeInput = expr.Input(0, expr.Whole)
+	shapeSum   = expr.MustNew(expr.Add(expr.Input(1, expr.Whole), shapeInput))
+	shapeClip  = expr.MustNew(expr.Min(expr.Max(shapeInput, expr.Const(-20)), expr.Const(9)))
+	shapeSiLU  = expr.MustNew(expr.Mul(shapeInput, expr.Sigmoid(shapeInput)))
+)
+
+// maps are one or two of them, one after the other.
+func (c *shapeCase) maps(t map[string]device.Tensor) []device.EpilogueMap {
+	y, other := t["y"], t["other"]
+	all := []device.EpilogueMap{{Program: shapeSum, In: []device.Tensor{y, other}}, {Program: shapeClip, In: []device.Tensor{y}}, {Program: shapeSiLU, In: []device.Tensor{y}}}
+	return all[c.H%2:][:1+c.W%2]
 }
 
 // compare holds a result, and the NaNs beside it, against the reference's. What
@@ -315,8 +354,13 @@ func (b *shapeBench) compare(name string, got []float32, want []float64, fast bo
 			return fmt.Errorf("%s[%d] is %v, want %v", name, i, v, want[i])
 		}
 	}
+	return b.beside(name, len(got))
+}
+
+// beside looks for the NaNs beside n elements of an operand.
+func (b *shapeBench) beside(name string, n int) error {
 	mem := b.memory[name]
-	for _, v := range slices.Concat(mem[len(got):len(got)+64], mem[len(mem)-len(got)-64:len(mem)-len(got)]) {
+	for _, v := range slices.Concat(mem[n:n+64], mem[len(mem)-n-64:len(mem)-n]) {
 		if v == v {
 			return fmt.Errorf("%s: %v was written beside it", name, v)
 		}

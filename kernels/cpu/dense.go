@@ -15,6 +15,7 @@ func (q *queue) DenseForward(d device.Dense, y, x, w device.Tensor, e device.Epi
 		ColBias: floats(e.Bias), Activation: e.Activation,
 	}
 	q.engine.Multiply(&q.product)
+	q.mapAfter(e.Maps, y)
 }
 
 func (q *queue) DenseBackwardData(d device.Dense, dx, dy, w device.Tensor, m device.Mode, _ device.Buffer) {

@@ -203,7 +203,12 @@ func (e *evaluation) longest() int {
 // begin makes the machine of a worker ready.
 func (e *evaluation) begin(worker int) *machine {
 	m := e.q.machines[worker]
-	memory := e.q.engine.Scratch(worker, e.room())
+	e.prepare(m, e.q.engine.Scratch(worker, e.room()))
+	return m
+}
+
+// prepare makes a machine ready, in memory of as many elements as room says.
+func (e *evaluation) prepare(m *machine, memory []float32) {
 	take := func(n int) []float32 {
 		part := memory[:n]
 		memory = memory[n:]
@@ -226,7 +231,6 @@ func (e *evaluation) begin(worker int) *machine {
 		}
 		m.code[k] = append(code, vec.Instruction{Op: vec.OpEnd})
 	}
-	return m
 }
 
 // compute computes the steps that are invariant, and what random words are held against.

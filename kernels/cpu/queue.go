@@ -41,6 +41,10 @@ type queue struct {
 	programs    map[programKey]*program
 	machines    []*machine // by worker
 
+	epilogue  []evaluation     // the maps of one
+	finishing []*machine       // for each map, by worker
+	result    [1]device.Tensor // of a product, for a map that follows it
+
 	depthwise           depthwiseTask
 	depthwiseFilterTask depthwiseFilterTask
 

@@ -280,6 +280,7 @@ func (q *queue) ConvForward(c device.Conv, y, x device.Tensor, w device.Filter, 
 		return
 	}
 	q.convolve(newConvProduct(c, device.Forward), q.forward(e), q.at(y), q.at(x), q.scratch(w.Packed), q.scratch(ws))
+	q.epilogueMaps(y, e.Maps)
 }
 
 func (q *queue) ConvBackwardData(c device.Conv, dx, dy device.Tensor, w device.Filter, m device.Mode, ws device.Buffer) {

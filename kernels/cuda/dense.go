@@ -85,6 +85,7 @@ func (q *queue) DenseForward(d device.Dense, y, x, w device.Tensor, e device.Epi
 		return
 	}
 	q.denseForward(d, q.forward(e), q.at(y), q.at(x), q.at(w), q.scratch(ws))
+	q.epilogueMaps(y, e.Maps)
 }
 
 func (q *queue) denseForward(d device.Dense, e epilogue, y, x, w, ws driver.Ptr) {

@@ -20,7 +20,7 @@ var noEpilogue = epilogue{alpha: 1, slope: 1}
 // two straight lines.
 func hasEpilogue(u device.Unary) bool { return u.Op == device.ReLU || u.Op == device.LeakyReLU }
 
-// forward is the epilogue of a forward pass.
+// forward is the epilogue of a forward pass, without its maps.
 func (q *queue) forward(d device.Epilogue) epilogue {
 	e := epilogue{alpha: 1, bias: q.at(d.Bias), slope: 1}
 	if d.Activation.On {
@@ -30,6 +30,23 @@ func (q *queue) forward(d device.Epilogue) epilogue {
 		}
 	}
 	return e
+}
+
+// overwrite are the modes of an output that is overwritten.
+var overwrite = []device.Mode{device.Overwrite}
+
+// epilogueMaps launches the programs of an epilogue after the kernels of the product.
+func (q *queue) epilogueMaps(y device.Tensor, maps []device.EpilogueMap) {
+	for i := range maps {
+		m := &maps[i]
+		if err := m.Check(y); err != nil {
+			q.Fail("epilogue", err)
+			return
+		}
+		q.result[0] = y
+		q.Map(m.Program, m.View(y), q.result[:], m.In, overwrite, device.Random{})
+	}
+	q.result[0] = device.Tensor{} // the queue holds no buffer that the caller frees
 }
 
 // gradient is the epilogue of a gradient.

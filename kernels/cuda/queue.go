@@ -26,8 +26,9 @@ type queue struct {
 	exact   bool // errors are those of the call that returns them: DebugSync
 
 	args     driver.Args
-	parts    driver.Ptr // [partsOfResults()] float32, of Reduce
-	segments segments   // of Update
+	parts    driver.Ptr       // [partsOfResults()] float32, of Reduce
+	segments segments         // of Update
+	result   [1]device.Tensor // of a product, for the maps of its epilogue
 }
 
 func (d *Device) newQueue() (*queue, error) {
