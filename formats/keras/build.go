@@ -30,8 +30,9 @@ type importer struct {
 
 	made     int               // layers, of the file
 	solids   map[string]*value // of flat values, by their names
-	readers  map[string]int    // how many layers read the arrays of a layer
-	shared   []string          // layers whose arrays more than one reads
+	readers  map[string]int    // how many calls of layers read the arrays of a layer
+	shared   []again           // calls of layers that were called before
+	firsts   map[string]span   // what the first call of a layer made
 	training []string          // what layers say of training alone
 	frozen   []string          // layers that are not trained
 	inModel  map[string]bool   // inputs by their names in the network
@@ -78,7 +79,7 @@ func build(ctx context.Context, s *source, o formats.Options) (*formats.Model, e
 	}
 	im := &importer{
 		ctx: ctx, out: &formats.Model{Format: s.kind, Values: map[string]string{}}, net: &graph.Network{},
-		weights: s.weights, input: o.Input, solids: map[string]*value{}, readers: map[string]int{}, inModel: map[string]bool{},
+		weights: s.weights, input: o.Input, solids: map[string]*value{}, readers: map[string]int{}, inModel: map[string]bool{}, firsts: map[string]span{},
 	}
 	im.old = strings.HasPrefix(s.version, "1.") || strings.HasPrefix(s.version, "2.")
 	im.out.Network = im.net
@@ -89,6 +90,9 @@ func build(ctx context.Context, s *source, o formats.Options) (*formats.Model, e
 		im.out.Weights = map[string]*tensor.Dense{}
 	}
 	if err := im.whole(m); err != nil {
+		return nil, fmt.Errorf("%s: %w", s.configPath, err)
+	}
+	if err := im.share(); err != nil {
 		return nil, fmt.Errorf("%s: %w", s.configPath, err)
 	}
 	im.tell(s, top.Compile)
@@ -267,10 +271,7 @@ func (im *importer) take(c *call, wants ...want) ([][]float32, error) {
 	if len(wants) == 0 {
 		return nil, nil
 	}
-	key := c.place.String()
-	if im.readers[key]++; im.readers[key] == 2 {
-		im.shared = append(im.shared, key)
-	}
+	im.readers[c.place.String()]++
 	if im.weights == nil {
 		return nil, nil
 	}

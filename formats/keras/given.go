@@ -32,7 +32,7 @@ func (s *source) weightsAlone(o formats.Options) (*formats.Model, error) {
 			return nil, fmt.Errorf("the weights do not fit %v: %w", o.Network, err)
 		}
 		m.Network, m.ChannelsLast = o.Network, true
-		return m, nil
+		return m, formats.DropShared(o.Network, m.Weights)
 	}
 	for _, layer := range s.weights.order {
 		for _, v := range s.weights.layers[layer] {

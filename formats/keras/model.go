@@ -281,7 +281,11 @@ func (im *importer) make(c *call, training bool, in []*value) (*value, error) {
 	if !several[c.class] && len(in) != 1 {
 		return nil, fmt.Errorf("it is called with %d inputs, and takes one", len(in))
 	}
+	before, reads := len(im.net.Nodes), im.readers[c.base]
 	v, err := op(im, c, in)
+	if im.readers[c.base] > reads {
+		im.called(c.base, span{before, len(im.net.Nodes), in[0].sample})
+	}
 	if c.err != nil { // which the other may follow from
 		err = c.err
 	}
@@ -378,9 +382,6 @@ func (im *importer) tell(s *source, compile json.RawMessage) {
 	im.out.Facts = append(facts, im.out.Facts...)
 	if len(im.training) > 0 {
 		im.out.Lost = append(im.out.Lost, "for training alone: "+strings.Join(im.training, ", "))
-	}
-	for _, name := range im.shared {
-		im.out.Lost = append(im.out.Lost, fmt.Sprintf("layer %s is called %d times, and its weights are shared: here each call has equal ones of its own, which training makes different", printable.Name(name), im.readers[name]))
 	}
 	if im.weights != nil {
 		im.out.Lost = append(im.out.Lost, im.weights.unread()...)
