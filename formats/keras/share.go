@@ -37,7 +37,7 @@ func (im *importer) share() error {
 	if im.shared == nil {
 		return nil
 	}
-	plan, err := im.net.Plan(formats.NoDevice{}, graph.PlanOptions{Batch: 1})
+	plan, err := im.Net.Plan(formats.NoDevice{}, graph.PlanOptions{Batch: 1})
 	if err != nil {
 		return err
 	}
