@@ -79,8 +79,8 @@ func ParseShape(text string) (device.GEMM, error) {
 
 // weight is the shape of a node's weights, nil if it has none.
 func weight(p *graph.Plan, node int) tensor.Shape {
-	for _, q := range p.Params {
-		if q.Node == node && q.Param.Name == "weight" {
+	for _, q := range p.ParamsOf(node) {
+		if q.Param.Name == "weight" {
 			return q.Shape
 		}
 	}

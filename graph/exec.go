@@ -44,7 +44,7 @@ type boundStep struct {
 	packed []*packedSlot
 	stream uint32
 	weight float32 // of a loss
-	params []*Param
+	clear  []device.Tensor
 }
 
 type hostKey struct{ value, samples int }
@@ -179,21 +179,19 @@ func (e *Executor) bindStep(b *boundStep, spec layers.Spec) error {
 	}
 	c.Params = make([]device.Tensor, len(spec.Params))
 	c.DParams = make([]device.Tensor, len(spec.Params))
-	params := e.plan.ParamsOf(b.Node)
-	for i := range params {
-		p := &params[i]
+	for k, p := range e.plan.ParamsOf(b.Node) {
 		w, ok := e.weights.tensors[p.Name]
 		if !ok || !slices.Equal([]int(w.Shape), []int(p.Shape)) {
 			return fmt.Errorf("%s has the shape %v in the plan and %v in the weights", p.Name, []int(p.Shape), []int(w.Shape))
 		}
-		c.Params[p.Index] = w
-		c.DParams[p.Index] = e.gradients[p.Name]
-		if p.Grad >= 0 {
-			b.params = append(b.params, p)
-		}
+		c.Params[k] = w
+		c.DParams[k] = e.gradients[p.Name]
+	}
+	for _, k := range b.Clear {
+		b.clear = append(b.clear, e.gradients[e.plan.Params[k].Name])
 	}
 	for _, s := range spec.State {
-		name := b.name + "." + s.Name
+		name := e.plan.Network.Nodes[b.Node].WeightName(s.Name)
 		w, ok := e.weights.tensors[name]
 		if !ok || !slices.Equal([]int(w.Shape), []int(s.Shape)) {
 			return fmt.Errorf("%s has the shape %v in the plan and %v in the weights", name, []int(s.Shape), []int(w.Shape))
@@ -272,8 +270,9 @@ func (e *Executor) Gradients() device.Tensor {
 }
 
 // OnGradient calls f during Backward, each time the gradient of a parameter has
-// been enqueued, in the order of Plan.Params. Data-parallel training would
-// start its exchange there.
+// been enqueued, in the order of Plan.Params. One that layers share comes after the last
+// of them; it is out of that order only if the layer that has it does not run backward.
+// Data-parallel training would start its exchange there.
 func (e *Executor) OnGradient(f func(p *Param, gradient device.Tensor)) { e.onGradient = f }
 
 // Upload enqueues the copy of a batch to an input. It does nothing for an input
@@ -345,10 +344,19 @@ func (e *Executor) Backward(p Pass, m device.Mode) {
 			e.queue.Fill(t, 0)
 		}
 		s.call.ParamMode = m
+		if s.Adds {
+			s.call.ParamMode = device.Accumulate
+		}
+		if m == device.Overwrite {
+			for _, t := range s.clear {
+				e.queue.Fill(t, 0)
+			}
+		}
 		s.layer.Backward(e.queue, &s.call)
 		if e.onGradient != nil {
-			for _, param := range s.params {
-				e.onGradient(param, s.call.DParams[param.Index])
+			for _, k := range s.Done {
+				param := &e.plan.Params[k]
+				e.onGradient(param, e.gradients[param.Name])
 			}
 		}
 	}

@@ -13,7 +13,8 @@ import (
 // Fold returns a network for inference and its weights. Each batch-norm of the plan's
 // network is folded into the convolution or the dense layer before it, if no other layer
 // reads that one. The new layer makes the value of the batch-norm and has its name. Values
-// that the plan keeps, outputs and metrics are the same as before. If a weight is missing or
+// that the plan keeps, outputs and metrics are the same as before. Layers that share weights
+// are left alone. If a weight is missing or
 // has another shape than in the plan, Fold returns network and weights unchanged; uploading
 // the weights then fails with an error that names it.
 func (p *Plan) Fold(weights map[string]*tensor.Dense) (*Network, map[string]*tensor.Dense) {
@@ -21,7 +22,13 @@ func (p *Plan) Fold(weights map[string]*tensor.Dense) (*Network, map[string]*ten
 	if !p.complete(weights) {
 		return n, weights
 	}
-	readers := map[string]int{}
+	readers, shared := map[string]int{}, n.shared()
+	alone := func(node *Node, names []string) bool { // its weights are its own
+		return !slices.ContainsFunc(names, func(name string) bool {
+			_, ok := node.Share[name]
+			return ok || shared[node.WeightName(name)]
+		})
+	}
 	for _, node := range n.Nodes {
 		for _, in := range node.In {
 			readers[in]++
@@ -41,7 +48,7 @@ func (p *Plan) Fold(weights map[string]*tensor.Dense) (*Network, map[string]*ten
 	values := func(node string) map[string][]float32 {
 		all := map[string][]float32{}
 		for _, name := range names[node] {
-			if x := weights[node+"."+name]; x.Dtype() == tensor.Float32 {
+			if x := weights[node+"."+name]; x != nil && x.Dtype() == tensor.Float32 {
 				all[name] = x.Float32s()
 			}
 		}
@@ -50,7 +57,7 @@ func (p *Plan) Fold(weights map[string]*tensor.Dense) (*Network, map[string]*ten
 	for i, node := range n.Nodes {
 		names[node.Name] = p.weightNames(i)
 		before, ok := at[node.In[0]]
-		if ok && readers[node.In[0]] == 1 {
+		if ok && readers[node.In[0]] == 1 && alone(&node, names[node.Name]) && alone(&folded.Nodes[before], names[node.In[0]]) {
 			first := folded.Nodes[before]
 			l, weight, bias, ok := layers.Fold(first.Layer, node.Layer, values(first.Name), values(node.Name))
 			if ok {
@@ -88,7 +95,7 @@ func (p *Plan) weightNames(node int) (names []string) {
 // complete reports whether the weights are those of the plan.
 func (p *Plan) complete(weights map[string]*tensor.Dense) bool {
 	has := func(node int, name string, shape tensor.Shape, dtype device.DType) bool {
-		x := weights[p.Network.Nodes[node].Name+"."+name]
+		x := weights[p.Network.Nodes[node].WeightName(name)]
 		return x != nil && slices.Equal([]int(x.Shape()), []int(shape)) && x.Dtype() == dtype.Host()
 	}
 	for i, spec := range p.Specs {

@@ -18,12 +18,19 @@ type typed struct {
 	values []typedValue
 	byName map[string]int
 	nodes  []typedNode
+	own    map[string]ownWeight // by their full names
 }
 
 type typedValue struct {
 	name     string
 	producer int // node, or -1 for an input
 	layers.Input
+}
+
+// ownWeight is a parameter or a state that a layer has itself.
+type ownWeight struct {
+	layers.Slot
+	state bool
 }
 
 type typedNode struct {
@@ -57,7 +64,7 @@ func (n *Network) inferLayers(t device.Traits, batch int, train bool) (*typed, e
 	if err := n.Check(); err != nil {
 		return nil, err
 	}
-	g := &typed{net: n, byName: map[string]int{}}
+	g := &typed{net: n, byName: map[string]int{}, own: map[string]ownWeight{}}
 	define := func(name string, producer int, in layers.Input) int {
 		g.byName[name] = len(g.values)
 		g.values = append(g.values, typedValue{name: name, producer: producer, Input: in})
@@ -105,6 +112,9 @@ func (n *Network) inferLayers(t device.Traits, batch int, train bool) (*typed, e
 			if s.Batched {
 				return nil, fmt.Errorf("%s: the state %s is said to be batched: state has a fixed shape", node.Name, s.Name)
 			}
+		}
+		if err := g.share(&n.Nodes[i], &spec); err != nil {
+			return nil, fmt.Errorf("%s: %w", node.Name, err)
 		}
 		tn.spec = spec
 		for k, out := range spec.Out {

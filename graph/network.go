@@ -56,6 +56,21 @@ type Node struct {
 	Name  string
 	Layer layers.Layer
 	In    []string
+
+	// Share names, by the layer's own names of parameters and state, those of layers
+	// before it that it uses in place of its own: "weight" may be "conv1.weight". The
+	// tensors are then one: the gradients of all uses add up, and an update, a
+	// checkpoint and a weights file have it once.
+	Share map[string]string
+}
+
+// WeightName is the name that a parameter or state of the node has among the weights of the
+// network: "conv1.weight", or that of the layer before it whose weight it shares.
+func (n *Node) WeightName(own string) string {
+	if of, ok := n.Share[own]; ok {
+		return of
+	}
+	return n.Name + "." + own
 }
 
 // Input adds an input without a role and returns its name. The shape is that of

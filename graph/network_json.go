@@ -16,9 +16,10 @@ import (
 	"github.com/hubel-go/hubel/layers"
 )
 
-// Version is the version of the JSON that is written. A file without a version
-// is older; rolesByName reads its meaning from names.
-const Version = 1
+// Version is the newest version of the JSON. Version 2 has Node.Share; a network
+// without it is written as version 1, which older programs read too. A file without
+// a version is older; rolesByName reads its meaning from names.
+const Version = 2
 
 // networkJSON is a Network as it stands in a file.
 type networkJSON struct {
@@ -30,10 +31,14 @@ type networkJSON struct {
 	Metrics []Metric        `json:"metrics,omitempty"`
 }
 
-// MarshalJSON writes the network in the newest Version.
+// MarshalJSON writes the network in the oldest version that has all of it.
 func (n Network) MarshalJSON() ([]byte, error) {
+	version := int64(1)
+	if slices.ContainsFunc(n.Nodes, shares) {
+		version = 2
+	}
 	return json.Marshal(networkJSON{
-		Version: strconv.AppendInt(nil, Version, 10),
+		Version: strconv.AppendInt(nil, version, 10),
 		Name:    n.Name, Inputs: n.Inputs, Nodes: n.Nodes, Outputs: n.Outputs, Metrics: n.Metrics,
 	})
 }
@@ -52,11 +57,17 @@ func (n *Network) UnmarshalJSON(b []byte) error {
 		return err
 	}
 	*n = Network{Name: j.Name, Inputs: j.Inputs, Nodes: j.Nodes, Outputs: j.Outputs, Metrics: j.Metrics}
+	if i := slices.IndexFunc(n.Nodes, shares); i >= 0 && version < 2 {
+		return fmt.Errorf("%s shares weights, which version 2 of the format has: put \"version\": 2 before the network's name", n.Nodes[i].Name)
+	}
 	if version == 0 {
 		return n.rolesByName()
 	}
 	return nil
 }
+
+// shares reports whether a node uses weights of others.
+func shares(n Node) bool { return len(n.Share) > 0 }
 
 // versionOf reads the version, and nothing else: a newer one may have other keys.
 // It is 0 where there is none.
@@ -70,7 +81,7 @@ func versionOf(b []byte) (int, error) {
 	version, err := strconv.Atoi(string(j.Version))
 	switch {
 	case err != nil || version < 1:
-		return 0, fmt.Errorf("the version must be a whole number of at least 1, not %.20s; this hubel writes %d", j.Version, Version)
+		return 0, fmt.Errorf("the version must be a whole number of at least 1, not %.20s; this hubel reads up to version %d", j.Version, Version)
 	case version > Version:
 		return 0, &NewerError{version}
 	}
@@ -91,7 +102,7 @@ func (e *NewerError) Error() string {
 // "accuracy" and "top5" are metrics, in this order.
 func (n *Network) rolesByName() error {
 	if len(n.Metrics) > 0 || slices.ContainsFunc(n.Inputs, func(in Input) bool { return in.Role != "" }) {
-		return fmt.Errorf("%v has roles or metrics, but no version: put \"version\": %d before its name", n, Version)
+		return fmt.Errorf("%v has roles or metrics, but no version: put \"version\": 1 before its name", n)
 	}
 	for i := range n.Inputs {
 		in := &n.Inputs[i]
@@ -118,6 +129,8 @@ type nodeJSON struct {
 	Type    string          `json:"type"`
 	In      []string        `json:"in"`
 	Options json.RawMessage `json:"options,omitempty"`
+
+	Share map[string]string `json:"share,omitempty"`
 }
 
 // MarshalJSON writes the layer's type and options beside its name.
@@ -129,7 +142,7 @@ func (n Node) MarshalJSON() ([]byte, error) {
 	if string(options) == "{}" {
 		options = nil
 	}
-	return json.Marshal(nodeJSON{Name: n.Name, Type: n.Layer.Type(), In: n.In, Options: options})
+	return json.Marshal(nodeJSON{Name: n.Name, Type: n.Layer.Type(), In: n.In, Options: options, Share: n.Share})
 }
 
 // UnmarshalJSON makes the layer through the registry of layer types.
@@ -144,7 +157,7 @@ func (n *Node) UnmarshalJSON(b []byte) error {
 	if err != nil {
 		return fmt.Errorf("%s: %w", j.Name, err)
 	}
-	*n = Node{Name: j.Name, Layer: l, In: j.In}
+	*n = Node{Name: j.Name, Layer: l, In: j.In, Share: j.Share}
 	return nil
 }
 

@@ -1,7 +1,6 @@
 package graph
 
 import (
-	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -18,21 +17,22 @@ import (
 func (p *planner) planParams() error {
 	g := p.typed
 	p.trained = make([]bool, len(g.nodes))
-	p.Params, p.WeightBytes = g.params(p.traits)
+	p.Params, p.uses, p.WeightBytes = g.params(p.traits)
 	var err error
 	if p.frozen, p.frozenState, err = p.frozenNames(); err != nil {
 		return err
 	}
-	for i := range p.Params {
-		param := &p.Params[i]
-		if p.Options.Mode == Train && p.used[param.Node] && !p.frozen[param.Name] {
-			p.trained[param.Node] = true
+	for i := range g.nodes {
+		for _, use := range p.uses[i] {
+			if p.Options.Mode == Train && p.used[i] && !p.frozen[p.Params[use].Name] {
+				p.trained[i] = true
+			}
 		}
 	}
+	for _, s := range g.states() {
+		p.StateBytes += stateBytes(s.Slot, p.traits)
+	}
 	for _, node := range g.nodes {
-		for _, s := range node.spec.State {
-			p.StateBytes += stateBytes(s, p.traits)
-		}
 		for _, x := range node.spec.Constants {
 			p.ConstantBytes += constantBytes(x, p.traits)
 		}
@@ -49,15 +49,21 @@ func LayerOf(name string) string {
 	return name
 }
 
-// params lists all parameters in slab order, and the slab's size.
-func (g *typed) params(t device.Traits) ([]Param, int64) {
-	var list []Param
-	var bytes int64
+// params lists all parameters in slab order, those that each node uses as indices into
+// the list, and the slab's size. A parameter that is shared is in the place of the first
+// layer that has it, which backward reaches last.
+func (g *typed) params(t device.Traits) (list []Param, uses [][]int, bytes int64) {
+	at := map[string]int{}
 	for i := len(g.nodes) - 1; i >= 0; i-- {
+		node := &g.net.Nodes[i]
 		for k, param := range g.nodes[i].spec.Params {
+			if _, shared := node.Share[param.Name]; shared {
+				continue
+			}
+			at[node.WeightName(param.Name)] = len(list)
 			list = append(list, Param{
 				Param:  param,
-				Name:   g.net.Nodes[i].Name + "." + param.Name,
+				Name:   node.WeightName(param.Name),
 				Node:   i,
 				Index:  k,
 				Weight: bytes,
@@ -66,18 +72,36 @@ func (g *typed) params(t device.Traits) ([]Param, int64) {
 			bytes += paramBytes(param, t)
 		}
 	}
-	return list, bytes
+	uses = make([][]int, len(g.nodes))
+	for i, node := range g.nodes {
+		for _, param := range node.spec.Params {
+			uses[i] = append(uses[i], at[g.net.Nodes[i].WeightName(param.Name)])
+		}
+	}
+	return list, uses, bytes
 }
 
-// ParamsOf are the parameters of a node, in their order. They are a part of
-// Params, which are ordered from the last node to the first.
-func (p *Plan) ParamsOf(node int) []Param {
-	first, _ := slices.BinarySearchFunc(p.Params, node, func(q Param, node int) int { return cmp.Compare(node, q.Node) })
-	end := first
-	for end < len(p.Params) && p.Params[end].Node == node {
-		end++
+// states lists the state of all layers, that which is shared once.
+func (g *typed) states() (list []stateSlot) {
+	for i, node := range g.nodes {
+		n := &g.net.Nodes[i]
+		for _, s := range node.spec.State {
+			if _, shared := n.Share[s.Name]; !shared {
+				list = append(list, stateSlot{Slot: s, name: n.WeightName(s.Name)})
+			}
+		}
 	}
-	return p.Params[first:end]
+	return list
+}
+
+// ParamsOf are the parameters that a node uses, in the order of its Spec. Those that it
+// shares have the name, the Node and the Index of the layer that has them.
+func (p *Plan) ParamsOf(node int) []Param {
+	list := make([]Param, len(p.uses[node]))
+	for k, i := range p.uses[node] {
+		list[k] = p.Params[i]
+	}
+	return list
 }
 
 // Segments are the trained parameters (those with a gradient) as the update
@@ -117,9 +141,15 @@ func align(bytes int64, t device.Traits) int64 {
 // placeGradients gives a place to the gradients that backward computes. A
 // parameter that reaches no loss has none and is not trained.
 func (p *planner) placeGradients() {
+	written := make([]bool, len(p.Params))
+	for i, uses := range p.uses {
+		for _, k := range uses {
+			written[k] = written[k] || p.backward[i]
+		}
+	}
 	for i := range p.Params {
 		param := &p.Params[i]
-		if p.backward[param.Node] && !p.frozen[param.Name] {
+		if written[i] && !p.frozen[param.Name] {
 			param.Grad = p.GradientBytes
 			p.GradientBytes += paramBytes(param.Param, p.traits)
 		}
@@ -127,30 +157,41 @@ func (p *planner) placeGradients() {
 }
 
 // frozenNames resolves Options.Frozen to names of parameters, and to the nodes whose
-// State is frozen.
+// State is frozen. What a layer shares is frozen with any layer that uses it.
 func (p *planner) frozenNames() (map[string]bool, []bool, error) {
 	wanted := map[string]bool{} // and found
 	for _, want := range p.Options.Frozen {
 		wanted[want] = false
 	}
-	names := map[string]bool{}
-	for _, param := range p.Params {
-		for _, name := range []string{param.Name, p.Network.Nodes[param.Node].Name} {
+	isWanted := func(node *Node, full string) (any bool) {
+		for _, name := range []string{full, node.Name} {
 			if _, ok := wanted[name]; ok {
-				wanted[name], names[param.Name] = true, true
+				wanted[name], any = true, true
+			}
+		}
+		return any
+	}
+	names := map[string]bool{} // of parameters and of state
+	for i, spec := range p.Specs {
+		node := &p.Network.Nodes[i]
+		for _, param := range spec.Params {
+			if full := node.WeightName(param.Name); isWanted(node, full) {
+				names[full] = true
+			}
+		}
+		part := false
+		for _, s := range spec.State {
+			part = isWanted(node, node.WeightName(s.Name)) || part
+		}
+		for _, s := range spec.State {
+			if part {
+				names[node.WeightName(s.Name)] = true
 			}
 		}
 	}
 	state := make([]bool, len(p.Specs))
 	for i, spec := range p.Specs {
-		layer := p.Network.Nodes[i].Name
-		for _, s := range spec.State {
-			for _, name := range []string{layer, layer + "." + s.Name} {
-				if _, ok := wanted[name]; ok {
-					wanted[name], state[i] = true, true
-				}
-			}
-		}
+		state[i] = slices.ContainsFunc(spec.State, func(s layers.Slot) bool { return names[p.Network.Nodes[i].WeightName(s.Name)] })
 	}
 	for _, want := range p.Options.Frozen {
 		if !wanted[want] {

@@ -70,6 +70,8 @@ type Plan struct {
 	Params  []Param // trained and frozen, in the order of the weight slab
 	Losses  []Loss
 
+	uses [][]int // of the nodes: indices of their parameters in Params
+
 	Arena    int64 // bytes of all values together
 	Unshared int64 // bytes if each had its own memory
 
@@ -108,6 +110,14 @@ type Step struct {
 	// UpdateState is set for the steps in training of layers with State that is not
 	// frozen.
 	UpdateState bool
+
+	// Clear lists parameters, as indices into Plan.Params, whose gradients a step that
+	// adds to others is the first to write. They are filled with zeros before it, unless a
+	// micro-batch before has written them. Adds says that the step adds to the gradients
+	// of its parameters, because a step before it has written some of them, which are
+	// shared. Done lists the parameters whose gradients are whole after the step.
+	Clear, Done []int
+	Adds        bool
 
 	// Zero lists gradients that no step writes, because the value does not reach a
 	// loss. They are filled with zeros before the step.
@@ -391,6 +401,7 @@ func (p *planner) packed(node int) [device.Passes]int64 {
 // gradient overwrites, later ones accumulate.
 func (p *planner) backwardSteps() {
 	g := p.typed
+	first := len(p.Steps)
 	for f := len(p.Steps) - 1; f >= 0; f-- {
 		forward := p.Steps[f]
 		node := g.nodes[forward.Node]
@@ -431,6 +442,35 @@ func (p *planner) backwardSteps() {
 		s.FLOPs = forward.FLOPs * products
 		p.scratch(&s)
 		p.Steps = append(p.Steps, s)
+	}
+	p.paramGradients(p.Steps[first:])
+}
+
+// paramGradients says how the steps of backward write the gradients of parameters. The first
+// of those that share one overwrites, the others add.
+func (p *planner) paramGradients(steps []Step) {
+	last := map[int]int{} // step that uses a parameter
+	for i, s := range steps {
+		var fresh []int
+		for _, k := range p.uses[s.Node] {
+			if p.Params[k].Grad < 0 {
+				continue
+			}
+			if _, written := last[k]; written {
+				steps[i].Adds = true
+			} else {
+				fresh = append(fresh, k)
+			}
+			last[k] = i
+		}
+		if steps[i].Adds {
+			steps[i].Clear = fresh
+		}
+	}
+	for k := range p.Params {
+		if i, ok := last[k]; ok {
+			steps[i].Done = append(steps[i].Done, k)
+		}
 	}
 }
 

@@ -76,10 +76,10 @@ func TestRolesOfBefore(t *testing.T) {
 func TestVersions(t *testing.T) {
 	const rest = `"name":"x","inputs":[{"name":"data","dtype":"float32","shape":[1]}],"layers":[{"name":"a","type":"relu","in":["data"]}]}`
 	for version, want := range map[string]string{
-		"2":     "network in JSON: version 2 is newer than this hubel, which reads up to version 1: a newer hubel opens it",
-		"0":     `network in JSON: the version must be a whole number of at least 1, not 0; this hubel writes 1`,
-		`"one"`: `network in JSON: the version must be a whole number of at least 1, not "one"; this hubel writes 1`,
-		"1.5":   `network in JSON: the version must be a whole number of at least 1, not 1.5; this hubel writes 1`,
+		"3":     "network in JSON: version 3 is newer than this hubel, which reads up to version 2: a newer hubel opens it",
+		"0":     `network in JSON: the version must be a whole number of at least 1, not 0; this hubel reads up to version 2`,
+		`"one"`: `network in JSON: the version must be a whole number of at least 1, not "one"; this hubel reads up to version 2`,
+		"1.5":   `network in JSON: the version must be a whole number of at least 1, not 1.5; this hubel reads up to version 2`,
 	} {
 		_, err := graph.ReadJSON(strings.NewReader(`{"a key of later": 1, "version":` + version + `,` + rest))
 		require.EqualError(t, err, want)

@@ -53,6 +53,9 @@ func (p *Plan) String() string {
 					detail += fmt.Sprintf(" (%v %d)", m, k)
 				}
 			}
+			if s.Adds {
+				detail += ", adds to gradients of parameters"
+			}
 		}
 		if s.Fused {
 			detail += ", in the epilogue before"

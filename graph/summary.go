@@ -27,7 +27,9 @@ func (n *Network) Summary(t device.Traits, o PlanOptions) (string, error) {
 		sample := spec.FLOPs / int64(o.Batch) // they grow with the batch
 		var count int64
 		for _, p := range spec.Params {
-			count += int64(device.Elements(p.Shape))
+			if _, shared := n.Nodes[i].Share[p.Name]; !shared {
+				count += int64(device.Elements(p.Shape))
+			}
 		}
 		params += count
 		flops += sample

@@ -63,14 +63,12 @@ func NewWeights(n *Network, d device.Device) (*Weights, error) {
 	}
 	w := &Weights{network: n, device: d, tensors: map[string]device.Tensor{}, packed: map[packedKey]*packedSlot{}, version: 1}
 	var bytes, stateTotal int64
-	w.params, bytes = g.params(d.Traits())
+	w.params, _, bytes = g.params(d.Traits())
+	w.states = g.states()
 	var offsets []int64
-	for i, node := range g.nodes {
-		for _, s := range node.spec.State {
-			w.states = append(w.states, stateSlot{Slot: s, name: n.Nodes[i].Name + "." + s.Name})
-			offsets = append(offsets, stateTotal)
-			stateTotal += stateBytes(s, d.Traits())
-		}
+	for _, s := range w.states {
+		offsets = append(offsets, stateTotal)
+		stateTotal += stateBytes(s.Slot, d.Traits())
 	}
 	if err := w.alloc(bytes, stateTotal); err != nil {
 		return nil, cmp.Or(fmt.Errorf("weights of %s: %w", n.Name, err), w.Close())

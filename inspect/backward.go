@@ -90,6 +90,9 @@ func (x *Inspector) before(value string, shape tensor.Shape, rule Rule) (n *grap
 		for _, in := range all[i].In {
 			need(in)
 		}
+		for _, of := range all[i].Share {
+			need(graph.LayerOf(of))
+		}
 		n.Nodes = append(n.Nodes, all[i])
 	}
 	slices.Reverse(n.Nodes)

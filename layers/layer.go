@@ -181,7 +181,7 @@ type Call struct {
 
 	Params    []device.Tensor
 	DParams   []device.Tensor // absent if frozen
-	ParamMode device.Mode     // of DParams: accumulate in a later micro-batch
+	ParamMode device.Mode     // of DParams: accumulate in a later micro-batch, or if another layer has written them
 
 	Saved, State, Constants, Temporary []device.Tensor
 

@@ -67,9 +67,9 @@ func TestWhatIsWrittenIsRead(t *testing.T) {
 	require.NoError(t, m.Set(small(t)))
 
 	newer := maps.Clone(metadata)
-	newer[NetworkKey] = strings.Replace(metadata[NetworkKey], `"version":1,`, `"version":2,"kind":"later",`, 1)
+	newer[NetworkKey] = strings.Replace(metadata[NetworkKey], `"version":1,`, `"version":3,"kind":"later",`, 1)
 	_, err = Read(write(t, tensors, newer))
-	require.ErrorContains(t, err, "two.safetensors: network in JSON: version 2 is newer than this hubel, which reads up to version 1: a newer hubel opens it")
+	require.ErrorContains(t, err, "two.safetensors: network in JSON: version 3 is newer than this hubel, which reads up to version 2: a newer hubel opens it")
 	require.ErrorAs(t, err, new(*graph.NewerError))
 	require.NotContains(t, err.Error(), "\n")
 

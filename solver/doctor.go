@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
+	"slices"
 
 	"gorgonia.org/tensor"
 
@@ -283,7 +285,7 @@ func inputOf(n *graph.Network, d *Diverged, largest map[string]float64) float64 
 			input = max(input, largest[name])
 		}
 		for name, v := range largest {
-			if graph.LayerOf(name) == node.Name {
+			if graph.LayerOf(name) == node.Name || slices.Contains(slices.Collect(maps.Values(node.Share)), name) {
 				input = max(input, v)
 			}
 		}

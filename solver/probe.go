@@ -116,15 +116,10 @@ func (p *probe) each(visit func(v seen) (more bool)) error {
 				list = append(list, seen{layer: layer, name: plan.Values[index].Name, kind: kind, batched: plan.Values[index].Batched})
 			}
 		}
-		params := func(kind Kind) {
-			for _, param := range plan.ParamsOf(step.Node) {
-				if kind == KindWeight || param.Grad >= 0 {
-					list = append(list, seen{layer: layer, name: param.Name, kind: kind})
-				}
-			}
-		}
 		if !step.Backward {
-			params(KindWeight)
+			for _, param := range plan.ParamsOf(step.Node) {
+				list = append(list, seen{layer: layer, name: param.Name, kind: KindWeight})
+			}
 			for _, v := range step.In {
 				if plan.Values[v].Kind == graph.Uploaded && !uploaded[v] {
 					uploaded[v] = true
@@ -141,7 +136,9 @@ func (p *probe) each(visit func(v seen) (more bool)) error {
 			for _, v := range step.DIn {
 				value(v, KindGradient)
 			}
-			params(KindWeightGradient)
+			for _, k := range step.Done { // one that layers share is whole after the last of them
+				list = append(list, seen{layer: layer, name: plan.Params[k].Name, kind: KindWeightGradient})
+			}
 		}
 		for _, v := range list {
 			if err := p.read(&v); err != nil {

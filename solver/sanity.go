@@ -88,8 +88,17 @@ func checkInitialLoss(ctx context.Context, c Config) (s Sanity, err error) {
 			s.Text = "there is no layer with weights before a loss"
 			return nil
 		}
+		plan := t.exec.Plan()
+		zeroed := slices.Clone(last) // and those whose weights they share
+		for i, node := range plan.Network.Nodes {
+			if slices.Contains(last, node.Name) {
+				for _, q := range plan.ParamsOf(i) {
+					zeroed = append(zeroed, plan.Network.Nodes[q.Node].Name)
+				}
+			}
+		}
 		for _, name := range t.weights.Names() {
-			if !slices.Contains(last, graph.LayerOf(name)) {
+			if !slices.Contains(zeroed, graph.LayerOf(name)) {
 				continue
 			}
 			zero := tensor.New(tensor.Of(tensor.Float32), tensor.WithShape(t.weights.Shape(name)...))
@@ -119,8 +128,8 @@ func lastLayers(p *graph.Plan) []string {
 		producer[node.Name] = node
 	}
 	hasWeights := map[string]bool{}
-	for _, param := range p.Params {
-		hasWeights[p.Network.Nodes[param.Node].Name] = true
+	for i, node := range p.Network.Nodes {
+		hasWeights[node.Name] = len(p.ParamsOf(i)) > 0
 	}
 	var last []string
 	seen := map[string]bool{}

@@ -217,7 +217,7 @@ func TestResumingACheckpointOfANewerHubel(t *testing.T) {
 	metadata[modelfile.NetworkKey] = strings.Replace(metadata[modelfile.NetworkKey], `"version":1`, `"version":3`, 1)
 	writeTensors(t, path, tensors, metadata)
 	before := readAll(t, dir)
-	want := path + ": network in JSON: version 3 is newer than this hubel, which reads up to version 1: a newer hubel opens it"
+	want := path + ": network in JSON: version 3 is newer than this hubel, which reads up to version 2: a newer hubel opens it"
 	_, err = ReadCheckpoint(dir)
 	require.EqualError(t, err, want)
 	c.Dir, c.Resume = dir, true

@@ -94,11 +94,13 @@ func (b *builder) load(weights *network) (map[string]*tensor.Dense, error) {
 			tensors[s.name] = tensor.New(tensor.WithShape(s.shape.Clone()...), tensor.WithBacking(values))
 			continue
 		}
+		if used[s.layer.name] = true; s.one {
+			continue
+		}
 		from := byName[s.layer.name]
 		if from == nil {
 			return nil, s.layer.fail("the weights have no layer of this name with tensors")
 		}
-		used[s.layer.name] = true
 		if want := counts[s.layer]; len(from.blobs) != want {
 			return nil, s.layer.fail("it has %d tensors, and the weights have %d for it", want, len(from.blobs))
 		}

@@ -44,11 +44,11 @@ type builder struct {
 	batch int64 // as in the file; 0 if it does not say
 	run   bool  // the network is that of a run to go on with
 
-	sources  []source          // of the weights
-	shared   map[string]*layer // by the names of shared parameters, the first layer that has it
-	readers  map[string][]int  // of the values of each blob, in their order
-	versions map[string]int    // how many values each blob had so far
-	nodes    map[int]*layer    // which layers the nodes come from
+	sources  []source         // of the weights
+	shared   map[string]int   // by the names of shared parameters, the source of the first layer that has it
+	readers  map[string][]int // of the values of each blob, in their order
+	versions map[string]int   // how many values each blob had so far
+	nodes    map[int]*layer   // which layers the nodes come from
 
 	trained struct { // as trainedBefore knows it
 		sources, nodes int             // how many it has seen
@@ -73,8 +73,12 @@ type source struct {
 	dims  tensor.Shape // as Caffe has it, where that differs from shape
 	turn  bool         // the rows of Caffe's are the columns of hubel's
 
-	state  bool // it is not trained
-	shared bool // it is another layer's too, which is before this one
+	state bool // it is not trained
+
+	// first is set if it has the name of a parameter of a layer before it, whose source is
+	// at firstAt. one says that the network shares it; otherwise it has a copy.
+	first, one bool
+	firstAt    int
 }
 
 // build makes a network. mean is the mean image that was given, nil if there is none. In a run
@@ -88,7 +92,7 @@ func build(n *network, mean *meanImage, o formats.Options, run bool) (*builder, 
 		return nil, fmt.Errorf("the network has %d layers; at most %d are read", len(list), mostLayers)
 	}
 	b := &builder{
-		o: o, run: run, net: &graph.Network{Name: networkName(n.name)}, blobs: map[string]*value{}, shared: map[string]*layer{},
+		o: o, run: run, net: &graph.Network{Name: networkName(n.name)}, blobs: map[string]*value{}, shared: map[string]int{},
 		versions: map[string]int{}, nodes: map[int]*layer{}, flats: map[string]*value{}, facts: append(facts, n.ignored...),
 		preprocess: preprocess{mean: mean},
 	}
@@ -281,23 +285,56 @@ func (b *builder) weights(l *layer, in *value, blobs ...int) error {
 	for i, blob := range blobs {
 		s := slots[i]
 		s.layer, s.blob = l, blob
-		name := l.spec(blob).name
-		first := b.shared[name]
-		switch {
-		case blob == ones || name == "":
-		case first == nil:
-			b.shared[name] = l
-		default:
-			s.shared = true
-			b.lost = append(b.lost, fmt.Sprintf("%v shares the parameter %q with %v: hubel keeps two, which are the same until training changes them", l, name, first))
-		}
-		b.sources = append(b.sources, s)
+		b.source(s)
 	}
 	return nil
 }
 
+// source adds a source.
+func (b *builder) source(s source) {
+	if name := s.layer.spec(s.blob).name; s.blob != ones && name != "" {
+		s.firstAt, s.first = b.shared[name]
+		if !s.first {
+			b.shared[name] = len(b.sources)
+		}
+	}
+	b.sources = append(b.sources, s)
+}
+
+// share lets layers share what has one name in the file.
+func (b *builder) share() {
+	nodes := map[string]*graph.Node{}
+	for i := range b.net.Nodes {
+		nodes[b.net.Nodes[i].Name] = &b.net.Nodes[i]
+	}
+	differ := func(mine, first *float32) bool {
+		return mine != nil && (first == nil && *mine != 1 || first != nil && *mine != *first)
+	}
+	for i := range b.sources {
+		s := &b.sources[i]
+		if !s.first {
+			continue
+		}
+		first, spec := &b.sources[s.firstAt], s.layer.spec(s.blob)
+		node, own := nodes[graph.LayerOf(s.name)], s.name[len(graph.LayerOf(s.name))+1:]
+		s.one = graph.LayerOf(s.name) != graph.LayerOf(first.name) && s.state == first.state && s.turn == first.turn && slices.Equal(s.shape, first.shape) && slices.Equal(s.dims, first.dims)
+		if !s.one {
+			b.lost = append(b.lost, fmt.Sprintf("%v shares the parameter %q with %v, in another shape or order: hubel keeps two, which are the same until training changes them", s.layer, spec.name, first.layer))
+			continue
+		}
+		if node.Share == nil {
+			node.Share = map[string]string{}
+		}
+		node.Share[own] = first.name
+		if has := first.layer.spec(first.blob); differ(spec.rate, has.rate) || differ(spec.decay, has.decay) {
+			b.lost = append(b.lost, fmt.Sprintf("%v: lr_mult and decay_mult of the parameter %q: it has those of %v, whose parameter it is", s.layer, spec.name, first.layer))
+		}
+	}
+}
+
 // finish names the outputs and the metrics, and says what remains to be said.
 func (b *builder) finish() error {
+	b.share()
 	b.outputs()
 	b.metrics()
 	if b.fixed != nil && !b.run {

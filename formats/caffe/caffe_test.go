@@ -174,8 +174,8 @@ layer { name: "s" type: "Slice" bottom: "data" top: "a" top: "b" }
 layer { name: "ip" type: "InnerProduct" bottom: "a" top: "fa" param { name: "w" } param { name: "b" } inner_product_param { num_output: 5 } }
 layer { name: "ip_p" type: "InnerProduct" bottom: "b" top: "fb" param { name: "w" } param { name: "b" } inner_product_param { num_output: 5 } }`, formats.Options{})
 	require.NoError(t, err)
-	require.Len(t, m.Lost, 2)
-	require.Contains(t, m.Lost[0], `layer "ip_p" (InnerProduct, line 5, column 1) shares the parameter "w" with layer "ip"`)
+	require.Empty(t, m.Lost)
+	require.Equal(t, map[string]string{"weight": "ip.weight", "bias": "ip.bias"}, m.Network.Nodes[2].Share)
 	require.Equal(t, map[string]string{"a": "s", "b": "s:1", "fa": "ip", "fb": "ip_p"}, m.Values)
 }
 

@@ -114,7 +114,7 @@ func (b *builder) joinNorm(l *layer, p *message, x *value, n *layers.BatchNorm) 
 	b.trained.nodes = min(b.trained.nodes, x.node)
 	channels := tensor.Shape{x.shape[1]}
 	for i, name := range []string{".weight", ".bias"} {
-		b.sources = append(b.sources, source{name: node.Name + name, shape: channels, layer: l, blob: i})
+		b.source(source{name: node.Name + name, shape: channels, layer: l, blob: i})
 	}
 	return []value{y}, nil
 }

@@ -157,7 +157,7 @@ func (b *builder) slabs(s *State, solver *Solver) (map[string]*tensor.Dense, err
 	var params []source
 	owners := map[string]int{} // of what has a name, which others may share
 	for _, p := range b.sources {
-		if p.blob == ones || p.shared {
+		if p.blob == ones || p.first {
 			continue
 		}
 		owners[p.layer.spec(p.blob).name] = len(params)
@@ -171,9 +171,9 @@ func (b *builder) slabs(s *State, solver *Solver) (map[string]*tensor.Dense, err
 	for _, p := range b.sources {
 		i := at
 		switch {
-		case p.blob == ones:
+		case p.blob == ones || p.one:
 			continue
-		case p.shared: // hubel has two of them
+		case p.first: // hubel has two of them
 			i = owners[p.layer.spec(p.blob).name]
 		default:
 			at++

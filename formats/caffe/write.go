@@ -28,7 +28,12 @@ func Write(w io.Writer, n *graph.Network) error {
 	if err := n.Check(); err != nil {
 		return err
 	}
-	p := &printer{w: bufio.NewWriter(w), shapes: map[string]layers.Input{}, blobs: map[string]string{}}
+	p := &printer{w: bufio.NewWriter(w), shapes: map[string]layers.Input{}, blobs: map[string]string{}, shared: map[string]bool{}}
+	for _, node := range n.Nodes {
+		for _, of := range node.Share {
+			p.shared[of] = true
+		}
+	}
 	if n.Name != "" {
 		p.line("name: %q", n.Name)
 	}
@@ -55,6 +60,7 @@ type printer struct {
 	shapes map[string]layers.Input
 	blobs  map[string]string // by the values of the network
 	names  formats.Names
+	shared map[string]bool // weights of the network that more than one layer uses
 }
 
 func (p *printer) line(format string, args ...any) {
@@ -104,6 +110,7 @@ type written struct {
 	param   string // the message of its options
 	options options
 	specs   []multipliers
+	names   []string // of the parameters, empty where no other layer shares one
 	weight  *float32 // of a loss
 }
 
@@ -136,6 +143,7 @@ func (p *printer) node(n graph.Node) error {
 	if err != nil {
 		return err
 	}
+	p.name(&n, list, s)
 	for i, l := range list {
 		name := n.Name
 		to := tops
@@ -147,6 +155,29 @@ func (p *printer) node(n graph.Node) error {
 		bottoms = to
 	}
 	return nil
+}
+
+// name names the parameters that layers share. The last layer in Caffe has the parameters, and
+// the first one the state.
+func (p *printer) name(n *graph.Node, list []written, s layers.Spec) {
+	add := func(l *written, own string) {
+		name := n.WeightName(own)
+		if !p.shared[name] {
+			name = ""
+		}
+		l.names = append(l.names, name)
+	}
+	for _, x := range s.State {
+		add(&list[0], x.Name)
+	}
+	for _, x := range s.Params {
+		add(&list[len(list)-1], x.Name)
+	}
+	for i := range list {
+		if !slices.ContainsFunc(list[i].names, func(name string) bool { return name != "" }) {
+			list[i].names = nil
+		}
+	}
 }
 
 func (p *printer) layer(l written, name string, bottoms, tops []string) {
@@ -161,8 +192,15 @@ func (p *printer) layer(l written, name string, bottoms, tops []string) {
 	if l.weight != nil {
 		p.line("loss_weight: %s", decimal(*l.weight))
 	}
-	for _, s := range l.specs {
+	for i := range max(len(l.specs), len(l.names)) {
 		var o options
+		if i < len(l.names) && l.names[i] != "" {
+			o.add("name: %q", l.names[i])
+		}
+		var s multipliers
+		if i < len(l.specs) {
+			s = l.specs[i]
+		}
 		if s.rate != nil {
 			o.add("lr_mult: %s", decimal(*s.rate))
 		}

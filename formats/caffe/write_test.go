@@ -2,6 +2,7 @@ package caffe
 
 import (
 	"bytes"
+	"fmt"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -12,6 +13,50 @@ import (
 	"github.com/hubel-go/hubel/layers"
 	"github.com/hubel-go/hubel/models"
 )
+
+// TestSharedParametersAreWrittenAndRead writes layers that share all, and one that shares a part.
+func TestSharedParametersAreWrittenAndRead(t *testing.T) {
+	n := &graph.Network{Name: "twins", Outputs: []string{"ip"}}
+	x := n.Image("data", 2, 5, 5)
+	conv := &layers.Conv{Filters: 2, Kernel: layers.Square(3), Pad: layers.Around(1)}
+	n.Add("a", conv, x)
+	n.Add("norm_a", &layers.BatchNorm{Convention: "caffe"}, "a")
+	n.Add("b", conv, "norm_a")
+	n.Add("norm_b", &layers.BatchNorm{Convention: "caffe"}, "b")
+	n.Add("c", conv, "norm_b")
+	n.Add("ip", &layers.Dense{Out: 3}, "c")
+	n.Nodes[2].Share = map[string]string{"weight": "a.weight", "bias": "a.bias"}
+	n.Nodes[3].Share = map[string]string{"weight": "norm_a.weight", "bias": "norm_a.bias", "running_mean": "norm_a.running_mean", "running_var": "norm_a.running_var", "scale_factor": "norm_a.scale_factor"}
+	n.Nodes[4].Share = map[string]string{"weight": "a.weight"}
+	var b bytes.Buffer
+	require.NoError(t, Write(&b, n))
+	m, err := read(t, b.String(), formats.Options{})
+	require.NoError(t, err)
+	require.Empty(t, m.Lost)
+	for i, node := range m.Network.Nodes {
+		require.Equal(t, n.Nodes[i].Share, node.Share, node.Name)
+	}
+	_, params := specsOf(t, n)
+	_, again := specsOf(t, m.Network)
+	require.Equal(t, params, again)
+
+	// What Caffe calls the same and hubel turns in another way stays two tensors, and other
+	// multipliers are those of the first layer.
+	const twins = `input: "data" input_shape { dim: 2 dim: 3 }
+layer { name: "x" type: "InnerProduct" bottom: "data" top: "x" param { name: "w" lr_mult: 2 } inner_product_param { num_output: 3 bias_term: false } }
+layer { name: "y" type: "InnerProduct" bottom: "x" top: "y" param { name: "w" %s } inner_product_param { num_output: 3 bias_term: false transpose: %t } }`
+	m, err = read(t, fmt.Sprintf(twins, "lr_mult: 2", true), formats.Options{})
+	require.NoError(t, err)
+	require.Nil(t, m.Network.Nodes[1].Share)
+	require.Contains(t, m.Lost[0], `shares the parameter "w" with layer "x"`)
+	m, err = read(t, fmt.Sprintf(twins, "lr_mult: 2", false), formats.Options{})
+	require.NoError(t, err)
+	require.Equal(t, map[string]string{"weight": "x.weight"}, m.Network.Nodes[1].Share)
+	require.Empty(t, m.Lost)
+	m, err = read(t, fmt.Sprintf(twins, "lr_mult: 3", false), formats.Options{})
+	require.NoError(t, err)
+	require.Contains(t, m.Lost[0], `lr_mult and decay_mult of the parameter "w": it has those of layer "x"`)
+}
 
 // TestNetworksThatAreWrittenAreRead writes the networks of package models, those that Caffe has
 // the layers of, and reads them: layers, weights and shapes are the same.

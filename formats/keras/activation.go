@@ -58,15 +58,6 @@ func leaky(slope float64) layers.Layer {
 	return &layers.Formula{Formula: "select(0 < x, x, x * " + layers.FormulaNumber(s) + ")"}
 }
 
-// same adds a layer that computes element by element, so that a flat value stays one.
-func (im *importer) same(c *call, l layers.Layer, x *value) (*value, error) {
-	y, err := im.emit(c.base, "", l, x)
-	if err == nil {
-		y.flat = x.flat
-	}
-	return y, err
-}
-
 // activation adds the option activation of a layer.
 func (im *importer) activation(c *call, y *value) (*value, error) {
 	raw := c.raw("activation")
@@ -96,7 +87,7 @@ func (im *importer) activation(c *call, y *value) (*value, error) {
 	if err != nil {
 		return nil, err
 	}
-	return im.emit(c.base, name, l, y)
+	return im.Emit(c.base, name, l, y)
 }
 
 // activationLayer adds an activation that is a layer, such as LeakyReLU.
@@ -134,7 +125,7 @@ func (im *importer) softmaxOver(x *value, axes []int) (layers.Layer, error) {
 	if len(axes) != 1 {
 		return nil, fmt.Errorf("a softmax over the axes %v is not read; one over the channels is", axes)
 	}
-	axis, err := im.axis(x, axes[0])
+	axis, err := im.Axis(x, axes[0])
 	if err == nil && axis != 0 {
 		err = fmt.Errorf("a softmax over axis %d of %v is not read; one over the channels, axis 0, is", axis, x)
 	}
@@ -159,7 +150,7 @@ func activate(im *importer, c *call, in []*value) (*value, error) {
 	if err != nil {
 		return nil, err
 	}
-	return im.same(c, l, x)
+	return im.Same(c.base, "", l, x)
 }
 
 // softmax reads Softmax.
@@ -175,7 +166,7 @@ func softmax(im *importer, c *call, in []*value) (*value, error) {
 }
 
 func (im *importer) softmaxed(c *call, x *value, axes []int) (*value, error) {
-	x, err := im.solid(x)
+	x, err := im.Solid(x)
 	if err != nil {
 		return nil, err
 	}
@@ -183,7 +174,7 @@ func (im *importer) softmaxed(c *call, x *value, axes []int) (*value, error) {
 	if err != nil {
 		return nil, err
 	}
-	return im.emit(c.base, "", l, x)
+	return im.Emit(c.base, "", l, x)
 }
 
 // relu reads ReLU: max_value at most, x from threshold on, and below it negative_slope times
@@ -197,11 +188,11 @@ func relu(im *importer, c *call, in []*value) (*value, error) {
 	}
 	switch {
 	case threshold == 0 && !limited && slope == 0:
-		return im.same(c, &layers.Unary{Op: device.ReLU}, in[0])
+		return im.Same(c.base, "", &layers.Unary{Op: device.ReLU}, in[0])
 	case threshold == 0 && !limited:
-		return im.same(c, leaky(slope), in[0])
+		return im.Same(c.base, "", leaky(slope), in[0])
 	case threshold == 0 && most == 6 && slope == 0:
-		return im.same(c, &layers.Activation{Function: "relu6"}, in[0])
+		return im.Same(c.base, "", &layers.Activation{Function: "relu6"}, in[0])
 	}
 	t := layers.FormulaNumber(float32(threshold))
 	above, below := "x", "0"
@@ -211,50 +202,50 @@ func relu(im *importer, c *call, in []*value) (*value, error) {
 	if slope != 0 {
 		below = "(x - " + t + ") * " + layers.FormulaNumber(float32(slope))
 	}
-	return im.same(c, &layers.Formula{Formula: "select(" + t + " < x, " + above + ", " + below + ")"}, in[0])
+	return im.Same(c.base, "", &layers.Formula{Formula: "select(" + t + " < x, " + above + ", " + below + ")"}, in[0])
 }
 
 // leakyReLU reads LeakyReLU, whose slope is called alpha in Keras 2.
 func leakyReLU(im *importer, c *call, in []*value) (*value, error) {
 	slope := c.number("negative_slope", c.number("alpha", 0.3))
-	return im.same(c, leaky(slope), in[0])
+	return im.Same(c.base, "", leaky(slope), in[0])
 }
 
 // elu reads ELU.
 func elu(im *importer, c *call, in []*value) (*value, error) {
-	return im.same(c, &layers.ELU{Alpha: float32(c.number("alpha", 1))}, in[0])
+	return im.Same(c.base, "", &layers.ELU{Alpha: float32(c.number("alpha", 1))}, in[0])
 }
 
 // thresholded reads ThresholdedReLU.
 func thresholded(im *importer, c *call, in []*value) (*value, error) {
-	return im.same(c, &layers.Formula{Formula: "select(" + layers.FormulaNumber(float32(c.number("theta", 1))) + " < x, x, 0)"}, in[0])
+	return im.Same(c.base, "", &layers.Formula{Formula: "select(" + layers.FormulaNumber(float32(c.number("theta", 1))) + " < x, x, 0)"}, in[0])
 }
 
 // prelu reads PReLU whose slopes are one for each channel, or one for all.
 func prelu(im *importer, c *call, in []*value) (*value, error) {
-	x, err := im.solid(in[0])
+	x, err := im.Solid(in[0])
 	if err != nil {
 		return nil, err
 	}
-	shape := im.shape(x)
+	shape := im.Shape(x)
 	for _, a := range c.integers("shared_axes") {
 		if a < 1 || a > len(shape) {
 			return nil, fmt.Errorf("shared_axes has %d, which is none of the %d of a sample", a, len(shape))
 		}
 		shape[a-1] = 1
 	}
-	n, channels := product(shape), x.sample[0]
+	n, channels := product(shape), x.Sample[0]
 	l := &layers.PReLU{Shared: n == 1}
-	if n != 1 && (n != channels || im.toFirst(shape)[0] != channels) {
+	if n != 1 && (n != channels || im.ToFirst(shape)[0] != channels) {
 		return nil, fmt.Errorf("its slopes have the shape %v; hubel's prelu has one for each channel, or one for all: shared_axes=[1, 2] makes them so", shape)
 	}
-	y, err := im.emit(c.base, "", l, x)
+	y, err := im.Emit(c.base, "", l, x)
 	if err != nil {
 		return nil, err
 	}
 	arrays, err := im.take(c, wanted(shape, "alpha"))
 	if err == nil && arrays != nil {
-		im.set(y, "weight", arrays[0], n)
+		im.Set(y, "weight", arrays[0], n)
 	}
 	return y, err
 }
@@ -275,12 +266,12 @@ func dropout(im *importer, c *call, in []*value) (*value, error) {
 		im.lose(c, "rate 1: it drops everything in training, and is left out")
 		return in[0], nil
 	}
-	return im.same(c, l, in[0])
+	return im.Same(c.base, "", l, in[0])
 }
 
 // noise reads GaussianNoise.
 func noise(im *importer, c *call, in []*value) (*value, error) {
-	return im.same(c, &layers.GaussianNoise{StdDev: float32(c.number("stddev", 0))}, in[0])
+	return im.Same(c.base, "", &layers.GaussianNoise{StdDev: float32(c.number("stddev", 0))}, in[0])
 }
 
 // identity is a layer that changes nothing.

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/hubel-go/hubel/formats/nhwc"
 )
 
 // modelClasses are the classes of models, whose layers are in the file.
@@ -57,7 +59,7 @@ type model struct {
 // The bounds of descriptions, which may come from anywhere.
 const (
 	deepestModel = 20
-	mostLayers   = 1 << 14 // that are made, those of a model once for each call; the deepest published networks have about ten thousand
+	mostLayers   = nhwc.MostLayers // that are made, those of a model once for each call
 	mostDims     = 6
 	largestSize  = 1 << 20 // of a dimension, a stride or the like
 )

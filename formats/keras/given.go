@@ -10,6 +10,7 @@ import (
 	"gorgonia.org/tensor"
 
 	"github.com/hubel-go/hubel/formats"
+	"github.com/hubel-go/hubel/formats/nhwc"
 	"github.com/hubel-go/hubel/graph"
 	"github.com/hubel-go/hubel/internal/printable"
 	"github.com/hubel-go/hubel/layers"
@@ -32,7 +33,7 @@ func (s *source) weightsAlone(o formats.Options) (*formats.Model, error) {
 			return nil, fmt.Errorf("the weights do not fit %v: %w", o.Network, err)
 		}
 		m.Network, m.ChannelsLast = o.Network, true
-		return m, nil
+		return m, formats.DropShared(o.Network, m.Weights)
 	}
 	for _, layer := range s.weights.order {
 		for _, v := range s.weights.layers[layer] {
@@ -305,9 +306,9 @@ func (g *given) forms(n graph.Node, shapes map[string][]int) []form {
 	case *layers.Conv:
 		k, c, window := weight[0], weight[1], weight[2:]
 		pixels := product(window)
-		list := []form{form{}.add(with(window, c, k), "weight", weight, func(x []float32) []float32 { return filters(g.weights.correlated(x, pixels), pixels, c, k) })}
+		list := []form{form{}.add(with(window, c, k), "weight", weight, func(x []float32) []float32 { return nhwc.Filters(g.weights.correlated(x, pixels), pixels, c, k) })}
 		if c == 1 && l.Groups > 1 && k%l.Groups == 0 {
-			list = append(list, form{}.add(with(window, l.Groups, k/l.Groups), "weight", weight, func(x []float32) []float32 { return depthwise(x, pixels, l.Groups, k/l.Groups) }))
+			list = append(list, form{}.add(with(window, l.Groups, k/l.Groups), "weight", weight, func(x []float32) []float32 { return nhwc.Depthwise(x, pixels, l.Groups, k/l.Groups) }))
 		}
 		return withBias(list...)
 	case *layers.Deconv:
@@ -316,13 +317,13 @@ func (g *given) forms(n graph.Node, shapes map[string][]int) []form {
 		}
 		c, k, window := weight[0], weight[1], weight[2:]
 		pixels := product(window)
-		return withBias(form{}.add(with(window, k, c), "weight", weight, func(x []float32) []float32 { return filters(g.weights.correlated(x, pixels), pixels, k, c) }))
+		return withBias(form{}.add(with(window, k, c), "weight", weight, func(x []float32) []float32 { return nhwc.Filters(g.weights.correlated(x, pixels), pixels, k, c) }))
 	case *layers.Dense:
 		pixels := 1
 		if image := g.image(n.In[0]); len(image) > 1 {
 			pixels = product(image[1:])
 		}
-		return withBias(form{}.add([]int{weight[1], weight[0]}, "weight", weight, func(x []float32) []float32 { return filters(x, pixels, weight[1]/pixels, weight[0]) }))
+		return withBias(form{}.add([]int{weight[1], weight[0]}, "weight", weight, func(x []float32) []float32 { return nhwc.Filters(x, pixels, weight[1]/pixels, weight[0]) }))
 	case *layers.BatchNorm:
 		mean, variance := shapes["running_mean"], shapes["running_var"]
 		if l.Convention == "caffe" || variance == nil {

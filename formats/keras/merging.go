@@ -30,21 +30,21 @@ func merge(op func(n int) layers.Layer) operator {
 		if c.class == "Average" && len(in) > mostTerms {
 			return nil, fmt.Errorf("it is called with %d inputs; the mean of at most %d is read: put an Add and a Rescaling in its place", len(in), mostTerms)
 		}
-		in, err := im.together(c, in)
+		in, err := im.Together(c.base, in)
 		if err != nil {
 			return nil, err
 		}
 		for len(in) > mostTerms {
-			part, err := im.emit(c.base, "part", op(mostTerms), in[:mostTerms]...)
+			part, err := im.Emit(c.base, "part", op(mostTerms), in[:mostTerms]...)
 			if err != nil {
 				return nil, err
 			}
-			part.flat = in[0].flat
+			part.Flat = in[0].Flat
 			in = append([]*value{part}, in[mostTerms:]...)
 		}
-		y, err := im.emit(c.base, "", op(len(in)), in...)
+		y, err := im.Emit(c.base, "", op(len(in)), in...)
 		if err == nil {
-			y.flat = in[0].flat
+			y.Flat = in[0].Flat
 		}
 		return y, err
 	}
@@ -64,112 +64,13 @@ func minimum(n int) layers.Layer {
 	return &layers.Formula{Formula: text}
 }
 
-// together makes inputs of one shape: axes of one element are repeated, as Keras does. Values
-// that are all flat stay so, if they lie alike.
-func (im *importer) together(c *call, in []*value) ([]*value, error) {
-	alike := true
-	for _, v := range in[1:] {
-		alike = alike && v.flat == in[0].flat && slices.Equal(v.sample, in[0].sample)
-	}
-	if alike {
-		return in, nil
-	}
-	list, rank := make([]*value, len(in)), 0
-	for i, v := range in {
-		var err error
-		if list[i], err = im.solid(v); err != nil {
-			return nil, err
-		}
-		rank = max(rank, len(list[i].sample))
-	}
-	shape := slices.Repeat([]int{1}, rank)
-	for i, v := range list {
-		if len(v.sample) < rank {
-			if !im.last || len(v.sample) != 1 {
-				return nil, fmt.Errorf("its inputs %v and %v have different numbers of axes", list[0], v)
-			}
-			var err error // features are channels of one pixel
-			if list[i], err = im.emit(c.base, fmt.Sprint("in", i), &layers.Reshape{Shape: with(v.sample, slices.Repeat([]int{1}, rank-1)...)}, v); err != nil {
-				return nil, err
-			}
-		}
-		for k, d := range list[i].sample {
-			if d != 1 && shape[k] != 1 && shape[k] != d {
-				return nil, fmt.Errorf("its inputs are %v and %v, which do not fit each other", list[0], v)
-			}
-			shape[k] = max(shape[k], d)
-		}
-	}
-	for i, v := range list {
-		var err error
-		if list[i], err = im.expand(c, fmt.Sprint("in", i), v, shape); err != nil {
-			return nil, err
-		}
-	}
-	return list, nil
-}
-
-// expand repeats elements along axes of one element that are longer in the shape.
-func (im *importer) expand(c *call, suffix string, v *value, shape []int) (*value, error) {
-	if len(shape) == 3 && v.sample[0] == shape[0] && v.sample[1] == 1 && v.sample[2] == 1 && !slices.Equal(v.sample, shape) {
-		return im.emit(c.base, suffix+"_wide", &layers.Upsample{Scale: layers.Size{H: shape[1], W: shape[2]}}, v)
-	}
-	var err error
-	for axis, n := range shape {
-		if v.sample[axis] == n {
-			continue
-		}
-		to := slices.Clone(v.sample)
-		to[axis] = n
-		around := []int{product(v.sample[:axis]), 1, product(v.sample[axis+1:])}
-		for _, step := range []layers.Layer{&layers.Reshape{Shape: around}, &layers.Upsample{Scale: layers.Size{H: n, W: 1}}, &layers.Reshape{Shape: to}} {
-			if v, err = im.emit(c.base, suffix+"_wide", step, v); err != nil {
-				return nil, err
-			}
-		}
-	}
-	return v, nil
-}
-
-// concatenate reads Concatenate. Axes that are no channels are made the first for it.
+// concatenate reads Concatenate.
 func concatenate(im *importer, c *call, in []*value) (*value, error) {
-	list := make([]*value, len(in))
-	for i, v := range in {
-		var err error
-		if list[i], err = im.solid(v); err != nil {
-			return nil, err
-		}
+	axis := c.integer("axis", -1, -mostDims, mostDims)
+	if c.err != nil {
+		return nil, c.err
 	}
-	axis, err := im.axis(list[0], c.integer("axis", -1, -mostDims, mostDims))
-	if err != nil {
-		return nil, err
-	}
-	if axis == 0 {
-		return im.emit(c.base, "", &layers.Concat{}, list...)
-	}
-	order := []int{0, axis + 1}
-	for i := range list[0].sample {
-		if i != axis {
-			order = append(order, i+1)
-		}
-	}
-	back := make([]int, len(order))
-	for to, from := range order {
-		back[from] = to
-	}
-	for i, v := range list {
-		if len(v.sample) != len(list[0].sample) {
-			return nil, fmt.Errorf("its inputs %v and %v have different numbers of axes", list[0], v)
-		}
-		if list[i], err = im.emit(c.base, fmt.Sprint("in", i), &layers.Permute{Order: order}, v); err != nil {
-			return nil, err
-		}
-	}
-	y, err := im.emit(c.base, "join", &layers.Concat{}, list...)
-	if err != nil {
-		return nil, err
-	}
-	return im.emit(c.base, "", &layers.Permute{Order: back}, y)
+	return im.Concatenated(c.base, axis, in)
 }
 
 // nearest is what hubel has in place of classes of layers that are not read.

@@ -8,9 +8,7 @@ import (
 	"strings"
 
 	"github.com/hubel-go/hubel/device"
-	"github.com/hubel-go/hubel/graph"
 	"github.com/hubel-go/hubel/internal/printable"
-	"github.com/hubel-go/hubel/layers"
 )
 
 // inputs adds the inputs of the outermost model, in their order.
@@ -42,16 +40,16 @@ func (im *importer) inputs(m *model) ([]*value, error) {
 		if l.class != "InputLayer" {
 			name = "input"
 		}
-		v := &value{name: im.names.Make(name), sample: im.toFirst(shape)}
-		if len(v.sample) == 3 && len(list) == 1 {
-			im.net.Image(v.name, v.sample...)
+		v := &value{Name: im.Names.Make(name), Sample: im.ToFirst(shape)}
+		if len(v.Sample) == 3 && len(list) == 1 {
+			im.Net.Image(v.Name, v.Sample...)
 		} else {
-			im.net.Input(v.name, device.Float32, v.sample...)
+			im.Net.Input(v.Name, device.Float32, v.Sample...)
 		}
 		if im.out.Values[name] == "" {
-			im.out.Values[name] = v.name
+			im.out.Values[name] = v.Name
 		}
-		im.inModel[v.name] = true
+		im.inModel[v.Name] = true
 		values = append(values, v)
 	}
 	return values, nil
@@ -93,7 +91,7 @@ func (m *model) inputShape(l *layer) ([]int, error) {
 
 // openShape is the shape of a sample of an input, of which what is open is that of the user.
 func (im *importer) openShape(shape []int, inputs int) ([]int, error) {
-	given := im.toLast(im.input)
+	given := im.ToLast(im.input)
 	if shape == nil {
 		if given == nil {
 			return nil, errors.New("the model does not say what it takes: -input CxHxW says it")
@@ -112,9 +110,9 @@ func (im *importer) openShape(shape []int, inputs int) ([]int, error) {
 		case len(given) == len(shape) && inputs == 1 && d < 0:
 			shape[i] = given[i]
 		case len(given) == len(shape) && inputs == 1 && d != given[i]:
-			return nil, fmt.Errorf("its input is %s, and -input has the shape %v", dimensions(im.toFirst(shape)), im.input)
+			return nil, fmt.Errorf("its input is %s, and -input has the shape %v", dimensions(im.ToFirst(shape)), im.input)
 		case d < 0:
-			return nil, fmt.Errorf("its input is %s, which leaves sizes open: -input CxHxW says what they are", dimensions(im.toFirst(shape)))
+			return nil, fmt.Errorf("its input is %s, which leaves sizes open: -input CxHxW says what they are", dimensions(im.ToFirst(shape)))
 		}
 	}
 	if n := device.CheckShape(append([]int{1}, shape...)); n != nil {
@@ -237,10 +235,10 @@ func (s *scope) call(l *layer, training bool, in []*value) (*value, error) {
 	if err != nil {
 		return nil, l.error(err)
 	}
-	if im.last || !v.flat {
-		im.out.Values[c.base] = v.name
+	if im.Last || !v.Flat {
+		im.out.Values[c.base] = v.Name
 		if _, ok := im.out.Values[l.name]; !ok {
-			im.out.Values[l.name] = v.name
+			im.out.Values[l.name] = v.Name
 		}
 	}
 	return v, nil
@@ -281,7 +279,11 @@ func (im *importer) make(c *call, training bool, in []*value) (*value, error) {
 	if !several[c.class] && len(in) != 1 {
 		return nil, fmt.Errorf("it is called with %d inputs, and takes one", len(in))
 	}
+	before, reads := len(im.Net.Nodes), im.readers[c.base]
 	v, err := op(im, c, in)
+	if im.readers[c.base] > reads {
+		im.called(c.base, span{before, len(im.Net.Nodes), in[0].Sample})
+	}
 	if c.err != nil { // which the other may follow from
 		err = c.err
 	}
@@ -340,19 +342,6 @@ func (im *importer) precision(c *call) error {
 	return nil
 }
 
-// classifier adds the loss and the accuracy that a network is trained with whose only output
-// are probabilities.
-func (im *importer) classifier(outputs []*value) {
-	at := len(im.net.Nodes) - 1
-	last := im.net.Nodes[at]
-	if _, ok := last.Layer.(*layers.Softmax); !ok || len(outputs) != 1 || outputs[0].name != last.Name || len(outputs[0].sample) != 1 {
-		return
-	}
-	label := im.net.Label(im.names.Make("label"))
-	im.net.Add(im.names.Make("loss"), &layers.SoftmaxLoss{}, last.In[0], label)
-	im.net.Metric(im.net.Add(im.names.Make("accuracy"), &layers.Accuracy{}, last.In[0], label), graph.Higher)
-}
-
 // tell says what the network does not.
 func (im *importer) tell(s *source, compile json.RawMessage) {
 	facts := []string{}
@@ -362,7 +351,7 @@ func (im *importer) tell(s *source, compile json.RawMessage) {
 	if s.backend != "" {
 		facts = append(facts, "backend: "+printable.Name(fmt.Sprintf("%.60s", s.backend)))
 	}
-	if im.last {
+	if im.Last {
 		facts = append(facts, "images: channels last in the file, first here")
 	} else {
 		facts = append(facts, "images: channels first")
@@ -378,9 +367,6 @@ func (im *importer) tell(s *source, compile json.RawMessage) {
 	im.out.Facts = append(facts, im.out.Facts...)
 	if len(im.training) > 0 {
 		im.out.Lost = append(im.out.Lost, "for training alone: "+strings.Join(im.training, ", "))
-	}
-	for _, name := range im.shared {
-		im.out.Lost = append(im.out.Lost, fmt.Sprintf("layer %s is called %d times, and its weights are shared: here each call has equal ones of its own, which training makes different", printable.Name(name), im.readers[name]))
 	}
 	if im.weights != nil {
 		im.out.Lost = append(im.out.Lost, im.weights.unread()...)

@@ -6,6 +6,7 @@ import (
 	"math"
 	"slices"
 
+	"github.com/hubel-go/hubel/formats/nhwc"
 	"github.com/hubel-go/hubel/layers"
 )
 
@@ -20,7 +21,7 @@ func (im *importer) axes(c *call, v *value, otherwise int) ([]int, error) {
 	}
 	for i, a := range list {
 		var err error
-		if list[i], err = im.axis(v, a); err != nil {
+		if list[i], err = im.Axis(v, a); err != nil {
 			return nil, err
 		}
 	}
@@ -55,8 +56,8 @@ func (im *importer) setAffine(y *value, scale, center bool, arrays [][]float32, 
 		bias, arrays = turn(arrays[0]), arrays[1:]
 	}
 	if scale || center {
-		im.set(y, "weight", weight, shape...)
-		im.set(y, "bias", bias, shape...)
+		im.Set(y, "weight", weight, shape...)
+		im.Set(y, "bias", bias, shape...)
 	}
 	return arrays
 }
@@ -85,7 +86,7 @@ func epsilon(c *call) *float32 {
 
 // batchNormalization reads BatchNormalization of channels.
 func batchNormalization(im *importer, c *call, in []*value) (*value, error) {
-	x, err := im.solid(in[0])
+	x, err := im.Solid(in[0])
 	if err != nil {
 		return nil, err
 	}
@@ -105,11 +106,11 @@ func batchNormalization(im *importer, c *call, in []*value) (*value, error) {
 	if n := c.integer("virtual_batch_size", 0, 0, math.MaxInt32); n > 0 {
 		im.lose(c, "virtual_batch_size: batches are normalised as a whole in training")
 	}
-	y, err := im.emit(c.base, "", &layers.BatchNorm{Eps: epsilon(c), Momentum: &momentum, Affine: affine(scale, center)}, x)
+	y, err := im.Emit(c.base, "", &layers.BatchNorm{Eps: epsilon(c), Momentum: &momentum, Affine: affine(scale, center)}, x)
 	if err != nil {
 		return nil, err
 	}
-	shape := []int{x.sample[0]}
+	shape := []int{x.Sample[0]}
 	wants := append(norms(scale, center, shape), wanted(shape, "moving_mean"), wanted(shape, "moving_variance"))
 	if renorm { // which training alone reads
 		wants = append(wants, wanted(shape, "moving_stddev"), wanted(shape, "renorm_mean"), wanted(shape, "renorm_stddev"))
@@ -119,14 +120,14 @@ func batchNormalization(im *importer, c *call, in []*value) (*value, error) {
 		return y, err
 	}
 	rest := im.setAffine(y, scale, center, arrays, shape, unturned)
-	im.set(y, "running_mean", rest[0], shape...)
-	im.set(y, "running_var", rest[1], shape...)
+	im.Set(y, "running_mean", rest[0], shape...)
+	im.Set(y, "running_var", rest[1], shape...)
 	return y, nil
 }
 
 // layerNormalization reads LayerNormalization over channels, or over the whole of a sample.
 func layerNormalization(im *importer, c *call, in []*value) (*value, error) {
-	x, err := im.solid(in[0])
+	x, err := im.Solid(in[0])
 	if err != nil {
 		return nil, err
 	}
@@ -139,25 +140,25 @@ func layerNormalization(im *importer, c *call, in []*value) (*value, error) {
 	}
 	scale, center := c.yes("scale", true), c.yes("center", true)
 	l := &layers.LayerNorm{Eps: epsilon(c), Affine: affine(scale, center)}
-	rank := len(x.sample)
-	shape, turn := x.sample, unturned
+	rank := len(x.Sample)
+	shape, turn := x.Sample, unturned
 	switch {
 	case len(axes) == rank:
-		if im.last && rank > 1 {
-			turn = func(w []float32) []float32 { return filters(w, product(x.sample[1:]), x.sample[0], 1) }
+		if im.Last && rank > 1 {
+			turn = func(w []float32) []float32 { return nhwc.Filters(w, product(x.Sample[1:]), x.Sample[0], 1) }
 		}
 	case slices.Equal(axes, []int{0}):
-		l.Channels, shape = true, x.sample[:1]
+		l.Channels, shape = true, x.Sample[:1]
 	default:
 		return nil, fmt.Errorf("it normalises over the axes %v of %v; hubel's layer-norm does so over the channels, axis 0, or over all", axes, x)
 	}
-	y, err := im.emit(c.base, "", l, x)
+	y, err := im.Emit(c.base, "", l, x)
 	if err != nil {
 		return nil, err
 	}
 	inFile := shape
 	if !l.Channels {
-		inFile = im.toLast(shape)
+		inFile = im.ToLast(shape)
 	}
 	return y, im.takeAffine(c, y, scale, center, inFile, shape, turn)
 }
@@ -174,7 +175,7 @@ func (im *importer) takeAffine(c *call, y *value, scale, center bool, inFile, sh
 
 // groupNormalization reads GroupNormalization of channels.
 func groupNormalization(im *importer, c *call, in []*value) (*value, error) {
-	x, err := im.solid(in[0])
+	x, err := im.Solid(in[0])
 	if err != nil {
 		return nil, err
 	}
@@ -187,14 +188,14 @@ func groupNormalization(im *importer, c *call, in []*value) (*value, error) {
 	}
 	groups := c.integer("groups", 32, -1, largestSize)
 	if groups == -1 {
-		groups = x.sample[0]
+		groups = x.Sample[0]
 	}
 	scale, center := c.yes("scale", true), c.yes("center", true)
-	y, err := im.emit(c.base, "", &layers.GroupNorm{Groups: groups, Eps: epsilon(c), Affine: affine(scale, center)}, x)
+	y, err := im.Emit(c.base, "", &layers.GroupNorm{Groups: groups, Eps: epsilon(c), Affine: affine(scale, center)}, x)
 	if err != nil {
 		return nil, err
 	}
-	shape := []int{x.sample[0]}
+	shape := []int{x.Sample[0]}
 	return y, im.takeAffine(c, y, scale, center, shape, shape, unturned)
 }
 
@@ -218,15 +219,15 @@ func rescaling(im *importer, c *call, in []*value) (*value, error) {
 func (im *importer) channelwise(c *call, x *value, scale, offset []float64) (*value, error) {
 	if len(scale) == 1 && len(offset) == 1 {
 		if offset[0] == 0 {
-			return im.same(c, &layers.Scale{Factor: float32(scale[0])}, x)
+			return im.Same(c.base, "", &layers.Scale{Factor: float32(scale[0])}, x)
 		}
-		return im.same(c, &layers.Formula{Formula: "x * " + layers.FormulaNumber(float32(scale[0])) + " + " + layers.FormulaNumber(float32(offset[0]))}, x)
+		return im.Same(c.base, "", &layers.Formula{Formula: "x * " + layers.FormulaNumber(float32(scale[0])) + " + " + layers.FormulaNumber(float32(offset[0]))}, x)
 	}
-	x, err := im.solid(x)
+	x, err := im.Solid(x)
 	if err != nil {
 		return nil, err
 	}
-	channels, features := x.sample[0], len(x.sample) == 1
+	channels, features := x.Sample[0], len(x.Sample) == 1
 	for _, list := range [][]float64{scale, offset} {
 		if len(list) != 1 && len(list) != channels {
 			return nil, fmt.Errorf("it has %d numbers for %d channels", len(list), channels)
@@ -236,14 +237,14 @@ func (im *importer) channelwise(c *call, x *value, scale, offset []float64) (*va
 	switch {
 	case features: // they are channels of one pixel
 		suffix = "each"
-		if x, err = im.emit(c.base, "pixel", &layers.Reshape{Shape: []int{channels, 1}}, x); err != nil {
+		if x, err = im.Emit(c.base, "pixel", &layers.Reshape{Shape: []int{channels, 1}}, x); err != nil {
 			return nil, err
 		}
-	case !im.last:
+	case !im.Last:
 		return nil, errors.New("it has numbers for each element of the last axis, and the channels are the first")
 	}
 	never := float32(0)
-	y, err := im.emit(c.base, suffix, &layers.Conv{
+	y, err := im.Emit(c.base, suffix, &layers.Conv{
 		Filters: channels, Groups: channels, Kernel: layers.Square(1),
 		WeightRate: &never, WeightDecay: &never, BiasRate: &never, BiasDecay: &never,
 	}, x)
@@ -257,14 +258,14 @@ func (im *importer) channelwise(c *call, x *value, scale, offset []float64) (*va
 		for i := range channels {
 			weight[i], bias[i] = float32(scale[i%len(scale)]), float32(offset[i%len(offset)])
 		}
-		for range y.sample[1:] {
+		for range y.Sample[1:] {
 			shape = append(shape, 1)
 		}
-		im.set(y, "weight", weight, shape...)
-		im.set(y, "bias", bias, channels)
+		im.Set(y, "weight", weight, shape...)
+		im.Set(y, "bias", bias, channels)
 	}
 	if features {
-		return im.emit(c.base, "", &layers.Flatten{}, y)
+		return im.Emit(c.base, "", &layers.Flatten{}, y)
 	}
 	return y, nil
 }
@@ -279,14 +280,14 @@ func normalization(im *importer, c *call, in []*value) (*value, error) {
 		if err != nil {
 			return nil, err
 		}
-		at, err := im.axis(x, -1)
+		at, err := im.Axis(x, -1)
 		if err != nil {
 			return nil, err
 		}
 		if !slices.Equal(axes, []int{at}) {
 			return nil, fmt.Errorf("it has a mean for each element of the axes %v of %v; one for all, or for each channel, is read", axes, x)
 		}
-		shape = append(shape, im.shape(x)[len(im.shape(x))-1])
+		shape = append(shape, im.Shape(x)[len(im.Shape(x))-1])
 	}
 	mean, variance, invert := c.numbers("mean"), c.numbers("variance"), c.yes("invert", false)
 	if c.err != nil {

@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"github.com/hubel-go/hubel/device"
+	"github.com/hubel-go/hubel/formats/nhwc"
 	"github.com/hubel-go/hubel/layers"
 )
 
@@ -21,10 +22,12 @@ func pool(im *importer, c *call, in []*value) (*value, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := w.pad(c, in[0]); err != nil {
+	if err := c.pad(w, in[0]); err != nil {
 		return nil, err
 	}
-	return im.emit(c.base, "", &layers.Pool{Op: poolOf(c.class), Window: size(w.kernel), Stride: option(w.stride), Pad: w.padding()}, in[0])
+	l := w.Pool()
+	l.Op = poolOf(c.class)
+	return im.Emit(c.base, "", &l, in[0])
 }
 
 // globalPool reads global pooling. Without keepdims what it makes is flat.
@@ -33,11 +36,11 @@ func globalPool(im *importer, c *call, in []*value) (*value, error) {
 	if err := c.image(x); err != nil {
 		return nil, err
 	}
-	y, err := im.emit(c.base, "", &layers.Pool{Op: poolOf(c.class), Global: true}, x)
+	y, err := im.Emit(c.base, "", &layers.Pool{Op: poolOf(c.class), Global: true}, x)
 	if err != nil {
 		return nil, err
 	}
-	y.flat = !c.yes("keepdims", false)
+	y.Flat = !c.yes("keepdims", false)
 	return y, nil
 }
 
@@ -47,9 +50,9 @@ func adaptivePool(im *importer, c *call, in []*value) (*value, error) {
 	if err := c.image(x); err != nil {
 		return nil, err
 	}
-	n := c.sizes("output_size", len(x.sample)-1, 0, 1)
+	n := c.sizes("output_size", len(x.Sample)-1, 0, 1)
 	if c.err != nil {
 		return nil, c.err
 	}
-	return im.emit(c.base, "", &layers.AdaptivePool{Op: poolOf(c.class), Size: size(n)}, x)
+	return im.Emit(c.base, "", &layers.AdaptivePool{Op: poolOf(c.class), Size: nhwc.Size(n)}, x)
 }

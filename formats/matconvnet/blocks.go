@@ -17,6 +17,7 @@ type block struct {
 	kind, name string
 	options    *matfile.Value
 	weights    []*matfile.Value
+	arrays     []string // their names, in a DagNN
 	in         []string
 	out        string
 
@@ -88,6 +89,7 @@ func (b *builder) add(l *block) (string, error) {
 	y := b.Network.Add(name, layer, l.in...)
 	b.channels[y] = channels
 	for key, w := range weights {
+		b.shared.Add(name, key, l.arrays...)
 		b.Weights[name+"."+key] = w
 	}
 	return y, nil

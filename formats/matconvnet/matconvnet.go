@@ -83,6 +83,7 @@ func convert(variables []matfile.Variable, o formats.Options) (*formats.Model, e
 	if b.moving > 0 {
 		b.Lost = append(b.Lost, fmt.Sprintf("arrays of momentum of a training: %d; a training of the weights begins without any", b.moving))
 	}
+	b.Facts = append(b.Facts, b.shared.Join(b.Network, b.Weights)...)
 	b.outputs()
 	if err := b.preprocess(net, meta, input); err != nil {
 		return nil, err

@@ -17,6 +17,7 @@ type builder struct {
 	trained  bool           // there is a loss
 	losses   int            // so far
 	moving   int            // arrays of momentum that are not 0
+	shared   formats.Shared // parameters of DagNNs
 }
 
 // image adds the input.
@@ -119,6 +120,7 @@ func (b *builder) dag(net, list *matfile.Value, input []int) error {
 				return fmt.Errorf("layer %q: there is no parameter %q", l.name, name)
 			}
 			l.weights = append(l.weights, w)
+			l.arrays = append(l.arrays, name)
 			l.rates, l.decays = append(l.rates, factors[name][0]), append(l.decays, factors[name][1])
 		}
 		if written[l.out] {

@@ -44,7 +44,7 @@ func Write(w io.Writer, m *modelfile.Model, o ExportOptions) error {
 	if m == nil || m.Network == nil {
 		return errors.New("there is no network to write")
 	}
-	e := &exporter{model: m, g: &graphProto{name: m.Network.Name}, shapes: map[string]tensor.Shape{}, names: map[string]string{}, used: map[string]bool{}, kept: map[string]bool{}}
+	e := &exporter{model: m, g: &graphProto{name: m.Network.Name}, shapes: map[string]tensor.Shape{}, names: map[string]string{}, used: map[string]bool{}, kept: map[string]string{}}
 	if err := e.network(o); err != nil {
 		return fmt.Errorf("%v as ONNX: %w", m.Network, err)
 	}
@@ -66,8 +66,9 @@ type exporter struct {
 	shapes map[string]tensor.Shape // of the network's values, for a batch of 1
 	names  map[string]string       // of the graph's values by the network's
 	used   map[string]bool         // names of the graph
-	kept   map[string]bool         // initialisers that are there already
+	kept   map[string]string       // initialisers that are there already, by weight and shape
 	layer  string                  // that is being written
+	node   *graph.Node             // it too; nil for the preprocessing
 }
 
 // network writes the layers that the outputs depend on.
@@ -105,7 +106,7 @@ func (e *exporter) network(o ExportOptions) error {
 	}
 	for i := range n.Nodes {
 		if node := &n.Nodes[i]; needed[node.Name] {
-			if err := e.node(node); err != nil {
+			if err := e.write(node); err != nil {
 				return fmt.Errorf("%s: %w", printable.Name(node.Name), err)
 			}
 		}
@@ -229,25 +230,26 @@ func (e *exporter) weight(name string, shape ...int) (string, error) {
 	if len(values) != product(shape) {
 		return "", fmt.Errorf("the weights %s.%s have %d elements, want the shape %v", e.layer, name, len(values), shape)
 	}
-	full := e.layer + "." + name
-	if !e.kept[full] {
-		e.kept[full], e.used[full] = true, true
-		e.g.initializers = append(e.g.initializers, floatTensor(full, shape, values))
+	full := e.node.WeightName(name)
+	key := fmt.Sprint(full, shape) // layers that share it may want other shapes
+	if e.kept[key] == "" {
+		e.kept[key] = e.unique(full)
+		e.g.initializers = append(e.g.initializers, floatTensor(e.kept[key], shape, values))
 	}
-	return full, nil
+	return e.kept[key], nil
 }
 
 // values are the elements of a parameter or a state.
 func (e *exporter) values(name string) ([]float32, error) {
-	x := e.model.Weights[e.layer+"."+name]
+	x := e.model.Weights[e.node.WeightName(name)]
 	if x == nil || x.Dtype() != tensor.Float32 {
 		return nil, fmt.Errorf("there are no weights %s.%s of float32", e.layer, name)
 	}
 	return x.Float32s(), nil
 }
 
-// node writes a layer.
-func (e *exporter) node(n *graph.Node) error {
+// write writes a layer.
+func (e *exporter) write(n *graph.Node) error {
 	in := make([]layers.Input, len(n.In))
 	names := make([]string, len(n.In))
 	for i, name := range n.In {
@@ -260,7 +262,7 @@ func (e *exporter) node(n *graph.Node) error {
 	if err != nil {
 		return err
 	}
-	e.layer = n.Name
+	e.layer, e.node = n.Name, n
 	first := len(e.g.nodes)
 	x := exported{e: e, in: names, x: in[0].Shape, spec: spec}
 	if len(spec.Out) > 0 {

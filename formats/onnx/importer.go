@@ -39,6 +39,10 @@ type importer struct {
 	hidden   map[string]bool   // values of the file that no value of the network is
 	outputs  []string          // of the file
 
+	shared  formats.Shared
+	origins map[string][]string // initialisers that the constants of nodes are made of, by their names
+	reading *node               // the node that is being read
+
 	room int // elements that may still be made of constants
 }
 
@@ -109,6 +113,7 @@ func importGraph(ctx context.Context, g *graphProto, constants map[string]*const
 		net: &graph.Network{}, weights: map[string]*tensor.Dense{}, opset: opset,
 		batch: max(batch, -batch), single: batch == 1 || batch == -1, whole: batch < -1,
 		values: map[string]*value{}, shapes: map[string][]int{}, reshaped: map[string]string{}, readers: map[string]int{}, hidden: map[string]bool{},
+		shared: formats.Shared{Merged: true}, origins: map[string][]string{},
 		room: 1<<22 + 16*size,
 	}
 	if name := strings.ToValidUTF8(g.name, ""); len(name) <= 200 {
@@ -214,6 +219,7 @@ func (im *importer) node(p *nodeProto) error {
 		constants = constants && (v == nil || v.constant != nil)
 		n.in = append(n.in, v)
 	}
+	im.reading = n
 	op, ok := operators[p.op]
 	folded, folds := folders[p.op]
 	switch {
@@ -247,9 +253,44 @@ func (im *importer) node(p *nodeProto) error {
 			return fmt.Errorf("its output %q is defined twice", name)
 		default:
 			im.values[name] = out[i]
+			if out[i].constant != nil {
+				im.origins[name] = im.initialisers(nil)
+			}
 		}
 	}
 	return nil
+}
+
+// mostOrigins is how many initialisers a constant is known to be made of.
+const mostOrigins = 8
+
+// initialisers are those of floats that the node which is being read has, or that its constants
+// are made of: those that values are, or have as many elements as, and all if there are none.
+func (im *importer) initialisers(values []float32) []string {
+	var is, fit, all []string
+	for i, v := range im.reading.in {
+		if v == nil || v.constant == nil || v.integral() {
+			continue
+		}
+		name := im.reading.nodeProto.in[i]
+		of, made := im.origins[name]
+		if !made {
+			of = []string{name}
+		}
+		all = append(all, of...)
+		if len(values) == len(v.floats) {
+			fit = append(fit, of...)
+		}
+		if len(values) > 0 && len(v.floats) > 0 && &values[0] == &v.floats[0] {
+			is = append(is, of...)
+		}
+	}
+	for _, list := range [][]string{is, fit} {
+		if len(list) > 0 {
+			return list[:min(len(list), mostOrigins)]
+		}
+	}
+	return all[:min(len(all), mostOrigins)]
 }
 
 func firstOf(list []string) string {
@@ -315,6 +356,7 @@ func (im *importer) finish() error {
 // model is the network with its weights.
 func (im *importer) model() (*formats.Model, error) {
 	m := &formats.Model{Lost: im.lost, Values: map[string]string{}}
+	m.Facts = im.shared.Join(im.net, im.weights)
 	m.Model = modelfile.Model{Network: im.net, Weights: im.weights}
 	for name, v := range im.values {
 		if v.constant == nil && !im.hidden[name] && slices.Equal(im.shapes[v.name], v.sample) && v.name != name {
@@ -444,5 +486,6 @@ func (im *importer) takeMatrix(rows, columns int) error {
 
 // setWeight keeps a parameter of a layer.
 func (im *importer) setWeight(layer, name string, values []float32, shape ...int) {
+	im.shared.Add(layer, name, im.initialisers(values)...)
 	im.weights[layer+"."+name] = tensor.New(tensor.WithShape(shape...), tensor.WithBacking(values))
 }

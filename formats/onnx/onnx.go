@@ -109,7 +109,7 @@ func convert(ctx context.Context, m *modelProto, folder string, size int, o form
 		return nil, err
 	}
 	model.Format = fmt.Sprintf("ONNX, IR version %d", m.irVersion)
-	model.Facts = m.facts(opset)
+	model.Facts = append(m.facts(opset), model.Facts...)
 	model.Lost = append(lost, model.Lost...)
 	return model, nil
 }

@@ -88,7 +88,7 @@ func (w *weights) withoutPrefix() []*weights {
 
 // cut is the weights whose names begin with a prefix, without it, or nil if there are none.
 func (w *weights) cut(prefix string) *weights {
-	v := &weights{values: map[string]*dense{}, unordered: w.unordered, lost: slices.Clone(w.lost)}
+	v := &weights{values: map[string]*dense{}, places: w.places, unordered: w.unordered, lost: slices.Clone(w.lost)}
 	v.facts = append(slices.Clone(w.facts), fmt.Sprintf("names are read without the prefix %q", prefix))
 	for _, name := range w.names {
 		if short, ok := strings.CutPrefix(name, prefix); ok {

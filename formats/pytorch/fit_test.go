@@ -232,3 +232,45 @@ func TestNamesOfTorchvisionWithOtherShapes(t *testing.T) {
 	require.Nil(t, m.Network)
 	require.Contains(t, m.Facts, "the names are those of torchvision's resnet18, but conv1.weight has the shape [64 3 3 3] and not [64 3 7 7]")
 }
+
+// Weights that are tied in the file are one in the network, and a network that shares weights
+// takes those of both layers.
+func TestTiedWeights(t *testing.T) {
+	twins := func() *graph.Network {
+		n := &graph.Network{Name: "twins"}
+		n.Add("a", &layers.Dense{Out: 3}, n.Image("data", 3, 1, 1))
+		n.Outputs = []string{n.Add("b", &layers.Dense{Out: 3}, "a")}
+		return n
+	}
+	list := []made{ramp("a.weight", 3, 3), ramp("a.bias", 3), ramp("b.weight", 3, 3), ramp("b.bias", 3)}
+	m, err := into(t, twins(), list)
+	require.NoError(t, err)
+	require.Nil(t, m.Network.Nodes[1].Share, "equal weights are not tied")
+	require.Len(t, m.Weights, 4)
+
+	shared := twins()
+	shared.Nodes[1].Share = map[string]string{"weight": "a.weight"}
+	m, err = into(t, shared, list)
+	require.NoError(t, err)
+	require.Len(t, m.Weights, 3)
+	var b bytes.Buffer
+	require.NoError(t, Writer.Write(&b, m, formats.WriteOptions{}))
+	path := filepath.Join(t.TempDir(), "net.pt.safetensors")
+	require.NoError(t, os.WriteFile(path, b.Bytes(), 0o666))
+	again, err := readFile(path, formats.Options{Network: shared})
+	require.NoError(t, err)
+	require.Equal(t, m.Weights, again.Weights)
+	list[2].values[0] = 7
+	_, err = into(t, shared, list)
+	require.ErrorContains(t, err, "the network has one tensor for b.weight and a.weight, and the file two that differ")
+
+	list[2].back = 2
+	given := twins()
+	m, err = into(t, given, list)
+	require.NoError(t, err)
+	require.Equal(t, map[string]string{"weight": "a.weight"}, m.Network.Nodes[1].Share)
+	require.Len(t, m.Weights, 3)
+	require.Contains(t, m.Facts, "layers share weights: 1 are those of layers before them")
+	require.Empty(t, m.Lost)
+	require.Nil(t, given.Nodes[1].Share, "the network that was given is as it was")
+}

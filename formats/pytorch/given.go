@@ -2,6 +2,7 @@ package pytorch
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/hubel-go/hubel/formats"
@@ -30,11 +31,30 @@ func intoGiven(m *formats.Model, w *weights, n *graph.Network) error {
 	if err != nil {
 		return fmt.Errorf("the weights do not fit %v: %w", n, err)
 	}
-	m.Network, m.Weights = n, into
+	if err := formats.DropShared(n, into); err != nil {
+		return err
+	}
+	shared := left.shared(nodes, into)
+	joined := *n
+	joined.Nodes = slices.Clone(n.Nodes)
+	m.Facts = append(m.Facts, shared.Join(&joined, into)...)
+	m.Network, m.Weights = &joined, into
 	m.Facts = append(m.Facts, left.facts...)
 	m.Facts = append(m.Facts, mapping...)
 	m.Lost = append(m.Lost, left.leftOver()...)
 	return nil
+}
+
+// shared are the values of layers that are one tensor in the file.
+func (w *weights) shared(nodes []node, into map[string]*dense) (s formats.Shared) {
+	for _, n := range nodes {
+		for _, slot := range n.slots {
+			if place := w.places[into[n.name+"."+slot.name]]; place != "" {
+				s.Add(n.name, slot.name, place)
+			}
+		}
+	}
+	return s
 }
 
 // known counts the layers whose name a module has.

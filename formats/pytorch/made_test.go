@@ -27,6 +27,7 @@ type made struct {
 	stride []int // rows are contiguous unless given
 	offset int
 	values []float32 // of the storage
+	back   int       // the storage is that of the tensor so many places before it
 }
 
 // pickler writes opcodes of protocol 2.
@@ -82,7 +83,7 @@ func stateDictPickle(list []made, legacy bool) []byte {
 	p.WriteString("\x80\x02}(")
 	for i, m := range list {
 		p.text(m.name)
-		p.tensor(m, fmt.Sprint(i), legacy)
+		p.tensor(m, fmt.Sprint(i-m.back), legacy)
 	}
 	p.WriteString("u.")
 	return p.Bytes()

@@ -13,6 +13,8 @@ type node struct {
 	name  string
 	layer layers.Layer
 	slots []slot
+
+	weightName func(own string) string // of the network's weights, which layers may share
 }
 
 // slot is a parameter or a state of a layer.
@@ -30,7 +32,7 @@ func nodesOf(n *graph.Network) ([]node, error) {
 	}
 	var nodes []node
 	for i, spec := range plan.Specs {
-		x := node{name: n.Nodes[i].Name, layer: n.Nodes[i].Layer}
+		x := node{name: n.Nodes[i].Name, layer: n.Nodes[i].Layer, weightName: n.Nodes[i].WeightName}
 		for _, p := range spec.Params {
 			x.slots = append(x.slots, slot{name: p.Name, shape: p.Shape})
 		}

@@ -259,6 +259,8 @@ type weights struct {
 	names  []string
 	values map[string]*gorgonia.Dense
 
+	places map[*gorgonia.Dense]string // of their elements in the file; the same ones for tied weights
+
 	unordered bool // the names are not in the order of the modules
 
 	facts, lost []string
@@ -266,7 +268,7 @@ type weights struct {
 
 // load reads the values, each storage once.
 func (f *file) load(d *stateDict) (*weights, error) {
-	w := &weights{values: map[string]*gorgonia.Dense{}, facts: d.facts, lost: d.lost}
+	w := &weights{values: map[string]*gorgonia.Dense{}, places: map[*gorgonia.Dense]string{}, facts: d.facts, lost: d.lost}
 	users := map[*storage][]string{}
 	var roots []*storage
 	left, doubles := mostElements(f.size), 0
@@ -304,11 +306,13 @@ func (f *file) load(d *stateDict) (*weights, error) {
 			}
 		}
 		for _, name := range users[root] {
-			x, beyond := d.tensors[name].dense(b)
+			t := d.tensors[name]
+			x, beyond := t.dense(b)
 			if beyond > 0 {
 				w.lost = append(w.lost, fmt.Sprintf("%s: %d of its values are beyond float32, and became infinite", printable.Name(name), beyond))
 			}
 			w.values[name] = x
+			w.places[x] = fmt.Sprintf("%p %d %d %v %v %v %v", root, t.storage.first, t.offset, t.dtype, t.shape, t.stride, t.negative)
 		}
 	}
 	return w, nil

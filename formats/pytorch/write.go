@@ -51,7 +51,7 @@ func tensorsOf(m *modelfile.Model) ([]safetensors.Tensor, error) {
 		}
 		values := map[string]*dense{}
 		for _, s := range n.slots {
-			name := n.name + "." + s.name
+			name := n.weightName(s.name)
 			if values[s.name] = m.Weights[name]; values[s.name] == nil {
 				return nil, fmt.Errorf("the weights of %v have no %s", m.Network, printable.Name(name))
 			}

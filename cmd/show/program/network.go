@@ -55,7 +55,7 @@ func showFilters(_ context.Context, o *options) error {
 		if node.Name != o.layer && (o.layer != "" || !isConv) {
 			continue
 		}
-		w := m.Weights[node.Name+".weight"]
+		w := m.Weights[node.WeightName("weight")]
 		if w == nil || w.Dims() != 4 {
 			return fmt.Errorf("layer %s, of the type %s, has no filters: name a convolution", printable.Name(node.Name), node.Layer.Type())
 		}
