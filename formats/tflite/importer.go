@@ -33,6 +33,7 @@ type importer struct {
 type value struct {
 	*constant
 	*nhwc.Value
+	blocks *blocks // nil if the pixels lie as in an image
 }
 
 // text is the shape for messages, as the file has it.
@@ -220,6 +221,8 @@ func (c *call) input(i int) (*nhwc.Value, error) {
 	switch {
 	case i >= len(c.in) || c.in[i] == nil:
 		return nil, fmt.Errorf("its input %d is missing", i)
+	case c.in[i].blocks != nil:
+		return nil, errBlocks
 	case c.in[i].Value == nil:
 		return nil, fmt.Errorf("its input %d is a constant, where a layer reads what is computed", i)
 	}
@@ -273,6 +276,8 @@ func (im *importer) outputs() error {
 			return fmt.Errorf("the output %q is not defined", name)
 		case v.Value == nil:
 			return fmt.Errorf("the output %q is a constant", name)
+		case v.blocks != nil:
+			return fmt.Errorf("the output %q is in blocks, of SPACE_TO_BATCH_ND", name)
 		}
 		x, err := im.Solid(v.Value)
 		if err != nil {

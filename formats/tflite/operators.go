@@ -48,11 +48,12 @@ var folders map[string]reader
 func init() {
 	readers = map[string]reader{
 		"CONV_2D": conv, "DEPTHWISE_CONV_2D": depthwiseConv, "TRANSPOSE_CONV": transposedConv, "FULLY_CONNECTED": fullyConnected,
+		"SPACE_TO_BATCH_ND": spaceToBatch, "BATCH_TO_SPACE_ND": batchToSpace,
 		"MAX_POOL_2D": pool(device.MaxPool), "AVERAGE_POOL_2D": pool(device.AveragePool),
 		"MEAN": globalPool(device.AveragePool), "REDUCE_MAX": globalPool(device.MaxPool),
 
 		"RESHAPE": reshape, "SQUEEZE": squeeze, "EXPAND_DIMS": expandDims, "TRANSPOSE": transpose, "PAD": pad, "PADV2": pad,
-		"CONCATENATION": concatenation, "RESIZE_BILINEAR": resize, "RESIZE_NEAREST_NEIGHBOR": resize,
+		"CONCATENATION": concatenation, "TILE": tile, "RESIZE_BILINEAR": resize, "RESIZE_NEAREST_NEIGHBOR": resize,
 
 		"ADD": arithmetic(add), "SUB": arithmetic(subtract), "MUL": arithmetic(multiply), "DIV": arithmetic(divide),
 		"MAXIMUM": arithmetic(maximum), "MINIMUM": arithmetic(minimum), "SQUARED_DIFFERENCE": arithmetic(squaredDifference), "ADD_N": addN,
@@ -76,8 +77,8 @@ var nearest = map[string]string{
 	"UNIDIRECTIONAL_SEQUENCE_LSTM": "none: there are no recurrent layers", "UNIDIRECTIONAL_SEQUENCE_RNN": "none: there are no recurrent layers",
 	"BIDIRECTIONAL_SEQUENCE_LSTM": "none: there are no recurrent layers", "BIDIRECTIONAL_SEQUENCE_RNN": "none: there are no recurrent layers",
 	"L2_NORMALIZATION": "l2-norm", "L2_POOL_2D": "l2-pool", "LOCAL_RESPONSE_NORMALIZATION": "lrn", "LOG_SOFTMAX": "softmax",
-	"DEPTH_TO_SPACE": "reshape and permute", "SPACE_TO_DEPTH": "reshape and permute", "SPACE_TO_BATCH_ND": "conv with a dilation", "BATCH_TO_SPACE_ND": "conv with a dilation",
-	"SPLIT": "slice", "SPLIT_V": "slice", "SLICE": "slice", "STRIDED_SLICE": "slice", "UNPACK": "slice", "GATHER": "slice", "PACK": "concat", "TILE": "upsample", "BROADCAST_TO": "upsample",
+	"DEPTH_TO_SPACE": "reshape and permute", "SPACE_TO_DEPTH": "reshape and permute",
+	"SPLIT": "slice", "SPLIT_V": "slice", "SLICE": "slice", "STRIDED_SLICE": "slice", "UNPACK": "slice", "GATHER": "slice", "PACK": "concat", "BROADCAST_TO": "upsample",
 	"MIRROR_PAD": "pad, with one value", "ARG_MAX": "argmax", "POW": "formula", "SUM": "average-pool", "BATCH_MATMUL": "dense, whose weights are constants",
 	"SELECT": "formula", "SELECT_V2": "formula", "SIN": "none", "COS": "none", "FLOOR": "none", "CEIL": "none", "ROUND": "none", "CAST": "none", "CONV_3D": "conv, of images [C,H,W]",
 	"TOPK_V2": "none: cut the model before it", "NON_MAX_SUPPRESSION_V4": "none: cut the model before it", "NON_MAX_SUPPRESSION_V5": "none: cut the model before it",

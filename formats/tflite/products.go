@@ -82,7 +82,7 @@ func rows(x []float32, n, pixels, channels int) []float32 {
 
 // conv reads CONV_2D. Its weight is [K,R,S,C/groups].
 func conv(im *importer, c *call) (*value, error) {
-	x, err := im.image(c, 0, 2)
+	x, in, err := im.convolved(c)
 	if err != nil {
 		return nil, err
 	}
@@ -102,7 +102,7 @@ func conv(im *importer, c *call) (*value, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := c.pad(w, x); err != nil {
+	if err := c.pads(w, x, in); err != nil {
 		return nil, err
 	}
 	l := w.Conv(n, channels/inner, bias != nil)
@@ -110,12 +110,12 @@ func conv(im *importer, c *call) (*value, error) {
 	if err != nil {
 		return nil, err
 	}
-	return im.activated(c, 3, &value{Value: y})
+	return in.in(im.activated(c, 3, &value{Value: y}))
 }
 
 // depthwiseConv reads DEPTHWISE_CONV_2D. Its weight is [1,R,S,C m], for m filters of each channel.
 func depthwiseConv(im *importer, c *call) (*value, error) {
-	x, err := im.image(c, 0, 2)
+	x, in, err := im.convolved(c)
 	if err != nil {
 		return nil, err
 	}
@@ -135,7 +135,7 @@ func depthwiseConv(im *importer, c *call) (*value, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := c.pad(w, x); err != nil {
+	if err := c.pads(w, x, in); err != nil {
 		return nil, err
 	}
 	l := w.Conv(n, channels, bias != nil)
@@ -143,7 +143,7 @@ func depthwiseConv(im *importer, c *call) (*value, error) {
 	if err != nil {
 		return nil, err
 	}
-	return im.activated(c, 4, &value{Value: y})
+	return in.in(im.activated(c, 4, &value{Value: y}))
 }
 
 // transposedConv reads TRANSPOSE_CONV, of the shape of its output, a weight [K,R,S,C] and an image.

@@ -146,6 +146,33 @@ func transpose(im *importer, c *call) (*value, error) {
 	return &value{Value: y}, err
 }
 
+// tile reads TILE along axes of one element.
+func tile(im *importer, c *call) (*value, error) {
+	x, err := c.input(0)
+	if err != nil {
+		return nil, err
+	}
+	times, err := c.integers(1, "list of multiples")
+	if err != nil {
+		return nil, err
+	}
+	if x, err = im.Solid(x); err != nil {
+		return nil, err
+	}
+	shape := im.ToLast(x.Sample)
+	if len(times) != len(shape)+1 || times[0] != 1 {
+		return nil, fmt.Errorf("it repeats %s %v times; the samples stay, and each axis has a number", im.text(c.in[0]), times)
+	}
+	for i, n := range times[1:] {
+		if n < 1 || n > largestSize || n > 1 && shape[i] != 1 {
+			return nil, fmt.Errorf("it repeats %s %v times; axes of one element are repeated", im.text(c.in[0]), times)
+		}
+		shape[i] *= n
+	}
+	y, err := im.Expand(c.base, "tile", x, im.ToFirst(shape))
+	return &value{Value: y}, err
+}
+
 // pad reads PAD and PADV2, of pixels.
 func pad(im *importer, c *call) (*value, error) {
 	x, err := im.image(c, 0, 2)

@@ -20,12 +20,12 @@ layers = keras.layers
 
 def every_layer():
     """A network with the operators that the larger ones do not have."""
-    x = image = keras.Input((16, 12, 3))
+    x = image = keras.Input((8, 6, 3))
     x = layers.Rescaling(2.0, offset=-1)(x)
     x = layers.ZeroPadding2D(((0, 1), (2, 1)))(x)
     x = layers.Conv2D(8, 3, strides=2, padding="same", activation="relu")(x)
     x = layers.Conv2D(8, 3, groups=2, padding="same", activation="tanh")(x)
-    x = layers.Conv2D(8, 3, dilation_rate=2, padding="same")(x)
+    x = layers.Conv2D(8, 3, dilation_rate=2, padding="same", activation="relu")(x)
     x = layers.DepthwiseConv2D(3, depth_multiplier=2, padding="same")(x)
     x = layers.BatchNormalization()(layers.Concatenate()([x, layers.LeakyReLU()(x)]))
     x = layers.PReLU(shared_axes=[1, 2])(x)
@@ -40,7 +40,7 @@ def every_layer():
     x = layers.Reshape((-1, 12))(x)
     x = layers.Permute((2, 1))(x)
     x = layers.Flatten()(x)
-    x = layers.Dense(20, activation="elu")(x)
+    x = layers.Dense(8, activation="elu")(x)
     x = layers.BatchNormalization()(layers.Activation("gelu")(x))
     return keras.Model(image, layers.Dense(10, activation="softmax")(x))
 
