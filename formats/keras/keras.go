@@ -14,14 +14,12 @@ package keras
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"strings"
 
-	"github.com/hubel-go/hubel/data"
 	"github.com/hubel-go/hubel/formats"
 	"github.com/hubel-go/hubel/formats/hdf5"
-	"github.com/hubel-go/hubel/graph"
+	"github.com/hubel-go/hubel/formats/nhwc"
 )
 
 // Reader reads models with or without weights, and weights into a network that is given.
@@ -88,10 +86,8 @@ func isDescription(head []byte) bool {
 
 // readFiles reads a model of its files: one that has all, or a description and weights.
 func readFiles(ctx context.Context, paths []string, o formats.Options) (*formats.Model, error) {
-	switch o.Order {
-	case "", "rgb", "bgr":
-	default:
-		return nil, fmt.Errorf("the order of channels %q is neither rgb nor bgr", o.Order)
+	if err := nhwc.CheckOrder(o.Order); err != nil {
+		return nil, err
 	}
 	s, err := open(paths)
 	if err != nil {
@@ -108,24 +104,10 @@ func readFiles(ctx context.Context, paths []string, o formats.Options) (*formats
 		m, err = build(ctx, s, o)
 	}
 	if err == nil && o.Order == "bgr" {
-		err = turnColours(m)
+		err = nhwc.TurnColours(m)
 	}
 	if err != nil {
 		return nil, err
 	}
 	return m, nil
-}
-
-// turnColours makes the preprocessing turn pictures round, for a network that takes B, G, R.
-func turnColours(m *formats.Model) error {
-	if m.Network == nil {
-		return errors.New("-order bgr is for a network, and there are weights alone")
-	}
-	images, err := m.Network.InputOf(graph.RoleImage)
-	if err != nil || len(images.Shape) != 3 || images.Shape[0] != 3 {
-		return fmt.Errorf("-order bgr is for images of three channels, and %v takes none", m.Network)
-	}
-	m.Preprocess.Whiten = data.Floats{0, 0, 1, 0, 1, 0, 1, 0, 0}
-	m.Facts = append(m.Facts, "channels: B, G, R, as -order says")
-	return nil
 }

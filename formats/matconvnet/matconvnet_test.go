@@ -160,6 +160,29 @@ func TestWhatIsNotReadIsNamed(t *testing.T) {
 	require.ErrorContains(t, err, "there is no network of MatConvNet")
 }
 
+// Layers of a DagNN that name the same parameters share them.
+func TestSharedParameters(t *testing.T) {
+	variables, err := matfile.Open(filepath.Join("testdata", "blocks.mat"))
+	require.NoError(t, err)
+	list := field(t, variables, "layers").Fields
+	for name, values := range list { // a second layer like the first
+		list[name] = append(values, values[0])
+	}
+	list["name"][13], list["outputs"][13] = cat(t), cat(t)
+	m, err := convert(variables, formats.Options{})
+	require.NoError(t, err)
+	of := map[string]map[string]string{}
+	for _, n := range m.Network.Nodes {
+		if n.Share != nil {
+			of[n.Name] = n.Share
+		}
+	}
+	require.Equal(t, map[string]map[string]string{"cat": {"weight": "conv.weight", "bias": "conv.bias"}}, of)
+	require.NotContains(t, m.Weights, "cat.weight")
+	_, err = m.Network.Plan(formats.NoDevice{}, graph.PlanOptions{Batch: 1})
+	require.NoError(t, err)
+}
+
 // cat is the text "cat", which is no type of layer.
 func cat(t *testing.T) *matfile.Value {
 	variables, err := matfile.Open(filepath.Join("testdata", "blocks.mat"))

@@ -46,15 +46,16 @@ func (b *Builder) Together(base string, in []*Value) ([]*Value, error) {
 	}
 	for i, v := range list {
 		var err error
-		if list[i], err = b.expand(base, fmt.Sprint("in", i), v, shape); err != nil {
+		if list[i], err = b.Expand(base, fmt.Sprint("in", i), v, shape); err != nil {
 			return nil, err
 		}
 	}
 	return list, nil
 }
 
-// expand repeats elements along axes of one element that are longer in the shape.
-func (b *Builder) expand(base, suffix string, v *Value, shape []int) (*Value, error) {
+// Expand repeats elements along axes of one element that are longer in the shape, which is that
+// of a sample of the network.
+func (b *Builder) Expand(base, suffix string, v *Value, shape []int) (*Value, error) {
 	if len(shape) == 3 && v.Sample[0] == shape[0] && v.Sample[1] == 1 && v.Sample[2] == 1 && !slices.Equal(v.Sample, shape) {
 		return b.Emit(base, suffix+"_wide", &layers.Upsample{Scale: layers.Size{H: shape[1], W: shape[2]}}, v)
 	}

@@ -148,6 +148,9 @@ func Depthwise(x []float32, pixels, a, b int) []float32 {
 // probabilities, which its last layer makes.
 func (b *Builder) Classifier(outputs []*Value) {
 	at := len(b.Net.Nodes) - 1
+	if at < 0 {
+		return
+	}
 	last := b.Net.Nodes[at]
 	if _, ok := last.Layer.(*layers.Softmax); !ok || len(outputs) != 1 || outputs[0].Name != last.Name || len(outputs[0].Sample) != 1 {
 		return

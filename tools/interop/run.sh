@@ -4,8 +4,8 @@
 #   tools/interop/run.sh [CHECK...]
 #
 # Without arguments it runs every check: each function check_NAME below. One whose packages
-# cannot be fetched is skipped, with the reason. NETWORKS names those of torchvision, or of
-# lenet and alexnet those of accuracy.
+# cannot be fetched is skipped, with the reason. NETWORKS names those of torchvision or tflite,
+# or of lenet and alexnet those of accuracy.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 
@@ -123,6 +123,21 @@ accuracy_alexnet() {
 	"$work/bin/train" -model alexnet -init msra -data "$folder/train" -val "$folder/val" -augment resize=227,crop=227 -preprocess mean,std \
 		-batch 20 -epochs 8 -lr 0.005 -checkpoint 1h -out "$folder/run" >"$work/log" 2>&1 || { tail "$work/log"; return 1; }
 	same_answers "$folder/run" "$folder/val" "$folder/val"
+}
+
+# check_tflite makes networks with TensorFlow's converter, and compares what hubel computes with
+# its interpreter.
+check_tflite() {
+	need numpy tensorflow-cpu || return 77
+	local name bad=
+	go build -o "$work/convert" ./cmd/convert || return
+	for name in ${NETWORKS:-every_layer flattened twins mobilenet mobilenet_v2 mobilenet_v3 efficientnet_b0 resnet50 densenet121}; do
+		"$python" tools/interop/tflite.py "$work/tflite" "$name" >"$work/log" 2>&1 || { tail "$work/log"; return 1; }
+		echo "$name"
+		"$work/convert" "$work/tflite/$name.tflite" -verify "$work/tflite/$name.npz" || bad="$bad $name"
+		rm -rf "$work/tflite"
+	done
+	[ -z "$bad" ] || { echo "tflite: not the same:$bad"; return 1; }
 }
 
 if [ $# -eq 0 ]; then

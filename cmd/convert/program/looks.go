@@ -33,7 +33,6 @@ var appearances = []struct {
 	{0, "\x93NUMPY", "one array of NumPy (.npy), without a network"},
 	{0, "MATLAB 5.0 MAT-file", "a MAT file of another program"},
 	{0, "SQLite format 3", "an SQLite database"},
-	{4, "TFL3", "a TFLite network"},
 	{0, "\x80\x02", "a Python pickle"},
 	{0, "\x80\x03", "a Python pickle"},
 	{0, "\x80\x04", "a Python pickle"},

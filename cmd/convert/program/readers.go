@@ -15,6 +15,7 @@ import (
 	"github.com/hubel-go/hubel/formats/matconvnet"
 	"github.com/hubel-go/hubel/formats/onnx"
 	"github.com/hubel-go/hubel/formats/pytorch"
+	"github.com/hubel-go/hubel/formats/tflite"
 	"github.com/hubel-go/hubel/internal/printable"
 	"github.com/hubel-go/hubel/modelfile"
 )
@@ -27,6 +28,7 @@ var readers = []formats.Reader{
 	caffe.Reader,
 	matconvnet.Reader,
 	keras.Reader,
+	tflite.Reader,
 	onnx.Reader,
 }
 
