@@ -177,7 +177,7 @@ func (q *queue) depthwiseRun() {
 	if workers := q.engine.CutFor; workers > gemm.FewWorkers {
 		t.spread(workers)
 	}
-	runWithScratch(q, t, t.items(), t.maps.after(t.room()))
+	runWithScratch(q, t, t.items(), t.maps.after(t.room(), 0))
 }
 
 // depthwiseSteps are what the taps add to a place, and their numbers. Those of the gradient
@@ -216,7 +216,6 @@ func (q *queue) depthwiseSteps(d *depthwiseCut) (at, taps []int) {
 
 func (t *depthwiseTask) Run(item, worker int) {
 	room := t.engine.Scratch(worker, t.room())
-	t.maps.begin(worker)
 	for unit := item * t.each(); unit < min((item+1)*t.each(), t.units()); unit++ {
 		first, block := unit%t.bands*t.band, unit/t.bands
 		sample, channel := block/t.blocks(), block%t.blocks()*t.channels
@@ -225,12 +224,11 @@ func (t *depthwiseTask) Run(item, worker int) {
 			t.forward(room, sample, channel, channels, first, lines)
 			size := t.lines * t.columns
 			at := (sample*t.c.C+channel)*t.multiple*size + first*t.columns
-			t.maps.run(worker, at, lines*t.columns, channels*t.multiple, size)
+			t.maps.rows(worker, at, lines*t.columns, channels*t.multiple, size)
 		} else {
 			t.backward(room, sample, channel, channels, first, lines)
 		}
 	}
-	t.maps.end(worker)
 }
 
 // forward is some lines of the outputs of some channels of a sample.

@@ -114,7 +114,7 @@ func (q *queue) winogradBackwardData(c device.Conv, dx, dy device.Tensor, w devi
 func (t *winogradTask) run(q *queue) {
 	t.engine = q.engine
 	t.winogradCut = t.cut(q.engine.CutFor)
-	q.engine.Reserve(t.maps.after(t.length()))
+	q.engine.Reserve(t.maps.after(t.length(), 0))
 	q.pool.Run(t, t.c.Groups*t.blocks*t.pieces)
 }
 
@@ -208,7 +208,6 @@ func (t *winogradTask) Run(item, worker int) {
 		clear(bias[copy(bias, t.bias[group*t.rows+row:][:rows]):])
 	}
 	t.transform(transformed, work, group, first, tiles)
-	t.maps.begin(worker)
 	for column := 0; column < rows; column += t.columns() {
 		n := min(t.columns(), rows-column)
 		t.multiply(t.engine.Worker(worker), products, transformed, group, tiles, row+column, n)
@@ -224,7 +223,6 @@ func (t *winogradTask) Run(item, worker int) {
 		t.store(&s, group, first, tiles, row+column, n)
 		t.finish(worker, group, first, tiles, row+column, n)
 	}
-	t.maps.end(worker)
 }
 
 // cutOff cuts the first n elements off.
@@ -320,13 +318,13 @@ func (t *winogradTask) finish(worker, group, first, tiles, row, rows int) {
 		sample, i, j := t.place(tile)
 		base := ((sample*t.c.Groups+group)*t.rows+row)*plane + i*t.outW + j
 		if down := min((end-tile)/t.across, t.down-i/t.size); j == 0 && down > 0 {
-			t.maps.run(worker, base, min(down*t.size, t.outH-i)*t.outW, rows, plane)
+			t.maps.rows(worker, base, min(down*t.size, t.outH-i)*t.outW, rows, plane)
 			tile += down * t.across
 			continue
 		}
 		n := min(end-tile, t.across-j/t.size)
 		for line := range min(t.size, t.outH-i) {
-			t.maps.run(worker, base+line*t.outW, min(n*t.size, t.outW-j), rows, plane)
+			t.maps.rows(worker, base+line*t.outW, min(n*t.size, t.outW-j), rows, plane)
 		}
 		tile += n
 	}
