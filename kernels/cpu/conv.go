@@ -19,7 +19,8 @@ func (q *queue) ConvForward(c device.Conv, y, x device.Tensor, w device.Filter, 
 		q.depthwiseForward(c, y, x, w, e, maps)
 		return
 	case q.traits.usesWinograd(c, device.Forward):
-		q.winogradForward(c, y, x, w, e, maps, ws)
+		q.winogradForward(c, y, x, w, e, ws)
+		q.mapAfter(maps)
 		return
 	}
 	q.conv = convTask{
@@ -75,7 +76,7 @@ func (q *queue) convolve() {
 		steps(some)
 		depth += k.depth
 	}
-	runWithScratch(q, t, items, t.maps.after(room, windows*t.tile.NR))
+	runWithScratch(q, t, items, t.maps.room(room, windows*t.tile.NR))
 }
 
 // convTask is a product. An item copies the pixels under its windows with

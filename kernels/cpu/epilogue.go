@@ -18,7 +18,6 @@ type epilogue struct {
 	y        []float32
 	others   int // inputs that are not y
 	piece    int // elements that go through all maps together
-	first    int // element of y that a task's output begins with
 	gathers  int // where the memory for other inputs of a block begins, in a worker's scratch
 	at       int // where that of the maps begins
 }
@@ -58,17 +57,17 @@ func (e *epilogue) isResult(values []float32) bool {
 	return unsafe.SliceData(values) == unsafe.SliceData(e.y)
 }
 
-// after is the scratch of a worker for a task: the task's own comes first, and then that of
+// room is the scratch of a worker for a task: the task's own comes first, and then that of
 // the maps, for blocks of so many results.
-func (e *epilogue) after(own, block int) int {
+func (e *epilogue) room(own, block int) int {
 	e.end()
 	e.gathers = roundUp(own, 16)
 	e.at = e.gathers + e.others*roundUp(block, 16)
-	room := e.at
+	end := e.at
 	for k := range e.maps {
-		room += e.maps[k].room()
+		end += e.maps[k].room()
 	}
-	return room
+	return end
 }
 
 // machine is that of a worker for a map.
@@ -115,7 +114,7 @@ func (e *epilogue) block(worker int, results []float32, gather func(dst, src []f
 	e.run(worker, 0, len(results))
 }
 
-// rows runs the maps over rows of n elements of the task's output, the first from first on
+// rows runs the maps over rows of n elements of y, the first from first on
 // and each apart from the one before.
 func (e *epilogue) rows(worker, first, n, rows, apart int) {
 	e.begin(worker)
@@ -123,7 +122,7 @@ func (e *epilogue) rows(worker, first, n, rows, apart int) {
 		n, rows = n*rows, 1
 	}
 	for row := range rows {
-		e.run(worker, e.first+first+row*apart, n)
+		e.run(worker, first+row*apart, n)
 	}
 }
 
@@ -152,19 +151,29 @@ func (e *epilogue) release() {
 	clear(e.maps)
 }
 
-// mapAfter runs the maps of an epilogue after a product has made y.
-func (q *queue) mapAfter(maps []device.EpilogueMap, y device.Tensor) {
-	for i := range maps {
-		m := &maps[i]
-		if err := m.Check(y); err != nil {
-			q.Fail("epilogue", err)
-			return
-		}
-		q.result[0] = y
-		q.Map(m.Program, m.View(y), q.result[:], m.In, overwrite, device.Random{})
+// mapAfter runs the maps after a product has made y: all of them over a piece, and then over
+// the next. So a dense layer is followed, and Winograd's algorithm: what an item of it stores
+// are short rows of many channels, and larger than the second-level cache.
+func (q *queue) mapAfter(e epilogue) {
+	if len(e.maps) == 0 {
+		return
 	}
-	q.result[0] = device.Tensor{}
+	q.after = epilogueTask{epilogue: e, each: grain}
+	t := &q.after
+	items := chunks(len(e.y))
+	if items <= fewChunks {
+		t.each, items = len(e.y), 1
+	}
+	runWithScratch(q, t, items, t.room(0, 0))
 }
 
-// overwrite are the modes of an output that is overwritten.
-var overwrite = []device.Mode{device.Overwrite}
+// epilogueTask is the maps over all of y, cut into parts of each elements.
+type epilogueTask struct {
+	epilogue
+	each int
+}
+
+func (t *epilogueTask) Run(item, worker int) {
+	n := min(t.each, len(t.y)-item*t.each)
+	t.rows(worker, item*t.each, n, 1, n)
+}
