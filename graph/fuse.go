@@ -55,11 +55,11 @@ func (f *fuser) fuse(step int, until []int) int {
 	w := f.writer[v]
 	product := &f.Steps[w]
 	a, ok := f.Network.Nodes[s.Node].Layer.(layers.Activator)
-	_, identity := node.spec.Programs[0].Identity()
+	same, identity := node.spec.Programs[0].Identity()
 	switch {
 	case ok && !product.Activation.On && len(product.Maps) == 0 && f.traits.Epilogue(a.Function()):
 		product.Activation = device.Activation{Unary: a.Function(), On: true}
-	case !identity:
+	case !identity || same != k:
 		product.Maps = append(product.Maps, step)
 	}
 	s.Fused = true
