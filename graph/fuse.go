@@ -12,9 +12,9 @@ import (
 // backward step stays.
 type fuser struct {
 	*planner
-	reads  []int // of values, by forward steps
-	writer []int // step after which a value is there, -1 of inputs: a product's, if it is in the epilogue
-	open   []bool
+	reads  []int  // of values, by forward steps
+	writer []int  // the step after which a value is there, -1 of an input; a product's, if it is made in the epilogue
+	open   []bool // values that a product makes, or an epilogue: more may follow there
 }
 
 func (p *planner) newFuser() *fuser {
