@@ -422,6 +422,8 @@ func TestWhichSumsAreFused(t *testing.T) {
 		{"of three", []node{a, {"b", conv(), []string{"data"}}, {"c", conv(), []string{"data"}}, {"sum", sum, []string{"c", "a", "b"}}}, false, ". . +sum -"},
 		{"of two epilogues", []node{a, {"b", conv(), []string{"data"}}, {"relu", relu, []string{"a"}}, {"sum", sum, []string{"b", "relu"}}}, false, "relu +sum - -"},
 		{"what comes after the product", []node{a, b, {"relu", &layers.Softmax{}, []string{"a"}}, {"sum", sum, []string{"b", "relu"}}}, false, ". . . ."},
+		{"a choice of the product", []node{a, b, {"choice", &layers.Formula{Formula: "x1"}, []string{"a", "b"}}}, false, ". . -"},
+		{"a choice of the other", []node{a, b, {"choice", &layers.Formula{Formula: "x1"}, []string{"b", "a"}}}, false, ". +choice -"},
 		{"the product twice", []node{a, b, {"sum", sum, []string{"b", "b"}}}, false, ". . ."},
 		{"a product that others read", []node{a, b, {"sum", sum, []string{"a", "b"}}, {"c", conv(), []string{"b"}}, {"last", sum, []string{"sum", "c"}}}, false, ". . . +last -"},
 		{"an input that a gradient needs", []node{a, b, {"product", &layers.Product{}, []string{"a", "b"}}}, true, ". . . ."},

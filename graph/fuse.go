@@ -12,9 +12,9 @@ import (
 // backward step stays.
 type fuser struct {
 	*planner
-	reads  []int // of values, by forward steps
-	writer []int // step after which a value is there, -1 of inputs: a product's, if it is in the epilogue
-	open   []bool
+	reads  []int  // of values, by forward steps
+	writer []int  // the step after which a value is there, -1 of an input; a product's, if it is made in the epilogue
+	open   []bool // values that a product makes, or an epilogue: more may follow there
 }
 
 func (p *planner) newFuser() *fuser {
@@ -55,11 +55,11 @@ func (f *fuser) fuse(step int, until []int) int {
 	w := f.writer[v]
 	product := &f.Steps[w]
 	a, ok := f.Network.Nodes[s.Node].Layer.(layers.Activator)
-	_, identity := node.spec.Programs[0].Identity()
+	same, identity := node.spec.Programs[0].Identity()
 	switch {
 	case ok && !product.Activation.On && len(product.Maps) == 0 && f.traits.Epilogue(a.Function()):
 		product.Activation = device.Activation{Unary: a.Function(), On: true}
-	case !identity:
+	case !identity || same != k:
 		product.Maps = append(product.Maps, step)
 	}
 	s.Fused = true

@@ -195,3 +195,44 @@ func TestConvPack(t *testing.T) {
 	l.Pack(q, call(t, e, false))
 	require.Equal(t, []string{"ConvPack forward"}, q.calls)
 }
+
+// mapped records what Map is called with.
+type mapped struct {
+	*recorder
+	p       *expr.Program
+	out, in []device.Tensor
+	modes   []device.Mode
+}
+
+func (m *mapped) Map(p *expr.Program, v device.View, out, in []device.Tensor, modes []device.Mode, r device.Random) {
+	m.p, m.out, m.in, m.modes = p, out, in, modes
+	m.recorder.Map(p, v, out, in, modes, r)
+}
+
+// The forward pass of a layer that is said to be element-wise is its program and nothing
+// else, because the graph may run that alone.
+func TestElementwiseLayersAreOneMap(t *testing.T) {
+	met := 0
+	for _, e := range examples() {
+		for _, train := range []bool{false, true} {
+			s := plan(t, e, train)
+			if !s.Elementwise {
+				continue
+			}
+			met++
+			require.True(t, device.InEpilogue(s.Programs[0]), e.name)
+			c, q := call(t, e, train), &mapped{recorder: newRecorder()}
+			e.layer.Forward(q, c)
+			if input, ok := s.Programs[0].Identity(); ok && q.p == nil {
+				require.Zero(t, input, e.name)
+				require.Equal(t, []string{"Copy"}, q.calls, e.name)
+				continue
+			}
+			require.Equal(t, []string{"Map"}, q.calls, e.name)
+			require.Same(t, c.Programs[0], q.p, e.name)
+			require.Equal(t, [][]device.Tensor{c.Out, c.In[:len(q.in)]}, [][]device.Tensor{q.out, q.in}, e.name)
+			require.Equal(t, []device.Mode{device.Overwrite}, q.modes, e.name)
+		}
+	}
+	require.Greater(t, met, 40)
+}

@@ -67,7 +67,7 @@ func TestElementwisePlan(t *testing.T) {
 	s, err = (&First{}).Plan(nil, []layers.Input{x, x}, layers.Options{})
 	require.NoError(t, err)
 	s.Programs = nil
-	require.Equal(t, layers.Spec{Out: []layers.Input{x}}, s, "its gradient reads neither input nor output")
+	require.Equal(t, layers.Spec{Out: []layers.Input{x}, Elementwise: true}, s, "its gradient reads neither input nor output")
 
 	in := expr.Input(0, expr.Whole)
 	long, wide := in, expr.Input(0, expr.Whole)

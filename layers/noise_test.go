@@ -69,7 +69,7 @@ func TestGaussianNoisePlan(t *testing.T) {
 		_, identity = s.Programs[1].Identity()
 		require.True(t, identity)
 		s.Programs = nil
-		require.Equal(t, layers.Spec{Out: in, InPlace: true, Streams: 1}, s)
+		require.Equal(t, layers.Spec{Out: in, InPlace: true, Streams: 1, Elementwise: !train}, s)
 	}
 	for _, bad := range []float32{-1, float32(math.NaN()), float32(math.Inf(1))} {
 		_, err := (&layers.GaussianNoise{StdDev: bad}).Plan(nil, in, layers.Options{})

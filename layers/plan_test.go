@@ -491,13 +491,13 @@ func TestSpecs(t *testing.T) {
 		},
 		{
 			&layers.Unary{}, []layers.Input{image},
-			layers.Spec{Out: []layers.Input{image}, Backward: layers.NeedOutputs, InPlace: true},
-			layers.Spec{Out: []layers.Input{image}, Backward: layers.NeedOutputs, InPlace: true},
+			layers.Spec{Out: []layers.Input{image}, Backward: layers.NeedOutputs, InPlace: true, Elementwise: true},
+			layers.Spec{Out: []layers.Input{image}, Backward: layers.NeedOutputs, InPlace: true, Elementwise: true},
 		},
 		{
 			&layers.Dropout{P: 0.5}, []layers.Input{image},
 			layers.Spec{Out: []layers.Input{image}, InPlace: true, Streams: 1},
-			layers.Spec{Out: []layers.Input{image}, InPlace: true, Streams: 1},
+			layers.Spec{Out: []layers.Input{image}, InPlace: true, Streams: 1, Elementwise: true},
 		},
 		{
 			&layers.Softmax{}, []layers.Input{scores},

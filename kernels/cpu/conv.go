@@ -19,7 +19,8 @@ func (q *queue) ConvForward(c device.Conv, y, x device.Tensor, w device.Filter, 
 		q.depthwiseForward(c, y, x, w, e, maps)
 		return
 	case q.traits.usesWinograd(c, device.Forward):
-		q.winogradForward(c, y, x, w, e, maps, ws)
+		q.winogradForward(c, y, x, w, e, ws)
+		q.mapAfter(maps)
 		return
 	}
 	q.conv = convTask{
@@ -52,13 +53,14 @@ func (q *queue) ConvBackwardData(c device.Conv, dx, dy device.Tensor, w device.F
 // convolve runs the product that is set up.
 func (q *queue) convolve() {
 	t := &q.conv
-	items, depth, room := 0, 0, 0
+	items, depth, room, windows := 0, 0, 0, 0
 	for i := range t.phases {
 		k := t.phase(i)
 		cut := t.cut(&k, q.engine.CutFor)
 		items += cut.items()
 		depth += k.depth
 		room = max(room, cut.room(t, &k))
+		windows = max(windows, cut.samples*cut.each())
 	}
 	if depth > len(q.convSteps) {
 		q.convSteps = make([]int, depth)
@@ -74,7 +76,7 @@ func (q *queue) convolve() {
 		steps(some)
 		depth += k.depth
 	}
-	runWithScratch(q, t, items, t.maps.after(room))
+	runWithScratch(q, t, items, t.maps.room(room, windows*t.tile.NR))
 }
 
 // convTask is a product. An item copies the pixels under its windows with
@@ -188,7 +190,6 @@ func (t *convTask) Run(item, worker int) {
 		k.copy(t.tile, u.x, t.src, &u.block, group*t.depth, &u.pixels)
 		u.tiles = u.rows(t.tile, w)
 		u.sums, u.outputs = room[:u.tiles*t.tile.IR*t.tile.NR], room[u.tiles*t.tile.IR*t.tile.NR:]
-		t.maps.begin(worker)
 		for panel := piece * cut.panels; panel < min((piece+1)*cut.panels, t.panels()); panel++ {
 			u.packed = t.packed[group*t.convProduct.packed+packed+panel*k.depth*t.tile.NR:]
 			u.channel = group*t.rows + panel*t.tile.NR
@@ -197,20 +198,23 @@ func (t *convTask) Run(item, worker int) {
 			if t.activation.On {
 				t.tile.Loops.Unary(t.activation.Unary, u.sums, u.sums)
 			}
+			t.maps.block(worker, u.sums[:u.samples*u.each()*t.tile.NR], func(dst, src []float32) { t.gather(dst, src, &u, w) })
 			t.store(&u)
-			t.finish(&u, worker)
 		}
-		t.maps.end(worker)
 		return
 	}
 }
 
-// finish runs the maps of a forward pass over what store has written.
-func (t *convTask) finish(u *convItem, worker int) {
-	outputs := t.c.Groups * t.rows * t.plane // of a sample
+// gather writes what src, like the output, has for a panel's sums.
+func (t *convTask) gather(dst, src []float32, u *convItem, w *gemm.Worker) {
+	windows, outputs := u.each(), t.c.Groups*t.rows*t.plane
+	planes := w.Steps[:u.channels]
+	for i := range planes {
+		planes[i] = i * t.plane
+	}
 	for sample := range u.samples {
 		first := (u.sample+sample)*outputs + u.channel*t.plane + u.line*t.c.OutW() + u.column
-		t.maps.run(worker, first, u.each(), u.channels, t.plane)
+		t.tile.PackRows(dst[sample*windows*t.tile.NR:], src[first:], t.tile.NR, planes, windows)
 	}
 }
 

@@ -177,7 +177,7 @@ func (q *queue) depthwiseRun() {
 	if workers := q.engine.CutFor; workers > gemm.FewWorkers {
 		t.spread(workers)
 	}
-	runWithScratch(q, t, t.items(), t.maps.after(t.room()))
+	runWithScratch(q, t, t.items(), t.maps.room(t.room(), 0))
 }
 
 // depthwiseSteps are what the taps add to a place, and their numbers. Those of the gradient
@@ -216,21 +216,29 @@ func (q *queue) depthwiseSteps(d *depthwiseCut) (at, taps []int) {
 
 func (t *depthwiseTask) Run(item, worker int) {
 	room := t.engine.Scratch(worker, t.room())
-	t.maps.begin(worker)
+	begin, end := 0, 0 // of outputs that lie together: units of whole planes do
 	for unit := item * t.each(); unit < min((item+1)*t.each(), t.units()); unit++ {
 		first, block := unit%t.bands*t.band, unit/t.bands
 		sample, channel := block/t.blocks(), block%t.blocks()*t.channels
 		channels, lines := min(t.channels, t.c.C-channel), min(t.band, t.lines-first)
 		if t.pass == device.Forward {
 			t.forward(room, sample, channel, channels, first, lines)
-			size := t.lines * t.columns
-			at := (sample*t.c.C+channel)*t.multiple*size + first*t.columns
-			t.maps.run(worker, at, lines*t.columns, channels*t.multiple, size)
+			plane := t.lines * t.columns
+			at := (sample*t.c.C+channel)*t.multiple*plane + first*t.columns
+			switch {
+			case t.bands > 1:
+				t.maps.rows(worker, at, lines*t.columns, channels*t.multiple, plane)
+			case end == 0:
+				begin = at
+			}
+			end = at + channels*t.multiple*plane
 		} else {
 			t.backward(room, sample, channel, channels, first, lines)
 		}
 	}
-	t.maps.end(worker)
+	if t.bands == 1 {
+		t.maps.rows(worker, begin, end-begin, 1, end-begin)
+	}
 }
 
 // forward is some lines of the outputs of some channels of a sample.

@@ -309,7 +309,7 @@ func (b *shapeBench) pass(d *Device, c *shapeCase, p device.Pass) (err error) {
 	y, maps := tensors["y"], c.maps(tensors)
 	for i := range maps {
 		m := &maps[i]
-		q.Map(m.Program, m.View(y), []device.Tensor{y}, m.In, overwrite, device.Random{})
+		q.Map(m.Program, m.View(y), []device.Tensor{y}, m.In, []device.Mode{device.Overwrite}, device.Random{})
 	}
 	want := slices.Clone(floats(y))
 	forget(floats(y))

@@ -67,16 +67,15 @@ type winogradTask struct {
 	dst, src, packed []float32
 	bias             []float32
 	activation       device.Activation
-	maps             epilogue
 	accumulate       bool
 }
 
-func (q *queue) winogradForward(c device.Conv, y, x device.Tensor, w device.Filter, e device.Epilogue, maps epilogue, ws device.Buffer) {
+func (q *queue) winogradForward(c device.Conv, y, x device.Tensor, w device.Filter, e device.Epilogue, ws device.Buffer) {
 	t := &q.winograd
 	*t = winogradTask{
 		winogradProduct: newWinogradProduct(q.engine.Tile, c, device.Forward),
 		dst:             floats(y), src: floats(x), packed: scratch(w.Packed),
-		bias: floats(e.Bias), activation: e.Activation, maps: maps,
+		bias: floats(e.Bias), activation: e.Activation,
 	}
 	q.pool.Acquire()
 	defer q.pool.Release()
@@ -91,7 +90,7 @@ func (q *queue) winogradForward(c device.Conv, y, x device.Tensor, w device.Filt
 	for first := 0; first < c.N; first += phaseSamples {
 		t.c.N = min(phaseSamples, c.N-first)
 		q.phases.run(q, first, t.c.N)
-		t.dst, t.maps.first = whole[first*sample:], first*sample
+		t.dst = whole[first*sample:]
 		t.run(q)
 	}
 	reset(&q.phases)
@@ -114,7 +113,7 @@ func (q *queue) winogradBackwardData(c device.Conv, dx, dy device.Tensor, w devi
 func (t *winogradTask) run(q *queue) {
 	t.engine = q.engine
 	t.winogradCut = t.cut(q.engine.CutFor)
-	q.engine.Reserve(t.maps.after(t.length()))
+	q.engine.Reserve(t.length())
 	q.pool.Run(t, t.c.Groups*t.blocks*t.pieces)
 }
 
@@ -208,7 +207,6 @@ func (t *winogradTask) Run(item, worker int) {
 		clear(bias[copy(bias, t.bias[group*t.rows+row:][:rows]):])
 	}
 	t.transform(transformed, work, group, first, tiles)
-	t.maps.begin(worker)
 	for column := 0; column < rows; column += t.columns() {
 		n := min(t.columns(), rows-column)
 		t.multiply(t.engine.Worker(worker), products, transformed, group, tiles, row+column, n)
@@ -222,9 +220,7 @@ func (t *winogradTask) Run(item, worker int) {
 			s.Bias = bias[column:]
 		}
 		t.store(&s, group, first, tiles, row+column, n)
-		t.finish(worker, group, first, tiles, row+column, n)
 	}
-	t.maps.end(worker)
 }
 
 // cutOff cuts the first n elements off.
@@ -309,26 +305,6 @@ func (t *winogradTask) store(s *winograd.Scatter, group, first, tiles, row, rows
 				t.tile.Loops.Unary(t.activation.Unary, y, y)
 			}
 		}
-	}
-}
-
-// finish runs the maps over the outputs of some tiles: rows of them that are whole together,
-// and of others each line of pixels by itself.
-func (t *winogradTask) finish(worker, group, first, tiles, row, rows int) {
-	plane := t.outH * t.outW
-	for tile, end := first, first+tiles; tile < end; {
-		sample, i, j := t.place(tile)
-		base := ((sample*t.c.Groups+group)*t.rows+row)*plane + i*t.outW + j
-		if down := min((end-tile)/t.across, t.down-i/t.size); j == 0 && down > 0 {
-			t.maps.run(worker, base, min(down*t.size, t.outH-i)*t.outW, rows, plane)
-			tile += down * t.across
-			continue
-		}
-		n := min(end-tile, t.across-j/t.size)
-		for line := range min(t.size, t.outH-i) {
-			t.maps.run(worker, base+line*t.outW, min(n*t.size, t.outW-j), rows, plane)
-		}
-		tile += n
 	}
 }
 

@@ -9,13 +9,18 @@ func (q *queue) DenseForward(d device.Dense, y, x, w device.Tensor, e device.Epi
 	if q.Err != nil {
 		return
 	}
+	maps, ok := q.newEpilogue(e.Maps, y)
+	if !ok {
+		return
+	}
+	defer maps.release()
 	q.product = gemm.Product{
 		GEMM: device.GEMM{M: d.N, N: d.Out, K: d.In, TransB: true, Alpha: 1},
 		C:    floats(y), A: floats(x), B: floats(w),
 		ColBias: floats(e.Bias), Activation: e.Activation,
 	}
 	q.engine.Multiply(&q.product)
-	q.mapAfter(e.Maps, y)
+	q.mapAfter(maps)
 }
 
 func (q *queue) DenseBackwardData(d device.Dense, dx, dy, w device.Tensor, m device.Mode, _ device.Buffer) {

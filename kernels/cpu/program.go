@@ -74,8 +74,9 @@ type node struct {
 	function function
 	stream   int // of a draw
 	sources  []int
-	fused    bool // it is part of a later one
-	product  int  // 1 or 2 where that operand is the product of the last two sources
+	fused    bool   // it is part of a later one
+	bound    vec.Op // OpAtLeast or OpAtMost where the first source is bounded by the second
+	product  int    // 1 or 2 where that operand is the product of the last two sources
 }
 
 // functions are the operations that have a loop of their own.
@@ -147,6 +148,13 @@ func nodes(code []expr.Instruction, streams int) []node {
 			if cond.Op == expr.OpBernoulli { // words, and a constant that they are below
 				n.sources[0], n.sources[1] = len(code)+cond.Index, i.Args[0]
 			}
+			if s := n.sources; n.op == expr.OpLess && s[0] == s[3] && s[1] == s[2] { // x < a ? a : x
+				n.bound, n.sources = vec.OpAtLeast, []int{s[0], s[1]}
+			} else if n.op == expr.OpLess && s[0] == s[2] && s[1] == s[3] { // a < x ? a : x
+				n.bound, n.sources = vec.OpAtMost, []int{s[1], s[0]}
+			}
+		case expr.OpMax, expr.OpMin:
+			n.bind(code)
 		case expr.OpLess, expr.OpLessEqual, expr.OpEqual:
 			n.fused, n.sources = true, nil
 		case expr.OpDraw:
@@ -156,6 +164,19 @@ func nodes(code []expr.Instruction, streams int) []node {
 		}
 	}
 	return list
+}
+
+// bind makes a maximum or a minimum with a number that is no NaN a bound.
+func (n *node) bind(code []expr.Instruction) {
+	for j, a := range n.sources {
+		if c := &code[a]; c.Op == expr.OpConst && c.Value == c.Value {
+			n.bound, n.sources = vec.OpAtLeast, []int{n.sources[1-j], a}
+			if n.op == expr.OpMin {
+				n.bound = vec.OpAtMost
+			}
+			return
+		}
+	}
 }
 
 // compiler makes a program, step by step.
@@ -320,6 +341,13 @@ func (c *compiler) step(k int) {
 		return
 	}
 	b := n.sources[1]
+	if n.bound != vec.OpEnd {
+		c.save(c.reads(a))
+		c.load(a)
+		c.emit(n.bound, c.places[b])
+		c.read(n.sources, k)
+		return
+	}
 	if n.op == expr.OpMul && a == b {
 		c.save(2 * c.reads(a))
 		c.load(a)

@@ -2,6 +2,7 @@ package cpu
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"testing"
@@ -18,7 +19,7 @@ import (
 func listing(p *program) string {
 	ops := map[vec.Op]string{
 		vec.OpLoad: "load", vec.OpStore: "store", vec.OpAdd: "add", vec.OpSub: "sub", vec.OpSubFrom: "subfrom", vec.OpMul: "mul",
-		vec.OpMulAdd: "muladd", vec.OpMulSub: "mulsub", vec.OpMulSubFrom: "mulsubfrom", vec.OpDiv: "div", vec.OpDivInto: "divinto", vec.OpMin: "min", vec.OpMax: "max", vec.OpSquare: "square", vec.OpAbs: "abs", vec.OpSqrt: "sqrt",
+		vec.OpMulAdd: "muladd", vec.OpMulSub: "mulsub", vec.OpMulSubFrom: "mulsubfrom", vec.OpDiv: "div", vec.OpDivInto: "divinto", vec.OpMin: "min", vec.OpMax: "max", vec.OpAtLeast: "atleast", vec.OpAtMost: "atmost", vec.OpSquare: "square", vec.OpAbs: "abs", vec.OpSqrt: "sqrt",
 		vec.OpLess: "less", vec.OpLessEqual: "lessequal", vec.OpGreater: "greater", vec.OpGreaterEqual: "greaterequal", vec.OpEqual: "equal",
 		vec.OpUniform: "uniform", vec.OpBelow: "below",
 	}
@@ -125,6 +126,13 @@ func TestCompileProducts(t *testing.T) {
 		{expr.Add(product, product), "load i1; mul i2; store s0; add s0"},
 		{expr.Max(expr.Add(x, product), product), "load i1; mul i2; store s0; add i0; max s0"},
 		{expr.Add(x, expr.Mul(two, expr.Input(3, expr.One))), "load i0; add c0"},
+		{expr.Min(expr.Max(x, expr.Const(0)), two), "load i0; atleast c0; atmost c1"},
+		{expr.Max(two, product), "load i1; mul i2; atleast c0"},
+		{expr.Select(expr.Less(x, two), two, x), "load i0; atleast c0"},
+		{expr.Select(expr.Less(two, x), two, x), "load i0; atmost c0"},
+		{expr.Select(expr.Less(x, product), product, x), "load i1; mul i2; store s0; load i0; atleast s0"},
+		{expr.Max(x, expr.Input(3, expr.One)), "load i0; max c0"},
+		{expr.Min(x, expr.Const(float32(math.NaN()))), "load i0; min c0"},
 	} {
 		require.Equal(t, c.code+"; store r0", listing(compile(expr.MustNew(c.e), expr.Whole)), "row %d", i)
 	}

@@ -41,9 +41,9 @@ type queue struct {
 	programs    map[programKey]*program
 	machines    []*machine // by worker
 
-	epilogue  []evaluation     // the maps of one
-	finishing []*machine       // for each map, by worker
-	result    [1]device.Tensor // of a product, for a map that follows it
+	epilogue  []evaluation // the maps of one
+	finishing []*machine   // for each map, by worker
+	after     epilogueTask
 
 	depthwise           depthwiseTask
 	depthwiseFilterTask depthwiseFilterTask

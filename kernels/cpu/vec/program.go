@@ -27,6 +27,8 @@ const (
 	OpDivInto                // acc = a / acc
 	OpMin                    // acc = the smaller of acc and a; NaN if one is, and a where they are equal
 	OpMax                    // acc = the larger
+	OpAtLeast                // acc = a where acc < a: as OpMax, but of equal numbers acc, and a NaN of a changes nothing
+	OpAtMost                 // acc = a where a < acc
 	OpSquare                 // acc = acc²
 	OpAbs                    // acc = |acc|
 	OpSqrt                   // acc = the root of acc
@@ -157,6 +159,18 @@ func instruct(n *Instruction, acc *[Block]float32, i int) {
 	case OpDivInto:
 		for j, v := range a {
 			acc[j] = v / acc[j]
+		}
+	case OpAtLeast:
+		for j, v := range a {
+			if acc[j] < v {
+				acc[j] = v
+			}
+		}
+	case OpAtMost:
+		for j, v := range a {
+			if v < acc[j] {
+				acc[j] = v
+			}
 		}
 	case OpMin:
 		for j, v := range a {

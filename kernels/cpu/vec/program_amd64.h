@@ -156,6 +156,21 @@ TEXT min<>(SB), NOSPLIT|NOFRAME, $0-0
 TEXT max<>(SB), NOSPLIT|NOFRAME, $0-0
 	WITH(MAXBLOCK)
 
+// The accumulator is the second source, which stays.
+#define ATLEAST(v, h, at) \
+	VMOVUPS at(SI), V8; \
+	VMAXPS v, V8, v
+
+TEXT atLeast<>(SB), NOSPLIT|NOFRAME, $0-0
+	WITH(ATLEAST)
+
+#define ATMOST(v, h, at) \
+	VMOVUPS at(SI), V8; \
+	VMINPS v, V8, v
+
+TEXT atMost<>(SB), NOSPLIT|NOFRAME, $0-0
+	WITH(ATMOST)
+
 #define SQUAREBLOCK(v, h, at) VMULPS v, v, v
 
 TEXT square<>(SB), NOSPLIT|NOFRAME, $0-0
@@ -286,20 +301,22 @@ DATA table<>+80(SB)/8, $div<>(SB)
 DATA table<>+88(SB)/8, $divInto<>(SB)
 DATA table<>+96(SB)/8, $min<>(SB)
 DATA table<>+104(SB)/8, $max<>(SB)
-DATA table<>+112(SB)/8, $square<>(SB)
-DATA table<>+120(SB)/8, $abs<>(SB)
-DATA table<>+128(SB)/8, $sqrt<>(SB)
-DATA table<>+136(SB)/8, $uniform<>(SB)
-DATA table<>+144(SB)/8, $less<>(SB)
-DATA table<>+152(SB)/8, $lessEqual<>(SB)
-DATA table<>+160(SB)/8, $greater<>(SB)
-DATA table<>+168(SB)/8, $greaterEqual<>(SB)
-DATA table<>+176(SB)/8, $equal<>(SB)
-DATA table<>+184(SB)/8, $below<>(SB)
-DATA table<>+192(SB)/8, $addInto<>(SB)
-DATA table<>+200(SB)/8, $maxInto<>(SB)
-DATA table<>+208(SB)/8, $sum<>(SB)
-GLOBL table<>(SB), NOPTR, $216
+DATA table<>+112(SB)/8, $atLeast<>(SB)
+DATA table<>+120(SB)/8, $atMost<>(SB)
+DATA table<>+128(SB)/8, $square<>(SB)
+DATA table<>+136(SB)/8, $abs<>(SB)
+DATA table<>+144(SB)/8, $sqrt<>(SB)
+DATA table<>+152(SB)/8, $uniform<>(SB)
+DATA table<>+160(SB)/8, $less<>(SB)
+DATA table<>+168(SB)/8, $lessEqual<>(SB)
+DATA table<>+176(SB)/8, $greater<>(SB)
+DATA table<>+184(SB)/8, $greaterEqual<>(SB)
+DATA table<>+192(SB)/8, $equal<>(SB)
+DATA table<>+200(SB)/8, $below<>(SB)
+DATA table<>+208(SB)/8, $addInto<>(SB)
+DATA table<>+216(SB)/8, $maxInto<>(SB)
+DATA table<>+224(SB)/8, $sum<>(SB)
+GLOBL table<>(SB), NOPTR, $232
 
 #define ONE(body) \
 	MOVQ y_base+0(FP), DI; \

@@ -150,6 +150,8 @@ func TestInstructions(t *testing.T) {
 		{OpLoad, 1, 2, 0, 0, 2}, {OpAdd, 1, 2, 0, 0, 3}, {OpSub, 1, 3, 0, 0, -2}, {OpSubFrom, 1, 3, 0, 0, 2}, {OpMul, 2, 3, 0, 0, 6},
 		{OpDiv, 1, 4, 0, 0, 0.25}, {OpDivInto, 4, 1, 0, 0, 0.25}, {OpDiv, 1, 0, 0, 0, inf}, {OpSquare, -3, nan, 0, 0, 9},
 		{OpMin, 1, 2, 0, 0, 1}, {OpMin, 2, 1, 0, 0, 1}, {OpMin, nan, 1, 0, 0, nan}, {OpMin, 1, nan, 0, 0, nan}, {OpMin, -inf, 1, 0, 0, -inf},
+		{OpAtLeast, 1, 2, 0, 0, 2}, {OpAtLeast, 2, 1, 0, 0, 2}, {OpAtLeast, nan, 1, 0, 0, nan}, {OpAtLeast, 1, nan, 0, 0, 1}, {OpAtLeast, -inf, 1, 0, 0, 1},
+		{OpAtMost, 1, 2, 0, 0, 1}, {OpAtMost, 2, 1, 0, 0, 1}, {OpAtMost, nan, 1, 0, 0, nan}, {OpAtMost, 1, nan, 0, 0, 1}, {OpAtMost, inf, 1, 0, 0, 1},
 		{OpMax, 1, 2, 0, 0, 2}, {OpMax, 2, 1, 0, 0, 2}, {OpMax, nan, 1, 0, 0, nan}, {OpMax, 1, nan, 0, 0, nan}, {OpMax, -inf, 1, 0, 0, 1},
 		{OpAbs, -2, 0, 0, 0, 2}, {OpAbs, -inf, 0, 0, 0, inf}, {OpSqrt, 9, 0, 0, 0, 3}, {OpSqrt, -1, 0, 0, 0, nan},
 		{OpLess, 1, 2, 3, 4, 3}, {OpLess, 2, 2, 3, 4, 4}, {OpLess, nan, 2, 3, 4, 4}, {OpLess, 1, nan, 3, 4, 4}, {OpLessEqual, 2, 2, 3, 4, 3}, {OpLessEqual, 3, 2, 3, 4, 4}, {OpLessEqual, nan, 2, 3, 4, 4},
