@@ -74,7 +74,7 @@ func (p *Predictor) Prepare(ctx context.Context, encoded []byte) ([][]float32, e
 			return nil, fmt.Errorf("%w: %dx%d, more than %d", ErrPixels, w, h, most)
 		}
 	}
-	samples := make([][]float32, p.views())
+	samples := make([][]float32, p.Views())
 	for i := range samples {
 		samples[i] = make([]float32, p.sampleLen())
 		if err := p.pictures.ReadFileCrop(ctx, samples[i], encoded, i); err != nil {
@@ -88,8 +88,8 @@ func (p *Predictor) Prepare(ctx context.Context, encoded []byte) ([][]float32, e
 // ErrPixels is the error of Prepare for a picture that has too many pixels.
 var ErrPixels = errors.New("the picture has too many pixels")
 
-// views is how many samples a picture makes.
-func (p *Predictor) views() int {
+// Views is how many samples Prepare makes of a picture.
+func (p *Predictor) Views() int {
 	if p.options.TenCrops {
 		return tenCrops
 	}
@@ -109,7 +109,7 @@ func (p *Predictor) Files(ctx context.Context, names []string, each func(i int, 
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	var set data.Dataset = photos
-	views := p.views()
+	views := p.Views()
 	if views > 1 {
 		set = photos.TenCrops()
 	}

@@ -252,6 +252,13 @@ func (p *Predictor) Features() []string { return slices.Clone(p.options.Features
 // output. It is empty for a regression.
 func (p *Predictor) Classes() []string { return p.model.Classes }
 
+// Regression says whether the network was trained to predict numbers of its samples, such
+// as points.
+func (p *Predictor) Regression() bool {
+	_, err := p.model.Network.InputOf(graph.RoleTarget)
+	return err == nil && len(p.model.Classes) == 0
+}
+
 // Preprocess is the preprocessing that Predict applies to samples.
 func (p *Predictor) Preprocess() data.Preprocess { return p.model.Preprocess }
 

@@ -32,7 +32,8 @@ func TestPrepareAndRun(t *testing.T) {
 			require.Equal(t, want[i], y)
 			of, err := p.Prepare(t.Context(), encoded)
 			require.NoError(t, err)
-			samples, views = append(samples, of...), len(of)
+			samples, views = append(samples, of...), p.Views()
+			require.Len(t, of, views)
 		}
 		all, err := p.Run(t.Context(), samples)
 		require.NoError(t, err)
@@ -78,6 +79,10 @@ func TestNames(t *testing.T) {
 	require.Equal(t, "corner", p.Output())
 	require.Equal(t, []string{"twice"}, p.Features())
 	require.Equal(t, 7, p.Batch())
+	require.True(t, p.Regression())
+	m.Classes = []string{"a", "b"}
+	require.False(t, newPredictor(t, m, Options{}).Regression())
+	require.False(t, newPredictor(t, normed(), Options{}).Regression())
 }
 
 // A class that is not UTF-8 has its bytes beside it.
