@@ -158,6 +158,10 @@ bench: build ## measure products, layers and networks; ARGS="net -batch 1" choos
 peers: ## measure OpenBLAS, PyTorch, ONNX Runtime and OpenVINO beside it; ARGS="net lenet 64": one part; RUNS, THREADS, PYPI=no
 	bench/peers/run.sh $(ARGS)
 
+.PHONY: serve-bench
+serve-bench: ## measure serve beside the Predictor and onnxruntime behind a server in Python; ARGS=soak: 10 minutes with malformed requests
+	tools/serve-bench/run.sh $(ARGS)
+
 .PHONY: ptx
 ptx: ## compile the CUDA kernels to the PTX that is committed; needs tools/install-nvcc.sh
 	@set -e; cd kernels/cuda; for arch in $(PTX); do \

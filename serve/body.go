@@ -7,6 +7,7 @@ import (
 	"mime"
 	"mime/multipart"
 	"net/http"
+	"os"
 	"strings"
 
 	"github.com/hubel-go/hubel/internal/printable"
@@ -43,8 +44,11 @@ func readAll(r *http.Request) ([]byte, error) {
 
 // cutOff is what an error of reading a body is to its client.
 func cutOff(err error) error {
-	if err == nil || errors.As(err, new(*http.MaxBytesError)) {
+	switch {
+	case err == nil, errors.As(err, new(*http.MaxBytesError)):
 		return err
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return refuse(http.StatusRequestTimeout, "the body of the request did not come in time")
 	}
 	return bad("the body of the request cannot be read: %v", err)
 }

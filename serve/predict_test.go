@@ -194,7 +194,7 @@ func TestRefusals(t *testing.T) {
 		{404, "GET", "/page/page.js", nil, "", "there is nothing at /page/page.js; docs/serving.md lists what there is"},
 		{404, "GET", "/%00", nil, "", `there is nothing at "/\x00"; docs/serving.md lists what there is`},
 		{405, "GET", "/predict", nil, "", "/predict takes POST"},
-		{405, "POST", "/", nil, "", "/{$} takes GET"},
+		{405, "POST", "/", nil, "", "/ takes GET"},
 		{405, "DELETE", "/models/small/predict", nil, "", "/models/{model}/predict takes POST"},
 		{413, "POST", "/predict", large, "image/png", "the picture has too many pixels: 200x51, more than 10000"},
 		{413, "POST", "/predict", make([]byte, 5001), "image/png", "the request is larger than 5000 bytes"},

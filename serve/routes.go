@@ -47,8 +47,8 @@ func (s *Server) Handler(at net.Addr) http.Handler {
 	route(http.MethodGet, "/v2/models/{model}/ready", of(s.v2ModelReady))
 	route(http.MethodPost, "/v2/models/{model}/infer", of(s.v2Infer))
 
-	route("", "/", func(_ http.ResponseWriter, r *http.Request) error {
-		return refuse(http.StatusNotFound, "there is nothing at %s; docs/serving.md lists what there is", printable.Name(r.URL.Path))
+	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
+		s.answerError(w, r, refuse(http.StatusNotFound, "there is nothing at %s; docs/serving.md lists what there is", printable.Name(r.URL.Path)))
 	})
 	return http.HandlerFunc(func(to http.ResponseWriter, r *http.Request) {
 		w := &answered{ResponseWriter: to, route: "none", status: http.StatusOK}
@@ -61,22 +61,21 @@ func (s *Server) Handler(at net.Addr) http.Handler {
 	})
 }
 
-// route allows one method for a path, or any if that is empty, and counts.
+// route allows one method for a path, and says what was asked for.
 func (s *Server) route(method, path string, answer func(http.ResponseWriter, *http.Request) error) http.Handler {
 	allowed := []string{method}
 	if method == http.MethodGet {
 		allowed = append(allowed, http.MethodHead)
 	}
+	name := strings.TrimSuffix(path, "{$}")
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		w.(*answered).route = path
-		err := error(nil)
-		if method != "" && !slices.Contains(allowed, r.Method) {
+		w.(*answered).route = name
+		if !slices.Contains(allowed, r.Method) {
 			w.Header().Set("Allow", strings.Join(allowed, ", "))
-			err = refuse(http.StatusMethodNotAllowed, "%s takes %s", path, method)
-		} else {
-			err = answer(w, r)
+			s.answerError(w, r, refuse(http.StatusMethodNotAllowed, "%s takes %s", name, method))
+			return
 		}
-		if err != nil {
+		if err := answer(w, r); err != nil {
 			s.answerError(w, r, err)
 		}
 	})
@@ -85,7 +84,7 @@ func (s *Server) route(method, path string, answer func(http.ResponseWriter, *ht
 // answered remembers what was answered.
 type answered struct {
 	http.ResponseWriter
-	route  string // the pattern, "none" of one that was refused before
+	route  string // what was asked for, "none" of nothing that there is
 	status int
 }
 

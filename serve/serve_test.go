@@ -87,12 +87,14 @@ func TestMetrics(t *testing.T) {
 	c.fails(400, "POST", "/models/small/predict", []byte("x"))
 	c.fails(404, "POST", `/models/"}evil{/predict`, nil)
 	c.fails(421, "GET", "/healthz", nil, "Host: evil")
+	c.fails(404, "GET", "/evil", nil)
 	text := c.ask("GET", "/metrics", nil).Body.String()
 	for _, line := range []string{
 		`hubel_requests_total{path="/predict",code="200"} 3`,
 		`hubel_requests_total{path="/models/{model}/predict",code="400"} 1`,
 		`hubel_requests_total{path="/models/{model}/predict",code="404"} 1`,
 		`hubel_requests_total{path="none",code="421"} 1`,
+		`hubel_requests_total{path="none",code="404"} 1`,
 		`hubel_pictures_total{model="small"} 6`,
 		`hubel_batch_pictures_sum{model="small"} 6`,
 		`hubel_queue_length{model="small"} 0`,
@@ -242,14 +244,14 @@ func TestClientsGone(t *testing.T) {
 func TestTimeouts(t *testing.T) {
 	quiet(t)
 	o := defaults(t)
-	o.Timeout = 200 * time.Millisecond
+	o.Timeout = time.Second
 	s := newServer(t, o)
 	url, _ := listening(t, s, nil)
 	h := hold(t)
 	status, said, err := post(t, context.Background(), url, painted(t, 1))
 	require.NoError(t, err)
 	require.Equal(t, 503, status)
-	require.JSONEq(t, `{"error":"there was no answer within 200ms"}`, said)
+	require.JSONEq(t, `{"error":"there was no answer within 1s"}`, said)
 	h.open()
 
 	conn, err := net.Dial("tcp", strings.TrimPrefix(url, "http://"))
@@ -259,8 +261,8 @@ func TestTimeouts(t *testing.T) {
 	require.NoError(t, err)
 	answer, err := io.ReadAll(conn)
 	require.NoError(t, err)
-	require.Contains(t, string(answer), "HTTP/1.1 400 Bad Request")
-	require.Contains(t, string(answer), "the body of the request cannot be read")
+	require.Contains(t, string(answer), "HTTP/1.1 408 Request Timeout")
+	require.Contains(t, string(answer), "the body of the request did not come in time")
 }
 
 // On the CPU, what shares a batch has the bits of some batch of the Predictor.

@@ -45,10 +45,12 @@ async function draw(canvas, file, points) {
     canvas.remove(); // of a kind that this browser does not show, such as TIFF
     return;
   }
-  const scale = Math.min(1, 448 / Math.max(picture.width, picture.height));
+  const longer = Math.max(picture.width, picture.height);
+  const scale = Math.min(448, Math.max(112, longer)) / longer; // of a small one, every pixel can be seen
   const w = canvas.width = Math.max(1, Math.round(picture.width * scale));
   const h = canvas.height = Math.max(1, Math.round(picture.height * scale));
   const c = canvas.getContext("2d");
+  c.imageSmoothingEnabled = scale < 1;
   c.drawImage(picture, 0, 0, w, h);
   picture.close();
   for (const [x, y] of points || []) {
