@@ -7,7 +7,7 @@ PLATFORMS   = linux/arm64 darwin/arm64 windows/amd64
 
 # Packages whose goroutines share memory. Of the CUDA kernels that is the
 # simulator: all of them on it, under the race detector, take too long.
-CONCURRENT = ./data/... ./kernels/cpu/... ./kernels/cuda/ptxsim ./kernels/cuda/simdevice ./solver/... ./predict/... ./svm ./cmd/train/...
+CONCURRENT = ./data/... ./kernels/cpu/... ./kernels/cuda/ptxsim ./kernels/cuda/simdevice ./solver/... ./predict/... ./serve ./svm ./cmd/train/... ./cmd/serve/...
 
 # Where the pinned CUDA compiler is; tools/install-nvcc.sh puts it there.
 CUDA ?= $(or $(HUBEL_CUDA),$(HOME)/.cache/hubel/cuda-11.8)
@@ -121,7 +121,7 @@ fuzz: ## fuzz every reader of files, and the loops in assembly, FUZZTIME each
 	done
 
 # What `make mutants` changes: all but the commands and the tools.
-MUTATED = ./solver ./modelfile ./results ./graph ./layers ./expr ./data ./data/jpeg ./device ./device/reference ./predict ./inspect ./formats/safetensors ./kernels/cpu ./kernels/cuda ./kernels/cuda/ptxsim
+MUTATED = ./solver ./modelfile ./results ./graph ./layers ./expr ./data ./data/jpeg ./device ./device/reference ./predict ./serve ./inspect ./formats/safetensors ./kernels/cpu ./kernels/cuda ./kernels/cuda/ptxsim
 
 .PHONY: mutants
 mutants: ## change the Go code at random, N times, and list what the tests do not see (hours); N, SEED, PACKAGES, ARGS="-own -parallel 2"
@@ -157,6 +157,10 @@ bench: build ## measure products, layers and networks; ARGS="net -batch 1" choos
 .PHONY: peers
 peers: ## measure OpenBLAS, PyTorch, ONNX Runtime and OpenVINO beside it; ARGS="net lenet 64": one part; RUNS, THREADS, PYPI=no
 	bench/peers/run.sh $(ARGS)
+
+.PHONY: serve-bench
+serve-bench: ## measure serve beside the Predictor and onnxruntime behind a server in Python; ARGS=soak: 10 minutes with malformed requests
+	tools/serve-bench/run.sh $(ARGS)
 
 .PHONY: ptx
 ptx: ## compile the CUDA kernels to the PTX that is committed; needs tools/install-nvcc.sh

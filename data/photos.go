@@ -207,9 +207,24 @@ func (p *Photos) Read(dst []float32, i int) (label int32, err error) {
 	return p.read(dst, i, view{})
 }
 
+// Size is the size of an encoded picture as it is stored, which its head says. A
+// picture of more pixels than decoding allows is an error.
+func (p *Photos) Size(file []byte) (h, w int, err error) {
+	s := p.scratch()
+	defer p.release(s)
+	s.decoder.stack.want = p.stack
+	return s.openFile(file)
+}
+
 // ReadFile writes the view that a test takes of an encoded picture, which need
 // not be in the set. It ends soon after ctx is cancelled.
 func (p *Photos) ReadFile(ctx context.Context, dst []float32, file []byte) error {
+	return p.ReadFileCrop(ctx, dst, file, 0)
+}
+
+// ReadFileCrop is ReadFile of one view of TenCrops, from 0 to 9; that of 0 is the one
+// that a test takes.
+func (p *Photos) ReadFileCrop(ctx context.Context, dst []float32, file []byte, crop int) error {
 	s := p.scratch()
 	defer p.release(s)
 	s.decoder.stack.want = p.stack
@@ -217,11 +232,12 @@ func (p *Photos) ReadFile(ctx context.Context, dst []float32, file []byte) error
 	if err != nil {
 		return err
 	}
-	m, region, halvings := p.plan(s, view{}, h, w)
+	v := view{crop: crop}
+	m, region, halvings := p.plan(s, v, h, w)
 	if err := s.decodeFile(ctx, region, halvings); err != nil {
 		return err
 	}
-	p.fill(s, dst, view{}, m)
+	p.fill(s, dst, v, m)
 	return nil
 }
 

@@ -2,6 +2,7 @@ package predict
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -45,20 +46,54 @@ func Photos(m *modelfile.Model, f *data.Files) (*data.Photos, error) {
 }
 
 // Picture predicts for one encoded picture: a JPEG, PNG, GIF, BMP, TIFF or
-// WebP.
+// WebP. With Options.TenCrops the prediction is the mean over ten views.
 func (p *Predictor) Picture(ctx context.Context, encoded []byte) (Prediction, error) {
-	if p.noPictures != nil {
-		return Prediction{}, p.noPictures
-	}
-	x := make([]float32, p.sampleLen())
-	if err := p.pictures.ReadFile(ctx, x, encoded); err != nil {
-		return Prediction{}, err
-	}
-	all, err := p.Predict(ctx, x)
+	views, err := p.Prepare(ctx, encoded)
 	if err != nil {
 		return Prediction{}, err
 	}
-	return all[0], all[0].answered()
+	all, err := p.Run(ctx, views)
+	if err != nil {
+		return Prediction{}, err
+	}
+	y := Mean(all)
+	return y, y.Answered()
+}
+
+// Prepare makes of an encoded picture what Run takes: one sample, or ten with
+// Options.TenCrops. A picture of more than Options.Pixels is an ErrPixels.
+func (p *Predictor) Prepare(ctx context.Context, encoded []byte) ([][]float32, error) {
+	if p.noPictures != nil {
+		return nil, p.noPictures
+	}
+	if most := p.options.Pixels; most > 0 {
+		switch h, w, err := p.pictures.Size(encoded); {
+		case err != nil:
+			return nil, err
+		case w > most/max(h, 1):
+			return nil, fmt.Errorf("%w: %dx%d, more than %d", ErrPixels, w, h, most)
+		}
+	}
+	samples := make([][]float32, p.Views())
+	for i := range samples {
+		samples[i] = make([]float32, p.sampleLen())
+		if err := p.pictures.ReadFileCrop(ctx, samples[i], encoded, i); err != nil {
+			return nil, err
+		}
+		p.model.Preprocess.Apply(samples[i])
+	}
+	return samples, nil
+}
+
+// ErrPixels is the error of Prepare for a picture that has too many pixels.
+var ErrPixels = errors.New("the picture has too many pixels")
+
+// Views is how many samples Prepare makes of a picture.
+func (p *Predictor) Views() int {
+	if p.options.TenCrops {
+		return tenCrops
+	}
+	return 1
 }
 
 // Files predicts for picture files. It decodes some while others run through
@@ -74,9 +109,9 @@ func (p *Predictor) Files(ctx context.Context, names []string, each func(i int, 
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	var set data.Dataset = photos
-	views := 1
-	if p.options.TenCrops {
-		set, views = photos.TenCrops(), tenCrops
+	views := p.Views()
+	if views > 1 {
+		set = photos.TenCrops()
 	}
 	if c, ok := set.(data.Cancellable); ok {
 		set = c.WithContext(ctx)
@@ -141,14 +176,14 @@ func (c *part) make(ctx context.Context, p *Predictor, set data.Dataset, views i
 	}
 	for i := range c.n {
 		if c.bad[i] == nil {
-			c.made[i], all = mean(all[:views]), all[views:]
-			c.bad[i] = c.made[i].answered()
+			c.made[i], all = Mean(all[:views]), all[views:]
+			c.bad[i] = c.made[i].Answered()
 		}
 	}
 }
 
-// mean is that of the views of one picture.
-func mean(views []Prediction) Prediction {
+// Mean is the mean of the predictions for the views of one picture, of at least one.
+func Mean(views []Prediction) Prediction {
 	if len(views) == 1 {
 		return views[0]
 	}

@@ -14,6 +14,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"unicode/utf8"
 
 	"gorgonia.org/tensor"
 
@@ -38,11 +39,15 @@ type Options struct {
 	// gets its own memory then.
 	Features []string
 
-	// TenCrops makes Files predict the mean over ten views of a picture: the
+	// TenCrops makes Files and Picture predict the mean over ten views of a picture: the
 	// centre, the corners and their mirror images (Krizhevsky et al. 2012, section
 	// 4.1). The network must have been trained on crops. If the weights file asks
-	// for ten views, Files takes them without this option too.
+	// for ten views, they take them without this option too.
 	TenCrops bool
+
+	// Pixels bounds the size of a picture that Prepare and Picture decode; 0 leaves the
+	// bound of package data.
+	Pixels int
 }
 
 // Prediction is what a network predicts for one sample.
@@ -54,12 +59,12 @@ type Prediction struct {
 	Features [][]float32 // of Options.Features, in their order, each row-major
 }
 
-// ErrNaN is the error of Files and Picture for a picture whose output contains
+// ErrNaN is the error of Files, Picture and Answered for a picture whose output contains
 // NaN: there is no prediction.
 var ErrNaN = errors.New("the network's output is NaN: on the way to it a number left the range of float32")
 
-// answered is ErrNaN of a prediction that is none.
-func (y Prediction) answered() error {
+// Answered is ErrNaN for a prediction that is none.
+func (y Prediction) Answered() error {
 	if slices.ContainsFunc(y.Output, func(v float32) bool { return v != v }) {
 		return ErrNaN
 	}
@@ -81,6 +86,9 @@ type Guess struct {
 	Class       string  `json:"class"`
 	Label       int     `json:"label"` // the class's number
 	Probability float32 `json:"probability"`
+
+	// ClassBytes is Class where that is not UTF-8, which JSON cannot say.
+	ClassBytes []byte `json:"class_base64,omitempty"`
 }
 
 // Predictor is a trained network on a device. Its methods may be called from
@@ -225,9 +233,31 @@ func foldedPlan(m *modelfile.Model, t device.Traits, o graph.PlanOptions) (*grap
 // Shape is the shape of a sample, [C,H,W].
 func (p *Predictor) Shape() []int { return slices.Clone(p.shape) }
 
+// Batch is the number of samples per pass.
+func (p *Predictor) Batch() int { return p.options.Batch }
+
+// Network is the name of the network.
+func (p *Predictor) Network() string { return p.model.Network.Name }
+
+// Input is the name of the network's input of images.
+func (p *Predictor) Input() string { return p.images.Name }
+
+// Output is the name of the network's first output.
+func (p *Predictor) Output() string { return p.names[0] }
+
+// Features are Options.Features.
+func (p *Predictor) Features() []string { return slices.Clone(p.options.Features) }
+
 // Classes are the names of the classes, one for each element of a classifier's
 // output. It is empty for a regression.
 func (p *Predictor) Classes() []string { return p.model.Classes }
+
+// Regression says whether the network was trained to predict numbers of its samples, such
+// as points.
+func (p *Predictor) Regression() bool {
+	_, err := p.model.Network.InputOf(graph.RoleTarget)
+	return err == nil && len(p.model.Classes) == 0
+}
 
 // Preprocess is the preprocessing that Predict applies to samples.
 func (p *Predictor) Preprocess() data.Preprocess { return p.model.Preprocess }
@@ -257,24 +287,43 @@ func (p *Predictor) Predict(ctx context.Context, x []float32) ([]Prediction, err
 	if len(x)%each != 0 {
 		return nil, fmt.Errorf("%d values are not samples of the shape %v", len(x), p.shape)
 	}
+	return p.predict(ctx, slices.Collect(slices.Chunk(x, each)), p.model.Preprocess.Apply)
+}
+
+// Run predicts for samples, each [C,H,W] row-major, that are as the network takes them:
+// Prepare or Preprocess has made them.
+func (p *Predictor) Run(ctx context.Context, samples [][]float32) ([]Prediction, error) {
+	for _, x := range samples {
+		if len(x) != p.sampleLen() {
+			return nil, fmt.Errorf("%d values are not a sample of the shape %v", len(x), p.shape)
+		}
+	}
+	return p.predict(ctx, samples, func([]float32) {})
+}
+
+// predict sends samples through the network in batches, each prepared in the
+// memory of its batch.
+func (p *Predictor) predict(ctx context.Context, samples [][]float32, prepare func([]float32)) ([]Prediction, error) {
 	s, err := p.acquire(ctx)
 	if err != nil {
 		return nil, err
 	}
 	defer func() { p.slots <- s }() // there is room, also where a pass panics
+	each := p.sampleLen()
 	var all []Prediction
-	for batch := range slices.Chunk(x, p.options.Batch*each) {
+	for batch := range slices.Chunk(samples, p.options.Batch) {
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
-		n := copy(s.x, batch) / each
-		for i := range n {
-			p.model.Preprocess.Apply(s.x[i*each : (i+1)*each])
+		for i, x := range batch {
+			to := s.x[i*each : (i+1)*each]
+			copy(to, x)
+			prepare(to)
 		}
-		if err := p.run(s, n); err != nil {
+		if err := p.run(s, len(batch)); err != nil {
 			return nil, err
 		}
-		if all, err = p.read(s, all, n); err != nil {
+		if all, err = p.read(s, all, len(batch)); err != nil {
 			return nil, err
 		}
 	}
@@ -372,6 +421,9 @@ func (p *Predictor) Top(x Prediction, n int) []Guess {
 		g := Guess{Class: fmt.Sprintf("#%d", i), Label: i, Probability: v}
 		if i < len(p.model.Classes) {
 			g.Class = p.model.Classes[i]
+			if !utf8.ValidString(g.Class) {
+				g.ClassBytes = []byte(g.Class)
+			}
 		}
 		guesses = append(guesses, g)
 	}

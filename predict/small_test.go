@@ -372,7 +372,7 @@ func TestPredictOnAScarceDevice(t *testing.T) {
 
 func TestTop(t *testing.T) {
 	p := &Predictor{model: &modelfile.Model{Classes: []string{"cat", "dog"}}}
-	require.Equal(t, []Guess{{"dog", 1, 0.5}, {"#2", 2, 0.3}, {"#3", 3, 0.3}}, p.Top(Prediction{Output: []float32{0.1, 0.5, 0.3, 0.3}}, 3))
+	require.Equal(t, []Guess{{Class: "dog", Label: 1, Probability: 0.5}, {Class: "#2", Label: 2, Probability: 0.3}, {Class: "#3", Label: 3, Probability: 0.3}}, p.Top(Prediction{Output: []float32{0.1, 0.5, 0.3, 0.3}}, 3))
 	require.Equal(t, []string{"cat", "dog"}, p.Classes())
 }
 

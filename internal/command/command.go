@@ -30,23 +30,42 @@ const (
 // once. A SIGHUP that was ignored at the start, as nohup has it, stays so. What run
 // writes to standard output and standard error cannot steer a terminal.
 func Main(run func(ctx context.Context, stdout, stderr io.Writer) int) {
-	main(os.Stdout, os.Stderr, run)
+	main(os.Stdout, os.Stderr, ending(), run)
 }
 
 // MainLasting is Main for a program whose work is worth more than what it prints:
 // its outputs are Lasting.
 func MainLasting(program string, run func(ctx context.Context, stdout, stderr io.Writer) int) {
+	lasting(program, ending(), run)
+}
+
+// MainReloading is MainLasting for a program that goes on when SIGHUP comes, and reads again
+// what it works with: reload has a value after one or more of those.
+func MainReloading(program string, run func(ctx context.Context, reload <-chan os.Signal, stdout, stderr io.Writer) int) {
+	reload := make(chan os.Signal, 1)
+	signal.Notify(reload, syscall.SIGHUP) // which never comes on Windows
+	lasting(program, ends, func(ctx context.Context, stdout, stderr io.Writer) int { return run(ctx, reload, stdout, stderr) })
+}
+
+// ends are the signals that end every program.
+var ends = []os.Signal{os.Interrupt, syscall.SIGTERM}
+
+// ending are those that end a program for which SIGHUP is nothing else.
+func ending() []os.Signal {
+	if signal.Ignored(syscall.SIGHUP) {
+		return ends
+	}
+	return append([]os.Signal{syscall.SIGHUP}, ends...)
+}
+
+func lasting(program string, signals []os.Signal, run func(ctx context.Context, stdout, stderr io.Writer) int) {
 	out, err := NewLasting(os.Stdout), NewLasting(os.Stderr)
-	main(out, err, func(ctx context.Context, stdout, stderr io.Writer) int {
+	main(out, err, signals, func(ctx context.Context, stdout, stderr io.Writer) int {
 		return out.Exit(run(ctx, stdout, stderr), stderr, program)
 	})
 }
 
-func main(out, err io.Writer, run func(ctx context.Context, stdout, stderr io.Writer) int) {
-	signals := []os.Signal{os.Interrupt, syscall.SIGTERM}
-	if !signal.Ignored(syscall.SIGHUP) {
-		signals = append(signals, syscall.SIGHUP)
-	}
+func main(out, err io.Writer, signals []os.Signal, run func(ctx context.Context, stdout, stderr io.Writer) int) {
 	ctx, stop := signal.NotifyContext(context.Background(), signals...)
 	context.AfterFunc(ctx, func() {
 		signal.Ignore(syscall.SIGHUP)

@@ -36,6 +36,7 @@ var allowed = map[string][]string{
 	"modelfile":           {"graph", "data", "formats/safetensors", "internal/printable"},
 	"predict":             {"modelfile", "graph", "data", "device"},
 	"inspect":             {"predict", "modelfile", "graph", "layers", "data", "device", "expr"},
+	"serve":               {"predict", "device", "internal/printable"},
 	"results":             {},
 	"svm":                 {},
 	"report":              {"results", "internal/atomicfile", "internal/printable"},
@@ -80,7 +81,7 @@ func TestRoomsImportWhatTheyMay(t *testing.T) {
 // Whatever stands below: a weights file, predictions and drawings take no
 // training loop, and nobody but commands chooses a device.
 func TestNoSolverAndNoDeviceBelow(t *testing.T) {
-	for _, room := range []string{"modelfile", "predict", "inspect", "report"} {
+	for _, room := range []string{"modelfile", "predict", "inspect", "report", "serve"} {
 		seen := map[string]bool{}
 		var walk func(at string)
 		walk = func(at string) {

@@ -29,7 +29,7 @@ need() {
 	local package
 	for package in "$@"; do
 		# Not grep -q: it ends at once, and pip fails at the closed pipe.
-		"$python" -m pip show "${package%%[=<>]*}" 2>/dev/null | grep "^Version: $(version "$package")" >/dev/null || {
+		"$python" -m pip show "${package%%[=<>[]*}" 2>/dev/null | grep "^Version: $(version "$package")" >/dev/null || {
 			timeout 3600 "$python" -m pip -q --disable-pip-version-check install --retries 1 --timeout 20 "$package" >"$work/pip" 2>&1 || {
 				reason="pip cannot install $package: $(tail -n 1 "$work/pip")"
 				return 1
@@ -73,6 +73,22 @@ check_onnx() {
 	mkdir -p "$nodes"
 	{ [ -e "$nodes/VERSION" ] || "$python" -W ignore tools/interop/onnx-nodes.py "$nodes"; } &&
 		HUBEL_ONNX_NODES=$nodes go test -count=1 -v -run 'NodeCases|WhatIsWritten' ./formats/onnx
+}
+
+# check_triton asks serve by Triton's client.
+check_triton() {
+	need numpy 'tritonclient[http]' || return 77
+	go build -o "$work/bin/" ./cmd/serve ./cmd/convert &&
+		"$work/bin/convert" -model lenet -scale 0.00390625 -o "$work/lenet.safetensors" || return 1
+	"$work/bin/serve" -weights "$work/lenet.safetensors" -addr 127.0.0.1:0 -features ip1 >"$work/address" 2>&1 &
+	local server=$! code=0 address
+	until address=$(grep -o '127.0.0.1:[0-9]*' "$work/address"); do
+		kill -0 $server 2>/dev/null || { cat "$work/address"; return 1; }
+		sleep 0.2
+	done
+	"$python" tools/interop/triton-client.py "$address" lenet docs/lecture/digits/7/17.png || code=1
+	kill -TERM $server && wait $server || code=1
+	return $code
 }
 
 # same_answers lets hubel and onnxruntime look at the pictures of a folder, with the weights of

@@ -24,16 +24,11 @@ import (
 
 // line is what -json prints of a picture.
 type line struct {
-	File      string    `json:"file"`
-	FileBytes []byte    `json:"file_base64,omitempty"` // where it is not UTF-8, which JSON cannot say
-	Top       []guess   `json:"top,omitempty"`
-	Output    []float32 `json:"output,omitempty"` // of a network without classes
-	Error     string    `json:"error,omitempty"`
-}
-
-type guess struct {
-	predict.Guess
-	ClassBytes []byte `json:"class_base64,omitempty"` // where it is not UTF-8
+	File      string          `json:"file"`
+	FileBytes []byte          `json:"file_base64,omitempty"` // where it is not UTF-8, which JSON cannot say
+	Top       []predict.Guess `json:"top,omitempty"`
+	Output    []float32       `json:"output,omitempty"` // of a network without classes
+	Error     string          `json:"error,omitempty"`
 }
 
 // inBytes is a name that is not UTF-8, and nothing of others.
@@ -104,9 +99,7 @@ func predictFiles(ctx context.Context, o *options, stdout, stderr io.Writer) (er
 				drawing = cmp.Or(drawing, drawn.add(i, names[i], y.Output))
 			}
 		default:
-			for _, g := range p.Top(y, o.top) {
-				l.Top = append(l.Top, guess{g, inBytes(g.Class)})
-			}
+			l.Top = p.Top(y, o.top)
 		}
 		print(out, l, o.json)
 		for k, row := range y.Features {
