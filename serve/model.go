@@ -124,24 +124,22 @@ func (m *model) generation(p *predict.Predictor) *generation {
 
 // reload reads the weights again. If they answer, and take and give the same as the old
 // ones, they take their place; requests that have begun end with the old ones, which are
-// closed then. Otherwise the old ones stay.
-func (m *model) reload(ctx context.Context) (err error) {
+// closed then. Otherwise the old ones stay, and it says why.
+func (m *model) reload(ctx context.Context) (refused, closing error) {
 	m.loading.Lock()
 	defer m.loading.Unlock()
 	if m.ended {
-		return errClosed
+		return errClosed, nil
 	}
-	defer func() {
-		if err != nil {
-			m.meter.refused.Inc()
-		}
-	}()
 	p, err := loadPredictor(ctx, m.file, m.o)
-	if err != nil {
-		return err
+	if err == nil {
+		if err = sameTerms(m.now.net, p); err != nil {
+			err = cmp.Or(fmt.Errorf("%s: %w", m.file, err), p.Close())
+		}
 	}
-	if err := sameTerms(m.now.net, p); err != nil {
-		return cmp.Or(fmt.Errorf("%s: %w", m.file, err), p.Close())
+	if err != nil {
+		m.meter.refused.Inc()
+		return err, nil
 	}
 	next := m.generation(p)
 	m.mu.Lock()
@@ -149,7 +147,7 @@ func (m *model) reload(ctx context.Context) (err error) {
 	m.now = next
 	m.mu.Unlock()
 	m.meter.loaded.Inc()
-	return old.close()
+	return nil, old.close()
 }
 
 // sameTerms says what clients of the old network would miss in the new one, if anything.

@@ -129,13 +129,16 @@ func (s *Server) Names() []string {
 func (s *Server) Reload(ctx context.Context) error {
 	var errs []error
 	for _, m := range s.models {
-		err := m.reload(ctx)
-		if err != nil {
-			s.log("%s: the old weights go on: %v", m.name, err)
-		} else {
+		refused, closing := m.reload(ctx)
+		switch {
+		case refused != nil:
+			s.log("%s: the old weights go on: %v", m.name, refused)
+		case closing != nil:
+			s.log("%s: new weights of %s; the memory of the old ones: %v", m.name, printable.Name(m.file), closing)
+		default:
 			s.log("%s: new weights of %s", m.name, printable.Name(m.file))
 		}
-		errs = append(errs, err)
+		errs = append(errs, refused, closing)
 	}
 	return cmp.Or(errs...)
 }
