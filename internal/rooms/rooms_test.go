@@ -34,6 +34,7 @@ var allowed = map[string][]string{
 	"modelfile":           {"graph", "data", "formats/safetensors", "internal/printable"},
 	"predict":             {"modelfile", "graph", "data", "device"},
 	"inspect":             {"predict", "modelfile", "graph", "layers", "data", "device", "expr"},
+	"internal/webguard":   {},
 	"results":             {},
 	"svm":                 {},
 	"report":              {"results", "internal/atomicfile", "internal/printable"},
