@@ -35,6 +35,8 @@ var allowed = map[string][]string{
 	"predict":             {"modelfile", "graph", "data", "device"},
 	"inspect":             {"predict", "modelfile", "graph", "layers", "data", "device", "expr"},
 	"internal/webguard":   {},
+	"live":                {"results", "internal/webguard"},
+	"live/watch":          {"live", "solver", "results", "graph", "layers", "data", "device"},
 	"results":             {},
 	"svm":                 {},
 	"report":              {"results", "internal/atomicfile", "internal/printable"},
@@ -79,7 +81,7 @@ func TestRoomsImportWhatTheyMay(t *testing.T) {
 // Whatever stands below: a weights file, predictions and drawings take no
 // training loop, and nobody but commands chooses a device.
 func TestNoSolverAndNoDeviceBelow(t *testing.T) {
-	for _, room := range []string{"modelfile", "predict", "inspect", "report"} {
+	for _, room := range []string{"modelfile", "predict", "inspect", "report", "live"} {
 		seen := map[string]bool{}
 		var walk func(at string)
 		walk = func(at string) {

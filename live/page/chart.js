@@ -17,7 +17,8 @@ export class View {
 const left = 52, right = 10, top = 6, bottom = 22;
 
 export class Chart {
-  // format writes a value; options: log, low (a lower limit of the axis), label of the x axis.
+  // format writes a value; options: log, low (a lower limit of
+  // the axis), size, and label, which says what the horizontal axis is.
   constructor(view, title, format, options = {}) {
     this.view = view;
     this.format = format;
@@ -102,14 +103,15 @@ export class Chart {
       g.fillText(this.format(v, true), left - 7, y);
     }
     g.textBaseline = "alphabetic";
-    const columns = ticks(x0, x1, (w - left - right) / 90);
-    columns.forEach((v, i) => {
+    const columns = ticks(x0, x1, (w - left - right) / 75);
+    for (const v of columns) {
       const text = Number.isInteger(v) ? whole(v) : String(v);
-      const half = g.measureText(text).width / 2;
-      g.textAlign = X(v) + half > w ? "right" : "center";
-      g.fillText(text, X(v) + half > w ? w : X(v), h - 6);
-      if (i === columns.length - 1) return;
-    });
+      const over = X(v) + g.measureText(text).width / 2 > w;
+      g.textAlign = over ? "right" : "center";
+      if (X(v) - g.measureText(text).width / 2 > left + 4) g.fillText(text, over ? w : X(v), h - 6);
+    }
+    g.textAlign = "right";
+    g.fillText(this.options.label(), left + 2, h - 6);
   }
 
   line(g, s, values, X, Y, alpha, width) {
@@ -160,7 +162,7 @@ export class Chart {
       g.lineTo(Math.round(X(at)) + 0.5, h - bottom);
       g.stroke();
       g.globalAlpha = 1;
-      entries.push(el("span", { text: (this.options.label?.() ?? "iteration") + " " + (Number.isInteger(at) ? whole(at) : at.toFixed(2)) }));
+      entries.push(el("span", { text: (this.options.label()) + " " + (Number.isInteger(at) ? whole(at) : at.toFixed(2)) }));
     }
     this.legend.replaceChildren(...entries);
     this.canvas.setAttribute("aria-label", this.title + ": " + this.series.map((s) => s.name + " " + this.format(s.y[s.y.length - 1])).join(", "));

@@ -64,7 +64,7 @@ export function draw(runs) {
   ]));
   const abouts = new Map(runs.flatMap((r) => (r.about?.metrics ?? []).map((m) => [m.name, m])));
   for (const [name, m] of abouts) {
-    if (!metrics.has(name)) metrics.set(name, new Chart(view, title(name), m.share ? (v, axis) => percent(v, axis ? (v === 1 || v === 0 ? 0 : 1) : 2) : (v) => short(v, 4), { label }));
+    if (!metrics.has(name)) metrics.set(name, new Chart(view, title(name), m.share ? (v, axis) => percent(v, axis ? (Math.abs(100 * v - Math.round(100 * v)) < 1e-6 ? 0 : 1) : 2) : (v) => short(v, 4), { label }));
     metrics.get(name).set(runs.flatMap((r) => [
       { ...training(r, "train_" + name, named(r, "train")), dash: !one },
       second(column(r, name, { name: named(r, "test"), dots: true, width: 2.2 })),

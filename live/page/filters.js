@@ -54,12 +54,22 @@ function show() {
   paint(l);
 }
 
+// best is a number of columns near to what is wished for that leaves few places empty.
+function best(k, wish) {
+  let found = 1, cost = Infinity;
+  for (let c = 1; c <= k; c++) {
+    const of = Math.abs(Math.log(c / wish)) + (2 * (Math.ceil(k / c) * c - k)) / k;
+    if (of < cost) { cost = of; found = c; }
+  }
+  return found;
+}
+
 // paint draws the filters as a grid of about the shape of the panel.
 function paint(l) {
   const bin = Uint8Array.from(atob(l.levels), (c) => c.charCodeAt(0));
   const { filters: k, channels: c, height: h, width: w } = l;
   const room = Math.max(200, Math.min(root.clientWidth - 34, 640));
-  const columns = Math.max(1, Math.min(k, Math.round(Math.sqrt(k * 1.9 * h / w))));
+  const columns = best(k, Math.sqrt(k * 1.6 * h / w));
   const rows = Math.ceil(k / columns), gap = 1;
   const zoom = Math.max(1, Math.floor((room - columns * 4) / (columns * w)));
   const space = Math.max(gap, Math.min(4, zoom));

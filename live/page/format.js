@@ -45,4 +45,4 @@ export function duration(seconds) {
   return Math.floor(s / 3600) + thin + "h " + String(Math.floor((s % 3600) / 60)).padStart(2, "0") + thin + "min";
 }
 
-export const shape = (s) => (s.length ? s.join("×") : "1");
+export const shape = (s) => (s?.length ? s.join("×") : "1"); // a number a sample has none

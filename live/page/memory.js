@@ -27,10 +27,10 @@ export function draw(run) {
     const shared = p.unshared ? Math.round(100 * (1 - p.arena / p.unshared)) : 0;
     sizes.textContent = `A pass of ${whole(p.batch)} samples: values ${bytes(p.arena)}` + (shared > 0 ? ` (${bytes(p.unshared)} unless they shared memory: ${shared} % saved)` : "") +
       `, weights ${bytes(p.weights)}, their gradients ${bytes(p.gradients)}, optimiser ${bytes(p.optimiser)}.`;
-    const used = kinds.filter((k) => p.spans.some((s) => s.kind === k));
-    legend.replaceChildren(el("div", { class: "legend" }, ...used.map((k) => el("span", {}, swatch(color("kind-" + k), { box: true }), k))));
     say();
   }
+  const used = kinds.filter((k) => p.spans.some((s) => s.kind === k));
+  legend.replaceChildren(el("div", { class: "legend" }, ...used.map((k) => el("span", {}, swatch(color("kind-" + k), { box: true }), k))));
   paint();
 }
 

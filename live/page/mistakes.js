@@ -46,7 +46,7 @@ function pictures() {
 
 function figure(a, s) {
   const right = s.class === s.answer;
-  const says = `${a.classes[s.answer]} ${percent(s.probability, 0)}`;
+  const says = `${a.classes[s.answer]} (${percent(s.probability, 0)})`;
   const frame = el("div", { class: "frame" });
   const picture = el("img", { loading: "lazy", alt: `sample ${s.sample}: ${a.classes[s.class]}, answered ${says}`, src: `/api/runs/${run.id}/pictures/${s.sample}` });
   picture.addEventListener("load", () => { if (picture.naturalWidth >= 96) picture.classList.add("smooth"); });
@@ -60,5 +60,5 @@ function figure(a, s) {
   frame.append(picture);
   return el("figure", { title: s.name || `sample ${s.sample}` }, frame, el("figcaption", {},
     el("div", { class: right ? "" : "wrong", text: says }),
-    el("div", { class: "muted", text: right ? `sample ${s.sample}` : `is ${a.classes[s.class]} ${percent(s.of_class, 0)}` })));
+    el("div", { class: "muted", text: right ? `sample ${s.sample}` : `is ${a.classes[s.class]} (${percent(s.of_class, 0)})` })));
 }

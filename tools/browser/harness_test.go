@@ -16,10 +16,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/cdproto/log"
 	"github.com/chromedp/cdproto/network"
-	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
 )
@@ -72,27 +72,28 @@ func start(t *testing.T) context.Context {
 		defer mu.Unlock()
 		complaints = append(complaints, fmt.Sprintf(format, values...))
 	}
-	chromedp.ListenTarget(ctx, func(e any) {
+	err := chromedp.Listen(ctx, func(e any) {
 		switch e := e.(type) {
 		case *runtime.EventExceptionThrown:
-			complain("exception: %v", e.ExceptionDetails.Error())
-		case *runtime.EventConsoleAPICalled:
-			if e.Type == runtime.APITypeError || e.Type == runtime.APITypeWarning {
-				for _, a := range e.Args {
-					complain("console: %s", a.Value)
-				}
+			text := e.ExceptionDetails.Text
+			if x := e.ExceptionDetails.Exception; x != nil {
+				text += " " + x.Description
 			}
+			complain("exception: %s", text)
 		case *log.EventEntryAdded:
-			if e.Entry.Level == log.LevelError && !strings.Contains(e.Entry.Text, "ERR_CONNECTION_REFUSED") && !strings.Contains(e.Entry.Text, "ERR_INCOMPLETE_CHUNKED_ENCODING") { // a program that has ended
+			if e.Entry.Level == log.EntryLevelError && !gone(e.Entry.Text) {
 				complain("log: %s %s", e.Entry.Text, e.Entry.URL)
 			}
 		case *network.EventRequestWillBeSent:
 			u, err := url.Parse(e.Request.URL)
-			if err != nil || u.Hostname() != "127.0.0.1" && u.Hostname() != "localhost" && u.Scheme != "data" && u.Scheme != "blob" && u.Scheme != "about" {
+			if err != nil || u.Scheme == "http" && u.Hostname() != "127.0.0.1" || u.Scheme == "https" {
 				complain("asks another server: %s", e.Request.URL)
 			}
 		}
 	})
+	if err != nil {
+		t.Fatal(err)
+	}
 	t.Cleanup(func() {
 		mu.Lock()
 		defer mu.Unlock()
@@ -100,14 +101,25 @@ func start(t *testing.T) context.Context {
 			t.Error(text)
 		}
 	})
-	do(t, ctx, network.Enable(), log.Enable(), runtime.Enable())
+	do(t, ctx,
+		func(ctx context.Context, tab *chromedp.Target) (v chromedp.Void, err error) {
+			if _, err = cdp.Call(ctx, tab, network.Enable, network.EnableParams{}); err == nil {
+				_, err = cdp.Call(ctx, tab, log.Enable, cdp.Empty{})
+			}
+			return v, err
+		})
 	return ctx
 }
 
+// gone reports whether an error of the browser is that a program has ended.
+func gone(text string) bool {
+	return strings.Contains(text, "ERR_CONNECTION_REFUSED") || strings.Contains(text, "ERR_INCOMPLETE_CHUNKED_ENCODING") || strings.Contains(text, "ERR_CONNECTION_RESET")
+}
+
 // do does something in the browser.
-func do(t *testing.T, ctx context.Context, actions ...chromedp.Action) {
+func do(t *testing.T, ctx context.Context, actions ...chromedp.Action[chromedp.Void]) {
 	t.Helper()
-	if err := chromedp.Run(ctx, actions...); err != nil {
+	if err := chromedp.Do(ctx, actions...); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -115,43 +127,51 @@ func do(t *testing.T, ctx context.Context, actions ...chromedp.Action) {
 // wait waits until an expression of JavaScript is true.
 func wait(t *testing.T, ctx context.Context, expression string) {
 	t.Helper()
-	if err := chromedp.Run(ctx, chromedp.Poll(expression, nil, chromedp.WithPollingTimeout(limit), chromedp.WithPollingInterval(300*time.Millisecond))); err != nil {
+	_, err := chromedp.Run(ctx, chromedp.Poll[chromedp.Void](expression, chromedp.WithPollingTimeout(limit), chromedp.WithPollingInterval(300*time.Millisecond)))
+	if err != nil {
 		t.Fatalf("%s: %v", expression, err)
 	}
 }
 
 // value is that of an expression of JavaScript.
-func value[T any](t *testing.T, ctx context.Context, expression string) (v T) {
+func value[T any](t *testing.T, ctx context.Context, expression string) T {
 	t.Helper()
-	do(t, ctx, chromedp.Evaluate(expression, &v))
+	v, err := chromedp.Run(ctx, chromedp.Evaluate[T](expression))
+	if err != nil {
+		t.Fatalf("%s: %v", expression, err)
+	}
 	return v
 }
 
+// script runs JavaScript.
+func script(text string) chromedp.Action[chromedp.Void] {
+	return chromedp.Evaluate[chromedp.Void](text)
+}
+
 // screen sets the size of the window and whether the page is dark. Narrow ones are phones.
-func screen(width, height int64, dark bool) chromedp.Action {
+func screen(width, height int64, dark bool) chromedp.Action[chromedp.Void] {
 	scheme := "light"
 	if dark {
 		scheme = "dark"
 	}
-	scale := 1.
+	size := chromedp.EmulateViewport(width, height)
 	if width < 600 {
-		scale = 2
+		size = chromedp.EmulateViewport(width, height, chromedp.EmulateScale(2), chromedp.EmulateMobile, chromedp.EmulateTouch, chromedp.EmulatePortrait)
 	}
-	return chromedp.Tasks{
-		emulation.SetDeviceMetricsOverride(width, height, scale, width < 600),
-		emulation.SetEmulatedMedia().WithFeatures([]*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}}),
-	}
+	return chromedp.Steps(size, func(ctx context.Context, tab *chromedp.Target) (v chromedp.Void, err error) {
+		_, err = cdp.Call(ctx, tab, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}}})
+		return v, err
+	})
 }
 
 // picture writes what the window shows into a file. With HUBEL_PICTURES=docs it is that folder
 // of hubel; otherwise the picture goes with the test.
 func picture(t *testing.T, ctx context.Context, name string) {
 	t.Helper()
-	var png []byte
-	do(t, ctx, chromedp.ActionFunc(func(ctx context.Context) (err error) {
-		png, err = page.CaptureScreenshot().WithFormat(page.CaptureScreenshotFormatPng).Do(ctx)
-		return err
-	}))
+	png, err := chromedp.Run(ctx, chromedp.CaptureScreenshot())
+	if err != nil {
+		t.Fatal(err)
+	}
 	dir := t.TempDir()
 	if folder := os.Getenv("HUBEL_PICTURES"); folder != "" {
 		dir = filepath.Join(root, folder)

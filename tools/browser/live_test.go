@@ -4,8 +4,10 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/chromedp/chromedp"
+	"github.com/chromedp/chromedp/kb"
 )
 
 // lenet are the flags of a run of LeNet on MNIST.
@@ -14,11 +16,11 @@ func lenet(dir string, more ...string) []string {
 }
 
 // section scrolls to a part of the page and lets it draw.
-func section(name string) chromedp.Action {
-	return chromedp.Tasks{
-		chromedp.Evaluate(`document.getElementById("`+name+`").scrollIntoView({behavior: "instant", block: "start"})`, nil),
-		chromedp.Poll(`new Promise((done) => requestAnimationFrame(() => setTimeout(() => done(true), 400)))`, nil),
-	}
+func section(name string) chromedp.Action[chromedp.Void] {
+	return chromedp.Steps(
+		script(`document.getElementById("`+name+`").scrollIntoView({behavior: "instant", block: "start"})`),
+		chromedp.Sleep(800*time.Millisecond), // the page draws what comes into sight
+	)
 }
 
 // A run is watched from its beginning to its end; then it is compared with a second one, which
@@ -40,7 +42,7 @@ func TestLive(t *testing.T) {
 	wait(t, ctx, `/checkpoint\.safetensors, after iteration [1-9]/.test(document.getElementById("machine").textContent)`)
 	do(t, ctx, section("top"))
 	wait(t, ctx, `document.getElementById("status").textContent === "done"`)
-	do(t, ctx, chromedp.Evaluate(`scrollTo(0, 0)`, nil))
+	do(t, ctx, script(`scrollTo(0, 0)`))
 	picture(t, ctx, "live.png")
 	do(t, ctx, section("filters"))
 	picture(t, ctx, "live-layers.png")
@@ -56,7 +58,7 @@ func TestLive(t *testing.T) {
 	do(t, ctx, chromedp.Navigate(train.url(t)))
 	wait(t, ctx, `Number(document.getElementById("meter").getAttribute("aria-valuenow")) >= 5`)
 	wait(t, ctx, `!document.getElementById("stop").disabled`)
-	do(t, ctx, chromedp.Evaluate(`window.confirm = () => true`, nil), chromedp.Click("#stop"))
+	do(t, ctx, script(`window.confirm = () => true`), chromedp.Click("#stop"))
 	if code := train.end(t); code != 130 {
 		t.Fatalf("a run that the page stops ends with %d, not as with Ctrl-C", code)
 	}
@@ -71,7 +73,7 @@ func TestLive(t *testing.T) {
 	picture(t, ctx, "live-two.png")
 	do(t, ctx, section("mistakes"))
 	wait(t, ctx, `document.querySelector("#mistakes figure img")?.naturalWidth === 28`)
-	do(t, ctx, chromedp.Focus("#confusion"), chromedp.KeyEvent("\ue014"), chromedp.KeyEvent("\ue014"))
+	do(t, ctx, chromedp.Focus("#confusion"), chromedp.KeyEvent(kb.ArrowRight), chromedp.KeyEvent(kb.ArrowRight))
 	picture(t, ctx, "live-mistakes.png")
 	do(t, ctx, section("network"))
 	picture(t, ctx, "live-network.png")
@@ -80,7 +82,7 @@ func TestLive(t *testing.T) {
 	picture(t, ctx, "live-settings.png")
 
 	// At phone width, and dark.
-	do(t, ctx, screen(390, 844, true), chromedp.Evaluate(`scrollTo(0, 0)`, nil), section("top"))
+	do(t, ctx, screen(390, 844, true), script(`scrollTo(0, 0)`), section("top"))
 	wide := value[float64](t, ctx, `document.documentElement.scrollWidth`)
 	if wide > 390 {
 		t.Errorf("the page is %g pixels wide on a phone of 390", wide)
