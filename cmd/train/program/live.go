@@ -47,14 +47,17 @@ func (o *options) record(c *solver.Config) {
 	}
 }
 
-// watcher shows a run in browsers, or does nothing.
+// watcher shows a run in browsers, and does what the buttons of a page ask for; or nothing.
 type watcher struct {
-	server  *live.Server // nil without -live
-	control *control
+	server *live.Server // nil without -live
+	stdout io.Writer
+	stop   func()
+	save   chan struct{}
+	ended  atomic.Bool
 }
 
 // watch begins to show a run where -live asks for it.
-func (o *options) watch(c *solver.Config) (*watcher, error) {
+func (o *options) watch(c *solver.Config, stdout io.Writer) (*watcher, error) {
 	if o.live.Listen == "" {
 		return &watcher{}, nil
 	}
@@ -62,18 +65,22 @@ func (o *options) watch(c *solver.Config) (*watcher, error) {
 	if err != nil {
 		return nil, fmt.Errorf("-live: %w", err)
 	}
-	w := &watcher{server: s, control: &control{stop: o.stop, save: make(chan struct{}, 1)}}
-	c.SaveNow = w.control.save
-	run := s.AddRun(c.Dir, live.RunOptions{Control: w.control, Pictures: watch.Pictures(c.Test)})
-	c.Observers = append(c.Observers, watch.NewObserver(run, c), solver.ObserverFunc(w.control.observe))
+	w := &watcher{server: s, stdout: stdout, stop: o.stop, save: make(chan struct{}, 1)}
+	c.SaveNow = w.save
+	run := s.AddRun(c.Dir, live.RunOptions{Control: w, Pictures: watch.Pictures(c.Test)})
+	c.Observers = append(c.Observers, watch.NewObserver(run, c), w)
 	return w, nil
 }
 
-// say prints where the run is shown.
-func (w *watcher) say(stdout io.Writer) {
-	if w.server != nil {
-		fmt.Fprintf(stdout, "live at %s\n", w.server.URL())
+// Observe prints where the run is shown when it begins, and notes its end.
+func (w *watcher) Observe(e solver.Event) error {
+	switch e.(type) {
+	case solver.Started:
+		fmt.Fprintf(w.stdout, "live at %s\n", w.server.URL())
+	case solver.Ended:
+		w.ended.Store(true)
 	}
+	return nil
 }
 
 // Close ends the server. Twice is once.
@@ -84,40 +91,25 @@ func (w *watcher) Close() error {
 	return w.server.Close()
 }
 
-// control does what the buttons of a page ask for.
-type control struct {
-	stop  func()
-	save  chan struct{}
-	ended atomic.Bool
-}
-
 var errEnded = errors.New("the run has ended")
 
-// observe notes the end of the run.
-func (c *control) observe(e solver.Event) error {
-	if _, ok := e.(solver.Ended); ok {
-		c.ended.Store(true)
-	}
-	return nil
-}
-
 // Save asks for a checkpoint. Asking twice before it is written is asking once.
-func (c *control) Save() error {
-	if c.ended.Load() {
+func (w *watcher) Save() error {
+	if w.ended.Load() {
 		return errEnded
 	}
 	select {
-	case c.save <- struct{}{}:
+	case w.save <- struct{}{}:
 	default:
 	}
 	return nil
 }
 
 // Stop ends the run as Ctrl-C does.
-func (c *control) Stop() error {
-	if c.ended.Load() {
+func (w *watcher) Stop() error {
+	if w.ended.Load() {
 		return errEnded
 	}
-	c.stop()
+	w.stop()
 	return nil
 }
