@@ -33,7 +33,7 @@ export class Chart {
     new ResizeObserver(() => this.draw()).observe(this.canvas);
   }
 
-  // set gives the lines: { name, color, x, y, raw (a fainter line behind it), dash, dots }.
+  // set gives the lines: { name, color, x, y, raw (a fainter line behind it), thin, dots }.
   set(series) { this.series = series.filter((s) => s.x.length); this.draw(); }
 
   // limits are those of the data in the part that is shown.
@@ -76,7 +76,7 @@ export class Chart {
     g.rect(left, 0, w - left - right, h - bottom);
     g.clip();
     for (const s of this.series) if (s.raw) this.line(g, s, s.raw, X, Y, 0.28, 1);
-    for (const s of this.series) this.line(g, s, s.y, X, Y, 1, s.width ?? 1.8);
+    for (const s of this.series) this.line(g, s, s.y, X, Y, 1, s.thin ? 1.2 : 2);
     g.restore();
     if (this.drag) {
       g.fillStyle = color("accent");
@@ -119,7 +119,6 @@ export class Chart {
     g.globalAlpha = alpha;
     g.lineWidth = width;
     g.lineJoin = "round";
-    g.setLineDash(s.dash ? [5, 4] : []);
     g.beginPath();
     let open = false;
     for (let i = 0; i < values.length; i++) {
@@ -128,7 +127,6 @@ export class Chart {
       open = true;
     }
     g.stroke();
-    g.setLineDash([]);
     if (s.dots && values.length <= 60) {
       for (let i = 0; i < values.length; i++) {
         if (!Number.isFinite(values[i])) continue;
@@ -152,7 +150,7 @@ export class Chart {
         g.arc(X(s.x[i]), Y(v), 3.5, 0, 7);
         g.fill();
       }
-      return el("span", {}, swatch(s.color, { dash: s.dash }), s.name, el("b", { text: this.format(v) }));
+      return el("span", {}, swatch(s.color, { thin: s.thin }), s.name, el("b", { text: this.format(v) }));
     });
     if (at !== null && at >= this.shown[0] && at <= this.shown[1]) {
       g.strokeStyle = color("muted");

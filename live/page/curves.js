@@ -43,9 +43,13 @@ function column(run, key, of) {
   return { color: runColor(run), x: lines.map((l) => (chosen.epochs ? l.epoch : l.iteration)), y: lines.map((l) => l[key]), ...of };
 }
 
-function training(run, key, name) {
-  const line = column(run, key, { name, width: 1.6 });
-  if (chosen.smooth > 0) { line.raw = line.y; line.y = smooth(line.y, chosen.smooth); }
+function training(run, key, name, one) {
+  const line = column(run, key, { name });
+  line.thin = !one; // that of the test is thick, and of the same colour
+  if (chosen.smooth > 0) {
+    if (one) line.raw = line.y;
+    line.y = smooth(line.y, chosen.smooth);
+  }
   return line;
 }
 
@@ -54,27 +58,25 @@ function training(run, key, name) {
 export function draw(runs) {
   last = runs;
   const one = runs.length === 1;
-  const named = (run, what) => (one ? what : run.label + " " + what);
+  const named = (run, what) => (one ? what : (run.label + " " + what).trim());
   const second = (of) => (one ? { ...of, color: color("run-1") } : of);
   loss.options.log = chosen.log;
   loss.set(runs.flatMap((r) => [
-    { ...training(r, "loss", named(r, "train")), dash: !one },
-    second(column(r, "test_loss", { name: named(r, "test"), dots: true, width: 2.2 })),
-    ...(one ? [{ ...column(r, "averaged_test_loss", { name: "test, averaged weights", dots: true, width: 2.2 }), color: color("run-2") }] : []),
+    training(r, "loss", named(r, "train"), one),
+    second(column(r, "test_loss", { name: named(r, "test"), dots: true })),
+    ...(one ? [{ ...column(r, "averaged_test_loss", { name: "test, averaged weights", dots: true }), color: color("run-2") }] : []),
   ]));
   const abouts = new Map(runs.flatMap((r) => (r.about?.metrics ?? []).map((m) => [m.name, m])));
   for (const [name, m] of abouts) {
     if (!metrics.has(name)) metrics.set(name, new Chart(view, title(name), m.share ? (v, axis) => percent(v, axis ? (Math.abs(100 * v - Math.round(100 * v)) < 1e-6 ? 0 : 1) : 2) : (v) => short(v, 4), { label }));
     metrics.get(name).set(runs.flatMap((r) => [
-      { ...training(r, "train_" + name, named(r, "train")), dash: !one },
-      second(column(r, name, { name: named(r, "test"), dots: true, width: 2.2 })),
-      ...(one ? [{ ...column(r, "averaged_" + name, { name: "test, averaged weights", dots: true, width: 2.2 }), color: color("run-2") }] : []),
+      training(r, "train_" + name, named(r, "train"), one),
+      second(column(r, name, { name: named(r, "test"), dots: true })),
+      ...(one ? [{ ...column(r, "averaged_" + name, { name: "test, averaged weights", dots: true }), color: color("run-2") }] : []),
     ]));
   }
   rate.set(runs.map((r) => column(r, "rate", { name: named(r, "") })));
-  speed.set(runs.flatMap((r) => [
-    column(r, "images_per_second", { name: named(r, "trained") }),
-  ]));
+  speed.set(runs.map((r) => column(r, "images_per_second", { name: named(r, "") })));
   const has = runs.some((r) => r.log.length);
   empty.hidden = has;
   const wanted = has ? [loss, ...[...metrics.values()].filter((c) => c.series.length), rate, speed].map((c) => c.root) : [];

@@ -30,11 +30,10 @@ export function color(name) {
 
 // swatch is a small mark in a colour; style sheets of the page may not be inline, scripts may set
 // properties.
-export function swatch(of, { dash = false, box = false } = {}) {
-  const e = el("span", { class: box ? "swatch box" : "swatch", "aria-hidden": "true" });
+export function swatch(of, { thin = false, box = false } = {}) {
+  const e = el("span", { class: "swatch" + (box ? " box" : "") + (thin ? " thin" : ""), "aria-hidden": "true" });
   if (box) e.style.background = of;
   else e.style.borderTopColor = of;
-  if (dash) e.style.borderTopStyle = "dashed";
   return e;
 }
 

@@ -64,7 +64,7 @@ function changed(kinds) {
 }
 
 function header() {
-  now.header(run(), stream.connected, mayControl);
+  now.header(run(), stream.runs.length > 1, stream.connected, mayControl);
   if (trouble) document.getElementById("link").textContent = trouble;
 }
 
@@ -80,7 +80,7 @@ function label() {
 function chips() {
   const root = document.getElementById("runs");
   if (stream.runs.length < 2) { root.replaceChildren(); return; }
-  root.replaceChildren(...stream.runs.map((r) => el("span", { class: "chip", "aria-pressed": r.id === selected },
+  root.replaceChildren(...stream.runs.map((r) => el("span", { class: r.id === selected ? "chip chosen" : "chip" },
     el("input", { type: "checkbox", checked: !hidden.has(r.id), "aria-label": `Curves of ${r.label}`, onchange: (e) => { if (e.target.checked) hidden.delete(r.id); else hidden.add(r.id); changed(new Set(["log"])); } }),
     swatch(curves.runColor(r)),
     el("button", { class: "plain", type: "button", text: r.label, "aria-pressed": String(r.id === selected), onclick: () => { selected = r.id; changed(new Set(["all"])); } }))));
@@ -97,7 +97,7 @@ document.getElementById("save").addEventListener("click", () => press("save"));
 document.getElementById("stop").addEventListener("click", () => { if (confirm("Stop the run? It is saved and can be resumed.")) press("stop"); });
 
 // A change between light and dark draws everything again.
-matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => { for (const p of parts) { p.due = true; if (p.seen) paint(p); } });
+matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => { chips(); for (const p of parts) { p.due = true; if (p.seen) paint(p); } });
 
 const stream = new Stream(changed);
 allowed().then((yes) => { mayControl = yes; header(); });

@@ -11,7 +11,7 @@ const back = el("button", { type: "button", class: "plain", text: "Worst mistake
 const grid = el("div", { class: "pictures", tabindex: 0, role: "group", "aria-label": "Pictures" });
 const after = el("span", { class: "muted small" });
 const matrix = new Confusion(() => pictures());
-const split = el("div", { class: "split" }, matrix.root, el("div", {}, title, " ", back, grid));
+const split = el("div", { class: "split" }, matrix.root, el("div", {}, el("div", { class: "titled" }, title, back), grid));
 root.append(el("div", { class: "head" }, el("h2", { text: "Mistakes" }), after), empty, split);
 
 let run = null, shown = "";

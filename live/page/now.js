@@ -43,9 +43,10 @@ export function draw(run) {
 }
 
 // header draws the bar at the top.
-export function header(run, connected, allowed) {
+export function header(run, several, connected, allowed) {
   const status = document.getElementById("status"), p = run?.progress, s = run?.status;
-  const name = run ? (run.about?.network ? run.about.network + " on " + (run.about.data || "data") : run.name) : "hubel";
+  const what = run?.about?.network ? run.about.network + " on " + (run.about.data || "data") : run?.label;
+  const name = run ? (several ? run.label + ": " : "") + what : "hubel";
   document.getElementById("title").textContent = name;
   status.textContent = s ? words[s.state] ?? s.state : "";
   status.className = "pill " + (s?.state ?? "");
