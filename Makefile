@@ -7,7 +7,7 @@ PLATFORMS   = linux/arm64 darwin/arm64 windows/amd64
 
 # Packages whose goroutines share memory. Of the CUDA kernels that is the
 # simulator: all of them on it, under the race detector, take too long.
-CONCURRENT = ./data/... ./kernels/cpu/... ./kernels/cuda/ptxsim ./kernels/cuda/simdevice ./solver/... ./predict/... ./svm ./cmd/train/...
+CONCURRENT = ./data/... ./kernels/cpu/... ./kernels/cuda/ptxsim ./kernels/cuda/simdevice ./solver/... ./predict/... ./svm ./live/... ./cmd/train/...
 
 # Where the pinned CUDA compiler is; tools/install-nvcc.sh puts it there.
 CUDA ?= $(or $(HUBEL_CUDA),$(HOME)/.cache/hubel/cuda-11.8)
