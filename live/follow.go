@@ -17,7 +17,7 @@ import (
 // Silent.
 const (
 	followEvery = time.Second
-	silentAfter = 5 * time.Minute
+	silentAfter = 2 * time.Minute
 )
 
 // Folder is the folder of a run that is over, or that another process trains.

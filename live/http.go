@@ -136,6 +136,6 @@ func (s *Server) picture(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	w.Header().Set("Content-Type", "image/png")
-	w.Header().Set("Cache-Control", "private, max-age=600")
-	_ = png.Encode(w, m) // the page may be gone
+	w.Header().Set("Cache-Control", "no-store") // the next server of this port has others
+	_ = png.Encode(w, m)                        // the page may be gone
 }

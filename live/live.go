@@ -11,6 +11,8 @@ import (
 	"crypto/rand"
 	"crypto/subtle"
 	"errors"
+	"io"
+	"log"
 	"net"
 	"net/http"
 	"os"
@@ -57,6 +59,7 @@ func Open(address string) (*Server, error) {
 		ReadTimeout:       10 * time.Second,
 		IdleTimeout:       time.Minute,
 		MaxHeaderBytes:    16 << 10,
+		ErrorLog:          log.New(io.Discard, "", 0), // what clients do is no affair of the terminal's
 	}
 	go func() {
 		s.served <- s.http.Serve(l)

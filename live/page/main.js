@@ -15,7 +15,8 @@ import * as settings from "./settings.js";
 let selected = 0; // the run that sections of one run show
 const hidden = new Set(); // runs that the curves leave out
 let mayControl = false;
-let trouble = ""; // of the last button
+let said = ""; // what became of the last button
+const saving = "saving after this update";
 
 const run = () => stream.runs[selected];
 const visible = () => stream.runs.filter((r) => !hidden.has(r.id));
@@ -54,6 +55,8 @@ function changed(kinds) {
     selected = Math.min(selected, Math.max(0, stream.runs.length - 1));
     label();
   }
+  if (said === saving && kinds.has("saved")) said = `saved after iteration ${run().saved.iteration}`;
+  if (kinds.has("status") && run()?.status?.state !== "training") said = "";
   if (all || kinds.has("about")) chips();
   if (all || ["progress", "status", "about", "link"].some((k) => kinds.has(k))) header();
   for (const p of parts) {
@@ -65,7 +68,7 @@ function changed(kinds) {
 
 function header() {
   now.header(run(), stream.runs.length > 1, stream.connected, mayControl);
-  if (trouble) document.getElementById("link").textContent = trouble;
+  if (said && stream.connected) document.getElementById("link").textContent = said;
 }
 
 // label gives runs short names: without what all of them begin with.
@@ -89,7 +92,7 @@ function chips() {
 async function press(what) {
   const button = document.getElementById(what);
   button.disabled = true;
-  trouble = await command(run(), what);
+  said = await command(run(), what) || (what === "save" ? saving : "stopping after this update");
   header();
 }
 

@@ -10,8 +10,9 @@ const title = el("h3");
 const back = el("button", { type: "button", class: "plain", text: "Worst mistakes", hidden: true, onclick: () => { matrix.at = null; matrix.draw(); matrix.say(null); pictures(); } });
 const grid = el("div", { class: "pictures", tabindex: 0, role: "group", "aria-label": "Pictures" });
 const after = el("span", { class: "muted small" });
+const trouble = el("p", { class: "muted small", role: "status" }); // why there are no pictures
 const matrix = new Confusion(() => pictures());
-const split = el("div", { class: "split" }, matrix.root, el("div", {}, el("div", { class: "titled" }, title, back), grid));
+const split = el("div", { class: "split" }, matrix.root, el("div", {}, el("div", { class: "titled" }, title, back), trouble, grid));
 root.append(el("div", { class: "head" }, el("h2", { text: "Mistakes" }), after), empty, split);
 
 let run = null, shown = "";
@@ -36,6 +37,7 @@ function pictures() {
   const key = [run.id, a.iteration, cell].join();
   if (key === shown) return;
   shown = key;
+  trouble.textContent = "";
   back.hidden = !cell;
   if (!cell) title.textContent = list.length ? "Worst mistakes" : "No mistakes";
   else if (cell[0] === cell[1]) title.textContent = `Right, but the least sure: ${a.classes[cell[0]]}`;
@@ -52,10 +54,10 @@ function figure(a, s) {
   picture.addEventListener("load", () => { if (picture.naturalWidth >= 96) picture.classList.add("smooth"); });
   picture.addEventListener("error", async () => {
     picture.remove();
-    let why = "no picture";
-    try { why = (await (await fetch(picture.src)).json()).error; } catch { /* the program has ended */ }
     frame.append(el("span", { class: "muted small", text: "no picture" }));
-    frame.title = why;
+    let why = "the program has ended";
+    try { why = (await (await fetch(picture.src)).json()).error; } catch { /* it has */ }
+    trouble.textContent = "Pictures cannot be shown: " + why;
   });
   frame.append(picture);
   return el("figure", { title: s.name || `sample ${s.sample}` }, frame, el("figcaption", {},

@@ -12,7 +12,7 @@ const empty = hint("The network is not known: the folder of the run has no check
 root.append(el("div", { class: "head" }, el("h2", { text: "Network" }), total), empty, box, details);
 
 const H = 40, DY = 62, gap = 18, most = 1500;
-let shown = null, nodes = [], drawnAt = 0;
+let shown = null, nodes = [], drawnAt = 0, first = 0;
 
 export function draw(run) {
   const g = run?.graph;
@@ -32,7 +32,7 @@ export function draw(run) {
 function show() {
   drawnAt = box.clientWidth;
   box.replaceChildren(nodes.length <= most ? picture() : hint("The network has too many layers to be drawn."));
-  box.scrollLeft = (box.scrollWidth - box.clientWidth) / 2;
+  box.scrollLeft = first - box.clientWidth / 2;
 }
 
 new ResizeObserver(() => { if (nodes.length && Math.abs(box.clientWidth - drawnAt) > 24) show(); }).observe(box);
@@ -43,7 +43,8 @@ function picture() {
   for (const i of items) { low = Math.min(low, i.x); high = Math.max(high, i.x); }
   for (const w of ways) for (const i of w.way) { low = Math.min(low, i.x); high = Math.max(high, i.x); }
   const room = (box.clientWidth || 600) - 16;
-  const W = Math.max(92, Math.min(168, room / (high - low + 1) - gap)), DX = W + gap;
+  const fits = room / (high - low + 1) - gap; // what does not fit is scrolled
+  const W = fits < 92 ? 150 : Math.min(168, fits), DX = W + gap;
   const X = (i) => (i.x - low) * DX + W / 2 + 8, Y = (i) => i.row * DY + 8;
   const width = (high - low) * DX + W + 16, height = rows * DY - (DY - H) + 16;
   const s = svg("svg", { width, height, viewBox: `0 0 ${width} ${height}`, role: "group" });
@@ -57,6 +58,7 @@ function picture() {
     }
     s.append(svg("path", { class: "edge", d, "marker-end": "url(#arrow)" }));
   }
+  first = X(items[0]);
   nodes.forEach((n, i) => s.append(card(n, X(items[i]) - W / 2, Y(items[i]), W)));
   return s;
 }

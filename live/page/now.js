@@ -38,7 +38,7 @@ export function draw(run) {
   const [why, warn] = bound(p);
   tiles.push(tile("Images per second", whole(p.images_per_second), why, warn));
   const state = run.status?.state;
-  tiles.push(tile("Time left", state === "training" ? duration(p.seconds_left) : "–", p.memory ? bytes(p.memory) + " of memory" : ""));
+  tiles.push(tile("Time left", state === "training" ? duration(p.seconds_left) : "–", p.memory ? bytes(p.memory) + " used" : ""));
   root.replaceChildren(...tiles);
 }
 

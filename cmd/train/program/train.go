@@ -213,11 +213,11 @@ func train(ctx context.Context, o *options, program string, stdout, stderr io.Wr
 	}
 	defer command.Close(c.Device, &err)
 
-	watcher, err := o.watch(&c, stdout)
+	shown, err := o.watch(&c, stdout)
 	if err != nil {
 		return err
 	}
-	defer command.Close(watcher, &err)
+	defer command.Close(shown, &err)
 	s := session{c: c, skipped: opened.skipped, parts: opened.parts, program: program, stdout: stdout, stderr: stderr, progress: newProgress(stderr), started: time.Now()}
 	c.Observers = append(c.Observers, &s)
 	result, err := solver.Train(ctx, c)
