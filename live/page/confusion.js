@@ -71,7 +71,7 @@ export class Confusion {
     const slant = names && longest > 22;
     this.top = names ? (slant ? Math.ceil(longest * 0.72) + 16 : 22) : 2;
     const spare = slant ? Math.ceil(longest * 0.5) : 0;
-    this.side = Math.max(n > 200 ? 1 : 2, (Math.min(width, 560) - this.left - spare - 4) / n);
+    this.side = (Math.min(width, 560) - this.left - spare - 4) / n; // of many classes less than a pixel
     this.canvas.style.height = Math.ceil(this.top + n * this.side + 4) + "px";
     const { g } = fit(this.canvas);
     g.font = font;
@@ -95,7 +95,7 @@ export class Confusion {
       const share = c.count / (this.ofClass[c.class] || 1);
       const i = 3 * Math.round(255 * (0.12 + 0.88 * Math.sqrt(share)));
       g.fillStyle = `rgb(${table[i]},${table[i + 1]},${table[i + 2]})`;
-      g.fillRect(this.left + c.answer * s, this.top + c.class * s, s - gap, s - gap);
+      g.fillRect(this.left + c.answer * s, this.top + c.class * s, Math.max(1, s - gap), Math.max(1, s - gap));
       if (s >= 26) {
         g.fillStyle = share > 0.3 ? "#10131a" : "#ffffff";
         g.fillText(String(c.count), this.left + (c.answer + 0.5) * s, this.top + (c.class + 0.5) * s + 1);
