@@ -7,7 +7,7 @@ PLATFORMS   = linux/arm64 darwin/arm64 windows/amd64
 
 # Packages whose goroutines share memory. Of the CUDA kernels that is the
 # simulator: all of them on it, under the race detector, take too long.
-CONCURRENT = ./data/... ./kernels/cpu/... ./kernels/cuda/ptxsim ./kernels/cuda/simdevice ./solver/... ./predict/... ./serve ./svm ./cmd/train/... ./cmd/serve/...
+CONCURRENT = ./data/... ./kernels/cpu/... ./kernels/cuda/ptxsim ./kernels/cuda/simdevice ./solver/... ./predict/... ./serve ./svm ./live/... ./cmd/train/... ./cmd/serve/...
 
 # Where the pinned CUDA compiler is; tools/install-nvcc.sh puts it there.
 CUDA ?= $(or $(HUBEL_CUDA),$(HOME)/.cache/hubel/cuda-11.8)
@@ -189,6 +189,12 @@ interop: ## compare with other frameworks, which pip fetches into .tools (minute
 .PHONY: lecture
 lecture: build ## run the commands of docs/lecture.md and write their outputs and pictures there; CHECK=-check runs the fast ones and only compares
 	$(GO) run ./tools/lecture $(CHECK) docs/lecture.md
+
+# The pages in a real browser. tools/browser is a module of its own, with what drives it.
+.PHONY: browser-test
+browser-test: build mnist ## test the pages in a browser (minutes): installs Debian's chromium as root; PICTURES=docs keeps the pictures of the docs there; ARGS="-run Live" chooses
+	@tools/browser/install.sh || echo "browser-test: the tests are skipped"
+	cd tools/browser && $(GO) vet ./... && HUBEL_PICTURES="$(PICTURES)" $(GO) test -count=1 -timeout 60m -v $(ARGS) ./...
 
 # Building for real GPUs takes cgo, the headers of CUDA, and something named
 # libcuda to link with: the package libcuda, as a library. No program is linked

@@ -31,6 +31,7 @@ type LogLine struct {
 	Average         Metrics
 	Rate            float32
 	ImagesPerSecond float64
+	InputPerSecond  float64 // images that could be read, decoded and augmented; 0 if not known
 }
 
 // trainPrefix is that of the key of a training batch's metric.
@@ -40,7 +41,7 @@ const trainPrefix = "train_"
 const averagePrefix = "averaged_"
 
 // logKeys are those of a line besides metrics.
-var logKeys = []string{"iteration", "epoch", "loss", "test_loss", "rate", "images_per_second"}
+var logKeys = []string{"iteration", "epoch", "loss", "test_loss", "rate", "images_per_second", "input_per_second"}
 
 // CheckMetric returns an error if a line of the log cannot have a metric of
 // this name.
@@ -68,6 +69,9 @@ func (l LogLine) MarshalJSON() ([]byte, error) {
 	}
 	w.add("rate", l.Rate)
 	w.add("images_per_second", l.ImagesPerSecond)
+	if l.InputPerSecond > 0 {
+		w.add("input_per_second", l.InputPerSecond)
+	}
 	return w.end()
 }
 
@@ -91,6 +95,8 @@ func (l *LogLine) UnmarshalJSON(b []byte) error {
 			return json.Unmarshal(value, &l.Rate)
 		case "images_per_second":
 			return json.Unmarshal(value, &l.ImagesPerSecond)
+		case "input_per_second":
+			return json.Unmarshal(value, &l.InputPerSecond)
 		}
 		m := Metric{Name: key}
 		if json.Unmarshal(value, &m.Value) != nil { // of a later hubel

@@ -37,6 +37,9 @@ var allowed = map[string][]string{
 	"predict":             {"modelfile", "graph", "data", "device"},
 	"inspect":             {"predict", "modelfile", "graph", "layers", "data", "device", "expr"},
 	"serve":               {"predict", "device", "internal/printable"},
+	"internal/webguard":   {},
+	"live":                {"results", "internal/webguard"},
+	"live/watch":          {"live", "solver", "results", "graph", "layers", "data", "device"},
 	"results":             {},
 	"svm":                 {},
 	"report":              {"results", "internal/atomicfile", "internal/printable"},
@@ -81,7 +84,7 @@ func TestRoomsImportWhatTheyMay(t *testing.T) {
 // Whatever stands below: a weights file, predictions and drawings take no
 // training loop, and nobody but commands chooses a device.
 func TestNoSolverAndNoDeviceBelow(t *testing.T) {
-	for _, room := range []string{"modelfile", "predict", "inspect", "report", "serve"} {
+	for _, room := range []string{"modelfile", "predict", "inspect", "report", "serve", "live"} {
 		seen := map[string]bool{}
 		var walk func(at string)
 		walk = func(at string) {

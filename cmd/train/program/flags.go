@@ -1,6 +1,7 @@
 package program
 
 import (
+	"context"
 	"errors"
 	"flag"
 	"fmt"
@@ -95,7 +96,10 @@ type options struct {
 	replay        string
 	debug         int
 	monitor       monitorEvery
+	live          liveAddress
 	memory        size
+
+	stop context.CancelFunc // ends the program as Ctrl-C does
 }
 
 // The values of -winograd.
@@ -187,6 +191,7 @@ var groups = []group{
 		{"log-every", training | resuming},
 		{"debug", training | resuming},
 		{"monitor", training | resuming},
+		{"live", training | resuming},
 	}},
 	{"Instead of training", []entry{
 		{"eval", evaluating},
@@ -272,6 +277,7 @@ func (o *options) flagSet() *flag.FlagSet {
 	f.IntVar(&o.logEvery, "log-every", 10, "iterations between two lines of log.jsonl")
 	f.IntVar(&o.debug, "debug", 0, "`iterations` between two lines of debug.jsonl, which has statistics of every layer; 0 for none")
 	f.Var(&o.monitor, "monitor", "write histograms of every layer's outputs, weights and gradients to monitor.jsonl, draw them, and say what they and the curves mean; -monitor=100 looks at the first of each 100 `iterations`, -monitor at 50 in the run")
+	f.Var(&o.live, "live", "show the run in a browser while it is trained, and keep filters.jsonl, answers.json and machine.json for the command live; -live=8080 or -live=HOST:PORT listens at that `address`, -live at a free port that only this machine can reach")
 
 	f.BoolVar(&o.eval, "eval", false, "print the loss and the accuracy of -weights on the test set of -data")
 	f.BoolVar(&o.summary, "summary", false, "print layers, shapes, parameters, FLOPs and memory; needs no data")
@@ -315,6 +321,9 @@ func parse(args []string) (*options, error) {
 	if f.NArg() > 0 {
 		if n, err := strconv.Atoi(f.Arg(0)); err == nil && o.monitor == monitorSome {
 			return nil, fmt.Errorf("-monitor takes its number after an equals sign: -monitor=%d", n)
+		}
+		if o.live.Listen == command.ListenLoopback && new(command.Listen).Set(f.Arg(0)) == nil {
+			return nil, fmt.Errorf("-live takes its address after an equals sign: -live=%s", f.Arg(0))
 		}
 		return nil, fmt.Errorf("%q is not a flag; -h lists the flags", f.Arg(0))
 	}
@@ -364,8 +373,8 @@ func (o *options) checkMode() error {
 		return errors.New("a name with \" -val \", \" -split \", \" -classes \", \" -each \" or \" -order \" in it is taken for these flags in a run folder: rename it, or give it a link")
 	case o.mode == evaluating && o.weights == "":
 		return errors.New("-eval needs -weights, such as runs/NAME/weights.safetensors")
-	case o.check && (o.given["out"] || o.given["checkpoint"] || o.given["debug"] || o.given["monitor"] || o.given["patience"]):
-		return errors.New("-check writes nothing and does not train: -out, -checkpoint, -debug, -monitor and -patience have no meaning with it")
+	case o.check && (o.given["out"] || o.given["checkpoint"] || o.given["debug"] || o.given["monitor"] || o.given["live"] || o.given["patience"]):
+		return errors.New("-check writes nothing and does not train: -out, -checkpoint, -debug, -monitor, -live and -patience have no meaning with it")
 	case o.given["fresh"] && o.weights == "":
 		return errors.New("-fresh needs -weights: without them every layer starts anew")
 	case o.dataInit > 0 && o.weights != "" && !o.given["fresh"]:
