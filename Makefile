@@ -182,6 +182,10 @@ predictions: ## predict AlexNet on four GPUs and write docs/kernels.md; CHECK=-c
 interop: ## compare with other frameworks, which pip fetches into .tools (minutes); CHECK=onnx runs one; NETWORKS="resnet18 alexnet"
 	tools/interop/run.sh $(CHECK)
 
+.PHONY: tensorboard-test
+tensorboard-test: ## have TensorBoard, which pip fetches into .tools, read the event files of a run
+	tools/interop/run.sh tensorboard
+
 .PHONY: lecture
 lecture: build ## run the commands of docs/lecture.md and write their outputs and pictures there; CHECK=-check runs the fast ones and only compares
 	$(GO) run ./tools/lecture $(CHECK) docs/lecture.md

@@ -35,6 +35,7 @@ var allowed = map[string][]string{
 	"predict":             {"modelfile", "graph", "data", "device"},
 	"inspect":             {"predict", "modelfile", "graph", "layers", "data", "device", "expr"},
 	"results":             {},
+	"tensorboard":         {"results"},
 	"svm":                 {},
 	"report":              {"results", "internal/atomicfile", "internal/printable"},
 	"solver": {"modelfile", "results", "graph", "layers", "data", "device", "expr", "formats/safetensors",
