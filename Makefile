@@ -33,6 +33,18 @@ train: mnist build ## train LeNet on MNIST into a new folder of runs/; ARGS="-ep
 	echo "bin/train $(TRAIN) -out $$out $(ARGS)"; \
 	exec bin/train $(TRAIN) -out "$$out" $(ARGS)
 
+# The weights are those of the last run of `make train` that has come to its end, whose pictures
+# are drawn then.
+.PHONY: demo
+demo: mnist ## make bin/demo, LeNet in a browser tab: a folder for any web server; WEIGHTS=FILE
+	@weights="$(WEIGHTS)"; newest() { ls -t runs/lenet-mnist*/curve.png 2>/dev/null | head -n 1; }; \
+	if [ -z "$$weights" ]; then \
+		[ -n "$$(newest)" ] || $(MAKE) --no-print-directory train; \
+		weights=$$(dirname "$$(newest)")/weights.safetensors; \
+	fi; \
+	echo "$(GO) run ./tools/demo -weights $$weights"; \
+	exec $(GO) run ./tools/demo -weights "$$weights"
+
 # The experiments of docs/lecture.md, each into a folder of runs/. One that was stopped goes
 # on. DATA="…" names files, VAL="…" photographs to test on, ARGS="…" adds flags.
 EXAMPLE = bin/examples $@ $(if $(DATA),-data "$(DATA)") $(if $(VAL),-val "$(VAL)") $(ARGS)
@@ -149,6 +161,7 @@ cross: ## build and vet for the other platforms, without cgo
 		$(GO) build ./...; \
 		$(GO) vet ./...; \
 	done
+	@echo js/wasm; GOOS=js GOARCH=wasm $(GO) vet ./demo/... && GOOS=js GOARCH=wasm $(GO) build -o /dev/null ./demo/wasm
 
 .PHONY: bench
 bench: build ## measure products, layers and networks; ARGS="net -batch 1" chooses
