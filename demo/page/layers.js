@@ -14,7 +14,7 @@ export class Layers {
     this.#layers = layers;
     this.#pointed = pointed;
     this.#grids = layers.map((layer, i) => {
-      if (i === 0) return new Grid(seen, 1, layer.height, layer.width, 28 * 6 + 2);
+      if (i === 0) return new Grid(seen, 1, layer.height, layer.width, 28 * 6 + 4);
       const size = layer.height * layer.width > 1 ? `${layer.channels} maps of ${layer.height}×${layer.width}` : `${layer.channels} numbers`;
       const title = document.createElement('h3');
       const small = document.createElement('small');

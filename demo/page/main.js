@@ -40,11 +40,14 @@ function failed(e) {
 
 async function start() {
   if (location.protocol === 'file:') throw new Error('the folder has to come from a web server, such as that of "python3 -m http.server"');
-  const [program, weights] = await Promise.all([load('hubel.wasm.gz'), load('lenet.safetensors.gz')]);
+  const [program, weights, text] = await Promise.all([load('hubel.wasm.gz'), load('lenet.safetensors.gz'), load('about.json')]);
+  const about = JSON.parse(new TextDecoder().decode(text));
   const module = await WebAssembly.compile(program);
   const engine = new Engine(module);
   let network = await engine.ask('open', weights);
-  element('about').textContent = `It has ${network.parameters.toLocaleString('en')} parameters, and knows 99 of 100 digits of MNIST's test.`;
+  const counted = (n) => n.toLocaleString('en');
+  element('about').textContent = `It has ${counted(network.parameters)} parameters, and knows ${(100 * about.accuracy).toFixed(2)} % of the ${counted(about.tested)} test digits of MNIST.`;
+  element('digits').textContent = `${counted(about.train)} of the 60,000 training digits of MNIST, in 16 shades of grey; it is tested on ${counted(about.test)} of the 10,000 test digits`;
   showClasses(network.classes);
 
   const point = oneAtATime(async (at) => {

@@ -27,7 +27,7 @@ export class Pad {
     canvas.addEventListener('keydown', (e) => this.#key(e));
     canvas.addEventListener('focus', () => { this.#show(); });
     canvas.addEventListener('blur', () => { this.#pen.shown = false; this.#show(); });
-    this.clear();
+    this.#show();
   }
 
   get width() { return this.#canvas.width; }

@@ -12,7 +12,7 @@ export function text(x) {
 // pictures draws lists of numbers, in the unit's window of each map that it reads.
 function picture(id, numbers, unit) {
   const height = unit.window.bottom - unit.window.top, width = unit.window.right - unit.window.left;
-  const grid = new Grid(element(id), numbers.length / (height * width), height, width, 330);
+  const grid = new Grid(element(id), numbers.length / (height * width), height, width, 250);
   grid.draw(numbers);
 }
 

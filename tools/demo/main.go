@@ -7,6 +7,8 @@ package main
 
 import (
 	"compress/gzip"
+	"context"
+	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
@@ -17,8 +19,12 @@ import (
 
 	"github.com/hubel-go/hubel/data"
 	"github.com/hubel-go/hubel/demo"
+	"github.com/hubel-go/hubel/device"
 	"github.com/hubel-go/hubel/internal/atomicfile"
+	"github.com/hubel-go/hubel/internal/command"
+	_ "github.com/hubel-go/hubel/kernels/cpu"
 	"github.com/hubel-go/hubel/modelfile"
+	"github.com/hubel-go/hubel/predict"
 )
 
 const (
@@ -53,7 +59,19 @@ func run(weights, mnist, out, work string) error {
 	if err != nil {
 		return err
 	}
-	digits, err := pack(mnist)
+	train, test, err := data.OpenMNIST(mnist)
+	if err != nil {
+		return err
+	}
+	digits, err := demo.Pack(train, test, trains, tests)
+	if err != nil {
+		return err
+	}
+	right, err := known(m, test)
+	if err != nil {
+		return err
+	}
+	about, err := json.Marshal(map[string]any{"accuracy": right, "tested": test.Len(), "train": trains, "test": tests})
 	if err != nil {
 		return err
 	}
@@ -66,8 +84,10 @@ func run(weights, mnist, out, work string) error {
 			return err
 		}
 	}
-	if err := os.WriteFile(filepath.Join(out, "wasm_exec.js"), support, 0o666); err != nil {
-		return err
+	for name, content := range map[string][]byte{"wasm_exec.js": support, "about.json": about} {
+		if err := os.WriteFile(filepath.Join(out, name), content, 0o666); err != nil {
+			return err
+		}
 	}
 	size, err := sizeOf(out)
 	if err != nil {
@@ -98,13 +118,34 @@ func clear(out string) error {
 // copyTree copies the files of a folder.
 func copyTree(from, to string) error { return os.CopyFS(to, os.DirFS(from)) }
 
-// pack is a part of MNIST as the page reads it.
-func pack(folder string) ([]byte, error) {
-	train, test, err := data.OpenMNIST(folder)
+// known is the share of a test set that a network knows.
+func known(m *modelfile.Model, test data.Dataset) (share float64, err error) {
+	d, err := device.Open("cpu", device.Options{})
 	if err != nil {
-		return nil, err
+		return 0, err
 	}
-	return demo.Pack(train, test, trains, tests)
+	defer command.Close(d, &err)
+	p, err := predict.New(d, m, predict.Options{Batch: 1})
+	if err != nil {
+		return 0, err
+	}
+	defer command.Close(p, &err)
+	right := 0
+	digit := make([]float32, test.Shape().TotalSize())
+	for i := range test.Len() {
+		label, err := test.Read(digit, i)
+		if err != nil {
+			return 0, err
+		}
+		y, err := p.Predict(context.Background(), digit)
+		if err != nil {
+			return 0, err
+		}
+		if p.Top(y[0], 1)[0].Label == int(label) {
+			right++
+		}
+	}
+	return float64(right) / float64(test.Len()), nil
 }
 
 func zipped(path string, content []byte) error {
