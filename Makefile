@@ -203,6 +203,12 @@ tensorboard-test: ## have TensorBoard, which pip fetches into .tools, read the e
 lecture: build ## run the commands of docs/lecture.md and write their outputs and pictures there; CHECK=-check runs the fast ones and only compares
 	$(GO) run ./tools/lecture $(CHECK) docs/lecture.md
 
+# The pages in a real browser. tools/browser is a module of its own, with what drives it.
+.PHONY: browser-test
+browser-test: build mnist ## test the pages in a browser (minutes): installs Debian's chromium as root; PICTURES=docs keeps the pictures of the docs there; ARGS="-run Live" chooses
+	@tools/browser/install.sh || echo "browser-test: the tests are skipped"
+	cd tools/browser && $(GO) vet ./... && HUBEL_PICTURES="$(PICTURES)" $(GO) test -count=1 -timeout 60m -v $(ARGS) ./...
+
 # Building for real GPUs takes cgo, the headers of CUDA, and something named
 # libcuda to link with: the package libcuda, as a library. No program is linked
 # to it in the end. Go's build cache does not look into headers, so that their

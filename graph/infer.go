@@ -108,7 +108,7 @@ func (n *Network) inferLayers(t device.Traits, batch int, train bool) (*typed, e
 		}
 		tn.spec = spec
 		for k, out := range spec.Out {
-			tn.out = append(tn.out, define(valueName(node.Name, k), i, out))
+			tn.out = append(tn.out, define(ValueName(node.Name, k), i, out))
 		}
 		g.nodes = append(g.nodes, tn)
 	}

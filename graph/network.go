@@ -137,8 +137,8 @@ func (n *Network) tooManyValues(values int) error {
 	return fmt.Errorf("%v has %d values, inputs and outputs of layers; at most %d are allowed", n, values, maxValues)
 }
 
-// valueName is the name of a node's output i.
-func valueName(node string, i int) string {
+// ValueName is the name of a node's output i.
+func ValueName(node string, i int) string {
 	if i == 0 {
 		return node
 	}

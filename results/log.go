@@ -31,6 +31,7 @@ type LogLine struct {
 	Average         Metrics
 	Rate            float32
 	ImagesPerSecond float64
+	InputPerSecond  float64 // images that could be read, decoded and augmented; 0 if not known
 }
 
 // trainPrefix is that of the key of a training batch's metric.
@@ -40,7 +41,7 @@ const trainPrefix = "train_"
 const averagePrefix = "averaged_"
 
 // logKeys are those of a line besides metrics.
-var logKeys = []string{"iteration", "epoch", "loss", "test_loss", "rate", "images_per_second"}
+var logKeys = []string{"iteration", "epoch", "loss", "test_loss", "rate", "images_per_second", "input_per_second"}
 
 // CheckMetric returns an error if a line of the log cannot have a metric of
 // this name.
@@ -82,6 +83,9 @@ func (l LogLine) each(add func(key string, value any)) {
 	}
 	add("rate", l.Rate)
 	add("images_per_second", l.ImagesPerSecond)
+	if l.InputPerSecond > 0 {
+		add("input_per_second", l.InputPerSecond)
+	}
 }
 
 // UnmarshalJSON reads a line; numbers with other keys are metrics, in their
@@ -104,6 +108,8 @@ func (l *LogLine) UnmarshalJSON(b []byte) error {
 			return json.Unmarshal(value, &l.Rate)
 		case "images_per_second":
 			return json.Unmarshal(value, &l.ImagesPerSecond)
+		case "input_per_second":
+			return json.Unmarshal(value, &l.InputPerSecond)
 		}
 		m := Metric{Name: key}
 		if json.Unmarshal(value, &m.Value) != nil { // of a later hubel

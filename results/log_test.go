@@ -13,10 +13,10 @@ import (
 
 func TestLogLineInJSON(t *testing.T) {
 	l := LogLine{
-		Iteration: 3, Epoch: 0.5, Loss: 2, TestLoss: new(1.0), Rate: 0.25, ImagesPerSecond: 9,
+		Iteration: 3, Epoch: 0.5, Loss: 2, TestLoss: new(1.0), Rate: 0.25, ImagesPerSecond: 9, InputPerSecond: 12,
 		Train: Metrics{{Name: "hits", Value: 0.5}, {Name: "far", Value: math.NaN()}}, Test: Metrics{{Name: "hits", Value: 1}, {Name: "far", Value: 1e-3}},
 	}
-	const text = `{"iteration":3,"epoch":0.5,"loss":2,"train_hits":0.5,"test_loss":1,"hits":1,"far":0.001,"rate":0.25,"images_per_second":9}`
+	const text = `{"iteration":3,"epoch":0.5,"loss":2,"train_hits":0.5,"test_loss":1,"hits":1,"far":0.001,"rate":0.25,"images_per_second":9,"input_per_second":12}`
 	b, err := json.Marshal(l)
 	require.NoError(t, err)
 	require.Equal(t, text, string(b))

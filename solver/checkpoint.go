@@ -84,7 +84,7 @@ func (c *Config) settings(samples int) settings {
 
 // Checkpoint is the configuration and the progress of the run in a folder.
 type Checkpoint struct {
-	// Config resumes the run once Device, Train and Test are set. It has no DebugEvery,
+	// Config resumes the run once Device, Train and Test are set. It has no Watch, DebugEvery,
 	// MonitorEvery or Observers.
 	Config Config
 

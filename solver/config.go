@@ -15,6 +15,7 @@ import (
 	"github.com/hubel-go/hubel/data"
 	"github.com/hubel-go/hubel/device"
 	"github.com/hubel-go/hubel/graph"
+	"github.com/hubel-go/hubel/results"
 )
 
 // Config is the configuration of a run.
@@ -113,8 +114,35 @@ type Config struct {
 	// cost; 0 means never.
 	MonitorEvery int
 
+	// Watch is what the run keeps for those who look at it.
+	Watch Watch
+
+	// SaveNow makes a checkpoint due with the next update whenever a value can be received;
+	// it may be nil.
+	SaveNow <-chan struct{}
+
 	// Observers receive the events of the run.
 	Observers []Observer
+}
+
+// Plan is the plan of a training pass on a device of those traits. Of the configuration, the
+// network, the batch, the optimiser and what is frozen decide it.
+func (c *Config) Plan(t device.Traits) (*graph.Plan, error) {
+	return c.Network.Plan(t, graph.PlanOptions{Mode: graph.Train, Batch: c.Batch, Frozen: c.Frozen, Keep: metricValues(c.Network), Slabs: len(c.Optimiser.Slabs())})
+}
+
+// Watch is what a run keeps, besides its logs, for those who look at it. It changes no weight.
+type Watch struct {
+	// FiltersEvery writes the filters of the first convolution to results.FiltersFile with
+	// the first and the last update and every so many; 0 means never. A network without a
+	// convolution has none.
+	FiltersEvery int
+
+	// Answers makes tests of a classifier keep its answers in results.AnswersFile.
+	Answers bool
+
+	// Machine is written to results.MachineFile, unless it is nil.
+	Machine []results.Fact
 }
 
 // Result is the outcome of training.
@@ -152,6 +180,8 @@ func (c *Config) check() error {
 		return fmt.Errorf("debugging every %d iterations must not be negative", c.DebugEvery)
 	case c.MonitorEvery < 0:
 		return fmt.Errorf("monitoring every %d iterations must not be negative", c.MonitorEvery)
+	case c.Watch.FiltersEvery < 0:
+		return fmt.Errorf("filters every %d iterations must not be negative", c.Watch.FiltersEvery)
 	case c.LogEvery < 0 || c.CheckpointEvery < 0 || c.CheckpointTime < 0:
 		return fmt.Errorf("a log every %d, a checkpoint every %d iterations and one every %v must not be negative", c.LogEvery, c.CheckpointEvery, c.CheckpointTime)
 	case c.Test == nil && c.Patience > 0:

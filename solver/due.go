@@ -18,6 +18,7 @@ const (
 	monitorWork
 	evaluationWork
 	logWork
+	filterWork
 	checkpointWork
 )
 
@@ -27,12 +28,13 @@ type duty struct {
 	is    work
 	reads bool // it needs the loss of the batch
 
-	every int           // so many updates; 0 is never
-	phase int           // which of so many: 0 the last, 1 the first
-	clock time.Duration // after so much time; 0 is never
-	first bool          // with the first update of the run
-	last  bool          // with the last one, also where patience ends the run
-	with  work          // where one of these, which stand before it, is due
+	every int             // so many updates; 0 is never
+	phase int             // which of so many: 0 the last, 1 the first
+	clock time.Duration   // after so much time; 0 is never
+	first bool            // with the first update of the run
+	last  bool            // with the last one, also where patience ends the run
+	with  work            // where one of these, which stand before it, is due
+	asked <-chan struct{} // when something can be received; nil is never
 
 	// inside is called between the gradients of an update and the update, with a copy
 	// of what they are made from. after is called after it.
@@ -55,8 +57,11 @@ func (t *trainer) workList() []duty {
 		list = append(list, duty{is: evaluationWork, every: t.perEpoch, last: true, after: t.evaluate})
 	}
 	list = append(list, duty{is: logWork, every: c.LogEvery, first: true, last: true, with: evaluationWork, reads: true, after: t.logLine})
+	if _, ok := FirstFilters(c.Network); ok && c.Watch.FiltersEvery > 0 {
+		list = append(list, duty{is: filterWork, every: c.Watch.FiltersEvery, first: true, last: true, after: t.logFilters})
+	}
 	if t.record != nil {
-		list = append(list, duty{is: checkpointWork, every: c.CheckpointEvery, clock: c.CheckpointTime, last: true, reads: true, after: t.save})
+		list = append(list, duty{is: checkpointWork, every: c.CheckpointEvery, clock: c.CheckpointTime, last: true, asked: c.SaveNow, reads: true, after: t.save})
 	}
 	return list
 }
@@ -70,7 +75,8 @@ func (t *trainer) due(k int) (w work) {
 			d.first && k == 1,
 			d.last && k == t.c.Iterations,
 			d.with&w != 0,
-			d.clock > 0 && time.Since(d.done) >= d.clock:
+			d.clock > 0 && time.Since(d.done) >= d.clock,
+			isAsked(d.asked):
 			w |= d.is
 			if d.reads {
 				w |= readLoss
@@ -78,6 +84,16 @@ func (t *trainer) due(k int) (w work) {
 		}
 	}
 	return w
+}
+
+// isAsked reports whether something could be received.
+func isAsked(c <-chan struct{}) bool {
+	select {
+	case <-c:
+		return true
+	default:
+		return false
+	}
 }
 
 // wantsCopy reports whether a duty of a set wants to see what an update is made from.
@@ -117,6 +133,7 @@ func (t *trainer) perform(ctx context.Context, w work) error {
 		Train:           t.last.Metrics,
 		Rate:            t.updater.rate(t.iteration - 1),
 		ImagesPerSecond: t.speed.now().imagesPerSecond(),
+		InputPerSecond:  t.speed.now().input.PerSecond(),
 	}
 	for i := range t.duties {
 		d := &t.duties[i]
@@ -178,11 +195,15 @@ func (t *trainer) runTest(ctx context.Context) (Test, error) {
 		return Test{}, err
 	}
 	test.Iteration, test.Epoch = t.iteration, t.epoch()
+	if test.Answers != nil {
+		test.Answers.Iteration = t.iteration
+	}
 	if !t.c.Optimiser.averages() || !isFinite(test.Loss) {
 		return test, nil
 	}
 	return test, t.updater.withAverages(func() error {
 		average, err := t.eval.run(ctx)
+		average.Answers = nil
 		average.Iteration, average.Epoch = test.Iteration, test.Epoch
 		test.Average = &average
 		return err

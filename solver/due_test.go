@@ -22,6 +22,8 @@ func TestDue(t *testing.T) {
 		"checkpoints":  {func(c *Config) { c.CheckpointEvery, c.LogEvery = 3, 20 }, [10]work{log, 0, readLoss | checkpointWork, 0, 0, all, 0, 0, readLoss | checkpointWork, all}},
 		"statistics":   {func(c *Config) { c.DebugEvery, c.LogEvery = 4, 20 }, [10]work{statisticsWork | log, 0, 0, 0, statisticsWork, all, 0, 0, statisticsWork, all}},
 		"monitor":      {func(c *Config) { c.MonitorEvery, c.DebugEvery, c.LogEvery = 4, 8, 20 }, [10]work{statisticsWork | monitorWork | log, 0, 0, 0, monitorWork, all, 0, 0, statisticsWork | monitorWork, all}},
+		"filters":      {func(c *Config) { c.Watch.FiltersEvery, c.LogEvery = 4, 20 }, [10]work{log | filterWork, 0, 0, filterWork, 0, all, 0, filterWork, 0, all | filterWork}},
+		"asked":        {func(c *Config) { c.SaveNow, c.LogEvery = once(), 20 }, [10]work{log | checkpointWork, 0, 0, 0, 0, all, 0, 0, 0, all}},
 		"every update": {func(c *Config) { c.LogEvery = 1 }, [10]work{log, log, log, log, log, all, log, log, log, all}},
 		"by the clock": {func(c *Config) { c.CheckpointTime, c.LogEvery = time.Nanosecond, 20 }, [10]work{
 			log | checkpointWork, log&^logWork | checkpointWork, log&^logWork | checkpointWork, log&^logWork | checkpointWork, log&^logWork | checkpointWork, all,
@@ -40,6 +42,13 @@ func TestDue(t *testing.T) {
 			require.NoError(t, tr.release())
 		})
 	}
+}
+
+// once is a channel from which one value can be received.
+func once() <-chan struct{} {
+	c := make(chan struct{}, 1)
+	c <- struct{}{}
+	return c
 }
 
 // One more entry of the list is all that one more thing to do takes.

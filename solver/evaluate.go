@@ -86,6 +86,8 @@ type evaluator struct {
 	exec       *graph.Executor
 	feed       *feed
 	scores     string // value; empty without a softmax loss
+
+	keepAnswers bool // with their samples
 }
 
 func newEvaluator(d device.Device, p *graph.Plan, w *graph.Weights, set data.Dataset, pre data.Preprocess) (*evaluator, error) {
@@ -105,6 +107,7 @@ type sums struct {
 	loss      float64
 	metrics   results.Metrics
 	confusion *results.Confusion
+	answers   *results.AnswerTally // nil if they are not kept
 }
 
 // run goes through the data set once. The iteration and the epoch are the
@@ -116,6 +119,9 @@ func (e *evaluator) run(ctx context.Context) (t Test, err error) {
 	}
 	defer func() { err = cmp.Or(err, e.feed.stop()) }()
 	s := sums{metrics: newMetrics(e.exec.Plan().Network)}
+	if e.keepAnswers && e.scores != "" {
+		s.answers = &results.AnswerTally{}
+	}
 	for {
 		b, err := e.feed.next()
 		if errors.Is(err, io.EOF) {
@@ -160,11 +166,28 @@ func (e *evaluator) add(s *sums, b *data.Batch) error {
 		s.confusion = results.NewConfusion(e.set.Classes(), classes)
 	}
 	if views > 1 {
-		s.addViews(e.exec.Plan().Network, scores.Float32s(), classes, b.Labels.Int32s(), views)
-	} else {
-		s.confusion.Add(scores.Float32s(), b.Labels.Int32s())
+		s.addViews(e.exec.Plan().Network, scores.Float32s(), classes, b.Labels.Int32s(), b.Samples, views)
+		return nil
 	}
+	s.confusion.Add(scores.Float32s(), b.Labels.Int32s())
+	s.addAnswers(scores.Float32s(), classes, b.Labels.Int32s(), b.Samples)
 	return nil
+}
+
+// addAnswers keeps the answers to a batch with the samples, if they are kept.
+func (s *sums) addAnswers(scores []float32, classes int, labels []int32, samples []int) {
+	if s.answers == nil {
+		return
+	}
+	p := make([]float64, classes)
+	for i, label := range labels {
+		of := scores[i*classes:][:classes]
+		clear(p)
+		addProbabilities(p, of)
+		if answer := results.Highest(of); answer >= 0 {
+			s.answers.Add(samples[i], int(label), answer, p[answer], p[label])
+		}
+	}
 }
 
 // test makes means of the sums.
@@ -174,7 +197,15 @@ func (e *evaluator) test(s sums) Test {
 	for i := range s.metrics {
 		s.metrics[i].Value /= n
 	}
-	return Test{Samples: pictures, Loss: s.loss / n, Metrics: s.metrics, Confusion: s.confusion}
+	t := Test{Samples: pictures, Loss: s.loss / n, Metrics: s.metrics, Confusion: s.confusion}
+	if s.answers != nil && s.confusion != nil {
+		var name func(sample int) string
+		if named, ok := e.set.(data.Named); ok {
+			name = named.Name
+		}
+		t.Answers = s.answers.Answers(s.confusion.Classes, name)
+	}
+	return t
 }
 
 // Close frees the evaluator's memory; the weights stay.

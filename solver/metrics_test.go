@@ -76,7 +76,7 @@ func TestMetricsThatAreNone(t *testing.T) {
 		"network small: the metric fc2 is float32 of the shape [16 10]; it must be one float32 a sample, as a layer of the type accuracy makes": func(n *graph.Network) {
 			n.Metric("fc2", graph.Higher)
 		},
-		"network small: the metric loss is called as something else in the log, which has iteration, epoch, loss, test_loss, rate, images_per_second and what begins with train_ or averaged_: call its layer otherwise": func(n *graph.Network) {
+		"network small: the metric loss is called as something else in the log, which has iteration, epoch, loss, test_loss, rate, images_per_second, input_per_second and what begins with train_ or averaged_: call its layer otherwise": func(n *graph.Network) {
 			n.Metric("loss", graph.Lower)
 		},
 		"keep: network small has no value \"fc2:7\"": func(n *graph.Network) { n.Metric("fc2:7", graph.Higher) },

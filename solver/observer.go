@@ -26,7 +26,7 @@ type ObserverFunc func(e Event) error
 func (f ObserverFunc) Observe(e Event) error { return f(e) }
 
 // Event is something that happens in a run: a Started, Progress, Test, Logged,
-// DebugLine, Monitored, Saved, Notice or Ended, or a Sanity of CheckSanity. Later versions
+// DebugLine, Monitored, Filtered, Saved, Notice or Ended, or a Sanity of CheckSanity. Later versions
 // may have more kinds.
 type Event interface{ event() }
 
@@ -36,6 +36,7 @@ func (Test) event()      {}
 func (Logged) event()    {}
 func (DebugLine) event() {}
 func (Monitored) event() {}
+func (Filtered) event()  {}
 func (Saved) event()     {}
 func (Notice) event()    {}
 func (Ended) event()     {}
@@ -72,6 +73,7 @@ type Test struct {
 	Metrics   results.Metrics // those of the network, means over the samples
 
 	Confusion *results.Confusion // of a network with a softmax loss
+	Answers   *results.Answers   // the same with samples; nil unless Config.Watch asks for them
 
 	Average *Test // of the averages of the weights; nil if there are none
 }
@@ -91,6 +93,9 @@ func (l DebugLine) At() int { return l.Iteration }
 
 // Monitored is a line of results.MonitorFile, every Config.MonitorEvery iterations.
 type Monitored struct{ results.MonitorLine }
+
+// Filtered has the filters of the first convolution, every Watch.FiltersEvery iterations.
+type Filtered struct{ results.FiltersLine }
 
 // Saved says that a file was written: a checkpoint, with WeightsFile beside it,
 // or the best weights so far.

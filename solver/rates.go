@@ -25,7 +25,7 @@ func FindRate(ctx context.Context, c Config, from, to float64, updates int) (fou
 	case updates < 2:
 		return found, fmt.Errorf("%d updates of a test of rates must be at least 2", updates)
 	}
-	c.Dir, c.Test, c.Resume, c.Retest, c.Patience, c.DebugEvery, c.MonitorEvery = "", nil, false, false, 0, 0, 0
+	c.Dir, c.Test, c.Resume, c.Retest, c.Patience, c.DebugEvery, c.MonitorEvery, c.Watch = "", nil, false, false, 0, 0, 0, Watch{}
 	c.Iterations = updates
 	c.Optimiser.Schedule = Schedule{Policy: Exp, Rate: from, Gamma: math.Pow(to/from, 1/float64(updates-1))}
 	c.Optimiser.MomentumEnd, c.Optimiser.EMA, c.Optimiser.SWA = 0, 0, 0

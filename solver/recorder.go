@@ -2,6 +2,7 @@ package solver
 
 import (
 	"cmp"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -82,12 +83,14 @@ func refuseRun(dir string) error {
 // written in one piece. It is the first observer of the run.
 type recorder struct {
 	dir       string
-	lock      io.Closer  // of the folder; nil before it is taken
-	log       *logWriter // nil before the folder is open
-	debugLog  *logWriter // nil where there is none
-	monitor   *logWriter // nil where there is none
-	saved     bool       // there is a checkpoint
-	abandoned bool       // the first one could not be written, or the first update failed
+	lock      io.Closer      // of the folder; nil before it is taken
+	log       *logWriter     // nil before the folder is open
+	debugLog  *logWriter     // nil where there is none
+	monitor   *logWriter     // nil where there is none
+	filters   *logWriter     // nil where there is none
+	machine   []results.Fact // nil where there is none
+	saved     bool           // there is a checkpoint
+	abandoned bool           // the first one could not be written, or the first update failed
 }
 
 func (r *recorder) file(name string) string { return filepath.Join(r.dir, name) }
@@ -100,7 +103,7 @@ func (r *recorder) takeLock() (err error) {
 // open makes the folder of a new run, or takes over that of one that is resumed, whose
 // log goes on after some iterations. Where the newest checkpoint is damaged it is set
 // aside. The logs of layers go on after other iterations, if they are wanted.
-func (r *recorder) open(resume bool, logged int, damaged, debug, monitor bool, debugged int) (err error) {
+func (r *recorder) open(resume bool, logged int, damaged, debug, monitor, filters bool, debugged int) (err error) {
 	if resume {
 		r.log, err = resumeLog[results.LogLine](r.file(results.LogFile), logged)
 	} else {
@@ -120,6 +123,9 @@ func (r *recorder) open(resume bool, logged int, damaged, debug, monitor bool, d
 	}
 	if err == nil && monitor {
 		r.monitor, err = resumeLog[results.MonitorLine](r.file(results.MonitorFile), debugged)
+	}
+	if err == nil && filters {
+		r.filters, err = resumeLog[results.FiltersLine](r.file(results.FiltersFile), debugged)
 	}
 	if err != nil {
 		return FailedError{err}
@@ -147,17 +153,32 @@ func (r *recorder) newFolder() error {
 	return err
 }
 
-// Observe writes the logs.
+// Observe writes the logs, the machine, and the answers of a test.
 func (r *recorder) Observe(e Event) error {
 	switch e := e.(type) {
+	case Started:
+		if r.machine != nil {
+			return r.json(results.MachineFile, r.machine)
+		}
+	case Test:
+		if e.Answers != nil {
+			return r.json(results.AnswersFile, e.Answers)
+		}
 	case Logged:
 		return r.log.write(e.LogLine)
 	case DebugLine:
 		return r.debugLog.write(e)
 	case Monitored:
 		return r.monitor.write(e.MonitorLine)
+	case Filtered:
+		return r.filters.write(e.FiltersLine)
 	}
 	return nil
+}
+
+// json writes a file of one value.
+func (r *recorder) json(name string, value any) error {
+	return atomicfile.Write(r.file(name), func(w io.Writer) error { return json.NewEncoder(w).Encode(value) })
 }
 
 // checkpoint writes the weights, their averages and a checkpoint, unless they are not finite, and
@@ -208,7 +229,7 @@ func (r *recorder) diverged(tensors []safetensors.Tensor, metadata map[string]st
 // closeLogs closes the logs that are open.
 func (r *recorder) closeLogs() error {
 	var errs []error
-	for _, l := range []*logWriter{r.debugLog, r.monitor, r.log} {
+	for _, l := range []*logWriter{r.debugLog, r.monitor, r.filters, r.log} {
 		if l != nil {
 			errs = append(errs, l.Close())
 		}
@@ -220,7 +241,7 @@ func (r *recorder) closeLogs() error {
 // leaves no file, so that it can be started again.
 func (r *recorder) release() (err error) {
 	if r.abandoned {
-		for _, name := range []string{WeightsFile, AverageFile, CheckpointFile, results.LogFile, DebugFile, results.MonitorFile} {
+		for _, name := range []string{WeightsFile, AverageFile, CheckpointFile, results.LogFile, DebugFile, results.MonitorFile, results.FiltersFile, results.MachineFile, results.AnswersFile} {
 			if gone := os.Remove(r.file(name)); gone != nil && !errors.Is(gone, fs.ErrNotExist) {
 				err = gone
 				break

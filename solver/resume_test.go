@@ -44,7 +44,7 @@ func requireSameLog(t *testing.T, want, got string) {
 		log, err := results.ReadLog(filepath.Join(dir, results.LogFile))
 		require.NoError(t, err)
 		for k := range log {
-			log[k].ImagesPerSecond = 0
+			log[k].ImagesPerSecond, log[k].InputPerSecond = 0, 0
 		}
 		logs[i] = log
 	}
@@ -78,7 +78,7 @@ func resume(t *testing.T, dir string, c Config) {
 	require.NoError(t, err)
 	r := checkpoint.Config
 	r.Device, r.Train, r.Test, r.LogEvery = c.Device, c.Train, c.Test, c.LogEvery
-	r.Iterations, r.Patience = c.Iterations, c.Patience
+	r.Iterations, r.Patience, r.Watch = c.Iterations, c.Patience, c.Watch
 	_, err = Train(t.Context(), r)
 	require.NoError(t, err)
 }

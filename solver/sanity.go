@@ -50,7 +50,7 @@ func CheckSanity(ctx context.Context, c Config) error {
 	}
 	watching := observers(c.Observers)
 	c.Observers = nil
-	c.Dir, c.Test, c.Resume, c.Patience, c.DebugEvery, c.MonitorEvery = "", nil, false, 0, 0, 0
+	c.Dir, c.Test, c.Resume, c.Patience, c.DebugEvery, c.MonitorEvery, c.Watch = "", nil, false, 0, 0, 0, Watch{}
 	c.Accumulate, c.Balance = 1, false // subsets do not know their labels
 	if c.Optimiser.Schedule.Policy == Plateau {
 		c.Optimiser.Schedule.Policy = Fixed

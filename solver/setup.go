@@ -28,7 +28,7 @@ func newTrainer(c Config) (*trainer, error) {
 	t := &trainer{c: c, sets: c.sets(), perEpoch: (c.Train.Len() + whole - 1) / whole, last: reading{Loss: math.NaN()}}
 	t.doctor = &doctor{trainer: t}
 	if c.Dir != "" {
-		t.record = &recorder{dir: c.Dir}
+		t.record = &recorder{dir: c.Dir, machine: c.Watch.Machine}
 		t.observers = append(t.observers, t.record)
 	}
 	t.observers = append(t.observers, c.Observers...)
@@ -174,8 +174,9 @@ func (t *trainer) bytes(p plans) int64 {
 }
 
 func (t *trainer) planBatch(batch int) (p plans, err error) {
-	c := &t.c
-	p.train, err = c.Network.Plan(c.Device.Traits(), graph.PlanOptions{Mode: graph.Train, Batch: batch, Frozen: c.Frozen, Keep: metricValues(c.Network), Slabs: len(c.Optimiser.Slabs())})
+	c := t.c
+	c.Batch = batch
+	p.train, err = c.Plan(c.Device.Traits())
 	if err == nil && c.Test != nil {
 		p.test, err = planTest(c.Network, c.Device, testBatch(c.Test, batch))
 	}
@@ -209,6 +210,7 @@ func (t *trainer) open(p plans, s start) (err error) {
 		if t.eval, err = newEvaluator(c.Device, p.test, t.weights, c.Test, c.Preprocess); err != nil {
 			return err
 		}
+		t.eval.keepAnswers = c.Watch.Answers
 		t.opened = append(t.opened, t.eval.Close)
 	}
 	if err := t.load(s); err != nil {
@@ -230,7 +232,7 @@ func (t *trainer) openFolder(s start) error {
 	if t.history.Due {
 		logged-- // the line comes again, with the test
 	}
-	return t.record.open(t.c.Resume, logged, s.damaged, t.c.DebugEvery > 0, t.c.MonitorEvery > 0, t.iteration)
+	return t.record.open(t.c.Resume, logged, s.damaged, t.c.DebugEvery > 0, t.c.MonitorEvery > 0, t.c.Watch.FiltersEvery > 0, t.iteration)
 }
 
 // load gives everything the values that a run starts or goes on with.

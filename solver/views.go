@@ -22,7 +22,7 @@ func views(set data.Dataset) int {
 // addViews adds the pictures of a batch that shows each one several times:
 // what counts is the mean of the probabilities over its views (Krizhevsky et
 // al. 2012, section 4.1). One that is NaN is no hit, as in layers.Accuracy.
-func (s *sums) addViews(n *graph.Network, scores []float32, classes int, labels []int32, views int) {
+func (s *sums) addViews(n *graph.Network, scores []float32, classes int, labels []int32, samples []int, views int) {
 	mean := make([]float64, classes)
 	for first := 0; first < len(labels); first += views {
 		clear(mean)
@@ -42,7 +42,11 @@ func (s *sums) addViews(n *graph.Network, scores []float32, classes int, labels 
 				s.metrics[i].Value++
 			}
 		}
-		s.confusion.Count(label, results.Highest(mean))
+		answer := results.Highest(mean)
+		s.confusion.Count(label, answer)
+		if s.answers != nil && answer >= 0 {
+			s.answers.Add(samples[first], int(label), answer, mean[answer]/float64(views), mean[label]/float64(views))
+		}
 	}
 }
 

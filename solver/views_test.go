@@ -62,20 +62,25 @@ func TestViewsAreAveraged(t *testing.T) {
 		return scores
 	}
 	n := smallConfig(t).Network
-	s := sums{metrics: newMetrics(n), confusion: results.NewConfusion(make([]string, 6), 6)}
+	s := sums{metrics: newMetrics(n), confusion: results.NewConfusion(make([]string, 6), 6), answers: &results.AnswerTally{}}
 	scores := append(log(.70, .10, .05, .05, .05, .05), log(.20, .60, .05, .05, .05, .05)...)
 	scores = append(scores, log(.30, .25, .20, .15, .07, .03)...)
 	scores = append(scores, log(.30, .25, .20, .15, .07, .03)...)
-	s.addViews(n, scores, 6, []int32{0, 0, 5, 5}, 2)
+	s.addViews(n, scores, 6, []int32{0, 0, 5, 5}, []int{6, 7, 8, 9}, 2)
 	require.InDelta(t, -math.Log(.45)-math.Log(.03), s.loss, 1e-5)
 	require.Equal(t, results.Metrics{{Name: "accuracy", Value: 1, Share: true}, {Name: "top5", Value: 1, Share: true}}, s.metrics)
 	require.Equal(t, 1, s.confusion.Counts[0][0])
 	require.Equal(t, 1, s.confusion.Counts[5][0])
+	worst := s.answers.Answers(nil, nil).Worst
+	require.Len(t, worst, 1)
+	require.InDelta(t, .03, worst[0].OfClass, 1e-6)
+	require.InDelta(t, .30, worst[0].Probability, 1e-6)
+	require.Equal(t, []int{8, 5, 0}, []int{worst[0].Sample, worst[0].Class, worst[0].Answer}, "the first view stands for the picture")
 
 	// A NaN in one view is one in the mean: neither right, nor an answer.
 	before := slices.Clone(s.metrics)
 	scores[3] = float32(math.NaN())
-	s.addViews(n, scores[:12], 6, []int32{0, 0}, 2)
+	s.addViews(n, scores[:12], 6, []int32{0, 0}, []int{6, 7}, 2)
 	require.Equal(t, before, s.metrics)
 	require.Equal(t, 1, s.confusion.Counts[0][0])
 	require.True(t, math.IsNaN(s.loss))

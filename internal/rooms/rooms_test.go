@@ -34,6 +34,9 @@ var allowed = map[string][]string{
 	"modelfile":           {"graph", "data", "formats/safetensors", "internal/printable"},
 	"predict":             {"modelfile", "graph", "data", "device"},
 	"inspect":             {"predict", "modelfile", "graph", "layers", "data", "device", "expr"},
+	"internal/webguard":   {},
+	"live":                {"results", "internal/webguard"},
+	"live/watch":          {"live", "solver", "results", "graph", "layers", "data", "device"},
 	"results":             {},
 	"tensorboard":         {"results"},
 	"svm":                 {},
@@ -79,7 +82,7 @@ func TestRoomsImportWhatTheyMay(t *testing.T) {
 // Whatever stands below: a weights file, predictions and drawings take no
 // training loop, and nobody but commands chooses a device.
 func TestNoSolverAndNoDeviceBelow(t *testing.T) {
-	for _, room := range []string{"modelfile", "predict", "inspect", "report"} {
+	for _, room := range []string{"modelfile", "predict", "inspect", "report", "live"} {
 		seen := map[string]bool{}
 		var walk func(at string)
 		walk = func(at string) {

@@ -31,7 +31,7 @@ def single(x):
 
 def tag(key):
     """The tag of a number that a line of log.jsonl has under a key."""
-    if key in ("rate", "images_per_second"):
+    if key in ("rate", "images_per_second", "input_per_second"):
         return key
     for prefix, part in (("train_", "train"), ("averaged_test_", "averaged"), ("averaged_", "averaged"), ("test_", "test")):
         if key.startswith(prefix):

@@ -68,7 +68,7 @@ func (l *csvLog) expected() results.LogLine {
 	for _, m := range l.c.Network.Metrics {
 		metrics = append(metrics, results.Metric{Name: m.Value})
 	}
-	line := results.LogLine{Train: metrics}
+	line := results.LogLine{Train: metrics, InputPerSecond: 1}
 	if l.c.Test != nil {
 		line.TestLoss, line.Test = new(float64), metrics
 		if l.c.Optimiser.EMA > 0 || l.c.Optimiser.SWA > 0 {

@@ -172,7 +172,7 @@ func sameLog(t *testing.T, want, got string) {
 		log, err := results.ReadLog(filepath.Join(dir, results.LogFile))
 		require.NoError(t, err)
 		for k := range log {
-			log[k].ImagesPerSecond = 0
+			log[k].ImagesPerSecond, log[k].InputPerSecond = 0, 0
 		}
 		logs[i] = log
 	}

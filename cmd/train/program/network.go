@@ -101,14 +101,3 @@ func (o *options) inputs(n *graph.Network) (shape []int, classes int, err error)
 	i := slices.IndexFunc(plan.Values, func(v graph.Value) bool { return v.Name == n.Outputs[0] })
 	return images.Shape, device.Elements(plan.Values[i].Shape), nil
 }
-
-// firstFilters is the name of the weights of the first convolution, if there
-// is one.
-func firstFilters(n *graph.Network) (name string, ok bool) {
-	for _, node := range n.Nodes {
-		if node.Layer.Type() == "conv" {
-			return node.Name + ".weight", true
-		}
-	}
-	return "", false
-}

@@ -44,12 +44,15 @@ func Main() {
 // Run is the whole program for another one, such as cmd/examples: args begin with the
 // name by which messages call it. It returns the exit code.
 func Run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
 	o, err := parse(args[1:])
 	if errors.Is(err, flag.ErrHelp) {
 		usage(stdout, new(options).flagSet())
 		return command.Done
 	}
 	if err == nil {
+		o.stop = stop
 		switch o.mode {
 		case summarising:
 			err = summarise(o, stdout)

@@ -223,13 +223,13 @@ func (s *session) draw(r solver.Result) (names, advice []string, err error) {
 			return nil, nil, err
 		}
 	}
-	if name, ok := firstFilters(s.c.Network); ok {
+	if layer, ok := solver.FirstFilters(s.c.Network); ok {
 		names = append(names, filtersFile)
 		m, err := modelfile.Read(file(solver.WeightsFile))
 		if err != nil {
 			return nil, nil, err
 		}
-		if err := report.Filters(file(filtersFile), m.Weights[name]); err != nil {
+		if err := report.Filters(file(filtersFile), m.Weights[layer+".weight"]); err != nil {
 			return nil, nil, err
 		}
 	}

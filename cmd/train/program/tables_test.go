@@ -48,7 +48,7 @@ func TestLogAsTable(t *testing.T) {
 	stdout := succeed(t, with("-iters", "8", "-log-every", "2", "-checkpoint", "4", "-out", "a", "-log-csv")...)
 	require.Contains(t, stdout, "\n  a/log.csv\n")
 	header := sameTable(t, "a")
-	require.Equal(t, []string{"iteration", "epoch", "loss", "train_accuracy", "test_loss", "accuracy", "rate", "images_per_second"}, header)
+	require.Equal(t, []string{"iteration", "epoch", "loss", "train_accuracy", "test_loss", "accuracy", "rate", "images_per_second", "input_per_second"}, header)
 
 	killed(t, "a") // of what is logged since, the run that goes on writes other lines
 	succeed(t, "-resume", "a", "-iters", "10", "-log-every", "3", "-log-csv")

@@ -104,6 +104,9 @@ func scalars(l results.LogLine) []tensorboard.Value {
 		tensorboard.Scalar("rate", float64(l.Rate)),
 		tensorboard.Scalar("images_per_second", l.ImagesPerSecond),
 	}
+	if l.InputPerSecond > 0 {
+		values = append(values, tensorboard.Scalar("input_per_second", l.InputPerSecond))
+	}
 	for _, of := range []struct {
 		what    string
 		loss    *float64
@@ -136,10 +139,11 @@ func histograms(l results.MonitorLine) (values []tensorboard.Value) {
 
 // filters writes a picture of the first layer's filters in the run's weights file.
 func (b *board) filters(iteration int) (err error) {
-	name, ok := firstFilters(b.c.Network)
+	layer, ok := solver.FirstFilters(b.c.Network)
 	if !ok {
 		return nil
 	}
+	name := layer + ".weight"
 	f, err := safetensors.Open(filepath.Join(b.c.Dir, solver.WeightsFile))
 	if err != nil {
 		return err

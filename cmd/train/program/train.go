@@ -67,7 +67,7 @@ func (o *options) newRun(ctx context.Context, progress io.Writer) (c solver.Conf
 	c.Train, c.Test, c.Preprocess = s.train, s.test, s.preprocess
 	c.Preprocess.TenCrops = c.Preprocess.TenCrops || o.tenCrop
 	c.Iterations = o.iterations(c)
-	c.MonitorEvery = o.monitor.every(c.Iterations)
+	o.record(&c)
 	return c, s, nil
 }
 
@@ -115,7 +115,7 @@ func (o *options) resumedRun(ctx context.Context, stderr io.Writer) (c solver.Co
 	if o.given["epochs"] || o.given["iters"] {
 		c.Iterations = o.iterations(c)
 	}
-	c.MonitorEvery = o.monitor.every(c.Iterations)
+	o.record(&c)
 	// The name of the CPU alone is no word on its path, which the program chose.
 	c.OtherArithmetic = o.given["cpu-path"] || o.given["device"] && (o.device != "cpu" || kindOf(checkpoint.Arithmetic) != "cpu")
 	done := checkpoint.Done(c.Iterations)
@@ -213,6 +213,11 @@ func train(ctx context.Context, o *options, program string, stdout, stderr io.Wr
 	}
 	defer command.Close(c.Device, &err)
 
+	watcher, err := o.watch(&c, stdout)
+	if err != nil {
+		return err
+	}
+	defer command.Close(watcher, &err)
 	s := session{c: c, skipped: opened.skipped, parts: opened.parts, program: program, stdout: stdout, stderr: stderr, progress: newProgress(stderr), started: time.Now()}
 	if o.logCSV {
 		s.extras = append(s.extras, &csvLog{c: c})

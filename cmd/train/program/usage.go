@@ -36,6 +36,9 @@ A run's folder
   monitor.jsonl and .png  with -monitor, histograms of every layer over time
   log.csv                 with -log-csv, the log as a table
   events.out.tfevents.*   with -tensorboard; tensorboard --logdir runs shows them
+  filters.jsonl           with -live or -monitor, the first filters over time
+  answers.json            the same: what the last test answered to which samples
+  machine.json            the same: the machine that trained
   diverged.safetensors    if the loss was not finite, for -replay
   run.lock                locked while a process trains there
 
