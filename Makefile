@@ -205,7 +205,7 @@ lecture: build ## run the commands of docs/lecture.md and write their outputs an
 
 # The pages in a real browser. tools/browser is a module of its own, with what drives it.
 .PHONY: browser-test
-browser-test: build mnist ## test the pages in a browser (minutes): installs Debian's chromium as root; PICTURES=docs keeps the pictures of the docs there; ARGS="-run Live" chooses
+browser-test: build mnist demo ## test the pages in a browser (minutes): installs Debian's chromium as root; PICTURES=docs keeps the pictures of the docs there; ARGS="-run Live" chooses
 	@tools/browser/install.sh || echo "browser-test: the tests are skipped"
 	cd tools/browser && $(GO) vet ./... && HUBEL_PICTURES="$(PICTURES)" $(GO) test -count=1 -timeout 60m -v $(ARGS) ./...
 

@@ -71,7 +71,7 @@ export class Training {
       done = p.iteration;
       this.#curve.add(p);
       const perSecond = 1000 * batch * done / (performance.now() - began - testing);
-      this.#say(`${done} of ${iterations} iterations, loss ${p.loss.toFixed(3)}, ${perSecond.toFixed(0)} images/s`);
+      this.#say(`${done} of ${iterations} iterations, loss ${p.loss.toFixed(3)}, rate ${p.rate.toFixed(4)}, ${perSecond.toFixed(0)} images/s`);
       if (done % 10 === 0 || done === 1) await this.#filters();
       if (done % testEvery === 0 && done < iterations) {
         const before = performance.now();

@@ -9,7 +9,7 @@ export function text(x) {
   return x.toFixed(Math.abs(x) >= 100 ? 0 : Math.abs(x) >= 10 ? 1 : 3).replace('-', '−');
 }
 
-// pictures draws lists of numbers, in the unit's window of each map that it reads.
+// picture draws numbers, one for each place of the window in each map that the unit reads.
 function picture(id, numbers, unit) {
   const height = unit.window.bottom - unit.window.top, width = unit.window.right - unit.window.left;
   const grid = new Grid(element(id), numbers.length / (height * width), height, width, 250);

@@ -39,6 +39,8 @@ var allowed = map[string][]string{
 	"live/watch":          {"live", "solver", "results", "graph", "layers", "data", "device"},
 	"results":             {},
 	"tensorboard":         {"results"},
+	"demo":                {"solver", "inspect", "predict", "modelfile", "graph", "layers", "data", "device", "formats/safetensors"},
+	"demo/wasm":           {"demo", "modelfile", "device", "kernels/cpu"},
 	"svm":                 {},
 	"report":              {"results", "internal/atomicfile", "internal/printable"},
 	"solver": {"modelfile", "results", "graph", "layers", "data", "device", "expr", "formats/safetensors",
