@@ -33,6 +33,18 @@ train: mnist build ## train LeNet on MNIST into a new folder of runs/; ARGS="-ep
 	echo "bin/train $(TRAIN) -out $$out $(ARGS)"; \
 	exec bin/train $(TRAIN) -out "$$out" $(ARGS)
 
+# The weights are those of the last run of `make train` that has come to its end, whose pictures
+# are drawn then.
+.PHONY: demo
+demo: mnist ## make bin/demo, LeNet in a browser tab: a folder for any web server; WEIGHTS=FILE
+	@weights="$(WEIGHTS)"; newest() { ls -t runs/lenet-mnist*/curve.png 2>/dev/null | head -n 1; }; \
+	if [ -z "$$weights" ]; then \
+		[ -n "$$(newest)" ] || $(MAKE) --no-print-directory train; \
+		weights=$$(dirname "$$(newest)")/weights.safetensors; \
+	fi; \
+	echo "$(GO) run ./tools/demo -weights $$weights"; \
+	exec $(GO) run ./tools/demo -weights "$$weights"
+
 # The experiments of docs/lecture.md, each into a folder of runs/. One that was stopped goes
 # on. DATA="…" names files, VAL="…" photographs to test on, ARGS="…" adds flags.
 EXAMPLE = bin/examples $@ $(if $(DATA),-data "$(DATA)") $(if $(VAL),-val "$(VAL)") $(ARGS)
@@ -149,6 +161,7 @@ cross: ## build and vet for the other platforms, without cgo
 		$(GO) build ./...; \
 		$(GO) vet ./...; \
 	done
+	@echo js/wasm; GOOS=js GOARCH=wasm $(GO) vet ./demo/... && GOOS=js GOARCH=wasm $(GO) build -o /dev/null ./demo/wasm
 
 .PHONY: bench
 bench: build ## measure products, layers and networks; ARGS="net -batch 1" chooses
@@ -186,13 +199,17 @@ predictions: ## predict AlexNet on four GPUs and write docs/kernels.md; CHECK=-c
 interop: ## compare with other frameworks, which pip fetches into .tools (minutes); CHECK=onnx runs one; NETWORKS="resnet18 alexnet"
 	tools/interop/run.sh $(CHECK)
 
+.PHONY: tensorboard-test
+tensorboard-test: ## have TensorBoard, which pip fetches into .tools, read the event files of a run
+	tools/interop/run.sh tensorboard
+
 .PHONY: lecture
 lecture: build ## run the commands of docs/lecture.md and write their outputs and pictures there; CHECK=-check runs the fast ones and only compares
 	$(GO) run ./tools/lecture $(CHECK) docs/lecture.md
 
 # The pages in a real browser. tools/browser is a module of its own, with what drives it.
 .PHONY: browser-test
-browser-test: build mnist ## test the pages in a browser (minutes): installs Debian's chromium as root; PICTURES=docs keeps the pictures of the docs there; ARGS="-run Live" chooses
+browser-test: build mnist demo ## test the pages in a browser (minutes): installs Debian's chromium as root; PICTURES=docs keeps the pictures of the docs there; ARGS="-run Live" chooses
 	@tools/browser/install.sh || echo "browser-test: the tests are skipped"
 	cd tools/browser && $(GO) vet ./... && HUBEL_PICTURES="$(PICTURES)" $(GO) test -count=1 -timeout 60m -v $(ARGS) ./...
 

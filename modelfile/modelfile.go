@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"maps"
 	"slices"
 	"strings"
@@ -44,10 +45,29 @@ type Model struct {
 
 // Read reads a weights file that training has written, and checks it for damage.
 func Read(path string) (*Model, error) {
+	f, err := safetensors.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return decode(path, f)
+}
+
+// ReadFrom is Read of a file of size bytes behind r.
+func ReadFrom(r io.ReaderAt, size int64) (*Model, error) {
+	f, err := safetensors.Read(r, size)
+	if err != nil {
+		return nil, err
+	}
+	return decode("weights", f)
+}
+
+// decode reads the model in a file that errors call by its path.
+func decode(path string, f *safetensors.File) (*Model, error) {
 	m := &Model{path: path}
 	var metadata map[string]string
 	var err error
-	if m.Weights, metadata, err = ReadTensors(path); err != nil {
+	if m.Weights, metadata, err = verified(f, verifyIfSummed); err != nil {
 		return nil, err
 	}
 	if _, ok := metadata[IterationKey]; ok {
@@ -106,12 +126,15 @@ func nans(x *tensor.Dense) (n int) {
 // ReadTensors reads a whole file. A checksum that does not match is an error;
 // files of other programs have none.
 func ReadTensors(path string) (tensors map[string]*tensor.Dense, metadata map[string]string, err error) {
-	return readVerified(path, func(f *safetensors.File) error {
-		if err := f.Verify(); !errors.Is(err, safetensors.ErrNoChecksum) {
-			return err
-		}
-		return nil
-	})
+	return readVerified(path, verifyIfSummed)
+}
+
+// verifyIfSummed compares the checksum, if there is one.
+func verifyIfSummed(f *safetensors.File) error {
+	if err := f.Verify(); !errors.Is(err, safetensors.ErrNoChecksum) {
+		return err
+	}
+	return nil
 }
 
 // ReadVerified is ReadTensors for files that only hubel writes: without a
@@ -126,6 +149,11 @@ func readVerified(path string, verify func(*safetensors.File) error) (tensors ma
 		return nil, nil, err
 	}
 	defer f.Close()
+	return verified(f, verify)
+}
+
+// verified reads all tensors of a file that passes a check.
+func verified(f *safetensors.File, verify func(*safetensors.File) error) (tensors map[string]*tensor.Dense, metadata map[string]string, err error) {
 	if err := verify(f); err != nil {
 		return nil, nil, err
 	}

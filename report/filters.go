@@ -20,17 +20,25 @@ const filtersWidth = 640
 // gapColour is no grey, so that no weight looks like it.
 var gapColour = color.RGBA{0xb8, 0xcc, 0xe4, 0xff}
 
-// Filters writes the filters of a convolution, w [K,C,R,S] float32, as a grid
-// in a PNG file, magnified without smoothing, a gap of one weight between
-// them. Each filter is scaled by its own largest weight: zero is mid-grey,
-// white is that weight, black its negative. Three channels are shown as red,
-// green and blue; any other number as its mean, in grey.
+// Filters writes the picture of DrawFilters to a PNG file.
 func Filters(path string, w *tensor.Dense) error {
-	if w.Dims() != 4 || w.Dtype() != tensor.Float32 || w.RequiresIterator() || w.DataOrder().IsColMajor() {
-		return fmt.Errorf("picture of filters: the weights are %v %v, not a plain float32 tensor [K,C,R,S]", w.Dtype(), []int(w.Shape()))
+	picture, err := DrawFilters(w)
+	if err != nil {
+		return err
 	}
-	picture := drawFilters(w.Float32s(), w.Shape())
 	return atomicfile.Write(path, func(out io.Writer) error { return png.Encode(out, picture) })
+}
+
+// DrawFilters draws the filters of a convolution, w [K,C,R,S] float32, as a
+// grid, magnified without smoothing, a gap of one weight between them. Each
+// filter is scaled by its own largest weight: zero is mid-grey, white is that
+// weight, black its negative. Three channels are shown as red, green and blue;
+// any other number as its mean, in grey.
+func DrawFilters(w *tensor.Dense) (image.Image, error) {
+	if w.Dims() != 4 || w.Dtype() != tensor.Float32 || w.RequiresIterator() || w.DataOrder().IsColMajor() {
+		return nil, fmt.Errorf("picture of filters: the weights are %v %v, not a plain float32 tensor [K,C,R,S]", w.Dtype(), []int(w.Shape()))
+	}
+	return drawFilters(w.Float32s(), w.Shape()), nil
 }
 
 // drawFilters draws weights of the shape [K,C,R,S].

@@ -56,23 +56,36 @@ func CheckMetric(name string) error {
 // MarshalJSON writes the metrics as keys of the line itself.
 func (l LogLine) MarshalJSON() ([]byte, error) {
 	var w objectWriter
-	w.add("iteration", l.Iteration)
-	w.add("epoch", l.Epoch)
-	w.add("loss", l.Loss)
-	w.addMetrics(trainPrefix, l.Train)
-	if l.TestLoss != nil {
-		w.add("test_loss", *l.TestLoss)
-	}
-	w.addMetrics("", l.Test)
-	if l.AverageLoss != nil {
-		w.addMetrics(averagePrefix, append(Metrics{{Name: "test_loss", Value: *l.AverageLoss}}, l.Average...))
-	}
-	w.add("rate", l.Rate)
-	w.add("images_per_second", l.ImagesPerSecond)
-	if l.InputPerSecond > 0 {
-		w.add("input_per_second", l.InputPerSecond)
-	}
+	l.each(w.add)
 	return w.end()
+}
+
+// each calls add for the numbers of the line, in the order in which they are written,
+// without metrics that are not finite.
+func (l LogLine) each(add func(key string, value any)) {
+	metrics := func(prefix string, list Metrics) {
+		for _, m := range list {
+			if m.isFinite() {
+				add(prefix+m.Name, m.Value)
+			}
+		}
+	}
+	add("iteration", l.Iteration)
+	add("epoch", l.Epoch)
+	add("loss", l.Loss)
+	metrics(trainPrefix, l.Train)
+	if l.TestLoss != nil {
+		add("test_loss", *l.TestLoss)
+	}
+	metrics("", l.Test)
+	if l.AverageLoss != nil {
+		metrics(averagePrefix, append(Metrics{{Name: "test_loss", Value: *l.AverageLoss}}, l.Average...))
+	}
+	add("rate", l.Rate)
+	add("images_per_second", l.ImagesPerSecond)
+	if l.InputPerSecond > 0 {
+		add("input_per_second", l.InputPerSecond)
+	}
 }
 
 // UnmarshalJSON reads a line; numbers with other keys are metrics, in their

@@ -26,6 +26,8 @@ func (m Metric) String() string {
 	return fmt.Sprintf("%s %.4f", m.Name, m.Value)
 }
 
+func (m Metric) isFinite() bool { return !math.IsNaN(m.Value) && !math.IsInf(m.Value, 0) }
+
 // Metrics are the metrics of a network, in its order. In JSON they are an
 // object.
 type Metrics []Metric
@@ -44,7 +46,11 @@ func (m Metrics) Get(name string) (value float64, ok bool) {
 // because JSON has none.
 func (m Metrics) MarshalJSON() ([]byte, error) {
 	var w objectWriter
-	w.addMetrics("", m)
+	for _, x := range m {
+		if x.isFinite() {
+			w.add(x.Name, x.Value)
+		}
+	}
 	return w.end()
 }
 
@@ -75,15 +81,6 @@ func (w *objectWriter) add(key string, value any) {
 		}
 		w.b.WriteByte([]byte{',', ':'}[i])
 		w.b.Write(text)
-	}
-}
-
-// addMetrics adds those that are finite.
-func (w *objectWriter) addMetrics(prefix string, list Metrics) {
-	for _, m := range list {
-		if !math.IsNaN(m.Value) && !math.IsInf(m.Value, 0) {
-			w.add(prefix+m.Name, m.Value)
-		}
 	}
 }
 

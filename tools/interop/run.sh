@@ -156,6 +156,20 @@ check_tflite() {
 	[ -z "$bad" ] || { echo "tflite: not the same:$bad"; return 1; }
 }
 
+# check_tensorboard trains LeNet on MNIST for a short while, lets the run go on from a checkpoint
+# before its last one, as after a kill, and has TensorBoard read its event files.
+check_tensorboard() {
+	need tensorboard pillow || return 77
+	go run ./cmd/fetch mnist >"$work/log" 2>&1 || { reason="MNIST cannot be fetched: $(tail -n 1 "$work/log")"; return 77; }
+	local run=$work/tensorboard
+	local more=(-log-every 7 -checkpoint 40 -tensorboard -log-csv)
+	go build -o "$work/train" ./cmd/train || return
+	"$work/train" -model lenet -data mnist -batch 64 -iters 120 -lr 0.04 -lr-policy cosine -ema 0.9 -monitor=25 -out "$run" "${more[@]}" >"$work/log" 2>&1 &&
+		mv "$run/checkpoint-previous.safetensors" "$run/checkpoint.safetensors" &&
+		"$work/train" -resume "$run" -iters 150 -monitor=25 "${more[@]}" >"$work/log" 2>&1 || { tail "$work/log"; return 1; }
+	"$python" tools/interop/tensorboard-run.py "$run" 2
+}
+
 if [ $# -eq 0 ]; then
 	mapfile -t checks < <(declare -F | sed -n 's/^declare -f check_//p')
 	set -- "${checks[@]}"

@@ -96,6 +96,8 @@ type options struct {
 	replay        string
 	debug         int
 	monitor       monitorEvery
+	tensorBoard   bool
+	logCSV        bool
 	live          liveAddress
 	memory        size
 
@@ -191,6 +193,8 @@ var groups = []group{
 		{"log-every", training | resuming},
 		{"debug", training | resuming},
 		{"monitor", training | resuming},
+		{"tensorboard", training | resuming},
+		{"log-csv", training | resuming},
 		{"live", training | resuming},
 	}},
 	{"Instead of training", []entry{
@@ -277,6 +281,8 @@ func (o *options) flagSet() *flag.FlagSet {
 	f.IntVar(&o.logEvery, "log-every", 10, "iterations between two lines of log.jsonl")
 	f.IntVar(&o.debug, "debug", 0, "`iterations` between two lines of debug.jsonl, which has statistics of every layer; 0 for none")
 	f.Var(&o.monitor, "monitor", "write histograms of every layer's outputs, weights and gradients to monitor.jsonl, draw them, and say what they and the curves mean; -monitor=100 looks at the first of each 100 `iterations`, -monitor at 50 in the run")
+	f.BoolVar(&o.tensorBoard, "tensorboard", false, "write event files for TensorBoard: the numbers of log.jsonl, the first filters with each checkpoint, the graph, the settings, and what -monitor sees")
+	f.BoolVar(&o.logCSV, "log-csv", false, "write log.csv, which has the numbers of log.jsonl as a table")
 	f.Var(&o.live, "live", "show the run in a browser while it is trained, and keep filters.jsonl, answers.json and machine.json for the command live; -live=8080 or -live=HOST:PORT listens at that `address`, -live at a free port that only this machine can reach")
 
 	f.BoolVar(&o.eval, "eval", false, "print the loss and the accuracy of -weights on the test set of -data")
@@ -373,8 +379,8 @@ func (o *options) checkMode() error {
 		return errors.New("a name with \" -val \", \" -split \", \" -classes \", \" -each \" or \" -order \" in it is taken for these flags in a run folder: rename it, or give it a link")
 	case o.mode == evaluating && o.weights == "":
 		return errors.New("-eval needs -weights, such as runs/NAME/weights.safetensors")
-	case o.check && (o.given["out"] || o.given["checkpoint"] || o.given["debug"] || o.given["monitor"] || o.given["live"] || o.given["patience"]):
-		return errors.New("-check writes nothing and does not train: -out, -checkpoint, -debug, -monitor, -live and -patience have no meaning with it")
+	case o.check && (o.given["out"] || o.given["checkpoint"] || o.given["debug"] || o.given["monitor"] || o.given["live"] || o.given["patience"] || o.tensorBoard || o.logCSV):
+		return errors.New("-check writes nothing and does not train: -out, -checkpoint, -debug, -monitor, -live, -patience, -tensorboard and -log-csv have no meaning with it")
 	case o.given["fresh"] && o.weights == "":
 		return errors.New("-fresh needs -weights: without them every layer starts anew")
 	case o.dataInit > 0 && o.weights != "" && !o.given["fresh"]:

@@ -28,9 +28,18 @@ const (
 	monitorFile   = "monitor.png"
 )
 
+// extra is an observer that writes files of its own into the run's folder.
+type extra interface {
+	solver.Observer
+
+	// files are the names of those that it has written.
+	files() []string
+}
+
 // session is what is shown of one training.
 type session struct {
 	c        solver.Config
+	extras   []extra
 	skipped  []data.Skip
 	parts    []string // of the data, where it has some
 	program  string
@@ -234,6 +243,9 @@ func (s *session) draw(r solver.Result) (names, advice []string, err error) {
 			return nil, nil, err
 		}
 		names = append(names, drawn...)
+	}
+	for _, x := range s.extras {
+		names = append(names, x.files()...)
 	}
 	return names, advice, report.Curve(file(curveFile), title, log, metric) // the last: see drawn
 }

@@ -219,7 +219,16 @@ func train(ctx context.Context, o *options, program string, stdout, stderr io.Wr
 	}
 	defer command.Close(shown, &err)
 	s := session{c: c, skipped: opened.skipped, parts: opened.parts, program: program, stdout: stdout, stderr: stderr, progress: newProgress(stderr), started: time.Now()}
-	c.Observers = append(c.Observers, &s)
+	if o.logCSV {
+		s.extras = append(s.extras, &csvLog{c: c})
+	}
+	if o.tensorBoard {
+		s.extras = append(s.extras, &board{c: c})
+	}
+	for _, x := range s.extras {
+		c.Observers = append(c.Observers, x)
+	}
+	c.Observers = append(c.Observers, &s) // it lists the others' files
 	result, err := solver.Train(ctx, c)
 	s.progress.clear()
 	switch {

@@ -34,6 +34,8 @@ A run's folder
   confusion.png and .csv  the confusion matrix of the last test
   debug.jsonl             with -debug, statistics of every layer
   monitor.jsonl and .png  with -monitor, histograms of every layer over time
+  log.csv                 with -log-csv, the log as a table
+  events.out.tfevents.*   with -tensorboard; tensorboard --logdir runs shows them
   filters.jsonl           with -live or -monitor, the first filters over time
   answers.json            the same: what the last test answered to which samples
   machine.json            the same: the machine that trained
