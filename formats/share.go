@@ -40,11 +40,11 @@ const mostCompared = 16
 
 // Join lets layers share weights that have the same name in both, are made of an array that
 // both have, and are the same to the bit: what is made of one array in two ways is not shared.
-// If all their elements are the same, all arrays must be. Join returns a line that says how
-// many there are, and none if there are none.
+// If all their elements are the same, all arrays must be. Join returns lines that say how many
+// there are, and how many that may only be merged are not shared.
 func (s *Shared) Join(n *graph.Network, weights map[string]*tensor.Dense) (facts []string) {
 	owners := map[string][]string{} // full names, by name and array
-	joined := 0
+	joined, merged := 0, 0
 	for i := range n.Nodes {
 		node := &n.Nodes[i]
 		names := slices.SortedFunc(maps.Keys(s.made[node.Name]), func(a, b string) int { return strings.Compare(b, a) }) // weight is before bias
@@ -54,13 +54,14 @@ func (s *Shared) Join(n *graph.Network, weights map[string]*tensor.Dense) (facts
 			if own == nil {
 				continue
 			}
-			plain := uniform(own)
+			plain, alike := uniform(own), false
 			fits := func(full string) bool {
 				layer := graph.LayerOf(full)
-				if plain && (s.Merged && !with[layer] || !slices.Equal(arrays, s.made[layer][name])) {
+				if plain && !slices.Equal(arrays, s.made[layer][name]) || !same(own, weights[full]) {
 					return false
 				}
-				return same(own, weights[full])
+				alike = true
+				return !plain || !s.Merged || with[layer]
 			}
 			of := ""
 			for _, array := range arrays {
@@ -70,6 +71,9 @@ func (s *Shared) Join(n *graph.Network, weights map[string]*tensor.Dense) (facts
 					of = list[i]
 					break
 				}
+			}
+			if of == "" && alike {
+				merged++
 			}
 			if of == "" {
 				for _, array := range arrays {
@@ -84,6 +88,9 @@ func (s *Shared) Join(n *graph.Network, weights map[string]*tensor.Dense) (facts
 	}
 	if joined > 0 {
 		facts = append(facts, fmt.Sprintf("layers share weights: %d are those of layers before them", joined))
+	}
+	if merged > 0 {
+		facts = append(facts, fmt.Sprintf("not shared: %d weights, each of one number over and over, that the file has once for several layers, as programs merge such arrays; training makes them different", merged))
 	}
 	return facts
 }
