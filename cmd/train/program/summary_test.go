@@ -148,7 +148,7 @@ func TestNetworkWithNamesOfItsOwn(t *testing.T) {
 
 	train := []string{"-net", "own.json", "-data", "synthetic:64,16", "-iters", "2", "-out", "none"}
 	write(`"version": 1`, `"version": 7`)
-	refused(t, "own.json: network in JSON: version 7 is newer than this hubel, which reads up to version 1: a newer hubel opens it", train...)
+	refused(t, "own.json: network in JSON: version 7 is newer than this hubel, which reads up to version 2: a newer hubel opens it", train...)
 	write(`"version": 1,`, ``)
 	refused(t, `network in JSON: network tiny has roles or metrics, but no version: put "version": 1 before its name`, train...)
 	write(`"role": "image", `, ``)
