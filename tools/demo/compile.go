@@ -48,7 +48,7 @@ func compile(work string) (wasm, support []byte, err error) {
 	}
 	file := filepath.Join(work, "hubel.wasm")
 	build := exec.Command("go", "build", "-modfile", modfile, "-trimpath", "-ldflags", "-s -w", "-o", file, "./demo/wasm")
-	build.Env = append(os.Environ(), "GOOS=js", "GOARCH=wasm", "GOFLAGS=", "CGO_ENABLED=0")
+	build.Env = append(os.Environ(), "GOOS=js", "GOARCH=wasm", "GOFLAGS=", "GOWORK=off", "CGO_ENABLED=0")
 	if said, err := build.CombinedOutput(); err != nil {
 		return nil, nil, fmt.Errorf("%v: %w\n%s", build, err, said)
 	}
