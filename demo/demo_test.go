@@ -13,6 +13,7 @@ import (
 	"github.com/hubel-go/hubel/device"
 	"github.com/hubel-go/hubel/graph"
 	_ "github.com/hubel-go/hubel/kernels/cpu"
+	"github.com/hubel-go/hubel/layers"
 	"github.com/hubel-go/hubel/modelfile"
 	"github.com/hubel-go/hubel/models"
 )
@@ -230,6 +231,29 @@ func TestExplain(t *testing.T) {
 		_, err := l.Explain(bad[0], bad[1], bad[2], bad[3])
 		require.Error(t, err)
 	}
+}
+
+// A layer that uses the weights of one before it is explained with these.
+func TestExplainSharedWeights(t *testing.T) {
+	d := cpu(t)
+	m := untrained(t, d, "lenet")
+	n := &graph.Network{Name: "twice"}
+	conv := &layers.Conv{Filters: 1, Kernel: layers.Square(3)}
+	n.Outputs = []string{n.Add("b", conv, n.Add("a", conv, n.Image("data", 1, 28, 28)))}
+	n.Nodes[1].Share = map[string]string{"weight": "a.weight", "bias": "a.bias"}
+	m.Network, m.Weights = n, map[string]*tensor.Dense{
+		"a.weight": tensor.New(tensor.WithShape(1, 1, 3, 3), tensor.WithBacking([]float32{1, 2, 3, 4, 5, 6, 7, 8, 9})),
+		"a.bias":   tensor.New(tensor.WithShape(1), tensor.WithBacking([]float32{0.5})),
+	}
+	l, err := NewLens(d, m)
+	require.NoError(t, err)
+	defer l.Close()
+	_, err = l.Look(Normalise(drawing(Side, Side, 14, 14, 9, 6), Side))
+	require.NoError(t, err)
+	u, err := l.Explain(2, 0, 10, 12)
+	require.NoError(t, err)
+	require.Equal(t, m.Weights["a.weight"].Float32s(), u.Weights)
+	require.Equal(t, 0.5, u.Bias)
 }
 
 func TestNetworksThatAreNotExplained(t *testing.T) {

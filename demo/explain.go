@@ -68,7 +68,7 @@ func (l *Lens) Explain(layer, channel, row, column int) (*Unit, error) {
 	u := &Unit{Window: Rect{0, 0, from.Width, from.Height}}
 	f := x.field.At(row, column)
 	u.Field = Rect{max(0, f.Min.X), max(0, f.Min.Y), min(Side, f.Max.X), min(Side, f.Max.Y)}
-	switch node := x.node.(type) {
+	switch node := x.node.Layer.(type) {
 	case layers.Windowed:
 		shape := tensor.Shape{1, from.Channels, from.Height, from.Width}
 		rows, columns := node.Windows(shape)
@@ -78,7 +78,7 @@ func (l *Lens) Explain(layer, channel, row, column int) (*Unit, error) {
 		u.Window = Rect{column, row, column + 1, row + 1}
 	}
 	maps := from.Channels
-	if _, dense := x.node.(*layers.Dense); !dense && x.Type != "conv" && x.Type != "softmax" {
+	if _, dense := x.node.Layer.(*layers.Dense); !dense && x.Type != "conv" && x.Type != "softmax" {
 		u.First, maps = channel, 1
 	}
 	u.Inputs = l.window(x.Source, u.First, maps, u.Window)
@@ -106,7 +106,7 @@ func (l *Lens) window(layer, first, maps int, r Rect) (list []float32) {
 
 // compute finds what the rule of a unit's layer makes of its inputs.
 func (l *Lens) compute(u *Unit, x *Layer, channel, maps int) {
-	switch x.node.(type) {
+	switch x.node.Layer.(type) {
 	case *layers.Pool:
 		u.Rule, u.Value = "max", math.Inf(-1)
 		for _, v := range u.Inputs {
@@ -124,8 +124,8 @@ func (l *Lens) compute(u *Unit, x *Layer, channel, maps int) {
 	default:
 		u.Rule = "sum"
 		n := len(u.Inputs)
-		u.Weights = l.model.Weights[x.Name+".weight"].Float32s()[channel*n : (channel+1)*n]
-		u.Bias = float64(l.model.Weights[x.Name+".bias"].Float32s()[channel])
+		u.Weights = l.model.Weights[x.node.WeightName("weight")].Float32s()[channel*n : (channel+1)*n]
+		u.Bias = float64(l.model.Weights[x.node.WeightName("bias")].Float32s()[channel])
 		u.Value = u.Bias
 		for c := range maps {
 			sum := 0.0

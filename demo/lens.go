@@ -11,7 +11,6 @@ import (
 	"github.com/hubel-go/hubel/device"
 	"github.com/hubel-go/hubel/graph"
 	"github.com/hubel-go/hubel/inspect"
-	"github.com/hubel-go/hubel/layers"
 	"github.com/hubel-go/hubel/modelfile"
 	"github.com/hubel-go/hubel/predict"
 )
@@ -28,7 +27,7 @@ type Layer struct {
 	Offset   int    `json:"offset"` // of its first number in what Look returns
 
 	field inspect.Field
-	node  layers.Layer
+	node  *graph.Node
 }
 
 func (l *Layer) size() int { return l.Channels * l.Height * l.Width }
@@ -75,7 +74,7 @@ func NewLens(d device.Device, m *modelfile.Model) (*Lens, error) {
 // add adds a layer behind the others.
 func (l *Lens) add(f inspect.Field) error {
 	i := slices.IndexFunc(l.model.Network.Nodes, func(n graph.Node) bool { return n.Name == f.Layer })
-	node := l.model.Network.Nodes[i]
+	node := &l.model.Network.Nodes[i]
 	last := &l.Layers[len(l.Layers)-1]
 	source := slices.IndexFunc(l.Layers, func(x Layer) bool { return x.Name == node.In[0] })
 	if len(node.In) != 1 || source < 0 || len(f.Out) != 1 && len(f.Out) != 3 || !explains(node.Layer) {
@@ -87,7 +86,7 @@ func (l *Lens) add(f inspect.Field) error {
 	}
 	l.Layers = append(l.Layers, Layer{
 		Name: f.Layer, Type: f.Type, Channels: shape[0], Height: shape[1], Width: shape[2],
-		Source: source, Offset: last.Offset + last.size(), field: f, node: node.Layer,
+		Source: source, Offset: last.Offset + last.size(), field: f, node: node,
 	})
 	return nil
 }

@@ -50,6 +50,20 @@ func (g *typed) share(n *Node, spec *layers.Spec) error {
 	return nil
 }
 
+// SharedError is the error of a name of a layer that uses weights of layers before it, or of
+// such a weight, "conv2" or "conv2.weight", where the weights are meant that a layer has
+// itself. It is nil for every other name.
+func (n *Network) SharedError(name string) error {
+	for _, node := range n.Nodes {
+		for _, own := range slices.Sorted(maps.Keys(node.Share)) {
+			if of := node.Share[own]; name == node.Name || name == node.Name+"."+own {
+				return fmt.Errorf("%s of layer %s is %s, which layers share: name that, or what %s has itself", own, node.Name, of, node.Name)
+			}
+		}
+	}
+	return nil
+}
+
 // shared are the names of weights that more than one layer uses.
 func (n *Network) shared() map[string]bool {
 	names := map[string]bool{}

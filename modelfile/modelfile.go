@@ -181,6 +181,9 @@ func SetWeights(w *graph.Weights, tensors map[string]*tensor.Dense, path string,
 	isFresh := func(name string) bool { return IsFresh(name, fresh) }
 	names, stored := w.Names(), slices.Sorted(maps.Keys(tensors))
 	for _, f := range fresh {
+		if err := w.Network().SharedError(f); err != nil && tensors[f] == nil {
+			return fmt.Errorf("fresh: %w", err)
+		}
 		named := func(name string) bool { return IsFresh(name, []string{f}) }
 		if !slices.ContainsFunc(names, named) && !slices.ContainsFunc(stored, named) {
 			return fmt.Errorf("fresh: neither %v nor %s has a layer or parameter %q with weights", w.Network(), path, f)

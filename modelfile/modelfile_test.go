@@ -110,6 +110,30 @@ func TestFreshLayersWithDotsInTheirNames(t *testing.T) {
 		`fresh: neither network dots nor file has a layer or parameter "features" with weights`)
 }
 
+// To begin a layer anew whose weights are another one's would begin less anew than it says.
+func TestFreshNamesOfSharedWeights(t *testing.T) {
+	n := &graph.Network{Name: "twice"}
+	n.Outputs = []string{n.Add("b", &layers.Dense{Out: 3}, n.Add("a", &layers.Dense{Out: 3}, n.Image("data", 3)))}
+	n.Nodes[1].Share = map[string]string{"weight": "a.weight"}
+	w, err := graph.NewWeights(n, reference.New())
+	require.NoError(t, err)
+	defer w.Close()
+	stored := map[string]*tensor.Dense{}
+	for _, name := range w.Names() {
+		stored[name] = tensor.New(tensor.Of(tensor.Float32), tensor.WithShape(w.Shape(name)...))
+	}
+	for _, name := range []string{"b", "b.weight"} {
+		require.EqualError(t, SetWeights(w, stored, "file", []string{name}),
+			"fresh: weight of layer b is a.weight, which layers share: name that, or what b has itself")
+	}
+	for _, name := range []string{"a", "a.weight", "b.bias"} {
+		require.NoError(t, SetWeights(w, stored, "file", []string{name}), name)
+	}
+	stored["b.weight"] = stored["a.weight"] // of a file in which they were two
+	require.ErrorContains(t, SetWeights(w, stored, "file", nil), "no weights named b.weight")
+	require.NoError(t, SetWeights(w, stored, "file", []string{"b.weight"}), "it is left out")
+}
+
 func TestWeightsThatDoNotFit(t *testing.T) {
 	w := small(t)
 	set := func(change func(x map[string]*tensor.Dense), fresh ...string) error {

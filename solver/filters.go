@@ -9,11 +9,12 @@ import (
 	"github.com/hubel-go/hubel/results"
 )
 
-// FirstFilters names the layer of a network whose filters are shown: the first convolution,
-// if there is one.
+// FirstFilters names the layer of a network whose filters are shown: the first convolution
+// that has its filters itself, if there is one.
 func FirstFilters(n *graph.Network) (layer string, ok bool) {
 	for _, node := range n.Nodes {
-		if _, ok := node.Layer.(*layers.Conv); ok {
+		_, ok := node.Layer.(*layers.Conv)
+		if _, shared := node.Share["weight"]; ok && !shared {
 			return node.Name, true
 		}
 	}

@@ -176,6 +176,11 @@ func (o *Optimiser) Slabs() []string {
 // with weights is an error.
 func (o *Optimiser) params(p *graph.Plan) ([]graph.Param, error) {
 	left := maps.Clone(o.LayerRates)
+	for _, name := range slices.Sorted(maps.Keys(left)) {
+		if err := p.Network.SharedError(name); err != nil {
+			return nil, fmt.Errorf("rates of layers: %w", err)
+		}
+	}
 	for _, q := range p.Params {
 		delete(left, q.Name)
 		delete(left, p.Network.Nodes[q.Node].Name)

@@ -31,6 +31,34 @@ func sharedConfig(t *testing.T) Config {
 	return c
 }
 
+// A name of a layer that uses weights of another one, or of such a weight, must not change less
+// than it says.
+func TestNamesOfSharedWeights(t *testing.T) {
+	c := sharedConfig(t)
+	for _, name := range []string{"b", "b.weight", "norm_b.running_var"} {
+		c.Optimiser.LayerRates = map[string]float32{name: 0.5}
+		_, err := Train(t.Context(), c)
+		require.ErrorContains(t, err, "rates of layers: ")
+		require.ErrorContains(t, err, ", which layers share: name that, or what ")
+	}
+	delete(c.Network.Nodes[3].Share, "bias") // b has a bias of its own
+	c.Optimiser.LayerRates = map[string]float32{"b": 0.5}
+	_, err := Train(t.Context(), c)
+	require.ErrorContains(t, err, "rates of layers: weight of layer b is a.weight, which layers share: name that, or what b has itself")
+	c.Optimiser.LayerRates = map[string]float32{"a": 0.5, "b.bias": 2}
+	_, err = Train(t.Context(), c)
+	require.NoError(t, err)
+}
+
+// The filters that are shown are those of a layer that has them.
+func TestFirstFiltersAreALayersOwn(t *testing.T) {
+	n := sharedConfig(t).Network
+	n.Nodes[0], n.Nodes[1] = n.Nodes[3], n.Nodes[0]
+	layer, ok := FirstFilters(n)
+	require.True(t, ok)
+	require.Equal(t, "first", layer)
+}
+
 // Weights that layers share are trained, stored and resumed once, with the same bytes for any
 // number of workers.
 func TestSharedWeightsInTraining(t *testing.T) {

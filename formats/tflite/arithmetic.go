@@ -72,7 +72,7 @@ func arithmetic(p pair) reader {
 		case c.in[1].constant != nil:
 			y, err = im.withConstant(c, p, 0, 1)
 		default:
-			y, err = im.merged(c, p.computed, c.in[0].Value, c.in[1].Value)
+			y, err = im.merged(c, p.computed)
 		}
 		if err != nil {
 			return nil, err
@@ -81,9 +81,13 @@ func arithmetic(p pair) reader {
 	}
 }
 
-// merged adds a layer of values that are computed.
-func (im *importer) merged(c *call, l func() layers.Layer, in ...*nhwc.Value) (*nhwc.Value, error) {
-	in, err := im.Together(c.base, in)
+// merged adds a layer of all inputs, which must be computed.
+func (im *importer) merged(c *call, l func() layers.Layer) (*nhwc.Value, error) {
+	in, err := c.inputs()
+	if err != nil {
+		return nil, err
+	}
+	in, err = im.Together(c.base, in)
 	if err != nil {
 		return nil, err
 	}
@@ -151,16 +155,9 @@ func (im *importer) affine(c *call, x *nhwc.Value, from *constant, factors, term
 
 // addN reads ADD_N.
 func addN(im *importer, c *call) (*value, error) {
-	list := make([]*nhwc.Value, len(c.in))
-	for i := range c.in {
-		var err error
-		if list[i], err = c.input(i); err != nil {
-			return nil, err
-		}
+	if len(c.in) < 2 || len(c.in) > mostTerms {
+		return nil, fmt.Errorf("it has %d inputs; from 2 to %d are read", len(c.in), mostTerms)
 	}
-	if len(list) < 2 || len(list) > mostTerms {
-		return nil, fmt.Errorf("it has %d inputs; from 2 to %d are read", len(list), mostTerms)
-	}
-	y, err := im.merged(c, add.computed, list...)
+	y, err := im.merged(c, add.computed)
 	return &value{Value: y}, err
 }

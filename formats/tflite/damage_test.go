@@ -191,6 +191,20 @@ func TestBombsAreRefused(t *testing.T) {
 	require.ErrorContains(t, err, "the constants of the file have far more elements than it has bytes")
 }
 
+// Operators that have one constant again and again make a network far larger than the file.
+func TestCopiesAreBounded(t *testing.T) {
+	m := &made{}
+	x, w := m.input("x", 1, 512), m.floats("w", 512, 512)
+	for range 40 {
+		x = m.add("FULLY_CONNECTED", "y", nil, x, w)
+	}
+	_, err := convert(t.Context(), m.file(x), formats.Options{})
+	require.ErrorContains(t, err, "far more parameters than the file has bytes")
+	m.operators = m.operators[:8]
+	_, err = convert(t.Context(), m.file(m.operators[7][2].([]int)[0]), formats.Options{})
+	require.NoError(t, err)
+}
+
 func FuzzRead(f *testing.F) {
 	m := several()
 	f.Add(m.file(m.last()))

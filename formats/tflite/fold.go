@@ -25,6 +25,9 @@ func shapeOf(im *importer, c *call) (*value, error) {
 	if len(c.in) != 1 || c.in[0] == nil {
 		return nil, errors.New("its input is missing")
 	}
+	if c.in[0].blocks != nil {
+		return nil, errBlocks
+	}
 	shape := c.in[0].shapeIn(im)
 	return whole(slices.Clone(shape), len(shape)), nil
 }

@@ -17,6 +17,10 @@ import (
 	"github.com/hubel-go/hubel/layers"
 )
 
+// mostCopies is how many times the elements of a file the parameters of its network may have
+// together: operators may share a constant, and each has a copy of it until Shared.Join.
+const mostCopies = 16
+
 // importer makes a network of a model, operator by operator.
 type importer struct {
 	nhwc.Builder
@@ -25,6 +29,7 @@ type importer struct {
 	values []*value // by tensors
 	batch  int      // of the file
 	left   int      // elements of constants that may still be decoded
+	copies int      // elements that parameters may still have
 	shared formats.Shared
 	named  map[string]string // Model.Values
 }
@@ -62,7 +67,7 @@ type reader func(im *importer, c *call) (*value, error)
 
 // importGraph makes a network of a model.
 func importGraph(ctx context.Context, m *model, o formats.Options) (*importer, error) {
-	im := &importer{m: m, values: make([]*value, len(m.tensors)), left: 1<<20 + len(m.f.b), shared: formats.Shared{Merged: true}, named: map[string]string{}}
+	im := &importer{m: m, values: make([]*value, len(m.tensors)), left: 1<<20 + len(m.f.b), copies: 1<<20 + mostCopies*len(m.f.b)/4, shared: formats.Shared{Merged: true}, named: map[string]string{}}
 	im.Net, im.Last, im.Weights = &graph.Network{}, true, map[string]*gorgonia.Dense{}
 	if name := strings.ToValidUTF8(m.name, ""); len(name) <= 200 {
 		im.Net.Name = name
@@ -193,6 +198,9 @@ func (im *importer) operator(op *operator) error {
 	if err != nil {
 		return err
 	}
+	if im.copies < 0 {
+		return errors.New("the layers have far more parameters than the file has bytes: its operators have the same constants many times")
+	}
 	if im.values[op.out[0]] != nil || im.m.tensors[op.out[0]].data != nil {
 		return errors.New("what it makes is defined twice")
 	}
@@ -229,6 +237,18 @@ func (c *call) input(i int) (*nhwc.Value, error) {
 	return c.in[i].Value, nil
 }
 
+// inputs are all inputs, which must be computed.
+func (c *call) inputs() ([]*nhwc.Value, error) {
+	list := make([]*nhwc.Value, len(c.in))
+	for i := range c.in {
+		var err error
+		if list[i], err = c.input(i); err != nil {
+			return nil, err
+		}
+	}
+	return list, nil
+}
+
 // image is input i, which must have so many axes of pixels.
 func (im *importer) image(c *call, i, axes int) (*nhwc.Value, error) {
 	x, err := c.input(i)
@@ -261,6 +281,7 @@ func (c *call) integers(i int, what string) ([]int, error) {
 
 // set keeps a parameter, which is made of a constant of the file.
 func (im *importer) set(of *nhwc.Value, name string, from *constant, values []float32, shape ...int) {
+	im.copies -= len(values)
 	im.shared.Add(of.Name, name, from.array)
 	im.Set(of, name, values, shape...)
 }

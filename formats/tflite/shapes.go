@@ -202,12 +202,9 @@ func pad(im *importer, c *call) (*value, error) {
 
 // concatenation reads CONCATENATION.
 func concatenation(im *importer, c *call) (*value, error) {
-	list := make([]*nhwc.Value, len(c.in))
-	for i := range c.in {
-		var err error
-		if list[i], err = c.input(i); err != nil {
-			return nil, err
-		}
+	list, err := c.inputs()
+	if err != nil {
+		return nil, err
 	}
 	y, err := im.Concatenated(c.base, c.options.int(0, 0), list)
 	if err != nil {

@@ -366,6 +366,23 @@ func TestBlocks(t *testing.T) {
 	require.ErrorContains(t, err, "its input is in blocks, of SPACE_TO_BATCH_ND")
 }
 
+// Operators of several inputs, and SHAPE, do not take an image in blocks for the image.
+func TestBlocksAreNoImage(t *testing.T) {
+	for _, op := range []string{"ADD", "SUB", "MUL", "DIV", "MAXIMUM", "MINIMUM", "SQUARED_DIFFERENCE", "ADD_N", "CONCATENATION", "SHAPE"} {
+		m := &made{}
+		in := m.input("x", 1, 4, 4, 2)
+		block, pads := m.ints("block", 2, 2), m.tensor("pads", int32Type, make([]byte, 16), 2, 2)
+		a, b := m.add("SPACE_TO_BATCH_ND", "a", nil, in, block, pads), m.add("SPACE_TO_BATCH_ND", "b", nil, in, block, pads)
+		y := m.add(op, "y", nil, a, b)
+		if op == "SHAPE" {
+			m.operators[2][1] = []int{a}
+			y = m.add("RESHAPE", "r", nil, in, y)
+		}
+		_, err := convert(t.Context(), m.file(y), formats.Options{})
+		require.ErrorContains(t, err, errBlocks.Error(), op)
+	}
+}
+
 // A buffer that two operators read is one tensor of the network. One of zeros may only be alike.
 func TestSharedBuffers(t *testing.T) {
 	m := &made{}

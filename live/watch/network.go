@@ -18,7 +18,7 @@ func network(p *graph.Plan) live.Graph {
 	for i, node := range p.Network.Nodes {
 		n := live.Node{
 			Name: node.Name, Type: node.Layer.Type(), In: node.In, Options: options(node.Layer),
-			Parameters: parameters(p.Specs[i].Params), FLOPs: p.Specs[i].FLOPs / int64(p.Options.Batch),
+			Parameters: parameters(p, i), FLOPs: p.Specs[i].FLOPs / int64(p.Options.Batch),
 		}
 		for k, out := range p.Specs[i].Out {
 			n.Out = append(n.Out, live.Value{Name: graph.ValueName(node.Name, k), Shape: out.Shape[1:]})
@@ -28,10 +28,12 @@ func network(p *graph.Plan) live.Graph {
 	return g
 }
 
-// parameters is how many numbers a layer's parameters have.
-func parameters(list []layers.Param) (n int64) {
-	for _, p := range list {
-		n += int64(device.Elements(p.Shape))
+// parameters is how many numbers the parameters have that a layer has itself.
+func parameters(p *graph.Plan, node int) (n int64) {
+	for _, q := range p.ParamsOf(node) {
+		if q.Node == node {
+			n += int64(device.Elements(q.Shape))
+		}
 	}
 	return n
 }

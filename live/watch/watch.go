@@ -34,8 +34,8 @@ func about(c *solver.Config, samples, tests int, p *graph.Plan) live.About {
 		a.Metrics = append(a.Metrics, live.MetricAbout{Name: m.Value, Share: hits != nil})
 	}
 	if p != nil {
-		for _, s := range p.Specs {
-			a.Parameters += parameters(s.Params)
+		for i := range p.Specs {
+			a.Parameters += parameters(p, i)
 		}
 	}
 	return a
