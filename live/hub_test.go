@@ -137,7 +137,7 @@ func TestSlowPages(t *testing.T) {
 	slow, fast := connected(t, h, ""), connected(t, h, "")
 	takes(t, h, slow)
 	takes(t, h, fast)
-	for i := range 3 * pastMessages {
+	for i := range pastMessages + 100 {
 		r.Log(line(i))
 		require.Len(t, takes(t, h, fast), 1)
 	}
@@ -146,7 +146,7 @@ func TestSlowPages(t *testing.T) {
 	require.Equal(t, []string{"reset", "log", "ready"}, kindsOf(list))
 
 	large := results.MonitorLine{Layers: []results.LayerNumbers{{Layer: strings.Repeat("x", 1<<20)}}}
-	for range 40 {
+	for range 12 {
 		r.Monitor(large)
 	}
 	require.LessOrEqual(t, h.bytes, pastBytes)
@@ -161,7 +161,7 @@ func TestSlowPages(t *testing.T) {
 // A long list stays short, spans the whole run, and keeps its tests.
 func TestLongLists(t *testing.T) {
 	h, r := oneRun()
-	const n = 10 * maxLog
+	const n = 4 * maxLog
 	loss := 0.5
 	for i := range n {
 		l := line(i)
