@@ -11,10 +11,10 @@ import (
 )
 
 var (
-	inHTML   = regexp.MustCompile(`(?:href|src)="([^"#]+)"`)
-	inScript = regexp.MustCompile(`(?m)^(?:import|export) .*?from "([^"]+)";`)
-	elsewere = regexp.MustCompile(`(?i)(?:https?:)?//[a-z0-9]`)
-	inline   = regexp.MustCompile(`(?i)<script(?:\s[^>]*)?>[^<]|<style|\sstyle="|\son[a-z]+="|javascript:`)
+	inHTML    = regexp.MustCompile(`(?:href|src)="([^"#]+)"`)
+	inScript  = regexp.MustCompile(`(?m)^(?:import|export) .*?from "([^"]+)";`)
+	elsewhere = regexp.MustCompile(`(?i)(?:https?:)?//[a-z0-9]`)
+	inline    = regexp.MustCompile(`(?i)<script(?:\s[^>]*)?>[^<]|<style|\sstyle="|\son[a-z]+="|javascript:`)
 )
 
 // Every file of the page can be reached from its first one, and none refers to anything
@@ -37,7 +37,7 @@ func TestPageRefersToItselfAlone(t *testing.T) {
 			if code, _, _ := strings.Cut(l, "// "); path.Ext(name) == ".js" {
 				l = code
 			}
-			require.False(t, elsewere.MatchString(l), "%s: %s", name, l)
+			require.False(t, elsewhere.MatchString(l), "%s: %s", name, l)
 		}
 		switch path.Ext(name) {
 		case ".html":
