@@ -59,6 +59,7 @@ func Open(address string) (*Server, error) {
 		Handler:           webguard.New(l.Addr(), "open the address that the terminal shows", names...).Wrap(s.routes()),
 		ReadHeaderTimeout: 10 * time.Second,
 		ReadTimeout:       10 * time.Second,
+		WriteTimeout:      30 * time.Second, // which a stream of events moves on
 		IdleTimeout:       time.Minute,
 		MaxHeaderBytes:    16 << 10,
 		ErrorLog:          log.New(io.Discard, "", 0), // what clients do is no affair of the terminal's
