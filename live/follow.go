@@ -63,11 +63,22 @@ func (f *Folder) Follow(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-every.C:
-			if err := f.look(); err != nil && !f.complained[err.Error()] {
-				f.complained[err.Error()] = true
-				f.Run.Notice(err.Error())
+			if err := f.look(); err != nil {
+				f.complain(err)
 			}
 		}
+	}
+}
+
+// complain tells the pages what is wrong, of the lines of a file only the first.
+func (f *Folder) complain(err error) {
+	what := err.Error()
+	if line := (*damaged)(nil); errors.As(err, &line) {
+		what = line.path
+	}
+	if !f.complained[what] && len(f.complained) < maxNotices {
+		f.complained[what] = true
+		f.Run.Notice(err.Error())
 	}
 }
 
@@ -115,10 +126,15 @@ func changed[Value any](path string, known *os.FileInfo, to func(Value)) error {
 		return nil
 	case err != nil:
 		return err
+	case !now.Mode().IsRegular():
+		return fmt.Errorf("%s is not a regular file", path)
 	case *known != nil && os.SameFile(*known, now) && now.ModTime().Equal((*known).ModTime()):
 		return nil
 	}
 	*known = now
+	if now.Size() > largestFile {
+		return fmt.Errorf("%s has more than %d bytes", path, largestFile)
+	}
 	text, err := os.ReadFile(path)
 	if err != nil {
 		return err

@@ -41,9 +41,7 @@ func (s *Server) events(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	defer s.hub.disconnect(p)
-	h := w.Header()
-	h.Set("Content-Type", "text/event-stream")
-	h.Set("Cache-Control", "no-store")
+	w.Header().Set("Content-Type", "text/event-stream")
 	w.WriteHeader(http.StatusOK)
 	control := http.NewResponseController(w)
 	if control.SetReadDeadline(time.Time{}) != nil { // that of requests would end the stream
@@ -136,6 +134,5 @@ func (s *Server) picture(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	w.Header().Set("Content-Type", "image/png")
-	w.Header().Set("Cache-Control", "no-store") // the next server of this port has others
-	_ = png.Encode(w, m)                        // the page may be gone
+	_ = png.Encode(w, m) // the page may be gone
 }

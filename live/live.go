@@ -50,13 +50,16 @@ func Open(address string) (*Server, error) {
 	}
 	s := &Server{hub: newHub(), token: rand.Text(), listener: l, served: make(chan error, 1)}
 	var names []string
-	if name, err := os.Hostname(); err == nil {
-		names = append(names, name)
+	if at, ok := l.Addr().(*net.TCPAddr); ok && !at.IP.IsLoopback() { // by its name it is reached from other machines
+		if name, err := os.Hostname(); err == nil {
+			names = append(names, name)
+		}
 	}
 	s.http = &http.Server{
-		Handler:           webguard.New(l.Addr(), names...).Wrap(s.routes()),
+		Handler:           webguard.New(l.Addr(), "open the address that the terminal shows", names...).Wrap(s.routes()),
 		ReadHeaderTimeout: 10 * time.Second,
 		ReadTimeout:       10 * time.Second,
+		WriteTimeout:      30 * time.Second, // which a stream of events moves on
 		IdleTimeout:       time.Minute,
 		MaxHeaderBytes:    16 << 10,
 		ErrorLog:          log.New(io.Discard, "", 0), // what clients do is no affair of the terminal's

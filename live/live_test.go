@@ -188,7 +188,7 @@ func TestButtons(t *testing.T) {
 	code, _ = send(t, s, "POST", "api/runs/0/stop", append(right, "Origin", "http://evil.example")...)
 	require.Equal(t, http.StatusForbidden, code)
 	code, _ = send(t, s, "POST", "api/runs/0/stop", append(right, "Host", "evil.example")...)
-	require.Equal(t, http.StatusForbidden, code)
+	require.Equal(t, http.StatusMisdirectedRequest, code)
 	require.Zero(t, b.saves.Load()+b.stops.Load())
 
 	code, _ = send(t, s, "POST", "api/token", right...)

@@ -64,10 +64,14 @@ type state struct {
 	kinds  []string // in the order of their first message
 	values map[string]json.RawMessage
 	lists  map[string][]point
+	bytes  map[string]int // of each list
 }
 
+// mostBytes is what a list may take, whatever its lines are.
+const mostBytes = 64 << 20
+
 func newState() state {
-	return state{values: map[string]json.RawMessage{}, lists: map[string][]point{}}
+	return state{values: map[string]json.RawMessage{}, lists: map[string][]point{}, bytes: map[string]int{}}
 }
 
 // set replaces a value, and reports whether that changes anything.
@@ -85,7 +89,8 @@ func (s *state) set(kind string, data json.RawMessage) bool {
 func (s *state) add(kind string, p point, most int) {
 	s.note(kind)
 	list := append(s.lists[kind], p)
-	if len(list) > most {
+	s.bytes[kind] += len(p.data)
+	if len(list) > most || s.bytes[kind] > mostBytes {
 		thin := list[:0:0]
 		for i, p := range list {
 			if i%2 == 0 || p.kept || i == len(list)-1 {
@@ -95,9 +100,20 @@ func (s *state) add(kind string, p point, most int) {
 		if len(thin) > most { // nearly all are kept: the newest are what one looks at
 			thin = thin[len(thin)-most/2:]
 		}
+		for s.bytes[kind] = size(thin); s.bytes[kind] > mostBytes && len(thin) > 1; s.bytes[kind] = size(thin) {
+			thin = slices.Clone(thin[len(thin)-len(thin)/2:]) // so that the memory of the others is free
+		}
 		list = thin
 	}
 	s.lists[kind] = list
+}
+
+// size is how many bytes points take.
+func size(list []point) (n int) {
+	for _, p := range list {
+		n += len(p.data)
+	}
+	return n
 }
 
 // note remembers the order of kinds.
@@ -120,6 +136,7 @@ func (s *state) messages(run int) []message {
 func (s *state) forget(kinds ...string) {
 	for _, kind := range kinds {
 		delete(s.lists, kind)
+		delete(s.bytes, kind)
 		delete(s.values, kind)
 	}
 	s.kinds = slices.DeleteFunc(s.kinds, func(kind string) bool { return slices.Contains(kinds, kind) })

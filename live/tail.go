@@ -9,8 +9,12 @@ import (
 	"os"
 )
 
-// longestLine is how long a line of a log may be.
-const longestLine = 64 << 20
+// longestLine is how long a line of a log may be, in bytes, and largestFile a file of one value.
+// Those that train writes are far below.
+const (
+	longestLine = 8 << 20
+	largestFile = 64 << 20
+)
 
 // tail reads a file of lines that grows.
 type tail struct {
@@ -18,6 +22,7 @@ type tail struct {
 	known os.FileInfo // of the last look; nil before the file is there
 	at    int64       // read so far
 	part  []byte      // of a line whose end is not written yet
+	long  bool        // that line is too long, and passed over
 	line  int         // whole ones so far
 }
 
@@ -33,6 +38,8 @@ func (d *damaged) Error() string { return fmt.Sprintf("%s: line %d: %v", d.path,
 // Unwrap is for errors.Is.
 func (d *damaged) Unwrap() error { return d.err }
 
+var errLong = fmt.Errorf("it has more than %d bytes", longestLine)
+
 // more gives each to every line that was written since the last time. A file that is another
 // one now, or shorter, begins anew: again is called first. It goes on after damaged lines, and
 // returns the first of them as a *damaged.
@@ -43,8 +50,10 @@ func (t *tail) more(again func(), each func(line []byte) error) error {
 		return nil
 	case err != nil:
 		return err
+	case !now.Mode().IsRegular(): // reading a pipe would wait, and a device never ends
+		return fmt.Errorf("%s is not a regular file", t.path)
 	case t.known != nil && (!os.SameFile(t.known, now) || now.Size() < t.at):
-		t.at, t.part, t.line = 0, nil, 0
+		t.at, t.part, t.line, t.long = 0, nil, 0, false
 		again()
 	case t.known != nil && now.Size() == t.at:
 		t.known = now
@@ -72,8 +81,6 @@ func (t *tail) more(again func(), each func(line []byte) error) error {
 			return bad
 		case err != nil:
 			return err
-		case len(t.part) > longestLine:
-			return fmt.Errorf("%s: line %d has more than %d bytes", t.path, t.line+1, longestLine)
 		}
 	}
 }
@@ -82,14 +89,23 @@ func (t *tail) more(again func(), each func(line []byte) error) error {
 func (t *tail) lines(piece []byte, each func(line []byte) error) (bad error) {
 	for {
 		line, rest, whole := bytes.Cut(piece, []byte("\n"))
-		t.part = append(t.part, line...)
+		if t.long = t.long || len(t.part)+len(line) > longestLine; t.long {
+			t.part = nil
+		} else {
+			t.part = append(t.part, line...)
+		}
 		if !whole {
 			return bad
 		}
 		t.line++
-		if err := each(t.part); err != nil && bad == nil {
+		err := errLong
+		if !t.long {
+			err = each(t.part)
+		}
+		if err != nil && bad == nil {
 			bad = &damaged{t.path, t.line, err}
 		}
+		t.long = false
 		t.part, piece = t.part[:0], rest
 	}
 }

@@ -3,6 +3,7 @@ package serve
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"mime"
 	"mime/multipart"
@@ -107,24 +108,71 @@ func readParts(from *multipart.Reader, most int) (list []picture, err error) {
 // parsePictures reads {"pictures": ["base64", ...]}.
 func parsePictures(body []byte, most int) ([]picture, error) {
 	var in struct {
-		Pictures [][]byte `json:"pictures"`
+		Pictures json.RawMessage `json:"pictures"`
 	}
+	wrong := func(err error) error { return bad(`the body is not {"pictures": ["base64", ...]}: %v`, err) }
 	if err := json.Unmarshal(body, &in); err != nil {
-		return nil, bad(`the body is not {"pictures": ["base64", ...]}: %v`, err)
+		return nil, wrong(err)
 	}
-	switch {
-	case len(in.Pictures) == 0:
-		return nil, bad(`there are no "pictures" in the body`)
-	case len(in.Pictures) > most:
+	if elements(in.Pictures, most) > most {
 		return nil, tooMany(most)
 	}
-	list := make([]picture, len(in.Pictures))
-	for i, encoded := range in.Pictures {
-		list[i].encoded = encoded
+	var encoded [][]byte
+	if in.Pictures != nil {
+		if err := json.Unmarshal(in.Pictures, &encoded); err != nil {
+			return nil, wrong(err)
+		}
+	}
+	if len(encoded) == 0 {
+		return nil, bad(`there are no "pictures" in the body`)
+	}
+	list := make([]picture, len(encoded))
+	for i, e := range encoded {
+		list[i].encoded = e
 	}
 	return list, nil
 }
 
 func tooMany(most int) error {
 	return refuse(http.StatusRequestEntityTooLarge, "a request may have %d pictures", most)
+}
+
+// elements is how many elements a list in valid JSON has, or most+1 if there are more. An
+// element of two bytes may take a hundred when it is decoded; so they are counted before.
+func elements(list []byte, most int) int {
+	n, depth, quoted := 0, 0, false
+	for i := 0; i < len(list) && n <= most; i++ {
+		c := list[i]
+		if n == 0 && depth == 1 && c > ' ' && c != ']' {
+			n = 1
+		}
+		switch {
+		case quoted && c == '\\':
+			i++
+		case c == '"':
+			quoted = !quoted
+		case quoted:
+		case c == '[' || c == '{':
+			depth++
+		case c == ']' || c == '}':
+			depth--
+		case c == ',' && depth == 1:
+			n++
+		}
+	}
+	return n
+}
+
+// mostListed is how many inputs, outputs or dimensions a request may list.
+const mostListed = 256
+
+// few is a list in JSON that must be short.
+type few[T any] []T
+
+// UnmarshalJSON implements json.Unmarshaler.
+func (f *few[T]) UnmarshalJSON(text []byte) error {
+	if elements(text, mostListed) > mostListed {
+		return fmt.Errorf("a list has more than %d elements", mostListed)
+	}
+	return json.Unmarshal(text, (*[]T)(f))
 }

@@ -25,13 +25,16 @@ const (
 
 // inferRequest is a request for predictions.
 type inferRequest struct {
-	ID         string          `json:"id"`
+	ID         string             `json:"id"`
+	Parameters inferParameters    `json:"parameters"`
+	Inputs     few[inferTensor]   `json:"inputs"`
+	Outputs    few[inferSelected] `json:"outputs"`
+}
+
+// inferSelected is an output that is asked for.
+type inferSelected struct {
+	Name       string          `json:"name"`
 	Parameters inferParameters `json:"parameters"`
-	Inputs     []inferTensor   `json:"inputs"`
-	Outputs    []struct {
-		Name       string          `json:"name"`
-		Parameters inferParameters `json:"parameters"`
-	} `json:"outputs"`
 }
 
 // inferParameters are those that are known. Others are passed over, but for one that would
@@ -46,7 +49,7 @@ type inferParameters struct {
 // inferTensor is an input.
 type inferTensor struct {
 	Name       string          `json:"name"`
-	Shape      []int           `json:"shape"`
+	Shape      few[int]        `json:"shape"`
 	Datatype   string          `json:"datatype"`
 	Parameters inferParameters `json:"parameters"`
 	Data       json.RawMessage `json:"data"`
@@ -196,13 +199,13 @@ func (t *inferTensor) bytes() (x []byte, err error) {
 func (t *inferTensor) strings() (list [][]byte, err error) {
 	name := printable.Name(t.Name)
 	if t.binary == nil {
-		if err := json.Unmarshal(t.Data, &list); err != nil || len(list) != t.Shape[0] {
-			return nil, bad("input %s is not %d pictures in base64", name, t.Shape[0])
+		if elements(t.Data, t.Shape[0]) == t.Shape[0] && json.Unmarshal(t.Data, &list) == nil {
+			return list, nil
 		}
-		return list, nil
+		return nil, bad("input %s is not %d pictures in base64", name, t.Shape[0])
 	}
 	rest := t.binary
-	for len(rest) >= 4 {
+	for len(rest) >= 4 && len(list) < t.Shape[0] {
 		n := int64(binary.LittleEndian.Uint32(rest))
 		if rest = rest[4:]; n > int64(len(rest)) {
 			break

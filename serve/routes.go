@@ -8,11 +8,11 @@ import (
 	"time"
 
 	"github.com/hubel-go/hubel/internal/printable"
+	"github.com/hubel-go/hubel/internal/webguard"
 )
 
 // Handler answers requests as a server does that listens at an address.
 func (s *Server) Handler(at net.Addr) http.Handler {
-	g := newGuard(at, s.o.Hosts)
 	mux := http.NewServeMux()
 	route := func(method, path string, answer func(w http.ResponseWriter, r *http.Request) error) {
 		mux.Handle(path, s.route(method, path, answer))
@@ -50,14 +50,11 @@ func (s *Server) Handler(at net.Addr) http.Handler {
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		s.answerError(w, r, refuse(http.StatusNotFound, "there is nothing at %s; docs/serving.md lists what there is", printable.Name(r.URL.Path)))
 	})
+	guarded := webguard.New(at, "-host says which others are", s.o.Hosts...).Wrap(mux)
 	return http.HandlerFunc(func(to http.ResponseWriter, r *http.Request) {
 		w := &answered{ResponseWriter: to, route: "none", status: http.StatusOK}
 		defer func(since time.Time) { s.meter.answered(w.route, w.status, since) }(time.Now())
-		if err := g.check(w, r); err != nil {
-			s.answerError(w, r, err)
-			return
-		}
-		mux.ServeHTTP(w, r)
+		guarded.ServeHTTP(w, r)
 	})
 }
 

@@ -36,7 +36,7 @@ var allowed = map[string][]string{
 	"modelfile":           {"graph", "data", "formats/safetensors", "internal/printable"},
 	"predict":             {"modelfile", "graph", "data", "device"},
 	"inspect":             {"predict", "modelfile", "graph", "layers", "data", "device", "expr"},
-	"serve":               {"predict", "device", "internal/printable"},
+	"serve":               {"predict", "device", "internal/printable", "internal/webguard"},
 	"internal/webguard":   {},
 	"live":                {"results", "internal/webguard"},
 	"live/watch":          {"live", "solver", "results", "graph", "layers", "data", "device"},

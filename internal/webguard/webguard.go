@@ -13,50 +13,54 @@ import (
 	"net/http"
 	"net/netip"
 	"slices"
+	"strconv"
 	"strings"
 )
 
 // Policy is the Content-Security-Policy of every answer: scripts and styles are files of the
 // server, pictures may also be made by a script, and nothing comes from elsewhere.
 const Policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; connect-src 'self'; " +
-	"manifest-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+	"base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
 // Guard decides which requests a server answers.
 type Guard struct {
-	port   string   // of the listener
-	public bool     // it can be reached from other machines, by any address
-	names  []string // that the server has besides
+	port     string // of the listener; empty if it has none
+	loopback bool   // only this machine reaches it
+	names    []string
+	remedy   string
 }
 
 // New makes the guard of a server that listens at an address. One that listens on the loopback
-// interface answers to localhost, 127.0.0.1 and [::1]. Another answers to every IP address too,
-// because a rebound name is none, and to the names.
-func New(at net.Addr, names ...string) *Guard {
-	g := &Guard{}
-	host, port, err := net.SplitHostPort(at.String())
-	if err != nil {
-		return g // it answers nobody
+// interface answers to localhost and the loopback addresses, with its port. Another answers to
+// localhost and every IP address, because a rebound name is none; the port may be any there, as
+// it is another one behind a container's or a router's.
+//
+// Names are hosts that are right besides, each with a port or, for all ports, without. The
+// remedy is what a client is told that asks for another host.
+func New(at net.Addr, remedy string, names ...string) *Guard {
+	g := &Guard{loopback: true, remedy: remedy}
+	for _, name := range names {
+		g.names = append(g.names, strings.ToLower(name))
 	}
-	g.port = port
-	if ip, err := netip.ParseAddr(host); err != nil || !ip.IsLoopback() {
-		g.public = true
-		g.names = names
+	if tcp, ok := at.(*net.TCPAddr); ok {
+		g.loopback = tcp.IP.IsLoopback()
+		g.port = strconv.Itoa(tcp.Port)
 	}
 	return g
 }
 
-// Wrap is a handler that refuses with 403, and an error in JSON, what does not name the server
-// as Host, and what has another Origin. All other requests go to h. Every answer has the headers
-// of protection.
+// Wrap is a handler that refuses, with an error in JSON, what does not name the server as Host
+// (421) and what comes from a page of another origin (403). All other requests go to h. Every
+// answer has the headers of protection, of which h may change Cache-Control.
 func (g *Guard) Wrap(h http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		protect(w.Header())
-		if !g.knows(r.Host) {
-			Refuse(w, http.StatusForbidden, fmt.Sprintf("the server is not called %.100q: open the address that it printed", r.Host))
+		if !g.knows(r) {
+			Refuse(w, http.StatusMisdirectedRequest, fmt.Sprintf("the host %.100q is not this server's: %s", r.Host, g.remedy))
 			return
 		}
-		if !g.sameOrigin(r) {
-			Refuse(w, http.StatusForbidden, "the request comes from a page of another server")
+		if !sameOrigin(r) {
+			Refuse(w, http.StatusForbidden, "the request comes from a page of another origin")
 			return
 		}
 		h.ServeHTTP(w, r)
@@ -71,34 +75,37 @@ func protect(h http.Header) {
 	h.Set("Referrer-Policy", "no-referrer")
 	h.Set("Cross-Origin-Opener-Policy", "same-origin")
 	h.Set("Cross-Origin-Resource-Policy", "same-origin")
+	h.Set("Cache-Control", "no-store") // the next server of this port answers something else
 }
 
-// knows reports whether a Host header names the server.
-func (g *Guard) knows(host string) bool {
-	name, port, err := net.SplitHostPort(host)
+// knows reports whether the Host of a request names the server.
+func (g *Guard) knows(r *http.Request) bool {
+	host, port, err := net.SplitHostPort(r.Host)
 	if err != nil { // no port: that of HTTP or HTTPS
-		name, port = strings.TrimSuffix(strings.TrimPrefix(host, "["), "]"), g.port
-		if g.port != "80" && g.port != "443" {
-			return false
+		host, port = strings.TrimSuffix(strings.TrimPrefix(r.Host, "["), "]"), "80"
+		if r.TLS != nil {
+			port = "443"
 		}
 	}
-	if port != g.port || name == "" {
-		return false
-	}
-	name = strings.ToLower(name)
-	if name == "localhost" || slices.ContainsFunc(g.names, func(n string) bool { return strings.EqualFold(n, name) }) {
+	host = strings.ToLower(strings.TrimSuffix(host, "."))
+	if slices.Contains(g.names, host) || slices.Contains(g.names, net.JoinHostPort(host, port)) {
 		return true
 	}
-	ip, err := netip.ParseAddr(name)
-	return err == nil && (g.public || ip.IsLoopback())
+	ip, err := netip.ParseAddr(host)
+	if g.loopback {
+		return g.port != "" && port == g.port && (host == "localhost" || err == nil && ip.IsLoopback())
+	}
+	return host == "localhost" || err == nil
 }
 
 // sameOrigin reports whether a request comes from a page of the server, or from no page.
-func (g *Guard) sameOrigin(r *http.Request) bool {
-	switch r.Header.Get("Sec-Fetch-Site") {
+func sameOrigin(r *http.Request) bool {
+	site := r.Header.Get("Sec-Fetch-Site")
+	switch site {
 	case "", "same-origin", "none":
-	default: // a browser says so; a link from elsewhere may still open the page
-		if r.Method != http.MethodGet || r.Header.Get("Sec-Fetch-Mode") != "navigate" {
+	default: // a browser says so; a link from elsewhere may still open the page, but not in a frame
+		kind := r.Header.Get("Sec-Fetch-Dest")
+		if r.Method != http.MethodGet || r.Header.Get("Sec-Fetch-Mode") != "navigate" || kind != "" && kind != "document" {
 			return false
 		}
 	}
@@ -106,11 +113,16 @@ func (g *Guard) sameOrigin(r *http.Request) bool {
 	if !sent {
 		return true
 	}
-	scheme := "http://"
-	if r.TLS != nil {
-		scheme = "https://"
+	if len(origins) != 1 {
+		return false
 	}
-	return len(origins) == 1 && strings.EqualFold(origins[0], scheme+r.Host)
+	scheme, host, _ := strings.Cut(origins[0], "://")
+	own := "http"
+	if r.TLS != nil {
+		own = "https"
+	}
+	// Behind a server that speaks TLS, the browser alone knows the scheme; it has compared it.
+	return strings.EqualFold(host, r.Host) && (scheme == own || scheme == "https" && site == "same-origin")
 }
 
 // Refuse answers with a status and an error in JSON: {"error": "..."}.

@@ -58,4 +58,8 @@ still trained. Several runs are drawn into the same charts.
 
 `)
 	f.VisitAll(func(f *flag.Flag) { command.Explain(w, f) })
+	fmt.Fprint(w, `
+Exit code: 1 the server failed; 2 the flags or the folders are wrong, or the address
+cannot be listened on; 130 ended by Ctrl-C.
+`)
 }

@@ -19,7 +19,8 @@ import (
 type options struct {
 	serve serve.Options
 
-	addr, cert, key string
+	addr            command.Listen
+	cert, key       string
 	features, hosts command.Names
 	device          string
 	threads         int
@@ -57,7 +58,8 @@ func (o *options) flagSet() *flag.FlagSet {
 	f := flag.NewFlagSet("serve", flag.ContinueOnError)
 	f.SetOutput(io.Discard) // an error is one line, without the usage
 	f.Var((*weights)(&o.serve.Models), "weights", "`FILE` of weights that train has written, or NAME=FILE; several times for several models. Without a name it is the network's")
-	f.StringVar(&o.addr, "addr", "127.0.0.1:8000", "`ADDRESS` to listen on. Only this machine reaches 127.0.0.1; :8000 is for all. Port 0 takes a free one")
+	o.addr = "127.0.0.1:8000"
+	f.Var(&o.addr, "addr", "`ADDRESS` to listen on: HOST:PORT, or a port of 127.0.0.1, which only this machine reaches; :8000 is for all. 127.0.0.1:0 takes a free port")
 	f.Var(&o.hosts, "host", "`NAMES` with commas between, each with a port or without, by which clients call the server besides its address")
 	f.StringVar(&o.cert, "cert", "", "`FILE` of a certificate and those above it, in PEM: speak TLS")
 	f.StringVar(&o.key, "key", "", "`FILE` of the certificate's key, in PEM")

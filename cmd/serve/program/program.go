@@ -73,7 +73,7 @@ func serveRequests(ctx context.Context, o *options, reload <-chan os.Signal, std
 		}
 		certificate, scheme = &pair, "https"
 	}
-	l, err := net.Listen("tcp", o.addr) // before the work of loading
+	l, err := net.Listen("tcp", string(o.addr)) // before the work of loading
 	if err != nil {
 		return fmt.Errorf("-addr: %w", err)
 	}

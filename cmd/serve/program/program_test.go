@@ -243,7 +243,7 @@ func TestWrong(t *testing.T) {
 		{append(free, "-features", "fc9"), `keep: network lenet has no value "fc9"`},
 		{append(free, "-weights", "w"), "w and w would both be served as lenet: name one, as NAME=FILE"},
 		{[]string{"-weights", "w", "-addr", l.Addr().String()}, "-addr: listen tcp " + l.Addr().String()},
-		{[]string{"-weights", "w", "-addr", "nowhere"}, "-addr: listen tcp: address nowhere: missing port in address"},
+		{[]string{"-weights", "w", "-addr", "nowhere"}, `invalid value "nowhere" for flag -addr: it is a port, such as 8080, or an address, such as 127.0.0.1:8080`},
 		{[]string{"-weights", "text", "-addr", "127.0.0.1:0"}, "text: "},
 		{[]string{"-weights", "gone", "-addr", "127.0.0.1:0"}, "gone"},
 	} {
