@@ -40,7 +40,9 @@ func TestReductionsByColumns(t *testing.T) {
 					for _, workers := range []int{1, 3} {
 						got := reduceOn(t, workers, p, v, axes, op, values, factors)
 						for k, w := range want {
-							require.InDelta(t, w, got[k], 1e-5*(1+math.Abs(w)), "%s, result %d", name, k)
+							if !(math.Abs(w-float64(got[k])) <= 1e-5*(1+math.Abs(w))) { // require on each takes seconds
+								require.InDelta(t, w, got[k], 1e-5*(1+math.Abs(w)), "%s, result %d", name, k)
+							}
 						}
 						if first == nil {
 							first = bits(got)
