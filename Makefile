@@ -94,13 +94,14 @@ test: ## run the tests; needs neither a GPU nor the network
 KERNELS = ./kernels/cpu/... ./layers ./graph/... ./solver ./data/...
 
 .PHONY: test-long
-test-long: ## run the CPU's tests again on its generic path and on AVX2; a million convolutions on each path; simulate AlexNet, gpu-check, and 100 changes to each file of PTX, and others to each kernel; compare pictures with Pillow
+test-long: ## run the CPU's tests again on its generic path and on AVX2; a million convolutions on each path; plan 100,000 layers; simulate AlexNet, gpu-check, and 100 changes to each file of PTX, and others to each kernel; compare pictures with Pillow
 	$(GO) test -tags purego -timeout 20m $(KERNELS)
 	@if grep -q -w avx2 /proc/cpuinfo 2>/dev/null; then \
 		echo "HUBEL_CPU=avx2 $(GO) test $(KERNELS)"; \
 		HUBEL_CPU=avx2 $(GO) test -timeout 20m $(KERNELS); \
 	else echo "test-long: AVX2 skipped, this machine has none"; fi
 	HUBEL_LONG=1 $(GO) test -timeout 60m -run ConvShapes ./kernels/cpu
+	HUBEL_LONG=1 $(GO) test -timeout 20m -run VeryDeep ./graph
 	HUBEL_LONG=1 HUBEL_MUTATIONS=100 $(GO) test -timeout 40m -run "AlexNet|Mutations|Changes|Flushing" ./kernels/cuda
 	HUBEL_LONG=1 $(GO) test -timeout 20m -run OnSimulator ./cmd/gpu-check
 	@if python3 -c 'import PIL' 2>/dev/null || /usr/bin/python3 -c 'import PIL' 2>/dev/null; then \

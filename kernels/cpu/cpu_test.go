@@ -120,8 +120,9 @@ func ones(t *testing.T, d *Device, shape ...int) device.Tensor {
 	var err error
 	x.Buffer, err = d.Alloc(x.Bytes())
 	require.NoError(t, err)
-	for i := range floats(x) {
-		floats(x)[i] = 1
+	values := floats(x)
+	for i := range values {
+		values[i] = 1
 	}
 	return x
 }

@@ -33,6 +33,7 @@ func (q *queue) newEpilogue(maps []device.EpilogueMap, y device.Tensor) (e epilo
 		m := &maps[i]
 		if err := m.Check(y); err != nil {
 			q.Fail("epilogue", err)
+			clear(q.epilogue)
 			return epilogue{}, false
 		}
 		c := newViewed(q, m.Program, m.View(y), m.In, device.Random{})

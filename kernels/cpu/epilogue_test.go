@@ -86,8 +86,10 @@ func TestEpilogueErrors(t *testing.T) {
 	y, x, w := ones(t, d, 1, 2, 4, 4), ones(t, d, 1, 2, 4, 4), ones(t, d, 2, 2, 1, 1)
 	q.ConvForward(c, y, x, device.Filter{Tensor: w}, device.Epilogue{Maps: []device.EpilogueMap{{Program: shapeSum, In: []device.Tensor{y, w}}}}, nil)
 	require.ErrorContains(t, q.Sync(), "epilogue: input 1 is 4 elements of float32, but [N,C,Inner] of [1,1,32] are 32 of float32")
-	q.DenseForward(device.Dense{N: 1, In: 2, Out: 2}, y, x, w, device.Epilogue{Maps: []device.EpilogueMap{{}}}, nil)
+	product := ones(t, d, 1, 2)
+	q.DenseForward(device.Dense{N: 1, In: 2, Out: 2}, product, x, w, device.Epilogue{Maps: []device.EpilogueMap{{Program: shapeSiLU, In: []device.Tensor{product}}, {}}}, nil)
 	require.EqualError(t, q.Sync(), "epilogue: there is no program")
+	require.Equal(t, make([]evaluation, 1), q.(*queue).epilogue, "the map before holds no tensor")
 	for _, m := range q.(*queue).finishing {
 		require.Equal(t, evaluation{}, m.update)
 	}

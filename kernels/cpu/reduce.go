@@ -24,10 +24,10 @@ func (q *queue) Reduce(p *expr.Program, v device.View, op device.ReduceOp, axes 
 	axes = foldedAxes(v, axes)
 	q.pool.Acquire()
 	defer q.pool.Release()
-	q.engine.Reserve(c.room())
 	if axes&expr.Inner != 0 {
 		q.columns = columnsTask{reduction: c}
 		items := q.columns.cut(axes)
+		q.engine.Reserve(q.columns.room())
 		q.pool.Run(&q.columns, items)
 		q.combining = combineTask{q.columns.reduction}
 		direct := q.columns.direct
@@ -39,6 +39,7 @@ func (q *queue) Reduce(p *expr.Program, v device.View, op device.ReduceOp, axes 
 	} else {
 		q.runs = runsTask{reduction: c}
 		items := q.runs.cut(axes)
+		q.engine.Reserve(q.runs.room())
 		q.pool.Run(&q.runs, items)
 		q.combining = combineTask{q.runs.reduction}
 		reset(&q.runs)
