@@ -216,7 +216,7 @@ func (c *nodeCase) fold(set string) error {
 	if err != nil {
 		return err
 	}
-	im := &importer{opset: opset, batch: batch, net: &graph.Network{}, shapes: map[string][]int{}, values: map[string]*value{}, readers: map[string]int{}, room: 1 << 20}
+	im := &importer{opset: opset, batch: batch, net: &graph.Network{}, shapes: map[string][]int{}, values: map[string]*value{}, readers: map[string]int{}, origins: map[string][]string{}, room: 1 << 20}
 	for name, k := range constants {
 		im.values[name] = &value{constant: k, kind: k.kind}
 	}
