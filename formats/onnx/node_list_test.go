@@ -264,7 +264,7 @@ func (r *ready) gradients() error {
 	}
 	for i := range n.Nodes { // what moves elements is not trained
 		if l, ok := n.Nodes[i].Layer.(*layers.Conv); ok && l.WeightRate != nil && *l.WeightRate == 0 {
-			o.Frozen = append(o.Frozen, n.Nodes[i].Name+".weight")
+			o.Frozen = append(o.Frozen, n.Nodes[i].WeightName("weight"))
 		}
 	}
 	plan, err := n.Plan(reference.New().Traits(), graph.PlanOptions{Batch: o.Batch, Keep: n.Outputs})
