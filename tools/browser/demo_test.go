@@ -81,6 +81,7 @@ func TestDemo(t *testing.T) {
 
 	// A unit of conv2 sees 14x14 pixels, by mouse as by keyboard.
 	draw(t, ctx, "3")
+	do(t, ctx, script(`scrollTo({top: 0, behavior: "instant"})`))
 	at := value[[]float64](t, ctx, `(() => { const r = document.getElementById("layer-conv2").getBoundingClientRect(); return [r.left + 60, r.top + 20] })()`)
 	do(t, ctx, chromedp.MouseEvent(input.DispatchMouseEventTypeMouseMoved, at[0], at[1]))
 	wait(t, ctx, `document.getElementById("unit-text").textContent.includes("14×14 pixels")`)

@@ -34,7 +34,7 @@ var root = func() string {
 }()
 
 // limit is how long a test may take on a slow machine.
-const limit = 25 * time.Minute
+const limit = 15 * time.Minute
 
 // chromium is the browser's program, or the reason why there is none.
 func chromium(t *testing.T) string {
