@@ -169,7 +169,7 @@ bench: build ## measure products, layers and networks; ARGS="net -batch 1" choos
 	bin/bench $(ARGS)
 
 .PHONY: peers
-peers: ## measure OpenBLAS, PyTorch, ONNX Runtime and OpenVINO beside it; ARGS="net lenet 64": one part; RUNS, THREADS, PYPI=no
+peers: ## measure OpenBLAS, PyTorch, ONNX Runtime and OpenVINO beside it; ARGS=nets, ARGS=layers, ARGS="net lenet 64": one part; RUNS, THREADS, PYPI=no
 	bench/peers/run.sh $(ARGS)
 
 .PHONY: serve-bench

@@ -263,7 +263,43 @@ func TestRatios(t *testing.T) {
 	var b bytes.Buffer
 	require.NoError(t, r.WriteRatios(&b))
 	require.Regexp(t, `cpu/1: gemm of toy, batch 4 +openblas/1 +2\.00 +fc forward +2\.00 +2\.00 +1\n`, b.String())
-	require.NotContains(t, b.String(), "layers of toy", "pooling is no product")
+	require.NotContains(t, b.String(), "layers of toy, batch 4  ", "pooling is no product")
+}
+
+// A layer is slower elsewhere or here by all its passes, against the fastest place that did
+// every pass that we did.
+func TestSlowerLayers(t *testing.T) {
+	r := &Report{}
+	add := func(device, name, pass string, ms float64) {
+		x := Result{Kind: KindLayers, Model: "toy", Batch: 4, Device: device, Threads: 1, Name: name, Pass: pass, Product: true}
+		x.set([]float64{ms / 1e3})
+		r.Results = append(r.Results, x)
+	}
+	for _, x := range []struct {
+		device           string
+		conv, back, pool float64
+	}{{"cpu", 2, 4, 1}, {"a", 1, 6, 3}, {"b", 3, 5, 0.5}} {
+		add(x.device, "conv", forward, x.conv)
+		add(x.device, "conv", backwardData, x.back)
+		add(x.device, "pool", forward, x.pool)
+	}
+	add("cpu", "fc", forward, 9)
+	add("cpu", "fc", backwardData, 9)
+	add("a", "fc", forward, 1) // but not its gradient, which is left out
+	add("cpu", "half", forward, 3)
+	add("cpu", "half", backwardData, 3)
+	add("a", "half", forward, 1)
+	add("b", "half", backwardData, 1) // nobody did both
+	add("cpu", "fast", forward, 1)
+	add("b", "fast", forward, 7)
+	var b bytes.Buffer
+	require.NoError(t, r.WriteRatios(&b))
+	out := b.String()
+	require.Regexp(t, `cpu/1: layers of toy, batch 4 +the fastest of the other programs +0\.11 +fc forward +0\.50 +\S+ +7\n`, out)
+	require.Contains(t, out, "all passes: 2 of 4 slower, least 0.11, median 0.83; forward: 4 of 5 slower, least 0.11, median 0.50\n")
+	require.Regexp(t, `\n +conv +6\.000 +1\.17 +0\.50\n`, out)
+	require.Regexp(t, `\n +pool +1\.000 +0\.50 +0\.50\n`, out)
+	require.NotContains(t, out[strings.Index(out, "slower, least"):], "fast ")
 }
 
 // A small network, measured for real.

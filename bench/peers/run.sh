@@ -4,10 +4,11 @@
 #
 #   bench/peers/run.sh                                    all that docs/performance.md shows
 #   bench/peers/run.sh nets                               whole networks of ImageNet alone
+#   bench/peers/run.sh layers                             their layers, with 1 and all threads
 #   bench/peers/run.sh gemm|layers|net|all MODEL BATCH    one part of it
 #
-# THREADS (all cores), RUNS (5) and, for nets, MODELS may be set. OUT is a folder for the
-# reports and pictures. HUBEL_CPU=avx2 holds OpenBLAS to its kernels for AVX2 too.
+# THREADS (all cores), RUNS (5) and, for nets and layers, MODELS may be set, for layers BATCHES
+# too. OUT is a folder for the reports and pictures. HUBEL_CPU=avx2 holds OpenBLAS to its kernels for AVX2 too.
 #
 # PyTorch is measured in both of its layouts and, for whole steps, compiled. ONNX Runtime and
 # OpenVINO only do inference. Where a C compiler or libopenblas is missing, Debian's packages
@@ -29,14 +30,16 @@ number() { # NAME VALUE
 number THREADS "$threads"
 number RUNS "$runs"
 case $#,${1:-} in
-0,* | 1,nets) ;;
+0,* | 1,nets | 1,layers) ;;
 3,*)
 	case $1 in gemm | layers | net | all) ;; *) wrong "\"$1\" is not gemm, layers, net or all" ;; esac
 	number BATCH "$3"
 	;;
-*) sed -n '2,16s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
+*) sed -n '2,17s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
 esac
 models=${MODELS:-alexnet vgg16 resnet18 resnet50 googlenet squeezenet1.1 mobilenet-v2 densenet121}
+batches=${BATCHES:-1 8 32}
+for batch in $batches; do number BATCHES "$batch"; done
 command -v go >/dev/null || wrong "there is no go in the PATH"
 
 work=$(mktemp -d)
@@ -99,7 +102,7 @@ peer() {
 
 # part KIND MODEL BATCH measures one part, peers first.
 part() {
-	name=$2-$3-$1${HUBEL_CPU:+-$HUBEL_CPU} peers=
+	name=$2-$3-$1-$threads${HUBEL_CPU:+-$HUBEL_CPU} peers=
 	case $1 in gemm | all)
 		"$work/bench" gemm -model "$2" -batch "$3" -threads "$threads" -runs 1 -json "$work/shapes.json" >"$work/shapes.txt"
 		/usr/bin/python3 bench/peers/openblas.py "$work/openblas" "$work/shapes.json" "$runs" "$threads" >"$work/openblas.json"
@@ -151,9 +154,20 @@ nets() {
 	done
 }
 
+# layers_of_nets measures the layers of the same networks.
+layers_of_nets() {
+	for threads in ${THREADS:-1 $(nproc)}; do
+		for model in $models; do
+			for batch in $batches; do
+				part layers "$model" "$batch"
+			done
+		done
+	done
+}
+
 case $# in
 1)
-	nets
+	case $1 in nets) nets ;; layers) layers_of_nets ;; esac
 	exit
 	;;
 3)
