@@ -297,17 +297,43 @@ func (b *bench) gemm(*graph.Network) error {
 	return nil
 }
 
-// layers records training steps, and adds up the kernels of each layer's
-// passes. A layer that the plan fused into another has no row.
+// layers records training steps, and adds up the kernels of each layer's passes; then passes
+// of inference, where all kernels of a layer are one pass. A layer that a plan fused into
+// another has no row.
 func (b *bench) layers(n *graph.Network) (err error) {
 	w, err := b.weights(n)
 	if err != nil {
 		return err
 	}
 	defer func() { err = cmp.Or(err, w.Close()) }()
-	s, err := newSession(b.device, b.plan, w)
+	rows, err := b.byLayer(b.plan, w)
 	if err != nil {
 		return err
+	}
+	if err := b.addChecksums(rows, n); err != nil {
+		return err
+	}
+	b.report.Results = append(b.report.Results, rows...)
+	if b.device.predicted != nil {
+		return nil
+	}
+	p, folded, err := b.folded(w)
+	if err != nil {
+		return err
+	}
+	if folded != w {
+		defer func() { err = cmp.Or(err, folded.Close()) }()
+	}
+	rows, err = b.byLayer(p, folded)
+	b.report.Results = append(b.report.Results, rows...)
+	return err
+}
+
+// byLayer records steps of a plan, and adds up the kernels of each layer's passes.
+func (b *bench) byLayer(p *graph.Plan, w *graph.Weights) (_ []Result, err error) {
+	s, err := newSession(b.device, p, w)
+	if err != nil {
+		return nil, err
 	}
 	defer func() { err = cmp.Or(err, s.close()) }()
 
@@ -318,11 +344,18 @@ func (b *bench) layers(n *graph.Network) (err error) {
 	runs := b.runs()
 	for run := range runs + 1 {
 		if err := b.ctx.Err(); err != nil {
-			return err
+			return nil, err
 		}
 		spans, err := s.record()
 		if err != nil {
-			return err
+			return nil, err
+		}
+		if p.Options.Mode == graph.Infer {
+			// Weights are packed in the first pass alone.
+			spans = slices.DeleteFunc(spans, func(x Span) bool { return x.Pass == pack })
+			for i := range spans {
+				spans[i].Pass = inference
+			}
 		}
 		if run == 0 { // warm
 			for _, x := range spans {
@@ -344,7 +377,7 @@ func (b *bench) layers(n *graph.Network) (err error) {
 		for _, x := range spans {
 			times[row[part{x.Scope, x.Pass}]][run-1] += x.Length.Seconds()
 		}
-		if run == runs {
+		if run == runs && p.Options.Mode == graph.Train {
 			b.report.Steps = append(b.report.Steps, Step{b.common.Model, b.common.Device, b.common.Threads, spans})
 		}
 	}
@@ -354,6 +387,11 @@ func (b *bench) layers(n *graph.Network) (err error) {
 		}
 		rows[i].set(times[i])
 	}
+	return rows, nil
+}
+
+// addChecksums adds the values of a network's products to the rows of their passes.
+func (b *bench) addChecksums(rows []Result, n *graph.Network) error {
 	for _, node := range n.Nodes {
 		if b.device.predicted != nil {
 			break // the simulator left blocks out
@@ -363,12 +401,11 @@ func (b *bench) layers(n *graph.Network) (err error) {
 			return fmt.Errorf("%s: %w", node.Name, err)
 		}
 		for pass, sum := range sums {
-			if i, ok := row[part{node.Name, pass}]; ok {
+			if i := slices.IndexFunc(rows, func(r Result) bool { return r.Name == node.Name && r.Pass == pass }); i >= 0 {
 				rows[i].Checksum = sum
 			}
 		}
 	}
-	b.report.Results = append(b.report.Results, rows...)
 	return nil
 }
 
@@ -389,7 +426,7 @@ func (b *bench) net(n *graph.Network) (err error) {
 	if folded != w {
 		defer func() { err = cmp.Or(err, folded.Close()) }()
 	}
-	return b.steps("inference", p, folded)
+	return b.steps(inference, p, folded)
 }
 
 // folded is the plan of inference, and its weights, as predict has them: batch-norms are part

@@ -23,8 +23,9 @@ type Span struct {
 
 // The passes besides those of device.Pass.
 const (
-	pack   = "pack"
-	update = "update"
+	pack      = "pack"
+	update    = "update"
+	inference = "inference" // all kernels of a layer
 )
 
 var (
