@@ -349,11 +349,11 @@ func (e *evaluation) run(m *machine, first, n int) {
 		st := &e.stages[k]
 		if len(m.code[k]) > 1 && whole > 0 {
 			e.aim(m, k, first, 0, false)
-			e.loops.Run(m.code[k], whole/vec.Block)
+			e.loops.Run(m.code[k], whole/vec.Block, 1, 0)
 		}
 		if len(m.code[k]) > 1 && whole < n {
 			e.aim(m, k, first, whole, true)
-			e.loops.Run(m.code[k], 1)
+			e.loops.Run(m.code[k], 1, 1, 0)
 		}
 		if st.function != none {
 			e.call(m, st, first, n)
@@ -384,16 +384,59 @@ func (e *evaluation) runRows(m *machine, first, n, rows, apart int) {
 			code = append(code, m.code[0][:len(e.stages[0].code)]...)
 		}
 		m.row, m.together = 0, append(code, vec.Instruction{Op: vec.OpEnd})
-		e.loops.Run(m.together, whole/vec.Block)
+		e.loops.Run(m.together, whole/vec.Block, 1, 0)
 	}
 	for k := 0; k < rows && whole < n; k++ {
 		row := first + k*apart
 		e.spreadInputs(m, row, 1)
 		e.copyTails(m, row+whole, n-whole)
 		e.aim(m, 0, row, whole, true)
-		e.loops.Run(m.code[0], 1)
+		e.loops.Run(m.code[0], 1, 1, 0)
 		e.endTails(m, row+whole, n-whole)
 	}
+}
+
+// shortestRow is from how many pixels on rows of less than a block are computed in blocks of
+// their own: the rest of a block is wasted.
+const shortestRow = 20
+
+// shortRows reports whether nextRows can compute the rows: numbers of type float32 alone are
+// spread over them.
+func (e *evaluation) shortRows() bool {
+	for i := range e.sources() {
+		if src := &e.inputs[i]; src.spread && (src.values == nil || src.c > 1) {
+			return false
+		}
+	}
+	return e.byRow && e.view.Inner >= shortestRow
+}
+
+// nextRows computes some of the rows from row to end, at least one, and returns how many. They
+// are rows of one sample, in whole blocks: what is behind a row is computed with it, wrongly,
+// and then again with the next row. The last ones before bound, behind which nothing is
+// touched, are computed as what they are.
+func (e *evaluation) nextRows(m *machine, row, end, bound int) int {
+	inner := e.view.Inner
+	blocks := (inner + vec.Block - 1) / vec.Block
+	exact := (blocks*vec.Block - inner + inner - 1) / inner
+	sample, channel := row/e.view.C, row%e.view.C
+	n := min(end-row, bound-exact-row, e.view.C-channel)
+	if n < 1 {
+		e.run(m, row*inner, inner)
+		return 1
+	}
+	code := m.together[:0]
+	for i := range e.sources() {
+		if src := &e.inputs[i]; src.spread {
+			code = append(code, vec.Instruction{Op: vec.OpSpread, In: [3]vec.Operand{
+				{At: &src.values[sample*src.n+channel*src.c], Moves: -src.c}, {At: &m.rowOf(i)[0]},
+			}})
+		}
+	}
+	e.aim(m, 0, row*inner, 0, false)
+	m.together = append(code, m.code[0]...)
+	e.loops.Run(m.together, blocks, n, inner)
+	return n
 }
 
 // spreadInputs writes the values of inputs that are read from a strip or a block.

@@ -1,6 +1,8 @@
 package cpu
 
 import (
+	"unsafe"
+
 	"github.com/hubel-go/hubel/device"
 	"github.com/hubel-go/hubel/expr"
 	"github.com/hubel-go/hubel/kernels/cpu/vec"
@@ -22,10 +24,14 @@ func (q *queue) Map(p *expr.Program, v device.View, out, in []device.Tensor, mod
 			t.ending[k].op = vec.OpAddInto
 		}
 	}
-	if t.byRow && t.view.Inner < longRow {
-		t.spreadAll()
-	}
 	items := chunks(v.Elements(expr.Whole))
+	if t.byRow && t.view.Inner < longRow {
+		if t.short = t.shortRows() && !t.overwrites(out, modes, in); t.short {
+			items = rowItems(t.view.N*t.view.C, t.view.Inner)
+		} else {
+			t.spreadAll()
+		}
+	}
 	if items <= fewChunks && len(t.stages) == 1 {
 		t.together, items = true, 1
 	}
@@ -36,16 +42,52 @@ func (q *queue) Map(p *expr.Program, v device.View, out, in []device.Tensor, mod
 // wake up: one worker computes them.
 const fewChunks = 3
 
-// mapTask is cut into chunks of elements.
+// mapTask is cut into chunks of elements, or of short rows.
 type mapTask struct {
 	evaluation
 	together bool // one item is all
+	short    bool // rows go together
+}
+
+// overwrites reports whether something is lost where what is behind a row is written before
+// it is read.
+func (t *mapTask) overwrites(out []device.Tensor, modes []device.Mode, in []device.Tensor) bool {
+	if t.view.Inner%vec.Block == 0 {
+		return false // nothing is
+	}
+	for k, y := range out {
+		if modes[k] == device.Accumulate {
+			return true
+		}
+		for i, axes := range t.from.Inputs() {
+			if t.from.Uses(i) && axes == expr.Whole && overlap(floats(y), floats(in[i])) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// overlap reports whether two slices have an element in common.
+func overlap(a, b []float32) bool {
+	from := func(x []float32) uintptr { return uintptr(unsafe.Pointer(unsafe.SliceData(x))) }
+	return from(a) < from(b)+4*uintptr(len(b)) && from(b) < from(a)+4*uintptr(len(a))
 }
 
 func (t *mapTask) Run(item, worker int) {
 	m := t.begin(worker)
 	defer m.end()
 	n := t.view.Elements(expr.Whole)
+	if t.short {
+		row, end := rows(item, t.view.N*t.view.C, t.view.Inner)
+		if t.together {
+			end = t.view.N * t.view.C
+		}
+		for n := 0; row < end; row += n {
+			n = t.nextRows(m, row, end, end)
+		}
+		return
+	}
 	first, end := chunk(item, n)
 	if t.together {
 		end = n

@@ -28,7 +28,8 @@ type programCase struct {
 
 func randomCase(seed uint64) (c programCase) {
 	r := rand.New(rand.NewPCG(seed, 1))
-	c.v = []device.View{{N: 1, C: 1, Inner: 70001}, {N: 37, C: 1531, Inner: 1}, {N: 5, C: 3, Inner: 4099}, {N: 4099, C: 5, Inner: 3}}[seed%4]
+	c.v = []device.View{{N: 1, C: 1, Inner: 70001}, {N: 37, C: 1531, Inner: 1}, {N: 5, C: 3, Inner: 4099}, {N: 4099, C: 5, Inner: 3},
+		{N: 8, C: 171, Inner: 49}, {N: 3, C: 131, Inner: 196}, {N: 211, C: 3, Inner: 128}, {N: 131, C: 4, Inner: 300}, {N: 9, C: 401, Inner: 21}}[seed%9]
 	c.axes, c.op = expr.Axes(seed*5%8), device.ReduceOp(r.IntN(2))
 	inputs := []expr.Expr{expr.Input(0, expr.Whole), expr.Input(1, expr.Axes(r.IntN(8))), expr.Input(2, expr.Axes(r.IntN(8)))}
 	c.p = expr.MustNew(exprtest.Expression(r, inputs, 1+r.IntN(8)))

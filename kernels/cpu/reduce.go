@@ -139,9 +139,10 @@ func (t *combineTask) Run(item, _ int) {
 // into parts, which are terms too; short ones share an item.
 type runsTask struct {
 	reduction
-	count, length int // of runs
-	parts         int // of a run
-	each          int // runs of an item, where a run is one part
+	count, length int  // of runs
+	parts         int  // of a run
+	each          int  // runs of an item, where a run is one part
+	short         bool // runs are rows that go together
 }
 
 // shortRun is the length of runs whose values are computed together, and then reduced.
@@ -157,7 +158,8 @@ func (t *runsTask) cut(axes expr.Axes) int {
 	case expr.N:
 		t.count, t.length = v.N, v.C*v.Inner
 	}
-	if t.byRow && (t.length != v.Inner || t.length <= shortRun) {
+	t.short = t.length == v.Inner && t.length <= shortRun && t.shortRows()
+	if t.byRow && !t.short && (t.length != v.Inner || t.length <= shortRun) {
 		t.spreadAll()
 	}
 	t.parts, t.each = chunks(t.length), rowsEach(t.length)
@@ -195,9 +197,13 @@ func (t *runsTask) Run(item, worker int) {
 
 // runShort is the runs from first, as many as a strip has room for at a time.
 func (t *runsTask) runShort(m *machine, first, end int) {
-	for together := strip / t.length; first < end; first += together {
-		n := min(together, end-first)
-		t.run(m, first*t.length, n*t.length)
+	for n, together := 0, strip/t.length; first < end; first += n {
+		n = min(together, end-first)
+		if t.short {
+			n = t.nextRows(m, first, first+n, t.count)
+		} else {
+			t.run(m, first*t.length, n*t.length)
+		}
 		for i := range n {
 			values := m.strip[i*t.length:][:t.length]
 			if t.op == device.Sum {

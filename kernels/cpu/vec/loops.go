@@ -64,8 +64,9 @@ type Loops struct {
 	Draw func(words []uint32, first int, r device.Random, sample int)
 
 	// Run runs an element-wise program, whose last instruction alone is OpEnd, over a
-	// number of blocks, at least one.
-	Run       func(code []Instruction, blocks int)
+	// number of blocks of a row, at least one, and of some rows, at least one, each so many
+	// elements behind the one before. Rows may overlap: they come one after the other.
+	Run       func(code []Instruction, blocks, rows, pitch int)
 	Functions // of element-wise programs
 
 	unary [4]func(y, x []float32, slope float32) // by operation

@@ -67,6 +67,9 @@ func calls() []call {
 		}},
 		{"lrnTerms", 5, func(l *Loops, f [][]float32) any { l.LRNTerms(f[0], f[1], f[2], f[3], f[4]); return nil }},
 	}
+	for _, pitch := range []int{Block - 15, Block, 2*Block - 3} { // rows of two blocks
+		all = append(all, call{fmt.Sprintf("rows %d apart", pitch), 5, func(l *Loops, f [][]float32) any { rowsApart(l, pitch, f); return nil }})
+	}
 	for name, step := range map[string]func(s *Functions) func(y, x []float32){
 		"exp": func(s *Functions) func(y, x []float32) { return s.Exp },
 		"log": func(s *Functions) func(y, x []float32) { return s.Log },
@@ -113,8 +116,30 @@ func instruction(l *Loops, op Op, f [][]float32, moves int) any {
 	if op == OpSum {
 		code[1].In[0].At = (*float32)(unsafe.Pointer(&sums))
 	}
-	l.Run(code, blocks)
+	l.Run(code, blocks, 1, 0)
 	return Total(&sums)
+}
+
+// rowsApart runs a program over as many rows of two blocks as there are elements for: a number
+// of f[3] for each row and one of f[4] for all of them. The rows overlap.
+func rowsApart(l *Loops, pitch int, f [][]float32) {
+	n := len(f[0])
+	rows := (n-2*Block)/pitch + 1
+	if n < 2*Block {
+		return
+	}
+	first := n - 2*Block - (rows-1)*pitch
+	var spread [2][Block]float32
+	at := func(i, moves int) Operand { return Operand{&f[i][first], moves} }
+	l.Run([]Instruction{
+		{Op: OpSpread, In: [3]Operand{{&f[3][n-rows], -1}, {At: &spread[0][0]}}},
+		{Op: OpSpread, In: [3]Operand{{&f[4][n-1], 0}, {At: &spread[1][0]}}},
+		{Op: OpLoad, In: [3]Operand{at(1, -1)}},
+		{Op: OpMul, In: [3]Operand{{At: &spread[0][0]}}},
+		{Op: OpMulAdd, In: [3]Operand{{At: &spread[1][0]}, at(2, -1)}},
+		{Op: OpStore, In: [3]Operand{at(0, -1)}},
+		{Op: OpEnd},
+	}, 2, rows, pitch)
 }
 
 // number is mostly between -4 and 4, and now and then special.
@@ -277,7 +302,7 @@ func TestDraw(t *testing.T) {
 					{Op: OpLoad, In: [3]Operand{{At: &words[0]}}}, {Op: OpBelow, In: [3]Operand{{At: &below[0]}, {At: &ones[0]}, {At: &twos[0]}}},
 					{Op: OpStore, In: [3]Operand{{At: &chosen[0]}}},
 					{Op: OpLoad, In: [3]Operand{{At: &words[0]}}}, {Op: OpUniform}, {Op: OpStore, In: [3]Operand{{At: &uniform[0]}}}, {Op: OpEnd},
-				}, 1)
+				}, 1, 1, 0)
 				for i, w := range words {
 					want := no
 					if math.Float32bits(w) < threshold {

@@ -42,6 +42,7 @@ const (
 	OpAddInto                // a = a + acc
 	OpMaxInto                // a = the larger of a and acc
 	OpSum                    // a, eight doubles, += acc, as in Loops.Sum
+	OpSpread                 // b = a, one number, before the first block of a row; a number for each row where a Moves
 	ops
 )
 
@@ -51,16 +52,16 @@ type Instruction struct {
 	In [3]Operand // a, b and c
 }
 
-// Operand is a block of elements for each block of the program's: those behind At, one
-// block after the other, where Moves is -1, and always the first where it is 0.
+// Operand is a block of elements for each block of the program's: those behind At, as blocks
+// and rows lie, where Moves is -1, and always the first where it is 0.
 type Operand struct {
 	At    *float32
 	Moves int
 }
 
-// block is the elements for the i-th block.
-func (o *Operand) block(i int) *[Block]float32 {
-	return (*[Block]float32)(unsafe.Add(unsafe.Pointer(o.At), i*Block*4&o.Moves))
+// block is the elements for the block that begins so many elements behind the first.
+func (o *Operand) block(at int) *[Block]float32 {
+	return (*[Block]float32)(unsafe.Add(unsafe.Pointer(o.At), at*4&o.Moves))
 }
 
 // Functions are the loops of the functions of programs, as package expr has them, and
@@ -73,18 +74,26 @@ var functions = Functions{
 	Sigmoid: func(y, x []float32) { sigmoid(y, x, 0) },
 }
 
-// run runs code, whose last instruction alone is OpEnd, over a number of blocks, at
-// least one.
-func run(code []Instruction, blocks int) {
+// run runs code, whose last instruction alone is OpEnd, over a number of blocks of some rows.
+func run(code []Instruction, blocks, rows, pitch int) {
 	var acc [Block]float32
-	for i := range blocks {
-		for k := range code[:len(code)-1] {
-			instruct(&code[k], &acc, i)
+	for r := range rows {
+		for i := range blocks {
+			for k := range code[:len(code)-1] {
+				switch n := &code[k]; {
+				case n.Op != OpSpread:
+					instruct(n, &acc, r*pitch+i*Block)
+				case i == 0:
+					value := *(*float32)(unsafe.Add(unsafe.Pointer(n.In[0].At), r*4&n.In[0].Moves))
+					fill(n.In[1].block(0)[:], value)
+				}
+			}
 		}
 	}
 }
 
-func instruct(n *Instruction, acc *[Block]float32, i int) {
+// instruct is an instruction for the block that begins so many elements behind the first.
+func instruct(n *Instruction, acc *[Block]float32, at int) {
 	switch n.Op {
 	case OpSquare:
 		mul(acc[:], acc[:], acc[:])
@@ -111,7 +120,7 @@ func instruct(n *Instruction, acc *[Block]float32, i int) {
 		}
 		return
 	}
-	a := n.In[0].block(i)
+	a := n.In[0].block(at)
 	switch n.Op {
 	case OpLoad:
 		*acc = *a
@@ -138,17 +147,17 @@ func instruct(n *Instruction, acc *[Block]float32, i int) {
 	case OpMul:
 		mul(acc[:], acc[:], a[:])
 	case OpMulAdd:
-		b := n.In[1].block(i)
+		b := n.In[1].block(at)
 		for j, v := range a {
 			acc[j] += float32(v * b[j])
 		}
 	case OpMulSub:
-		b := n.In[1].block(i)
+		b := n.In[1].block(at)
 		for j, v := range a {
 			acc[j] -= float32(v * b[j])
 		}
 	case OpMulSubFrom:
-		b := n.In[1].block(i)
+		b := n.In[1].block(at)
 		for j, v := range a {
 			acc[j] = float32(v*b[j]) - acc[j]
 		}
@@ -185,13 +194,13 @@ func instruct(n *Instruction, acc *[Block]float32, i int) {
 			}
 		}
 	default:
-		choose(n, acc, a, i)
+		choose(n, acc, a, at)
 	}
 }
 
 // choose is the instructions that compare.
-func choose(n *Instruction, acc, a *[Block]float32, i int) {
-	b, c := n.In[1].block(i), n.In[2].block(i)
+func choose(n *Instruction, acc, a *[Block]float32, at int) {
+	b, c := n.In[1].block(at), n.In[2].block(at)
 	for j, x := range acc {
 		var holds bool
 		switch y := a[j]; n.Op {

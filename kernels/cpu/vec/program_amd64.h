@@ -3,9 +3,10 @@
 // lower half, and where it lies in a block. Each instruction ends with a jump to the
 // next one's code.
 //
-// R13 is the program and R12 the instruction, BX the table of code, CX the blocks that
-// are left and AX how far the block lies behind the first, in bytes. V8 to V11 are
-// between.
+// R13 is the program and R12 the instruction, BX the table of code, CX the blocks of the
+// row that are left and AX how far the block lies behind the first, in bytes. R8 is how far
+// the row does, R10 the number of the row and R11 the rows that are left, R14 the blocks of
+// a row and R15 how far rows lie apart, in bytes. V8 to V11 are between.
 
 #define A Instruction_In
 #define B (Instruction_In+Operand__size)
@@ -39,24 +40,53 @@
 	EVERY(body); \
 	NEXT
 
-// func run(code []Instruction, blocks int)
-TEXT fn_run(SB), NOSPLIT|NOFRAME, $0-32
+// func run(code []Instruction, blocks, rows, pitch int)
+TEXT fn_run(SB), NOSPLIT|NOFRAME, $0-48
 	MOVQ code_base+0(FP), R13
-	MOVQ blocks+24(FP), CX
+	MOVQ blocks+24(FP), R14
+	MOVQ rows+32(FP), R11
+	MOVQ pitch+40(FP), R15
+	SHLQ $2, R15
 	LEAQ table<>(SB), BX
 	XORQ AX, AX
+	XORQ R8, R8
+	XORQ R10, R10
+	MOVQ R14, CX
 	MOVQ R13, R12
 	GO
 
 TEXT end<>(SB), NOSPLIT|NOFRAME, $0-0
 	DECQ CX
-	JEQ  last
+	JEQ  row
 	ADDQ $(4*const_Block), AX
+	MOVQ R13, R12
+	GO
+row:
+	DECQ R11
+	JEQ  last
+	ADDQ R15, R8
+	INCQ R10
+	MOVQ R8, AX
+	MOVQ R14, CX
 	MOVQ R13, R12
 	GO
 last:
 	VZEROUPPER
 	RET
+
+#define SPREADBLOCK(v, h, at) VMOVUPS V8, at(DX)
+
+TEXT spreadRow<>(SB), NOSPLIT|NOFRAME, $0-0
+	CMPQ AX, R8
+	JNE  done
+	MOVQ R10, SI
+	ANDQ (A+Operand_Moves)(R12), SI
+	MOVQ (A+Operand_At)(R12), DX
+	VBROADCASTSS (DX)(SI*4), V8
+	MOVQ (B+Operand_At)(R12), DX
+	EVERY(SPREADBLOCK)
+done:
+	NEXT
 
 #define LOADBLOCK(v, h, at) VMOVUPS at(SI), v
 
@@ -316,7 +346,8 @@ DATA table<>+200(SB)/8, $below<>(SB)
 DATA table<>+208(SB)/8, $addInto<>(SB)
 DATA table<>+216(SB)/8, $maxInto<>(SB)
 DATA table<>+224(SB)/8, $sum<>(SB)
-GLOBL table<>(SB), NOPTR, $232
+DATA table<>+232(SB)/8, $spreadRow<>(SB)
+GLOBL table<>(SB), NOPTR, $240
 
 #define ONE(body) \
 	MOVQ y_base+0(FP), DI; \
