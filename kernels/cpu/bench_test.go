@@ -279,14 +279,27 @@ func BenchmarkMap(b *testing.B) {
 	}
 }
 
-// A bias of channels of a few pixels each, which are in a cache.
+// Channels of a few pixels each, which are in a cache: normalised, as a batch-norm does, and
+// their squares added.
 func BenchmarkMapSmall(b *testing.B) {
-	v := device.View{N: 32, C: 512, Inner: 4 * 4}
-	p := expr.MustNew(expr.Add(expr.Input(0, expr.Whole), expr.Input(1, expr.Channel)))
-	n := v.Elements(expr.Whole)
-	benchmark(b, 0, 2*device.Float32.Size()*int64(n), []tensor.Shape{{n}, {n}, {v.C}}, func(q device.Queue, t []device.Tensor) {
-		q.Map(p, v, t[:1], t[1:], []device.Mode{device.Overwrite}, device.Random{})
-	})
+	x, mean, scale := expr.Input(0, expr.Whole), expr.Input(1, expr.Channel), expr.Input(2, expr.Channel)
+	away := expr.Sub(x, mean)
+	normalise, squares := expr.MustNew(expr.Mul(away, scale)), expr.MustNew(expr.Mul(away, away))
+	for _, side := range []int{4, 5, 7, 14} {
+		v := device.View{N: 8, C: 384, Inner: side * side}
+		n := v.Elements(expr.Whole)
+		shapes := []tensor.Shape{{n}, {n}, {v.C}, {v.C}}
+		b.Run(fmt.Sprintf("map/%dx%d", side, side), func(b *testing.B) {
+			benchmark(b, 0, 2*device.Float32.Size()*int64(n), shapes, func(q device.Queue, t []device.Tensor) {
+				q.Map(normalise, v, t[:1], t[1:], []device.Mode{device.Overwrite}, device.Random{})
+			})
+		})
+		b.Run(fmt.Sprintf("reduce/%dx%d", side, side), func(b *testing.B) {
+			benchmark(b, 0, device.Float32.Size()*int64(n), shapes, func(q device.Queue, t []device.Tensor) {
+				q.Reduce(squares, v, device.Sum, expr.Channel, t[3], []device.Tensor{t[1], t[2]}, device.Overwrite, device.Random{})
+			})
+		})
+	}
 }
 
 func median(x []float64) float64 {

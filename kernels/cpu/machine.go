@@ -349,11 +349,11 @@ func (e *evaluation) run(m *machine, first, n int) {
 		st := &e.stages[k]
 		if len(m.code[k]) > 1 && whole > 0 {
 			e.aim(m, k, first, 0, false)
-			e.loops.Run(m.code[k], whole/vec.Block, 1, 0)
+			e.loops.Run(m.code[k], whole, 1, 0)
 		}
 		if len(m.code[k]) > 1 && whole < n {
 			e.aim(m, k, first, whole, true)
-			e.loops.Run(m.code[k], 1, 1, 0)
+			e.loops.Run(m.code[k], vec.Block, 1, 0)
 		}
 		if st.function != none {
 			e.call(m, st, first, n)
@@ -384,14 +384,14 @@ func (e *evaluation) runRows(m *machine, first, n, rows, apart int) {
 			code = append(code, m.code[0][:len(e.stages[0].code)]...)
 		}
 		m.row, m.together = 0, append(code, vec.Instruction{Op: vec.OpEnd})
-		e.loops.Run(m.together, whole/vec.Block, 1, 0)
+		e.loops.Run(m.together, whole, 1, 0)
 	}
 	for k := 0; k < rows && whole < n; k++ {
 		row := first + k*apart
 		e.spreadInputs(m, row, 1)
 		e.copyTails(m, row+whole, n-whole)
 		e.aim(m, 0, row, whole, true)
-		e.loops.Run(m.code[0], 1, 1, 0)
+		e.loops.Run(m.code[0], vec.Block, 1, 0)
 		e.endTails(m, row+whole, n-whole)
 	}
 }
@@ -412,13 +412,12 @@ func (e *evaluation) shortRows() bool {
 }
 
 // nextRows computes some of the rows from row to end, at least one, and returns how many. They
-// are rows of one sample, in whole blocks: what is behind a row is computed with it, wrongly,
-// and then again with the next row. The last ones before bound, behind which nothing is
-// touched, are computed as what they are.
+// are rows of one sample. The blocks that are read end behind a row; the last rows before
+// bound, behind which nothing is read, are computed as what they are.
 func (e *evaluation) nextRows(m *machine, row, end, bound int) int {
 	inner := e.view.Inner
-	blocks := (inner + vec.Block - 1) / vec.Block
-	exact := (blocks*vec.Block - inner + inner - 1) / inner
+	behind := (vec.Block - inner%vec.Block) % vec.Block
+	exact := (behind + inner - 1) / inner
 	sample, channel := row/e.view.C, row%e.view.C
 	n := min(end-row, bound-exact-row, e.view.C-channel)
 	if n < 1 {
@@ -435,7 +434,7 @@ func (e *evaluation) nextRows(m *machine, row, end, bound int) int {
 	}
 	e.aim(m, 0, row*inner, 0, false)
 	m.together = append(code, m.code[0]...)
-	e.loops.Run(m.together, blocks, n, inner)
+	e.loops.Run(m.together, inner, n, inner)
 	return n
 }
 

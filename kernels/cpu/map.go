@@ -1,8 +1,6 @@
 package cpu
 
 import (
-	"unsafe"
-
 	"github.com/hubel-go/hubel/device"
 	"github.com/hubel-go/hubel/expr"
 	"github.com/hubel-go/hubel/kernels/cpu/vec"
@@ -26,7 +24,7 @@ func (q *queue) Map(p *expr.Program, v device.View, out, in []device.Tensor, mod
 	}
 	items := chunks(v.Elements(expr.Whole))
 	if t.byRow && t.view.Inner < longRow {
-		if t.short = t.shortRows() && !t.overwrites(out, modes, in); t.short {
+		if t.short = t.shortRows(); t.short {
 			items = rowItems(t.view.N*t.view.C, t.view.Inner)
 		} else {
 			t.spreadAll()
@@ -47,31 +45,6 @@ type mapTask struct {
 	evaluation
 	together bool // one item is all
 	short    bool // rows go together
-}
-
-// overwrites reports whether something is lost where what is behind a row is written before
-// it is read.
-func (t *mapTask) overwrites(out []device.Tensor, modes []device.Mode, in []device.Tensor) bool {
-	if t.view.Inner%vec.Block == 0 {
-		return false // nothing is
-	}
-	for k, y := range out {
-		if modes[k] == device.Accumulate {
-			return true
-		}
-		for i, axes := range t.from.Inputs() {
-			if t.from.Uses(i) && axes == expr.Whole && overlap(floats(y), floats(in[i])) {
-				return true
-			}
-		}
-	}
-	return false
-}
-
-// overlap reports whether two slices have an element in common.
-func overlap(a, b []float32) bool {
-	from := func(x []float32) uintptr { return uintptr(unsafe.Pointer(unsafe.SliceData(x))) }
-	return from(a) < from(b)+4*uintptr(len(b)) && from(b) < from(a)+4*uintptr(len(a))
 }
 
 func (t *mapTask) Run(item, worker int) {

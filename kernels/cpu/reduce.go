@@ -139,10 +139,11 @@ func (t *combineTask) Run(item, _ int) {
 // into parts, which are terms too; short ones share an item.
 type runsTask struct {
 	reduction
-	count, length int  // of runs
-	parts         int  // of a run
-	each          int  // runs of an item, where a run is one part
-	short         bool // runs are rows that go together
+	count, length int       // of runs
+	parts         int       // of a run
+	each          int       // runs of an item, where a run is one part
+	short         bool      // runs are rows that go together
+	plain         []float32 // what is summed, where it is an input
 }
 
 // shortRun is the length of runs whose values are computed together, and then reduced.
@@ -157,6 +158,9 @@ func (t *runsTask) cut(axes expr.Axes) int {
 		t.count, t.length = 1, v.N*v.C*v.Inner
 	case expr.N:
 		t.count, t.length = v.N, v.C*v.Inner
+	}
+	if code, _ := t.from.Code(); t.op == device.Sum && len(code) == 1 && code[0].Op == expr.OpInput && code[0].Axes == expr.Whole && !code[0].Integer {
+		t.plain = t.inputs[code[0].Index].values
 	}
 	t.short = t.length == v.Inner && t.length <= shortRun && t.shortRows()
 	if t.byRow && !t.short && (t.length != v.Inner || t.length <= shortRun) {
@@ -178,7 +182,7 @@ func (t *runsTask) Run(item, worker int) {
 	defer m.end()
 	run, part := item/t.parts*t.each, item%t.parts
 	end := min(run+t.each, t.count)
-	if t.length <= shortRun {
+	if t.length <= shortRun && t.plain == nil {
 		t.runShort(m, run, end)
 		return
 	}
@@ -186,6 +190,10 @@ func (t *runsTask) Run(item, worker int) {
 		a, b := 0, t.length
 		if t.parts > 1 {
 			a, b = chunk(part, t.length)
+		}
+		if t.plain != nil {
+			t.keep(run, part, t.loops.Sum(t.plain[run*t.length:][a:b]))
+			continue
 		}
 		t.clear(m)
 		for step := t.longest(); a < b; a += step {

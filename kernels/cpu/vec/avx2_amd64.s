@@ -112,6 +112,23 @@ GLOBL masks<>(SB), RODATA|NOPTR, $128
 	body(Y6, X6, 192); \
 	body(Y7, X7, 224)
 
+// STOREREST stores those of a vector that are among R9 elements, as many as are left. A mask
+// is slow on some processors: one vector of a row needs it.
+#define REST
+#define STOREREST(v, h, at) \
+	CMPQ    R9, $8; \
+	JLT     4(PC); \
+	VMOVUPS v, at(SI); \
+	SUBQ    $8, R9; \
+	JMP     8(PC); \
+	TESTQ   R9, R9; \
+	JEQ     6(PC); \
+	NEGQ    R9; \
+	LEAQ    masks<>+64(SB), DI; \
+	VMOVUPS (DI)(R9*4), V8; \
+	VMASKMOVPS v, V8, at(SI); \
+	XORQ    R9, R9
+
 #define BLOCKSUMSLO Y12
 #define BLOCKSUMSHI Y15
 #define LOADBLOCKSUMS(p) VMOVUPD (p), Y12; VMOVUPD 32(p), Y15

@@ -98,6 +98,16 @@
 	body(Z2, Y2, 128); \
 	body(Z3, Y3, 192)
 
+// REST makes the mask of the first R9 elements of a block, and STOREREST stores those of a
+// vector of it.
+#define REST \
+	MOVQ  $-1, DI; \
+	BZHIQ R9, DI, R9
+#define STOREREST(v, h, at) \
+	KMOVW   R9, K1; \
+	VMOVUPS v, K1, at(SI); \
+	SHRQ    $16, R9
+
 #define BLOCKSUMSLO Z12
 #define BLOCKSUMSHI Z12
 #define LOADBLOCKSUMS(p) VMOVUPD (p), Z12

@@ -63,10 +63,12 @@ type Loops struct {
 	// Draw writes the random words of the elements of a sample from first: r's.
 	Draw func(words []uint32, first int, r device.Random, sample int)
 
-	// Run runs an element-wise program, whose last instruction alone is OpEnd, over a
-	// number of blocks of a row, at least one, and of some rows, at least one, each so many
-	// elements behind the one before. Rows may overlap: they come one after the other.
-	Run       func(code []Instruction, blocks, rows, pitch int)
+	// Run runs an element-wise program, whose last instruction alone is OpEnd, over some
+	// rows, each pitch elements behind the one before, of width elements; there is at least
+	// one of each. The last block of a row may be part of a block: all of it is read and
+	// computed, and OpSum and OpMaxInto count all of it, but OpStore and OpAddInto write the
+	// row's elements alone.
+	Run       func(code []Instruction, width, rows, pitch int)
 	Functions // of element-wise programs
 
 	unary [4]func(y, x []float32, slope float32) // by operation

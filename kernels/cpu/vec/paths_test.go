@@ -67,8 +67,8 @@ func calls() []call {
 		}},
 		{"lrnTerms", 5, func(l *Loops, f [][]float32) any { l.LRNTerms(f[0], f[1], f[2], f[3], f[4]); return nil }},
 	}
-	for _, pitch := range []int{Block - 15, Block, 2*Block - 3} { // rows of two blocks
-		all = append(all, call{fmt.Sprintf("rows %d apart", pitch), 5, func(l *Loops, f [][]float32) any { rowsApart(l, pitch, f); return nil }})
+	for _, width := range []int{1, 7, 8, 15, 16, 33, 49, 63, 64, 65, 120, 128} {
+		all = append(all, call{fmt.Sprintf("rows of %d", width), 5, func(l *Loops, f [][]float32) any { rowsOf(l, width, f); return nil }})
 	}
 	for name, step := range map[string]func(s *Functions) func(y, x []float32){
 		"exp": func(s *Functions) func(y, x []float32) { return s.Exp },
@@ -116,19 +116,20 @@ func instruction(l *Loops, op Op, f [][]float32, moves int) any {
 	if op == OpSum {
 		code[1].In[0].At = (*float32)(unsafe.Pointer(&sums))
 	}
-	l.Run(code, blocks, 1, 0)
+	l.Run(code, blocks*Block, 1, 0)
 	return Total(&sums)
 }
 
-// rowsApart runs a program over as many rows of two blocks as there are elements for: a number
-// of f[3] for each row and one of f[4] for all of them. The rows overlap.
-func rowsApart(l *Loops, pitch int, f [][]float32) {
+// rowsOf runs a program over as many rows of a width as there are elements for: a number of
+// f[3] for each row and one of f[4] for all of them. A row is stored, and a row added to.
+func rowsOf(l *Loops, width int, f [][]float32) {
 	n := len(f[0])
-	rows := (n-2*Block)/pitch + 1
-	if n < 2*Block {
+	blocks := (width + Block - 1) / Block
+	if n < blocks*Block {
 		return
 	}
-	first := n - 2*Block - (rows-1)*pitch
+	rows := (n-blocks*Block)/width + 1
+	first := n - blocks*Block - (rows-1)*width
 	var spread [2][Block]float32
 	at := func(i, moves int) Operand { return Operand{&f[i][first], moves} }
 	l.Run([]Instruction{
@@ -138,8 +139,10 @@ func rowsApart(l *Loops, pitch int, f [][]float32) {
 		{Op: OpMul, In: [3]Operand{{At: &spread[0][0]}}},
 		{Op: OpMulAdd, In: [3]Operand{{At: &spread[1][0]}, at(2, -1)}},
 		{Op: OpStore, In: [3]Operand{at(0, -1)}},
+		{Op: OpAddInto, In: [3]Operand{at(2, -1)}},
+		{Op: OpStore, In: [3]Operand{at(1, -1)}},
 		{Op: OpEnd},
-	}, 2, rows, pitch)
+	}, width, rows, width)
 }
 
 // number is mostly between -4 and 4, and now and then special.
@@ -302,7 +305,7 @@ func TestDraw(t *testing.T) {
 					{Op: OpLoad, In: [3]Operand{{At: &words[0]}}}, {Op: OpBelow, In: [3]Operand{{At: &below[0]}, {At: &ones[0]}, {At: &twos[0]}}},
 					{Op: OpStore, In: [3]Operand{{At: &chosen[0]}}},
 					{Op: OpLoad, In: [3]Operand{{At: &words[0]}}}, {Op: OpUniform}, {Op: OpStore, In: [3]Operand{{At: &uniform[0]}}}, {Op: OpEnd},
-				}, 1, 1, 0)
+				}, Block, 1, 0)
 				for i, w := range words {
 					want := no
 					if math.Float32bits(w) < threshold {

@@ -74,18 +74,26 @@ var functions = Functions{
 	Sigmoid: func(y, x []float32) { sigmoid(y, x, 0) },
 }
 
-// run runs code, whose last instruction alone is OpEnd, over a number of blocks of some rows.
-func run(code []Instruction, blocks, rows, pitch int) {
+// run runs code, whose last instruction alone is OpEnd, over some rows.
+func run(code []Instruction, width, rows, pitch int) {
 	var acc [Block]float32
 	for r := range rows {
-		for i := range blocks {
+		for first := 0; first < width; first += Block {
+			at, rest := r*pitch+first, min(Block, width-first)
 			for k := range code[:len(code)-1] {
-				switch n := &code[k]; {
-				case n.Op != OpSpread:
-					instruct(n, &acc, r*pitch+i*Block)
-				case i == 0:
-					value := *(*float32)(unsafe.Add(unsafe.Pointer(n.In[0].At), r*4&n.In[0].Moves))
-					fill(n.In[1].block(0)[:], value)
+				switch n := &code[k]; n.Op {
+				case OpSpread:
+					if first == 0 {
+						value := *(*float32)(unsafe.Add(unsafe.Pointer(n.In[0].At), r*4&n.In[0].Moves))
+						fill(n.In[1].block(0)[:], value)
+					}
+				case OpStore:
+					copy(n.In[0].block(at)[:rest], acc[:])
+				case OpAddInto:
+					a := n.In[0].block(at)[:rest]
+					add(a, a, acc[:rest])
+				default:
+					instruct(n, &acc, at)
 				}
 			}
 		}
@@ -124,10 +132,6 @@ func instruct(n *Instruction, acc *[Block]float32, at int) {
 	switch n.Op {
 	case OpLoad:
 		*acc = *a
-	case OpStore:
-		*a = *acc
-	case OpAddInto:
-		add(a[:], a[:], acc[:])
 	case OpMaxInto:
 		for j, v := range a {
 			if x := acc[j]; x > v || x != x {

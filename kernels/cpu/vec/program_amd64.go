@@ -16,7 +16,7 @@ var (
 )
 
 //go:noescape
-func run512(code []Instruction, blocks, rows, pitch int)
+func run512(code []Instruction, width, rows, pitch int)
 
 //go:noescape
 func exponential512(y, x []float32)
@@ -28,7 +28,7 @@ func logarithm512(y, x []float32)
 func erf512(y, x []float32)
 
 //go:noescape
-func runAVX2(code []Instruction, blocks, rows, pitch int)
+func runAVX2(code []Instruction, width, rows, pitch int)
 
 //go:noescape
 func exponentialAVX2(y, x []float32)

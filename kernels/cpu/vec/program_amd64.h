@@ -5,8 +5,9 @@
 //
 // R13 is the program and R12 the instruction, BX the table of code, CX the blocks of the
 // row that are left and AX how far the block lies behind the first, in bytes. R8 is how far
-// the row does, R10 the number of the row and R11 the rows that are left, R14 the blocks of
-// a row and R15 how far rows lie apart, in bytes. V8 to V11 are between.
+// the row does, R10 the number of the row and R11 the rows that are left. The lower half of
+// R14 is the blocks of a row, the upper one the elements of the last of them, and R15 how far
+// rows lie apart, in bytes. V8 to V11 are between.
 
 #define A Instruction_In
 #define B (Instruction_In+Operand__size)
@@ -40,10 +41,17 @@
 	EVERY(body); \
 	NEXT
 
-// func run(code []Instruction, blocks, rows, pitch int)
+// func run(code []Instruction, width, rows, pitch int)
 TEXT fn_run(SB), NOSPLIT|NOFRAME, $0-48
 	MOVQ code_base+0(FP), R13
-	MOVQ blocks+24(FP), R14
+	MOVQ width+24(FP), R14
+	LEAQ (const_Block-1)(R14), CX
+	SHRQ $6, CX
+	LEAQ -1(CX), R9
+	SHLQ $6, R9
+	SUBQ R9, R14
+	SHLQ $32, R14
+	ORQ  CX, R14
 	MOVQ rows+32(FP), R11
 	MOVQ pitch+40(FP), R15
 	SHLQ $2, R15
@@ -51,7 +59,7 @@ TEXT fn_run(SB), NOSPLIT|NOFRAME, $0-48
 	XORQ AX, AX
 	XORQ R8, R8
 	XORQ R10, R10
-	MOVQ R14, CX
+	MOVL R14, CX
 	MOVQ R13, R12
 	GO
 
@@ -67,7 +75,7 @@ row:
 	ADDQ R15, R8
 	INCQ R10
 	MOVQ R8, AX
-	MOVQ R14, CX
+	MOVL R14, CX
 	MOVQ R13, R12
 	GO
 last:
@@ -98,8 +106,25 @@ TEXT load<>(SB), NOSPLIT|NOFRAME, $0-0
 
 #define STOREBLOCK(v, h, at) VMOVUPS v, at(SI)
 
+// WRITES is an instruction that writes its operand, at SI: in the last block of a row only the
+// elements of the row, whose number in R9 STOREREST changes.
+#define WRITES(body, rest) \
+	AT(A, SI); \
+	MOVQ R14, R9; \
+	SHRQ $32, R9; \
+	CMPQ CX, $1; \
+	JNE  whole; \
+	CMPQ R9, $const_Block; \
+	JEQ  whole; \
+	REST; \
+	EVERY(rest); \
+	NEXT; \
+whole: \
+	EVERY(body); \
+	NEXT
+
 TEXT store<>(SB), NOSPLIT|NOFRAME, $0-0
-	WITH(STOREBLOCK)
+	WRITES(STOREBLOCK, STOREREST)
 
 #define ADDBLOCK(v, h, at) VADDPS at(SI), v, v
 
@@ -288,8 +313,12 @@ TEXT below<>(SB), NOSPLIT|NOFRAME, $0-0
 	VADDPS  at(SI), v, V8; \
 	VMOVUPS V8, at(SI)
 
+#define ADDINTOREST(v, h, at) \
+	VADDPS at(SI), v, V9; \
+	STOREREST(V9, h, at)
+
 TEXT addInto<>(SB), NOSPLIT|NOFRAME, $0-0
-	WITH(ADDINTO)
+	WRITES(ADDINTO, ADDINTOREST)
 
 #define MAXINTO(v, h, at) \
 	VMAXPS  at(SI), v, V8; \

@@ -167,7 +167,7 @@ func TestInstructions(t *testing.T) {
 			at := func(i, moves int) Operand { return Operand{&f[i][0], moves} }
 			l.Run([]Instruction{
 				{Op: OpLoad, In: [3]Operand{at(1, -1)}}, {Op: c.op, In: [3]Operand{at(2, -1), at(3, 0), at(4, -1)}}, {Op: OpStore, In: [3]Operand{at(0, -1)}}, {},
-			}, 2, 1, 0)
+			}, 2*Block, 1, 0)
 			for i, v := range f[0] {
 				want := c.want
 				if i >= 2*Block {
