@@ -79,6 +79,8 @@ type namedConv struct {
 var oddConvs = []namedConv{
 	{"one of everything", convOf(1, 1, 1, 1, 1, 0, 1, 1)},
 	{"pointwise", convOf(2, 5, 6, 7, 1, 0, 1, 1)},
+	{"pointwise of large images", convOf(2, 270, 11, 101, 1, 0, 1, 1)},
+	{"pointwise of large images, groups", convOf(3, 34, 10, 26, 1, 0, 1, 2)},
 	{"pointwise strided", convOf(2, 5, 7, 7, 1, 0, 2, 1)},
 	{"3x3", convOf(2, 3, 8, 4, 3, 1, 1, 1)},
 	{"3x3 wide", convOf(1, 17, 15, 33, 3, 1, 1, 1)},

@@ -92,6 +92,13 @@ var benchConvs = []struct {
 	{"outputs: 4 a channel", conv(8, 32, 28, 128, 3, 1, 1, 32)},
 	{"outputs: 16 a channel", conv(8, 32, 28, 512, 3, 1, 1, 32)},
 	{"depthwise 3x3 of 960x7x7", conv(8, 960, 7, 960, 3, 1, 1, 960)},
+	{"1x1 of 64x14x14 to 384", conv(8, 64, 14, 384, 1, 1, 0, 1)},
+	{"1x1 of 384x14x14 to 64", conv(8, 384, 14, 64, 1, 1, 0, 1)},
+	{"1x1 of 16x112x112 to 96", conv(8, 16, 112, 96, 1, 1, 0, 1)},
+	{"1x1 of 96x56x56 to 24", conv(8, 96, 56, 24, 1, 1, 0, 1)},
+	{"1x1 of 256x14x14 to 1024", conv(8, 256, 14, 1024, 1, 1, 0, 1)},
+	{"1x1 of 1024x14x14 to 256", conv(8, 1024, 14, 256, 1, 1, 0, 1)},
+	{"1x1 of 160x7x7 to 960", conv(8, 160, 7, 960, 1, 1, 0, 1)},
 }
 
 func BenchmarkConv(b *testing.B) {

@@ -22,6 +22,13 @@ func (q *queue) ConvForward(c device.Conv, y, x device.Tensor, w device.Filter, 
 		q.winogradForward(c, y, x, w, e, ws)
 		q.mapAfter(maps)
 		return
+	case usesPointwise(&c):
+		q.runPointwise(&pointwiseTask{
+			pointwise: newPointwise(q.engine.Tile, c, device.Forward),
+			dst:       floats(y), src: floats(x), weights: scratch(w.Packed),
+			bias: floats(e.Bias), activation: e.Activation, maps: maps,
+		})
+		return
 	}
 	q.conv = convTask{
 		convProduct: newConvProduct(q.engine.Tile, c, device.Forward),
@@ -41,6 +48,12 @@ func (q *queue) ConvBackwardData(c device.Conv, dx, dy device.Tensor, w device.F
 		return
 	case q.traits.usesWinograd(c, device.BackwardData):
 		q.winogradBackwardData(c, dx, dy, w, m)
+		return
+	case usesPointwise(&c):
+		q.runPointwise(&pointwiseTask{
+			pointwise: newPointwise(q.engine.Tile, c, device.BackwardData),
+			dst:       floats(dx), src: floats(dy), weights: scratch(w.Packed), m: m,
+		})
 		return
 	}
 	q.conv = convTask{
@@ -310,6 +323,12 @@ func (q *queue) ConvPack(c device.Conv, p device.Pass, packed device.Buffer, w d
 	}
 	if q.traits.usesWinograd(c, p) {
 		q.winogradPack(c, p, packed, w)
+		return
+	}
+	if usesPointwise(&c) {
+		t := &q.pointwisePack
+		*t = pointwisePackTask{pointwise: newPointwise(q.engine.Tile, c, p), engine: q.engine, packed: scratch(packed), w: floats(w)}
+		runWithScratch(q, t, c.Groups*t.panels(), 0)
 		return
 	}
 	t := &q.convPack

@@ -17,29 +17,31 @@ type queue struct {
 	pool   *parallel.Pool
 	traits traits
 
-	softmax     softmaxTask
-	fill        fillTask
-	strided     stridedTask
-	poolForward poolTask
-	poolBack    poolBackTask
-	poolGather  gatherTask
-	lrn         lrnTask
-	conv        convTask
-	convSteps   []int // memory of conv.steps
-	convFilter  convFilterTask
-	convPack    convPackTask
-	rowSums     rowSumsTask
-	columnSums  columnSumsTask
-	filterSums  filterSumsTask
-	product     gemm.Product
-	mapping     mapTask
-	updating    updateTask
-	runs        runsTask
-	columns     columnsTask
-	combining   combineTask
-	partials    []float64 // of a reduction
-	programs    map[programKey]*program
-	machines    []*machine // by worker
+	softmax       softmaxTask
+	fill          fillTask
+	strided       stridedTask
+	poolForward   poolTask
+	poolBack      poolBackTask
+	poolGather    gatherTask
+	lrn           lrnTask
+	conv          convTask
+	pointwise     pointwiseTask
+	convSteps     []int // memory of conv.steps
+	convFilter    convFilterTask
+	convPack      convPackTask
+	pointwisePack pointwisePackTask
+	rowSums       rowSumsTask
+	columnSums    columnSumsTask
+	filterSums    filterSumsTask
+	product       gemm.Product
+	mapping       mapTask
+	updating      updateTask
+	runs          runsTask
+	columns       columnsTask
+	combining     combineTask
+	partials      []float64 // of a reduction
+	programs      map[programKey]*program
+	machines      []*machine // by worker
 
 	epilogue  []evaluation // the maps of one
 	finishing []*machine   // for each map, by worker

@@ -52,6 +52,10 @@ func (t traits) convPacked(c device.Conv, p device.Pass) int64 {
 		product := newWinogradProduct(t.tile, c, p)
 		return 4 * int64(c.Groups) * int64(product.packed())
 	}
+	if usesPointwise(&c) {
+		product := newPointwise(t.tile, c, p)
+		return 4 * int64(c.Groups) * int64(product.packed)
+	}
 	product := newConvProduct(t.tile, c, p)
 	return 4 * int64(c.Groups) * int64(product.packed)
 }
