@@ -46,6 +46,9 @@ func (n *Network) Summary(t device.Traits, o PlanOptions) (string, error) {
 	fmt.Fprintf(&b, "\nmemory to %v at batch %d: %s\n", o.Mode, o.Batch, MiB(m.Total()))
 	fmt.Fprintf(&b, "  activations %s (%s if nothing were shared), weights %s, gradients %s, optimiser %s\n",
 		MiB(m.Activations), MiB(plan.Unshared), MiB(m.Weights), MiB(m.Gradients), MiB(m.Optimiser))
+	if steps, share := plan.Recomputed(); steps > 0 {
+		fmt.Fprintf(&b, "  recomputed: %d forward steps run again, %.1f %% more operations\n", steps, 100*share)
+	}
 	return b.String(), nil
 }
 

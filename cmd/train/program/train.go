@@ -38,6 +38,7 @@ func (o *options) newRun(ctx context.Context, progress io.Writer) (c solver.Conf
 		Dir:        o.out,
 		Weights:    o.weights,
 		Patience:   o.patience,
+		Memory:     int64(o.memory),
 	}
 	c.LogEvery, c.DebugEvery = o.logEvery, o.debug
 	c.CheckpointEvery, c.CheckpointTime = o.checkpoint.iterations, o.checkpoint.time
