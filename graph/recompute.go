@@ -196,7 +196,7 @@ func (r *recomputer) keepMore(t trial, best *rebuilt, limit int64) *rebuilt {
 		}
 	}
 	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(r.cost[b], r.cost[a]) })
-	const most = 256 // attempts; each plans the whole memory
+	const most = 96 // attempts; each plans the whole memory
 	for _, i := range order[:min(most, len(order))] {
 		again := slices.Clone(t.again)
 		again[i] = false

@@ -103,7 +103,7 @@ func TestRecomputedStepsMakeTheSameBits(t *testing.T) {
 	for seed := range uint64(60) {
 		check(fmt.Sprint("random ", seed), cpu, randomNetwork(seed), nil)
 	}
-	require.Greater(t, fewer, 60, "few random networks recompute")
+	require.Greater(t, fewer, 30, "few random networks recompute")
 	ref := reference.New()
 	for seed := range uint64(30) {
 		check(fmt.Sprint("random ", seed), ref, randomNetwork(seed), nil)

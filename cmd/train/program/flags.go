@@ -99,7 +99,7 @@ type options struct {
 	tensorBoard   bool
 	logCSV        bool
 	live          liveAddress
-	memory        size
+	memory        command.Size
 
 	stop context.CancelFunc // ends the program as Ctrl-C does
 }
