@@ -32,6 +32,7 @@ type Options struct {
 	Kinds   []string // KindGEMM, KindLayers, KindNet
 	Models  []string
 	Batch   int
+	Memory  int64 // limit of the plan of a training step, graph.PlanOptions.Memory; 0 for none
 	Devices []string
 	Threads []int // of device "cpu"
 	Runs    int   // samples of each time, after a warm run
@@ -97,6 +98,8 @@ const maxRuns = 100_000
 
 func (o *Options) check() error {
 	switch {
+	case o.Memory < 0:
+		return fmt.Errorf("a limit of %d bytes of memory must be above 0", o.Memory)
 	case o.Batch < 1:
 		return fmt.Errorf("batch %d must be at least 1", o.Batch)
 	case o.Runs < 1 || o.Runs > maxRuns:
@@ -192,7 +195,7 @@ func (b *bench) with(d *timedDevice, common Result, f func(*graph.Network) error
 		if err != nil {
 			return err
 		}
-		b.spec = graph.PlanOptions{Mode: graph.Train, Batch: b.Batch}
+		b.spec = graph.PlanOptions{Mode: graph.Train, Batch: b.Batch, Memory: b.Memory}
 		if b.plan, err = n.Plan(d.Traits(), b.spec); err != nil {
 			return err
 		}
@@ -433,7 +436,7 @@ func (b *bench) net(n *graph.Network) (err error) {
 // of the layers before them. Without any the weights are w.
 func (b *bench) folded(w *graph.Weights) (*graph.Plan, *graph.Weights, error) {
 	infer := b.spec
-	infer.Mode = graph.Infer
+	infer.Mode, infer.Memory = graph.Infer, 0
 	n := w.Network()
 	p, err := n.Plan(b.device.Traits(), infer)
 	if err != nil {

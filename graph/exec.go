@@ -167,7 +167,7 @@ func (e *Executor) bindStep(b *boundStep, spec layers.Spec) error {
 	c := &b.call
 	c.In, c.Out, c.Saved, c.Temporary = pick(b.In), pick(b.Out), pick(b.Saved), pick(b.Temporary)
 	c.DIn, c.DOut, c.Modes = pick(b.DIn), pick(b.DOut), b.Modes
-	c.Programs, c.UpdateState = spec.Programs, b.UpdateState
+	c.Programs, c.UpdateState, c.Again = spec.Programs, b.UpdateState, b.Again
 	c.Epilogue.Activation = b.Activation
 	for _, m := range b.Maps {
 		s := &e.plan.Steps[m]
@@ -314,7 +314,7 @@ func upload(q device.Queue, name string, t device.Tensor, x *tensor.Dense) error
 // Forward enqueues the forward steps, on inputs uploaded since the last pass.
 func (e *Executor) Forward(p Pass) {
 	for i := range e.steps {
-		if e.steps[i].Backward {
+		if e.steps[i].Backward || e.steps[i].Again {
 			break
 		}
 		e.ForwardStep(p, i)
@@ -331,11 +331,14 @@ func (e *Executor) ForwardStep(p Pass, step int) {
 	}
 }
 
-// Backward enqueues the backward steps. The gradients of the losses with
+// Backward enqueues the backward steps, and between them the forward steps that run again. The gradients of the losses with
 // respect to the parameters overwrite the gradient slab, or are added to it.
 func (e *Executor) Backward(p Pass, m device.Mode) {
 	for i := range e.steps {
 		s := &e.steps[i]
+		if s.Again {
+			e.ForwardStep(p, i)
+		}
 		if !s.Backward {
 			continue
 		}

@@ -53,6 +53,12 @@ type PlanOptions struct {
 	// Memory of a plan that trains; 0 means 1, as momentum does.
 	Slabs int
 
+	// Memory limits Plan.Memory, in bytes, of a plan that trains; 0 means no limit. If what
+	// forward keeps for backward does not fit, forward steps run again in the backward part
+	// (Step.Again), the cheapest that suffice. All results are the same bits. A plan that cannot
+	// fit is a *MemoryError.
+	Memory int64
+
 	// Unshared gives every value its own memory, for comparisons.
 	Unshared bool
 }
@@ -99,6 +105,7 @@ func (p *Plan) Jumping() []string {
 type Step struct {
 	Node      int
 	Backward  bool
+	Again     bool // a forward step that runs once more, between backward steps
 	In, Out   []int
 	DIn, DOut []int
 	Modes     []device.Mode // of DIn
@@ -207,6 +214,9 @@ type planner struct {
 // Plan checks the network's shapes and plans its memory and order for a
 // device of the given traits.
 func (n *Network) Plan(t device.Traits, o PlanOptions) (*Plan, error) {
+	if err := o.checkMemory(); err != nil {
+		return nil, err
+	}
 	g, err := n.infer(t, o.Batch, o.Mode == Train)
 	if err != nil {
 		return nil, err
@@ -241,6 +251,12 @@ func (n *Network) Plan(t device.Traits, o PlanOptions) (*Plan, error) {
 	p.forwardSteps()
 	if o.Mode == Train {
 		p.backwardSteps()
+	}
+	if o.Memory > 0 {
+		if err := p.recompute(); err != nil {
+			return nil, err
+		}
+		return p.Plan, nil
 	}
 	p.lifetimes()
 	if !o.Unshared {

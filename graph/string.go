@@ -18,6 +18,11 @@ type Memory struct {
 	Optimiser   int64 // what the optimiser keeps, such as momentum
 }
 
+// String names the parts.
+func (m Memory) String() string {
+	return fmt.Sprintf("activations %s, weights %s, gradients %s, optimiser %s", MiB(m.Activations), MiB(m.Weights), MiB(m.Gradients), MiB(m.Optimiser))
+}
+
 // Total is the sum.
 func (m Memory) Total() int64 { return m.Activations + m.Weights + m.Gradients + m.Optimiser }
 
@@ -56,6 +61,9 @@ func (p *Plan) String() string {
 			if s.Adds {
 				detail += ", adds to gradients of parameters"
 			}
+		}
+		if s.Again {
+			pass = "again"
 		}
 		if s.Fused {
 			detail += ", in the epilogue before"

@@ -46,6 +46,9 @@ func (n *Network) Summary(t device.Traits, o PlanOptions) (string, error) {
 	fmt.Fprintf(&b, "\nmemory to %v at batch %d: %s\n", o.Mode, o.Batch, MiB(m.Total()))
 	fmt.Fprintf(&b, "  activations %s (%s if nothing were shared), weights %s, gradients %s, optimiser %s\n",
 		MiB(m.Activations), MiB(plan.Unshared), MiB(m.Weights), MiB(m.Gradients), MiB(m.Optimiser))
+	if steps, share := plan.Recomputed(); steps > 0 {
+		fmt.Fprintf(&b, "  recomputed: %d forward steps run again, %.1f %% more operations\n", steps, 100*share)
+	}
 	return b.String(), nil
 }
 
@@ -53,10 +56,11 @@ func (n *Network) Summary(t device.Traits, o PlanOptions) (string, error) {
 const maxBatch = 1 << 20
 
 // LargestBatch is the largest batch whose plan fits into the given bytes: 0 if
-// not even one sample fits, at most 2^20. The batch in o is ignored.
+// not even one sample fits, at most 2^20. The batch and the limit of memory in o
+// are ignored: nothing is recomputed.
 func (n *Network) LargestBatch(t device.Traits, o PlanOptions, bytes int64) (int, error) {
 	fits := func(batch int) (bool, error) {
-		o.Batch = batch
+		o.Batch, o.Memory = batch, 0
 		p, err := n.Plan(t, o)
 		if err != nil {
 			return false, err

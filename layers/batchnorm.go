@@ -161,6 +161,8 @@ func (l *BatchNorm) Forward(q device.Queue, c *Call) {
 	n := l.norm(c.In[0].Shape)
 	in := n.args(c)
 	switch {
+	case c.Again:
+		n.normalise(q, c, in)
 	case c.UpdateState:
 		n.moments(q, c, in)
 		q.Map(c.Programs[batchNormUpdate], flat(in[normInvStd]), in[normInvStd:][:3], in, normModes[:3], device.Random{})

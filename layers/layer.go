@@ -107,6 +107,10 @@ type Spec struct {
 	InPlace  bool // Out[0] may share In[0], and DIn[0] may share DOut[0]
 	Epilogue bool // forward applies Call.Epilogue to Out[0]
 
+	// Repeats says that forward, with Call.Again, makes the same outputs from Saved, which it
+	// leaves as they are, and does not touch State. Other layers write Saved again.
+	Repeats bool
+
 	Streams int // independent random streams
 
 	// Elementwise says that forward is nothing but the Map of Programs[0] from In to Out[0],
@@ -189,6 +193,10 @@ type Call struct {
 	// not set in inference or if the layer is frozen: then forward only reads
 	// State. It is set in backward too, which never writes State.
 	UpdateState bool
+
+	// Again is set if forward runs a second time in one pass, on the same inputs
+	// (graph.PlanOptions.Memory). UpdateState is not set then.
+	Again bool
 
 	Packed  [device.Passes]device.Buffer // by pass; nil if there is none
 	Scratch device.Buffer

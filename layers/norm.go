@@ -230,7 +230,7 @@ func (n norm) plan(in Input, o Options, eps float32, params []Param) (Spec, erro
 	if !(eps > 0 && eps <= math.MaxFloat32) {
 		return Spec{}, fmt.Errorf("eps %g must be positive and finite", eps)
 	}
-	s := Spec{Out: like(in), Params: params, Backward: NeedInputs, InPlace: true, Programs: n.programs(eps)}
+	s := Spec{Out: like(in), Params: params, Backward: NeedInputs, InPlace: true, Repeats: o.Train, Programs: n.programs(eps)}
 	batch := in.Shape[0]
 	if o.Train {
 		s.Saved = []Slot{n.slot(normMean, batch), n.slot(normInvStd, batch)}
@@ -258,6 +258,10 @@ func (n norm) args(c *Call) []device.Tensor {
 // forward enqueues the whole pass.
 func (n norm) forward(q device.Queue, c *Call) {
 	in := n.args(c)
+	if c.Again {
+		n.normalise(q, c, in)
+		return
+	}
 	n.moments(q, c, in)
 	q.Map(c.Programs[normInvStdOf], flat(in[normInvStd]), in[normInvStd:][:1], in, normModes[:1], device.Random{})
 	n.normalise(q, c, in)

@@ -79,6 +79,14 @@ type Config struct {
 	// keeps its initial values, and a Notice says so.
 	DataInit int
 
+	// Memory limits the memory of the run, in bytes; 0 means no limit. It covers the slabs of
+	// weights, gradients and the optimiser, the activations of training, those of testing, and
+	// the batches that wait: all that is checked against the device's free memory, not the
+	// host's decoded pictures. Where that does not fit, activations are computed again in the
+	// backward pass (graph.PlanOptions.Memory). The weights are the same bits, so that a run
+	// may be resumed with another limit.
+	Memory int64
+
 	// Resume continues from the checkpoint in Dir. All fields that decide the
 	// weights must be as before; ReadCheckpoint returns them. Only Iterations may
 	// be larger (see Schedule.Max for the effect on the rate).
@@ -126,9 +134,15 @@ type Config struct {
 }
 
 // Plan is the plan of a training pass on a device of those traits. Of the configuration, the
-// network, the batch, the optimiser and what is frozen decide it.
+// network, the batch, the optimiser and what is frozen decide it. Memory does not: the
+// trainer plans again within what other parts of a run leave of it.
 func (c *Config) Plan(t device.Traits) (*graph.Plan, error) {
-	return c.Network.Plan(t, graph.PlanOptions{Mode: graph.Train, Batch: c.Batch, Frozen: c.Frozen, Keep: metricValues(c.Network), Slabs: len(c.Optimiser.Slabs())})
+	return c.planWithin(t, 0)
+}
+
+// planWithin is Plan with a limit of its memory, 0 for none.
+func (c *Config) planWithin(t device.Traits, memory int64) (*graph.Plan, error) {
+	return c.Network.Plan(t, graph.PlanOptions{Memory: memory, Mode: graph.Train, Batch: c.Batch, Frozen: c.Frozen, Keep: metricValues(c.Network), Slabs: len(c.Optimiser.Slabs())})
 }
 
 // Watch is what a run keeps, besides its logs, for those who look at it. It changes no weight.

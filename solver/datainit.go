@@ -44,7 +44,7 @@ func (t *trainer) adapted(p *graph.Plan) (list []adapted, err error) {
 	for i, s := range p.Steps {
 		node := p.Network.Nodes[s.Node]
 		layer, ok := node.Layer.(layers.ChannelScaler)
-		if s.Backward || !ok || !free[node.Name+".weight"] {
+		if s.Backward || s.Again || !ok || !free[node.Name+".weight"] {
 			continue
 		}
 		a := adapted{step: i, layer: layer, weight: node.Name + ".weight"}
@@ -60,7 +60,7 @@ func (t *trainer) adapted(p *graph.Plan) (list []adapted, err error) {
 // products as they are before an activation.
 func (t *trainer) planDataInit(train *graph.Plan, images int) (*graph.Plan, error) {
 	o := train.Options
-	o.Batch, o.Keep = images, nil
+	o.Batch, o.Keep, o.Memory = images, nil, 0
 	list, err := t.adapted(train)
 	if err != nil {
 		return nil, err

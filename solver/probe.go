@@ -19,7 +19,7 @@ type probe struct{ exec *graph.Executor }
 // is not the memory for so many. The options are those of the plan of which the
 // steps are to be repeated.
 func newProbe(d device.Device, w *graph.Weights, o graph.PlanOptions) (*probe, error) {
-	o.Unshared = true
+	o.Unshared, o.Memory = true, 0
 	plan := func() (*graph.Plan, error) { return w.Network().Plan(d.Traits(), o) }
 	p, err := plan()
 	if err != nil {

@@ -150,12 +150,18 @@ func (t *trainer) plan() (plans, error) {
 	if len(params) == 0 {
 		return plans{}, fmt.Errorf("%v has nothing to train: it has no parameters, or all are frozen", c.Network)
 	}
+	if p.train, err = t.limited(p, c.Batch); err != nil {
+		return plans{}, err
+	}
 	err = checkMemory(c.Device, "training "+c.Network.Name, c.Batch, func(batch int) (int64, error) {
 		p, err := t.planBatch(batch)
 		if err != nil {
 			return 0, err
 		}
-		return t.bytes(p), nil
+		if bytes := t.bytes(p); c.Memory == 0 || bytes <= c.Memory {
+			return bytes, nil
+		}
+		return c.Memory, nil
 	})
 	if err != nil || c.DataInit == 0 {
 		return p, err

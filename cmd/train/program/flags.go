@@ -99,7 +99,7 @@ type options struct {
 	tensorBoard   bool
 	logCSV        bool
 	live          liveAddress
-	memory        size
+	memory        command.Size
 
 	stop context.CancelFunc // ends the program as Ctrl-C does
 }
@@ -200,7 +200,7 @@ var groups = []group{
 	{"Instead of training", []entry{
 		{"eval", evaluating},
 		{"summary", summarising},
-		{"memory", summarising},
+		{"memory", training | resuming | summarising | finding},
 		{"check", training},
 		{"replay", replaying},
 		{"preview", previewing},
@@ -287,7 +287,7 @@ func (o *options) flagSet() *flag.FlagSet {
 
 	f.BoolVar(&o.eval, "eval", false, "print the loss and the accuracy of -weights on the test set of -data")
 	f.BoolVar(&o.summary, "summary", false, "print layers, shapes, parameters, FLOPs and memory; needs no data")
-	f.Var(&o.memory, "memory", "with -summary: the largest batch for this `size`, such as 8GiB")
+	f.Var(&o.memory, "memory", "train within this `size`, such as 2GiB: what does not fit is not kept for the backward pass but computed again, to the same bits; with -summary also the largest batch that fits without that")
 	f.BoolVar(&o.check, "check", false, "check before training: the first loss, weight decay, gradients, and whether a few images can be learnt by heart")
 	f.StringVar(&o.replay, "replay", "", "repeat the update in diverged.safetensors, the `file` that a run writes if its loss is not finite")
 

@@ -1,6 +1,7 @@
 package program
 
 import (
+	"errors"
 	"fmt"
 	"io"
 
@@ -22,6 +23,13 @@ func summarise(o *options, stdout io.Writer) error {
 	}
 	optimiser := o.optimiser()
 	train := graph.PlanOptions{Mode: graph.Train, Batch: o.batch, Frozen: o.frozen, Slabs: len(optimiser.Slabs())}
+	plain := train
+	train.Memory = int64(o.memory)
+	_, err = n.Plan(traits, train)
+	scarce, over := errors.AsType[*graph.MemoryError](err)
+	if over {
+		train = plain
+	}
 	table, err := n.Summary(traits, train)
 	if err != nil {
 		return err
@@ -36,7 +44,7 @@ func summarise(o *options, stdout io.Writer) error {
 		return printPlan(n, traits, train, stdout)
 	}
 	fmt.Fprintf(stdout, "\nlargest batch in %v:\n", &o.memory)
-	for _, options := range []graph.PlanOptions{train, infer} {
+	for _, options := range []graph.PlanOptions{plain, infer} {
 		batch, err := n.LargestBatch(traits, options, int64(o.memory))
 		if err != nil {
 			return err
@@ -48,6 +56,9 @@ func summarise(o *options, stdout io.Writer) error {
 		fmt.Fprintf(stdout, "  to %-6v %s\n", options.Mode, text)
 	}
 	fmt.Fprintln(stdout, "  for that plan alone: testing during training takes one for inference besides")
+	if scarce != nil {
+		fmt.Fprintf(stdout, "\n%v\n", scarce)
+	}
 	return printPlan(n, traits, train, stdout)
 }
 

@@ -38,6 +38,7 @@ func (o *options) newRun(ctx context.Context, progress io.Writer) (c solver.Conf
 		Dir:        o.out,
 		Weights:    o.weights,
 		Patience:   o.patience,
+		Memory:     int64(o.memory),
 	}
 	c.LogEvery, c.DebugEvery = o.logEvery, o.debug
 	c.CheckpointEvery, c.CheckpointTime = o.checkpoint.iterations, o.checkpoint.time
@@ -92,6 +93,7 @@ func (o *options) resumedRun(ctx context.Context, stderr io.Writer) (c solver.Co
 	if o.given["patience"] {
 		c.Patience = o.patience
 	}
+	c.Memory = int64(o.memory)
 	if o.data != "" {
 		if before := orderOf(c.Data); c.Data != "" && before != orderOf(o.dataText()) {
 			return c, s, fmt.Errorf("%s was begun with -order %s, and the colours of three channels would not be what they were: give the same order", o.resume, before)

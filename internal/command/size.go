@@ -1,4 +1,4 @@
-package program
+package command
 
 import (
 	"fmt"
@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// size is a flag of bytes, such as 8GiB.
-type size int64
+// Size is a flag of bytes, such as 8GiB.
+type Size int64
 
 // units are powers of two; the decimal ones are there because people mean
 // either.
@@ -22,7 +22,7 @@ var units = []struct {
 }
 
 // Set implements flag.Value.
-func (s *size) Set(text string) error {
+func (s *Size) Set(text string) error {
 	for _, u := range units {
 		number, ok := strings.CutSuffix(text, u.name)
 		if !ok {
@@ -32,14 +32,14 @@ func (s *size) Set(text string) error {
 		if err != nil || !(v > 0) || v*u.bytes >= math.MaxInt64 {
 			break
 		}
-		*s = size(v * u.bytes)
+		*s = Size(v * u.bytes)
 		return nil
 	}
 	return fmt.Errorf("a size is a number and a unit, such as 8GiB or 500MB")
 }
 
 // String implements flag.Value.
-func (s *size) String() string {
+func (s *Size) String() string {
 	if *s == 0 {
 		return ""
 	}
