@@ -102,7 +102,7 @@ type description struct {
 	Run        any    `json:"run"`
 	Sets       sets   `json:"data"`
 	Iterations int    `json:"iterations"`
-	Habits     habits `json:"habits"`
+	Habits     habits `json:"saving"`
 	Patience   int    `json:"patience"`
 	FixedOrder bool   `json:"fixed_order"`
 	Sharded    bool   `json:"sharded"`
