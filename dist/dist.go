@@ -39,8 +39,8 @@ type Group interface {
 
 	// Abort tells all ranks that this one has failed, so that none waits for it. It may be
 	// called at any time, by any goroutine, and more than once: the first cause counts. Where
-	// ranks are processes of a launcher, it may end this process too, with exit code 1, after
-	// it has printed cause with the rank.
+	// ranks are processes of a launcher, it ends this process too, with exit code 1, so that
+	// the caller reports cause before.
 	Abort(cause error)
 
 	// Close leaves the group; all ranks have to, unless it was aborted. Closing twice does
@@ -54,8 +54,7 @@ type Group interface {
 // or touch what is written. Operations of one Exchange end in the order of their start, and all
 // ranks start the same ones, of the same lengths, in the same order.
 //
-// A tensor whose elements go to ranks one by one, or come from them, is cut as Part says. No
-// operation allocates memory once it was called with as long a tensor.
+// A tensor whose elements go to ranks one by one, or come from them, is cut as Part says.
 type Exchange interface {
 	// AllReduce replaces x with the sum of all ranks' x. The order of the sum is that of the
 	// engine; every rank gets the same bits.

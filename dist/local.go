@@ -140,18 +140,6 @@ func (g *localGroup) Close() error {
 	return nil
 }
 
-// RankError is the failure of another rank.
-type RankError struct {
-	Rank int
-	Err  error
-}
-
-// Error names the rank.
-func (e *RankError) Error() string { return fmt.Sprintf("rank %d: %v", e.Rank, e.Err) }
-
-// Unwrap is for errors.Is.
-func (e *RankError) Unwrap() error { return e.Err }
-
 // localWire is the Wire of a rank. Whoever comes last to an operation does it.
 type localWire struct {
 	group   *localGroup

@@ -50,8 +50,8 @@ type Config struct {
 	// Every rank calls Train with the same configuration, besides Device and Observers. Rank 0
 	// tests and writes the run's folder, which all can read. If it is nil, one rank trains alone.
 	//
-	// After an error that is no dist.RankError, whoever called Train reports it, and aborts the
-	// group, so that the others end. Cancelling one rank's ctx stops all after the same update.
+	// After an error that is no dist.RankError, whoever called Train reports it. Unless it is a
+	// dist.AgreedError, it then aborts the group, so that the others end. Cancelling one rank's ctx stops all after the same update.
 	Group dist.Group
 
 	// FixedOrder adds the gradients of passes in an order that does not depend on how many ranks

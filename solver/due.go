@@ -167,7 +167,7 @@ func (t *trainer) evaluate(ctx context.Context) error {
 		return fmt.Errorf("after iteration %d: %w", t.iteration, err)
 	}
 	if !isFinite(test.Loss) && t.ranks.size() > 1 {
-		return t.ranks.onlyFirst(fmt.Errorf("after iteration %d: the loss on the test set is %g%s", t.iteration, test.Loss, t.diagnosable()))
+		return t.ranks.agree(fmt.Errorf("after iteration %d: the loss on the test set is %g%s", t.iteration, test.Loss, t.diagnosable()))
 	}
 	if !isFinite(test.Loss) {
 		return t.doctor.diagnoseTest(ctx, test.Loss)

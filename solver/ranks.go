@@ -10,7 +10,6 @@ import (
 	"fmt"
 	"hash/fnv"
 	"math"
-	"slices"
 	"strings"
 
 	"github.com/hubel-go/hubel/data"
@@ -164,18 +163,10 @@ func (t *trainer) settle(err error) error {
 			return fmt.Errorf("the description by rank %d: %w", rank, err)
 		}
 		if path != "" {
-			return t.ranks.onlyFirst(fmt.Errorf("rank 0 and rank %d do not train the same: %s is %s on one and %s on the other", rank, strings.TrimPrefix(path, "run."), a, b))
+			return t.ranks.agree(fmt.Errorf("rank 0 and rank %d do not train the same: %s is %s on one and %s on the other", rank, strings.TrimPrefix(path, "run."), a, b))
 		}
 	}
 	return nil
-}
-
-// onlyFirst is an error that all ranks have found: the first one says it.
-func (r ranks) onlyFirst(err error) error {
-	if r.first() {
-		return err
-	}
-	return &dist.RankError{Rank: 0, Err: err}
 }
 
 // diagnosable says how to find where a loss that is not finite began.
@@ -186,28 +177,12 @@ func (t *trainer) diagnosable() string {
 	return fmt.Sprintf("; resume %s with one rank to find where it began", t.c.Dir)
 }
 
-// agree makes all ranks return an error where one does. One that has none, or the same as a rank
-// before it, returns a dist.RankError.
+// agree is dist.Agree.
 func (r ranks) agree(err error) error {
 	if r.size() == 1 {
 		return err
 	}
-	var mine []byte
-	if err != nil {
-		mine = []byte(err.Error())
-	}
-	all, failed := r.gather(mine)
-	if failed != nil {
-		return failed
-	}
-	first := slices.IndexFunc(all, func(m []byte) bool { return len(m) > 0 })
-	switch {
-	case first < 0:
-		return nil
-	case err != nil && (first == r.rank() || !bytes.Equal(all[first], mine)):
-		return err
-	}
-	return &dist.RankError{Rank: first, Err: errors.New(string(all[first]))}
+	return dist.Agree(context.Background(), r.group, err)
 }
 
 // intent is what a rank wants of the next update: to stop before it, and what is due with it.

@@ -9,6 +9,7 @@ import (
 
 	"github.com/hubel-go/hubel/data"
 	"github.com/hubel-go/hubel/device"
+	"github.com/hubel-go/hubel/dist"
 	"github.com/hubel-go/hubel/graph"
 	"github.com/hubel-go/hubel/results"
 )
@@ -103,7 +104,7 @@ func (t *trainer) run(ctx context.Context) error {
 		}
 		if w&readLoss != 0 {
 			if !isFinite(r.Loss) && t.ranks.size() > 1 {
-				return t.ranks.onlyFirst(fmt.Errorf("iteration %d: the loss is %g%s", t.iteration+1, r.Loss, t.diagnosable()))
+				return t.ranks.agree(fmt.Errorf("iteration %d: the loss is %g%s", t.iteration+1, r.Loss, t.diagnosable()))
 			}
 			if !isFinite(r.Loss) {
 				return t.doctor.diagnose(ctx, fmt.Errorf("iteration %d: the loss is %g", t.iteration+1, r.Loss))
@@ -256,7 +257,11 @@ func (t *trainer) stop(ctx context.Context) error {
 	if err := t.save(ctx); err != nil {
 		return fmt.Errorf("%s, and the checkpoint could not be written: %w", done, err)
 	}
-	return fmt.Errorf("%s; resume %s to go on: %w", done, t.c.Dir, ctx.Err())
+	err := fmt.Errorf("%s; resume %s to go on: %w", done, t.c.Dir, ctx.Err())
+	if t.ranks.size() > 1 {
+		return &dist.AgreedError{Err: err}
+	}
+	return err
 }
 
 // end tells of the run's end, and returns the error of training or else that of an
