@@ -99,7 +99,7 @@ func (c *Config) checkGroup() error {
 // description is all that must be the same on every rank.
 type description struct {
 	Run        any    `json:"run"`
-	Sets       ofData `json:"data"`
+	Sets       ofData `json:"sets"`
 	Iterations int    `json:"iterations"`
 	Habits     habits `json:"saving"`
 	Patience   int    `json:"patience"`
@@ -121,18 +121,24 @@ type ofData struct {
 // looked is how many samples of a set are compared.
 const looked = 16
 
-// someOf is a checksum of samples of a set, and of their labels.
+// someOf is a checksum of samples of a set, and of all labels that are known without them.
 func someOf(set data.Dataset) string {
 	h := fnv.New64a()
 	x := make([]float32, set.Shape().TotalSize())
 	n := min(looked, set.Len())
-	for i := range n {
-		label, err := set.Read(x, i*set.Len()/n)
+	for i := range n { // at places without a stride, which labels may have
+		label, err := set.Read(x, int(uint64(i)*2654435761%uint64(set.Len())))
 		if err != nil { // training says so where it matters
 			return "unreadable"
 		}
 		_ = binary.Write(h, binary.LittleEndian, x) // a hash takes all
 		_ = binary.Write(h, binary.LittleEndian, label)
+	}
+	if of, ok := set.(data.Labelled); ok {
+		for i := range set.Len() {
+			label, _ := of.Label(i)
+			_ = binary.Write(h, binary.LittleEndian, label)
+		}
 	}
 	return fmt.Sprintf("%016x", h.Sum64())
 }

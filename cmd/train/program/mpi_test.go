@@ -340,7 +340,7 @@ func TestMPIRanksThatDiffer(t *testing.T) {
 	for message, args := range map[string][]string{
 		"train: rank 0: rank 0 has no -seed and rank 1 has -seed 5: all ranks must have the same flags\n":                          second(append([]string{program, "-seed", "5"}, flags...)...),
 		"train: rank 0: rank 1 runs another program than rank 0: copy the same binary to every machine\n":                          second(append([]string{filepath.Join(here, "other")}, flags...)...),
-		"train: rank 0: rank 0 and rank 1 do not train the same: data.train_samples is ":                                           second(append([]string{"-wdir", filepath.Join(here, "elsewhere"), program}, flags...)...),
+		"train: rank 0: rank 0 and rank 1 do not train the same: sets.train_samples is ":                                           second(append([]string{"-wdir", filepath.Join(here, "elsewhere"), program}, flags...)...),
 		"mpirun has started 2 processes, and each would train the same: -dist mpi joins them, -dist off lets each train by itself": slices.Concat([]string{"-n", "2", program}, with("-out", "run")),
 	} {
 		r := launch(t, args...)
