@@ -49,6 +49,7 @@ type session struct {
 	started  time.Time
 
 	begun  bool
+	first  int // iterations done before
 	last   solver.Progress
 	losses float64 // sum since the last test
 	count  int
@@ -57,6 +58,8 @@ type session struct {
 // Observe shows an event, and draws the pictures of a run that has come to its end.
 func (s *session) Observe(e solver.Event) error {
 	switch e := e.(type) {
+	case solver.Started:
+		s.first = e.Iteration
 	case solver.Progress:
 		s.update(e)
 	case solver.Test:
@@ -76,7 +79,7 @@ func (s *session) update(p solver.Progress) {
 	if !s.begun {
 		s.begun = true
 		fmt.Fprintf(s.stdout, "%s on %s into %s: %d images to train, %d to test; %d iterations of %d on %s%s\n",
-			printable.Name(s.c.Network.Name), printable.Name(dataName(s.c.Data)), printable.Name(s.c.Dir), s.c.Train.Len(), s.c.Test.Len(), p.Iterations, s.c.Batch*s.c.Accumulate, s.c.Device.Name(), someClasses(s.c.Train.Classes()))
+			printable.Name(s.c.Network.Name), printable.Name(dataName(s.c.Data)), printable.Name(s.c.Dir), s.c.Train.Len(), s.c.Test.Len(), p.Iterations, s.c.Whole(), onRanks(s.c), someClasses(s.c.Train.Classes()))
 		if len(s.parts) > 1 {
 			fmt.Fprintf(s.stdout, "parts of the data: %q to train on, %q to test on%s\n", s.parts[0], s.parts[1], forEval(s.parts[2:]))
 		}
@@ -160,7 +163,12 @@ func (s *session) finished(r solver.Result) error {
 		fmt.Fprintf(s.stdout, "\nEnded early after %d of %d iterations: none of the last %d tests was better than that of iteration %d.\n",
 			r.Iteration, s.c.Iterations, s.c.Patience, r.Best)
 	}
-	fmt.Fprintf(s.stdout, "\nDone in %v: test %s\n\n", time.Since(s.started).Round(time.Second), outcome(*r.Test))
+	fmt.Fprintf(s.stdout, "\nDone in %v: test %s\n", time.Since(s.started).Round(time.Second), outcome(*r.Test))
+	if x := r.Exchange; x.Started > 0 {
+		fmt.Fprintf(s.stdout, "Exchange of %.1f MB an update took %v of the %v; %.0f %% of that was hidden behind computing\n",
+			float64(x.Bytes)/1e6/float64(max(r.Iteration-s.first, 1)), x.Busy.Round(time.Millisecond), time.Since(s.started).Round(time.Second), 100*x.Hidden())
+	}
+	fmt.Fprintln(s.stdout)
 	for _, line := range advice {
 		fmt.Fprintf(s.stdout, "%s\n", printable.Line(line))
 	}
