@@ -254,7 +254,7 @@ func FuzzTar(f *testing.F) {
 	f.Add(tarOf(f, member{name: "../a/" + strings.Repeat("x", 200) + ".jpg", content: j})[:1500])
 	f.Fuzz(func(t *testing.T, b []byte) {
 		files := &Files{shards: []string{"fuzzed.tar"}, tar: true}
-		found, notes, err := files.indexTar(bytes.NewReader(b), int64(len(b)), 0)
+		found, notes, err := files.indexTar(t.Context(), bytes.NewReader(b), int64(len(b)), 0)
 		if err != nil {
 			return
 		}
