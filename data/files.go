@@ -347,6 +347,7 @@ func (f *Files) classify(found []labelled) error {
 	for i, c := range f.classes {
 		index[c] = int32(i)
 	}
+	f.files = make([]file, 0, len(found))
 	for i, l := range found {
 		if label, ok := index[named[i]]; ok {
 			l.label = label
@@ -412,7 +413,12 @@ func (f *Files) labels(found []labelled, texts bool) ([]string, error) {
 }
 
 // cleaned is a name without the "./" that tar writes before it.
-func cleaned(name string) string { return strings.TrimPrefix(path.Clean("/"+name), "/") }
+func cleaned(name string) string {
+	if path.Clean(name) == name && name[0] != '.' && name[0] != '/' { // as most are: no copy
+		return name
+	}
+	return strings.TrimPrefix(path.Clean("/"+name), "/")
+}
 
 // canonical is a name as it is the same everywhere: cleaned, and with its letters
 // composed (Unicode's normal form C; macOS takes them apart). What is not UTF-8

@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"fmt"
 	"os"
+	"path"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -277,4 +278,11 @@ func FuzzTar(f *testing.F) {
 			}
 		}
 	})
+}
+
+// A name is cleaned as if its folder were the root, which nothing leads out of.
+func TestCleaned(t *testing.T) {
+	for _, name := range []string{"", ".", "..", "/", "a", "a/b", "./a", "../a", "a/../b", "a//b", "a/", "/a", ".a", "..a/b", "a/./b", "a/..", "a/../../b"} {
+		require.Equal(t, strings.TrimPrefix(path.Clean("/"+name), "/"), cleaned(name), "%q", name)
+	}
 }
