@@ -41,6 +41,9 @@ type LoaderOptions struct {
 	// iteration k goes on with Start k.
 	Start int
 
+	// Share makes the loader one of several that share the batches.
+	Share Share
+
 	Prefetch   int // batches made ahead; 0 means 2
 	Workers    int // goroutines that make them; 0 means one for each core
 	Preprocess Preprocess
@@ -162,6 +165,9 @@ func NewLoader(ctx context.Context, d Dataset, o LoaderOptions) (*Loader, error)
 	case o.Epochs < 0 || o.Start < 0 || o.Prefetch < 0 || o.Workers < 0:
 		return nil, fmt.Errorf("data loader: epochs %d, start %d, prefetch %d and workers %d must not be negative",
 			o.Epochs, o.Start, o.Prefetch, o.Workers)
+	}
+	if err := o.Share.check(); err != nil {
+		return nil, fmt.Errorf("data loader: %w", err)
 	}
 	if o.Prefetch == 0 {
 		o.Prefetch = 2
@@ -361,11 +367,19 @@ func (l *Loader) run() {
 	defer l.running.Done()
 	defer close(l.ready)
 	defer close(l.jobs)
+	if l.o.Share.empty(l.batches) {
+		<-l.ctx.Done()
+		l.err = context.Cause(l.ctx)
+		return
+	}
 	span := max(1, jobValues/l.sampleLen)
 	for iteration := l.o.Start; ; iteration++ {
 		if l.o.Epochs > 0 && iteration/l.batches >= l.o.Epochs {
 			l.err = io.EOF
 			return
+		}
+		if !l.o.Share.has(iteration % l.batches) {
+			continue
 		}
 		select {
 		case b := <-l.free:

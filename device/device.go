@@ -65,7 +65,8 @@ type Buffer interface {
 	Free() error
 }
 
-// HostBuffer is host memory that a device allocated.
+// HostBuffer is host memory that a device allocated. A Buffer that is a HostBuffer too is memory
+// of the host, laid out as there, and each call of a queue on it has run when it returns.
 type HostBuffer interface {
 	// Bytes is the memory, aligned for every element type.
 	Bytes() []byte

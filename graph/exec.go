@@ -45,6 +45,8 @@ type boundStep struct {
 	stream uint32
 	weight float32 // of a loss
 	clear  []device.Tensor
+
+	statistics [][]device.Tensor // of each micro-batch, where they are kept
 }
 
 type hostKey struct{ value, samples int }

@@ -48,11 +48,13 @@ type BatchNorm struct {
 
 // Programs of a Spec behind those of the norm.
 const (
-	batchNormUpdate   = normPrograms + iota // invstd and the running statistics
-	batchNormFixed                          // mean and invstd of the running statistics
-	batchNormInfer                          // y of them
-	batchNormBackward                       // dx, if they are constants
-	batchNormScale                          // the scale factor
+	batchNormUpdate     = normPrograms + iota // invstd and the running statistics
+	batchNormFixed                            // mean and invstd of the running statistics
+	batchNormInfer                            // y of them
+	batchNormBackward                         // dx, if they are constants
+	batchNormScale                            // the scale factor
+	batchNormStatistics                       // invstd, and what the running statistics are moved by
+	batchNormAverage                          // the running statistics, moved by those
 )
 
 // The conventions besides PyTorch's.
@@ -114,27 +116,48 @@ func (l *BatchNorm) programs(n norm) []*expr.Program {
 		expr.MustNew(n.normalised(mean, invstd)),
 		expr.MustNew(expr.Mul(expr.Mul(expr.Input(normDY, expr.Whole), n.factor(n.affine)), expr.Input(normInvStd, n.stats))),
 		expr.MustNew(l.decayed(expr.Input(normScaleFactor, expr.Whole), expr.Const(1))),
+		l.statistics(),
+		l.average(),
 	}
 }
 
 // update is invstd and the running statistics after a pass.
 func (l *BatchNorm) update() *expr.Program {
-	mean, variance := expr.Input(normMean, expr.Whole), expr.Input(normInvStd, expr.Whole)
+	mean, spread := l.ofBatch()
 	runningMean, running := expr.Input(normRunningMean, expr.Whole), expr.Input(normRunningVar, expr.Whole)
+	return expr.MustNew(invStd(expr.Input(normInvStd, expr.Whole), l.eps()), l.moved(runningMean, mean), l.moved(running, spread))
+}
+
+// statistics is invstd, and what a pass moves the running statistics by.
+func (l *BatchNorm) statistics() *expr.Program {
+	mean, spread := l.ofBatch()
+	return expr.MustNew(invStd(expr.Input(normInvStd, expr.Whole), l.eps()), mean, spread)
+}
+
+// average is the running statistics after they are moved, by statistics in the places of mean
+// and invstd.
+func (l *BatchNorm) average() *expr.Program {
+	mean, spread := expr.Input(normMean, expr.Whole), expr.Input(normInvStd, expr.Whole)
+	runningMean, running := expr.Input(normRunningMean, expr.Whole), expr.Input(normRunningVar, expr.Whole)
+	return expr.MustNew(l.moved(runningMean, mean), l.moved(running, spread))
+}
+
+// ofBatch is the mean of a micro-batch, and its variance or deviation as the convention has it.
+func (l *BatchNorm) ofBatch() (mean, spread expr.Expr) {
+	mean, variance := expr.Input(normMean, expr.Whole), expr.Input(normInvStd, expr.Whole)
+	if l.Convention == matconvnet {
+		return mean, expr.Sqrt(expr.Add(variance, expr.Const(l.eps())))
+	}
 	count, one := expr.Input(normCount, expr.One), expr.Const(1)
-	unbiased := expr.Mul(variance, expr.Div(count, expr.Max(expr.Sub(count, one), one)))
-	moved := func(r, to expr.Expr) expr.Expr {
-		return expr.Add(r, expr.Mul(expr.Const(l.momentum()), expr.Sub(to, r)))
+	return mean, expr.Mul(variance, expr.Div(count, expr.Max(expr.Sub(count, one), one)))
+}
+
+// moved is a running statistic that a micro-batch has moved.
+func (l *BatchNorm) moved(running, by expr.Expr) expr.Expr {
+	if l.Convention == caffe {
+		return l.decayed(running, by)
 	}
-	invstd := invStd(variance, l.eps())
-	switch l.Convention {
-	case caffe:
-		return expr.MustNew(invstd, l.decayed(runningMean, mean), l.decayed(running, unbiased))
-	case matconvnet:
-		std := expr.Sqrt(expr.Add(variance, expr.Const(l.eps())))
-		return expr.MustNew(invstd, moved(runningMean, mean), moved(running, std))
-	}
-	return expr.MustNew(invstd, moved(runningMean, mean), moved(running, unbiased))
+	return expr.Add(running, expr.Mul(expr.Const(l.momentum()), expr.Sub(by, running)))
 }
 
 // decayed is a running sum with a summand more.
@@ -163,6 +186,12 @@ func (l *BatchNorm) Forward(q device.Queue, c *Call) {
 	switch {
 	case c.UpdateState:
 		n.moments(q, c, in)
+		if len(c.Statistics) > 0 {
+			copy(in[normRunningMean:], c.Statistics)
+			q.Map(c.Programs[batchNormStatistics], flat(in[normInvStd]), in[normInvStd:][:3], in, normModes[:3], device.Random{})
+			n.normalise(q, c, in)
+			break
+		}
 		q.Map(c.Programs[batchNormUpdate], flat(in[normInvStd]), in[normInvStd:][:3], in, normModes[:3], device.Random{})
 		if l.Convention == caffe {
 			q.Map(c.Programs[batchNormScale], flat(in[normScaleFactor]), in[normScaleFactor:][:1], in, normModes[:1], device.Random{})
@@ -173,6 +202,19 @@ func (l *BatchNorm) Forward(q device.Queue, c *Call) {
 		n.normalise(q, c, in)
 	default:
 		q.Map(c.Programs[batchNormInfer], n.view, c.Out, in, normModes[:1], device.Random{})
+	}
+}
+
+// Average enqueues the move of the running statistics. That of the scale factor is the same for
+// every micro-batch.
+func (l *BatchNorm) Average(q device.Queue, c *Call) {
+	var of [normCount + 1]device.Tensor
+	copy(of[normMean:], c.Statistics[:2])
+	copy(of[normRunningMean:], c.State)
+	in := c.Args(of[:]...)
+	q.Map(c.Programs[batchNormAverage], flat(in[normRunningMean]), in[normRunningMean:][:2], in, normModes[:2], device.Random{})
+	if l.Convention == caffe {
+		q.Map(c.Programs[batchNormScale], flat(in[normScaleFactor]), in[normScaleFactor:][:1], in, normModes[:1], device.Random{})
 	}
 }
 

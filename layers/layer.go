@@ -47,6 +47,18 @@ type Activator interface {
 	Function() device.Unary
 }
 
+// Averager is a layer whose State has averages over micro-batches: a training pass moves it by
+// statistics of its micro-batch alone, and reads it for nothing else. So several devices can
+// each make the statistics of some micro-batches, and move the state by all of them in order.
+type Averager interface {
+	Layer
+
+	// Average enqueues the move of c.State by one micro-batch, whose c.Statistics Forward has
+	// written. Of c, State, Statistics and Programs are set. Forward and then Average need not
+	// round as a Forward that updates State does.
+	Average(q device.Queue, c *Call)
+}
+
 // ChannelScaler is a layer whose only parameters are "weight" and perhaps "bias", and whose
 // output [N,K,...] is, in each of its K channels, a linear function of the weights of that
 // channel and, if there is a bias [K], of its element.
@@ -189,6 +201,10 @@ type Call struct {
 	// not set in inference or if the layer is frozen: then forward only reads
 	// State. It is set in backward too, which never writes State.
 	UpdateState bool
+
+	// Statistics are of the shapes of State. If they are set, and UpdateState is, the Forward
+	// of an Averager writes what it would move State by to them, and leaves State alone.
+	Statistics []device.Tensor
 
 	Packed  [device.Passes]device.Buffer // by pass; nil if there is none
 	Scratch device.Buffer

@@ -37,7 +37,8 @@ type settings struct {
 	Arithmetic string   `json:"arithmetic,omitempty"` // of the device
 	Samples    int      `json:"samples"`              // of the training set; 0 of a run without data
 	Batch      int      `json:"batch"`
-	Accumulate int      `json:"accumulate"`
+	Accumulate int      `json:"accumulate"` // passes of an update over all ranks
+	FixedOrder bool     `json:"fixed_order,omitempty"`
 	Iterations int      `json:"iterations"`
 	Seed       uint64   `json:"seed"`
 	Balance    bool     `json:"balance,omitempty"`
@@ -71,7 +72,8 @@ func (c *Config) settings(samples int) settings {
 		TF32:       c.TF32,
 		Samples:    samples,
 		Batch:      c.Batch,
-		Accumulate: c.Accumulate,
+		Accumulate: c.Passes(),
+		FixedOrder: c.FixedOrder,
 		Iterations: c.Iterations,
 		Seed:       c.Seed,
 		Balance:    c.Balance,
@@ -85,7 +87,7 @@ func (c *Config) settings(samples int) settings {
 // Checkpoint is the configuration and the progress of the run in a folder.
 type Checkpoint struct {
 	// Config resumes the run once Device, Train and Test are set. It has no Watch, DebugEvery,
-	// MonitorEvery or Observers.
+	// MonitorEvery or Observers, and is of one rank, that makes all passes: see Config.Spread.
 	Config Config
 
 	Path      string // of the file
@@ -217,7 +219,7 @@ func decodeCheckpoint(dir, path string, metadata map[string]string) (*Checkpoint
 	c.Config.Data, c.Config.DirectConv, c.Config.TF32 = s.Data, s.DirectConv, s.TF32
 	c.Config.Batch, c.Config.Accumulate, c.Config.Iterations = s.Batch, s.Accumulate, s.Iterations
 	c.Config.Seed, c.Config.Frozen, c.Config.Optimiser = s.Seed, s.Frozen, s.Optimiser
-	c.Config.Patience, c.Config.Balance = s.Patience, s.Balance
+	c.Config.Patience, c.Config.Balance, c.Config.FixedOrder = s.Patience, s.Balance, s.FixedOrder
 	c.Config.LogEvery, c.Config.CheckpointEvery, c.Config.CheckpointTime = s.LogEvery, s.CheckpointEvery, s.CheckpointTime
 	if err := c.Config.checkSettings(); err != nil {
 		return fail(fmt.Errorf("metadata %s: %w", solverKey, err))

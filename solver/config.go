@@ -14,6 +14,7 @@ import (
 
 	"github.com/hubel-go/hubel/data"
 	"github.com/hubel-go/hubel/device"
+	"github.com/hubel-go/hubel/dist"
 	"github.com/hubel-go/hubel/graph"
 	"github.com/hubel-go/hubel/results"
 )
@@ -43,8 +44,27 @@ type Config struct {
 	Accumulate int // passes whose gradients make one update, at least 1
 	Iterations int // updates in all, including those before a resumption
 	Seed       uint64
-	Balance    bool     // an epoch has each class equally often; see data.LoaderOptions
-	Frozen     []string // layers or parameters that are not trained
+
+	// Group joins this training to those of other ranks, of which each makes Accumulate passes
+	// of an update: the one has the batch and the order of samples of a run with Passes() passes.
+	// Every rank calls Train with the same configuration, besides Device and Observers. Rank 0
+	// tests and writes the run's folder, which all can read. If it is nil, one rank trains alone.
+	//
+	// After an error that is no dist.RankError, whoever called Train reports it. Unless it is a
+	// dist.AgreedError, it then aborts the group, so that the others end. Cancelling one rank's ctx stops all after the same update.
+	Group dist.Group
+
+	// FixedOrder adds the gradients of passes in an order that does not depend on how many ranks
+	// make them, so that any number gives the same bits. Otherwise each rank adds up its own, and
+	// then the engine those of the ranks, as it likes.
+	FixedOrder bool
+
+	// Sharded makes each rank keep the optimiser's state, and make the update, of its part of the
+	// weights alone (ZeRO-1 of Rajbhandari et al. 2020).
+	Sharded bool
+
+	Balance bool     // an epoch has each class equally often; see data.LoaderOptions
+	Frozen  []string // layers or parameters that are not trained
 
 	// Dir is the run's folder. Train creates it. A folder that has a run is refused
 	// unless the run is resumed; a folder that another process trains in is always
@@ -156,7 +176,7 @@ type Result struct {
 }
 
 // Iterations is the number of updates in the given number of epochs. The batch
-// is that of an update: Batch times Accumulate. The last batch of an epoch may
+// is that of an update: Config.Whole. The last batch of an epoch may
 // be smaller.
 func Iterations(epochs, samples, batch int) int {
 	return epochs * ((samples + batch - 1) / batch)
@@ -197,7 +217,10 @@ func (c *Config) check() error {
 	case c.Resume && c.Weights != "":
 		return fmt.Errorf("a run that is resumed has its own weights; %s cannot be loaded too", c.Weights)
 	}
-	return c.checkSettings()
+	if err := c.checkSettings(); err != nil {
+		return err
+	}
+	return c.checkGroup()
 }
 
 // checkThere says what is missing, if anything is.
@@ -220,7 +243,7 @@ func (c *Config) checkSettings() error {
 		return fmt.Errorf("batch %d must be at least 1", c.Batch)
 	case c.Accumulate < 1:
 		return fmt.Errorf("%d passes to accumulate must be at least 1", c.Accumulate)
-	case c.Accumulate > math.MaxInt/c.Batch:
+	case c.Accumulate > math.MaxInt32/c.Batch:
 		return fmt.Errorf("%d passes of %d samples are too many for one update", c.Accumulate, c.Batch)
 	case c.Iterations < 1:
 		return fmt.Errorf("%d iterations must be at least 1", c.Iterations)

@@ -53,14 +53,14 @@ func (t *trainer) workList() []duty {
 		{is: statisticsWork, every: c.DebugEvery, phase: 1, inside: t.doctor.logStatistics},
 		{is: monitorWork, every: c.MonitorEvery, phase: 1, inside: t.doctor.logMonitor},
 	}
-	if t.eval != nil {
+	if c.Test != nil {
 		list = append(list, duty{is: evaluationWork, every: t.perEpoch, last: true, after: t.evaluate})
 	}
 	list = append(list, duty{is: logWork, every: c.LogEvery, first: true, last: true, with: evaluationWork, reads: true, after: t.logLine})
 	if _, ok := FirstFilters(c.Network); ok && c.Watch.FiltersEvery > 0 {
 		list = append(list, duty{is: filterWork, every: c.Watch.FiltersEvery, first: true, last: true, after: t.logFilters})
 	}
-	if t.record != nil {
+	if c.Dir != "" {
 		list = append(list, duty{is: checkpointWork, every: c.CheckpointEvery, clock: c.CheckpointTime, last: true, asked: c.SaveNow, reads: true, after: t.save})
 	}
 	return list
@@ -156,7 +156,7 @@ func (t *trainer) evaluate(ctx context.Context) error {
 		return fmt.Errorf("iteration %d: %w", t.iteration, err)
 	}
 	t.history.Due = true
-	test, err := t.runTest(ctx)
+	test, err := t.testShared(ctx)
 	if err != nil && ctx.Err() != nil {
 		if err := t.logLine(ctx); err != nil {
 			return err
@@ -165,6 +165,9 @@ func (t *trainer) evaluate(ctx context.Context) error {
 	}
 	if err != nil {
 		return fmt.Errorf("after iteration %d: %w", t.iteration, err)
+	}
+	if !isFinite(test.Loss) && t.ranks.size() > 1 {
+		return t.ranks.agree(fmt.Errorf("after iteration %d: the loss on the test set is %g%s", t.iteration, test.Loss, t.diagnosable()))
 	}
 	if !isFinite(test.Loss) {
 		return t.doctor.diagnoseTest(ctx, test.Loss)
@@ -213,8 +216,11 @@ func (t *trainer) runTest(ctx context.Context) (Test, error) {
 // logLine tells of the line of the log that this update makes.
 func (t *trainer) logLine(context.Context) error { return t.tell(Logged{t.line}) }
 
-// save writes a checkpoint, and the weights.
+// save writes a checkpoint, and the weights. A rank that does not write gives its part of them.
 func (t *trainer) save(context.Context) error {
+	if t.record == nil {
+		return t.updater.give()
+	}
 	s, err := t.snapshot()
 	if err != nil {
 		return err

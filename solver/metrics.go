@@ -64,17 +64,26 @@ type reading struct {
 	Metrics results.Metrics `json:"metrics,omitempty"`
 }
 
-// add adds what the last pass achieved, weighed by its part of the whole batch.
-func (r *reading) add(e *graph.Executor, weight float64) error {
+// readingOf is what the last pass achieved, weighed by its part of the whole batch.
+func readingOf(e *graph.Executor, weight float64) (reading, error) {
 	loss, err := e.Loss()
 	if err != nil {
-		return err
+		return reading{}, err
 	}
+	r := reading{Loss: loss * weight, Metrics: newMetrics(e.Plan().Network)}
+	return r, addMetrics(r.Metrics, e, weight)
+}
+
+// plus adds a reading of the same batch.
+func (r *reading) plus(x reading) {
+	r.Loss += x.Loss
 	if r.Metrics == nil {
-		r.Metrics = newMetrics(e.Plan().Network)
+		r.Metrics = slices.Clone(x.Metrics)
+		return
 	}
-	r.Loss += loss * weight
-	return addMetrics(r.Metrics, e, weight)
+	for i := range r.Metrics {
+		r.Metrics[i].Value += x.Metrics[i].Value
+	}
 }
 
 // UnmarshalJSON reads a reading of a checkpoint.
@@ -146,8 +155,8 @@ func merit(list results.Metrics, m graph.Metric) float64 {
 	return x
 }
 
-// read is a reading of a checkpoint with the metrics that the network has.
-func (t *trainer) read(r *reading) reading {
+// ofNetwork is a reading of a checkpoint with the metrics that the network has.
+func (t *trainer) ofNetwork(r *reading) reading {
 	list := newMetrics(t.c.Network)
 	for i := range list {
 		x, ok := r.Metrics.Get(list[i].Name)

@@ -18,16 +18,15 @@ import (
 
 // newTrainer checks a configuration and allocates what it needs.
 func newTrainer(c Config) (*trainer, error) {
-	if err := c.check(); err != nil {
+	if err := (ranks{c.Group}).agree(c.check()); err != nil {
 		return nil, err
 	}
 	if c.LogEvery == 0 {
 		c.LogEvery = 10
 	}
-	whole := c.Batch * c.Accumulate
-	t := &trainer{c: c, sets: c.sets(), perEpoch: (c.Train.Len() + whole - 1) / whole, last: reading{Loss: math.NaN()}}
+	t := &trainer{c: c, ranks: ranks{c.Group}, sets: c.sets(), perEpoch: Iterations(1, c.Train.Len(), c.Whole()), last: reading{Loss: math.NaN()}}
 	t.doctor = &doctor{trainer: t}
-	if c.Dir != "" {
+	if c.Dir != "" && t.ranks.first() {
 		t.record = &recorder{dir: c.Dir, machine: c.Watch.Machine}
 		t.observers = append(t.observers, t.record)
 	}
@@ -42,23 +41,36 @@ func newTrainer(c Config) (*trainer, error) {
 	return t, nil
 }
 
-// prepare reads what the run begins with and allocates what it needs.
+// prepare reads what the run begins with and allocates what it needs. Ranks go on together.
 func (t *trainer) prepare() error {
-	if t.c.Resume {
-		if err := t.record.takeLock(); err != nil && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, syscall.ENOTDIR) { // readStart says it better
+	s, err := t.prepareAlone()
+	if err := t.settle(err); err != nil {
+		return err
+	}
+	if t.joint != nil {
+		if err := t.joint.connect(&t.c); err != nil {
 			return err
 		}
 	}
-	s, err := t.readStart()
-	if err != nil {
-		return err
+	return t.ranks.agree(t.openFolder(s))
+}
+
+// prepareAlone is what a rank prepares without the others.
+func (t *trainer) prepareAlone() (s start, err error) {
+	if t.c.Resume && t.record != nil {
+		if err := t.record.takeLock(); err != nil && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, syscall.ENOTDIR) { // readStart says it better
+			return start{}, err
+		}
+	}
+	if s, err = t.readStart(); err != nil {
+		return start{}, err
 	}
 	p, err := t.plan()
 	if err != nil {
-		return err
+		return start{}, err
 	}
 	t.notice = s.notice
-	return t.open(p, s)
+	return s, t.open(p, s)
 }
 
 // start is where a run begins.
@@ -94,7 +106,7 @@ func (t *trainer) readStart() (s start, err error) {
 			s.notice = fmt.Sprintf("the run was trained on %s and goes on on %s, which rounds differently: it will not end with the bytes of a run on one of them", checkpoint.Arithmetic, is)
 		}
 		return s, nil
-	case t.c.Dir != "":
+	case t.record != nil:
 		if err := refuseRun(t.c.Dir); err != nil {
 			return start{}, err
 		}
@@ -166,7 +178,7 @@ func (t *trainer) plan() (plans, error) {
 // bytes is the memory of a run.
 func (t *trainer) bytes(p plans) int64 {
 	c := &t.c
-	bytes := p.train.Memory().Total() + feedBytes(c.Device, p.train)
+	bytes := p.train.Memory().Total() + feedBytes(c.Device, p.train) + c.jointBytes(p.train)
 	if p.test != nil { // weights and their packed copies are shared
 		bytes += p.test.Arena + feedBytes(c.Device, p.test)
 	}
@@ -177,7 +189,7 @@ func (t *trainer) planBatch(batch int) (p plans, err error) {
 	c := t.c
 	c.Batch = batch
 	p.train, err = c.Plan(c.Device.Traits())
-	if err == nil && c.Test != nil {
+	if err == nil && c.Test != nil && t.ranks.first() {
 		p.test, err = planTest(c.Network, c.Device, testBatch(c.Test, batch))
 	}
 	return p, err
@@ -202,7 +214,18 @@ func (t *trainer) open(p plans, s start) (err error) {
 	if o.Schedule.Max == 0 {
 		o.Schedule.Max = c.Iterations
 	}
-	if t.updater, err = NewUpdater(c.Device, t.exec, o); err != nil {
+	if c.joins() {
+		if t.joint, err = newJoint(c, t.exec); err != nil {
+			return err
+		}
+		t.opened = append(t.opened, t.joint.Close)
+	}
+	if c.Sharded {
+		t.updater, err = newShardedUpdater(c.Device, t.joint, o)
+	} else {
+		t.updater, err = NewUpdater(c.Device, t.exec, o)
+	}
+	if err != nil {
 		return err
 	}
 	t.opened = append(t.opened, t.updater.Close)
@@ -216,10 +239,7 @@ func (t *trainer) open(p plans, s start) (err error) {
 	if err := t.load(s); err != nil {
 		return err
 	}
-	if err := t.startFeed(); err != nil {
-		return err
-	}
-	return t.openFolder(s)
+	return t.startFeed()
 }
 
 // openFolder makes the run's folder, or takes over that of one that was killed.
@@ -258,7 +278,7 @@ func (t *trainer) load(s start) error {
 	}
 	t.iteration, t.history, t.updater.drops = s.iteration, s.history, s.history.Drops
 	if s.history.Last != nil {
-		t.last = t.read(s.history.Last)
+		t.last = t.ofNetwork(s.history.Last)
 	}
 	return nil
 }
@@ -272,7 +292,8 @@ func (t *trainer) startFeed() error {
 		Shuffle:    true,
 		Seed:       t.c.Seed,
 		Balance:    t.c.Balance,
-		Start:      t.iteration/t.perEpoch*passes + t.iteration%t.perEpoch*t.c.Accumulate,
+		Start:      t.iteration/t.perEpoch*passes + t.iteration%t.perEpoch*t.c.Passes(),
+		Share:      t.batches(),
 		Preprocess: t.c.Preprocess,
 		OneHot:     oneHot(t.c.Network, t.c.Train),
 	})

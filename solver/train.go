@@ -9,6 +9,7 @@ import (
 
 	"github.com/hubel-go/hubel/data"
 	"github.com/hubel-go/hubel/device"
+	"github.com/hubel-go/hubel/dist"
 	"github.com/hubel-go/hubel/graph"
 	"github.com/hubel-go/hubel/results"
 )
@@ -28,6 +29,8 @@ func Train(ctx context.Context, c Config) (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
+	ctx, t.cancel = context.WithCancel(ctx)
+	defer t.cancel()
 	err = t.end(ctx, t.run(ctx))
 	err = cmp.Or(err, t.close(), t.release())
 	return t.result(), err
@@ -36,23 +39,27 @@ func Train(ctx context.Context, c Config) (Result, error) {
 // trainer is a run: what it works with, and how far it is.
 type trainer struct {
 	c         Config
-	sets      sets // of c
-	perEpoch  int  // updates
+	ranks     ranks
+	cancel    context.CancelFunc // of this training
+	sets      sets               // of c
+	perEpoch  int                // updates
 	duties    []duty
 	observers // the recorder first
 
 	weights *graph.Weights
 	exec    *graph.Executor
+	joint   *joint // nil of one rank that adds as its passes do
 	updater *Updater
-	eval    *evaluator // nil without a test set
+	eval    *evaluator // nil without a test set, and of ranks that do not test
 	feed    *feed
-	record  *recorder // nil without a folder
+	record  *recorder // nil without a folder, and of ranks that do not write it
 	doctor  *doctor
 	opened  []func() error
 	notice  string // of the start: what is odd; mostly empty
 
 	iteration int             // updates done
 	last      reading         // of a batch
+	read      []reading       // of the passes of this rank in an update
 	line      results.LogLine // of the last update that makes one
 	test      *Test           // the last one
 	history   history         // of the tests
@@ -77,12 +84,16 @@ func (t *trainer) run(ctx context.Context) error {
 		return err
 	}
 	for first := true; t.iteration < t.c.Iterations && !t.early(); first = false {
-		if ctx.Err() != nil {
-			return t.stop(ctx)
-		}
 		w := t.due(t.iteration + 1)
 		if first {
 			w |= readLoss
+		}
+		stop, w, err := t.intent(ctx, w)
+		if err != nil {
+			return err
+		}
+		if stop {
+			return t.stop(ctx)
 		}
 		samples, r, err := t.step(w)
 		if err != nil {
@@ -92,6 +103,9 @@ func (t *trainer) run(ctx context.Context) error {
 			return fmt.Errorf("iteration %d: %w", t.iteration+1, err)
 		}
 		if w&readLoss != 0 {
+			if !isFinite(r.Loss) && t.ranks.size() > 1 {
+				return t.ranks.agree(fmt.Errorf("iteration %d: the loss is %g%s", t.iteration+1, r.Loss, t.diagnosable()))
+			}
 			if !isFinite(r.Loss) {
 				return t.doctor.diagnose(ctx, fmt.Errorf("iteration %d: the loss is %g", t.iteration+1, r.Loss))
 			}
@@ -103,7 +117,7 @@ func (t *trainer) run(ctx context.Context) error {
 			return err
 		}
 		if err := t.perform(ctx, w); err != nil {
-			if bad := (notFinite{}); errors.As(err, &bad) {
+			if bad := (notFinite{}); errors.As(err, &bad) && t.ranks.size() == 1 {
 				return t.doctor.diagnose(ctx, fmt.Errorf("after iteration %d: %w", t.iteration, bad))
 			}
 			return err
@@ -125,9 +139,11 @@ func (t *trainer) begin(ctx context.Context) error {
 	if t.c.Retest {
 		return t.retest(ctx)
 	}
-	if t.record != nil && !t.c.Resume { // so that it can be resumed at any time, and a full disk shows now
+	if t.c.Dir != "" && !t.c.Resume { // so that it can be resumed at any time, and a full disk shows now
 		if err := t.save(ctx); err != nil {
-			t.record.abandoned = !t.record.saved
+			if t.record != nil {
+				t.record.abandoned = !t.record.saved
+			}
 			return fmt.Errorf("the first checkpoint: %w", err)
 		}
 	}
@@ -145,7 +161,7 @@ func (t *trainer) begin(ctx context.Context) error {
 
 // retest repeats the last test of a run that has come to its end.
 func (t *trainer) retest(ctx context.Context) error {
-	test, err := t.runTest(ctx)
+	test, err := t.testShared(ctx)
 	if err != nil {
 		return fmt.Errorf("the last test, once more: %w", err)
 	}
@@ -169,13 +185,13 @@ func (t *trainer) step(w work) (samples int, r reading, err error) {
 		}
 	}
 	t.updater.Update(t.iteration)
-	return samples, r, nil
+	return samples, r, t.updater.spread()
 }
 
 // gradients computes those of the next update, and copies what it makes them from,
 // if asked.
 func (t *trainer) gradients(read bool, s *batchCopy) (samples int, r reading, err error) {
-	whole := t.c.Batch * t.c.Accumulate
+	whole := t.c.Whole()
 	samples = min(whole, t.c.Train.Len()-t.iteration%t.perEpoch*whole)
 	pass := graph.Pass{Seed: t.c.Seed, Iteration: uint32(t.iteration), WholeBatch: samples}
 	mode := device.Overwrite
@@ -187,7 +203,13 @@ func (t *trainer) gradients(read bool, s *batchCopy) (samples int, r reading, er
 			return 0, reading{}, err
 		}
 	}
-	for pass.FirstSample < samples {
+	from, to, all := t.share(samples)
+	readings := t.read[:0]
+	pass.FirstSample = from * t.c.Batch
+	for k := range to - from {
+		if t.joint != nil {
+			mode = t.joint.begin(k, to-from)
+		}
 		b, err := t.feed.next()
 		if err != nil {
 			return 0, reading{}, err
@@ -198,10 +220,15 @@ func (t *trainer) gradients(read bool, s *batchCopy) (samples int, r reading, er
 		t.exec.Forward(pass)
 		t.exec.Backward(pass, mode)
 		t.feed.ahead()
+		if t.joint != nil {
+			t.joint.end()
+		}
 		if read {
-			if err := r.add(t.exec, float64(b.N)/float64(samples)); err != nil {
+			r, err := readingOf(t.exec, float64(b.N)/float64(samples))
+			if err != nil {
 				return 0, reading{}, err
 			}
+			readings = append(readings, r)
 		}
 		pass.FirstSample += b.N
 		if err := t.feed.done(); err != nil {
@@ -209,19 +236,32 @@ func (t *trainer) gradients(read bool, s *batchCopy) (samples int, r reading, er
 		}
 		mode = device.Accumulate
 	}
-	return samples, r, nil
+	t.read = readings
+	if t.joint != nil {
+		if err := t.joint.finish(all); err != nil {
+			return 0, reading{}, err
+		}
+	}
+	if read {
+		r, err = t.readings(readings)
+	}
+	return samples, r, err
 }
 
 // stop ends a training that was cancelled.
 func (t *trainer) stop(ctx context.Context) error {
 	done := fmt.Sprintf("stopped after %d of %d iterations", t.iteration, t.c.Iterations)
-	if t.record == nil {
+	if t.c.Dir == "" {
 		return fmt.Errorf("%s; nothing is saved without a folder: %w", done, ctx.Err())
 	}
 	if err := t.save(ctx); err != nil {
 		return fmt.Errorf("%s, and the checkpoint could not be written: %w", done, err)
 	}
-	return fmt.Errorf("%s; resume %s to go on: %w", done, t.c.Dir, ctx.Err())
+	err := fmt.Errorf("%s; resume %s to go on: %w", done, t.c.Dir, ctx.Err())
+	if t.ranks.size() > 1 {
+		return &dist.AgreedError{Err: err}
+	}
+	return err
 }
 
 // end tells of the run's end, and returns the error of training or else that of an

@@ -122,6 +122,8 @@ type Updater struct {
 	written [updateInputs]float32 // single numbers on the device; NaN is none
 
 	trust trust // of LARS
+
+	joint *joint // of a rank that updates its part of the weights alone; otherwise nil
 }
 
 // trust is what LARS's ratios are computed from.
@@ -146,13 +148,20 @@ func NewUpdater(d device.Device, e *graph.Executor, o Optimiser) (*Updater, erro
 	if err != nil {
 		return nil, err
 	}
-	u := &Updater{exec: e, params: params, segments: e.Plan().Segments(), dw: e.Gradients(), names: o.Slabs()}
+	u := &Updater{exec: e, params: params, segments: e.Plan().Segments(), dw: e.Gradients()}
+	return u, u.open(d, o, params)
+}
+
+// open allocates what the method keeps of the segments, which are of these parameters.
+func (u *Updater) open(d device.Device, o Optimiser, of []graph.Param) (err error) {
+	u.names = o.Slabs()
+	e := u.exec
 	w := e.Weights().Slab()
 	u.in[weightInput], u.in[gradientInput] = w, u.dw
 	for i, name := range u.names {
 		b, err := d.Alloc(u.dw.Bytes())
 		if err != nil {
-			return nil, cmp.Or(fmt.Errorf("slab %s of the optimiser: %w", name, err), u.Close())
+			return cmp.Or(fmt.Errorf("slab %s of the optimiser: %w", name, err), u.Close())
 		}
 		u.slabs = append(u.slabs, device.Tensor{Buffer: b, DType: device.Float32, Shape: u.dw.Shape})
 		if name == averageSlab {
@@ -163,7 +172,7 @@ func NewUpdater(d device.Device, e *graph.Executor, o Optimiser) (*Updater, erro
 	}
 	size, n := device.Float32.Size(), len(u.segments)
 	if u.numbers, err = d.Alloc(size * int64(6+5*n)); err != nil {
-		return nil, cmp.Or(fmt.Errorf("numbers of the optimiser: %w", err), u.Close())
+		return cmp.Or(fmt.Errorf("numbers of the optimiser: %w", err), u.Close())
 	}
 	at := 0
 	take := func(n int) device.Tensor {
@@ -177,22 +186,28 @@ func NewUpdater(d device.Device, e *graph.Executor, o Optimiser) (*Updater, erro
 	for _, i := range []int{ratesInput, decaysInput, trustInput} {
 		u.in[i] = take(n)
 	}
-	u.trust = newTrust(e, u.in, take(n), take(n))
+	weights2, gradients2 := take(n), take(n)
+	if o.Method == LARS {
+		u.trust = newTrust(u.segments, u.in, weights2, gradients2)
+	}
 	u.set(o)
 	rates, decays := make([]float32, n), make([]float32, n)
-	for i, p := range u.params {
+	for i, p := range of {
 		rates[i], decays[i] = p.Rate, p.Decay
+	}
+	if n == 0 { // a rank that has no part of so few weights
+		return u.clear()
 	}
 	e.Queue().Upload(u.in[ratesInput], tensor.New(tensor.WithShape(n), tensor.WithBacking(rates)))
 	e.Queue().Upload(u.in[decaysInput], tensor.New(tensor.WithShape(n), tensor.WithBacking(decays)))
 	if err := u.clear(); err != nil {
-		return nil, cmp.Or(err, u.Close())
+		return cmp.Or(err, u.Close())
 	}
-	return u, nil
+	return nil
 }
 
 // newTrust binds the ratios of LARS, whose squared norms go to two tensors.
-func newTrust(e *graph.Executor, in [updateInputs]device.Tensor, weights2, gradients2 device.Tensor) trust {
+func newTrust(segments []device.Segment, in [updateInputs]device.Tensor, weights2, gradients2 device.Tensor) trust {
 	t := trust{
 		in:    []device.Tensor{weights2Input: weights2, gradients2Input: gradients2, ratioDecaysInput: in[decaysInput], ratioNorm2Input: in[norm2Input]},
 		out:   []device.Tensor{in[trustInput]},
@@ -201,7 +216,7 @@ func newTrust(e *graph.Executor, in [updateInputs]device.Tensor, weights2, gradi
 	part := func(x device.Tensor, first, n int) []device.Tensor {
 		return []device.Tensor{within(x, int64(first)*device.Float32.Size(), tensor.Shape{n})}
 	}
-	for i, s := range e.Plan().Segments() {
+	for i, s := range segments {
 		t.norms = append(t.norms,
 			norm{part(in[weightInput], s.Weight, s.Len), part(weights2, i, 1)},
 			norm{part(in[gradientInput], s.Grad, s.Len), part(gradients2, i, 1)})
@@ -277,7 +292,9 @@ func (u *Updater) Update(k int) {
 		}
 		q.Map(t.program, device.View{N: 1, C: 1, Inner: len(u.segments)}, t.out, t.in, t.modes, device.Random{})
 	}
-	q.Update(u.program, u.out, u.in[:], u.segments)
+	if len(u.segments) > 0 {
+		q.Update(u.program, u.out, u.in[:], u.segments)
+	}
 	u.exec.Weights().Changed()
 }
 
@@ -325,11 +342,15 @@ func (u *Updater) withAverages(f func() error) error {
 	return cmp.Or(err, q.Sync())
 }
 
-// download downloads the slabs: of each a tensor SLAB/NAME for each trained parameter.
+// download downloads the slabs: of each a tensor SLAB/NAME for each trained parameter. If
+// ranks keep parts of them, all call it.
 func (u *Updater) download() ([]safetensors.Tensor, error) {
 	var tensors []safetensors.Tensor
 	q := u.exec.Queue()
 	for i, slab := range u.names {
+		if err := u.collect(i); err != nil {
+			return nil, err
+		}
 		for _, p := range u.params {
 			x := tensor.New(tensor.Of(tensor.Float32), tensor.WithShape(p.Shape...))
 			name := slab + "/" + p.Name
@@ -337,8 +358,11 @@ func (u *Updater) download() ([]safetensors.Tensor, error) {
 			q.Download(x, u.of(i, p))
 			tensors = append(tensors, safetensors.Tensor{Name: name, Value: x})
 		}
+		if err := q.Sync(); err != nil { // the next slab may take the same memory
+			return nil, err
+		}
 	}
-	return tensors, q.Sync()
+	return tensors, nil
 }
 
 // upload sets the slabs to tensors of the names that download gives them.
@@ -359,6 +383,7 @@ func (u *Updater) upload(tensors map[string]*tensor.Dense) error {
 			q.Scope(name)
 			q.Upload(u.of(i, p), x)
 		}
+		u.keepPart(i)
 	}
 	if len(left) > 0 {
 		return fmt.Errorf("tensor %s is of no trained parameter", slices.Sorted(maps.Keys(left))[0])
@@ -366,8 +391,14 @@ func (u *Updater) upload(tensors map[string]*tensor.Dense) error {
 	return q.Sync()
 }
 
-// of is what slab i keeps of a trained parameter.
-func (u *Updater) of(i int, p graph.Param) device.Tensor { return within(u.slabs[i], p.Grad, p.Shape) }
+// of is what slab i keeps of a trained parameter. If ranks keep parts of it, it is where collect
+// puts the whole slab.
+func (u *Updater) of(i int, p graph.Param) device.Tensor {
+	if u.joint != nil {
+		return u.exec.Gradient(p.Name)
+	}
+	return within(u.slabs[i], p.Grad, p.Shape)
+}
 
 // weight is a trained parameter.
 func (u *Updater) weight(p graph.Param) device.Tensor {

@@ -53,7 +53,7 @@ func TestRunOfBefore(t *testing.T) {
 	require.Equal(t, c.Optimiser, written.Config.Optimiser)
 	require.Equal(t, uint64(7), written.Config.Seed)
 	require.Equal(t, &score{6, 0.9547314312722948, results.Metrics{{Name: "accuracy", Value: 0.6666666666666666}}}, written.history.Best)
-	last := (&trainer{c: written.Config}).read(written.history.Last)
+	last := (&trainer{c: written.Config}).ofNetwork(written.history.Last)
 	require.Equal(t, reading{1.0995277523994447, results.Metrics{{Name: "accuracy", Value: 0.4, Share: true}}}, last)
 
 	want := weightsOf(t, trainIn(t, c))

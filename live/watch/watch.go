@@ -20,7 +20,7 @@ import (
 
 // about says what a run is. The plan gives the number of its parameters.
 func about(c *solver.Config, samples, tests int, p *graph.Plan) live.About {
-	whole := c.Batch * c.Accumulate
+	whole := c.Whole()
 	a := live.About{
 		Network: c.Network.Name, Data: data.ParsePhotoSpec(c.Data).Train, Folder: c.Dir,
 		Samples: samples, Tests: tests, Batch: whole,
@@ -50,8 +50,8 @@ func settings(c *solver.Config) []results.Fact {
 		{Name: "iterations", Value: strconv.Itoa(c.Iterations)},
 		{Name: "batch", Value: strconv.Itoa(c.Batch)},
 	}
-	if c.Accumulate > 1 {
-		list = append(list, results.Fact{Name: "accumulate", Value: strconv.Itoa(c.Accumulate)})
+	if c.Passes() > 1 {
+		list = append(list, results.Fact{Name: "accumulate", Value: strconv.Itoa(c.Passes())})
 	}
 	list = append(list, results.Fact{Name: "seed", Value: strconv.FormatUint(c.Seed, 10)})
 	o := c.Optimiser

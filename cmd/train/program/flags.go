@@ -7,12 +7,14 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/hubel-go/hubel/data"
 	"github.com/hubel-go/hubel/device"
+	"github.com/hubel-go/hubel/dist"
 	"github.com/hubel-go/hubel/internal/command"
 	"github.com/hubel-go/hubel/models"
 	"github.com/hubel-go/hubel/solver"
@@ -73,6 +75,7 @@ type options struct {
 	step              int
 	steps             command.Numbers
 	warmup            int
+	lrPer             int
 	method            string
 	momentum          float64
 	momentumEnd       float64
@@ -102,7 +105,12 @@ type options struct {
 	live          liveAddress
 	memory        size
 
-	stop context.CancelFunc // ends the program as Ctrl-C does
+	dist, distOrder string
+	zero            bool
+
+	set   *flag.FlagSet      // of the flags
+	stop  context.CancelFunc // ends the program as Ctrl-C does
+	group dist.Group         // of the ranks that train together; nil of one that trains alone
 }
 
 // The values of -winograd.
@@ -171,6 +179,7 @@ var groups = []group{
 		{"steps", training},
 		{"lr-end", training},
 		{"warmup", training},
+		{"lr-per", training},
 		{"lr-mult", training | finding},
 	}},
 	{"Gradient descent", []entry{
@@ -198,6 +207,11 @@ var groups = []group{
 		{"tensorboard", training | resuming},
 		{"log-csv", training | resuming},
 		{"live", training | resuming},
+	}},
+	{"Several machines", []entry{
+		{"dist", training | resuming},
+		{"dist-order", training},
+		{"zero", training | resuming},
 	}},
 	{"Instead of training", []entry{
 		{"eval", evaluating},
@@ -259,6 +273,7 @@ func (o *options) flagSet() *flag.FlagSet {
 	f.IntVar(&o.step, "step", 0, "n of step and cosine-restarts (iterations) and of plateau (tests in a row)")
 	f.Var(&o.steps, "steps", "a,b,c of multistep: `iterations` separated by commas")
 	f.Float64Var(&o.rateEnd, "lr-end", 0, "end of linear")
+	f.IntVar(&o.lrPer, "lr-per", 0, "`samples` that -lr is for, such as 256: the rate is -lr times the whole batch, of all passes and ranks, over this many")
 	f.IntVar(&o.warmup, "warmup", 0, "`iterations` before -lr-policy begins, in which the rate rises along a line to its start")
 	f.Var(&o.layerRates, "lr-mult", "`factors` of the rates of layers or parameters, such as conv1=0.1,fc8.bias=2; they multiply those in -net")
 	f.StringVar(&o.method, "optimiser", solver.SGD, "`rule` by which a gradient g moves a weight w; docs/training.md has the whole formulas\n"+optimiserFormulas())
@@ -288,6 +303,10 @@ func (o *options) flagSet() *flag.FlagSet {
 	f.BoolVar(&o.logCSV, "log-csv", false, "write log.csv, which has the numbers of log.jsonl as a table")
 	f.Var(&o.live, "live", "show the run in a browser while it is trained, and keep filters.jsonl, answers.json and machine.json for the command live; -live=8080 or -live=HOST:PORT listens at that `address`, -live at a free port that only this machine can reach")
 
+	f.StringVar(&o.dist, "dist", "", "train with all processes that a launcher has started, by this `engine`: mpi; auto, that of the launcher if there is one; off, each process by itself. docs/distributed.md says how to launch them")
+	f.StringVar(&o.distOrder, "dist-order", orderPlain, "`order` in which the gradients of passes and ranks are added: fixed gives the same bits for any number of ranks, and -accumulate times the ranks in one process; plain is faster")
+	f.BoolVar(&o.zero, "zero", false, "each rank keeps a part of what the optimiser keeps (ZeRO-1), which saves memory")
+
 	f.BoolVar(&o.eval, "eval", false, "print the loss and the accuracy of -weights on the test set of -data")
 	f.BoolVar(&o.summary, "summary", false, "print layers, shapes, parameters, FLOPs and memory; needs no data")
 	f.Var(&o.memory, "memory", "with -summary: the largest batch for this `size`, such as 8GiB")
@@ -313,6 +332,7 @@ func (o *options) flagSet() *flag.FlagSet {
 func parse(args []string) (*options, error) {
 	o := &options{given: map[string]bool{}}
 	f := o.flagSet()
+	o.set = f
 	if err := f.Parse(args); err != nil {
 		if errors.Is(err, flag.ErrHelp) {
 			return nil, err
@@ -384,6 +404,8 @@ func (o *options) checkMode() error {
 		return errors.New("-eval needs -weights, such as runs/NAME/weights.safetensors")
 	case o.check && (o.given["out"] || o.given["checkpoint"] || o.given["debug"] || o.given["monitor"] || o.given["live"] || o.given["patience"] || o.tensorBoard || o.logCSV):
 		return errors.New("-check writes nothing and does not train: -out, -checkpoint, -debug, -monitor, -live, -patience, -tensorboard and -log-csv have no meaning with it")
+	case o.check && (o.given["dist"] || o.given["zero"] || o.given["dist-order"]):
+		return errors.New("-check looks at one pass of one process: -dist, -dist-order and -zero have no meaning with it")
 	case o.given["fresh"] && o.weights == "":
 		return errors.New("-fresh needs -weights: without them every layer starts anew")
 	case o.dataInit > 0 && o.weights != "" && !o.given["fresh"]:
@@ -433,6 +455,9 @@ func (o *options) checkValues() error {
 		{"momentum", o.momentum >= 0 && o.momentum < 1, "at least 0 and below 1"},
 		{"lr-end", o.rateEnd >= 0 && finite(o.rateEnd), "at least 0"},
 		{"warmup", o.warmup >= 0 && o.warmup <= math.MaxInt32, "at least 0 and at most 2,147,483,647"},
+		{"lr-per", o.lrPer >= 1 && o.lrPer <= math.MaxInt32 || !o.given["lr-per"], "at least 1 and at most 2,147,483,647"},
+		{"dist", slices.Contains(distModes, o.dist), strings.Join(distModes[1:], ", ") + ", or not given"},
+		{"dist-order", o.distOrder == orderPlain || o.distOrder == orderFixed, "plain or fixed"},
 		{"momentum-end", o.momentumEnd >= 0 && o.momentumEnd < 1, "at least 0 and below 1"},
 		{"decay", o.decay >= 0 && finite(o.decay), "at least 0"},
 		{"clip", o.clip >= 0 && finite(o.clip), "at least 0"},

@@ -64,7 +64,13 @@ func (o *options) checkPolicy() error {
 	return nil
 }
 
-// schedule is the learning rate as the flags describe it.
+// schedule is the learning rate as the flags describe it. With -lr-per it is that of so many
+// samples, and grows with the whole batch (Goyal et al. 2017).
 func (o *options) schedule() solver.Schedule {
-	return solver.Schedule{Policy: o.policy, Rate: o.rate, Gamma: o.gamma, Power: o.power, End: o.rateEnd, Step: o.step, Steps: o.steps, Warmup: o.warmup}
+	rate := o.rate
+	if o.lrPer > 0 {
+		c := solver.Config{Batch: o.batch, Accumulate: o.accumulate, Group: o.group}
+		rate *= float64(c.Whole()) / float64(o.lrPer)
+	}
+	return solver.Schedule{Policy: o.policy, Rate: rate, Gamma: o.gamma, Power: o.power, End: o.rateEnd, Step: o.step, Steps: o.steps, Warmup: o.warmup}
 }

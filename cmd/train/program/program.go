@@ -32,7 +32,6 @@ import (
 	_ "github.com/hubel-go/hubel/kernels/cuda/cudadevice"
 	_ "github.com/hubel-go/hubel/kernels/cuda/simdevice"
 	"github.com/hubel-go/hubel/modelfile"
-	"github.com/hubel-go/hubel/solver"
 )
 
 // Main runs the command train with the arguments of the process, and ends the
@@ -51,7 +50,9 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		usage(stdout, new(options).flagSet())
 		return command.Done
 	}
-	if err == nil {
+	if err != nil {
+		o = new(options) // of which nothing is known
+	} else {
 		o.stop = stop
 		switch o.mode {
 		case summarising:
@@ -71,10 +72,12 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 				err = check(ctx, o, stdout, stderr)
 				break
 			}
-			err = train(ctx, o, program(args[0]), stdout, stderr)
+			if err = o.join(ctx, &stdout, &stderr); err == nil {
+				err = train(ctx, o, program(args[0]), stdout, stderr)
+			}
 		}
 	}
-	return command.Exit(ctx, stderr, "train", o.named(err), errors.As(err, new(solver.FailedError)))
+	return o.leave(ctx, stderr, o.named(err))
 }
 
 // named adds to an error the file of the network that cannot be planned, or the flag that

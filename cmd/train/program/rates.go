@@ -46,7 +46,7 @@ func findRate(ctx context.Context, o *options, stdout, stderr io.Writer) (err er
 		return err
 	}
 	title := c.Network.Name + " on " + dataName(c.Data)
-	fmt.Fprintf(stdout, "%s: rates from %.3g to %.3g in %d updates of %d images with %s\n", printable.Name(title), from, to, updates, c.Batch*c.Accumulate, o.method)
+	fmt.Fprintf(stdout, "%s: rates from %.3g to %.3g in %d updates of %d images with %s\n", printable.Name(title), from, to, updates, c.Whole(), o.method)
 	if len(found.Losses) == 0 {
 		return command.BrokenError{Err: fmt.Errorf("the loss is not finite at the rate %g: -check says more", from)}
 	}

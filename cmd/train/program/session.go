@@ -79,7 +79,7 @@ func (s *session) update(p solver.Progress) {
 	if !s.begun {
 		s.begun = true
 		fmt.Fprintf(s.stdout, "%s on %s into %s: %d images to train, %d to test; %d iterations of %d on %s%s\n",
-			printable.Name(s.c.Network.Name), printable.Name(dataName(s.c.Data)), printable.Name(s.c.Dir), s.c.Train.Len(), s.c.Test.Len(), p.Iterations, s.c.Batch*s.c.Accumulate, s.c.Device.Name(), someClasses(s.c.Train.Classes()))
+			printable.Name(s.c.Network.Name), printable.Name(dataName(s.c.Data)), printable.Name(s.c.Dir), s.c.Train.Len(), s.c.Test.Len(), p.Iterations, s.c.Whole(), onRanks(s.c), someClasses(s.c.Train.Classes()))
 		if len(s.parts) > 1 {
 			fmt.Fprintf(s.stdout, "parts of the data: %q to train on, %q to test on%s\n", s.parts[0], s.parts[1], forEval(s.parts[2:]))
 		}

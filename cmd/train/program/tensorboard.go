@@ -170,7 +170,7 @@ func (b *board) settings() map[string]any {
 	c := &b.c
 	settings := map[string]any{
 		"network": c.Network.Name, "data": c.Data, "arithmetic": c.Device.Arithmetic(), "augment": c.Preprocess.Augment.String(),
-		"batch": float64(c.Batch), "accumulate": float64(c.Accumulate), "iterations": float64(c.Iterations),
+		"batch": float64(c.Batch), "accumulate": float64(c.Passes()), "iterations": float64(c.Iterations),
 		"seed": float64(c.Seed), "balance": c.Balance, "weights": c.Weights,
 	}
 	text, err := json.Marshal(c.Optimiser)

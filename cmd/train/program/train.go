@@ -30,6 +30,9 @@ func (o *options) newRun(ctx context.Context, progress io.Writer) (c solver.Conf
 		Optimiser:  o.optimiser(),
 		Batch:      o.batch,
 		Accumulate: o.accumulate,
+		Group:      o.group,
+		FixedOrder: o.distOrder == orderFixed,
+		Sharded:    o.zero,
 		Seed:       o.seed,
 		Balance:    o.balance,
 		Frozen:     o.frozen,
@@ -84,7 +87,12 @@ func (o *options) resumedRun(ctx context.Context, stderr io.Writer) (c solver.Co
 		fmt.Fprintf(stderr, "train: %s; going on from the one before it, %s, of iteration %d\n", printable.Line(checkpoint.Damaged.Error()), printable.Name(checkpoint.Path), checkpoint.Iteration)
 	}
 	c = checkpoint.Config
-	c.DebugEvery = o.debug
+	c.Group, c.Sharded, c.DebugEvery = o.group, o.zero, o.debug
+	if o.group != nil {
+		if err := c.Spread(o.group.Size()); err != nil {
+			return c, s, fmt.Errorf("%s: %w", o.resume, err)
+		}
+	}
 	if o.given["log-every"] {
 		c.LogEvery = o.logEvery
 	}
@@ -194,7 +202,7 @@ func (o *options) iterations(c solver.Config) int {
 
 // perEpoch is the number of updates of an epoch.
 func perEpoch(c solver.Config) int {
-	return solver.Iterations(1, c.Train.Len(), c.Batch*c.Accumulate)
+	return solver.Iterations(1, c.Train.Len(), c.Whole())
 }
 
 // train trains, draws the pictures, and says what to do next. The program is
@@ -207,14 +215,16 @@ func train(ctx context.Context, o *options, program string, stdout, stderr io.Wr
 	} else {
 		c, opened, err = o.newRun(ctx, stderr)
 	}
-	if err != nil {
-		return err
+	if err == nil {
+		c.Device, err = o.openDevice(c)
 	}
-	if c.Device, err = o.openDevice(c); err != nil {
+	if err := o.agree(err); err != nil {
 		return err
 	}
 	defer command.Close(c.Device, &err)
-
+	if !o.first() {
+		return o.trainBeside(ctx, c)
+	}
 	shown, err := o.watch(&c, stdout)
 	if err != nil {
 		return err
@@ -233,6 +243,9 @@ func train(ctx context.Context, o *options, program string, stdout, stderr io.Wr
 	c.Observers = append(c.Observers, &s) // it lists the others' files
 	result, err := solver.Train(ctx, c)
 	s.progress.clear()
+	if errors.Is(err, context.Canceled) { // another rank's ctx, perhaps
+		o.stop()
+	}
 	switch {
 	case err != nil && ctx.Err() != nil && errors.Is(err, ctx.Err()):
 		return s.stopped(result, err)
