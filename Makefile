@@ -7,7 +7,7 @@ PLATFORMS   = linux/arm64 darwin/arm64 windows/amd64
 
 # Packages whose goroutines share memory. Of the CUDA kernels that is the
 # simulator: all of them on it, under the race detector, take too long.
-CONCURRENT = ./data/... ./kernels/cpu/... ./kernels/cuda/ptxsim ./kernels/cuda/simdevice ./solver/... ./predict/... ./serve ./svm ./live/... ./cmd/train/... ./cmd/serve/...
+CONCURRENT = ./data/... ./kernels/cpu/... ./kernels/cuda/ptxsim ./kernels/cuda/simdevice ./solver/... ./dist/... ./predict/... ./serve ./svm ./live/... ./cmd/train/... ./cmd/serve/...
 
 # Where the pinned CUDA compiler is; tools/install-nvcc.sh puts it there.
 CUDA ?= $(or $(HUBEL_CUDA),$(HOME)/.cache/hubel/cuda-11.8)
@@ -266,6 +266,26 @@ cuda-headers: ## test the same with the headers of CUDA 12.9 and 13.5, which pip
 		include=$$(tools/cuda-headers.sh $$version); \
 		$(MAKE) --no-print-directory cuda-driver-test CUDA_INCLUDE="$$include"; \
 	done
+
+# Programs with MPI are compiled by MPI's own mpicc, which knows where its parts are.
+MPICC ?= mpicc
+
+.PHONY: mpi
+mpi: ## build the commands with MPI into bin/, to train on several machines; MPICC=mpicc.mpich takes another
+	@command -v $(MPICC) >/dev/null || { echo "make mpi: needs MPI's compiler, and there is no $(MPICC): install libopenmpi-dev or libmpich-dev and gcc, or name another with MPICC="; exit 1; }
+	@mkdir -p bin
+	CGO_ENABLED=1 CC=$(MPICC) $(GO) build -tags mpi -o bin/ ./cmd/...
+
+# Each MPI of Debian has an mpicc and an mpirun of its own name.
+.PHONY: mpi-test
+mpi-test: ## test training with Debian's Open MPI and MPICH, those that are installed; HUBEL_LONG=1 kills ranks 20 times
+	@set -e; found=; for mpi in openmpi mpich; do \
+		command -v mpicc.$$mpi >/dev/null && command -v mpirun.$$mpi >/dev/null || { echo "mpi-test: $$mpi skipped, it is not installed: apt-get install lib$$mpi-dev $$mpi$$([ $$mpi = mpich ] || echo -bin)"; continue; }; \
+		found=1; export CGO_ENABLED=1 CC=mpicc.$$mpi HUBEL_MPIRUN=mpirun.$$mpi; \
+		echo "CC=$$CC HUBEL_MPIRUN=$$HUBEL_MPIRUN $(GO) test -tags mpi -run MPI ./dist/mpi ./cmd/train/program"; \
+		$(GO) vet -tags mpi ./dist/mpi ./cmd/train/program; \
+		$(GO) test -tags mpi -count=1 -timeout 20m -run MPI ./dist/mpi ./cmd/train/program ; \
+	done; [ -n "$$found" ] || echo "mpi-test: skipped, there is no MPI"
 
 # What a GPU machine without Go and network needs. gpu-check itself is without
 # cgo, so that it runs, and says what fails, wherever Linux does.

@@ -173,6 +173,8 @@ type Result struct {
 	Test      *Test   // the last one, nil if there was none
 	Best      int     // iteration of the best test, whose weights are in BestFile; 0 if there was none
 	Early     bool    // Patience ended the run
+
+	Exchange dist.Times // between ranks
 }
 
 // Iterations is the number of updates in the given number of epochs. The batch

@@ -390,6 +390,14 @@ func (j *joint) tree(leaves []device.Tensor) {
 	j.add(leaves[0], leaves[0], leaves[left])
 }
 
+// times are those of the exchange so far.
+func (j *joint) times() dist.Times {
+	if j.exchange == nil {
+		return dist.Times{}
+	}
+	return j.exchange.Times()
+}
+
 // Close frees the memory.
 func (j *joint) Close() error {
 	j.exec.OnGradient(nil)

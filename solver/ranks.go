@@ -99,7 +99,7 @@ func (c *Config) checkGroup() error {
 // description is all that must be the same on every rank.
 type description struct {
 	Run        any    `json:"run"`
-	Sets       sets   `json:"data"`
+	Sets       ofData `json:"sets"`
 	Iterations int    `json:"iterations"`
 	Habits     habits `json:"saving"`
 	Patience   int    `json:"patience"`
@@ -108,6 +108,39 @@ type description struct {
 	Test       int    `json:"test_samples"`
 	Arithmetic string `json:"arithmetic"`
 	Start      begun  `json:"start"`
+}
+
+// ofData tells data sets apart: by the names of their samples, if they have some, and by some of
+// the samples.
+type ofData struct {
+	sets
+	TrainSamples string `json:"train_samples"`
+	TestSamples  string `json:"test_samples,omitempty"`
+}
+
+// looked is how many samples of a set are compared.
+const looked = 16
+
+// someOf is a checksum of samples of a set, and of all labels that are known without them.
+func someOf(set data.Dataset) string {
+	h := fnv.New64a()
+	x := make([]float32, set.Shape().TotalSize())
+	n := min(looked, set.Len())
+	for i := range n { // at places without a stride, which labels may have
+		label, err := set.Read(x, int(uint64(i)*2654435761%uint64(set.Len())))
+		if err != nil { // training says so where it matters
+			return "unreadable"
+		}
+		_ = binary.Write(h, binary.LittleEndian, x) // a hash takes all
+		_ = binary.Write(h, binary.LittleEndian, label)
+	}
+	if of, ok := set.(data.Labelled); ok {
+		for i := range set.Len() {
+			label, _ := of.Label(i)
+			_ = binary.Write(h, binary.LittleEndian, label)
+		}
+	}
+	return fmt.Sprintf("%016x", h.Sum64())
 }
 
 // begun is where a rank begins.
@@ -121,11 +154,11 @@ type begun struct {
 func (t *trainer) describe() ([]byte, error) {
 	c := &t.c
 	d := description{
-		Run: fixed(c, c.Train.Len(), c.Train.Classes()), Sets: t.sets, Iterations: c.Iterations, Habits: habits{c.LogEvery, c.CheckpointEvery, c.CheckpointTime},
+		Run: fixed(c, c.Train.Len(), c.Train.Classes()), Sets: ofData{sets: t.sets, TrainSamples: someOf(c.Train)}, Iterations: c.Iterations, Habits: habits{c.LogEvery, c.CheckpointEvery, c.CheckpointTime},
 		Patience: c.Patience, FixedOrder: c.FixedOrder, Sharded: c.Sharded, Arithmetic: c.Device.Arithmetic(), Start: begun{Iteration: t.iteration, History: t.history},
 	}
 	if c.Test != nil {
-		d.Test = c.Test.Len()
+		d.Test, d.Sets.TestSamples = c.Test.Len(), someOf(c.Test)
 	}
 	tensors, err := modelfile.Download(t.weights)
 	if err != nil {

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -226,7 +227,7 @@ func TestARankFails(t *testing.T) {
 func testARankFails(t *testing.T, c Config, broken error) {
 	for name, fail := range map[string]func(c *Config){
 		"start":  func(c *Config) { c.Batch = 0 },
-		"sample": func(c *Config) { c.Train = breaking{c.Train, broken} },
+		"sample": func(c *Config) { c.Train = breaking{c.Train.(breaking).Dataset, broken, new(atomic.Int32)} },
 		"update": func(c *Config) {
 			c.Observers = failOn(broken, func(e Event) bool { p, ok := e.(Progress); return ok && p.Iteration == 3 })
 		},
@@ -237,6 +238,9 @@ func testARankFails(t *testing.T, c Config, broken error) {
 				c := c
 				c.Dir, c.Sharded = filepath.Join(t.TempDir(), "run"), sharded
 				errs := together(t.Context(), t, 3, c, func(r int, c *Config) {
+					if name == "sample" { // what hides the labels hides those of all
+						c.Train = breaking{c.Train, nil, new(atomic.Int32)}
+					}
 					if r == rank {
 						fail(c)
 					}
@@ -265,14 +269,20 @@ func failOn(err error, when func(e Event) bool) []Observer {
 	})}
 }
 
-// breaking is a data set whose samples cannot be read.
+// breaking is a data set that cannot be read any more once its samples were compared.
 type breaking struct {
 	data.Dataset
-	err error
+	err   error
+	reads *atomic.Int32
 }
 
 // Read fails.
-func (b breaking) Read([]float32, int) (int32, error) { return 0, b.err }
+func (b breaking) Read(dst []float32, i int) (int32, error) {
+	if b.err != nil && b.reads.Add(1) > looked {
+		return 0, b.err
+	}
+	return b.Dataset.Read(dst, i)
+}
 
 // Ranks that do not train the same are refused, and what differs is named.
 func TestRanksThatDiffer(t *testing.T) {

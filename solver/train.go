@@ -69,6 +69,9 @@ type trainer struct {
 
 func (t *trainer) result() Result {
 	r := Result{Began: true, Iteration: t.iteration, Loss: t.last.Loss, Test: t.test, Early: t.early()}
+	if t.joint != nil {
+		r.Exchange = t.joint.times()
+	}
 	if t.history.Best != nil {
 		r.Best = t.history.Best.Iteration
 	}

@@ -50,6 +50,7 @@ type session struct {
 	started  time.Time
 
 	begun  bool
+	first  int // iterations done before
 	last   solver.Progress
 	losses float64 // sum since the last test
 	count  int
@@ -59,6 +60,7 @@ type session struct {
 func (s *session) Observe(e solver.Event) error {
 	switch e := e.(type) {
 	case solver.Started:
+		s.first = e.Iteration
 		s.index.Save()
 	case solver.Progress:
 		s.update(e)
@@ -163,7 +165,12 @@ func (s *session) finished(r solver.Result) error {
 		fmt.Fprintf(s.stdout, "\nEnded early after %d of %d iterations: none of the last %d tests was better than that of iteration %d.\n",
 			r.Iteration, s.c.Iterations, s.c.Patience, r.Best)
 	}
-	fmt.Fprintf(s.stdout, "\nDone in %v: test %s\n\n", time.Since(s.started).Round(time.Second), outcome(*r.Test))
+	fmt.Fprintf(s.stdout, "\nDone in %v: test %s\n", time.Since(s.started).Round(time.Second), outcome(*r.Test))
+	if x := r.Exchange; x.Started > 0 {
+		fmt.Fprintf(s.stdout, "Exchange of %.1f MB an update took %v of the %v; %.0f %% of that was hidden behind computing\n",
+			float64(x.Bytes)/1e6/float64(max(r.Iteration-s.first, 1)), x.Busy.Round(time.Millisecond), time.Since(s.started).Round(time.Second), 100*x.Hidden())
+	}
+	fmt.Fprintln(s.stdout)
 	for _, line := range advice {
 		fmt.Fprintf(s.stdout, "%s\n", printable.Line(line))
 	}
