@@ -196,6 +196,10 @@ sass: ## assemble the PTX, that of programs too, and write docs/kernels.md; CHEC
 predictions: ## predict AlexNet on four GPUs and write docs/kernels.md; CHECK=-check only compares
 	$(GO) run ./tools/predictions $(CHECK) docs/kernels.md
 
+.PHONY: scaling
+scaling: ## predict training on many ranks and write docs/scaling.md; CHECK=-check only compares; tools/scaling/run.sh measures
+	$(GO) run ./tools/scaling $(CHECK) docs/scaling.md tools/scaling/measured.json
+
 .PHONY: interop
 interop: ## compare with other frameworks, which pip fetches into .tools (minutes); CHECK=onnx runs one; NETWORKS="resnet18 alexnet"
 	tools/interop/run.sh $(CHECK)

@@ -3,6 +3,7 @@ package data
 import (
 	"image"
 	"os"
+	"runtime"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -62,4 +63,26 @@ func speckled(h, w, seed int) image.Image {
 		}
 	}
 	return m
+}
+
+// BenchmarkIndex opens the tar file, or the folder of tar files, HUBEL_TAR: without an
+// index, or from the one that the folder HUBEL_INDEX keeps. MB is what the process has
+// taken of the machine's memory.
+func BenchmarkIndex(b *testing.B) {
+	path := os.Getenv("HUBEL_TAR")
+	if path == "" {
+		b.Skip("HUBEL_TAR names no tar file")
+	}
+	var x *Index
+	if folder := os.Getenv("HUBEL_INDEX"); folder != "" {
+		x = &Index{Folder: folder}
+	}
+	for b.Loop() {
+		parts, err := openSet(b.Context(), path, "", x)
+		require.NoError(b, err)
+		b.ReportMetric(float64(parts[0].Len()), "pictures")
+	}
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	b.ReportMetric(float64(m.Sys)/1e6, "MB")
 }

@@ -70,7 +70,7 @@ func TestRecordsOfCaffes(t *testing.T) {
 				lines := "\ufeff" + filepath.Join(absolute, "plain.h5") + "\r\n\r\n" + filepath.Join(absolute, "packed.h5") + "\n"
 				require.NoError(t, os.WriteFile(path, []byte(lines), 0o666))
 			}
-			f, err := openFiles(path, c.order)
+			f, err := openFiles(t.Context(), path, c.order, nil)
 			require.NoError(t, err)
 			require.Equal(t, 6, f.Len())
 			require.Equal(t, []string{"0", "1", "2"}, f.Classes())
@@ -255,12 +255,12 @@ func TestSetsOfCaffesThatAreRefused(t *testing.T) {
 		_, err := OpenFiles(path)
 		require.ErrorContains(t, err, want)
 	}
-	_, err := openFiles(caffeFile("colour"), "gbr")
+	_, err := openFiles(t.Context(), caffeFile("colour"), "gbr", nil)
 	require.EqualError(t, err, `the order of channels "gbr" is neither bgr nor rgb`)
-	_, err = openFiles(at("cut"), "rgb")
+	_, err = openFiles(t.Context(), at("cut"), "rgb", nil)
 	require.Error(t, err)
 	require.NoError(t, os.MkdirAll(at("photos/cat"), 0o777))
-	_, err = openFiles(at("photos"), "rgb")
+	_, err = openFiles(t.Context(), at("photos"), "rgb", nil)
 	require.ErrorContains(t, err, "photos is no data set of Caffe's")
 	// A file that is damaged is an error, or a set whose samples can be read.
 	for i := 0; i < len(colour); i += 37 {

@@ -3,6 +3,7 @@ package data
 import (
 	"bytes"
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -66,11 +67,12 @@ const largestFile = 1 << 28
 // a list of paths and classes whose name ends in .txt, or a data set of Caffe's. It
 // reads names and sizes, not pictures. A set that has parts, such as folders "train" and "val", is for
 // OpenPhotos.
-func OpenFiles(path string) (*Files, error) { return openFiles(path, "") }
+func OpenFiles(path string) (*Files, error) { return openFiles(context.Background(), path, "", nil) }
 
-// openFiles is OpenFiles with the order of channels in a data set of Caffe's.
-func openFiles(path, order string) (*Files, error) {
-	parts, err := openSet(path, order)
+// openFiles is OpenFiles with the order of channels in a data set of Caffe's, and with
+// an index.
+func openFiles(ctx context.Context, path, order string, x *Index) (*Files, error) {
+	parts, err := openSet(ctx, path, order, x)
 	if err != nil {
 		return nil, err
 	}
@@ -83,7 +85,7 @@ func openFiles(path, order string) (*Files, error) {
 // openSet indexes the files of each part of a set, which are nil where there are
 // none. A set without parts is one to train on. The order is that of channels in a
 // data set of Caffe's.
-func openSet(path, order string) (parts [3]*Files, err error) {
+func openSet(ctx context.Context, path, order string, x *Index) (parts [3]*Files, err error) {
 	s, err := os.Stat(path)
 	if err != nil {
 		return parts, err
@@ -110,14 +112,14 @@ func openSet(path, order string) (parts [3]*Files, err error) {
 			return parts, err
 		}
 		if f.tar = len(f.shards) > 0; !f.tar {
-			if parts, err = openShardFolders(path); err != nil || divided(parts) {
+			if parts, err = openShardFolders(ctx, path, x); err != nil || divided(parts) {
 				return parts, err
 			}
 		}
 	}
 	switch {
 	case f.tar:
-		found, err = f.indexTars()
+		return x.open(ctx, path, f)
 	case list:
 		found, err = f.indexList(path)
 	default:
@@ -127,23 +129,27 @@ func openSet(path, order string) (parts [3]*Files, err error) {
 	if err != nil {
 		return parts, err
 	}
-	if !list { // which says itself what it means
+	if parts, err = f.parts(path, found); err == nil && list {
+		err = parts[0].nameClasses(path)
+	}
+	return parts, err
+}
+
+// parts is the set of each part of the pictures that were found.
+func (f *Files) parts(path string, found []labelled) (parts [3]*Files, err error) {
+	if !f.whole { // a list says itself what it means
 		found = f.photographs(f.withoutArrays(found))
 	}
 	if parts, err = f.divide(found); err != nil {
 		return parts, fmt.Errorf("%s: %w", path, err)
 	}
 	if train := parts[0]; train.Len() == 0 {
-		err := fmt.Errorf("%s: there are no pictures in class folders, such as cat/1.jpg", path)
+		err = fmt.Errorf("%s: there are no pictures in class folders, such as cat/1.jpg", path)
 		if len(train.skipped) > 0 {
 			err = fmt.Errorf("%w; %s: %s, for one", err, train.skipped[0].Name, train.skipped[0].Reason)
 		}
-		return parts, err
 	}
-	if list {
-		return parts, parts[0].nameClasses(path)
-	}
-	return parts, nil
+	return parts, err
 }
 
 // ListFiles is the set of picture files of these names, which have no labels:
@@ -341,6 +347,7 @@ func (f *Files) classify(found []labelled) error {
 	for i, c := range f.classes {
 		index[c] = int32(i)
 	}
+	f.files = make([]file, 0, len(found))
 	for i, l := range found {
 		if label, ok := index[named[i]]; ok {
 			l.label = label
@@ -406,7 +413,12 @@ func (f *Files) labels(found []labelled, texts bool) ([]string, error) {
 }
 
 // cleaned is a name without the "./" that tar writes before it.
-func cleaned(name string) string { return strings.TrimPrefix(path.Clean("/"+name), "/") }
+func cleaned(name string) string {
+	if path.Clean(name) == name && name[0] != '.' && name[0] != '/' { // as most are: no copy
+		return name
+	}
+	return strings.TrimPrefix(path.Clean("/"+name), "/")
+}
 
 // canonical is a name as it is the same everywhere: cleaned, and with its letters
 // composed (Unicode's normal form C; macOS takes them apart). What is not UTF-8
@@ -552,7 +564,7 @@ func (f *Files) Relabel(classes []string) error {
 // subset is the set of some of the files, in the order given.
 func (f *Files) subset(indexes []int) *Files {
 	p := *f
-	p.files, p.skipped = nil, nil
+	p.files, p.skipped = make([]file, 0, len(indexes)), nil
 	for _, i := range indexes {
 		p.files = append(p.files, f.files[i])
 	}

@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"fmt"
 	"os"
+	"path"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -254,7 +255,7 @@ func FuzzTar(f *testing.F) {
 	f.Add(tarOf(f, member{name: "../a/" + strings.Repeat("x", 200) + ".jpg", content: j})[:1500])
 	f.Fuzz(func(t *testing.T, b []byte) {
 		files := &Files{shards: []string{"fuzzed.tar"}, tar: true}
-		found, notes, err := files.indexTar(bytes.NewReader(b), int64(len(b)), 0)
+		found, notes, err := files.indexTar(t.Context(), bytes.NewReader(b), int64(len(b)), 0)
 		if err != nil {
 			return
 		}
@@ -277,4 +278,11 @@ func FuzzTar(f *testing.F) {
 			}
 		}
 	})
+}
+
+// A name is cleaned as if its folder were the root, which nothing leads out of.
+func TestCleaned(t *testing.T) {
+	for _, name := range []string{"", ".", "..", "/", "a", "a/b", "./a", "../a", "a/../b", "a//b", "a/", "/a", ".a", "..a/b", "a/./b", "a/..", "a/../../b"} {
+		require.Equal(t, strings.TrimPrefix(path.Clean("/"+name), "/"), cleaned(name), "%q", name)
+	}
 }

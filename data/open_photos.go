@@ -74,7 +74,8 @@ type PhotoOptions struct {
 	// and Normal are not used then.
 	Known *Preprocess
 
-	Strict bool // a file that cannot be read is an error
+	Strict bool   // a file that cannot be read is an error
+	Index  *Index // of tar files; nil for none
 	CheckOptions
 }
 
@@ -91,7 +92,7 @@ type PhotoSets struct {
 
 // OpenPhotos opens, checks and measures photographs.
 func OpenPhotos(ctx context.Context, spec PhotoSpec, o PhotoOptions) (*PhotoSets, error) {
-	train, val, test, err := openParts(spec)
+	train, val, test, err := openParts(ctx, spec, o.Index)
 	if err != nil {
 		return nil, err
 	}
@@ -161,14 +162,14 @@ func OpenTestPhotos(ctx context.Context, spec PhotoSpec, known Preprocess, class
 	switch {
 	case spec.Split != "":
 		var val *Files
-		if _, val, files, err = openParts(spec); err == nil && files.Len() == 0 {
+		if _, val, files, err = openParts(ctx, spec, o.Index); err == nil && files.Len() == 0 {
 			files = val
 		}
 	case spec.Val != "":
-		files, err = openFiles(spec.Val, spec.Order)
+		files, err = openFiles(ctx, spec.Val, spec.Order, o.Index)
 	default:
 		var parts [3]*Files
-		if parts, err = openSet(spec.Train, spec.Order); err == nil {
+		if parts, err = openSet(ctx, spec.Train, spec.Order, o.Index); err == nil {
 			files = cmp.Or(parts[2], parts[1], parts[0])
 		}
 	}
@@ -207,8 +208,8 @@ func strict(asked bool, skipped []Skip) error {
 
 // openParts indexes the files of each part; val and test are nil where there are
 // none.
-func openParts(spec PhotoSpec) (train, val, test *Files, err error) {
-	parts, err := openSet(spec.Train, spec.Order)
+func openParts(ctx context.Context, spec PhotoSpec, x *Index) (train, val, test *Files, err error) {
+	parts, err := openSet(ctx, spec.Train, spec.Order, x)
 	if err != nil {
 		return nil, nil, nil, err
 	}
@@ -231,7 +232,7 @@ func openParts(spec PhotoSpec) (train, val, test *Files, err error) {
 		}
 		train.skipped = skipped
 	case spec.Val != "":
-		if val, err = openFiles(spec.Val, spec.Order); err != nil {
+		if val, err = openFiles(ctx, spec.Val, spec.Order, x); err != nil {
 			return nil, nil, nil, err
 		}
 	}

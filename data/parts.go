@@ -1,6 +1,7 @@
 package data
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"maps"
@@ -208,7 +209,7 @@ func partList(parts [3]*Files) string {
 
 // openShardFolders opens the parts of a folder whose folders are named like
 // parts and hold tar files. There are none in another folder.
-func openShardFolders(path string) (parts [3]*Files, err error) {
+func openShardFolders(ctx context.Context, path string, x *Index) (parts [3]*Files, err error) {
 	entries, err := os.ReadDir(path)
 	if err != nil {
 		return parts, err
@@ -233,7 +234,7 @@ func openShardFolders(path string) (parts [3]*Files, err error) {
 		return parts, nil
 	}
 	for name, k := range of {
-		if parts[k], err = OpenFiles(filepath.Join(path, name)); err != nil {
+		if parts[k], err = openFiles(ctx, filepath.Join(path, name), "", x); err != nil {
 			return parts, err
 		}
 		parts[k].part = name

@@ -100,7 +100,7 @@ func TestParts(t *testing.T) {
 		require.NoError(t, os.WriteFile(tarFile, tarOf(t, members...), 0o666))
 		var names [2][]string
 		for k, path := range []string{folder, tarFile} {
-			parts, err := openSet(path, "")
+			parts, err := openSet(t.Context(), path, "", nil)
 			require.NoError(t, err)
 			require.Equal(t, c.want, partsListing(parts))
 			if c.skips == nil {
@@ -134,7 +134,7 @@ func TestParts(t *testing.T) {
 	} {
 		folder := t.TempDir()
 		writeTree(t, folder, with(map[string][]byte{}, names...))
-		_, err := openSet(folder, "")
+		_, err := openSet(t.Context(), folder, "", nil)
 		require.ErrorContains(t, err, want)
 	}
 }
@@ -148,7 +148,7 @@ func TestPartsInShards(t *testing.T) {
 	writeTree(t, dir, map[string][]byte{
 		"tiny-train-0.tar": shard("train/", 0), "tiny-train-1.tar": shard("train/", 1), "tiny-val-0.tar": shard("val/", 2), "more.tar": shard("", 3),
 	})
-	parts, err := openSet(dir, "")
+	parts, err := openSet(t.Context(), dir, "", nil)
 	require.NoError(t, err)
 	require.Equal(t, "train 4 blue+red, val 2 blue+red, none", partsListing(parts))
 	require.Equal(t, map[string]string{"more.tar": `beside "train" and "val", its pictures are not read: 2`}, skips(parts[0]))
@@ -157,7 +157,7 @@ func TestPartsInShards(t *testing.T) {
 	// Folders of tar files are parts as well.
 	dir = t.TempDir()
 	writeTree(t, dir, map[string][]byte{"train/0.tar": shard("x/", 0), "train/1.tar": shard("x/", 1), "Valid/0.tar": shard("", 2)})
-	parts, err = openSet(dir, "")
+	parts, err = openSet(t.Context(), dir, "", nil)
 	require.NoError(t, err)
 	require.Equal(t, "train 4 blue+red, Valid 2 blue+red, none", partsListing(parts))
 	require.Equal(t, []string{"blue/0.jpg blue", "blue/1.jpg blue", "red/0.jpg red", "red/1.jpg red"}, listing(parts[0]))
@@ -167,22 +167,22 @@ func TestPartsAndFlags(t *testing.T) {
 	dir := t.TempDir()
 	j := asJPEG(t, drawn(8, 8, 0))
 	writeTree(t, dir, map[string][]byte{"train/a/1.jpg": j, "train/b/1.jpg": j, "valid/a/1.jpg": j, "test/a/2.jpg": j})
-	train, val, test, err := openParts(PhotoSpec{Train: dir})
+	train, val, test, err := openParts(t.Context(), PhotoSpec{Train: dir}, nil)
 	require.NoError(t, err)
 	require.Equal(t, []string{"train", "valid", "test"}, []string{train.Part(), val.Part(), test.Part()})
 	for _, spec := range []PhotoSpec{{Train: dir, Split: "0.1"}, {Train: dir, Val: filepath.Join(dir, "test")}} {
-		_, _, _, err := openParts(spec)
+		_, _, _, err := openParts(t.Context(), spec, nil)
 		require.ErrorContains(t, err, `has parts, "train" and "valid" and "test": leave -val and -split out, or name the folder of one part`)
 	}
-	_, _, _, err = openParts(PhotoSpec{Train: filepath.Join(dir, "train"), Val: dir})
+	_, _, _, err = openParts(t.Context(), PhotoSpec{Train: filepath.Join(dir, "train"), Val: dir}, nil)
 	require.ErrorContains(t, err, `has parts, "train" and "valid" and "test": name one of them`)
 	require.NoError(t, os.RemoveAll(filepath.Join(dir, "valid")))
-	_, val, test, err = openParts(PhotoSpec{Train: dir})
+	_, val, test, err = openParts(t.Context(), PhotoSpec{Train: dir}, nil)
 	require.NoError(t, err)
 	require.Equal(t, "test", val.Part())
 	require.Nil(t, test)
 	writeTree(t, dir, map[string][]byte{"test/c/1.jpg": j})
-	_, _, _, err = openParts(PhotoSpec{Train: dir})
+	_, _, _, err = openParts(t.Context(), PhotoSpec{Train: dir}, nil)
 	require.ErrorContains(t, err, `is of the class "c", which the training set does not have`)
 }
 

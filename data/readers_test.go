@@ -33,7 +33,7 @@ func TestReadersThatFail(t *testing.T) {
 	_, err = ReadSplitList(iotest.ErrReader(errDisk))
 	require.ErrorIs(t, err, errDisk)
 	f := &Files{shards: []string{"x"}}
-	_, _, err = f.indexTar(unreadable{}, 100, 0)
+	_, _, err = f.indexTar(t.Context(), unreadable{}, 100, 0)
 	require.Equal(t, errDisk, err)
 	require.Equal(t, errDisk, refuseCompressed(unreadable{}))
 	require.EqualError(t, truncated(io.EOF), "truncated")
@@ -71,11 +71,11 @@ func TestFoldersAreNoFiles(t *testing.T) {
 	require.NotErrorIs(t, err, os.ErrNotExist)
 	var f Files
 	require.ErrorIs(t, f.findTars(filepath.Join(dir, "none")), os.ErrNotExist)
-	_, _, err = f.indexTarFile(filepath.Join(dir, "none"), 0)
+	_, _, err = f.indexTarFile(t.Context(), filepath.Join(dir, "none"), 0)
 	require.ErrorIs(t, err, os.ErrNotExist)
-	_, _, err = f.indexTarFile(dir, 0)
+	_, _, err = f.indexTarFile(t.Context(), dir, 0)
 	require.Equal(t, errNoTar, err)
-	_, err = openShardFolders(filepath.Join(dir, "none"))
+	_, err = openShardFolders(t.Context(), filepath.Join(dir, "none"), nil)
 	require.ErrorIs(t, err, os.ErrNotExist)
 	_, err = OpenFiles(filepath.Join(dir, "none"))
 	require.ErrorIs(t, err, os.ErrNotExist)

@@ -103,7 +103,7 @@ func TestSelectionOfParts(t *testing.T) {
 		{PhotoSpec{Train: at("parts"), Classes: "0", Each: "2"}, [3]int{2, 1, 2}},
 		{PhotoSpec{Train: at("flat"), Split: "0.25", Classes: "1"}, [3]int{2, 2, 0}},
 	} {
-		train, val, test, err := openParts(c.spec)
+		train, val, test, err := openParts(t.Context(), c.spec, nil)
 		require.NoError(t, err)
 		require.Equal(t, c.want, [3]int{count(train), count(val), count(test)}, "%v", c.spec)
 		for _, p := range []*Files{train, val, test} {
@@ -112,9 +112,9 @@ func TestSelectionOfParts(t *testing.T) {
 			}
 		}
 	}
-	_, _, _, err := openParts(PhotoSpec{Train: at("flat"), Classes: "2"})
+	_, _, _, err := openParts(t.Context(), PhotoSpec{Train: at("flat"), Classes: "2"}, nil)
 	require.ErrorContains(t, err, `-classes "2"`)
-	_, _, _, err = openParts(PhotoSpec{Train: at("flat"), Each: "0"})
+	_, _, _, err = openParts(t.Context(), PhotoSpec{Train: at("flat"), Each: "0"}, nil)
 	require.ErrorContains(t, err, `-each "0": it is a number of pictures`)
 
 	augment, err := ParseAugment("resize=8x8")

@@ -3,29 +3,55 @@ package data
 import (
 	"archive/tar"
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"path"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
+
+	"golang.org/x/sync/errgroup"
 )
 
 var errNoTar = errors.New("it is neither a tar file nor a folder")
 
 // indexTars finds the pictures in the tar files, and their labels where these
-// stand beside them.
-func (f *Files) indexTars() (found []labelled, err error) {
+// stand beside them. Tar files are indexed side by side.
+func (f *Files) indexTars(ctx context.Context) (found []labelled, err error) {
+	type result struct {
+		found   []labelled
+		notes   []note
+		skipped []Skip
+	}
+	results := make([]result, len(f.shards))
+	var shards errgroup.Group
+	shards.SetLimit(runtime.GOMAXPROCS(0))
+	errs := make([]error, len(f.shards))
+	for i, path := range f.shards {
+		shards.Go(func() error {
+			r, of := &results[i], &Files{shards: f.shards}
+			r.found, r.notes, errs[i] = of.indexTarFile(ctx, path, int32(i))
+			r.skipped = of.skipped
+			return nil // the first error is that of the first tar file
+		})
+	}
+	_ = shards.Wait()
 	var notes []note
 	for i, path := range f.shards {
-		in, beside, err := f.indexTarFile(path, int32(i))
-		if err != nil {
+		if err := errs[i]; err != nil {
 			return nil, fmt.Errorf("%s: %w", path, err)
 		}
-		found = append(found, in...)
-		notes = append(notes, beside...)
+		if i == 0 {
+			found, notes = results[i].found, results[i].notes
+		} else {
+			found, notes = append(found, results[i].found...), append(notes, results[i].notes...)
+		}
+		f.skipped = append(f.skipped, results[i].skipped...)
+		results[i] = result{}
 	}
 	if found, err = f.samples(found, notes); err != nil {
 		return nil, fmt.Errorf("%s: %w", f.shards[0], err)
@@ -33,7 +59,7 @@ func (f *Files) indexTars() (found []labelled, err error) {
 	return found, nil
 }
 
-func (f *Files) indexTarFile(path string, shard int32) ([]labelled, []note, error) {
+func (f *Files) indexTarFile(ctx context.Context, path string, shard int32) ([]labelled, []note, error) {
 	s, err := os.Stat(path)
 	if err != nil {
 		return nil, nil, err
@@ -46,7 +72,7 @@ func (f *Files) indexTarFile(path string, shard int32) ([]labelled, []note, erro
 		return nil, nil, err
 	}
 	defer r.Close()
-	found, notes, err := f.indexTar(r, s.Size(), shard)
+	found, notes, err := f.indexTar(ctx, &readAhead{file: r}, s.Size(), shard)
 	for i := range found {
 		found[i].time = s.ModTime().UnixNano()
 	}
@@ -58,7 +84,7 @@ func (f *Files) indexTarFile(path string, shard int32) ([]labelled, []note, erro
 // lead nowhere. Of members of one name the last counts, as it does where a tar
 // file is unpacked. Blocks of zeros between members, as in tar files that were
 // appended to each other, end nothing.
-func (f *Files) indexTar(r io.ReadSeeker, size int64, shard int32) (found []labelled, notes []note, err error) {
+func (f *Files) indexTar(ctx context.Context, r io.ReadSeeker, size int64, shard int32) (found []labelled, notes []note, err error) {
 	if size == 0 {
 		f.skipTar(shard, "it is empty")
 		return nil, nil, nil
@@ -70,6 +96,9 @@ func (f *Files) indexTar(r io.ReadSeeker, size int64, shard int32) (found []labe
 	blocks := &tarBlocks{ReadSeeker: r}
 	t := tar.NewReader(blocks)
 	for n := 0; ; n++ {
+		if err := ctx.Err(); err != nil {
+			return nil, nil, err
+		}
 		h, err := blocks.next(t)
 		if err == io.EOF {
 			if !blocks.ended {
@@ -155,6 +184,60 @@ func (b *tarBlocks) Read(p []byte) (int, error) {
 		}
 		b.ended = true
 	}
+}
+
+// readAhead reads a file in pieces, so that a header that lies near the last one is
+// in memory already. To look at the headers of large members it reads little more
+// than those.
+type readAhead struct {
+	file io.ReaderAt
+	at   int64 // of the next byte
+	from int64 // where buf lies
+	buf  []byte
+	room [largestAhead]byte
+}
+
+// Bytes that are read at once: of small members, and of large ones.
+const (
+	largestAhead  = 64 << 10
+	smallestAhead = 2 << 10
+)
+
+// Read fills p unless the file ends, as tarBlocks wants it.
+func (r *readAhead) Read(p []byte) (int, error) {
+	end := r.from + int64(len(r.buf))
+	if r.at < r.from || r.at+int64(len(p)) > end {
+		n := largestAhead
+		if r.at < r.from || r.at > end+largestAhead/4 {
+			n = smallestAhead
+		}
+		if len(p) > n {
+			n, err := r.file.ReadAt(p, r.at)
+			r.at += int64(n)
+			return n, err
+		}
+		n, err := r.file.ReadAt(r.room[:n], r.at)
+		if n == 0 {
+			return 0, err
+		}
+		r.from, r.buf = r.at, r.room[:n] // an error comes with the bytes behind these
+	}
+	n := copy(p, r.buf[r.at-r.from:])
+	r.at += int64(n)
+	return n, nil
+}
+
+// Seek goes to a place from the beginning or from the last one; nobody asks for one
+// from the end.
+func (r *readAhead) Seek(offset int64, whence int) (int64, error) {
+	switch whence {
+	case io.SeekCurrent:
+		offset += r.at
+	case io.SeekEnd:
+		return r.at, errors.ErrUnsupported
+	}
+	r.at = offset
+	return r.at, nil
 }
 
 // isArchive reports whether a name is that of a compressed tar file, a part of

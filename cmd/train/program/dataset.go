@@ -16,6 +16,7 @@ import (
 	"github.com/hubel-go/hubel/data"
 	"github.com/hubel-go/hubel/device"
 	"github.com/hubel-go/hubel/graph"
+	"github.com/hubel-go/hubel/internal/command"
 	"github.com/hubel-go/hubel/internal/printable"
 	"github.com/hubel-go/hubel/models"
 )
@@ -51,6 +52,7 @@ type sets struct {
 	preprocess  data.Preprocess
 	skipped     []data.Skip // files that were left out
 	parts       []string    // as in data.PhotoSets
+	index       *data.Index // of tar files; nil where none is kept
 }
 
 // checkData checks the flags of the data that can be checked without it.
@@ -61,6 +63,11 @@ func (o *options) checkData() (err error) {
 	if o.normal != "" {
 		if _, err := data.ParseNormal(o.normal); err != nil {
 			return fmt.Errorf("-preprocess: %w", err)
+		}
+	}
+	if o.index != noIndex {
+		if err := command.CheckFolder(o.index); err != nil {
+			return fmt.Errorf("-index: %w", err)
 		}
 	}
 	if o.normal != "" && o.weights != "" {
@@ -173,7 +180,7 @@ func (o *options) openPhotos(ctx context.Context, spec data.PhotoSpec, n *graph.
 	case photos.Val == nil:
 		return s, fmt.Errorf("%s has nothing to test on: -val names other photographs, and -split 0.1 puts a tenth of these aside", spec.Train)
 	}
-	return sets{photos.Train, photos.Val, photos.Preprocess, photos.Skipped, photos.Parts}, nil
+	return sets{photos.Train, photos.Val, photos.Preprocess, photos.Skipped, photos.Parts, p.Index}, nil
 }
 
 // sayAssumed prints what is taken for granted of a data set, if anything.
@@ -187,6 +194,7 @@ func sayAssumed(w io.Writer, what string) {
 func (o *options) photoOptions(n *graph.Network, progress io.Writer) (p data.PhotoOptions, err error) {
 	p.Strict, p.Cache = o.strict, data.UserCache()
 	p.Progress = checking(progress)
+	p.Index = o.keptIndex(progress)
 	text := o.normal
 	if text == "" {
 		text = o.photoNormal()
@@ -200,6 +208,28 @@ func (o *options) photoOptions(n *graph.Network, progress io.Writer) (p data.Pho
 		p.Augment, err = defaultAugment(n)
 	}
 	return p, err
+}
+
+// noIndex is the value of -index that keeps none.
+const noIndex = "off"
+
+// keptIndex is where the index of tar files is kept. A run's folder gets it once the
+// run begins.
+func (o *options) keptIndex(w io.Writer) *data.Index {
+	x := &data.Index{Folder: o.index, Notice: func(line string) { fmt.Fprintf(w, "train: %s\n", printable.Line(line)) }}
+	switch {
+	case o.index == noIndex:
+		return nil
+	case o.index != "":
+		return x
+	case o.mode == resuming:
+		x.Folder, x.Hold = o.resume, true
+		return x
+	case o.mode == training && !o.check:
+		x.Folder, x.Hold = o.folder(), true
+		return x
+	}
+	return nil
 }
 
 // defaultAugment is the AlexNet paper's, for a network that takes images of

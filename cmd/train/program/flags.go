@@ -60,6 +60,7 @@ type options struct {
 	augmentText, normal string
 	augment             data.Augment
 	strict, tenCrop     bool
+	index               string
 	balance             bool
 	preview             int
 	picture             string // file of the preview
@@ -158,6 +159,7 @@ var groups = []group{
 		{"augment", training | previewing | finding},
 		{"preprocess", training | previewing | finding},
 		{"balance", training | finding},
+		{"index", training | resuming | evaluating | previewing | finding},
 		{"strict", training | resuming | evaluating | previewing | finding},
 		{"ten-crop", training | evaluating},
 	}},
@@ -249,6 +251,7 @@ func (o *options) flagSet() *flag.FlagSet {
 	f.StringVar(&o.augmentText, "augment", "", "`steps` from a picture to an image: "+strings.Join(data.AugmentGrammar(), ", "))
 	f.StringVar(&o.normal, "preprocess", "", "`words` for the preprocessing of pixels after that: mean or mean-image; std, whiten or whiten-colours; scale=X; or none (default for photographs mean,std; otherwise scale=0.00390625; but without -data-init mean for AlexNet, CaffeNet, GoogLeNet and the cifar10 networks as published)")
 	f.BoolVar(&o.balance, "balance", false, "take each class equally often in an epoch, instead of each image once, so that small classes count as much as large ones")
+	f.StringVar(&o.index, "index", "", "`folder` that keeps the index of tar files, so that they are indexed once, by the first of several processes; without it that is the run's folder; off for none")
 	f.BoolVar(&o.strict, "strict", false, "end with an error if a file cannot be used, instead of leaving it out")
 	f.BoolVar(&o.tenCrop, "ten-crop", false, "predict the mean over ten crops of each picture: with -eval, or, in training, in all later uses of the weights")
 	f.IntVar(&o.preview, "preview", 0, "draw `N` images as -augment makes them and, with -preprocess, beside each what it makes of it: train -data SET -augment STEPS -preview N out.png")

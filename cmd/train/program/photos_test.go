@@ -161,6 +161,41 @@ func TestTrainOnTarWithSplit(t *testing.T) {
 	require.Contains(t, stdout, "40 images to train, 4 to test")
 }
 
+// The index of a tar file changes nothing but the time that a start takes: a run with
+// one ends with the bytes of a run without.
+func TestIndexOfARun(t *testing.T) {
+	inPhotos(t)
+	writeTar(t, "set.tar", "set", true)
+	flags := []string{"-net", "colour.json", "-data", "set.tar", "-split", "0.25", "-batch", "8", "-lr", "0.001"}
+	kept := func(dir string) int {
+		names, err := filepath.Glob(filepath.Join(dir, "set-*.index"))
+		require.NoError(t, err)
+		return len(names)
+	}
+	succeed(t, append(flags, "-epochs", "2", "-index", "off", "-out", "without")...)
+	require.Zero(t, kept("without"))
+	for _, out := range []string{"first", "second"} {
+		succeed(t, append(flags, "-epochs", "2", "-index", "ix", "-out", out)...)
+		require.Equal(t, 1, kept("ix"))
+		require.Zero(t, kept(out))
+		sameWeights(t, "without", out)
+	}
+	refused(t, "-index: set.tar is not a folder", append(flags, "-index", "set.tar", "-out", "x")...)
+	refused(t, "-index has no meaning with -summary", "-summary", "-model", "lenet", "-index", "ix")
+	refused(t, "-split 0.01 puts none of the pictures", "-net", "colour.json", "-data", "set.tar", "-split", "0.01", "-out", "x")
+
+	succeed(t, append(flags, "-epochs", "1", "-out", "run")...)
+	require.Equal(t, 1, kept("run"))
+	index, err := filepath.Glob("run/set-*.index")
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(index[0], []byte("text"), 0o666))
+	code, _, stderr := call(t, "-resume", "run", "-epochs", "2")
+	require.Equal(t, command.Done, code)
+	require.Equal(t, 1, strings.Count(stderr, "train: "+index[0]+" is not used: it is no index, or one of another version; the tar files are indexed again\n"), stderr)
+	sameWeights(t, "without", "run")
+	require.Contains(t, succeed(t, "-eval", "-weights", "run/weights.safetensors", "-data", "set.tar", "-split", "0.25", "-index", "ix"), "on the 14 test images")
+}
+
 // A run goes on with the very pictures that it began with, however they are
 // stored, and with no others.
 func TestResumeKnowsItsPictures(t *testing.T) {

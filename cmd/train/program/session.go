@@ -41,7 +41,8 @@ type session struct {
 	c        solver.Config
 	extras   []extra
 	skipped  []data.Skip
-	parts    []string // of the data, where it has some
+	parts    []string    // of the data, where it has some
+	index    *data.Index // of its tar files; nil where none is kept
 	program  string
 	stdout   io.Writer
 	stderr   io.Writer
@@ -60,6 +61,7 @@ func (s *session) Observe(e solver.Event) error {
 	switch e := e.(type) {
 	case solver.Started:
 		s.first = e.Iteration
+		s.index.Save()
 	case solver.Progress:
 		s.update(e)
 	case solver.Test:

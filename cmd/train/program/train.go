@@ -38,7 +38,7 @@ func (o *options) newRun(ctx context.Context, progress io.Writer) (c solver.Conf
 		Frozen:     o.frozen,
 		Fresh:      o.fresh,
 		DataInit:   o.dataInit,
-		Dir:        o.out,
+		Dir:        o.folder(),
 		Weights:    o.weights,
 		Patience:   o.patience,
 		Memory:     int64(o.memory),
@@ -47,9 +47,6 @@ func (o *options) newRun(ctx context.Context, progress io.Writer) (c solver.Conf
 	c.CheckpointEvery, c.CheckpointTime = o.checkpoint.iterations, o.checkpoint.time
 	if err := c.Optimiser.Check(); err != nil {
 		return c, s, err
-	}
-	if c.Dir == "" {
-		c.Dir = filepath.Join("runs", o.runName())
 	}
 	if err := checkFolder(c.Dir); err != nil && !o.check && o.mode == training {
 		return c, s, err
@@ -73,6 +70,11 @@ func (o *options) newRun(ctx context.Context, progress io.Writer) (c solver.Conf
 	c.Iterations = o.iterations(c)
 	o.record(&c)
 	return c, s, nil
+}
+
+// folder is that of a new run.
+func (o *options) folder() string {
+	return cmp.Or(o.out, filepath.Join("runs", o.runName()))
 }
 
 // resumedRun is the configuration of a run that -resume goes on with, and its
@@ -230,7 +232,7 @@ func train(ctx context.Context, o *options, program string, stdout, stderr io.Wr
 		return err
 	}
 	defer command.Close(shown, &err)
-	s := session{c: c, skipped: opened.skipped, parts: opened.parts, program: program, stdout: stdout, stderr: stderr, progress: newProgress(stderr), started: time.Now()}
+	s := session{c: c, skipped: opened.skipped, parts: opened.parts, index: opened.index, program: program, stdout: stdout, stderr: stderr, progress: newProgress(stderr), started: time.Now()}
 	if o.logCSV {
 		s.extras = append(s.extras, &csvLog{c: c})
 	}
