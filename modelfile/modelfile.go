@@ -4,6 +4,7 @@
 package modelfile
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -152,16 +153,19 @@ func readVerified(path string, verify func(*safetensors.File) error) (tensors ma
 	return verified(f, verify)
 }
 
-// verified reads all tensors of a file that passes a check.
+// verified reads all tensors of a file that passes a check. The check, which reads the whole
+// file too, runs at the same time; its error comes first.
 func verified(f *safetensors.File, verify func(*safetensors.File) error) (tensors map[string]*tensor.Dense, metadata map[string]string, err error) {
-	if err := verify(f); err != nil {
-		return nil, nil, err
-	}
+	checked := make(chan error, 1)
+	go func() { checked <- verify(f) }()
 	tensors = map[string]*tensor.Dense{}
 	for _, t := range f.Tensors() {
 		if tensors[t.Name], err = f.ReadDense(t.Name); err != nil {
-			return nil, nil, err
+			break
 		}
+	}
+	if err := cmp.Or(<-checked, err); err != nil {
+		return nil, nil, err
 	}
 	return tensors, f.Metadata(), nil
 }
@@ -220,10 +224,14 @@ func SetWeights(w *graph.Weights, tensors map[string]*tensor.Dense, path string,
 		if got, want := tensors[name].Dtype(), w.DType(name).Host(); got != want {
 			return mismatch("%s is %v in the network and %v in the file", name, want, got)
 		}
-		if err := w.Set(name, tensors[name]); err != nil {
+		counted := make(chan int, 1)
+		go func() { counted <- nans(tensors[name]) }() // while it is uploaded
+		err := w.Set(name, tensors[name])
+		bad := <-counted
+		if err != nil {
 			return err
 		}
-		switch bad := nans(tensors[name]); {
+		switch {
 		case bad > 0 && spoilt.bad > 0:
 			spoilt.more++
 		case bad > 0:

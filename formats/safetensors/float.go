@@ -5,12 +5,20 @@ import (
 	"math"
 )
 
-// float32Of decodes an element of each floating-point type that can be read.
-var float32Of = map[DType]func([]byte) float32{
-	F32:  func(b []byte) float32 { return math.Float32frombits(binary.LittleEndian.Uint32(b)) },
-	F64:  func(b []byte) float32 { return float32(math.Float64frombits(binary.LittleEndian.Uint64(b))) },
-	F16:  func(b []byte) float32 { return Half(binary.LittleEndian.Uint16(b)) },
-	BF16: func(b []byte) float32 { return math.Float32frombits(uint32(binary.LittleEndian.Uint16(b)) << 16) },
+// floatsOf decodes elements of each floating-point type that can be read.
+var floatsOf = map[DType]func(dst []float32, b []byte){
+	F32:  float32s,
+	F64:  each(8, func(b []byte) float32 { return float32(math.Float64frombits(binary.LittleEndian.Uint64(b))) }),
+	F16:  each(2, func(b []byte) float32 { return Half(binary.LittleEndian.Uint16(b)) }),
+	BF16: each(2, func(b []byte) float32 { return math.Float32frombits(uint32(binary.LittleEndian.Uint16(b)) << 16) }),
+}
+
+// float32s is the loop of the usual type, which large networks wait for: no call for each
+// element.
+func float32s(dst []float32, b []byte) {
+	for i := range dst {
+		dst[i] = math.Float32frombits(binary.LittleEndian.Uint32(b[4*i:]))
+	}
 }
 
 // Half converts an IEEE 754 binary16 number: sign, 5 bits of exponent with

@@ -167,16 +167,16 @@ func (f *File) ReadDense(name string) (*tensor.Dense, error) {
 	switch n := t.Len(); t.DType {
 	case F32, F16, BF16, F64:
 		v := make([]float32, n)
-		values, err = v, readEach(f, t, v, float32Of[t.DType])
+		values, err = v, readEach(f, t, v, floatsOf[t.DType])
 	case I32:
 		v := make([]int32, n)
-		values, err = v, readEach(f, t, v, func(b []byte) int32 { return int32(binary.LittleEndian.Uint32(b)) })
+		values, err = v, readEach(f, t, v, each(4, func(b []byte) int32 { return int32(binary.LittleEndian.Uint32(b)) }))
 	case I64:
 		v := make([]int64, n)
-		values, err = v, readEach(f, t, v, func(b []byte) int64 { return int64(binary.LittleEndian.Uint64(b)) })
+		values, err = v, readEach(f, t, v, each(8, func(b []byte) int64 { return int64(binary.LittleEndian.Uint64(b)) }))
 	case U8:
 		v := make([]uint8, n)
-		values, err = v, readEach(f, t, v, func(b []byte) uint8 { return b[0] })
+		values, err = v, readEach(f, t, v, func(dst []uint8, b []byte) { copy(dst, b) })
 	default:
 		err = f.fail(t, fmt.Errorf("element type %s cannot be read; there are F32, F16, BF16, F64, I32, I64, U8", t.DType))
 	}
@@ -199,7 +199,7 @@ func (f *File) fail(t Info, err error) error {
 }
 
 // readEach decodes a tensor's elements, a bounded number of bytes at a time.
-func readEach[T any](f *File, t Info, dst []T, get func([]byte) T) error {
+func readEach[T any](f *File, t Info, dst []T, decode func(dst []T, b []byte)) error {
 	size := int(sizes[t.DType])
 	buf := make([]byte, min(t.size, 1<<18))
 	at := f.dataStart() + t.offset
@@ -209,11 +209,18 @@ func readEach[T any](f *File, t Info, dst []T, get func([]byte) T) error {
 		if err := f.readAt(b, at); err != nil {
 			return f.fail(t, err)
 		}
-		for i := range dst[:n] {
-			dst[i] = get(b[i*size:])
-		}
+		decode(dst[:n], b)
 		dst = dst[n:]
 		at += int64(len(b))
 	}
 	return nil
+}
+
+// each decodes element after element, each of size bytes.
+func each[T any](size int, get func([]byte) T) func(dst []T, b []byte) {
+	return func(dst []T, b []byte) {
+		for i := range dst {
+			dst[i] = get(b[i*size:])
+		}
+	}
 }

@@ -85,6 +85,8 @@ var benchConvs = []struct {
 	{"alexnet4", conv(8, 384, 13, 384, 3, 1, 1, 2)},
 	{"alexnet5", conv(8, 384, 13, 256, 3, 1, 1, 2)},
 	{"depthwise 3x3 of 128x56x56", conv(8, 128, 56, 128, 3, 1, 1, 128)},
+	{"1x1 of 256x28x28, stride 2", conv(8, 256, 28, 512, 1, 2, 0, 1)},
+	{"1x1 of 64x56x56, stride 2", conv(8, 64, 56, 128, 1, 2, 0, 1)},
 	{"depthwise 3x3 of 128x56x56, stride 2", conv(8, 128, 56, 128, 3, 2, 1, 128)},
 	{"depthwise 3x3 of 32x112x112", conv(8, 32, 112, 32, 3, 1, 1, 32)},
 	{"depthwise 5x5 of 256x14x14", conv(8, 256, 14, 256, 5, 1, 2, 256)},

@@ -182,6 +182,7 @@ func (t *convFilterTask) multiply(u *filterItem, w *gemm.Worker) {
 	windows := t.places(w.Steps, &u.block, &u.pixels)
 	steps(w.Steps[:windows])
 
+	down, _ := t.apart()
 	taps, some, line := u.channels*t.r*t.s, gemm.IndirectRows/tile.IR*tile.IR, u.channels*t.s
 	for first := 0; first < taps; first += some {
 		rows := w.Rows[:min(some, taps-first)]
@@ -199,7 +200,7 @@ func (t *convFilterTask) multiply(u *filterItem, w *gemm.Worker) {
 				if !u.add {
 					plus = nil
 				}
-				tile.MultiplyIndirect(c, u.x, w.Rows[row:], 4*from*t.strideH*u.pixels.line,
+				tile.MultiplyIndirect(c, u.x, w.Rows[row:], 4*from*down*u.pixels.line,
 					w.Steps[from*u.columns:to*u.columns], b[from*u.columns*tile.NR:], u.filters-panel*tile.NR, plus, tile.NR)
 			}
 		}

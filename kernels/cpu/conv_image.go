@@ -51,9 +51,19 @@ func (b *block) move(g *windows, deep, down, across, samples int) {
 // each is the number of windows of a sample.
 func (b *block) each() int { return b.lines * b.columns }
 
-// extent is the height and width of the pixels under windows of a plane.
+// apart is how far rows of windows lie apart in a copy of the pixels, and every how many
+// rows of the image one is copied: of windows of one row, the rows between them are not.
+func (g *windows) apart() (lines, every int) {
+	if g.r <= 1 {
+		return 1, g.strideH
+	}
+	return g.strideH, 1
+}
+
+// extent is the height and width of the pixels that are copied for windows of a plane.
 func (g *windows) extent(lines, columns int) (h, w int) {
-	return (lines-1)*g.strideH + device.Extent(max(g.r, 1), g.stepH), (columns-1)*g.strideW + device.Extent(max(g.s, 1), g.stepW)
+	down, _ := g.apart()
+	return (lines-1)*down + device.Extent(max(g.r, 1), g.stepH), (columns-1)*g.strideW + device.Extent(max(g.s, 1), g.stepW)
 }
 
 // cut returns blocks of at most limit windows, over pixels of at most room
@@ -79,9 +89,9 @@ func (g *windows) cut(limit, room, channels int) block {
 // reads past the samples, whatever stride, padding and dilation are. Window (i,j),
 // for i < lines and j < columns, sees through tap (r,s) the pixel in row
 //
-//	i*strideH + r*stepH <= (lines-1)*strideH + (g.r-1)*stepH = h-1
+//	i*down + r*stepH <= (lines-1)*down + (g.r-1)*stepH = h-1
 //
-// and, likewise, in a column of at most w-1, which is what places and tap add up
+// where down is that of apart, and, likewise, in a column of at most w-1, which is what places and tap add up
 // to; and a product that begins at a row of windows (inside) or of taps (seen)
 // begins at one there is. The w more are for copy: a row of the image is written
 // from column left < w on and as long as a row of the copy, so that the zeros
@@ -115,9 +125,10 @@ func (g *windows) under(b *block, channels int) pixels {
 
 // copy writes the pixels of channels from first into x, zero in the padding.
 func (g *windows) copy(t *gemm.Tile, x, src []float32, b *block, first int, p *pixels) {
+	_, every := g.apart()
 	h, w := b.line*g.strideH-g.top, b.column*g.strideW-g.left
-	top, left := max(0, -h), max(0, -w)
-	lines, n := min(p.height, g.h-h)-top, min(p.width, g.w-w)-left
+	top, left := max(0, -h+every-1)/every, max(0, -w)
+	lines, n := min(p.height, (g.h-h+every-1)/every)-top, min(p.width, g.w-w)-left
 	if lines < p.height || n < p.width {
 		clear(x[:b.samples*p.sample])
 	}
@@ -126,7 +137,7 @@ func (g *windows) copy(t *gemm.Tile, x, src []float32, b *block, first int, p *p
 	}
 	for sample := range b.samples {
 		for line := top; line < top+lines; line++ {
-			from := (((b.sample+sample)*g.channels+first)*g.h+h+line)*g.w + w + left
+			from := (((b.sample+sample)*g.channels+first)*g.h+h+line*every)*g.w + w + left
 			// The zeros right of a row are those left of the next.
 			t.PackColumns(x[sample*p.sample+line*p.line+left:], src[from:], p.width, n, p.channels, g.h*g.w)
 		}
@@ -137,9 +148,10 @@ func (g *windows) copy(t *gemm.Tile, x, src []float32, b *block, first int, p *p
 // bytes, and returns their number.
 func (g *windows) places(dst []int, b *block, p *pixels) int {
 	n := 0
+	down, _ := g.apart()
 	for sample := range b.samples {
 		for i := range b.lines {
-			at := 4 * (sample*p.sample + i*g.strideH*p.line)
+			at := 4 * (sample*p.sample + i*down*p.line)
 			for range b.columns {
 				dst[n] = at
 				at += 4 * g.strideW
