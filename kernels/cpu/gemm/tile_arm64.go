@@ -11,7 +11,7 @@ import (
 
 // Every arm64 processor has NEON. A panel of B of a block is 12 KiB of the first-level
 // cache, which has 32 KiB at least.
-var neon = Tile{Name: "neon", MR: 8, NR: 12, Low: 4, Narrow: 4, KC: 256, AnyStep: true, Loops: &vec.Generic,
+var neon = Tile{Name: "neon", MR: 8, NR: 12, Low: 4, Narrow: 4, KC: 256, AnyStep: true, Loops: &vec.NEON,
 	multiply: multiplyNEON, dot: dotNEON, DM: 4, DN: 4, packRows: packRowsNEON, packColumns: packColumnsNEON,
 	unpack: unpackNEON, IR: 8, indirect: indirectNEON}
 
