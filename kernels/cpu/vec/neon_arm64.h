@@ -1,6 +1,6 @@
 // Instructions of vectors that Go's assembler has no name for, encoded after the Arm
 // Architecture Reference Manual (C7). Registers are their numbers. Behind each is what
-// a disassembler says of it for the registers 1, 2, 3, … in the order of the parameters;
+// a disassembler says of it for the registers 1, 2 and 3, and a fourth parameter 3, too;
 // the test of tools/neon holds every line against objdump.
 
 #define FADD(d, n, m) WORD $(0x4E20D400|((m)<<16)|((n)<<5)|(d)) // fadd v1.4s, v2.4s, v3.4s
