@@ -3,7 +3,7 @@
 GO         ?= go
 FUZZTIME   ?= 10s
 STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
-PLATFORMS   = linux/arm64 darwin/arm64 windows/amd64
+PLATFORMS   = linux/arm64 darwin/arm64 windows/amd64 windows/arm64
 
 # Packages whose goroutines share memory. Of the CUDA kernels that is the
 # simulator: all of them on it, under the race detector, take too long.
@@ -94,12 +94,13 @@ test: ## run the tests; needs neither a GPU nor the network
 KERNELS = ./kernels/cpu/... ./layers ./graph/... ./solver ./data/...
 
 .PHONY: test-long
-test-long: ## run the CPU's tests again on its generic path and on AVX2; a million convolutions on each path; plan 100,000 layers; simulate AlexNet, gpu-check, and 100 changes to each file of PTX, and others to each kernel; compare pictures with Pillow
+test-long: ## run the CPU's tests again on its generic path, on AVX2 and, emulated, on arm64; a million convolutions on each path; plan 100,000 layers; simulate AlexNet, gpu-check, and 100 changes to each file of PTX, and others to each kernel; compare pictures with Pillow
 	$(GO) test -tags purego -timeout 20m $(KERNELS)
 	@if grep -q -w avx2 /proc/cpuinfo 2>/dev/null; then \
 		echo "HUBEL_CPU=avx2 $(GO) test $(KERNELS)"; \
 		HUBEL_CPU=avx2 $(GO) test -timeout 20m $(KERNELS); \
 	else echo "test-long: AVX2 skipped, this machine has none"; fi
+	@$(MAKE) --no-print-directory test-arm64
 	HUBEL_LONG=1 $(GO) test -timeout 60m -run ConvShapes ./kernels/cpu
 	HUBEL_LONG=1 $(GO) test -timeout 20m -run VeryDeep ./graph
 	HUBEL_LONG=1 HUBEL_MUTATIONS=100 $(GO) test -timeout 40m -run "AlexNet|Mutations|Changes|Flushing" ./kernels/cuda
@@ -108,6 +109,19 @@ test-long: ## run the CPU's tests again on its generic path and on AVX2; a milli
 		echo "HUBEL_LONG=1 $(GO) test -run Pillow ./data/..."; \
 		HUBEL_LONG=1 $(GO) test -timeout 20m -run Pillow ./data/...; \
 	else echo "test-long: Pillow skipped, no Python here has it: apt-get install python3-pil"; fi
+
+# `go test` of the path neon in an emulator of arm64's instructions.
+ARM64 = CGO_ENABLED=0 GOOS=linux GOARCH=arm64 $(GO) test -count=1 -short -timeout 20m -skip "/^generic$$" -exec qemu-aarch64
+
+.PHONY: test-arm64
+test-arm64: ## test the CPU's path neon under qemu (minutes), and count the instructions of its loops
+	@if ! command -v qemu-aarch64 >/dev/null; then echo "test-arm64: skipped, no qemu-aarch64: apt-get install qemu-user"; else \
+		set -e; \
+		echo '$(ARM64) ./kernels/cpu/vec ./kernels/cpu/winograd ./kernels/cpu/depthwise ./kernels/cpu/gemm'; \
+		$(ARM64) -p 1 ./kernels/cpu/vec ./kernels/cpu/winograd ./kernels/cpu/depthwise ./kernels/cpu/gemm; \
+		$(ARM64) -run "ConvShapes|Adjoint|PartsOfTiles|FuzzConv|SameBits|Conformance/neon" ./kernels/cpu; \
+	fi
+	HUBEL_LONG=1 $(GO) test -count=1 ./tools/neon
 
 # `go test` of the AVX-512 path on an emulated CPU, one package after the other.
 EMULATED = CGO_ENABLED=0 HUBEL_CPU=avx512 $(GO) test -count=1 -short -timeout 60m -ldflags="-s -w" -skip "./^(avx2|generic)$$" -exec "$(CURDIR)/tools/avx512.sh"

@@ -30,7 +30,7 @@ type Machine struct {
 	OS    string `json:"os"`
 	Arch  string `json:"arch"`
 	Go    string `json:"go"`
-	Path  string `json:"path"` // avx512, avx2 or generic
+	Path  string `json:"path"` // avx512, avx2, neon or generic
 	Roofs []Roof `json:"roofs"`
 }
 

@@ -11,8 +11,8 @@ import (
 type Options struct {
 	Threads int // CPU workers; 0 means as many as the process may use
 
-	// CPUPath names the loops and register tiles of the CPU device: avx512, avx2 or
-	// generic. Each rounds differently. If it is empty or AutoPath, the environment
+	// CPUPath names the loops and register tiles of the CPU device: avx512, avx2,
+	// neon or generic. Each rounds differently. If it is empty or AutoPath, the environment
 	// variable HUBEL_CPU names the path; without it, the best of the machine is
 	// used.
 	CPUPath string

@@ -20,7 +20,7 @@ const attempts = 5
 
 // PeakFLOPS is the rate of float32 multiply-adds, in operations a second, of
 // so many threads together, on the path that gemm.Tile names: "avx512",
-// "avx2", or anything else for plain Go. Operands never leave registers.
+// "avx2", "neon", or anything else for plain Go. Operands never leave registers.
 func PeakFLOPS(path string, threads int) float64 {
 	loop := loopOf(path)
 	steps := 1

@@ -40,7 +40,7 @@ func TestWrongFlags(t *testing.T) {
 		"speed":                              `"speed" is not gemm, layers, net or all`,
 		"all more":                           `"more" is not a flag`,
 		"-fast":                              "-h lists the flags",
-		"-cpu-path sse":                      "it is auto, avx512, avx2 or generic",
+		"-cpu-path sse":                      "it is auto, avx512, avx2, neon or generic",
 		"-threads 1,x":                       "whole numbers above 0",
 		"-threads 0":                         "whole numbers above 0",
 		"-model ,":                           "names with commas",

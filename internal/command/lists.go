@@ -16,12 +16,12 @@ import (
 type Path string
 
 // PathUsage explains -cpu-path.
-const PathUsage = "vector `path` of the CPU: avx512, avx2, generic, or auto, which is HUBEL_CPU or else the best of the machine; paths round differently"
+const PathUsage = "vector `path` of the CPU: avx512, avx2, neon, generic, or auto, which is HUBEL_CPU or else the best of the machine; paths round differently"
 
 // Set implements flag.Value.
 func (p *Path) Set(text string) error {
-	if !slices.Contains([]string{device.AutoPath, "avx512", "avx2", "generic"}, text) {
-		return errors.New("it is auto, avx512, avx2 or generic")
+	if !slices.Contains([]string{device.AutoPath, "avx512", "avx2", "neon", "generic"}, text) {
+		return errors.New("it is auto, avx512, avx2, neon or generic")
 	}
 	*p = Path(text)
 	return nil

@@ -1,7 +1,7 @@
 // Package cpu is the device "cpu": every kernel in Go, with register tiles in
 // Go assembly, on a fixed set of workers.
 //
-// The tile of a machine, its path, is avx512, avx2 or generic: the best there
+// The tile of a machine, its path, is avx512, avx2, neon or generic: the best there
 // is, or what device.Options.CPUPath or HUBEL_CPU names. On one path results are the same bits for any
 // number of workers: work is cut by shape, never by worker, and the order of
 // every sum follows from the shape alone. The assembly fuses a multiplication

@@ -307,7 +307,7 @@ func TestRefused(t *testing.T) {
 		"nowhere.safetensors":                        "-weights nowhere.safetensors photos",
 		`no value "fc9"; it has data, `:              "-weights w.safetensors -features fc9 photos",
 		"-top must be at least 1":                    "-weights w.safetensors -top 0 photos",
-		"it is auto, avx512, avx2 or generic":        "-weights w.safetensors -cpu-path sse photos",
+		"it is auto, avx512, avx2, neon or generic":  "-weights w.safetensors -cpu-path sse photos",
 		"-out: w.safetensors is not a folder":        "-weights w.safetensors -features conv1 -out w.safetensors photos",
 		"-out: stat w.safetensors/below":             "-weights w.safetensors -features conv1 -out w.safetensors/below photos",
 		"-batch must be at least 1":                  "-weights w.safetensors -batch 0 photos",

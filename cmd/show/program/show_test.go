@@ -271,7 +271,7 @@ func TestRefused(t *testing.T) {
 		"saliency -class cat" + file + picture + out:                  `there is no class "cat": give a name that the weights file has, or a number from 0 to 9`,
 		"saliency -class 10" + file + picture + out:                   `there is no class "10"`,
 		"saliency -device gpu" + file + picture + out:                 `device "gpu" is unknown`,
-		"saliency -cpu-path sse" + file + picture + out:               "it is auto, avx512, avx2 or generic",
+		"saliency -cpu-path sse" + file + picture + out:               "it is auto, avx512, avx2, neon or generic",
 		"saliency -threads -1" + file + picture + out:                 "-threads must be at least 0",
 		"occlusion -size 13" + file + picture + out:                   "size 13 of the square must be 1 to 12, the shorter side of the image",
 		"occlusion -size 0" + file + picture + out:                    "-size must be at least 1",

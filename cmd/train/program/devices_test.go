@@ -11,7 +11,7 @@ import (
 func TestDevices(t *testing.T) {
 	out := succeed(t, "-devices", "-threads", "3")
 	for _, line := range []string{
-		`(?m)^cpu +path +(avx512|avx2|generic), of .*generic; -cpu-path or HUBEL_CPU chooses$`,
+		`(?m)^cpu +path +(avx512|avx2|neon|generic), of .*generic; -cpu-path or HUBEL_CPU chooses$`,
 		`(?m)^cpu .*\n +threads +3$`,
 		`(?m)^cuda(:0)? `,
 		`(?m)^ptxsim +simulates +compute capability 8\.0, 80 multiprocessors$`,

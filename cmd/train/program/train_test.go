@@ -198,7 +198,7 @@ func TestRunKeepsItsArithmetic(t *testing.T) {
 	succeed(t, "-resume", "cpu", "-iters", "2", "-cpu-path", "generic")
 	goesOn("goes on on cpu "+path, "-resume", "cpu", "-iters", "3", "-cpu-path", "auto")
 	succeed(t, "-resume", "cpu", "-iters", "4")
-	refused(t, "it is auto, avx512, avx2 or generic", "-resume", "cpu", "-iters", "5", "-cpu-path", "sse2")
+	refused(t, "it is auto, avx512, avx2, neon or generic", "-resume", "cpu", "-iters", "5", "-cpu-path", "sse2")
 }
 
 func TestResume(t *testing.T) {

@@ -85,7 +85,7 @@ func correlate(y, x, w []float32, at []int, bias []float32, n int, p Planes) {
 		for t, first := range at {
 			v := w[i*len(at)+t]
 			for j, pixel := range x[i*p.X+first:][:n] {
-				y[j] += v * pixel
+				y[j] += float32(v * pixel)
 			}
 		}
 	}
@@ -96,7 +96,7 @@ func dots(sums, y, x []float32, at []int) {
 		s, p := (*[Width]float32)(sums[t*Width:]), x[first:][:len(y)]
 		for j := 0; j < len(y); j += Width {
 			for i := range s {
-				s[i] += y[j+i] * p[j+i]
+				s[i] += float32(y[j+i] * p[j+i])
 			}
 		}
 	}

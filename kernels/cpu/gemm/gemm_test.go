@@ -156,7 +156,7 @@ func TestChoose(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, tile.Name, got.Name)
 	}
-	t.Setenv("HUBEL_CPU", "neon9")
+	t.Setenv("HUBEL_CPU", "sve")
 	_, err := Choose()
 	require.ErrorContains(t, err, "generic")
 
@@ -168,15 +168,15 @@ func TestChoose(t *testing.T) {
 	}
 	for _, auto := range []string{"", device.AutoPath} {
 		_, err := Named(auto)
-		require.ErrorContains(t, err, "HUBEL_CPU=neon9")
+		require.ErrorContains(t, err, "HUBEL_CPU=sve")
 		t.Setenv("HUBEL_CPU", "generic")
 		got, err := Named(auto)
 		require.NoError(t, err)
 		require.Equal(t, "generic", got.Name)
-		t.Setenv("HUBEL_CPU", "neon9")
+		t.Setenv("HUBEL_CPU", "sve")
 	}
-	_, err = Named("neon")
-	require.ErrorContains(t, err, "-cpu-path neon is not a path of this machine, which has ")
+	_, err = Named("sve")
+	require.ErrorContains(t, err, "-cpu-path sve is not a path of this machine, which has ")
 }
 
 // TestCachesChangeNoBit: whatever blocks a machine's caches ask for, products

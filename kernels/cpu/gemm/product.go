@@ -58,7 +58,7 @@ const (
 // few items is cut finer, which costs some reading and transforming twice.
 const FewWorkers = 4
 
-// privateColumns is the most columns of an item: a multiple of every NR.
+// privateColumns is the most columns of an item, which has whole panels.
 const privateColumns = 256
 
 // fewPanels is how many panels of columns are too few to cut a product along.

@@ -1,5 +1,5 @@
 // Package vec holds the inner loops of everything that is not a product of
-// matrices, over slices of one length: for AVX-512, for AVX2, and in Go.
+// matrices, over slices of one length: for AVX-512, for AVX2, for NEON, and in Go.
 //
 // All paths compute the same bits. The assembly does, vector by vector, what
 // the Go loop of the same name does: no product is fused with the addition

@@ -57,6 +57,7 @@ const (
 	generic isa = iota
 	avx2
 	avx512
+	neon
 )
 
 // Patches says where the lanes of a transform read: each a patch of rows of

@@ -1,0 +1,5 @@
+//go:build arm64 && !purego
+
+package vec
+
+func init() { paths = append(paths, &NEON) }
