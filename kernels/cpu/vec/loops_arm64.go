@@ -238,4 +238,4 @@ func tanh4(y, x *float32, n int)
 func exponential4(y, x *float32, n int)
 
 //go:noescape
-func runNEON(code []Instruction, blocks int)
+func runNEON(code []Instruction, width, rows, pitch int)

@@ -7,8 +7,11 @@
 // Element-wise programs: the instructions of program.go. A block is in registers, the
 // accumulator, V0 to V15. Each instruction ends with a jump to the next one's code.
 //
-// R0 is the program and R1 the instruction, R2 the table of code, R3 the blocks that are
-// left and R4 how far the block lies behind the first, in bytes. V16 to V31 are between.
+// R0 is the program and R1 the instruction, R2 the table of code, R3 the blocks of the row
+// that are left and R4 how far the block lies behind the first, in bytes. R8 is how far the row
+// does, R10 the number of the row and R11 the rows that are left, R12 the blocks of a row, R13
+// the elements of the last of them, and R14 how far rows lie apart, in bytes. V16 to V31 are
+// between.
 
 #define A Instruction_In
 #define B (Instruction_In+Operand__size)
@@ -63,23 +66,65 @@
 	EVERY(ONE, body, NONE); \
 	NEXT
 
-// func runNEON(code []Instruction, blocks int)
-TEXT ·runNEON(SB), NOSPLIT|NOFRAME, $0-32
+// BACK stores what is in V16 to V19.
+#define BACK VST1.P [V16.S4, V17.S4, V18.S4, V19.S4], 64(R6)
+
+// func runNEON(code []Instruction, width, rows, pitch int)
+TEXT ·runNEON(SB), NOSPLIT|NOFRAME, $0-48
 	MOVD code_base+0(FP), R0
-	MOVD blocks+24(FP), R3
+	MOVD width+24(FP), R13
+	MOVD rows+32(FP), R11
+	MOVD pitch+40(FP), R14
+	LSL  $2, R14
+	ADD  $(const_Block-1), R13, R12
+	LSR  $6, R12
+	SUB  $1, R12, R9
+	SUB  R9<<6, R13, R13
 	MOVD $table<>(SB), R2
 	MOVD $0, R4
+	MOVD $0, R8
+	MOVD $0, R10
+	MOVD R12, R3
 	MOVD R0, R1
 	GO
 
 TEXT end<>(SB), NOSPLIT|NOFRAME, $0-0
 	SUBS $1, R3, R3
-	BEQ  last
+	BEQ  row
 	ADD  $(4*const_Block), R4
+	MOVD R0, R1
+	GO
+row:
+	SUBS $1, R11, R11
+	BEQ  last
+	ADD  R14, R8
+	ADD  $1, R10
+	MOVD R8, R4
+	MOVD R12, R3
 	MOVD R0, R1
 	GO
 last:
 	RET
+
+TEXT spreadRow<>(SB), NOSPLIT|NOFRAME, $0-0
+	CMP  R4, R8
+	BNE  done
+	MOVD (A+Operand_Moves)(R1), R9
+	AND  R10, R9
+	MOVD (A+Operand_At)(R1), R5
+	ADD  R9<<2, R5, R5
+	MOVWU (R5), R9
+	MOVD (B+Operand_At)(R1), R6
+	VDUP R9, V16.S4
+	VDUP R9, V17.S4
+	VDUP R9, V18.S4
+	VDUP R9, V19.S4
+	BACK
+	BACK
+	BACK
+	BACK
+done:
+	NEXT
 
 TEXT load<>(SB), NOSPLIT|NOFRAME, $0-0
 	AT(A, R5)
@@ -90,12 +135,61 @@ TEXT load<>(SB), NOSPLIT|NOFRAME, $0-0
 	VLD1   (R5), [V12.S4, V13.S4, V14.S4, V15.S4]
 	NEXT
 
+// STOREREST stores those elements of a vector that are among R9, as many as are left, at p.
+#define STOREREST(v, p) \
+	CMP    $4, R9; \
+	BLT    4(PC); \
+	VST1.P [v.S4], 16(p); \
+	SUB    $4, R9; \
+	JMP    13(PC); \
+	CBZ    R9, 12(PC); \
+	VMOV   v.S[0], R7; \
+	MOVW.P R7, 4(p); \
+	SUBS   $1, R9, R9; \
+	BEQ    8(PC); \
+	VMOV   v.S[1], R7; \
+	MOVW.P R7, 4(p); \
+	SUBS   $1, R9, R9; \
+	BEQ    4(PC); \
+	VMOV   v.S[2], R7; \
+	MOVW.P R7, 4(p); \
+	MOVD   $0, R9
+
+// REST makes R9 the elements of the block that are the row's, and goes on at rest if these are not
+// all of it.
+#define REST \
+	MOVD R13, R9; \
+	CMP  $1, R3; \
+	BNE  whole; \
+	CMP  $const_Block, R13; \
+	BNE  rest; \
+whole:
+
 TEXT store<>(SB), NOSPLIT|NOFRAME, $0-0
 	AT(A, R5)
+	REST
 	VST1.P [V0.S4, V1.S4, V2.S4, V3.S4], 64(R5)
 	VST1.P [V4.S4, V5.S4, V6.S4, V7.S4], 64(R5)
 	VST1.P [V8.S4, V9.S4, V10.S4, V11.S4], 64(R5)
 	VST1   [V12.S4, V13.S4, V14.S4, V15.S4], (R5)
+	NEXT
+rest:
+	STOREREST(V0, R5)
+	STOREREST(V1, R5)
+	STOREREST(V2, R5)
+	STOREREST(V3, R5)
+	STOREREST(V4, R5)
+	STOREREST(V5, R5)
+	STOREREST(V6, R5)
+	STOREREST(V7, R5)
+	STOREREST(V8, R5)
+	STOREREST(V9, R5)
+	STOREREST(V10, R5)
+	STOREREST(V11, R5)
+	STOREREST(V12, R5)
+	STOREREST(V13, R5)
+	STOREREST(V14, R5)
+	STOREREST(V15, R5)
 	NEXT
 
 #define ADDBLOCK(v, a, b, c) FADD(v, v, a)
@@ -247,12 +341,26 @@ TEXT below<>(SB), NOSPLIT|NOFRAME, $0-0
 	EVERY(ONE, body, BACK); \
 	NEXT
 
-#define BACK VST1.P [V16.S4, V17.S4, V18.S4, V19.S4], 64(R6)
-
 #define ADDINTO(v, a, b, c) FADD(a, a, v)
 
+#define BACKREST \
+	STOREREST(V16, R6); \
+	STOREREST(V17, R6); \
+	STOREREST(V18, R6); \
+	STOREREST(V19, R6)
+
 TEXT addInto<>(SB), NOSPLIT|NOFRAME, $0-0
-	INTO(ADDINTO)
+	AT(A, R5)
+	MOVD R5, R6
+	REST
+	EVERY(ONE, ADDINTO, BACK)
+	NEXT
+rest:
+	AT(A, R5)
+	MOVD R5, R6
+	MOVD R13, R9
+	EVERY(ONE, ADDINTO, BACKREST)
+	NEXT
 
 #define MAXINTO(v, a, b, c) FCMGT(b, v, a); FCMEQ(c, v, v); BIF(a, v, c); BIT(a, v, b)
 
@@ -314,4 +422,5 @@ DATA table<>+200(SB)/8, $below<>(SB)
 DATA table<>+208(SB)/8, $addInto<>(SB)
 DATA table<>+216(SB)/8, $maxInto<>(SB)
 DATA table<>+224(SB)/8, $sum<>(SB)
-GLOBL table<>(SB), NOPTR, $232
+DATA table<>+232(SB)/8, $spreadRow<>(SB)
+GLOBL table<>(SB), NOPTR, $240
