@@ -7,7 +7,7 @@ PLATFORMS   = linux/arm64 darwin/arm64 windows/amd64
 
 # Packages whose goroutines share memory. Of the CUDA kernels that is the
 # simulator: all of them on it, under the race detector, take too long.
-CONCURRENT = ./data/... ./kernels/cpu/... ./kernels/cuda/ptxsim ./kernels/cuda/simdevice ./solver/... ./predict/... ./serve ./svm ./live/... ./cmd/train/... ./cmd/serve/...
+CONCURRENT = ./data/... ./kernels/cpu/... ./kernels/cuda/ptxsim ./kernels/cuda/simdevice ./solver/... ./dist/... ./predict/... ./serve ./svm ./live/... ./cmd/train/... ./cmd/serve/...
 
 # Where the pinned CUDA compiler is; tools/install-nvcc.sh puts it there.
 CUDA ?= $(or $(HUBEL_CUDA),$(HOME)/.cache/hubel/cuda-11.8)
@@ -280,7 +280,7 @@ mpi-test: ## test training with Debian's Open MPI and MPICH, those that are inst
 		found=1; export CGO_ENABLED=1 CC=mpicc.$$mpi HUBEL_MPIRUN=mpirun.$$mpi; \
 		echo "CC=$$CC HUBEL_MPIRUN=$$HUBEL_MPIRUN $(GO) test -tags mpi -run MPI ./dist/mpi ./cmd/train/program"; \
 		$(GO) vet -tags mpi ./dist/mpi ./cmd/train/program; \
-		$(GO) test -tags mpi -count=1 -timeout 20m -v -run MPI ./dist/mpi ./cmd/train/program | grep -v '^=== '; \
+		$(GO) test -tags mpi -count=1 -timeout 20m -run MPI ./dist/mpi ./cmd/train/program ; \
 	done; [ -n "$$found" ] || echo "mpi-test: skipped, there is no MPI"
 
 # What a GPU machine without Go and network needs. gpu-check itself is without

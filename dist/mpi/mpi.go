@@ -9,6 +9,9 @@ package mpi
 
 import "github.com/hubel-go/hubel/dist"
 
+// Built reports whether this program has MPI.
+const Built = built
+
 // Open joins the ranks. All processes of the launcher call it, once. A process without a launcher
 // is the only rank of its group.
 func Open() (dist.Group, error) { return open() }

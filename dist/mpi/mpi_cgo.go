@@ -109,6 +109,8 @@ type operation struct {
 
 var opened atomic.Bool // MPI can be started once in a process
 
+const built = true
+
 func open() (dist.Group, error) {
 	if opened.Swap(true) {
 		return nil, errors.New("MPI: it was started in this process before")

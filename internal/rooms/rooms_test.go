@@ -44,9 +44,11 @@ var allowed = map[string][]string{
 	"tensorboard":         {"results"},
 	"demo":                {"solver", "inspect", "predict", "modelfile", "graph", "layers", "data", "device", "formats/safetensors"},
 	"demo/wasm":           {"demo", "modelfile", "device", "kernels/cpu"},
+	"dist":                {"device"},
+	"dist/mpi":            {"dist", "device"},
 	"svm":                 {},
 	"report":              {"results", "internal/atomicfile", "internal/printable"},
-	"solver": {"modelfile", "results", "graph", "layers", "data", "device", "expr", "formats/safetensors",
+	"solver": {"modelfile", "results", "graph", "layers", "data", "device", "dist", "expr", "formats/safetensors",
 		"internal/atomicfile", "internal/printable"},
 }
 
