@@ -93,40 +93,51 @@ func devices(d device.Device) (*cuda.Device, error) {
 
 // Abort ends what this process exchanges, too, so that nobody waits for it.
 func (g *group) Abort(cause error) {
-	g.members.abort()
+	if cause == nil {
+		cause = errors.New("it gave up")
+	}
+	g.members.abort(&dist.RankError{Rank: g.Rank(), Err: cause})
 	g.Group.Abort(cause)
 }
 
 // members are the places of this process in groups of devices.
 type members struct {
-	mu      sync.Mutex
-	all     []*member
-	aborted bool
+	mu    sync.Mutex
+	all   []*member
+	cause error // why they were aborted
 }
 
 func (m *members) add(c *cuda.Comm, failed func() error) *member {
 	one := &member{comm: c, failed: failed, stop: make(chan struct{})}
 	m.mu.Lock()
 	m.all = append(m.all, one)
-	late := m.aborted
+	cause := m.cause
 	m.mu.Unlock()
-	if late {
-		one.end(errAborted)
+	if cause != nil {
+		one.end(cause)
 	}
 	one.watching.Go(one.watch)
 	return one
 }
 
-func (m *members) abort() {
+// abort ends all. Each knows the cause before one of them is ended, which the others notice.
+func (m *members) abort(cause error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.aborted = true
+	if m.cause != nil {
+		return
+	}
+	m.cause = cause
+	var ended []*member
 	for _, one := range m.all {
-		one.end(errAborted)
+		if one.blame(cause) {
+			ended = append(ended, one)
+		}
+	}
+	for _, one := range ended {
+		_ = one.comm.Abort() // there is a cause to report already
 	}
 }
-
-var errAborted = errors.New("the exchange between ranks was aborted")
 
 // watchEvery is how often a member asks whether the others are still there.
 const watchEvery = 500 * time.Millisecond
@@ -164,13 +175,18 @@ func (m *member) watch() {
 	}
 }
 
-// end aborts the exchange. The first cause counts.
-func (m *member) end(cause error) {
+// blame keeps the first cause, and reports whether this is it.
+func (m *member) blame(cause error) bool {
 	m.mu.Lock()
+	defer m.mu.Unlock()
 	first := m.cause == nil
 	m.cause = cmp.Or(m.cause, cause)
-	m.mu.Unlock()
-	if first {
+	return first
+}
+
+// end aborts the exchange.
+func (m *member) end(cause error) {
+	if m.blame(cause) {
 		_ = m.comm.Abort() // there is a cause to report already
 	}
 }

@@ -72,6 +72,9 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 				err = check(ctx, o, stdout, stderr)
 				break
 			}
+			if len(o.deviceNames()) > 1 {
+				return o.trainOnEach(ctx, program(args[0]), stdout, stderr)
+			}
 			if err = o.join(ctx, &stdout, &stderr); err == nil {
 				err = train(ctx, o, program(args[0]), stdout, stderr)
 			}
