@@ -105,7 +105,7 @@ type options struct {
 	memory        size
 
 	dist, distOrder string
-	zero            bool
+	zero, syncBN    bool
 	ncclID          string
 	rank, ranks     int
 
@@ -214,6 +214,7 @@ var groups = []group{
 		{"dist", training | resuming},
 		{"dist-order", training},
 		{"zero", training | resuming},
+		{"sync-bn", training},
 		{"nccl-id", training | resuming},
 		{"rank", training | resuming},
 		{"ranks", training | resuming},
@@ -311,6 +312,7 @@ func (o *options) flagSet() *flag.FlagSet {
 	f.StringVar(&o.distOrder, "dist-order", orderPlain, "`order` in which the gradients of passes and ranks are added: fixed gives the same bits for any number of ranks, and -accumulate times the ranks in one process; plain is faster")
 	f.BoolVar(&o.zero, "zero", false, "each rank keeps a part of what the optimiser keeps (ZeRO-1), which saves memory")
 
+	f.BoolVar(&o.syncBN, "sync-bn", false, "batch norm takes the statistics of the samples of all ranks, instead of those of each")
 	f.StringVar(&o.ncclID, "nccl-id", "", "with -dist nccl: a `file` that all ranks can reach, by which they find each other without MPI; rank 0 makes it, and removes it when all have come")
 	f.IntVar(&o.rank, "rank", 0, "with -nccl-id: which rank this process is, from `0`; without it, the launcher says")
 	f.IntVar(&o.ranks, "ranks", 0, "with -nccl-id: `how many` there are")
