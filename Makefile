@@ -278,9 +278,9 @@ mpi-test: ## test training with Debian's Open MPI and MPICH, those that are inst
 	@set -e; found=; for mpi in openmpi mpich; do \
 		command -v mpicc.$$mpi >/dev/null && command -v mpirun.$$mpi >/dev/null || { echo "mpi-test: $$mpi skipped, it is not installed: apt-get install lib$$mpi-dev $$mpi$$([ $$mpi = mpich ] || echo -bin)"; continue; }; \
 		found=1; export CGO_ENABLED=1 CC=mpicc.$$mpi HUBEL_MPIRUN=mpirun.$$mpi; \
-		echo "CC=$$CC HUBEL_MPIRUN=$$HUBEL_MPIRUN $(GO) test -tags mpi -run MPI ./dist/mpi ./cmd/train/program"; \
+		echo "CC=$$CC HUBEL_MPIRUN=$$HUBEL_MPIRUN $(GO) test -tags mpi -run MPI ./cmd/train/program"; \
 		$(GO) vet -tags mpi ./dist/mpi ./cmd/train/program; \
-		$(GO) test -tags mpi -count=1 -timeout 20m -run MPI ./dist/mpi ./cmd/train/program ; \
+		$(GO) test -tags mpi -count=1 -timeout 20m -run MPI ./cmd/train/program ; \
 	done; [ -n "$$found" ] || echo "mpi-test: skipped, there is no MPI"
 
 # What a GPU machine without Go and network needs. gpu-check itself is without

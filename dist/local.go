@@ -147,7 +147,6 @@ type localWire struct {
 	started int
 	open    []opened
 	busy    time.Duration
-	ended   time.Time
 }
 
 type opened struct {

@@ -251,7 +251,7 @@ func (c *Config) checkSettings() error {
 		return fmt.Errorf("batch %d must be at least 1", c.Batch)
 	case c.Accumulate < 1:
 		return fmt.Errorf("%d passes to accumulate must be at least 1", c.Accumulate)
-	case c.Accumulate > math.MaxInt32/c.Batch:
+	case c.Accumulate > math.MaxInt/c.Batch:
 		return fmt.Errorf("%d passes of %d samples are too many for one update", c.Accumulate, c.Batch)
 	case c.Iterations < 1:
 		return fmt.Errorf("%d iterations must be at least 1", c.Iterations)

@@ -96,7 +96,7 @@ func (t *trainer) batches() data.Share {
 func (c *Config) checkGroup() error {
 	size := ranks{c.Group}.size()
 	switch {
-	case c.Passes() > math.MaxInt32/c.Batch:
+	case size > 1 && c.Accumulate > math.MaxInt32/size/c.Batch:
 		return fmt.Errorf("%d ranks with %d passes of %d samples are too many for one update", size, c.Accumulate, c.Batch)
 	case c.FixedOrder && size > 1 && c.Accumulate&(c.Accumulate-1) != 0:
 		return fmt.Errorf("%d ranks cannot add in fixed order with %d passes each: a rank's passes are a branch of the tree of sums only if their number is a power of 2", size, c.Accumulate)

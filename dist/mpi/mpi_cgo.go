@@ -6,6 +6,7 @@ package mpi
 
 /*
 #include <mpi.h>
+#include <sched.h>
 #include <stdlib.h>
 
 // The constants of MPI are macros, and some are casts of pointers, so that Go calls these.
@@ -38,7 +39,16 @@ static int hubel_all_gather_bytes(void *dst, const int *counts, const int *begin
 static int hubel_broadcast(float *x, int n, int root, MPI_Request *r) {
 	return MPI_Ibcast(x, n, MPI_FLOAT, root, comm, r);
 }
-static int hubel_test(MPI_Request *r, int *done) { return MPI_Test(r, done, MPI_STATUS_IGNORE); }
+// Each question moves a part of what is under way. A rank that waits for it leaves its processor
+// to others between questions.
+static int hubel_test(MPI_Request *r, int times, int waiting, int *done) {
+	int err = MPI_SUCCESS;
+	for (*done = 0; times > 0 && !*done && err == MPI_SUCCESS; times--) {
+		err = MPI_Test(r, done, MPI_STATUS_IGNORE);
+		if (waiting) sched_yield();
+	}
+	return err;
+}
 static void hubel_abort(void) { MPI_Abort(comm, 1); }
 static int hubel_finalize(void) { return MPI_Finalize(); }
 static void hubel_error(int err, char *text) {
@@ -143,12 +153,13 @@ func (g *group) run(began chan<- error) {
 	}
 }
 
-// Pauses between two questions how far operations are. While a goroutine waits for them, there is
-// nothing else to do for this process.
+// How often MPI is asked how far operations are. While a goroutine waits for them, there is
+// nothing else to do for this process, until it has waited for long.
 const (
-	pauseComputing = 200 * time.Microsecond
-	pauseWaiting   = 20 * time.Microsecond
-	patience       = 100 // questions without a pause, while a goroutine waits
+	questions      = 64                     // at a time
+	pauseComputing = 100 * time.Microsecond // between times
+	pauseWaiting   = time.Millisecond
+	patience       = 500 // times without a pause, while a goroutine waits
 )
 
 // turn makes a call, or looks after operations.
@@ -174,8 +185,6 @@ func (g *group) turn() {
 			g.pause(pauseComputing)
 		case asked >= patience:
 			g.pause(pauseWaiting)
-		default:
-			runtime.Gosched()
 		}
 	}
 }
@@ -194,7 +203,7 @@ func (g *group) pause(d time.Duration) {
 func (g *group) ask() bool {
 	o := g.open[0]
 	var done C.int
-	o.err = check(o.what, C.hubel_test(o.request, &done))
+	o.err = check(o.what, C.hubel_test(o.request, questions, C.int(min(g.waiting.Load(), 1)), &done))
 	if done == 0 && o.err == nil {
 		return false
 	}

@@ -33,8 +33,8 @@ const (
 var distModes = []string{"", distMPI, distNCCL, distAuto, distOff}
 
 // join makes this process one of those that train together, where -dist asks for it. From then on
-// what it prints carries its rank, and rank 0 alone prints what is not an error.
-func (o *options) join(ctx context.Context, stdout, stderr *io.Writer) (err error) {
+// its errors carry its rank, and rank 0 alone prints anything else: stdout and notes.
+func (o *options) join(ctx context.Context, stdout, notes *io.Writer) (err error) {
 	launcher, n := dist.Launched()
 	switch {
 	case o.dist == "" && n > 1:
@@ -51,7 +51,7 @@ func (o *options) join(ctx context.Context, stdout, stderr *io.Writer) (err erro
 		return nil
 	}
 	if !o.first() {
-		*stdout = io.Discard
+		*stdout, *notes = io.Discard, io.Discard
 	} else if o.dist == distAuto {
 		fmt.Fprintf(*stdout, "%s has started %d processes: -dist %s\n", launcher, o.group.Size(), distMPI)
 	}
