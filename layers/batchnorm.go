@@ -219,9 +219,9 @@ func (l *BatchNorm) ForwardNone(q device.Queue, c *Call) {
 	n := l.norm(c.In[0].Shape)
 	in := n.args(c)
 	n.count(q, c, in)
-	for _, sum := range []device.Tensor{in[normMean], in[normInvStd]} {
-		q.Fill(sum, 0)
-		n.sum(c, sum)
+	for _, i := range [...]int{normMean, normInvStd} {
+		q.Fill(in[i], 0)
+		n.sum(c, in[i:][:1])
 	}
 	l.update(q, c, in)
 }
@@ -236,7 +236,7 @@ func (l *BatchNorm) BackwardNone(q device.Queue, c *Call) {
 	for _, sum := range sums {
 		q.Fill(sum, 0)
 	}
-	n.sum(c, sums...)
+	n.sum(c, sums)
 }
 
 // Average enqueues the move of the running statistics. That of the scale factor is the same for

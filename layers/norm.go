@@ -267,9 +267,9 @@ func (n norm) forward(q device.Queue, c *Call) {
 func (n norm) moments(q device.Queue, c *Call, in []device.Tensor) {
 	n.count(q, c, in)
 	q.Reduce(c.Programs[normMeanOf], n.view, device.Sum, n.stats, in[normMean], in, device.Overwrite, device.Random{})
-	n.sum(c, in[normMean])
+	n.sum(c, in[normMean:][:1])
 	q.Reduce(c.Programs[normVarianceOf], n.view, device.Sum, n.stats, in[normInvStd], in, device.Overwrite, device.Random{})
-	n.sum(c, in[normInvStd])
+	n.sum(c, in[normInvStd:][:1])
 }
 
 // count writes the number of elements with the same statistics. It depends on the number
@@ -286,7 +286,7 @@ func (n norm) count(q device.Queue, c *Call, in []device.Tensor) {
 func (n norm) across(c *Call) bool { return n.running && c.UpdateState && c.Across != nil }
 
 // sum makes this device's sums those of all devices, over which the batch is spread.
-func (n norm) sum(c *Call, sums ...device.Tensor) {
+func (n norm) sum(c *Call, sums []device.Tensor) {
 	if n.across(c) {
 		c.Across.Sum(sums...)
 	}
@@ -345,7 +345,7 @@ func (n norm) backward(q device.Queue, c *Call, constant *expr.Program) {
 		q.Reduce(c.Programs[normSumOf], v, device.Sum, n.stats, in[normSum], in, device.Overwrite, device.Random{})
 		q.Reduce(c.Programs[normInnerOf], v, device.Sum, n.stats, in[normInner], in, device.Overwrite, device.Random{})
 	}
-	n.sum(c, n.sums(in)...)
+	n.sum(c, n.sums(in))
 	q.Map(c.Programs[normMeansOf], flat(in[normSum]), in[normSum:][:2], in, normModes[:2], device.Random{})
 	q.Map(c.Programs[normBackward], n.view, c.DIn, in, c.Modes, device.Random{})
 }

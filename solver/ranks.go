@@ -67,8 +67,11 @@ func (t *trainer) share(samples int) (from, to, all int) {
 
 // synchronised is the number of ranks whose passes share statistics, 0 if none does.
 func (c *Config) synchronised() int {
-	if !c.SyncBN {
+	switch {
+	case !c.SyncBN:
 		return 0
+	case c.Group == nil && c.syncRanks > 0: // of a checkpoint
+		return c.syncRanks
 	}
 	return ranks{c.Group}.size()
 }

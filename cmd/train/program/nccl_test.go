@@ -101,7 +101,7 @@ func apart(t *testing.T, a, b string) float64 {
 func TestNCCLRefuses(t *testing.T) {
 	flags := simulated(t)
 	for message, more := range map[string][]string{
-		"train: rank 0: NCCL joins CUDA devices, and this rank has the device cpu: -device cuda:0 names one\n":                                   {"-device", "cpu,ptxsim", "-dist", "nccl"},
+		"train: rank 0: NCCL joins CUDA devices, and this rank has the device cpu: -device cuda:0 names one\n":                                   {"-device", "cpu,cpu", "-dist", "nccl"},
 		"train: -dist nccl: NCCL joins CUDA devices, and this rank has the device cpu: -device cuda:0 names one\n":                               {"-dist", "nccl", "-nccl-id", "id", "-rank", "0", "-ranks", "1"},
 		"train: -device takes several devices to train on; everything else runs on one\n":                                                        {"-device", "cpu,cpu", "-check"},
 		"train: -device names the card cuda:0 twice: each trains one share\n":                                                                    {"-device", "cuda,cuda:0"},
