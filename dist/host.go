@@ -125,30 +125,33 @@ func (e *hostExchange) Broadcast(q device.Queue, x device.Tensor, root int) {
 	e.start(q, Broadcast, x, x, root)
 }
 
-// lengths are those that dst and src must have.
-func (e *hostExchange) lengths(k Kind, dst, src device.Tensor) (wantDst, wantSrc int) {
-	wantDst, wantSrc = dst.Len(), src.Len()
+// Check says whether dst and src have the lengths that an operation takes on a rank, as Exchange
+// describes them.
+func (k Kind) Check(rank, size int, dst, src device.Tensor) error {
+	wantDst, wantSrc := dst.Len(), src.Len()
 	part := func(n int) int {
-		from, to := Part(n, e.rank, e.size)
+		from, to := Part(n, rank, size)
 		return to - from
 	}
 	switch k {
 	case ReduceScatter:
 		wantDst = part(wantSrc)
 	case AllToAll:
-		wantDst = e.size * part(wantSrc)
+		wantDst = size * part(wantSrc)
 	case AllGather:
 		wantSrc = part(wantDst)
 	}
-	return wantDst, wantSrc
+	if dst.Len() != wantDst || src.Len() != wantSrc {
+		return fmt.Errorf("%v from %d elements to %d: it would take %d to %d", k, src.Len(), dst.Len(), wantSrc, wantDst)
+	}
+	return nil
 }
 
 func (e *hostExchange) start(q device.Queue, k Kind, dst, src device.Tensor, root int) {
 	if e.err != nil {
 		return
 	}
-	if wantDst, wantSrc := e.lengths(k, dst, src); dst.Len() != wantDst || src.Len() != wantSrc {
-		e.err = fmt.Errorf("%v from %d elements to %d: it would take %d to %d", k, src.Len(), dst.Len(), wantSrc, wantDst)
+	if e.err = k.Check(e.rank, e.size, dst, src); e.err != nil {
 		return
 	}
 	e.times.Started++

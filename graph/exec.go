@@ -46,6 +46,8 @@ type boundStep struct {
 	weight float32 // of a loss
 	clear  []device.Tensor
 
+	synchronised layers.Synchroniser // of a layer whose batch is spread; see Synchronise
+
 	statistics [][]device.Tensor // of each micro-batch, where they are kept
 }
 
@@ -58,6 +60,7 @@ type Pass struct {
 	Iteration   uint32
 	FirstSample int // index, in the whole batch, of the first sample of this micro-batch
 	WholeBatch  int // samples of the whole batch; 0 means those of this pass
+	Across      int // samples of this pass on all devices, after Synchronise
 }
 
 // NewExecutor allocates what a plan needs and binds it to the weights. The
@@ -358,12 +361,18 @@ func (e *Executor) Backward(p Pass, m device.Mode) {
 			}
 		}
 		s.layer.Backward(e.queue, &s.call)
-		if e.onGradient != nil {
-			for _, k := range s.Done {
-				param := &e.plan.Params[k]
-				e.onGradient(param, e.gradients[param.Name])
-			}
-		}
+		e.done(s)
+	}
+}
+
+// done tells of the gradients that a step has finished.
+func (e *Executor) done(s *boundStep) {
+	if e.onGradient == nil {
+		return
+	}
+	for _, k := range s.Done {
+		param := &e.plan.Params[k]
+		e.onGradient(param, e.gradients[param.Name])
 	}
 }
 
@@ -378,6 +387,9 @@ func (e *Executor) prepare(s *boundStep, p Pass, step int) {
 		whole = e.batch
 	}
 	s.call.LossScale = s.weight / float32(whole)
+	if s.synchronised != nil {
+		s.call.Across.Samples = p.Across
+	}
 	s.call.Random = device.Random{Seed: p.Seed, Stream: s.stream, Iteration: p.Iteration, Sample: uint32(p.FirstSample)}
 	stale := false
 	for _, slot := range s.packed {

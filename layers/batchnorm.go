@@ -111,7 +111,7 @@ func (l *BatchNorm) programs(n norm) []*expr.Program {
 	mean, invstd := l.fixed(n.stats)
 	flatMean, flatInvStd := l.fixed(expr.Whole)
 	return []*expr.Program{
-		l.update(),
+		l.updated(),
 		expr.MustNew(flatMean, flatInvStd),
 		expr.MustNew(n.normalised(mean, invstd)),
 		expr.MustNew(expr.Mul(expr.Mul(expr.Input(normDY, expr.Whole), n.factor(n.affine)), expr.Input(normInvStd, n.stats))),
@@ -121,8 +121,8 @@ func (l *BatchNorm) programs(n norm) []*expr.Program {
 	}
 }
 
-// update is invstd and the running statistics after a pass.
-func (l *BatchNorm) update() *expr.Program {
+// updated is invstd and the running statistics after a pass.
+func (l *BatchNorm) updated() *expr.Program {
 	mean, spread := l.ofBatch()
 	runningMean, running := expr.Input(normRunningMean, expr.Whole), expr.Input(normRunningVar, expr.Whole)
 	return expr.MustNew(invStd(expr.Input(normInvStd, expr.Whole), l.eps()), l.moved(runningMean, mean), l.moved(running, spread))
@@ -188,16 +188,7 @@ func (l *BatchNorm) Forward(q device.Queue, c *Call) {
 		n.normalise(q, c, in)
 	case c.UpdateState:
 		n.moments(q, c, in)
-		if len(c.Statistics) > 0 {
-			copy(in[normRunningMean:], c.Statistics)
-			q.Map(c.Programs[batchNormStatistics], flat(in[normInvStd]), in[normInvStd:][:3], in, normModes[:3], device.Random{})
-			n.normalise(q, c, in)
-			break
-		}
-		q.Map(c.Programs[batchNormUpdate], flat(in[normInvStd]), in[normInvStd:][:3], in, normModes[:3], device.Random{})
-		if l.Convention == caffe {
-			q.Map(c.Programs[batchNormScale], flat(in[normScaleFactor]), in[normScaleFactor:][:1], in, normModes[:1], device.Random{})
-		}
+		l.update(q, c, in)
 		n.normalise(q, c, in)
 	case len(c.Saved) > 0:
 		q.Map(c.Programs[batchNormFixed], flat(in[normMean]), in[normMean:][:2], in, normModes[:2], device.Random{})
@@ -205,6 +196,49 @@ func (l *BatchNorm) Forward(q device.Queue, c *Call) {
 	default:
 		q.Map(c.Programs[batchNormInfer], n.view, c.Out, in, normModes[:1], device.Random{})
 	}
+}
+
+// update makes invstd of the variance, and moves the running statistics or keeps what they are
+// to be moved by.
+func (l *BatchNorm) update(q device.Queue, c *Call, in []device.Tensor) {
+	if len(c.Statistics) > 0 {
+		copy(in[normRunningMean:], c.Statistics)
+		q.Map(c.Programs[batchNormStatistics], flat(in[normInvStd]), in[normInvStd:][:3], in, normModes[:3], device.Random{})
+		return
+	}
+	q.Map(c.Programs[batchNormUpdate], flat(in[normInvStd]), in[normInvStd:][:3], in, normModes[:3], device.Random{})
+	if l.Convention == caffe {
+		q.Map(c.Programs[batchNormScale], flat(in[normScaleFactor]), in[normScaleFactor:][:1], in, normModes[:1], device.Random{})
+	}
+}
+
+// ForwardNone adds nothing to the sums of a batch that other devices have, and moves the running
+// statistics as they do.
+func (l *BatchNorm) ForwardNone(q device.Queue, c *Call) {
+	if !c.UpdateState {
+		return
+	}
+	n := l.norm(c.In[0].Shape)
+	in := n.args(c)
+	n.count(q, c, in)
+	for _, i := range [...]int{normMean, normInvStd} {
+		q.Fill(in[i], 0)
+		n.sum(c, in[i:][:1])
+	}
+	l.update(q, c, in)
+}
+
+// BackwardNone adds nothing to the sums of which the input's gradient is made.
+func (l *BatchNorm) BackwardNone(q device.Queue, c *Call) {
+	if !c.UpdateState || !c.WantsGradient(0) {
+		return
+	}
+	n := l.norm(c.In[0].Shape)
+	sums := n.sums(n.args(c))
+	for _, sum := range sums {
+		q.Fill(sum, 0)
+	}
+	n.sum(c, sums)
 }
 
 // Average enqueues the move of the running statistics. That of the scale factor is the same for

@@ -59,6 +59,27 @@ type Averager interface {
 	Average(q device.Queue, c *Call)
 }
 
+// Synchroniser is a layer whose State has the statistics of a batch, which may be spread over
+// several devices: if Call.Across is set and so is UpdateState, its passes are those of the whole
+// batch. All devices make the same calls of Across.Sum, also those that have no sample in a pass.
+type Synchroniser interface {
+	Layer
+
+	// ForwardNone and BackwardNone take part in a pass of the other devices without a sample.
+	// ForwardNone updates State as theirs do. Of c, tensors of samples are not touched.
+	ForwardNone(q device.Queue, c *Call)
+	BackwardNone(q device.Queue, c *Call)
+}
+
+// Across is a batch that is spread over several devices.
+type Across struct {
+	Samples int // of the pass, on all devices
+
+	// Sum enqueues the replacement of each x by the sum of all devices' x, which is the same to
+	// the bit on each.
+	Sum func(x ...device.Tensor)
+}
+
 // ChannelScaler is a layer whose only parameters are "weight" and perhaps "bias", and whose
 // output [N,K,...] is, in each of its K channels, a linear function of the weights of that
 // channel and, if there is a bias [K], of its element.
@@ -213,6 +234,9 @@ type Call struct {
 	// Statistics are of the shapes of State. If they are set, and UpdateState is, the Forward
 	// of an Averager writes what it would move State by to them, and leaves State alone.
 	Statistics []device.Tensor
+
+	// Across is the batch that this one is a part of, for a Synchroniser; nil if it is all.
+	Across *Across
 
 	Packed  [device.Passes]device.Buffer // by pass; nil if there is none
 	Scratch device.Buffer

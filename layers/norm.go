@@ -269,15 +269,39 @@ func (n norm) forward(q device.Queue, c *Call) {
 
 // moments computes mean and variance.
 func (n norm) moments(q device.Queue, c *Call, in []device.Tensor) {
-	n.count(q, in)
+	n.count(q, c, in)
 	q.Reduce(c.Programs[normMeanOf], n.view, device.Sum, n.stats, in[normMean], in, device.Overwrite, device.Random{})
+	n.sum(c, in[normMean:][:1])
 	q.Reduce(c.Programs[normVarianceOf], n.view, device.Sum, n.stats, in[normInvStd], in, device.Overwrite, device.Random{})
+	n.sum(c, in[normInvStd:][:1])
 }
 
 // count writes the number of elements with the same statistics. It depends on the number
 // of samples, so that programs read it as an input.
-func (n norm) count(q device.Queue, in []device.Tensor) {
-	q.Fill(in[normCount], float32(n.view.Elements(expr.Whole)/n.view.Elements(n.stats)))
+func (n norm) count(q device.Queue, c *Call, in []device.Tensor) {
+	count := n.view.Elements(expr.Whole) / n.view.Elements(n.stats)
+	if n.across(c) {
+		count = count / c.Samples() * c.Across.Samples
+	}
+	q.Fill(in[normCount], float32(count))
+}
+
+// across reports whether the statistics are those of a batch that is spread over devices.
+func (n norm) across(c *Call) bool { return n.running && c.UpdateState && c.Across != nil }
+
+// sum makes this device's sums those of all devices, over which the batch is spread.
+func (n norm) sum(c *Call, sums []device.Tensor) {
+	if n.across(c) {
+		c.Across.Sum(sums...)
+	}
+}
+
+// sums are the tensors of which norm.backward makes the input's gradient.
+func (n norm) sums(in []device.Tensor) []device.Tensor {
+	if n.oneWeight() {
+		return in[normSums:][:2]
+	}
+	return in[normSum:][:2]
 }
 
 // normalise computes y.
@@ -316,7 +340,7 @@ func (n norm) backward(q device.Queue, c *Call, constant *expr.Program) {
 		q.Map(constant, n.view, c.DIn, in, c.Modes, device.Random{})
 		return
 	}
-	n.count(q, in)
+	n.count(q, c, in)
 	if !n.oneWeight() {
 		v := n.view
 		if n.fromSums() {
@@ -325,6 +349,7 @@ func (n norm) backward(q device.Queue, c *Call, constant *expr.Program) {
 		q.Reduce(c.Programs[normSumOf], v, device.Sum, n.stats, in[normSum], in, device.Overwrite, device.Random{})
 		q.Reduce(c.Programs[normInnerOf], v, device.Sum, n.stats, in[normInner], in, device.Overwrite, device.Random{})
 	}
+	n.sum(c, n.sums(in))
 	q.Map(c.Programs[normMeansOf], flat(in[normSum]), in[normSum:][:2], in, normModes[:2], device.Random{})
 	q.Map(c.Programs[normBackward], n.view, c.DIn, in, c.Modes, device.Random{})
 }

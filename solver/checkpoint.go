@@ -39,6 +39,7 @@ type settings struct {
 	Batch      int      `json:"batch"`
 	Accumulate int      `json:"accumulate"` // passes of an update over all ranks
 	FixedOrder bool     `json:"fixed_order,omitempty"`
+	SyncRanks  int      `json:"sync_bn,omitempty"` // whose passes have one statistic
 	Iterations int      `json:"iterations"`
 	Seed       uint64   `json:"seed"`
 	Balance    bool     `json:"balance,omitempty"`
@@ -74,6 +75,7 @@ func (c *Config) settings(samples int) settings {
 		Batch:      c.Batch,
 		Accumulate: c.Passes(),
 		FixedOrder: c.FixedOrder,
+		SyncRanks:  c.synchronised(),
 		Iterations: c.Iterations,
 		Seed:       c.Seed,
 		Balance:    c.Balance,
@@ -220,6 +222,7 @@ func decodeCheckpoint(dir, path string, metadata map[string]string) (*Checkpoint
 	c.Config.Batch, c.Config.Accumulate, c.Config.Iterations = s.Batch, s.Accumulate, s.Iterations
 	c.Config.Seed, c.Config.Frozen, c.Config.Optimiser = s.Seed, s.Frozen, s.Optimiser
 	c.Config.Patience, c.Config.Balance, c.Config.FixedOrder = s.Patience, s.Balance, s.FixedOrder
+	c.Config.SyncBN, c.Config.syncRanks = s.SyncRanks > 0, s.SyncRanks
 	c.Config.LogEvery, c.Config.CheckpointEvery, c.Config.CheckpointTime = s.LogEvery, s.CheckpointEvery, s.CheckpointTime
 	if err := c.Config.checkSettings(); err != nil {
 		return fail(fmt.Errorf("metadata %s: %w", solverKey, err))

@@ -59,9 +59,15 @@ type Config struct {
 	// then the engine those of the ranks, as it likes.
 	FixedOrder bool
 
+	// SyncBN makes batch norm use the statistics of the samples of all ranks: those that make the
+	// same pass of theirs together. Otherwise each pass has its own.
+	SyncBN bool
+
 	// Sharded makes each rank keep the optimiser's state, and make the update, of its part of the
 	// weights alone (ZeRO-1 of Rajbhandari et al. 2020).
 	Sharded bool
+
+	syncRanks int // of the run that is resumed, if it has SyncBN
 
 	Balance bool     // an epoch has each class equally often; see data.LoaderOptions
 	Frozen  []string // layers or parameters that are not trained

@@ -37,6 +37,8 @@ type joint struct {
 	accumulate int
 	fixed      bool
 	exchange   dist.Exchange // nil of one rank
+	sync       bool          // batch norm over ranks
+	sums       dist.Exchange // of its statistics; nil without
 
 	buckets []bucket
 	of      map[string]int // the bucket of a parameter
@@ -81,7 +83,7 @@ func (c *Config) jointBytes(p *graph.Plan) int64 {
 	if (ranks{c.Group}).size() > 1 && c.FixedOrder {
 		bytes += p.GradientBytes
 	}
-	if each, err := p.Statistics(); err == nil && c.joins() {
+	if each, err := p.Statistics(); err == nil && c.joins() && c.synchronised() < 2 {
 		bytes += int64(each*c.Passes()) * device.Float32.Size()
 	}
 	return bytes
@@ -92,7 +94,7 @@ func (c *Config) joins() bool { return c.FixedOrder || ranks{c.Group}.size() > 1
 
 // newJoint allocates what a run needs that has several ranks or the fixed order.
 func newJoint(c *Config, e *graph.Executor) (*joint, error) {
-	j := &joint{exec: e, ranks: ranks{c.Group}, accumulate: c.Accumulate, fixed: c.FixedOrder, of: map[string]int{}}
+	j := &joint{exec: e, ranks: ranks{c.Group}, accumulate: c.Accumulate, fixed: c.FixedOrder, sync: c.SyncBN && (ranks{c.Group}).size() > 1, of: map[string]int{}}
 	if err := j.open(c); err != nil {
 		return nil, cmp.Or(err, j.Close())
 	}
@@ -104,6 +106,9 @@ func newJoint(c *Config, e *graph.Executor) (*joint, error) {
 func (j *joint) connect(c *Config) (err error) {
 	if j.ranks.size() > 1 {
 		j.exchange, err = c.Group.Exchange(c.Device)
+	}
+	if err == nil && j.sync {
+		j.sums, err = c.Group.Exchange(c.Device)
 	}
 	return err
 }
@@ -238,6 +243,9 @@ func (j *joint) offset(b *bucket) int {
 
 // keepStatistics has passes keep their statistics, if layers have state.
 func (j *joint) keepStatistics(c *Config) (err error) {
+	if j.sync {
+		return j.exec.Synchronise(j.sumOver)
+	}
 	if j.each, err = j.exec.Plan().Statistics(); err != nil || j.each == 0 {
 		return err
 	}
@@ -250,6 +258,16 @@ func (j *joint) keepStatistics(c *Config) (err error) {
 	return j.exec.KeepStatistics(j.statistics, c.Passes())
 }
 
+// sumOver enqueues the sums of what layers have, over all ranks.
+func (j *joint) sumOver(q device.Queue, x ...device.Tensor) {
+	for _, x := range x {
+		j.sums.AllReduce(q, x)
+	}
+	if err := j.sums.Wait(q); err != nil {
+		q.Fail("sum over ranks", err)
+	}
+}
+
 // begin is called before pass k of this rank's n in an update.
 func (j *joint) begin(k, n int) device.Mode {
 	j.pass, j.passes = k, n
@@ -260,6 +278,16 @@ func (j *joint) begin(k, n int) device.Mode {
 		return device.Overwrite
 	}
 	return device.Accumulate
+}
+
+// none is pass k of n of the other ranks, of which this one has no samples.
+func (j *joint) none(k, n int, p graph.Pass) {
+	if j.begin(k, n) == device.Overwrite {
+		j.exec.Queue().Fill(j.exec.Gradients(), 0)
+	}
+	j.exec.ForwardNone(p)
+	j.exec.BackwardNone(p)
+	j.end()
 }
 
 // onGradient starts the exchange of what is finished.
@@ -402,8 +430,10 @@ func (j *joint) times() dist.Times {
 func (j *joint) Close() error {
 	j.exec.OnGradient(nil)
 	var errs []error
-	if j.exchange != nil {
-		errs = append(errs, j.exchange.Close())
+	for _, x := range []dist.Exchange{j.exchange, j.sums} {
+		if x != nil {
+			errs = append(errs, x.Close())
+		}
 	}
 	for _, b := range j.memory {
 		errs = append(errs, b.Free())

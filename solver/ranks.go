@@ -65,6 +65,27 @@ func (t *trainer) share(samples int) (from, to, all int) {
 	return from, min(from+t.c.Accumulate, all), all
 }
 
+// synchronised is the number of ranks whose passes share statistics, 0 if none does.
+func (c *Config) synchronised() int {
+	switch {
+	case !c.SyncBN:
+		return 0
+	case c.Group == nil && c.syncRanks > 0: // of a checkpoint
+		return c.syncRanks
+	}
+	return ranks{c.Group}.size()
+}
+
+// across is the number of samples of a pass of all ranks together, that number k of each rank's,
+// in an update of so many samples.
+func (t *trainer) across(samples, k int) int {
+	n := 0
+	for rank := range t.ranks.size() {
+		n += max(0, min(t.c.Batch, samples-(rank*t.c.Accumulate+k)*t.c.Batch))
+	}
+	return n
+}
+
 // batches is the share of the batches of an epoch that this rank reads.
 func (t *trainer) batches() data.Share {
 	if t.ranks.size() == 1 {
@@ -82,6 +103,10 @@ func (c *Config) checkGroup() error {
 		return fmt.Errorf("%d ranks with %d passes of %d samples are too many for one update", size, c.Accumulate, c.Batch)
 	case c.FixedOrder && size > 1 && c.Accumulate&(c.Accumulate-1) != 0:
 		return fmt.Errorf("%d ranks cannot add in fixed order with %d passes each: a rank's passes are a branch of the tree of sums only if their number is a power of 2", size, c.Accumulate)
+	case c.SyncBN && c.FixedOrder:
+		return errors.New("batch norm over ranks adds in the order of the ranks' engine, which is no fixed order: choose one of the two")
+	case c.SyncBN && c.syncRanks != 0 && c.syncRanks != size:
+		return fmt.Errorf("batch norm has the statistics of the samples of %d ranks: the run can go on with as many, not with %d", c.syncRanks, size)
 	case c.Sharded && size == 1:
 		return errors.New("the state of the optimiser cannot be shared out: there is one rank")
 	case c.Sharded && c.Optimiser.Method == LARS:
@@ -105,6 +130,7 @@ type description struct {
 	Patience   int    `json:"patience"`
 	FixedOrder bool   `json:"fixed_order"`
 	Sharded    bool   `json:"sharded"`
+	SyncBN     bool   `json:"sync_bn"`
 	Test       int    `json:"test_samples"`
 	Arithmetic string `json:"arithmetic"`
 	Start      begun  `json:"start"`
@@ -155,7 +181,7 @@ func (t *trainer) describe() ([]byte, error) {
 	c := &t.c
 	d := description{
 		Run: fixed(c, c.Train.Len(), c.Train.Classes()), Sets: ofData{sets: t.sets, TrainSamples: someOf(c.Train)}, Iterations: c.Iterations, Habits: habits{c.LogEvery, c.CheckpointEvery, c.CheckpointTime},
-		Patience: c.Patience, FixedOrder: c.FixedOrder, Sharded: c.Sharded, Arithmetic: c.Device.Arithmetic(), Start: begun{Iteration: t.iteration, History: t.history},
+		Patience: c.Patience, FixedOrder: c.FixedOrder, Sharded: c.Sharded, SyncBN: c.SyncBN, Arithmetic: c.Device.Arithmetic(), Start: begun{Iteration: t.iteration, History: t.history},
 	}
 	if c.Test != nil {
 		d.Test, d.Sets.TestSamples = c.Test.Len(), someOf(c.Test)

@@ -207,11 +207,16 @@ func (t *trainer) gradients(read bool, s *batchCopy) (samples int, r reading, er
 		}
 	}
 	from, to, all := t.share(samples)
+	rounds := to - from
+	if t.joint != nil && t.joint.sync {
+		rounds = min(t.c.Accumulate, all)
+	}
 	readings := t.read[:0]
 	pass.FirstSample = from * t.c.Batch
 	for k := range to - from {
 		if t.joint != nil {
-			mode = t.joint.begin(k, to-from)
+			mode = t.joint.begin(k, rounds)
+			pass.Across = t.across(samples, k)
 		}
 		b, err := t.feed.next()
 		if err != nil {
@@ -238,6 +243,9 @@ func (t *trainer) gradients(read bool, s *batchCopy) (samples int, r reading, er
 			return 0, reading{}, err
 		}
 		mode = device.Accumulate
+	}
+	for k := to - from; k < rounds; k++ {
+		t.joint.none(k, rounds, graph.Pass{Across: t.across(samples, k)})
 	}
 	t.read = readings
 	if t.joint != nil {

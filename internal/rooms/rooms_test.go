@@ -46,6 +46,7 @@ var allowed = map[string][]string{
 	"demo/wasm":           {"demo", "modelfile", "device", "kernels/cpu"},
 	"dist":                {"device"},
 	"dist/mpi":            {"dist", "device"},
+	"dist/nccl":           {"dist", "device", "kernels/cuda", "kernels/cuda/driver", "internal/atomicfile", "internal/printable"},
 	"svm":                 {},
 	"report":              {"results", "internal/atomicfile", "internal/printable"},
 	"solver": {"modelfile", "results", "graph", "layers", "data", "device", "dist", "expr", "formats/safetensors",

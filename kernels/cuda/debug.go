@@ -1,6 +1,7 @@
 package cuda
 
 import (
+	"errors"
 	"sync"
 
 	"github.com/hubel-go/hubel/kernels/cuda/driver"
@@ -60,4 +61,49 @@ func (s *debugStream) Memset32(dst driver.Ptr, value uint32, words int64) error 
 
 func (s *debugStream) Launch(f driver.Function, c driver.Config, args *driver.Args) error {
 	return s.alone(func() error { return s.Stream.Launch(f, c, args) })
+}
+
+// errNoPeers is that of a driver whose devices cannot be joined.
+var errNoPeers = errors.New("its driver joins no devices")
+
+func (d *debugDriver) peers() (driver.Peers, error) {
+	if p, ok := d.Driver.(driver.Peers); ok {
+		return p, nil
+	}
+	return nil, errNoPeers
+}
+
+func (d *debugDriver) CheckPeers() error {
+	p, err := d.peers()
+	if err != nil {
+		return err
+	}
+	return p.CheckPeers()
+}
+
+func (d *debugDriver) NewID() (driver.ID, error) {
+	p, err := d.peers()
+	if err != nil {
+		return driver.ID{}, err
+	}
+	return p.NewID()
+}
+
+func (d *debugDriver) Join(id driver.ID, rank, size int) (driver.Comm, error) {
+	p, err := d.peers()
+	if err != nil {
+		return nil, err
+	}
+	c, err := p.Join(id, rank, size)
+	if err != nil {
+		return nil, err
+	}
+	return debugComm{c}, nil
+}
+
+type debugComm struct{ driver.Comm }
+
+func (c debugComm) Do(s driver.Stream, calls []driver.Call) error {
+	on := s.(*debugStream)
+	return on.alone(func() error { return c.Comm.Do(on.Stream, calls) })
 }

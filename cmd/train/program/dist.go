@@ -1,6 +1,7 @@
 package program
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/json"
@@ -21,6 +22,7 @@ import (
 // The values of -dist and of -dist-order.
 const (
 	distMPI  = "mpi"
+	distNCCL = "nccl"
 	distAuto = "auto"
 	distOff  = "off"
 
@@ -28,7 +30,7 @@ const (
 	orderFixed = "fixed"
 )
 
-var distModes = []string{"", distMPI, distAuto, distOff}
+var distModes = []string{"", distMPI, distNCCL, distAuto, distOff}
 
 // join makes this process one of those that train together, where -dist asks for it. From then on
 // its errors carry its rank, and rank 0 alone prints anything else: stdout and notes.
@@ -37,6 +39,10 @@ func (o *options) join(ctx context.Context, stdout, notes *io.Writer) (err error
 	switch {
 	case o.dist == "" && n > 1:
 		return fmt.Errorf("%s has started %d processes, and each would train the same: -dist %s joins them, -dist %s lets each train by itself", launcher, n, distMPI, distOff)
+	case o.dist == distNCCL:
+		if err := o.joinByNCCL(ctx, n); err != nil {
+			return fmt.Errorf("-dist %s: %w", o.dist, err)
+		}
 	case o.dist == distMPI, o.dist == distAuto && n > 0:
 		if o.group, err = mpi.Open(); err != nil {
 			return fmt.Errorf("-dist %s: %w", o.dist, err)
@@ -70,7 +76,7 @@ type sameProgram struct {
 }
 
 // ofMachine are flags that may differ from rank to rank.
-var ofMachine = []string{"device", "threads", "debug-sync"}
+var ofMachine = []string{"device", "threads", "debug-sync", "rank"}
 
 // compare refuses ranks of another program, or with other flags.
 func (o *options) compare(ctx context.Context) error {
@@ -165,7 +171,11 @@ func (o *options) leave(ctx context.Context, stderr io.Writer, err error) int {
 	if err != nil && !told && !errors.As(err, new(*dist.AgreedError)) {
 		o.group.Abort(err)
 	}
-	if err := o.group.Close(); err != nil && code == command.Done {
+	closing := o.group.Close()
+	if o.messenger != nil {
+		closing = cmp.Or(closing, o.messenger.Close())
+	}
+	if err := closing; err != nil && code == command.Done {
 		return command.Exit(ctx, stderr, fmt.Sprintf("train: rank %d", o.group.Rank()), err, true)
 	}
 	return code

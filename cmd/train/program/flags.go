@@ -106,11 +106,15 @@ type options struct {
 	memory        command.Size
 
 	dist, distOrder string
-	zero            bool
+	zero, syncBN    bool
+	ncclID          string
+	rank, ranks     int
 
 	set   *flag.FlagSet      // of the flags
 	stop  context.CancelFunc // ends the program as Ctrl-C does
 	group dist.Group         // of the ranks that train together; nil of one that trains alone
+
+	messenger device.Device // of a group whose messages go through a device, which is closed after it
 }
 
 // The values of -winograd.
@@ -212,6 +216,10 @@ var groups = []group{
 		{"dist", training | resuming},
 		{"dist-order", training},
 		{"zero", training | resuming},
+		{"sync-bn", training},
+		{"nccl-id", training | resuming},
+		{"rank", training | resuming},
+		{"ranks", training | resuming},
 	}},
 	{"Instead of training", []entry{
 		{"eval", evaluating},
@@ -303,9 +311,14 @@ func (o *options) flagSet() *flag.FlagSet {
 	f.BoolVar(&o.logCSV, "log-csv", false, "write log.csv, which has the numbers of log.jsonl as a table")
 	f.Var(&o.live, "live", "show the run in a browser while it is trained, and keep filters.jsonl, answers.json and machine.json for the command live; -live=8080 or -live=HOST:PORT listens at that `address`, -live at a free port that only this machine can reach")
 
-	f.StringVar(&o.dist, "dist", "", "train with all processes that a launcher has started, by this `engine`: mpi; auto, that of the launcher if there is one; off, each process by itself. docs/distributed.md says how to launch them")
+	f.StringVar(&o.dist, "dist", "", "train with all processes that a launcher has started, by this `engine`: mpi; nccl, each with a CUDA device, joined by MPI or -nccl-id; auto, that of the launcher if there is one; off, each process by itself. docs/distributed.md says how to launch them")
 	f.StringVar(&o.distOrder, "dist-order", orderPlain, "`order` in which the gradients of passes and ranks are added: fixed gives the same bits for any number of ranks, and -accumulate times the ranks in one process; plain is faster")
 	f.BoolVar(&o.zero, "zero", false, "each rank keeps a part of what the optimiser keeps (ZeRO-1), which saves memory")
+
+	f.BoolVar(&o.syncBN, "sync-bn", false, "batch norm takes the statistics of the samples of all ranks, instead of those of each")
+	f.StringVar(&o.ncclID, "nccl-id", "", "with -dist nccl: a `file` that all ranks can reach, by which they find each other without MPI; rank 0 makes it, and removes it when all have come")
+	f.IntVar(&o.rank, "rank", 0, "with -nccl-id: which rank this process is, from `0`; without it, the launcher says")
+	f.IntVar(&o.ranks, "ranks", 0, "with -nccl-id: `how many` there are")
 
 	f.BoolVar(&o.eval, "eval", false, "print the loss and the accuracy of -weights on the test set of -data")
 	f.BoolVar(&o.summary, "summary", false, "print layers, shapes, parameters, FLOPs and memory; needs no data")
@@ -318,7 +331,7 @@ func (o *options) flagSet() *flag.FlagSet {
 
 	f.BoolVar(&o.devices, "devices", false, "list the devices of this machine, and why one cannot be used")
 
-	f.StringVar(&o.device, "device", "cpu", "`name` of a device: "+strings.Join(device.Names(), ", ")+"; cuda:1 if there are several")
+	f.StringVar(&o.device, "device", "cpu", "`name` of a device: "+strings.Join(device.Names(), ", ")+"; cuda:1 if there are several. cuda:0,cuda:1 trains on both, each a rank (docs/distributed.md)")
 	f.IntVar(&o.threads, "threads", 0, "CPU threads; 0 for all")
 	o.cpuPath = device.AutoPath
 	f.Var(&o.cpuPath, "cpu-path", command.PathUsage+"; with -resume, continue on this path even if the run used another")
@@ -406,6 +419,8 @@ func (o *options) checkMode() error {
 		return errors.New("-check writes nothing and does not train: -out, -checkpoint, -debug, -monitor, -live, -patience, -tensorboard and -log-csv have no meaning with it")
 	case o.check && (o.given["dist"] || o.given["zero"] || o.given["dist-order"]):
 		return errors.New("-check looks at one pass of one process: -dist, -dist-order and -zero have no meaning with it")
+	case o.checkNCCL() != nil:
+		return o.checkNCCL()
 	case o.given["fresh"] && o.weights == "":
 		return errors.New("-fresh needs -weights: without them every layer starts anew")
 	case o.dataInit > 0 && o.weights != "" && !o.given["fresh"]:

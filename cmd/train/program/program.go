@@ -72,6 +72,9 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 				err = check(ctx, o, stdout, stderr)
 				break
 			}
+			if len(o.deviceNames()) > 1 {
+				return o.trainOnEach(ctx, program(args[0]), stdout, stderr)
+			}
 			notes := stderr // of rank 0 alone; errors are those of all
 			if err = o.join(ctx, &stdout, &notes); err == nil {
 				err = train(ctx, o, program(args[0]), stdout, notes)

@@ -33,6 +33,7 @@ func (o *options) newRun(ctx context.Context, progress io.Writer) (c solver.Conf
 		Group:      o.group,
 		FixedOrder: o.distOrder == orderFixed,
 		Sharded:    o.zero,
+		SyncBN:     o.syncBN,
 		Seed:       o.seed,
 		Balance:    o.balance,
 		Frozen:     o.frozen,

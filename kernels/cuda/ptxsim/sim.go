@@ -55,6 +55,10 @@ type Config struct {
 
 	// OnLaunch is called after every launch.
 	OnLaunch func(Report)
+
+	// OnExchange is called before the device, number rank of its group, makes calls of
+	// driver.Comm.
+	OnExchange func(rank int, calls []driver.Call)
 }
 
 // Report is what a launch did.

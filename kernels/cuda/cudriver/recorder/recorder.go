@@ -20,8 +20,17 @@ import (
 //go:embed testdata/recorder.c
 var source []byte
 
+//go:embed testdata/nccl.c
+var ncclSource []byte
+
 // Build compiles the stand-in and returns its path.
-func Build(t *testing.T) string {
+func Build(t *testing.T) string { return build(t, source) }
+
+// BuildNCCL compiles the stand-in for libnccl.so.2, which HUBEL_LIBNCCL names, and returns its
+// path. It is for devices of Build's.
+func BuildNCCL(t *testing.T) string { return build(t, ncclSource) }
+
+func build(t *testing.T, source []byte) string {
 	t.Helper()
 	dir := t.TempDir()
 	path := filepath.Join(dir, "recorder.so")
