@@ -125,7 +125,6 @@ func TestParseRefuses(t *testing.T) {
 		{start + "-lr-policy cosine -step 3", "-step has no meaning with -lr-policy cosine"},
 		{start + "-net n.json", "-model and -net contradict"},
 		{start + "-epochs 1 -iters 2", "-epochs and -iters contradict"},
-		{start + "-memory 8GiB", "-memory needs -summary"},
 		{"-model lenet -summary -memory 8", "8GiB"},
 		{"-model lenet -summary -data mnist", "-data has no meaning with -summary"},
 		{"-summary", "-model or -net is missing"},
