@@ -23,7 +23,7 @@ func TestDistRefuses(t *testing.T) {
 	if !mpi.Built {
 		refused(t, "-dist mpi: this program was built without MPI: `make mpi` builds one with it", with("-dist", "mpi")...)
 	}
-	refused(t, "-dist must be mpi, auto, off, or not given", with("-dist", "tcp")...)
+	refused(t, "-dist must be mpi, nccl, auto, off, or not given", with("-dist", "tcp")...)
 	refused(t, "-dist-order must be plain or fixed", with("-dist-order", "any")...)
 	refused(t, "there is one rank", with("-zero")...)
 	refused(t, "-dist, -dist-order and -zero have no meaning with it", append(with("-check"), "-dist", "auto")...)
