@@ -195,11 +195,10 @@ func (u *Updater) open(d device.Device, o Optimiser, of []graph.Param) (err erro
 	for i, p := range of {
 		rates[i], decays[i] = p.Rate, p.Decay
 	}
-	if n == 0 { // a rank that has no part of so few weights
-		return u.clear()
+	if n > 0 { // a rank may have no part of so few weights
+		e.Queue().Upload(u.in[ratesInput], tensor.New(tensor.WithShape(n), tensor.WithBacking(rates)))
+		e.Queue().Upload(u.in[decaysInput], tensor.New(tensor.WithShape(n), tensor.WithBacking(decays)))
 	}
-	e.Queue().Upload(u.in[ratesInput], tensor.New(tensor.WithShape(n), tensor.WithBacking(rates)))
-	e.Queue().Upload(u.in[decaysInput], tensor.New(tensor.WithShape(n), tensor.WithBacking(decays)))
 	if err := u.clear(); err != nil {
 		return cmp.Or(err, u.Close())
 	}

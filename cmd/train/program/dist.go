@@ -47,6 +47,9 @@ func (o *options) join(ctx context.Context, stdout, notes *io.Writer) (err error
 		if o.group, err = mpi.Open(); err != nil {
 			return fmt.Errorf("-dist %s: %w", o.dist, err)
 		}
+		if err := joined(launcher, n, o.group.Size()); err != nil {
+			return &dist.AgreedError{Err: err} // each is alone, and finds the same
+		}
 	default:
 		return nil
 	}
@@ -56,6 +59,15 @@ func (o *options) join(ctx context.Context, stdout, notes *io.Writer) (err error
 		fmt.Fprintf(*stdout, "%s has started %d processes: -dist %s\n", launcher, o.group.Size(), distMPI)
 	}
 	return o.compare(ctx)
+}
+
+// joined refuses a process that is alone although a launcher has started several: that launcher is
+// of another MPI than the program, so that each would train by itself.
+func joined(launcher string, started, size int) error {
+	if started > 1 && size == 1 {
+		return fmt.Errorf("%s has started %d processes, but the MPI that this program was built with sees one: launch it with the mpirun of the same MPI, or build it again, with `make mpi MPICC=…` of the launcher's", launcher, started)
+	}
+	return nil
 }
 
 // first reports whether this process prints and writes.

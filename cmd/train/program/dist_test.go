@@ -17,6 +17,15 @@ func alone(t *testing.T) {
 	}
 }
 
+// The launcher of one MPI starts processes that another MPI takes for single ones.
+func TestDistRefusesLauncherOfOtherMPI(t *testing.T) {
+	require.ErrorContains(t, joined("MPICH's mpirun", 4, 1), "MPICH's mpirun has started 4 processes, but the MPI that this program was built with sees one")
+	require.NoError(t, joined("MPICH's mpirun", 4, 4))
+	require.NoError(t, joined("srun", 2, 4)) // of the launcher's helpers, perhaps
+	require.NoError(t, joined("", 0, 1))     // started by itself
+	require.NoError(t, joined("srun", 1, 1))
+}
+
 func TestDistRefuses(t *testing.T) {
 	alone(t)
 	tiny(t)
