@@ -5,6 +5,7 @@ package bench
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -32,7 +33,7 @@ type Options struct {
 	Kinds   []string // KindGEMM, KindLayers, KindNet
 	Models  []string
 	Batch   int
-	Memory  int64 // limit of the plan of a training step, graph.PlanOptions.Memory; 0 for none
+	Memory  int64 // limit of the plan of a training step, graph.PlanOptions.Memory, with KindNet alone; 0 for none
 	Devices []string
 	Threads []int // of device "cpu"
 	Runs    int   // samples of each time, after a warm run
@@ -100,6 +101,8 @@ func (o *Options) check() error {
 	switch {
 	case o.Memory < 0:
 		return fmt.Errorf("a limit of %d bytes of memory must be above 0", o.Memory)
+	case o.Memory > 0 && !slices.Equal(o.Kinds, []string{KindNet}):
+		return errors.New("a limit of memory is for whole steps, and other things are measured too")
 	case o.Batch < 1:
 		return fmt.Errorf("batch %d must be at least 1", o.Batch)
 	case o.Runs < 1 || o.Runs > maxRuns:

@@ -51,7 +51,8 @@ type Config struct {
 	// tests and writes the run's folder, which all can read. If it is nil, one rank trains alone.
 	//
 	// After an error that is no dist.RankError, whoever called Train reports it. Unless it is a
-	// dist.AgreedError, it then aborts the group, so that the others end. Cancelling one rank's ctx stops all after the same update.
+	// dist.AgreedError, it then aborts the group, so that the others end. Cancelling one rank's
+	// ctx stops all after the same update.
 	Group dist.Group
 
 	// FixedOrder adds the gradients of passes in an order that does not depend on how many ranks

@@ -22,6 +22,25 @@ import (
 	"github.com/hubel-go/hubel/models"
 )
 
+// A repeated test that is cancelled ends every rank by itself: none is aborted.
+func TestRanksStopInARepeatedTest(t *testing.T) {
+	c := smallConfig(t)
+	c.Dir = trainTogether(t, 2, c)
+	before := readAll(t, c.Dir)
+	c.Resume, c.Retest = true, true
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	errs := together(ctx, t, 2, c, func(rank int, c *Config) {
+		c.Observers = []Observer{watch(func(Started) { cancel() })}
+	})
+	for rank, err := range errs {
+		require.ErrorIs(t, err, context.Canceled, "rank %d", rank)
+		require.ErrorContains(t, err, "the last test, once more")
+		require.ErrorAs(t, err, new(*dist.AgreedError), "rank %d", rank)
+	}
+	require.Equal(t, before, readAll(t, c.Dir))
+}
+
 // together trains with n ranks of this process, each on a device of its own. It returns the
 // errors of the ranks. change may make a rank's configuration its own.
 func together(ctx context.Context, t *testing.T, n int, c Config, change func(rank int, c *Config)) []error {

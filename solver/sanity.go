@@ -52,6 +52,7 @@ func CheckSanity(ctx context.Context, c Config) error {
 	c.Observers = nil
 	c.Dir, c.Test, c.Resume, c.Patience, c.DebugEvery, c.MonitorEvery, c.Watch = "", nil, false, 0, 0, 0, Watch{}
 	c.Accumulate, c.Balance = 1, false // subsets do not know their labels
+	c.Group, c.FixedOrder, c.SyncBN, c.Sharded = nil, false, false, false
 	if c.Optimiser.Schedule.Policy == Plateau {
 		c.Optimiser.Schedule.Policy = Fixed
 	}

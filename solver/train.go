@@ -166,7 +166,11 @@ func (t *trainer) begin(ctx context.Context) error {
 func (t *trainer) retest(ctx context.Context) error {
 	test, err := t.testShared(ctx)
 	if err != nil {
-		return fmt.Errorf("the last test, once more: %w", err)
+		err = fmt.Errorf("the last test, once more: %w", err)
+		if t.ranks.size() > 1 && ctx.Err() != nil && errors.Is(err, ctx.Err()) { // of all ranks
+			return &dist.AgreedError{Err: err}
+		}
+		return err
 	}
 	t.test = &test
 	return nil

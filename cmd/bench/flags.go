@@ -69,7 +69,7 @@ func (o *options) flagSet() *flag.FlagSet {
 	o.Threads = []int{runtime.GOMAXPROCS(0)}
 	f.Var((*command.Names)(&o.Models), "model", "`networks` separated by commas: "+strings.Join(models.Names(), ", "))
 	f.IntVar(&o.Batch, "batch", 128, "images per pass")
-	f.Var((*command.Size)(&o.Memory), "memory", "plan a training step within this `size`, such as 2GiB: what does not fit is computed again in the backward pass")
+	f.Var((*command.Size)(&o.Memory), "memory", "with net: plan a training step within this `size`, such as 2GiB: what does not fit is computed again in the backward pass")
 	f.Var((*command.Names)(&o.Devices), "devices", "`devices` separated by commas: "+strings.Join(device.Names(), ", "))
 	f.Var((*command.Numbers)(&o.Threads), "threads", "`numbers` of threads of device cpu, separated by commas, such as 1,2")
 	f.Var((*command.Path)(&o.CPUPath), "cpu-path", command.PathUsage)
@@ -119,6 +119,8 @@ func parse(args []string) (*options, error) {
 		return nil, fmt.Errorf("-winograd %q is not auto or off", o.winograd)
 	case len(o.GPUs) > 0 && !slices.Contains(o.Devices, "ptxsim"):
 		return nil, errors.New("-gpu predicts with the simulator; give -devices ptxsim")
+	case o.Memory > 0 && (layers || products):
+		return nil, errors.New("-memory is for whole steps; give net")
 	case len(o.Shapes) > 0 && (layers || !products):
 		return nil, errors.New("-shape is for gemm; give gemm")
 	case o.trace != "" && !layers:

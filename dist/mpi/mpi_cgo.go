@@ -30,8 +30,8 @@ static int hubel_reduce_scatter(float *dst, const float *src, const int *counts,
 static int hubel_all_to_all(float *dst, const int *into, const int *to, const float *src, const int *from, const int *begin, MPI_Request *r) {
 	return MPI_Ialltoallv(src, from, begin, MPI_FLOAT, dst, into, to, MPI_FLOAT, comm, r);
 }
-static int hubel_all_gather(float *dst, const int *counts, const int *begin, const float *src, int n, int in_place, MPI_Request *r) {
-	return MPI_Iallgatherv(in_place ? MPI_IN_PLACE : (void *)src, n, MPI_FLOAT, dst, counts, begin, MPI_FLOAT, comm, r);
+static int hubel_all_gather(float *dst, const int *counts, const int *begin, MPI_Request *r) {
+	return MPI_Iallgatherv(MPI_IN_PLACE, 0, MPI_FLOAT, dst, counts, begin, MPI_FLOAT, comm, r);
 }
 static int hubel_all_gather_bytes(void *dst, const int *counts, const int *begin, const void *src, int n, MPI_Request *r) {
 	return MPI_Iallgatherv(src, n, MPI_BYTE, dst, counts, begin, MPI_BYTE, comm, r);
@@ -434,11 +434,9 @@ func (w *wire) Start(op dist.Op) {
 		begin = func(r *C.MPI_Request) C.int { return C.hubel_all_to_all(dst, i, t, src, c, b, r) }
 	case dist.AllGather:
 		c, b := ints(counts), ints(begins)
-		m, inPlace := C.int(len(op.Src)), C.int(0)
-		if len(op.Src) == 0 || &op.Src[0] == &op.Dst[begins[g.rank]] {
-			inPlace = 1
-		}
-		begin = func(r *C.MPI_Request) C.int { return C.hubel_all_gather(dst, c, b, src, m, inPlace, r) }
+		// In place on all ranks: MPI wants it on all or on none, and empty parts cannot tell.
+		copy(op.Dst[begins[g.rank]:], op.Src)
+		begin = func(r *C.MPI_Request) C.int { return C.hubel_all_gather(dst, c, b, r) }
 	case dist.Broadcast:
 		root := C.int(op.Root)
 		begin = func(r *C.MPI_Request) C.int { return C.hubel_broadcast(dst, n, root, r) }
