@@ -118,7 +118,7 @@ func finite(v float64) float64 {
 
 // realModels is the folder of real files, which may not be there.
 func realModels(t *testing.T) string {
-	folder := filepath.Join("..", "..", "..", "..", "shared", "data", "models", "onnx")
+	folder := filepath.Join("..", "..", "..", "shared", "data", "models", "onnx")
 	if _, err := os.Stat(folder); err != nil {
 		t.Skip("there are no real files: ", err)
 	}
