@@ -4,28 +4,24 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
-	"sync"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
-	"gorgonia.org/tensor"
 
 	"github.com/hubel-go/hubel/device"
 	_ "github.com/hubel-go/hubel/device/reference"
 	"github.com/hubel-go/hubel/dist"
+	"github.com/hubel-go/hubel/dist/disttest"
 	_ "github.com/hubel-go/hubel/kernels/cpu"
 	_ "github.com/hubel-go/hubel/kernels/cuda/simdevice"
 )
 
-// each runs a function on every rank.
-func each(groups []dist.Group, f func(g dist.Group)) {
-	var all sync.WaitGroup
-	for _, g := range groups {
-		all.Go(func() { f(g) })
-	}
-	all.Wait()
+// open makes a device.
+func open(t *testing.T, name string) device.Device {
+	d, err := device.Open(name, device.Options{Threads: 1})
+	require.NoError(t, err)
+	return d
 }
 
 func TestPartsAreTheWhole(t *testing.T) {
@@ -46,7 +42,7 @@ func TestPartsAreTheWhole(t *testing.T) {
 
 func TestGather(t *testing.T) {
 	groups := dist.Local(3)
-	each(groups, func(g dist.Group) {
+	disttest.Each(groups, func(g dist.Group) {
 		for k := range 3 {
 			all, err := g.Gather(t.Context(), []byte(fmt.Sprint(g.Rank()*10+k)))
 			require.NoError(t, err)
@@ -65,121 +61,14 @@ func TestExchange(t *testing.T) {
 	for _, name := range []string{"cpu", "reference", "ptxsim"} {
 		for _, size := range []int{1, 2, 3} {
 			for _, n := range []int{1, 64, 200} {
-				each(dist.Local(size), func(g dist.Group) { testExchange(t, name, g, n) })
+				disttest.Each(dist.Local(size), func(g dist.Group) { disttest.Exchange(t, g, open(t, name), n) })
 			}
 		}
 	}
 }
 
-func testExchange(t *testing.T, name string, g dist.Group, n int) {
-	d, err := device.Open(name, device.Options{Threads: 1})
-	require.NoError(t, err)
-	defer func() { require.NoError(t, d.Close()) }()
-	q, err := d.NewQueue()
-	require.NoError(t, err)
-	x, err := g.Exchange(d)
-	require.NoError(t, err)
-	rank, size := g.Rank(), g.Size()
-
-	value := func(rank, i int) float32 { return float32(100*rank + i) }
-	upload := func(values []float32) device.Tensor {
-		b, err := d.Alloc(4 * int64(max(len(values), 1)))
-		require.NoError(t, err)
-		y := device.Tensor{Buffer: b, DType: device.Float32, Shape: tensor.Shape{len(values)}}
-		if len(values) > 0 {
-			q.Upload(y, tensor.New(tensor.WithShape(len(values)), tensor.WithBacking(values)))
-		}
-		return y
-	}
-	download := func(y device.Tensor) []float32 {
-		if y.Len() == 0 {
-			return []float32{}
-		}
-		h := tensor.New(tensor.Of(tensor.Float32), tensor.WithShape(y.Len()))
-		q.Download(h, y)
-		require.NoError(t, q.Sync())
-		return h.Float32s()
-	}
-	of := func(rank int) []float32 {
-		values := make([]float32, n)
-		for i := range values {
-			values[i] = value(rank, i)
-		}
-		return values
-	}
-	sum := make([]float32, n)
-	for r := range size {
-		for i, v := range of(r) {
-			sum[i] += v
-		}
-	}
-	from, to := dist.Part(n, rank, size)
-	reduced, part, whole := upload(of(rank)), upload(make([]float32, to-from)), upload(make([]float32, n))
-	sent := upload(make([]float32, size*(to-from)))
-	mine, cast := upload(of(rank)), upload(of(rank))
-	x.AllReduce(q, reduced)
-	x.ReduceScatter(q, part, mine)
-	x.AllToAll(q, sent, mine)
-	x.Broadcast(q, cast, size-1)
-	require.NoError(t, x.Wait(q))
-	x.AllGather(q, whole, part)
-	require.NoError(t, x.Wait(q))
-
-	require.Equal(t, sum, download(reduced))
-	require.Equal(t, sum[from:to], download(part))
-	require.Equal(t, sum, download(whole))
-	require.Equal(t, of(size-1), download(cast))
-	var want []float32
-	for r := range size {
-		want = append(want, of(r)[from:to]...)
-	}
-	require.Equal(t, len(want), len(download(sent)))
-	require.True(t, slices.Equal(want, download(sent)))
-	times := x.Times()
-	require.Equal(t, 5, times.Started)
-	require.Positive(t, times.Bytes)
-
-	if size > 1 && n == 200 { // every rank has a part
-		x.AllGather(q, whole, whole)
-		require.ErrorContains(t, x.Wait(q), "all-gather from")
-	}
-	require.NoError(t, x.Close())
-	require.NoError(t, x.Close())
-	require.NoError(t, g.Close())
-}
-
-// Whoever waits for a rank that has failed hears of it.
 func TestAbort(t *testing.T) {
-	cause := errors.New("out of paper")
-	each(dist.Local(3), func(g dist.Group) {
-		d, err := device.Open("cpu", device.Options{Threads: 1})
-		require.NoError(t, err)
-		defer func() { require.NoError(t, d.Close()) }()
-		q, err := d.NewQueue()
-		require.NoError(t, err)
-		x, err := g.Exchange(d)
-		require.NoError(t, err)
-		b, err := d.Alloc(400)
-		require.NoError(t, err)
-		y := device.Tensor{Buffer: b, DType: device.Float32, Shape: tensor.Shape{100}}
-		switch g.Rank() {
-		case 0:
-			x.AllReduce(q, y)
-			err = x.Wait(q)
-		case 1:
-			_, err = g.Gather(context.Background(), nil)
-		case 2:
-			time.Sleep(10 * time.Millisecond)
-			g.Abort(cause)
-			g.Abort(errors.New("later"))
-			_, err = g.Gather(context.Background(), nil)
-		}
-		var failed *dist.RankError
-		require.ErrorAs(t, err, &failed)
-		require.ErrorIs(t, err, cause)
-		require.EqualError(t, err, "rank 2: out of paper")
-		require.NoError(t, x.Close())
-	})
+	disttest.Abort(t, dist.Local(3), func() device.Device { return open(t, "cpu") })
 }
 
 func TestGatherEndsWithItsContext(t *testing.T) {
@@ -193,17 +82,14 @@ func TestGatherEndsWithItsContext(t *testing.T) {
 
 // Ranks that start different operations get an error, not each other's numbers.
 func TestOperationsThatDiffer(t *testing.T) {
-	each(dist.Local(2), func(g dist.Group) {
-		d, err := device.Open("cpu", device.Options{Threads: 1})
-		require.NoError(t, err)
+	disttest.Each(dist.Local(2), func(g dist.Group) {
+		d := open(t, "cpu")
 		defer func() { require.NoError(t, d.Close()) }()
 		q, err := d.NewQueue()
 		require.NoError(t, err)
 		x, err := g.Exchange(d)
 		require.NoError(t, err)
-		b, err := d.Alloc(400)
-		require.NoError(t, err)
-		x.AllReduce(q, device.Tensor{Buffer: b, DType: device.Float32, Shape: tensor.Shape{10 + g.Rank()}})
+		x.AllReduce(q, disttest.Upload(t, d, q, make([]float32, 10+g.Rank())))
 		require.EqualError(t, x.Wait(q), "ranks 0 and 1 have started different operations: all-reduce of 10 elements and all-reduce of 11 elements")
 	})
 }
@@ -218,7 +104,7 @@ func TestAgree(t *testing.T) {
 		{[]error{errors.New("a"), errors.New("a"), errors.New("b")}, []bool{true, false, true}},
 	} {
 		groups := dist.Local(3)
-		each(groups, func(g dist.Group) {
+		disttest.Each(groups, func(g dist.Group) {
 			err := dist.Agree(t.Context(), g, c.errs[g.Rank()])
 			if c.says == nil {
 				require.NoError(t, err)
