@@ -91,8 +91,9 @@ func (g *windows) cut(limit, room, channels int) block {
 //
 //	i*down + r*stepH <= (lines-1)*down + (g.r-1)*stepH = h-1
 //
-// where down is that of apart, and, likewise, in a column of at most w-1, which is what places and tap add up
-// to; and a product that begins at a row of windows (inside) or of taps (seen)
+// where down is that of apart, and, likewise, in a column of at most w-1, which is what
+// places and tap add up to; and a product that begins at a row of windows (inside) or of
+// taps (seen)
 // begins at one there is. The w more are for copy: a row of the image is written
 // from column left < w on and as long as a row of the copy, so that the zeros
 // behind the last one go past the samples by left elements.
